@@ -1,0 +1,62 @@
+// swift-tools-version: 6.1
+// Modules in the order of their layers: a module imports only from lines above it (scripts/check-layers.sh).
+import PackageDescription
+
+/// Numeric kernels alone run without bounds checks and are optimised in every configuration.
+let kernels: [SwiftSetting] = [.unsafeFlags(["-Ounchecked", "-Xcc", "-march=native"])]
+
+let package = Package(
+  name: "imagelora",
+  products: [.executable(name: "imagelora", targets: ["imagelora"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    // 0: module maps and shim headers
+    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
+    .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .target(name: "CImages", linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg")]),
+    // 1
+    .target(name: "Tensors", dependencies: ["COpenBLAS"], exclude: ["README.md"], swiftSettings: kernels),
+    .target(name: "Collectives", exclude: ["README.md"]),
+    .target(name: "Digests", dependencies: ["COpenSSL"], exclude: ["README.md"]),
+    .target(name: "HDF5", dependencies: ["CHDF5"], exclude: ["README.md"]),
+    // 2
+    .target(name: "MPI", dependencies: ["CMPI", "Collectives"], exclude: ["README.md"]),
+    .target(name: "HuggingFace", dependencies: ["Tensors", "Digests"], exclude: ["README.md"]),
+    .target(name: "RunFile", dependencies: ["Yams"], exclude: ["README.md"]),
+    // 3
+    .target(name: "Datasets", dependencies: ["Digests"], exclude: ["README.md"]),
+    .target(name: "Layers", dependencies: ["Tensors"], exclude: ["README.md"], swiftSettings: kernels),
+    // 4
+    .target(
+      name: "Preprocessing", dependencies: ["CImages", "HuggingFace", "Datasets"], exclude: ["README.md"]),
+    .target(
+      name: "QwenVL", dependencies: ["Tensors", "HuggingFace", "Layers"], exclude: ["README.md"],
+      swiftSettings: kernels),
+    // 5
+    .target(
+      name: "Adapters", dependencies: ["Tensors", "Layers", "QwenVL", "HuggingFace", "HDF5"],
+      exclude: ["README.md"], swiftSettings: kernels),
+    // 6
+    .target(
+      name: "Training",
+      dependencies: ["Tensors", "Collectives", "HDF5", "RunFile", "Datasets", "Preprocessing", "QwenVL", "Adapters"],
+      exclude: ["README.md"]),
+    .target(
+      name: "Evaluation", dependencies: ["Datasets", "Preprocessing", "QwenVL", "Adapters"], exclude: ["README.md"]),
+    // 7
+    .executableTarget(
+      name: "imagelora",
+      dependencies: [
+        "MPI", "Training", "Evaluation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      exclude: ["README.md"]),
+    // tests, one target a module
+    .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
+    .testTarget(name: "DigestsTests", dependencies: ["Digests"]),
+  ]
+)

@@ -1,0 +1,2 @@
+// OpenBLAS's C interface; nothing here needs a shim.
+#include <cblas.h>

@@ -1,0 +1,2 @@
+// OpenSSL's message digests; nothing here needs a shim.
+#include <openssl/evp.h>

@@ -1,0 +1,34 @@
+// What a rank may ask of the others; the training code sees this protocol and never MPI.
+
+/// A group of ranks that run the same program on different units.
+public protocol Communicator: AnyObject, Sendable {
+  var rank: Int { get }
+  var size: Int { get }
+
+  /// Adds the words of all ranks in place: the same bits on every rank, whatever the order.
+  /// - Important: Collective; every rank passes the same number of words.
+  func sum(_ words: UnsafeMutableBufferPointer<Int128>) throws
+
+  /// Gives every rank the bytes that `root` passes.
+  /// - Important: Collective.
+  func broadcast(_ bytes: [UInt8], from root: Int) throws -> [UInt8]
+
+  /// Gives every rank the bytes of all ranks, in rank order; the lengths may differ.
+  /// - Important: Collective.
+  func allGather(_ bytes: [UInt8]) throws -> [[UInt8]]
+
+  /// Ends the whole job at once with an exit status, without waiting for any rank.
+  func abort(status: Int32) -> Never
+
+  /// What this rank has handed to collectives since the start.
+  var traffic: Traffic { get }
+}
+
+/// Calls and payload bytes counted where they are handed to MPI (a rank's own contribution, not the wire's copies).
+public struct Traffic: Equatable, Sendable {
+  public var sumCalls = 0
+  public var sumBytes = 0
+  public var otherCalls = 0
+  public var otherBytes = 0
+  public init() {}
+}

@@ -1,0 +1,36 @@
+// A tensor where it lies in a mapped checkpoint file: never copied, shared by all ranks of a node through the page cache.
+
+/// How the numbers of a stored tensor are encoded, named as safetensors names them.
+public enum ElementType: String, Sendable {
+  case float32 = "F32"
+  case bfloat16 = "BF16"
+  case float16 = "F16"
+
+  /// Bytes of one number.
+  public var byteCount: Int { self == .float32 ? 4 : 2 }
+}
+
+/// A read-only view of one tensor of a checkpoint, row-major.
+public struct StoredTensor: @unchecked Sendable {
+  /// The checkpoint's name of the tensor, for messages.
+  public let name: String
+  public let type: ElementType
+  public let shape: [Int]
+  /// First byte; aligned to the element size. Valid as long as `owner` lives.
+  public let base: UnsafeRawPointer
+  /// Keeps the file mapped.
+  let owner: AnyObject
+
+  /// - Precondition: `base` addresses `shape`'s product times the element size bytes that live as long as `owner`.
+  public init(name: String, type: ElementType, shape: [Int], base: UnsafeRawPointer, owner: AnyObject) {
+    precondition(Int(bitPattern: base) % type.byteCount == 0, "\(name): misaligned")
+    self.name = name
+    self.type = type
+    self.shape = shape
+    self.base = base
+    self.owner = owner
+  }
+
+  /// Number of elements.
+  public var count: Int { shape.reduce(1, *) }
+}
