@@ -1,0 +1,69 @@
+// One row of a data set as every accepted form of it is read: messages, the images they place, boxes.
+
+/// Who speaks.
+public enum Role: String, Sendable, Equatable { case system, user, assistant }
+
+/// A piece of a message.
+public enum ContentPart: Sendable, Equatable {
+  case text(String)
+  /// The image at this index of the row's `images`.
+  case image(Int)
+}
+
+/// One turn.
+public struct Message: Sendable, Equatable {
+  public var role: Role
+  public var content: [ContentPart]
+  /// False leaves an assistant's message out of the loss.
+  public var loss: Bool
+  public init(role: Role, content: [ContentPart], loss: Bool = true) {
+    self.role = role
+    self.content = content
+    self.loss = loss
+  }
+}
+
+/// Where an image's bytes are.
+public enum ImageSource: Sendable, Hashable {
+  /// An absolute path, or one relative to the process.
+  case file(String)
+  /// PNG or JPEG bytes from a `data:` URL.
+  case inline([UInt8])
+}
+
+/// What a row refers to, in pixels of the original images.
+public struct Objects: Sendable, Equatable {
+  public struct Box: Sendable, Equatable {
+    /// Corners in pixels of the original image; right and bottom exclusive.
+    public var x1, y1, x2, y2: Double
+    /// Which of the row's images.
+    public var image: Int
+    public init(x1: Double, y1: Double, x2: Double, y2: Double, image: Int = 0) {
+      (self.x1, self.y1, self.x2, self.y2, self.image) = (x1, y1, x2, y2, image)
+    }
+  }
+  public var boxes: [Box]
+  /// Names for `<ref>` placeholders, may be empty.
+  public var references: [String]
+  public init(boxes: [Box], references: [String] = []) {
+    self.boxes = boxes
+    self.references = references
+  }
+}
+
+/// One row: unique id, images in the order in which the messages place them, messages, optional objects.
+public struct Row: Sendable, Equatable {
+  public var id: String
+  /// Line in the file, from 1, for messages.
+  public var line: Int
+  public var images: [ImageSource]
+  public var messages: [Message]
+  public var objects: Objects?
+  public init(id: String, line: Int, images: [ImageSource], messages: [Message], objects: Objects? = nil) {
+    self.id = id
+    self.line = line
+    self.images = images
+    self.messages = messages
+    self.objects = objects
+  }
+}
