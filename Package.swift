@@ -39,7 +39,7 @@ let package = Package(
       swiftSettings: kernels),
     // 5
     .target(
-      name: "Adapters", dependencies: ["Tensors", "Layers", "QwenVL", "HuggingFace", "HDF5"],
+      name: "Adapters", dependencies: ["Tensors", "Datasets", "QwenVL", "HuggingFace", "HDF5"],
       exclude: ["README.md"], swiftSettings: kernels),
     // 6
     .target(

@@ -1,0 +1,66 @@
+// Which KV heads get an adapter: a pure function of scores, budget and temperature.
+import Foundation
+
+/// Selected KV heads of a model and how they were chosen; read and written as the selection JSON of the method.
+public struct HeadSelection: Sendable, Equatable {
+  /// `influence`, `all`, `random`, `per_layer` or `file`, with the estimator where one was used.
+  public var method: String
+  public var numHeads: Int
+  public var tau: Double
+  /// Selected heads of every layer, ascending; empty where none.
+  public var kvIndices: [[Int]]
+  /// Scores the choice was made from, `[L][Hkv]`; empty where none were used.
+  public var scores: [[Double]]
+  /// KV heads of each layer.
+  public var capacity: [Int]
+
+  public init(
+    method: String, numHeads: Int, tau: Double, kvIndices: [[Int]], scores: [[Double]] = [], capacity: [Int]
+  ) {
+    self.method = method
+    self.numHeads = numHeads
+    self.tau = tau
+    self.kvIndices = kvIndices
+    self.scores = scores
+    self.capacity = capacity
+  }
+
+  /// Adapted layers only.
+  public var adapted: [Int: [Int]] {
+    Dictionary(uniqueKeysWithValues: kvIndices.enumerated().filter { !$0.element.isEmpty }.map { ($0, $1) })
+  }
+
+  /// The paper's selection: budgets by layer mass to the power tau, then the best heads of each layer.
+  /// - Precondition: scores are finite, one for each head.
+  public static func influence(
+    scores: [[Double]], numHeads: Int, tau: Double, method: String = "influence"
+  ) -> HeadSelection {
+    let capacity = scores.map(\.count)
+    let all = capacity.reduce(0, +)
+    let K = numHeads <= 0 || numHeads >= all ? all : numHeads
+    let budgets = budgets(masses: scores.map { $0.reduce(0) { $0 + max($1, 0) } }, capacity: capacity, K: K, tau: tau)
+    let kvIndices = zip(scores, budgets).map { layer, budget in
+      layer.indices.sorted { (layer[$1], $0) < (layer[$0], $1) }.prefix(budget).sorted()
+    }
+    return HeadSelection(
+      method: method, numHeads: K, tau: tau, kvIndices: kvIndices, scores: scores, capacity: capacity)
+  }
+
+  /// k_l by rounding K p_l, then repaired one head at a time until they sum to K.
+  static func budgets(masses: [Double], capacity: [Int], K: Int, tau: Double) -> [Int] {
+    let weights =
+      masses.allSatisfy { $0 == 0 } ? capacity.map(Double.init) : masses.map { pow(max($0, 1e-12), tau) }
+    let total = weights.reduce(0, +)
+    var budgets = zip(weights, capacity).map { min(Int((Double(K) * $0 / total + 0.5).rounded(.down)), $1) }
+    // Highest mass first for additions, lowest first for removals, ties to the lower layer; one head a layer and round.
+    while budgets.reduce(0, +) < K {
+      for layer in masses.indices.sorted(by: { (masses[$1], $0) < (masses[$0], $1) })
+      where budgets[layer] < capacity[layer] && budgets.reduce(0, +) < K { budgets[layer] += 1 }
+    }
+    while budgets.reduce(0, +) > K {
+      for layer in masses.indices.sorted(by: { (masses[$0], $0) < (masses[$1], $1) })
+      where budgets[layer] > 0 && budgets.reduce(0, +) > K { budgets[layer] -= 1 }
+    }
+    return budgets
+  }
+}

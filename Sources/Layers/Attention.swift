@@ -1,0 +1,209 @@
+// Grouped-query attention in blocks of queries: softmax(q k^T / sqrt D) v, never a matrix of all queries by all keys.
+import Tensors
+
+/// Attention of `heads` query heads over `kvHeads` key/value heads.
+public struct Attention<Element: Scalar>: Sendable {
+  public let heads, kvHeads, headDimension: Int
+  /// Queries of a block: enough for an efficient product, few enough that the block's scores stay in cache.
+  private static var blockRows: Int { 64 }
+
+  public init(heads: Int, kvHeads: Int, headDimension: Int) {
+    precondition(heads % kvHeads == 0)
+    self.heads = heads
+    self.kvHeads = kvHeads
+    self.headDimension = headDimension
+  }
+
+  /// What backward needs of forward.
+  public struct Result: Sendable {
+    /// `[R, heads D]`
+    public let output: Matrix<Element>
+    /// log sum exp of the scaled scores, `[heads, R]`.
+    public let logSumExp: Matrix<Element>
+  }
+
+  /// o_i = sum_j p_ij v_j, p_i = softmax_j(q_i k_j / sqrt D).   q [R, heads D]; k, v [T, kvHeads D]
+  @specialized(where Element == Float)
+  @specialized(where Element == Double)
+  public func forward(
+    q: Matrix<Element>, k: Matrix<Element>, v: Matrix<Element>, pattern: AttentionPattern
+  ) -> Result {
+    let result = Result(
+      output: Matrix(uninitialized: q.rows, q.columns), logSumExp: Matrix(uninitialized: heads, q.rows))
+    forEachBlock(pattern) { block, scores in
+      for head in 0..<heads {
+        let s = scores.columns(0..<block.keyCount)
+        computeScores(block, q: ofHead(head, q), k: ofKVHead(head, k), into: s)
+        softmax(block, s, logSumExp: result.logSumExp.row(head))
+        let o = ofHead(head, result.output).rows(block.queries)
+        var beta: Element = 0
+        for (keys, columns) in block.keyRanges {
+          multiply(s.columns(columns), .asIs, ofKVHead(head, v).rows(keys), .asIs, into: o, beta: beta)
+          beta = 1
+        }
+      }
+    }
+    return result
+  }
+
+  /// Gradients of q, k and v; of keys and values only from `firstKey` on, since nothing before it is needed.
+  public struct Gradients: Sendable {
+    /// `[R, heads D]`, nil where only values were asked for.
+    public let q: Matrix<Element>?
+    /// `[T - firstKey, kvHeads D]`, nil where only values were asked for.
+    public let k: Matrix<Element>?
+    /// `[T - firstKey, kvHeads D]`
+    public let v: Matrix<Element>
+  }
+
+  /// Which gradients a layer needs: the lowest adapted layer ends at its values.
+  public enum Needed: Sendable { case valuesOnly, all }
+
+  /// dv_j = sum_i p_ij do_i; dp_ij = do_i v_j; ds = p (dp - do_i o_i) / sqrt D; dq = ds k; dk = ds^T q.
+  /// - Parameters: all of q, `output`, `dOutput` for the pattern's queries; k and v whole.
+  @specialized(where Element == Float)
+  @specialized(where Element == Double)
+  public func backward(
+    _ dOutput: Matrix<Element>, q: Matrix<Element>, k: Matrix<Element>, v: Matrix<Element>, output: Matrix<Element>,
+    logSumExp: Matrix<Element>, pattern: AttentionPattern, firstKey: Int, needed: Needed
+  ) -> Gradients {
+    let kept = k.rows - firstKey
+    let dv = Matrix<Element>(zeros: kept, v.columns)
+    let dq: Matrix<Element>? = needed == .all ? Matrix(uninitialized: q.rows, q.columns) : nil
+    let dk: Matrix<Element>? = needed == .all ? Matrix(zeros: kept, k.columns) : nil
+    forEachBlock(pattern) { block, scores in
+      let gradientScores = Matrix<Element>(uninitialized: block.queries.count, block.keyCount)
+      for head in 0..<heads {
+        let s = scores.columns(0..<block.keyCount)
+        let qh = ofHead(head, q)
+        computeScores(block, q: qh, k: ofKVHead(head, k), into: s)
+        probabilities(block, s, logSumExp: logSumExp.row(head))
+        let dO = ofHead(head, dOutput).rows(block.queries)
+        for (keys, columns) in block.keyRanges(from: firstKey) {
+          let rows = keys.lowerBound - firstKey..<keys.upperBound - firstKey
+          multiply(s.columns(columns), .transposed, dO, .asIs, into: ofKVHead(head, dv).rows(rows), beta: 1)
+        }
+        guard let dq, let dk else { continue }
+        for (keys, columns) in block.keyRanges {
+          multiply(dO, .asIs, ofKVHead(head, v).rows(keys), .transposed, into: gradientScores.columns(columns))
+        }
+        scoreGradients(block, s, dp: gradientScores, dO: dO, output: ofHead(head, output).rows(block.queries))
+        var beta: Element = 0
+        for (keys, columns) in block.keyRanges {
+          multiply(
+            gradientScores.columns(columns), .asIs, ofKVHead(head, k).rows(keys), .asIs,
+            into: ofHead(head, dq).rows(block.queries), beta: beta)
+          beta = 1
+        }
+        for (keys, columns) in block.keyRanges(from: firstKey) {
+          let rows = keys.lowerBound - firstKey..<keys.upperBound - firstKey
+          multiply(
+            gradientScores.columns(columns), .transposed, qh.rows(block.queries), .asIs,
+            into: ofKVHead(head, dk).rows(rows), beta: 1)
+        }
+      }
+    }
+    return Gradients(q: dq, k: dk, v: dv)
+  }
+
+  // MARK: - Blocks
+
+  /// Some queries of one span and the keys that at least one of them sees.
+  private struct Block {
+    let queries: Range<Int>
+    /// Key rows and the columns of the block's scores that hold them.
+    let keyRanges: [(keys: Range<Int>, columns: Range<Int>)]
+    /// How many columns each query sees; they are always the first ones.
+    let visible: [Int]
+    var keyCount: Int { keyRanges.last?.columns.upperBound ?? 0 }
+
+    func keyRanges(from first: Int) -> [(keys: Range<Int>, columns: Range<Int>)] {
+      keyRanges.compactMap { keys, columns in
+        let lower = max(keys.lowerBound, first)
+        return lower < keys.upperBound
+          ? (lower..<keys.upperBound, columns.lowerBound + lower - keys.lowerBound..<columns.upperBound) : nil
+      }
+    }
+  }
+
+  private func forEachBlock(_ pattern: AttentionPattern, _ body: (Block, Matrix<Element>) -> Void) {
+    let widest = pattern.spans.map { $0.shared.count + $0.own.count }.max() ?? 0
+    let scores = Matrix<Element>(uninitialized: Self.blockRows, widest)
+    for span in pattern.spans {
+      for start in stride(from: span.queries.lowerBound, to: span.queries.upperBound, by: Self.blockRows) {
+        let queries = start..<min(start + Self.blockRows, span.queries.upperBound)
+        let lastKey = span.causal ? pattern.keyOfQuery[queries.upperBound - 1] + 1 : span.own.upperBound
+        let own = span.own.lowerBound..<lastKey
+        let shared = span.shared.count
+        var ranges: [(keys: Range<Int>, columns: Range<Int>)] = []
+        if shared > 0 { ranges.append((span.shared, 0..<shared)) }
+        ranges.append((own, shared..<shared + own.count))
+        let visible = queries.map {
+          span.causal ? shared + pattern.keyOfQuery[$0] + 1 - own.lowerBound : shared + own.count
+        }
+        body(Block(queries: queries, keyRanges: ranges, visible: visible), scores.rows(0..<queries.count))
+      }
+    }
+  }
+
+  /// The columns of a query head.
+  private func ofHead(_ index: Int, _ x: Matrix<Element>) -> Matrix<Element> {
+    x.columns(index * headDimension..<(index + 1) * headDimension)
+  }
+
+  /// The columns of the key/value head that a query head reads.
+  private func ofKVHead(_ index: Int, _ x: Matrix<Element>) -> Matrix<Element> {
+    ofHead(index / (heads / kvHeads), x)
+  }
+
+  // MARK: - Kernels on one block and head
+
+  private func computeScores(_ block: Block, q: Matrix<Element>, k: Matrix<Element>, into s: Matrix<Element>) {
+    let scale = 1 / Element(headDimension).squareRoot()
+    for (keys, columns) in block.keyRanges {
+      multiply(q.rows(block.queries), .asIs, k.rows(keys), .transposed, into: s.columns(columns), alpha: scale)
+    }
+  }
+
+  /// Scores to probabilities in place; what a query does not see becomes 0.
+  @specialized(where Element == Float)
+  @specialized(where Element == Double)
+  private func softmax(_ block: Block, _ s: Matrix<Element>, logSumExp: UnsafeMutablePointer<Element>) {
+    for (i, n) in block.visible.enumerated() {
+      let row = s.row(i)
+      let largest = Element.maximum(n, row)
+      for j in 0..<n { row[j] = Element.exponential(row[j] - largest) }
+      let sum = Element.sum(n, row)
+      let inverse = 1 / sum
+      for j in 0..<n { row[j] *= inverse }
+      for j in n..<s.columns { row[j] = 0 }
+      logSumExp[block.queries.lowerBound + i] = largest + Element.naturalLogarithm(sum)
+    }
+  }
+
+  /// Scores to probabilities in place, from the statistics that forward kept.
+  @specialized(where Element == Float)
+  @specialized(where Element == Double)
+  private func probabilities(_ block: Block, _ s: Matrix<Element>, logSumExp: UnsafeMutablePointer<Element>) {
+    for (i, n) in block.visible.enumerated() {
+      let row = s.row(i)
+      let statistic = logSumExp[block.queries.lowerBound + i]
+      for j in 0..<n { row[j] = Element.exponential(row[j] - statistic) }
+      for j in n..<s.columns { row[j] = 0 }
+    }
+  }
+
+  /// ds = p (dp - do o) / sqrt D, in place of dp.
+  @specialized(where Element == Float)
+  @specialized(where Element == Double)
+  private func scoreGradients(
+    _ block: Block, _ p: Matrix<Element>, dp: Matrix<Element>, dO: Matrix<Element>, output: Matrix<Element>
+  ) {
+    let scale = 1 / Element(headDimension).squareRoot()
+    for i in 0..<block.queries.count {
+      let delta = Element.dot(headDimension, dO.row(i), output.row(i))
+      let (pi, di) = (p.row(i), dp.row(i))
+      for j in 0..<dp.columns { di[j] = pi[j] * (di[j] - delta) * scale }
+    }
+  }
+}

@@ -1,0 +1,50 @@
+// From hidden states to the loss over the vocabulary, some rows at a time.
+import Layers
+import Tensors
+
+/// The language-model head, tied to the embedding or not.
+public struct LanguageModelHead<Element: Scalar>: Sendable {
+  let weight: StoredMatrix
+  /// Rows whose logits are held at once: 128 rows of a 152k vocabulary are 78 MB.
+  private static var chunkRows: Int { 128 }
+
+  /// hidden [R, H] -> logits [R, V]
+  public func logits(_ hidden: Matrix<Element>) -> Matrix<Element> { weight.timesTransposed(hidden) }
+
+  /// Negative log-likelihood of each row's target.
+  public func loss(_ hidden: Matrix<Element>, targets: [Int32]) -> [Double] {
+    chunks(hidden.rows).flatMap { CrossEntropy.forward(logits(hidden.rows($0)), targets: Array(targets[$0])) }
+  }
+
+  /// The same, and the gradient of the sum of all rows' NLL.   -> dHidden [R, H]
+  public func lossAndGradient(
+    _ hidden: Matrix<Element>, targets: [Int32]
+  ) -> (nll: [Double], dHidden: Matrix<Element>) {
+    let dHidden = Matrix<Element>(uninitialized: hidden.rows, hidden.columns)
+    let nll = chunks(hidden.rows).flatMap { rows in
+      let logits = logits(hidden.rows(rows))
+      let chunkTargets = Array(targets[rows])
+      let nll = CrossEntropy.forward(logits, targets: chunkTargets)
+      CrossEntropy.backward(inPlace: logits, targets: chunkTargets)
+      weight.times(logits, into: dHidden.rows(rows), accumulate: false)
+      return nll
+    }
+    return (nll, dHidden)
+  }
+
+  /// The most likely token of each row, ties to the lower id.
+  public func argmax(_ hidden: Matrix<Element>) -> [Int32] {
+    chunks(hidden.rows).flatMap { rows in
+      let logits = logits(hidden.rows(rows))
+      return (0..<logits.rows).map { i in
+        var best = 0
+        for j in 0..<logits.columns where logits.row(i)[j] > logits.row(i)[best] { best = j }
+        return Int32(best)
+      }
+    }
+  }
+
+  private func chunks(_ rows: Int) -> [Range<Int>] {
+    stride(from: 0, to: rows, by: Self.chunkRows).map { $0..<min($0 + Self.chunkRows, rows) }
+  }
+}

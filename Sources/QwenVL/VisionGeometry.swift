@@ -1,0 +1,60 @@
+// Where the patches of one picture lie: their positions, and the order that makes attention windows contiguous.
+import HuggingFace
+
+/// Patches of a picture over time, height and width (`image_grid_thw`).
+public struct Grid: Sendable, Equatable, Hashable {
+  public var t, h, w: Int
+  public init(t: Int, h: Int, w: Int) { (self.t, self.h, self.w) = (t, h, w) }
+  public var patches: Int { t * h * w }
+  /// Visual tokens after the merger.
+  public func tokens(mergeSize: Int) -> Int { patches / (mergeSize * mergeSize) }
+}
+
+/// Order, windows and positions of one picture's patches (transformers `get_vision_window_index`,
+/// `get_vision_position_ids`).
+struct VisionGeometry {
+  /// Merged unit (a visual token's patches) at each place of the windowed order.
+  let unitOrder: [Int]
+  /// Patch rows of each window, in the windowed order.
+  let windows: [Range<Int>]
+  /// Patch rows of each frame; the windowed order never leaves a frame.
+  let frames: [Range<Int>]
+  /// Row and column of each patch in the windowed order, `[2][P]`.
+  let positions: [[Int32]]
+
+  init(grid: Grid, configuration: VisionConfiguration) {
+    let merge = configuration.spatialMergeSize
+    let unit = merge * merge
+    let side = configuration.windowSize / merge / configuration.patchSize
+    let (H, W) = (grid.h / merge, grid.w / merge)
+    var order: [Int] = []
+    var windows: [Range<Int>] = []
+    for frame in 0..<grid.t {
+      for top in stride(from: 0, to: H, by: side) {
+        for left in stride(from: 0, to: W, by: side) {
+          let start = order.count * unit
+          for row in top..<min(top + side, H) {
+            for column in left..<min(left + side, W) { order.append((frame * H + row) * W + column) }
+          }
+          windows.append(start..<order.count * unit)
+        }
+      }
+    }
+    unitOrder = order
+    self.windows = windows
+    let perFrame = grid.h * grid.w
+    frames = (0..<grid.t).map { $0 * perFrame..<($0 + 1) * perFrame }
+    var positions: [[Int32]] = [[], []]
+    for index in order {
+      let (row, column) = (index % (H * W) / W, index % W)
+      for inner in 0..<unit {
+        positions[0].append(Int32(row * merge + inner / merge))
+        positions[1].append(Int32(column * merge + inner % merge))
+      }
+    }
+    self.positions = positions
+  }
+
+  /// Patch row of the processor's order at each place of the windowed order.
+  func patchOrder(unit: Int) -> [Int] { unitOrder.flatMap { $0 * unit..<($0 + 1) * unit } }
+}

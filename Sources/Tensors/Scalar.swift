@@ -1,0 +1,131 @@
+// The two number types that layers are written for: Float trains, Double checks the same code by finite differences.
+import COpenBLAS
+import Foundation
+
+/// A floating-point type with matrix products and vectorisable elementary functions.
+public protocol Scalar: BinaryFloatingPoint, Sendable {
+  /// `C = alpha op(A) op(B) + beta C`, row-major (BLAS `gemm`).
+  static func gemm(
+    _ transposeA: Transpose, _ transposeB: Transpose, _ m: Int, _ n: Int, _ k: Int, alpha: Self,
+    _ a: UnsafePointer<Self>, _ lda: Int, _ b: UnsafePointer<Self>, _ ldb: Int, beta: Self,
+    _ c: UnsafeMutablePointer<Self>, _ ldc: Int)
+  /// Sum of products of two vectors.
+  static func dot(_ n: Int, _ x: UnsafePointer<Self>, _ y: UnsafePointer<Self>) -> Self
+  /// Sum of a vector in a fixed order.
+  static func sum(_ n: Int, _ x: UnsafePointer<Self>) -> Self
+  /// Largest element; `-infinity` for an empty vector.
+  static func maximum(_ n: Int, _ x: UnsafePointer<Self>) -> Self
+  /// `e^x`; Float's is a polynomial that loops over it vectorise.
+  static func exponential(_ x: Self) -> Self
+  static func naturalLogarithm(_ x: Self) -> Self
+  static func errorFunction(_ x: Self) -> Self
+  static func sine(_ x: Self) -> Self
+  static func cosine(_ x: Self) -> Self
+  /// `base^exponent`.
+  static func power(_ base: Self, _ exponent: Self) -> Self
+}
+
+/// Whether a matrix enters a product as it lies or transposed.
+public enum Transpose: Sendable {
+  case asIs, transposed
+  var blas: CBLAS_TRANSPOSE { self == .asIs ? CblasNoTrans : CblasTrans }
+}
+
+/// How many threads OpenBLAS uses in this process; a part of a run's identity, since it may change the last bits.
+public func setProductThreads(_ count: Int) {
+  precondition(count > 0)
+  openblas_set_num_threads(Int32(count))
+}
+
+extension Float: Scalar {
+  public static func gemm(
+    _ transposeA: Transpose, _ transposeB: Transpose, _ m: Int, _ n: Int, _ k: Int, alpha: Float,
+    _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafePointer<Float>, _ ldb: Int, beta: Float,
+    _ c: UnsafeMutablePointer<Float>, _ ldc: Int
+  ) {
+    cblas_sgemm(
+      CblasRowMajor, transposeA.blas, transposeB.blas, Int32(m), Int32(n), Int32(k), alpha, a, Int32(lda), b,
+      Int32(ldb), beta, c, Int32(ldc))
+  }
+
+  public static func dot(_ n: Int, _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>) -> Float {
+    cblas_sdot(Int32(n), x, 1, y, 1)
+  }
+
+  public static func sum(_ n: Int, _ x: UnsafePointer<Float>) -> Float {
+    var lanes = SIMD16<Float>.zero
+    let whole = n & ~15
+    for i in stride(from: 0, to: whole, by: 16) {
+      lanes += UnsafeRawPointer(x + i).loadUnaligned(as: SIMD16<Float>.self)
+    }
+    var total = lanes.sum()
+    for i in whole..<n { total += x[i] }
+    return total
+  }
+
+  public static func maximum(_ n: Int, _ x: UnsafePointer<Float>) -> Float {
+    var lanes = SIMD16<Float>(repeating: -.infinity)
+    let whole = n & ~15
+    for i in stride(from: 0, to: whole, by: 16) {
+      let next = UnsafeRawPointer(x + i).loadUnaligned(as: SIMD16<Float>.self)
+      lanes.replace(with: next, where: next .> lanes)
+    }
+    var largest = lanes.max()
+    for i in whole..<n where x[i] > largest { largest = x[i] }
+    return largest
+  }
+
+  /// Range reduction by ln 2 in two parts and a polynomial of degree 7 (Cephes `expf`), within 2 units in the last
+  /// place; arguments are clamped to the range of normal results.
+  @inlinable @inline(__always)
+  public static func exponential(_ x: Float) -> Float {
+    let clamped = Swift.min(Swift.max(x, -87.3), 88.7)
+    let n = (clamped * 1.442_695_04).rounded(.toNearestOrEven)
+    let r = clamped - n * 0.693_359_375 + n * 2.121_944_4e-4
+    var p: Float = 1.987_569_15e-4
+    p = p * r + 1.398_199_95e-3
+    p = p * r + 8.333_451_9e-3
+    p = p * r + 4.166_579_6e-2
+    p = p * r + 1.666_666_55e-1
+    p = p * r + 0.5
+    p = p * r * r + r + 1
+    return p * Float(bitPattern: UInt32(bitPattern: (Int32(n) &+ 127) &<< 23))
+  }
+
+  public static func naturalLogarithm(_ x: Float) -> Float { log(x) }
+  public static func errorFunction(_ x: Float) -> Float { erf(x) }
+  public static func sine(_ x: Float) -> Float { sin(x) }
+  public static func cosine(_ x: Float) -> Float { cos(x) }
+  public static func power(_ base: Float, _ exponent: Float) -> Float { pow(base, exponent) }
+}
+
+extension Double: Scalar {
+  public static func gemm(
+    _ transposeA: Transpose, _ transposeB: Transpose, _ m: Int, _ n: Int, _ k: Int, alpha: Double,
+    _ a: UnsafePointer<Double>, _ lda: Int, _ b: UnsafePointer<Double>, _ ldb: Int, beta: Double,
+    _ c: UnsafeMutablePointer<Double>, _ ldc: Int
+  ) {
+    cblas_dgemm(
+      CblasRowMajor, transposeA.blas, transposeB.blas, Int32(m), Int32(n), Int32(k), alpha, a, Int32(lda), b,
+      Int32(ldb), beta, c, Int32(ldc))
+  }
+
+  public static func dot(_ n: Int, _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>) -> Double {
+    cblas_ddot(Int32(n), x, 1, y, 1)
+  }
+
+  public static func sum(_ n: Int, _ x: UnsafePointer<Double>) -> Double {
+    UnsafeBufferPointer(start: x, count: n).reduce(0, +)
+  }
+
+  public static func maximum(_ n: Int, _ x: UnsafePointer<Double>) -> Double {
+    UnsafeBufferPointer(start: x, count: n).max() ?? -.infinity
+  }
+
+  public static func exponential(_ x: Double) -> Double { exp(x) }
+  public static func naturalLogarithm(_ x: Double) -> Double { log(x) }
+  public static func errorFunction(_ x: Double) -> Double { erf(x) }
+  public static func sine(_ x: Double) -> Double { sin(x) }
+  public static func cosine(_ x: Double) -> Double { cos(x) }
+  public static func power(_ base: Double, _ exponent: Double) -> Double { pow(base, exponent) }
+}
