@@ -27,7 +27,7 @@ let package = Package(
     // 2
     .target(name: "MPI", dependencies: ["CMPI", "Collectives"], exclude: ["README.md"]),
     .target(name: "HuggingFace", dependencies: ["Tensors", "Digests"], exclude: ["README.md"]),
-    .target(name: "RunFile", dependencies: ["Yams"], exclude: ["README.md"]),
+    .target(name: "RunFile", dependencies: ["Yams", "Digests"], exclude: ["README.md"]),
     // 3
     .target(name: "Datasets", dependencies: ["Digests"], exclude: ["README.md"]),
     .target(name: "Layers", dependencies: ["Tensors"], exclude: ["README.md"], swiftSettings: kernels),
@@ -58,5 +58,7 @@ let package = Package(
     // tests, one target a module
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
     .testTarget(name: "DigestsTests", dependencies: ["Digests"]),
+    .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
+    .testTarget(name: "RunFileTests", dependencies: ["RunFile"]),
   ]
 )

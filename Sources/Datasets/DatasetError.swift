@@ -1,0 +1,55 @@
+// What can be wrong with a file of rows: the file as a whole, or single rows of it.
+
+/// One row that cannot be used, and why.
+public struct RowProblem: Error, Sendable, Equatable, CustomStringConvertible {
+  /// Line in the file, from 1.
+  public let line: Int
+  /// The row's id, or `line-N` where it has none that could be read.
+  public let id: String
+  /// What is wrong, in one line.
+  public let reason: String
+  public init(line: Int, id: String, reason: String) {
+    (self.line, self.id, self.reason) = (line, id, reason)
+  }
+  public var description: String { "line \(line) (\(id)): \(reason)" }
+}
+
+/// Why a file of rows was refused.
+public enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// How many bad rows a description lists.
+  static let listed = 5
+
+  /// The file could not be opened or read.
+  case unreadable(file: String, reason: String)
+  /// Rows are bad and the policy is strict.
+  case badRows(file: String, problems: [RowProblem])
+  /// No row is left.
+  case empty(file: String, problems: [RowProblem])
+
+  public var description: String {
+    switch self {
+    case .unreadable(let file, let reason):
+      return "\(file): cannot be read: \(reason)"
+    case .badRows(let file, let problems):
+      return "\(file): \(problems.count) bad row\(problems.count == 1 ? "" : "s"): \(Self.list(problems)). "
+        + "Mend them, or set data.bad_rows: skip"
+    case .empty(let file, let problems) where problems.isEmpty:
+      return "\(file): holds no rows; write one JSON object a line"
+    case .empty(let file, let problems):
+      return "\(file): no usable row, \(problems.count) bad: \(Self.list(problems))"
+    }
+  }
+
+  private static func list(_ problems: [RowProblem]) -> String {
+    let rest = problems.count - listed
+    return problems.prefix(listed).map(\.description).joined(separator: "; ") + (rest > 0 ? "; and \(rest) more" : "")
+  }
+}
+
+/// A text from a file as it may stand in a message: quoted, escaped, cut after 80 scalars.
+func quoted(_ text: String) -> String {
+  let limit = 80
+  var start = String.UnicodeScalarView(text.unicodeScalars.prefix(limit))
+  if text.unicodeScalars.dropFirst(limit).first != nil { start.append("…") }
+  return String(reflecting: String(start))
+}

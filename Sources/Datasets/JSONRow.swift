@@ -1,0 +1,106 @@
+// The accepted JSON forms of a row, as they are written: nothing here is judged beyond its JSON type.
+
+/// A row of either form: `messages` (with `images` or content parts) or LLaVA's `conversations`.
+struct JSONRow: Decodable {
+  var id: JSONIdentifier?
+  var images: OneOrMany<String>?
+  var image: OneOrMany<String>?
+  var messages: [JSONMessage]?
+  var conversations: [JSONTurn]?
+  var objects: JSONObjects?
+}
+
+/// The id alone, for naming a row of which the rest does not decode.
+struct JSONRowName: Decodable {
+  var id: JSONIdentifier?
+}
+
+/// An id: a string, or an integer read as its digits.
+struct JSONIdentifier: Decodable {
+  let text: String
+  init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    if let number = try? container.decode(Int.self) {
+      text = String(number)
+    } else {
+      text = try container.decode(String.self)
+    }
+  }
+}
+
+/// A value, or a list of such values.
+struct OneOrMany<Value: Decodable>: Decodable {
+  let values: [Value]
+  init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    if let value = try? container.decode(Value.self) {
+      values = [value]
+    } else {
+      values = try container.decode([Value].self)
+    }
+  }
+}
+
+struct JSONMessage: Decodable {
+  var role: String
+  var content: JSONContent
+  var loss: Bool?
+}
+
+/// A turn of LLaVA's form.
+struct JSONTurn: Decodable {
+  var from: String
+  var value: String
+  var loss: Bool?
+}
+
+/// A message's content: a text, or OpenAI's list of parts.
+enum JSONContent: Decodable {
+  case text(String)
+  case parts([JSONPart])
+  init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    if let text = try? container.decode(String.self) {
+      self = .text(text)
+    } else {
+      self = .parts(try container.decode([JSONPart].self))
+    }
+  }
+}
+
+struct JSONPart: Decodable {
+  var type: String
+  var text: String?
+  var image: String?
+  var imageURL: JSONImageURL?
+
+  enum CodingKeys: String, CodingKey {
+    case type, text, image
+    case imageURL = "image_url"
+  }
+}
+
+/// OpenAI's `image_url`: an object with a `url`, or the address itself.
+struct JSONImageURL: Decodable {
+  let url: String
+  private enum CodingKeys: CodingKey { case url }
+  init(from decoder: any Decoder) throws {
+    if let url = try? decoder.singleValueContainer().decode(String.self) {
+      self.url = url
+    } else {
+      url = try decoder.container(keyedBy: CodingKeys.self).decode(String.self, forKey: .url)
+    }
+  }
+}
+
+struct JSONObjects: Decodable {
+  var bbox: [[Double]]?
+  var boxes: [[Double]]?
+  var ref: [String]?
+  var imageID: [Int]?
+
+  enum CodingKeys: String, CodingKey {
+    case bbox, boxes, ref
+    case imageID = "image_id"
+  }
+}

@@ -1,0 +1,48 @@
+// The project's random numbers: a small seeded generator whose bits are the same on every machine and for every release.
+
+/// SplitMix64 (Steele, Lea, Flood 2014): a counter and a mixing function, so that any (seed, stream) starts at once.
+///
+/// Not the standard library's generators and shuffles: those may change between releases, and a run must not.
+public struct SplitMix64: Sendable, Equatable {
+  private static let increment: UInt64 = 0x9E37_79B9_7F4A_7C15
+  private var state: UInt64
+
+  /// The published generator from this state.
+  public init(seed: UInt64) { state = seed }
+
+  /// An independent generator for each pair, as of a run's seed and an epoch or layer.
+  public init(seed: UInt64, stream: UInt64) {
+    state = Self.mix(Self.mix(seed &+ Self.increment) ^ (stream &* Self.increment))
+  }
+
+  /// 64 uniform bits.
+  public mutating func next() -> UInt64 {
+    state &+= Self.increment
+    return Self.mix(state)
+  }
+
+  /// A uniform integer in `0..<bound`, without bias (Lemire 2019: multiply, reject the uneven rest).
+  public mutating func next(below bound: Int) -> Int {
+    precondition(bound > 0, "an empty range has no number")
+    let bound = UInt64(bound)
+    let uneven = (0 &- bound) % bound
+    while true {
+      let product = next().multipliedFullWidth(by: bound)
+      if product.low >= uneven { return Int(product.high) }
+    }
+  }
+
+  /// Fisher-Yates from the end: every order is equally likely.
+  public mutating func shuffle<Element>(_ elements: inout [Element]) {
+    for last in stride(from: elements.count - 1, to: 0, by: -1) {
+      elements.swapAt(last, next(below: last + 1))
+    }
+  }
+
+  private static func mix(_ value: UInt64) -> UInt64 {
+    var z = value
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+}
