@@ -56,7 +56,11 @@ let package = Package(
       ],
       exclude: ["README.md"]),
     // tests, one target a module
+    .target(name: "GradientCheck", dependencies: ["Tensors"], path: "Tests/GradientCheck"),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
+    .testTarget(
+      name: "AdaptersTests", dependencies: ["Adapters", "QwenVL", "Layers", "HuggingFace", "Tensors", "GradientCheck"]),
+    .testTarget(name: "LayersTests", dependencies: ["Layers", "Tensors", "GradientCheck"]),
     .testTarget(name: "DigestsTests", dependencies: ["Digests"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
     .testTarget(name: "RunFileTests", dependencies: ["RunFile"]),

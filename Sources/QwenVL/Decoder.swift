@@ -35,9 +35,16 @@ public struct Decoder<Element: Scalar>: Sendable {
   let norm: RMSNorm<Element>
 
   init(_ weights: Weights<Element>) throws {
-    configuration = weights.configuration.text
-    layers = try (0..<configuration.layers).map { try weights.decoderLayer($0) }
-    norm = try weights.finalNorm()
+    let configuration = weights.configuration.text
+    self.init(
+      configuration: configuration, layers: try (0..<configuration.layers).map { try weights.decoderLayer($0) },
+      norm: try weights.finalNorm())
+  }
+
+  init(configuration: TextConfiguration, layers: [DecoderLayer<Element>], norm: RMSNorm<Element>) {
+    self.configuration = configuration
+    self.layers = layers
+    self.norm = norm
   }
 
   /// A forward pass and what its backward needs.

@@ -1,0 +1,48 @@
+import Testing
+
+@testable import Adapters
+
+@Suite("Selection follows the method, ties and caps included")
+struct HeadSelectionTests {
+  @Test func bestHeadsTiesToTheLower() {
+    let selection = HeadSelection.influence(scores: [[1, 3, 3, 2], [0, 0, 0, 0]], numHeads: 2, tau: 1)
+    #expect(selection.kvIndices == [[1, 2], []])
+  }
+
+  /// K p_l = 0.5 and 0.5 round up to one head each: one too many, taken from the lowest mass, ties to the lower layer.
+  @Test func tooManyTakesFromTheLowestMass() {
+    #expect(HeadSelection.budgets(masses: [2, 2], capacity: [2, 2], K: 1, tau: 0.5) == [0, 1])
+    #expect(HeadSelection.budgets(masses: [3, 2], capacity: [2, 2], K: 1, tau: 0) == [1, 0])
+  }
+
+  /// Caps leave heads over; they go one a round to layers with room, highest mass first.
+  @Test func capsGiveTheRestToOthers() {
+    #expect(HeadSelection.budgets(masses: [100, 1, 2, 3], capacity: [2, 2, 2, 2], K: 5, tau: 1) == [2, 1, 1, 1])
+    #expect(HeadSelection.budgets(masses: [100, 1, 1, 0], capacity: [2, 2, 2, 2], K: 4, tau: 1) == [2, 1, 1, 0])
+  }
+
+  @Test func noMassIsProportionalToCapacity() {
+    #expect(HeadSelection.budgets(masses: [0, 0], capacity: [2, 6], K: 4, tau: 0.5) == [1, 3])
+  }
+
+  @Test func negativeScoresHaveNoMass() {
+    let selection = HeadSelection.influence(scores: [[-5, 1], [2, 2]], numHeads: 1, tau: 1)
+    #expect(selection.kvIndices == [[], [0]])
+  }
+
+  @Test(arguments: [0, -1, 4, 9]) func allHeads(budget: Int) {
+    let selection = HeadSelection.influence(scores: [[1, 2], [3, 4]], numHeads: budget, tau: 0.5)
+    #expect(selection.kvIndices == [[0, 1], [0, 1]])
+    #expect(selection.numHeads == 4)
+  }
+
+  @Test func budgetIsAlwaysMet() {
+    for K in 1...11 {
+      for tau in [0, 0.5, 1, 2] {
+        let budgets = HeadSelection.budgets(masses: [5, 0.1, 0, 40], capacity: [3, 3, 3, 3], K: K, tau: tau)
+        #expect(budgets.reduce(0, +) == K)
+        #expect(budgets.allSatisfy { $0 >= 0 && $0 <= 3 })
+      }
+    }
+  }
+}

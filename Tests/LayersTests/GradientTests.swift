@@ -1,0 +1,157 @@
+import GradientCheck
+import Tensors
+import Testing
+
+@testable import Layers
+
+/// Relative agreement that central differences of step 1e-5 reach in double precision.
+private let tolerance = 1e-8
+
+@Suite("Every layer's backward agrees with finite differences in double precision")
+struct GradientTests {
+  @Test func linear() {
+    var numbers = TestNumbers()
+    let layer = Linear<Double>(weight: numbers.tensor([5, 7]), bias: numbers.tensor([5]))
+    let (x, w) = (numbers.matrix(4, 7), numbers.matrix(4, 5))
+    #expect(gradientError(of: x, gradient: layer.backward(w)) { weighted(layer.forward(x), w) } < tolerance)
+    let doubled = layer.backward(w)
+    layer.backward(w, addingTo: doubled)
+    #expect(gradientError(of: x, gradient: doubled) { 2 * weighted(layer.forward(x), w) } < tolerance)
+  }
+
+  @Test func rmsNorm() {
+    var numbers = TestNumbers()
+    let layer = RMSNorm<Double>(weight: numbers.tensor([9]), epsilon: 1e-6)
+    let (x, w) = (numbers.matrix(3, 9), numbers.matrix(3, 9))
+    #expect(
+      gradientError(of: x, gradient: layer.backward(w, input: x)) { weighted(layer.forward(x), w) } < tolerance)
+  }
+
+  @Test func swiGLU() {
+    var numbers = TestNumbers()
+    let (gate, up, w) = (numbers.matrix(3, 8), numbers.matrix(3, 8), numbers.matrix(3, 8))
+    let d = SwiGLU.backward(w, gate: gate, up: up)
+    func loss() -> Double { weighted(SwiGLU.forward(gate: gate, up: up), w) }
+    #expect(gradientError(of: gate, gradient: d.gate, loss: loss) < tolerance)
+    #expect(gradientError(of: up, gradient: d.up, loss: loss) < tolerance)
+  }
+
+  @Test func rotary() {
+    var numbers = TestNumbers()
+    let rotary = Rotary<Double>(
+      positions: [[0, 1, 5], [0, 2, 9], [0, 3, 40]], axes: [0, 1, 1, 2],
+      frequencies: Rotary.inverseFrequencies(theta: 1e4, dimension: 8))
+    let (x, w) = (numbers.matrix(3, 16), numbers.matrix(3, 16))
+    let dx = w.gathering([0, 1, 2])
+    rotary.backward(inPlace: dx)
+    let error = gradientError(of: x, gradient: dx) {
+      let y = x.gathering([0, 1, 2])
+      rotary.forward(inPlace: y)
+      return weighted(y, w)
+    }
+    #expect(error < tolerance)
+  }
+
+  @Test func crossEntropy() {
+    var numbers = TestNumbers()
+    let x = numbers.matrix(3, 11)
+    let targets: [Int32] = [0, 10, 4]
+    let dx = x.gathering([0, 1, 2])
+    CrossEntropy.backward(inPlace: dx, targets: targets)
+    #expect(
+      gradientError(of: x, gradient: dx) { CrossEntropy.forward(x, targets: targets).reduce(0, +) } < tolerance)
+  }
+
+  /// Patterns that training meets: a plain sequence longer than a block, a prefix with branches, the last layer's few
+  /// queries, and both directions inside windows.
+  @Test(arguments: [
+    (70, AttentionPattern.causal(prefix: 70, rows: Array(0..<70))),
+    (12, .causal(prefix: 5, branches: [5..<9, 9..<12], rows: Array(0..<12))),
+    (12, .causal(prefix: 5, branches: [5..<9, 9..<12], rows: [4, 7, 8, 11])),
+    (9, .blocks([0..<4, 4..<9])),
+  ])
+  func attention(T: Int, pattern: AttentionPattern) {
+    var numbers = TestNumbers()
+    let layer = Attention<Double>(heads: 4, kvHeads: 2, headDimension: 3)
+    let R = pattern.keyOfQuery.count
+    let (q, k, v, w) = (numbers.matrix(R, 12), numbers.matrix(T, 6), numbers.matrix(T, 6), numbers.matrix(R, 12))
+    func loss() -> Double { weighted(layer.forward(q: q, k: k, v: v, pattern: pattern).output, w) }
+    func backward(_ firstKey: Int, _ needed: Attention<Double>.Needed) -> Attention<Double>.Gradients {
+      let result = layer.forward(q: q, k: k, v: v, pattern: pattern)
+      return layer.backward(
+        w, q: q, k: k, v: v, output: result.output, logSumExp: result.logSumExp, pattern: pattern, firstKey: firstKey,
+        needed: needed)
+    }
+    let d = backward(0, .all)
+    #expect(gradientError(of: v, gradient: d.v, loss: loss) < tolerance)
+    #expect(d.q.map { gradientError(of: q, gradient: $0, loss: loss) < tolerance } == true)
+    #expect(d.k.map { gradientError(of: k, gradient: $0, loss: loss) < tolerance } == true)
+    // Fewer gradients are the same gradients.
+    let later = backward(2, .valuesOnly)
+    #expect(later.v.values == d.v.rows(2..<T).values)
+    #expect(later.q == nil && later.k == nil)
+    #expect(backward(2, .all).k?.values == d.k?.rows(2..<T).values)
+  }
+}
+
+@Suite("Attention in blocks equals the plain formula")
+struct AttentionTests {
+  @Test func plainTwin() {
+    var numbers = TestNumbers()
+    let (T, D) = (67, 4)
+    let layer = Attention<Double>(heads: 2, kvHeads: 1, headDimension: D)
+    let (q, k, v) = (numbers.matrix(T, 2 * D), numbers.matrix(T, D), numbers.matrix(T, D))
+    let output = layer.forward(q: q, k: k, v: v, pattern: .causal(prefix: T, rows: Array(0..<T))).output
+    for head in 0..<2 {
+      for i in 0..<T {
+        let scores = (0...i).map { Double.dot(D, q.row(i) + head * D, k.row($0)) / Double(D).squareRoot() }
+        let weights = scores.map { Double.exponential($0) }
+        let total = weights.reduce(0, +)
+        for d in 0..<D {
+          let plain = (0...i).reduce(0.0) { $0 + weights[$1] * v.row($1)[d] } / total
+          #expect(abs(plain - output.row(i)[head * D + d]) < 1e-12)
+        }
+      }
+    }
+  }
+
+  /// Branches see the prefix and themselves: the same numbers as separate sequences.
+  @Test func branchesEqualSeparateSequences() {
+    var numbers = TestNumbers()
+    let layer = Attention<Double>(heads: 2, kvHeads: 2, headDimension: 3)
+    let (q, k, v) = (numbers.matrix(11, 6), numbers.matrix(11, 6), numbers.matrix(11, 6))
+    let pattern = AttentionPattern.causal(prefix: 5, branches: [5..<8, 8..<11], rows: Array(0..<11))
+    let packed = layer.forward(q: q, k: k, v: v, pattern: pattern).output
+    for branch in [5..<8, 8..<11] {
+      let rows = Array(0..<5) + Array(branch)
+      let alone = layer.forward(
+        q: q.gathering(rows), k: k.gathering(rows), v: v.gathering(rows),
+        pattern: .causal(prefix: rows.count, rows: Array(0..<rows.count))
+      ).output
+      for (i, row) in rows.enumerated() {
+        for j in 0..<6 { #expect(abs(alone.row(i)[j] - packed.row(row)[j]) < 1e-14) }
+      }
+    }
+  }
+}
+
+@Suite("Float kernels are within rounding of Double ones")
+struct FloatKernelTests {
+  @Test func exponential() {
+    for i in -8_700...8_800 {
+      let x = Float(i) / 100
+      let exact = Double.exponential(Double(x))
+      #expect(abs(Double(Float.exponential(x)) - exact) <= exact * 2.4e-7)
+    }
+    #expect(Float.exponential(-1e30) < 1.3e-38)
+    #expect(Float.exponential(0) == 1)
+  }
+
+  @Test func reductions() {
+    let values = (0..<100).map { Float(($0 * 37) % 101) - 50 }
+    for n in [0, 1, 15, 16, 17, 100] {
+      #expect(Float.sum(n, values) == values.prefix(n).reduce(0, +))
+      #expect(Float.maximum(n, values) == values.prefix(n).max() ?? -.infinity)
+    }
+  }
+}
