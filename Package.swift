@@ -39,15 +39,18 @@ let package = Package(
       swiftSettings: kernels),
     // 5
     .target(
+      name: "Units", dependencies: ["Tensors", "HuggingFace", "Datasets", "Preprocessing", "QwenVL"],
+      exclude: ["README.md"]),
+    .target(
       name: "Adapters", dependencies: ["Tensors", "Datasets", "QwenVL", "HuggingFace", "HDF5"],
       exclude: ["README.md"], swiftSettings: kernels),
     // 6
     .target(
       name: "Training",
-      dependencies: ["Tensors", "Collectives", "HDF5", "RunFile", "Datasets", "Preprocessing", "QwenVL", "Adapters"],
+      dependencies: ["Tensors", "Digests", "Collectives", "HDF5", "RunFile", "Datasets", "Units", "Adapters"],
       exclude: ["README.md"]),
     .target(
-      name: "Evaluation", dependencies: ["Datasets", "Preprocessing", "QwenVL", "Adapters"], exclude: ["README.md"]),
+      name: "Evaluation", dependencies: ["Collectives", "Datasets", "Units", "Adapters"], exclude: ["README.md"]),
     // 7
     .executableTarget(
       name: "imagelora",

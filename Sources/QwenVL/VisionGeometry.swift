@@ -1,15 +1,6 @@
 // Where the patches of one picture lie: their positions, and the order that makes attention windows contiguous.
 import HuggingFace
 
-/// Patches of a picture over time, height and width (`image_grid_thw`).
-public struct Grid: Sendable, Equatable, Hashable {
-  public var t, h, w: Int
-  public init(t: Int, h: Int, w: Int) { (self.t, self.h, self.w) = (t, h, w) }
-  public var patches: Int { t * h * w }
-  /// Visual tokens after the merger.
-  public func tokens(mergeSize: Int) -> Int { patches / (mergeSize * mergeSize) }
-}
-
 /// Order, windows and positions of one picture's patches (transformers `get_vision_window_index`,
 /// `get_vision_position_ids`).
 struct VisionGeometry {
@@ -22,7 +13,7 @@ struct VisionGeometry {
   /// Row and column of each patch in the windowed order, `[2][P]`.
   let positions: [[Int32]]
 
-  init(grid: Grid, configuration: VisionConfiguration) {
+  init(grid: GridTHW, configuration: VisionConfiguration) {
     let merge = configuration.spatialMergeSize
     let unit = merge * merge
     let side = configuration.windowSize / merge / configuration.patchSize

@@ -23,7 +23,7 @@ public struct VisionTower<Element: Scalar>: Sendable {
   }
 
   /// Features of one picture.   patches [P, 1176] -> [P / merge^2, hidden size of the decoder]
-  public func forward(patches: Matrix<Element>, grid: Grid) -> Matrix<Element> {
+  public func forward(patches: Matrix<Element>, grid: GridTHW) -> Matrix<Element> {
     precondition(patches.rows == grid.patches && patches.columns == configuration.patchNumbers)
     let merge = configuration.spatialMergeSize
     let geometry = VisionGeometry(grid: grid, configuration: configuration)

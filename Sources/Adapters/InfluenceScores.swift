@@ -1,0 +1,123 @@
+// Influence of every head, row by row: any shard or rank count, any order of merging, the same bits.
+import Foundation
+
+/// How a head's score is made from its gradient.
+public enum Estimator: String, Sendable, CaseIterable, Codable {
+  /// Sum over rows of the squared norm of dL/dB of a rank-1 probe (the paper's).
+  case rank1
+  /// Sum over rows of the squared gradient of a gate on the head (the authors' code).
+  case gate
+}
+
+/// One row's influence on all heads, flat `[L, Hkv]`.
+public struct RowInfluence: Sendable, Equatable, Codable {
+  public var id: String
+  /// `|| dL_i / dB_l,h ||^2`
+  public var rank1Norm2: [Double]
+  /// `dL_i / dg_l,h`
+  public var gateGradient: [Double]
+  public init(id: String, rank1Norm2: [Double], gateGradient: [Double]) {
+    (self.id, self.rank1Norm2, self.gateGradient) = (id, rank1Norm2, gateGradient)
+  }
+}
+
+/// Which part of a probe's rows a file holds.
+public struct Shard: Sendable, Equatable, CustomStringConvertible {
+  /// Parts held, ascending, of `count`.
+  public var indices: [Int]
+  public var count: Int
+
+  /// The whole.
+  public static let whole = Shard(indices: [0], count: 1)
+
+  public init(indices: [Int], count: Int) { (self.indices, self.count) = (indices, count) }
+
+  /// Parses "i/n" or "i,j/n" with 0 <= i < n; nil if it is anything else.
+  public init?(_ text: String) {
+    let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.count == 2, let count = Int(parts[1]), count > 0 else { return nil }
+    let indices = parts[0].split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+    guard indices.allSatisfy({ $0.map { (0..<count).contains($0) } ?? false }) else { return nil }
+    self.init(indices: Set(indices.compactMap(\.self)).sorted(), count: count)
+  }
+
+  public var description: String { indices.map(String.init).joined(separator: ",") + "/\(count)" }
+}
+
+/// The influence of all heads on the rows of a probe.
+public struct InfluenceScores: Sendable, Equatable {
+  public static let schemaVersion = 1
+
+  public let layers, kvHeads: Int
+  /// Seed of the rank-1 probe's projections.
+  public let seed: UInt64
+  public let baseDigest, dataDigest: String
+  public let shard: Shard
+  /// Ascending by id, compared as UTF-8, so that sums do not depend on who computed which row.
+  public let rows: [RowInfluence]
+
+  public init(
+    layers: Int, kvHeads: Int, seed: UInt64, baseDigest: String, dataDigest: String, shard: Shard,
+    rows: [RowInfluence]
+  ) {
+    precondition(rows.allSatisfy { $0.rank1Norm2.count == layers * kvHeads && $0.gateGradient.count == layers * kvHeads })
+    (self.layers, self.kvHeads, self.seed, self.shard) = (layers, kvHeads, seed, shard)
+    (self.baseDigest, self.dataDigest) = (baseDigest, dataDigest)
+    self.rows = rows.sorted { $0.id.utf8.lexicographicallyPrecedes($1.id.utf8) }
+  }
+
+  /// Scores `[L][Hkv]`: row terms added in the order of ids.
+  public func scores(_ estimator: Estimator) -> [[Double]] {
+    var sums = [Double](repeating: 0, count: layers * kvHeads)
+    for row in rows {
+      for i in sums.indices {
+        switch estimator {
+        case .rank1: sums[i] += row.rank1Norm2[i]
+        case .gate: sums[i] += row.gateGradient[i] * row.gateGradient[i]
+        }
+      }
+    }
+    return (0..<layers).map { Array(sums[$0 * kvHeads..<($0 + 1) * kvHeads]) }
+  }
+
+  /// Why two files cannot be merged.
+  public enum MergeError: Error, Equatable, CustomStringConvertible {
+    case nothing
+    case different(what: String, file: Int)
+    case rowTwice(id: String)
+
+    public var description: String {
+      switch self {
+      case .nothing: "nothing to merge; name at least one scores file"
+      case .different(let what, let file):
+        "scores file \(file + 1) has another \(what) than the first; merge only shards of one probe"
+      case .rowTwice(let id): "row \(id) is in more than one scores file; name each shard once"
+      }
+    }
+  }
+
+  /// Joins shards of one probe; the result does not depend on their order or number.
+  public static func merging(_ parts: [InfluenceScores]) throws -> InfluenceScores {
+    guard let first = parts.first else { throw MergeError.nothing }
+    for (index, part) in parts.enumerated() {
+      func agree<T: Equatable>(_ what: String, _ key: KeyPath<InfluenceScores, T>) throws {
+        guard part[keyPath: key] == first[keyPath: key] else { throw MergeError.different(what: what, file: index) }
+      }
+      try agree("base model (base_digest)", \.baseDigest)
+      try agree("data (data_digest)", \.dataDigest)
+      try agree("seed", \.seed)
+      try agree("number of layers", \.layers)
+      try agree("number of KV heads", \.kvHeads)
+      try agree("number of shards", \.shard.count)
+    }
+    let rows = parts.flatMap(\.rows)
+    var seen = Set<String>()
+    for row in rows where !seen.insert(row.id).inserted { throw MergeError.rowTwice(id: row.id) }
+    let indices = Set(parts.flatMap(\.shard.indices)).sorted()
+    let complete = indices.count == first.shard.count
+    return InfluenceScores(
+      layers: first.layers, kvHeads: first.kvHeads, seed: first.seed, baseDigest: first.baseDigest,
+      dataDigest: first.dataDigest, shard: complete ? .whole : Shard(indices: indices, count: first.shard.count),
+      rows: rows)
+  }
+}

@@ -1,0 +1,21 @@
+// Work on many items by all ranks, every rank getting all results in the items' order.
+import Foundation
+
+/// Runs `body` for each item on the rank that holds it and gives every rank all results, in item order.
+/// - Parameter hands: the items of each rank; together every item from 0 on, once.
+/// - Throws: the same `RankFailure` on every rank if any item failed.
+/// - Important: Collective.
+public func mapOverRanks<Result: Codable>(
+  _ hands: [[Int]], _ communicator: any Communicator, _ body: (Int) throws -> Result
+) throws -> [Result] {
+  precondition(hands.count == communicator.size, "one hand a rank")
+  let own = try together(communicator) { try hands[communicator.rank].map(body) }
+  // Binary property lists keep every bit of a Double, infinities and NaN too.
+  let encoder = PropertyListEncoder()
+  encoder.outputFormat = .binary
+  let gathered = try communicator.allGather(Array(encoder.encode(own))).map {
+    try PropertyListDecoder().decode([Result].self, from: Data($0))
+  }
+  let pairs = zip(hands, gathered).flatMap { zip($0, $1) }
+  return pairs.sorted { $0.0 < $1.0 }.map(\.1)
+}

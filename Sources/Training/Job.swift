@@ -1,0 +1,98 @@
+// What a run file names, opened and checked before anything is computed: the base model and the usable rows.
+import Collectives
+import Datasets
+import Digests
+import Foundation
+import RunFile
+import Units
+
+/// A run's model and data on this rank; every rank holds the same.
+public struct Job: Sendable {
+  public let run: RunConfiguration
+  public let communicator: any Communicator
+  public let base: BaseModel
+  public let training: PreparedRows
+  public let validation: PreparedRows?
+  /// Digest of everything that decides the run's numbers: its keys, base and rows.
+  public let digest: String
+
+  /// Opens what the run names. An error of any rank is thrown on all.
+  /// - Important: Collective.
+  public init(_ run: RunConfiguration, communicator: any Communicator) throws {
+    guard run.model.precision == .fp32 else {
+      throw TrainingError.unsupported(
+        key: "model.precision", value: run.model.precision.rawValue, supported: "fp32")
+    }
+    guard run.adapter.kind == .imageLoRA else {
+      throw TrainingError.unsupported(key: "adapter.kind", value: run.adapter.kind.rawValue, supported: "image_lora")
+    }
+    self.run = run
+    self.communicator = communicator
+    let base = try together(communicator) {
+      try BaseModel(folder: run.model.path.resolved, minPixels: run.model.minPixels, maxPixels: run.model.maxPixels)
+    }
+    self.base = base
+    let training = try PreparedRows(run.data.train.resolved, run: run, base: base, communicator: communicator)
+    self.training = training
+    validation = try run.data.validation.map {
+      try PreparedRows($0.resolved, run: run, base: base, communicator: communicator)
+    }
+    digest = run.digest(including: [base.digest, base.template.digest, training.digest])
+    try agreeOnDigest()
+  }
+
+  /// Ranks of one job must have read the same files.
+  private func agreeOnDigest() throws {
+    let digests = try communicator.allGather(Array(digest.utf8)).map { String(decoding: $0, as: UTF8.self) }
+    if let rank = digests.firstIndex(where: { $0 != digests[0] }) {
+      throw TrainingError.ranksDisagree(rank: rank, folder: run.path)
+    }
+  }
+
+  /// Group keys for the sampler where the run groups rows by image.
+  public var groups: [Int]? { run.data.groupByImage ? imageGroups(of: training.rows) : nil }
+
+  /// The sampler of the training rows.
+  public func sampler() -> Sampler {
+    Sampler(
+      rows: training.rows.count, groups: groups, globalBatch: run.training.globalBatch, seed: run.training.seed)
+  }
+}
+
+/// What stops a run before or between its steps.
+public enum TrainingError: Error, Equatable, CustomStringConvertible {
+  case unsupported(key: String, value: String, supported: String)
+  case ranksDisagree(rank: Int, folder: String)
+  case tooFewRows(file: String, rows: Int, ranks: Int)
+  case smallBatch(batch: Int, ranks: Int)
+  case badRows(file: String, problems: [String])
+  case noRows(file: String)
+  case notFinite(step: Int, what: String)
+  case selection(file: String, problem: String)
+  case interrupted(step: Int)
+
+  public var description: String {
+    switch self {
+    case .unsupported(let key, let value, let supported):
+      "run file: \(key): \(value) is not supported by this version; use \(supported)"
+    case .ranksDisagree(let rank, let folder):
+      "rank \(rank) read another run, model or data than rank 0 from \(folder); give all nodes the same files"
+    case .tooFewRows(let file, let rows, let ranks):
+      "\(file): \(rows) usable rows are fewer than \(ranks) ranks; start at most \(rows)"
+    case .smallBatch(let batch, let ranks):
+      "run file: training.global_batch: \(batch) rows a step are fewer than \(ranks) ranks; start at most \(batch)"
+    case .badRows(let file, let problems):
+      "\(file): \(problems.count) bad \(problems.count == 1 ? "row" : "rows"): "
+        + problems.prefix(5).joined(separator: "; ") + (problems.count > 5 ? "; ..." : "")
+        + "; mend them or set data.bad_rows: skip"
+    case .noRows(let file):
+      "\(file): no usable row is left"
+    case .notFinite(let step, let what):
+      "step \(step): \(what) is not finite; nothing was updated; lower training.learning_rate or leave the row out"
+    case .selection(let file, let problem):
+      "\(file): \(problem); select heads for this model"
+    case .interrupted(let step):
+      "stopped by a signal after step \(step); continue with --resume auto"
+    }
+  }
+}

@@ -1,0 +1,84 @@
+// The rows of a file that can be used, found by making every sample once, the work dealt over the ranks.
+import Collectives
+import Datasets
+import Digests
+import Foundation
+import Preprocessing
+import RunFile
+import Units
+
+/// Usable rows and how long each is.
+public struct PreparedRows: Sendable {
+  public let file: String
+  public let rows: [Row]
+  /// Tokens of each row.
+  public let tokens: [Int]
+  /// Visual tokens of each row.
+  public let visualTokens: [Int]
+  /// What was wrong with the rows left out, one line each.
+  public let problems: [String]
+  /// Digest of the usable rows.
+  public let digest: String
+  public let samples: SampleBuilder
+
+  /// What a rank found out about a row.
+  private struct Finding: Codable {
+    var tokens = 0
+    var visualTokens = 0
+    var problem: String?
+  }
+
+  /// Reads and checks a file of rows; no picture is decoded, only headers are read.
+  /// - Throws: `DatasetError`, or `TrainingError` naming the bad rows if the run is strict.
+  /// - Important: Collective.
+  public init(_ file: String, run: RunConfiguration, base: BaseModel, communicator: any Communicator) throws {
+    let policy: BadRowPolicy = run.data.badRows == .strict ? .strict : .skip
+    let (dataset, samples) = try together(communicator) {
+      (
+        try RowReader(imageRoot: run.data.imageRoot.resolved, policy: policy).read(file),
+        try base.sampleBuilder(maxLength: run.data.maxLength)
+      )
+    }
+    let findings = try Self.check(dataset.rows, samples, communicator)
+    let bad = findings.compactMap(\.problem)
+    guard bad.isEmpty || policy == .skip else { throw TrainingError.badRows(file: file, problems: bad) }
+    let good = findings.indices.filter { findings[$0].problem == nil }
+    guard !good.isEmpty else { throw TrainingError.noRows(file: file) }
+    guard good.count >= communicator.size else {
+      throw TrainingError.tooFewRows(file: file, rows: good.count, ranks: communicator.size)
+    }
+    self.file = file
+    self.samples = samples
+    rows = good.map { dataset.rows[$0] }
+    tokens = good.map { findings[$0].tokens }
+    visualTokens = good.map { findings[$0].visualTokens }
+    problems = dataset.problems.map(\.description) + bad
+    let left = bad.isEmpty ? "" : rows.map(\.id).joined(separator: "\n")
+    digest = SHA256.hex("\(dataset.digest)\n\(left)")
+  }
+
+  /// Makes each sample on one rank; every rank gets all findings.
+  private static func check(
+    _ rows: [Row], _ samples: SampleBuilder, _ communicator: any Communicator
+  ) throws -> [Finding] {
+    let own = stride(from: communicator.rank, to: rows.count, by: communicator.size).map { index in
+      do {
+        let sample = try samples.sample(for: rows[index])
+        return Finding(
+          tokens: sample.inputIDs.count, visualTokens: sample.visualSpans.reduce(0) { $0 + $1.count })
+      } catch {
+        return Finding(problem: "\(error)")
+      }
+    }
+    let all = try communicator.allGather(Array(JSONEncoder().encode(own))).map {
+      try JSONDecoder().decode([Finding].self, from: Data($0))
+    }
+    return rows.indices.map { all[$0 % communicator.size][$0 / communicator.size] }
+  }
+
+  /// What a unit costs, in tokens that pass the decoder; prefixes of the same pictures count once.
+  func cost(_ unit: Unit) -> Double {
+    let total = unit.rows.reduce(0) { $0 + tokens[$1] }
+    return Double(total - (unit.rows.count - 1) * visualTokens[unit.rows[0]])
+  }
+}

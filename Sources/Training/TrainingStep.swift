@@ -1,0 +1,139 @@
+// One optimizer step: this rank's units one by one, one exact sum over units and ranks, one update.
+import Adapters
+import Collectives
+import Datasets
+import Foundation
+import Tensors
+import Units
+
+/// What a step did, the same on every rank but for the times.
+public struct StepReport: Sendable, Equatable {
+  /// Updates made so far, counting this one.
+  public var step: Int
+  /// Mean NLL over the supervised tokens of the whole global batch.
+  public var loss: Double
+  public var tokens: Int
+  public var learningRate: Double
+  /// Global norm of the gradient before clipping.
+  public var gradientNorm: Double
+  /// Time of this rank's units, and of waiting for and adding up all ranks' gradients.
+  public var computeSeconds, reduceSeconds: Double
+  /// Requests of any rank that came with the reduction.
+  public var requests: Requests
+}
+
+/// Signals that some rank received, agreed on by all with the step's one reduction.
+public struct Requests: Sendable, Equatable {
+  public var save: Bool
+  public var stop: Bool
+  public static let none = Requests(save: false, stop: false)
+}
+
+/// The words of a step's one reduction: the gradient of every trainable number, then a few counts.
+struct StepWords {
+  enum Count: Int, CaseIterable {
+    case nll, tokens, failures, save, stop
+  }
+
+  let gradients: Range<Int>
+  var count: Int { gradients.count + Count.allCases.count }
+  subscript(_ word: Count) -> Int { gradients.count + word.rawValue }
+}
+
+/// Runs steps on this rank.
+final class Stepper {
+  let job: Job
+  let adapter: ImageLoRA<Float>
+  var optimizer: AdamW
+  private let features: FeatureStore
+  private let sampler: Sampler
+  private let groups: [Int]?
+  private let words: StepWords
+  private var sum: ExactSum
+
+  init(job: Job, adapter: ImageLoRA<Float>, optimizer: AdamW) {
+    self.job = job
+    self.adapter = adapter
+    self.optimizer = optimizer
+    features = FeatureStore(tower: job.base.model.vision, samples: job.training.samples)
+    sampler = job.sampler()
+    groups = job.groups
+    words = StepWords(gradients: 0..<adapter.layout.count)
+    sum = ExactSum(count: words.count)
+  }
+
+  /// Bytes that a rank hands to the step's one reduction: the adapter's numbers and `StepWords.Count`'s words.
+  static func reducedBytes(parameters: Int) -> (gradients: Int, counts: Int) {
+    (parameters * MemoryLayout<Int128>.stride, StepWords.Count.allCases.count * MemoryLayout<Int128>.stride)
+  }
+
+  /// Computes and applies the update after `optimizer.step` finished ones.
+  /// - Throws: `TrainingError.notFinite` on every rank alike, with nothing updated; the error of a row that can no
+  ///   longer be read.
+  /// - Important: Collective.
+  func run(learningRate: Double, requests: Requests) throws -> StepReport {
+    let start = ContinuousClock.now
+    let step = optimizer.step
+    let units = sampler.units(step: step, grouping: groups)
+    let hands = deal(units: units.map(job.training.cost), ranks: job.communicator.size)
+    sum.reset()
+    var badUnit: String?
+    for index in hands[job.communicator.rank] {
+      if !(try add(units[index])) { badUnit = badUnit ?? units[index].rows.map { job.training.rows[$0].id }.joined(separator: ", ") }
+    }
+    if requests.save { sum.add(count: 1, at: words[.save]) }
+    if requests.stop { sum.add(count: 1, at: words[.stop]) }
+    let computed = ContinuousClock.now
+    try sum.reduce(over: job.communicator)
+    let reduced = ContinuousClock.now
+
+    try refuseFailures(step: step + 1, badUnit: badUnit)
+    let tokens = Int(sum.value(at: words[.tokens]))
+    var gradients = sum.values(words.gradients)
+    let scale = 1 / Float(tokens)
+    for i in gradients.indices { gradients[i] *= scale }
+    let norm = euclideanNorm(gradients)
+    guard norm.isFinite else { throw TrainingError.notFinite(step: step + 1, what: "the gradient's norm") }
+    let limit = job.run.training.maxGradientNorm
+    if norm > limit {
+      let clip = Float(limit / norm)
+      for i in gradients.indices { gradients[i] *= clip }
+    }
+    let parameters = UnsafeMutableBufferPointer(start: adapter.parameters.base, count: adapter.layout.count)
+    optimizer.update(parameters, gradients: gradients, learningRate: learningRate)
+    return StepReport(
+      step: step + 1, loss: sum.value(at: words[.nll]) / Double(tokens), tokens: tokens, learningRate: learningRate,
+      gradientNorm: norm, computeSeconds: (computed - start) / .seconds(1),
+      reduceSeconds: (reduced - computed) / .seconds(1),
+      requests: Requests(save: sum.value(at: words[.save]) > 0, stop: sum.value(at: words[.stop]) > 0))
+  }
+
+  /// Adds a unit's gradient and counts; false if any of its numbers is not finite.
+  private func add(_ unit: Unit) throws -> Bool {
+    let input = try job.base.unitInput(unit, of: job.training, features: features)
+    adapter.resetGradients()
+    let losses = job.base.lossAndGradient(input, adapter: adapter)
+    let nll = losses.reduce(0) { $0 + $1.nll }
+    let before = sum.nonFiniteCount
+    sum.add(UnsafeBufferPointer(start: adapter.gradients.base, count: adapter.layout.count), at: words.gradients.lowerBound)
+    sum.add(nll, at: words[.nll])
+    sum.add(count: losses.reduce(0) { $0 + $1.tokens }, at: words[.tokens])
+    return sum.nonFiniteCount == before
+  }
+
+  /// All ranks see the same count of numbers that are not finite, so all refuse the same step.
+  private func refuseFailures(step: Int, badUnit: String?) throws {
+    guard sum.totalNonFinite > 0 else { return }
+    let names = try job.communicator.allGather(Array((badUnit ?? "").utf8)).map { String(decoding: $0, as: UTF8.self) }
+    let rank = names.firstIndex { !$0.isEmpty } ?? 0
+    throw TrainingError.notFinite(step: step, what: "loss or gradient of row \(names[rank]) (rank \(rank))")
+  }
+}
+
+extension BaseModel {
+  /// A unit's rows as decoder input, with their pictures' features.
+  func unitInput(_ unit: Unit, of data: PreparedRows, features: FeatureStore) throws -> UnitInput {
+    let samples = try unit.rows.map { try data.samples.sample(for: data.rows[$0]) }
+    return unitInput(samples, features: try features.features(of: data.rows[unit.rows[0]], sample: samples[0]))
+  }
+}

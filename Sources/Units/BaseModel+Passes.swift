@@ -1,0 +1,41 @@
+// A unit through the model: its rows' losses, and the gradients that an adapter takes on the way back.
+import QwenVL
+import Tensors
+
+/// The loss of one row of data.
+public struct RowLoss: Sendable, Equatable {
+  /// Sum of the negative log-likelihoods of its supervised tokens.
+  public var nll: Double
+  /// How many there are.
+  public var tokens: Int
+}
+
+extension BaseModel {
+  /// Losses of a unit's rows, and how many of their tokens are the most likely ones.
+  public func loss(_ unit: UnitInput, adapter: (any ValueAdapter<Float>)?) -> [RowLoss] {
+    rowLosses(unit, model.head.loss(hidden(unit, adapter: adapter), targets: unit.targets))
+  }
+
+  /// Normed hidden states of the unit's output rows, `[outputs, H]`.
+  public func hidden(_ unit: UnitInput, adapter: (any ValueAdapter<Float>)?) -> Matrix<Float> {
+    model.decoder.forward(unit.decoderInput, outputRows: unit.outputRows, adapter: adapter, keepTapes: .none).hidden
+  }
+
+  /// Losses of a unit's rows; the adapter takes the gradient of the sum of all their tokens' NLL.
+  public func lossAndGradient(_ unit: UnitInput, adapter: any ValueAdapter<Float>) -> [RowLoss] {
+    let pass = model.decoder.forward(
+      unit.decoderInput, outputRows: unit.outputRows, adapter: adapter, keepTapes: .forBackward)
+    let (nll, dHidden) = model.head.lossAndGradient(pass.hidden, targets: unit.targets)
+    model.decoder.backward(dHidden, pass: pass, adapter: adapter)
+    return rowLosses(unit, nll)
+  }
+
+  private func rowLosses(_ unit: UnitInput, _ nll: [Double]) -> [RowLoss] {
+    var losses = Array(repeating: RowLoss(nll: 0, tokens: 0), count: unit.rowCount)
+    for (row, value) in zip(unit.rowOfOutput, nll) {
+      losses[row].nll += value
+      losses[row].tokens += 1
+    }
+    return losses
+  }
+}

@@ -1,0 +1,72 @@
+// A base model's folder, opened once: shape, mapped weights, tokenizer, chat template, processor.
+import HuggingFace
+import Preprocessing
+import QwenVL
+
+/// Everything that a Hugging Face folder says about a model; immutable and shared.
+public struct BaseModel: Sendable {
+  public let folder: String
+  public let configuration: ModelConfiguration
+  public let model: QwenVLModel<Float>
+  public let tokenizer: Tokenizer
+  public let template: ChatTemplate
+  /// With the run's pixel limits where it states any.
+  public let preprocessor: PreprocessorConfiguration
+  /// Fingerprint of the weights; see `Checkpoint.digest`.
+  public let digest: String
+
+  /// Opens and checks a folder; weights are mapped, nothing is copied.
+  /// - Parameters: `minPixels`, `maxPixels` replace the folder's pixel limits.
+  /// - Throws: `HuggingFaceError` or `BaseModelError` in one line that names the file and the key or tensor.
+  public init(folder: String, minPixels: Int? = nil, maxPixels: Int? = nil) throws {
+    self.folder = folder
+    configuration = try ModelConfiguration(folder: folder)
+    let checkpoint = try Checkpoint(folder: folder)
+    model = try QwenVLModel(configuration: configuration, checkpoint: checkpoint)
+    digest = checkpoint.digest
+    tokenizer = try Tokenizer(folder: folder)
+    template = try ChatTemplate(folder: folder)
+    var preprocessor = try PreprocessorConfiguration(folder: folder)
+    preprocessor.minPixels = minPixels ?? preprocessor.minPixels
+    preprocessor.maxPixels = maxPixels ?? preprocessor.maxPixels
+    self.preprocessor = preprocessor
+    try checkAgreement()
+  }
+
+  /// A builder of samples of at most `maxLength` tokens.
+  public func sampleBuilder(maxLength: Int) throws -> SampleBuilder {
+    try SampleBuilder(
+      encoding: tokenizer, template: template, processor: ImageProcessor(preprocessor), maxLength: maxLength)
+  }
+
+  /// The parts of a folder must be of one model.
+  private func checkAgreement() throws {
+    let vision = configuration.vision
+    func agree(_ what: String, _ a: Int, _ b: Int) throws {
+      guard a == b else { throw BaseModelError(folder: folder, problem: "\(what): \(a) and \(b) differ") }
+    }
+    try agree("patch_size of config.json and preprocessor_config.json", vision.patchSize, preprocessor.patchSize)
+    try agree(
+      "spatial_merge_size of config.json and merge_size of preprocessor_config.json", vision.spatialMergeSize,
+      preprocessor.mergeSize)
+    try agree(
+      "temporal_patch_size of config.json and preprocessor_config.json", vision.temporalPatchSize,
+      preprocessor.temporalPatchSize)
+    try agree(
+      "image_token_id of config.json and <|image_pad|> of the tokenizer", Int(configuration.imageTokenID),
+      Int(tokenizer.id(of: "<|image_pad|>") ?? -1))
+    guard tokenizer.vocabularySize <= configuration.text.vocabularySize else {
+      throw BaseModelError(
+        folder: folder,
+        problem: "the tokenizer has \(tokenizer.vocabularySize) tokens, the embedding only "
+          + "\(configuration.text.vocabularySize) rows")
+    }
+  }
+}
+
+/// Files of one folder that contradict each other.
+public struct BaseModelError: Error, Equatable, CustomStringConvertible {
+  public let folder: String
+  public let problem: String
+  public var description: String { "\(folder): \(problem); use the files of one model" }
+}
