@@ -65,7 +65,7 @@ let package = Package(
       name: "AdaptersTests", dependencies: ["Adapters", "QwenVL", "Layers", "HuggingFace", "Tensors", "GradientCheck"]),
     .testTarget(name: "LayersTests", dependencies: ["Layers", "Tensors", "GradientCheck"]),
     .testTarget(name: "DigestsTests", dependencies: ["Digests"]),
-    .testTarget(name: "DatasetsTests", dependencies: ["Datasets"]),
+    .testTarget(name: "DatasetsTests", dependencies: ["Datasets"], exclude: ["Resources"]),
     .testTarget(name: "RunFileTests", dependencies: ["RunFile"]),
   ]
 )

@@ -20,9 +20,9 @@ struct JSONIdentifier: Decodable {
   let text: String
   init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
-    if let number = try? container.decode(Int.self) {
-      text = String(number)
-    } else {
+    do {
+      text = String(try container.decode(Int.self))
+    } catch DecodingError.typeMismatch {
       text = try container.decode(String.self)
     }
   }
@@ -33,9 +33,9 @@ struct OneOrMany<Value: Decodable>: Decodable {
   let values: [Value]
   init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
-    if let value = try? container.decode(Value.self) {
-      values = [value]
-    } else {
+    do {
+      values = [try container.decode(Value.self)]
+    } catch DecodingError.typeMismatch {
       values = try container.decode([Value].self)
     }
   }
@@ -60,9 +60,9 @@ enum JSONContent: Decodable {
   case parts([JSONPart])
   init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
-    if let text = try? container.decode(String.self) {
-      self = .text(text)
-    } else {
+    do {
+      self = .text(try container.decode(String.self))
+    } catch DecodingError.typeMismatch {
       self = .parts(try container.decode([JSONPart].self))
     }
   }
@@ -85,9 +85,9 @@ struct JSONImageURL: Decodable {
   let url: String
   private enum CodingKeys: CodingKey { case url }
   init(from decoder: any Decoder) throws {
-    if let url = try? decoder.singleValueContainer().decode(String.self) {
-      self.url = url
-    } else {
+    do {
+      url = try decoder.singleValueContainer().decode(String.self)
+    } catch DecodingError.typeMismatch {
       url = try decoder.container(keyedBy: CodingKeys.self).decode(String.self, forKey: .url)
     }
   }

@@ -1,0 +1,68 @@
+// Which keys a run file has, and which of them an unknown one was probably meant to be.
+
+/// Collects the paths of all keys.
+struct KnownKeys: Visitor {
+  typealias Failure = Never
+  private(set) var fields: [[String]] = []
+  private(set) var sections: [[String]] = []
+  private var prefix: [String] = []
+
+  init() {
+    var run = RunConfiguration(defaultsOf: "")
+    run.visit(&self)
+  }
+
+  mutating func section<S: Section>(_ key: String, _ section: inout S) {
+    prefix.append(key)
+    sections.append(prefix)
+    section.visit(&self)
+    prefix.removeLast()
+  }
+
+  mutating func field<V: Value>(_ key: String, _ value: inout V, _ accepted: Accepted<V>, _ effect: Effect) {
+    fields.append(prefix + [key])
+  }
+
+  mutating func field<V: Value>(_ key: String, _ value: inout V?, _ accepted: Accepted<V>, _ effect: Effect) {
+    fields.append(prefix + [key])
+  }
+
+  /// Throws for the first key of the tree that is none of these.
+  func check(_ tree: Tree, at path: [String] = []) throws(RunFileError) {
+    for entry in tree.entries ?? [] {
+      let whole = path + [entry.key]
+      if sections.contains(whole) {
+        try check(entry.value, at: whole)
+      } else if !fields.contains(whole) {
+        throw .unknownKey(place: entry.place, key: plain(dotted(whole)), nearest: dotted(nearest(to: whole)))
+      }
+    }
+  }
+
+  /// The key of the fewest edits; being in another section counts as one.
+  private func nearest(to path: [String]) -> [String] {
+    let section = path.dropLast()
+    let ranked = (sections + fields).map { known in
+      let edits = editDistance(path.last ?? "", known.last ?? "")
+      return (known, edits + (known.dropLast() == section ? 0 : 1))
+    }
+    return ranked.min { $0.1 < $1.1 }?.0 ?? []
+  }
+}
+
+/// A key's path as it is written in messages and overrides.
+func dotted(_ path: [String]) -> String { path.joined(separator: ".") }
+
+/// Levenshtein's distance, over the first 64 scalars of each.
+func editDistance(_ a: String, _ b: String) -> Int {
+  let (a, b) = (Array(a.unicodeScalars.prefix(64)), Array(b.unicodeScalars.prefix(64)))
+  var row = Array(0...b.count)
+  for (i, x) in a.enumerated() {
+    var diagonal = row[0]
+    row[0] = i + 1
+    for (j, y) in b.enumerated() {
+      (diagonal, row[j + 1]) = (row[j + 1], min(row[j] + 1, row[j + 1] + 1, diagonal + (x == y ? 0 : 1)))
+    }
+  }
+  return row[b.count]
+}

@@ -1,0 +1,142 @@
+// Reads a run: the file, the overrides set into it, then every key with its type, range and default.
+import Foundation
+
+extension RunConfiguration {
+  /// Longest run file, in bytes.
+  static let maxFileBytes = 256 << 10
+
+  /// Reads a run file (YAML or JSON) with `key.path=value` overrides, whose values are YAML; `null` takes a key back.
+  public init(path: String, overrides: [String] = []) throws(RunFileError) {
+    try self.init(text: Self.text(of: path), path: path, overrides: overrides)
+  }
+
+  /// Reads a run file's text as if it lay at `path`, as the run that a checkpoint holds.
+  public init(text: String, path: String, overrides: [String] = []) throws(RunFileError) {
+    var tree = try Tree(yaml: text, whole: path) { "\(path):\($0):\($1)" }
+    for override in overrides { try Self.set(override, in: &tree) }
+    try KnownKeys().check(tree)
+    self.init(defaultsOf: path)
+    let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+    var reader = Reader(file: path, folder: folder, tree: tree)
+    try visit(&reader)
+    try checkTogether(tree)
+  }
+
+  private static func text(of path: String) throws(RunFileError) -> String {
+    let bytes: Foundation.Data
+    do {
+      let url = URL(fileURLWithPath: path).resolvingSymlinksInPath()
+      let values = try url.resourceValues(forKeys: [.isRegularFileKey, .fileSizeKey])
+      guard values.isRegularFile == true, values.fileSize ?? 0 <= maxFileBytes else {
+        throw CocoaError(.fileReadTooLarge)
+      }
+      bytes = try Foundation.Data(contentsOf: url)
+    } catch CocoaError.fileReadTooLarge {
+      throw .unreadable(file: path, reason: "a run file is a regular file of at most \(maxFileBytes) bytes")
+    } catch {
+      let reason = FileManager.default.fileExists(atPath: path) ? error.localizedDescription : "there is no such file"
+      throw .unreadable(file: path, reason: reason)
+    }
+    let text = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes.dropFirst(3) : bytes
+    guard let text = String(validating: text, as: UTF8.self) else {
+      throw .unreadable(file: path, reason: "it is not text in UTF-8")
+    }
+    return text
+  }
+
+  private static func set(_ override: String, in tree: inout Tree) throws(RunFileError) {
+    guard let equals = override.firstIndex(of: "=") else {
+      throw .override(text: plain(override), problem: "write it as key.path=value")
+    }
+    let place = "--set \(plain(override))"
+    let key = override[..<equals].split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+    guard (1...4).contains(key.count), !key.contains("") else {
+      throw .override(text: plain(override), problem: "a key is names joined by dots, as training.steps")
+    }
+    let text = String(override[override.index(after: equals)...])
+    guard text.utf8.count <= maxFileBytes else {
+      throw .override(text: plain(override), problem: "the value is longer than \(maxFileBytes) bytes")
+    }
+    let value = try Tree(yaml: text, whole: place) { _, _ in place }
+    guard tree.set(key[...], to: value) else {
+      throw .override(text: plain(override), problem: "a name before the last is no section of the run file")
+    }
+  }
+
+  /// The rules that concern more than one key.
+  private func checkTogether(_ tree: Tree) throws(RunFileError) {
+    func conflict(_ keys: [String], _ problem: String) -> RunFileError {
+      let places = keys.map { tree.place(of: $0.split(separator: ".").map(String.init)) }
+      return .conflict(place: places.last ?? path, keys: keys, problem: problem)
+    }
+    if (training.epochs == nil) == (training.steps == nil) {
+      throw conflict(
+        ["training.epochs", "training.steps"],
+        "\(training.steps == nil ? "neither" : "each") is given; give exactly one of them")
+    }
+    if let least = model.minPixels, let most = model.maxPixels, least > most {
+      throw conflict(["model.min_pixels", "model.max_pixels"], "\(least) is more than \(most)")
+    }
+    let heads = adapter.heads
+    for (key, selection, given) in [
+      ("adapter.heads.per_layer", HeadSelection.perLayer, heads.perLayer != nil),
+      ("adapter.heads.file", .file, heads.file != nil),
+    ] where given != (heads.select == selection) {
+      throw conflict(
+        ["adapter.heads.select", key],
+        given
+          ? "with select: \(heads.select.rawValue) the latter has no effect; remove it, or select: \(selection.rawValue)"
+          : "select: \(selection.rawValue) needs the latter")
+    }
+  }
+}
+
+/// Reads each key's value from the tree.
+private struct Reader: Visitor {
+  typealias Failure = RunFileError
+  let file: String
+  let folder: String
+  var tree: Tree
+  var path: [String] = []
+
+  mutating func section<S: Section>(_ key: String, _ section: inout S) throws(RunFileError) {
+    let parent = tree
+    let child = parent.entries?.first { $0.key == key }?.value ?? Tree(place: file, content: .mapping([]))
+    (tree, path) = (child, path + [key])
+    guard child.entries != nil else {
+      throw .value(place: child.place, key: dotted(path), value: child.summary, expected: "a section of keys")
+    }
+    try section.visit(&self)
+    tree = parent
+    path.removeLast()
+  }
+
+  mutating func field<V: Value>(
+    _ key: String, _ value: inout V, _ accepted: Accepted<V>, _ effect: Effect
+  ) throws(RunFileError) {
+    if let given = try read(key, accepted) {
+      value = given
+    } else if accepted.isRequired {
+      throw .missing(file: file, key: dotted(path + [key]), expected: accepted.expectation)
+    } else if let absent = accepted.absent.flatMap({ V(Scalar(text: $0, quoted: true), folder: folder) }) {
+      value = absent
+    }
+  }
+
+  mutating func field<V: Value>(
+    _ key: String, _ value: inout V?, _ accepted: Accepted<V>, _ effect: Effect
+  ) throws(RunFileError) {
+    value = try read(key, accepted) ?? value
+  }
+
+  /// The value of a key; nil where it is absent or null.
+  private func read<V: Value>(_ key: String, _ accepted: Accepted<V>) throws(RunFileError) -> V? {
+    guard let node = tree.entries?.first(where: { $0.key == key })?.value else { return nil }
+    if case .scalar(let scalar) = node.content {
+      if scalar.isNull { return nil }
+      if let value = V(scalar, folder: folder), accepted.contains(value) { return value }
+    }
+    throw .value(
+      place: node.place, key: dotted(path + [key]), value: node.summary, expected: accepted.expectation)
+  }
+}

@@ -1,0 +1,71 @@
+// The resolved run as text, and the digest of what decides its numbers.
+import Digests
+
+extension RunConfiguration {
+  /// The resolved run: every key in a fixed order, defaults spelled out, paths absolute, absent keys left out.
+  ///
+  /// Reading it gives the same run, wherever it is saved.
+  public var yaml: String {
+    var printer = Printer()
+    var run = self
+    run.visit(&printer)
+    return printer.text
+  }
+
+  /// SHA-256 of what decides the numbers: `model.{precision, min_pixels, max_pixels, threads}`, `data.{max_length,
+  /// group_by_image}`, all of `adapter` but the path of `heads.file`, all of `training` but `validation_every_steps`.
+  ///
+  /// Paths, checkpoints and logging do not count. What lies behind the paths does: the caller passes the digests of the
+  /// base model, of the rows and of a selection that was read, in a fixed order.
+  public func digest(including contents: [String]) -> String {
+    var decisive = Decisive()
+    var run = self
+    run.visit(&decisive)
+    var digest = SHA256()
+    digest.update(decisive.text)
+    for content in contents { digest.update("\(content.utf8.count) \(content)\n") }
+    return digest.finish()
+  }
+}
+
+private struct Printer: Visitor {
+  typealias Failure = Never
+  var text = ""
+  private var indentation = ""
+
+  mutating func section<S: Section>(_ key: String, _ section: inout S) {
+    text += "\(indentation)\(key):\n"
+    indentation += "  "
+    section.visit(&self)
+    indentation.removeLast(2)
+  }
+
+  mutating func field<V: Value>(_ key: String, _ value: inout V, _ accepted: Accepted<V>, _ effect: Effect) {
+    text += "\(indentation)\(key): \(value.yaml)\n"
+  }
+
+  mutating func field<V: Value>(_ key: String, _ value: inout V?, _ accepted: Accepted<V>, _ effect: Effect) {
+    if var value { field(key, &value, accepted, effect) }
+  }
+}
+
+private struct Decisive: Visitor {
+  typealias Failure = Never
+  var text = ""
+  private var prefix = ""
+
+  mutating func section<S: Section>(_ key: String, _ section: inout S) {
+    let parent = prefix
+    prefix += key + "."
+    section.visit(&self)
+    prefix = parent
+  }
+
+  mutating func field<V: Value>(_ key: String, _ value: inout V, _ accepted: Accepted<V>, _ effect: Effect) {
+    if effect == .numbers { text += "\(prefix)\(key)=\(value.yaml)\n" }
+  }
+
+  mutating func field<V: Value>(_ key: String, _ value: inout V?, _ accepted: Accepted<V>, _ effect: Effect) {
+    if var value { field(key, &value, accepted, effect) }
+  }
+}

@@ -1,0 +1,39 @@
+// What can be wrong with a run file or with an override of it.
+
+/// Why a run was refused; `place` is `run.yaml:line:column`, or the `--set` that said it.
+public enum RunFileError: Error, Sendable, Equatable, CustomStringConvertible {
+  /// The file could not be read, or is no text of a reasonable size.
+  case unreadable(file: String, reason: String)
+  /// Not YAML, or YAML that a run file does not need.
+  case syntax(place: String, problem: String)
+  /// A `--set` that is not `key.path=value`.
+  case override(text: String, problem: String)
+  case unknownKey(place: String, key: String, nearest: String)
+  case duplicateKey(place: String, key: String)
+  /// A value of the wrong type or out of range.
+  case value(place: String, key: String, value: String, expected: String)
+  case missing(file: String, key: String, expected: String)
+  /// Keys that do not go together.
+  case conflict(place: String, keys: [String], problem: String)
+
+  public var description: String {
+    switch self {
+    case .unreadable(let file, let reason): "\(file): cannot be read: \(reason)"
+    case .syntax(let place, let problem): "\(place): \(problem)"
+    case .override(let text, let problem): "--set \(text): \(problem)"
+    case .unknownKey(let place, let key, let nearest): "\(place): unknown key \(key); the nearest is \(nearest)"
+    case .duplicateKey(let place, let key): "\(place): key \(key) is given twice; keep one"
+    case .value(let place, let key, let value, let expected): "\(place): \(key) is \(value), expected \(expected)"
+    case .missing(let file, let key, let expected): "\(file): \(key) is missing, expected \(expected)"
+    case .conflict(let place, let keys, let problem): "\(place): \(keys.joined(separator: ", ")): \(problem)"
+    }
+  }
+}
+
+/// A text from a file as it may stand in a message: quoted, escaped, cut after 80 scalars.
+func quoted(_ text: String) -> String {
+  let limit = 80
+  var start = String.UnicodeScalarView(text.unicodeScalars.prefix(limit))
+  if text.unicodeScalars.dropFirst(limit).first != nil { start.append("…") }
+  return String(reflecting: String(start))
+}

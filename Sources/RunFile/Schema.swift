@@ -1,0 +1,127 @@
+// The keys of a run file, stated once: reading, printing, digesting and suggesting keys are visitors of this.
+
+/// Whether a key decides the numbers of a run, and so counts in its digest.
+enum Effect { case numbers, elsewhere }
+
+/// What walks over the keys of a run.
+protocol Visitor {
+  associatedtype Failure: Error
+  mutating func section<S: Section>(_ key: String, _ section: inout S) throws(Failure)
+  /// A key with a default.
+  mutating func field<V: Value>(
+    _ key: String, _ value: inout V, _ accepted: Accepted<V>, _ effect: Effect) throws(Failure)
+  /// A key that may be absent.
+  mutating func field<V: Value>(
+    _ key: String, _ value: inout V?, _ accepted: Accepted<V>, _ effect: Effect) throws(Failure)
+}
+
+extension Visitor {
+  mutating func field<V: Value>(
+    _ key: String, _ value: inout V, _ accepted: Accepted<V> = .any, effect: Effect = .numbers
+  ) throws(Failure) {
+    try field(key, &value, accepted, effect)
+  }
+
+  mutating func field<V: Value>(
+    _ key: String, _ value: inout V?, _ accepted: Accepted<V> = .any, effect: Effect = .numbers
+  ) throws(Failure) {
+    try field(key, &value, accepted, effect)
+  }
+}
+
+/// A mapping of the run file.
+protocol Section {
+  /// Shows every key to the visitor, in the order of the printed run.
+  mutating func visit<V: Visitor>(_ v: inout V) throws(V.Failure)
+}
+
+extension RunConfiguration: Section {
+  mutating func visit<V: Visitor>(_ v: inout V) throws(V.Failure) {
+    try v.section("model", &model)
+    try v.section("data", &data)
+    try v.section("adapter", &adapter)
+    try v.section("training", &training)
+    try v.section("checkpoint", &checkpoint)
+    try v.section("logging", &logging)
+  }
+}
+
+extension RunConfiguration.Model: Section {
+  mutating func visit<V: Visitor>(_ v: inout V) throws(V.Failure) {
+    try v.field("path", &path, .required, effect: .elsewhere)
+    try v.field("precision", &precision)
+    try v.field("min_pixels", &minPixels, .within(1...1_000_000_000))
+    try v.field("max_pixels", &maxPixels, .within(1...1_000_000_000))
+    try v.field("threads", &threads, .within(1...1024))
+  }
+}
+
+extension RunConfiguration.Data: Section {
+  mutating func visit<V: Visitor>(_ v: inout V) throws(V.Failure) {
+    try v.field("train", &train, .required, effect: .elsewhere)
+    try v.field("validation", &validation, effect: .elsewhere)
+    try v.field("image_root", &imageRoot, .absent("."), effect: .elsewhere)
+    try v.field("max_length", &maxLength, .within(1...1_048_576))
+    try v.field("group_by_image", &groupByImage)
+    try v.field("bad_rows", &badRows, effect: .elsewhere)
+  }
+}
+
+extension RunConfiguration.Adapter: Section {
+  mutating func visit<V: Visitor>(_ v: inout V) throws(V.Failure) {
+    try v.field("kind", &kind)
+    try v.field("rank", &rank, .within(1...1024))
+    try v.field("alpha", &alpha, .positive)
+    try v.field("normalization", &normalization)
+    try v.section("heads", &heads)
+  }
+}
+
+extension RunConfiguration.Heads: Section {
+  mutating func visit<V: Visitor>(_ v: inout V) throws(V.Failure) {
+    try v.field("select", &select)
+    try v.field("num_heads", &numHeads, .within(1...1_000_000))
+    try v.field("tau", &tau, .within(0...100))
+    try v.field("estimator", &estimator)
+    try v.field("probe_rows", &probeRows, .within(1...1_000_000_000))
+    try v.field("per_layer", &perLayer, .within(1...1_000_000))
+    try v.field("seed", &seed)
+    try v.field("file", &file, effect: .elsewhere)
+  }
+}
+
+extension RunConfiguration.Training: Section {
+  mutating func visit<V: Visitor>(_ v: inout V) throws(V.Failure) {
+    try v.field("epochs", &epochs, .within(Double.leastNonzeroMagnitude...1_000_000, "a number above 0, at most 1000000"))
+    try v.field("steps", &steps, .within(1...1_000_000_000))
+    try v.field("global_batch", &globalBatch, .within(1...1_000_000))
+    try v.field("learning_rate", &learningRate, .within(0...10))
+    try v.field("schedule", &schedule)
+    try v.field("warmup_steps", &warmupSteps, .within(0...1_000_000_000))
+    try v.field("weight_decay", &weightDecay, .within(0...1))
+    try v.field(
+      "max_gradient_norm", &maxGradientNorm,
+      .within(Double.leastNonzeroMagnitude...Double.infinity, "a number above 0, or .inf for no clipping"))
+    try v.field("seed", &seed)
+    try v.field("beta1", &beta1, .within(0...1.nextDown, "a number from 0 to below 1"))
+    try v.field("beta2", &beta2, .within(0...1.nextDown, "a number from 0 to below 1"))
+    try v.field("epsilon", &epsilon, .positive)
+    try v.field("validation_every_steps", &validationEverySteps, .within(1...1_000_000_000), effect: .elsewhere)
+  }
+}
+
+extension RunConfiguration.Checkpoint: Section {
+  mutating func visit<V: Visitor>(_ v: inout V) throws(V.Failure) {
+    try v.field("directory", &directory, .absent("checkpoints"), effect: .elsewhere)
+    try v.field("every_steps", &everySteps, .within(1...1_000_000_000), effect: .elsewhere)
+    try v.field("every_minutes", &everyMinutes, .positive, effect: .elsewhere)
+    try v.field("keep", &keep, .within(1...1_000_000), effect: .elsewhere)
+  }
+}
+
+extension RunConfiguration.Logging: Section {
+  mutating func visit<V: Visitor>(_ v: inout V) throws(V.Failure) {
+    try v.field("every_steps", &everySteps, .within(1...1_000_000_000), effect: .elsewhere)
+    try v.field("tensorboard", &tensorboard, effect: .elsewhere)
+  }
+}

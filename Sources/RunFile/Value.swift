@@ -1,0 +1,133 @@
+// The types of values in a run file: how each is read from a scalar, printed, and described when something else stands there.
+
+/// A scalar as written.
+struct Scalar: Equatable {
+  let text: String
+  /// Quoted text is never a number, a Boolean or null.
+  let quoted: Bool
+
+  var isNull: Bool { !quoted && ["", "~", "null", "Null", "NULL"].contains(text) }
+}
+
+/// A type that a key can have.
+protocol Value: Equatable {
+  static var expectation: String { get }
+  /// Nil where the scalar is no such value; relative paths start from `folder`.
+  init?(_ scalar: Scalar, folder: String)
+  /// The canonical form; reading it gives the same value.
+  var yaml: String { get }
+}
+
+/// Which values of a type a key takes, and what stands for an absent one.
+struct Accepted<V: Value> {
+  var contains: (V) -> Bool = { _ in true }
+  var expectation = V.expectation
+  var isRequired = false
+  var absent: String?
+
+  static var any: Accepted { Accepted() }
+}
+
+extension Accepted where V: Comparable {
+  /// A range, described by its ends or in words.
+  static func within(_ range: ClosedRange<V>, _ words: String? = nil) -> Accepted {
+    let ends = "\(V.expectation) from \(range.lowerBound.yaml) to \(range.upperBound.yaml)"
+    return Accepted(contains: range.contains, expectation: words ?? ends)
+  }
+}
+
+extension Accepted<Double> {
+  static var positive: Accepted { Accepted(contains: { $0 > 0 && $0.isFinite }, expectation: "a number above 0") }
+}
+
+extension Accepted<RunPath> {
+  static var required: Accepted { Accepted(isRequired: true) }
+  static func absent(_ path: String) -> Accepted { Accepted(absent: path) }
+}
+
+extension Int: Value {
+  static var expectation: String { "an integer" }
+  init?(_ scalar: Scalar, folder: String) {
+    guard !scalar.quoted else { return nil }
+    self.init(scalar.text)
+  }
+  var yaml: String { String(self) }
+}
+
+extension UInt64: Value {
+  static var expectation: String { "an integer from 0 to \(UInt64.max)" }
+  init?(_ scalar: Scalar, folder: String) {
+    guard !scalar.quoted else { return nil }
+    self.init(scalar.text)
+  }
+  var yaml: String { String(self) }
+}
+
+extension Double: Value {
+  static var expectation: String { "a number" }
+  init?(_ scalar: Scalar, folder: String) {
+    guard !scalar.quoted else { return nil }
+    if scalar.text == ".inf" {
+      self = .infinity
+      return
+    }
+    // Swift would also read "nan", "infinity" and hexadecimal numbers.
+    let decimal = Set("0123456789+-.eE".utf8)
+    guard scalar.text.utf8.allSatisfy(decimal.contains), let number = Double(scalar.text), number.isFinite else {
+      return nil
+    }
+    self = number
+  }
+  var yaml: String { self == .infinity ? ".inf" : description }
+}
+
+extension Bool: Value {
+  static var expectation: String { "true or false" }
+  init?(_ scalar: Scalar, folder: String) {
+    guard !scalar.quoted else { return nil }
+    self.init(scalar.text)
+  }
+  var yaml: String { description }
+}
+
+extension RunPath: Value {
+  static var expectation: String { "a path" }
+  init?(_ scalar: Scalar, folder: String) {
+    guard !scalar.text.isEmpty, !scalar.text.utf8.contains(0) else { return nil }
+    written = scalar.text
+    let whole = written.hasPrefix("/") ? written : folder + "/" + written
+    // ".." stays: behind a symbolic link it is not the name before it that it takes back.
+    resolved = "/" + whole.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
+  }
+  /// The resolved path, so that a printed run means the same wherever it is saved.
+  var yaml: String { doubleQuoted(resolved) }
+}
+
+extension Value where Self: RawRepresentable & CaseIterable, RawValue == String {
+  static var expectation: String { allCases.map(\.rawValue).joined(separator: " or ") }
+  init?(_ scalar: Scalar, folder: String) { self.init(rawValue: scalar.text) }
+  var yaml: String { rawValue }
+}
+
+extension Precision: Value {}
+extension BadRows: Value {}
+extension AdapterKind: Value {}
+extension Normalization: Value {}
+extension HeadSelection: Value {}
+extension Estimator: Value {}
+extension Schedule: Value {}
+
+/// YAML's double-quoted form, which can hold every text in one line.
+private func doubleQuoted(_ text: String) -> String {
+  var quoted = "\""
+  for scalar in text.unicodeScalars {
+    switch scalar {
+    case "\"", "\\": quoted += "\\\(scalar)"
+    case _ where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) || [0x2028, 0x2029].contains(scalar.value):
+      let digits = String(scalar.value, radix: 16)
+      quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+    default: quoted.unicodeScalars.append(scalar)
+    }
+  }
+  return quoted + "\""
+}
