@@ -58,5 +58,8 @@ let package = Package(
     // tests, one target a module
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
     .testTarget(name: "DigestsTests", dependencies: ["Digests"]),
+    .testTarget(
+      name: "PreprocessingTests", dependencies: ["Preprocessing", "Datasets", "Digests"],
+      resources: [.copy("Resources")]),
   ]
 )
