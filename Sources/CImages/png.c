@@ -67,20 +67,6 @@ int cimages_png_size(const uint8_t *bytes, size_t count, uint32_t *width, uint32
   return 0;
 }
 
-/// Indices that PLTE does not define are grey ramps in Pillow; libpng would make them black.
-static void complete_palette(png_structp png, png_infop info) {
-  png_colorp defined;
-  int entries = 0;
-  png_color palette[PNG_MAX_PALETTE_LENGTH];
-  if (!png_get_PLTE(png, info, &defined, &entries)) png_error(png, "Missing PLTE");
-  int all = 1 << png_get_bit_depth(png, info);
-  for (int i = 0; i < all; i++) {
-    png_color ramp = {(png_byte)i, (png_byte)i, (png_byte)i};
-    palette[i] = i < entries ? defined[i] : ramp;
-  }
-  png_set_PLTE(png, info, palette, all);
-}
-
 int cimages_png_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, uint8_t *rgb,
                        char *message) {
   struct source source = {bytes, count, message};
@@ -97,12 +83,8 @@ int cimages_png_decode(const uint8_t *bytes, size_t count, uint32_t width, uint3
 
   int color = png_get_color_type(png, info);
   int wide_gray = color == PNG_COLOR_TYPE_GRAY && png_get_bit_depth(png, info) == 16;
-  if (color == PNG_COLOR_TYPE_PALETTE) {
-    complete_palette(png, info);
-    png_set_palette_to_rgb(png);
-  } else if (color == PNG_COLOR_TYPE_GRAY && !wide_gray) {
-    png_set_expand_gray_1_2_4_to_8(png);
-  }
+  if (color == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(png);  // indices beyond the palette are black
+  if (color == PNG_COLOR_TYPE_GRAY && !wide_gray) png_set_expand_gray_1_2_4_to_8(png);
   png_set_strip_alpha(png);
   if (!wide_gray) {
     png_set_strip_16(png);

@@ -77,9 +77,10 @@ struct DecodeTests {
   @Test("a progressive file with thousands of scans is refused")
   func scanBomb() throws {
     let bytes = try DecodeCase.named("jpeg 4:2:0 progressive True")
-    let scans = bytes.indices.filter { bytes[$0...].starts(with: [0xff, 0xda]) }
-    let last = Array(bytes[scans[scans.count - 1]..<bytes.count - 2])
-    let bomb = bytes.dropLast(2) + repeatElement(last, count: 1000).joined() + [0xff, 0xd9]
+    // The first scan again and again: from its SOS to the marker behind its data.
+    let scan = try #require(bytes.indices.first { bytes[$0...].starts(with: [0xff, 0xda]) })
+    let end = try #require((scan + 2..<bytes.count).first { bytes[$0] == 0xff && bytes[$0 + 1] != 0 })
+    let bomb = bytes[..<end] + repeatElement(bytes[scan..<end], count: 1000).joined() + bytes[end...]
     #expect(throws: PreprocessingError.undecodable(image: "x", format: "JPEG", reason: "more than 256 scans")) {
       try ImageDecoder.decode(Array(bomb), name: "x")
     }
