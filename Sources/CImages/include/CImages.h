@@ -1,1 +1,19 @@
+// PNG and JPEG into 8-bit RGB, in C because libpng and libjpeg report errors by longjmp, which Swift frames must not see.
+#ifndef CIMAGES_H
+#define CIMAGES_H
+#include <stddef.h>
 #include <stdint.h>
+
+/// Room for a library's own words, its terminating zero included.
+enum { CIMAGES_MESSAGE_SIZE = 256 };
+
+/// Reads the header alone. 0, or -1 with the library's words in `message` (CIMAGES_MESSAGE_SIZE bytes).
+int cimages_png_size(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *height, char *message);
+int cimages_jpeg_size(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *height, char *message);
+
+/// Decodes into `rgb` (3 * width * height bytes, rows from the top); `width` and `height` are those of the header.
+/// 0, or -1 with the library's words in `message`; the file is read to its end, so a cut one is an error.
+int cimages_png_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, uint8_t *rgb, char *message);
+int cimages_jpeg_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, uint8_t *rgb, char *message);
+
+#endif

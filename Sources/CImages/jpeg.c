@@ -1,0 +1,124 @@
+// JPEG through libjpeg: integer DCT and smooth chroma upsampling as Pillow uses them, grey and CMYK turned to RGB.
+#include "CImages.h"
+#include <setjmp.h>
+#include <stdio.h>
+
+#include <jpeglib.h>
+#include <jerror.h>
+
+/// More scans than any encoder writes; a small hostile file may hold thousands, each a pass over the whole picture.
+enum { MAXIMUM_SCANS = 256 };
+
+struct failure {
+  struct jpeg_error_mgr manager;
+  jmp_buf jump;
+  char *message;
+};
+
+static void fail(j_common_ptr info) {
+  struct failure *failure = (struct failure *)info->err;
+  char words[JMSG_LENGTH_MAX];
+  info->err->format_message(info, words);
+  snprintf(failure->message, CIMAGES_MESSAGE_SIZE, "%s", words);
+  longjmp(failure->jump, 1);
+}
+
+/// Warnings that mean lost pixels are errors; remarks about markers and padding are not.
+static void judge(j_common_ptr info, int level) {
+  if (level >= 0) return;
+  switch (info->err->msg_code) {
+  case JWRN_HIT_MARKER:
+  case JWRN_HUFF_BAD_CODE:
+  case JWRN_ARITH_BAD_CODE:
+  case JWRN_JPEG_EOF:
+  case JWRN_MUST_RESYNC:
+    fail(info);
+  }
+}
+
+static void limit_scans(j_common_ptr info) {
+  if (((j_decompress_ptr)info)->input_scan_number <= MAXIMUM_SCANS) return;
+  struct failure *failure = (struct failure *)info->err;
+  snprintf(failure->message, CIMAGES_MESSAGE_SIZE, "more than %d scans", MAXIMUM_SCANS);
+  longjmp(failure->jump, 1);
+}
+
+static void read_header(j_decompress_ptr info, struct failure *failure, const uint8_t *bytes, size_t count) {
+  jpeg_create_decompress(info);
+  jpeg_mem_src(info, bytes, count);
+  jpeg_read_header(info, TRUE);
+  if (info->num_components != 1 && info->num_components != 3 && info->num_components != 4) {
+    snprintf(failure->message, CIMAGES_MESSAGE_SIZE, "%d colour components (1, 3 and 4 are known)",
+             info->num_components);
+    longjmp(failure->jump, 1);
+  }
+}
+
+static void prepare(j_decompress_ptr info, struct failure *failure, char *message) {
+  info->err = jpeg_std_error(&failure->manager);
+  failure->manager.error_exit = fail;
+  failure->manager.emit_message = judge;
+  failure->message = message;
+}
+
+int cimages_jpeg_size(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *height, char *message) {
+  struct jpeg_decompress_struct info = {0};
+  struct failure failure;
+  prepare(&info, &failure, message);
+  if (setjmp(failure.jump)) {
+    jpeg_destroy_decompress(&info);
+    return -1;
+  }
+  read_header(&info, &failure, bytes, count);
+  *width = info.image_width;
+  *height = info.image_height;
+  jpeg_destroy_decompress(&info);
+  return 0;
+}
+
+/// a * b / 255, rounded as Pillow rounds it.
+static uint8_t scaled(unsigned a, unsigned b) {
+  unsigned t = a * b + 128;
+  return (uint8_t)(((t >> 8) + t) >> 8);
+}
+
+/// Adobe's files, which are the CMYK files there are, store inks inverted: 255 is none. So does Pillow read all of them.
+static void inverted_cmyk_to_rgb(const uint8_t *cmyk, uint8_t *rgb, uint32_t width) {
+  for (uint32_t x = 0; x < width; x++, cmyk += 4, rgb += 3) {
+    unsigned light = cmyk[3];
+    for (int c = 0; c < 3; c++) rgb[c] = (uint8_t)(light - scaled(255 - cmyk[c], light));
+  }
+}
+
+int cimages_jpeg_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, uint8_t *rgb,
+                        char *message) {
+  struct jpeg_decompress_struct info = {0};
+  struct jpeg_progress_mgr progress = {.progress_monitor = limit_scans};
+  struct failure failure;
+  prepare(&info, &failure, message);
+  if (setjmp(failure.jump)) {
+    jpeg_destroy_decompress(&info);
+    return -1;
+  }
+  read_header(&info, &failure, bytes, count);
+  info.progress = &progress;
+  info.out_color_space = info.num_components == 4 ? JCS_CMYK : JCS_RGB;
+  info.dct_method = JDCT_ISLOW;
+  info.do_fancy_upsampling = TRUE;
+  jpeg_start_decompress(&info);
+  if (info.output_width != width || info.output_height != height) {
+    snprintf(message, CIMAGES_MESSAGE_SIZE, "the header changed between two readings");
+    longjmp(failure.jump, 1);
+  }
+  JSAMPARRAY inks = NULL;
+  if (info.num_components == 4)
+    inks = info.mem->alloc_sarray((j_common_ptr)&info, JPOOL_IMAGE, 4 * width, 1);
+  while (info.output_scanline < height) {
+    uint8_t *row = rgb + 3 * (size_t)width * info.output_scanline;
+    jpeg_read_scanlines(&info, inks != NULL ? inks : &row, 1);
+    if (inks != NULL) inverted_cmyk_to_rgb(inks[0], row, width);
+  }
+  jpeg_finish_decompress(&info);
+  jpeg_destroy_decompress(&info);
+  return 0;
+}

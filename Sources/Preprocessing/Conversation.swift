@@ -1,0 +1,97 @@
+// A conversation as the pieces of text that are tokenised one by one, so that training sees the ids of generation.
+import Datasets
+
+/// A stretch of the rendered text.
+struct Piece: Equatable {
+  var text: String
+  /// An answer with the end of its turn.
+  var supervised: Bool
+}
+
+/// Renders messages and cuts the text where answers begin and end.
+struct Conversation {
+  /// Tokens that place images: only the template may write them.
+  private static let visionTokens = [
+    "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", SampleBuilder.imageToken, "<|video_pad|>",
+  ]
+
+  let messages: [Message]
+
+  /// Throws where the messages do not place `images` images once each in order, or write vision tokens themselves.
+  init(_ messages: [Message], images: Int) throws(SampleError.Reason) {
+    for (index, message) in messages.enumerated() {
+      for case .text(let text) in message.content {
+        // Bytes, as tokenizers see them: to Swift a combining mark would hide the token's last letter.
+        if let token = Self.visionTokens.first(where: { text.utf8.contains($0.utf8) }) {
+          throw .visionToken(token, message: index)
+        }
+      }
+    }
+    self.messages = messages
+    let placed = placedImages
+    guard placed.elementsEqual(0..<images) else { throw .imageOrder(placed: placed, images: images) }
+  }
+
+  private init(beginning messages: ArraySlice<Message>) { self.messages = Array(messages) }
+
+  /// Which images the messages place, in order.
+  var placedImages: [Int] {
+    messages.flatMap(\.content).compactMap { part in
+      if case .image(let index) = part { index } else { nil }
+    }
+  }
+
+  /// Everything before the last answer, and that answer's text; the whole and nil where there is none.
+  func beforeLastAnswer() -> (conversation: Conversation, answer: String?) {
+    guard let last = messages.lastIndex(where: { $0.role == .assistant }) else { return (self, nil) }
+    let words = messages[last].content.map { part in
+      if case .text(let text) = part { text } else { "" }
+    }
+    return (Conversation(beginning: messages[..<last]), words.joined())
+  }
+
+  /// The rendered text, cut before each answer and behind the end of its turn.
+  ///
+  /// The text up to an answer must be what generation is given, and what follows must not change it: else training
+  /// would teach a text that generation never sees, and `templateNotIncremental` is thrown.
+  func pieces(
+    _ template: any PromptRendering, addGenerationPrompt: Bool
+  ) throws(SampleError.Reason) -> [Piece] {
+    let all = try render(messages.count, template, addGenerationPrompt)
+    var pieces: [Piece] = []
+    var start = 0
+    for (index, message) in messages.enumerated() where message.role == .assistant {
+      let before = try render(index, template, true)
+      let after = try render(index + 1, template, false)
+      guard all.starts(with: after), after.starts(with: before), before.count >= start else {
+        throw .templateNotIncremental(message: index)
+      }
+      pieces.append(Piece(text: String(decoding: all[start..<before.count], as: UTF8.self), supervised: false))
+      pieces.append(
+        Piece(text: String(decoding: all[before.count..<after.count], as: UTF8.self), supervised: message.loss))
+      start = after.count
+    }
+    pieces.append(Piece(text: String(decoding: all[start...], as: UTF8.self), supervised: false))
+    return pieces.filter { !$0.text.isEmpty }
+  }
+
+  private func render(
+    _ count: Int, _ template: any PromptRendering, _ addGenerationPrompt: Bool
+  ) throws(SampleError.Reason) -> [UInt8] {
+    let prompt = messages[..<count].map { message in
+      PromptMessage(
+        role: message.role.rawValue,
+        content: message.content.map { part in
+          switch part {
+          case .text(let text): .text(text)
+          case .image: .image
+          }
+        })
+    }
+    do {
+      return Array(try template.render(prompt, addGenerationPrompt: addGenerationPrompt).utf8)
+    } catch {
+      throw .template("\(error)")
+    }
+  }
+}

@@ -1,0 +1,50 @@
+// Bytes of an image file, whole or only its beginning, with the operating system's words when there are none.
+import Glibc
+
+/// An open regular file.
+struct ImageFile: ~Copyable {
+  private let descriptor: CInt
+  private let path: String
+  /// No picture within the decoder's pixel limit needs more; a sparse file may claim any size.
+  private static let maximumBytes = 1 << 30
+  /// Bytes in the file when it was opened.
+  let count: Int
+
+  /// Opens a regular file; throws `PreprocessingError.unreadable` for folders, pipes and devices too.
+  init(_ path: String) throws(PreprocessingError) {
+    // Not blocking: a named pipe must fail below instead of waiting for a writer here.
+    let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+    guard descriptor >= 0 else { throw .unreadable(image: path, reason: String(cString: strerror(errno))) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      close(descriptor)
+      throw .unreadable(image: path, reason: "not a regular file")
+    }
+    guard status.st_size <= Self.maximumBytes else {
+      close(descriptor)
+      throw .unreadable(image: path, reason: "\(status.st_size) bytes, more than the limit of \(Self.maximumBytes)")
+    }
+    self.descriptor = descriptor
+    self.path = path
+    count = Int(status.st_size)
+  }
+
+  deinit { close(descriptor) }
+
+  /// The first `limit` bytes, or all when there are fewer.
+  func read(first limit: Int) throws(PreprocessingError) -> [UInt8] {
+    let wanted = min(limit, count)
+    var code: CInt = 0
+    let bytes = [UInt8](unsafeUninitializedCapacity: wanted) { buffer, filled in
+      while filled < wanted {
+        let got = pread(descriptor, buffer.baseAddress! + filled, wanted - filled, off_t(filled))
+        if got < 0 && errno == EINTR { continue }
+        if got < 0 { code = errno }
+        if got <= 0 { break }
+        filled += got
+      }
+    }
+    guard code == 0 else { throw .unreadable(image: path, reason: String(cString: strerror(code))) }
+    return bytes
+  }
+}

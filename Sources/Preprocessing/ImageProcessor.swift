@@ -1,0 +1,87 @@
+// From a picture to the patches of the vision tower: transformers' `Qwen2VLImageProcessorPil`, bit for bit.
+import HuggingFace
+
+/// What the vision tower reads of one picture.
+public struct ProcessedImage: Sendable, Equatable {
+  /// `[P, channels * temporal * side * side]`, P the grid's patches, the four of a visual token together.
+  public var patches: [Float]
+  public var grid: GridTHW
+  public var frame: ImageFrame
+}
+
+/// Resizes, normalises and cuts pictures; a pure function of settings and pixels.
+public struct ImageProcessor: Sendable {
+  public let settings: PreprocessorSettings
+  /// The normalised value of every byte, for red, green and blue.
+  private let table: [[Float]]
+
+  /// Throws `PreprocessingError.setting` for settings with which no picture can be processed.
+  public init(_ settings: PreprocessorSettings) throws(PreprocessingError) {
+    try settings.validate()
+    self.settings = settings
+    table = zip(settings.imageMean, settings.imageStd).map { mean, std in
+      // numpy's order: the product in double, rounded to float; mean and deviation rounded to float before their use.
+      (0...255).map { (Float(Double($0) * settings.rescaleFactor) - Float(mean)) / Float(std) }
+    }
+  }
+
+  /// Numbers in one patch: channels x temporal x side x side.
+  public var patchNumbers: Int { 3 * settings.temporalPatchSize * settings.patchSize * settings.patchSize }
+
+  /// The frame of a picture of this size before and after resizing; `name` is for messages.
+  ///
+  /// Throws `PreprocessingError`: an aspect ratio above 200, or limits that leave no pixel or too many.
+  public func frame(of original: ImageSize, name: String) throws(PreprocessingError) -> ImageFrame {
+    let resized = smartResize(
+      height: original.height, width: original.width, factor: settings.patchSize * settings.mergeSize,
+      minPixels: settings.minPixels, maxPixels: settings.maxPixels)
+    guard let resized else {
+      throw .aspectRatio(image: name, width: original.width, height: original.height)
+    }
+    guard resized.width > 0, resized.height > 0, resized.width * resized.height <= ImageDecoder.maximumPixels else {
+      throw .noSuchSize(image: name, width: resized.width, height: resized.height)
+    }
+    return ImageFrame(original: original, resized: resized)
+  }
+
+  /// The patches of a resized still picture.
+  public func grid(of frame: ImageFrame) -> GridTHW {
+    GridTHW(t: 1, h: frame.resized.height / settings.patchSize, w: frame.resized.width / settings.patchSize)
+  }
+
+  /// Resized, normalised and cut; throws what `frame(of:name:)` throws.
+  public func process(_ image: RGBImage, name: String) throws(PreprocessingError) -> ProcessedImage {
+    let frame = try frame(of: image.size, name: name)
+    let grid = grid(of: frame)
+    return ProcessedImage(patches: patches(of: image.resized(to: frame.resized), grid), grid: grid, frame: frame)
+  }
+
+  /// `[gh, gw, merge, merge, channel, time, side, side]`, flattened: the order of transformers' `patchify`.
+  private func patches(of image: RGBImage, _ grid: GridTHW) -> [Float] {
+    let (side, merge, times) = (settings.patchSize, settings.mergeSize, settings.temporalPatchSize)
+    let count = grid.patches * patchNumbers
+    return [Float](unsafeUninitializedCapacity: count) { output, filled in
+      image.pixels.withUnsafeBufferPointer { pixels in
+        var next = 0
+        for patch in 0..<grid.patches {
+          let (block, cell) = (patch / (merge * merge), patch % (merge * merge))
+          let (blockRow, blockColumn) = (block / (grid.w / merge), block % (grid.w / merge))
+          let top = (blockRow * merge + cell / merge) * side
+          let left = (blockColumn * merge + cell % merge) * side
+          for channel in 0..<3 {
+            table[channel].withUnsafeBufferPointer { value in
+              for _ in 0..<times {
+                for y in top..<top + side {
+                  let row = 3 * (y * image.width + left) + channel
+                  for x in 0..<side { output[next + x] = value[Int(pixels[row + 3 * x])] }
+                  next += side
+                }
+              }
+            }
+          }
+        }
+      }
+      filled = count
+    }
+  }
+}

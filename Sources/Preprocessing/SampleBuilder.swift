@@ -1,0 +1,128 @@
+// From a row to a sample: sizes, boxes, template, tokens, labels, positions; pixels only on demand.
+import Datasets
+
+/// Makes samples and prompts from rows; a pure function of tokenizer, template, settings and the images' sizes.
+public struct SampleBuilder: Sendable {
+  static let imageToken = "<|image_pad|>"
+
+  private let encoding: any TextEncoding
+  private let template: any PromptRendering
+  private let processor: ImageProcessor
+  private let maxLength: Int
+  private let maximumPixels: Int
+  private let imageTokenID: Int32
+
+  /// `maxLength` in tokens; `maximumPixels` bounds an image before its decoding.
+  ///
+  /// Throws `PreprocessingError.missingToken` for a tokenizer without `<|image_pad|>`.
+  public init(
+    encoding: any TextEncoding, template: any PromptRendering, processor: ImageProcessor, maxLength: Int,
+    maximumPixels: Int = ImageDecoder.maximumPixels
+  ) throws(PreprocessingError) {
+    guard let imageTokenID = encoding.id(of: Self.imageToken) else { throw .missingToken(Self.imageToken) }
+    self.encoding = encoding
+    self.template = template
+    self.processor = processor
+    self.maxLength = maxLength
+    self.maximumPixels = maximumPixels
+    self.imageTokenID = imageTokenID
+  }
+
+  /// The row with its answers' tokens as labels; reads the headers of its images and no more.
+  ///
+  /// Supervised are each answer's content and the end of its turn, but no image's tokens. Nothing is ever cut: a row
+  /// of more than `maxLength` tokens is an error.
+  public func sample(for row: Row) throws(SampleError) -> Sample {
+    try located(row) { () throws(SampleError.Reason) in
+      let (conversation, frames) = try conversation(of: row)
+      let pieces = try conversation.pieces(template, addGenerationPrompt: false)
+      let sample = try sample(id: row.id, pieces, frames)
+      guard sample.supervisedTokens > 0 else { throw .noSupervisedToken }
+      return sample
+    }
+  }
+
+  /// The row up to its last answer, as generation is given it, and that answer.
+  public func prompt(for row: Row) throws(SampleError) -> Prompt {
+    try located(row) { () throws(SampleError.Reason) in
+      let (whole, frames) = try conversation(of: row)
+      let (question, answer) = whole.beforeLastAnswer()
+      let pieces = try question.pieces(template, addGenerationPrompt: true)
+        .map { Piece(text: $0.text, supervised: false) }
+      let sample = try sample(id: row.id, pieces, Array(frames.prefix(question.placedImages.count)))
+      return Prompt(sample: sample, reference: answer)
+    }
+  }
+
+  /// The pixels of a sample of this row, image by image; throws where an image changed since the sample was made.
+  public func images(of row: Row, for sample: Sample) throws(SampleError) -> [ProcessedImage] {
+    precondition(sample.id == row.id && sample.frames.count <= row.images.count, "the sample is another row's")
+    return try located(row) { () throws(SampleError.Reason) in
+      var images: [ProcessedImage] = []
+      for (source, frame) in zip(row.images, sample.frames) {
+        images.append(try Self.asReason { () throws(PreprocessingError) in
+          let image = try ImageDecoder.load(source, maximumPixels: maximumPixels)
+          guard image.size == frame.original else {
+            throw .changed(image: source.name, expected: "\(frame.original)", found: "\(image.size)")
+          }
+          return try processor.process(image, name: source.name)
+        })
+      }
+      return images
+    }
+  }
+
+  private func conversation(of row: Row) throws(SampleError.Reason) -> (Conversation, [ImageFrame]) {
+    var frames: [ImageFrame] = []
+    for source in row.images {
+      frames.append(try Self.asReason { () throws(PreprocessingError) in
+        try processor.frame(of: ImageDecoder.size(of: source, maximumPixels: maximumPixels), name: source.name)
+      })
+    }
+    let messages = try Placeholders.filled(row.messages, objects: row.objects, frames: frames)
+    return (try Conversation(messages, images: frames.count), frames)
+  }
+
+  private func sample(
+    id: String, _ pieces: [Piece], _ frames: [ImageFrame]
+  ) throws(SampleError.Reason) -> Sample {
+    let encoded = pieces.map { (ids: encoding.encode($0.text), supervised: $0.supervised) }
+    let found = encoded.reduce(0) { $0 + $1.ids.count { $0 == imageTokenID } }
+    guard found == frames.count else { throw .imageTokens(found: found, images: frames.count) }
+    let (grids, mergeSize) = (frames.map(processor.grid), processor.settings.mergeSize)
+    let lengths = grids.map { $0.tokens(mergeSize: mergeSize) }
+    // Before any token is copied: a row may name any number of images.
+    let total = encoded.reduce(0) { $0 + $1.ids.count } + lengths.reduce(0, +) - found
+    guard total <= maxLength else { throw .tooLong(tokens: total, limit: maxLength) }
+
+    var (inputIDs, labels, spans): ([Int32], [Int32], [Range<Int>]) = ([], [], [])
+    inputIDs.reserveCapacity(total)
+    labels.reserveCapacity(total)
+    for piece in encoded {
+      for token in piece.ids {
+        let isImage = token == imageTokenID
+        let copies = isImage ? lengths[spans.count] : 1
+        if isImage { spans.append(inputIDs.count..<inputIDs.count + copies) }
+        inputIDs.append(contentsOf: repeatElement(token, count: copies))
+        let label = piece.supervised && !isImage ? token : Sample.ignoredLabel
+        labels.append(contentsOf: repeatElement(label, count: copies))
+      }
+    }
+    let rope = try Self.asReason { () throws(PreprocessingError) in
+      try mropePositions(inputIDs: inputIDs, imageTokenID: imageTokenID, grids: grids, mergeSize: mergeSize)
+    }
+    return Sample(
+      id: id, inputIDs: inputIDs, labels: labels, visualSpans: spans, positionIDs: rope.positions, grids: grids,
+      frames: frames, nextPosition: rope.next)
+  }
+
+  private static func asReason<T>(
+    _ body: () throws(PreprocessingError) -> T
+  ) throws(SampleError.Reason) -> T {
+    do { return try body() } catch { throw .image(error) }
+  }
+
+  private func located<T>(_ row: Row, _ body: () throws(SampleError.Reason) -> T) throws(SampleError) -> T {
+    do { return try body() } catch { throw SampleError(id: row.id, line: row.line, reason: error) }
+  }
+}

@@ -1,0 +1,62 @@
+// A row that cannot become a sample: which one, why, and how to mend it.
+
+/// A row's id, its line and what was wrong with it.
+public struct SampleError: Error, Equatable, CustomStringConvertible {
+  public enum Reason: Error, Equatable {
+    case image(PreprocessingError)
+    /// No assistant's message, or each has `loss: false`.
+    case noSupervisedToken
+    case tooLong(tokens: Int, limit: Int)
+    /// The messages do not place the row's images once each, in order.
+    case imageOrder(placed: [Int], images: Int)
+    /// The template's text holds another number of image tokens.
+    case imageTokens(found: Int, images: Int)
+    /// A message's text holds a token that only the template may write.
+    case visionToken(String, message: Int)
+    /// `<bbox>` and `<point>`, or `<ref>`, against the row's objects.
+    case placeholders(String, found: Int, objects: Int)
+    /// A box of an image that the row does not have.
+    case boxImage(box: Int, image: Int, images: Int)
+    case boxNotFinite(box: Int)
+    /// The template writes a conversation's beginning differently once it goes on.
+    case templateNotIncremental(message: Int)
+    /// The template's own words.
+    case template(String)
+  }
+
+  public var id: String
+  /// From 1.
+  public var line: Int
+  public var reason: Reason
+
+  public var description: String { "row \(id) (line \(line)): \(reason)" }
+}
+
+extension SampleError.Reason: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .image(let error):
+      error.description
+    case .noSupervisedToken:
+      "nothing is supervised; add an assistant's message without \"loss\": false"
+    case .tooLong(let tokens, let limit):
+      "\(tokens) tokens are more than max_length \(limit); raise it, lower max_pixels or leave the row out"
+    case .imageOrder(let placed, let images):
+      "the messages place images \(placed) of \(images); place each once, in order"
+    case .imageTokens(let found, let images):
+      "the chat template wrote \(found) <|image_pad|> for \(images) images; use a vision model's template"
+    case .visionToken(let token, let message):
+      "the text of message \(message + 1) contains \(token); write <image> where an image goes"
+    case .placeholders(let name, let found, let objects):
+      "\(found) \(name) in the messages for \(objects) in objects; make the numbers equal"
+    case .boxImage(let box, let image, let images):
+      "box \(box + 1) is of image \(image), the row has \(images); correct image_id"
+    case .boxNotFinite(let box):
+      "box \(box + 1) is not made of finite numbers; correct it"
+    case .templateNotIncremental(let message):
+      "the chat template does not keep the text before message \(message + 1) as it goes on; use one that does"
+    case .template(let reason):
+      "chat template: \(reason)"
+    }
+  }
+}

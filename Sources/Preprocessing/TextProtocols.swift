@@ -1,0 +1,26 @@
+// What preprocessing needs of a tokenizer and a chat template.
+
+/// A tokenizer that recognises its special tokens in text.
+public protocol TextEncoding: Sendable {
+  /// Token ids of a text, nothing added.
+  func encode(_ text: String) -> [Int32]
+  /// The id of a whole token, such as `<|image_pad|>`.
+  func id(of token: String) -> Int32?
+}
+
+/// A message as a chat template sees it.
+public struct PromptMessage: Sendable, Equatable {
+  public enum Part: Sendable, Equatable {
+    case text(String)
+    case image
+  }
+  public var role: String
+  public var content: [Part]
+  public init(role: String, content: [Part]) { (self.role, self.content) = (role, content) }
+}
+
+/// A chat template.
+public protocol PromptRendering: Sendable {
+  /// The conversation as one text, with one `<|image_pad|>` an image; throws where the template refuses it.
+  func render(_ messages: [PromptMessage], addGenerationPrompt: Bool) throws -> String
+}

@@ -1,0 +1,129 @@
+import Datasets
+import Digests
+import Foundation
+import Testing
+
+@testable import Preprocessing
+
+@Suite("Decoded pixels equal Pillow's, and nothing else is accepted")
+struct DecodeTests {
+  @Test("every colour type, depth, interlacing, subsampling and colour space gives Pillow's bytes")
+  func equalsPillow() throws {
+    for file in try DecodeCase.all() {
+      let image = try ImageDecoder.decode(file.bytes(), name: file.name)
+      #expect(image.size == ImageSize(width: file.width, height: file.height), "\(file.name)")
+      #expect(SHA256.hex(image.pixels) == file.sha256, "\(file.name)")
+      #expect(try ImageDecoder.size(of: .inline(file.bytes())) == image.size, "\(file.name)")
+    }
+  }
+
+  @Test("every cut of a file is an error that says so, never a picture or a crash")
+  func cutFiles() throws {
+    for name in ["png with filters", "png palette depth 4 interlaced True", "jpeg 4:2:0 progressive True", "jpeg CMYK"] {
+      let bytes = try DecodeCase.named(name)
+      for count in 0..<bytes.count {
+        #expect(throws: PreprocessingError.self, "\(name) cut to \(count)") {
+          try ImageDecoder.decode(Array(bytes[..<count]), name: name)
+        }
+      }
+    }
+  }
+
+  @Test("damaged bytes never crash, and damaged PNG data is always found")
+  func damagedFiles() throws {
+    for name in ["png with filters", "jpeg 4:2:0 progressive False", "jpeg restart markers", "jpeg YCCK"] {
+      let bytes = try DecodeCase.named(name)
+      for index in bytes.indices {
+        var damaged = bytes
+        damaged[index] ^= 0x55
+        _ = try? ImageDecoder.decode(damaged, name: name, maximumPixels: 1 << 16)
+      }
+    }
+    var damaged = try DecodeCase.named("png with filters")
+    damaged[damaged.count / 2] ^= 1
+    #expect(throws: PreprocessingError.self) { try ImageDecoder.decode(damaged, name: "x") }
+  }
+
+  @Test("the error carries the library's own words, the name and the format")
+  func libraryWords() throws {
+    let png = Array(try DecodeCase.named("png with filters").dropLast(30))
+    #expect(
+      throws: PreprocessingError.undecodable(
+        image: "a.png", format: "PNG", reason: "Read Error: the file ends early")
+    ) { try ImageDecoder.decode(png, name: "a.png") }
+    let jpeg = Array(try DecodeCase.named("jpeg grey").dropLast(2))
+    #expect(
+      throws: PreprocessingError.undecodable(image: "b.jpg", format: "JPEG", reason: "Premature end of JPEG file")
+    ) { try ImageDecoder.decode(jpeg, name: "b.jpg") }
+  }
+
+  @Test("a header of four billion pixels is refused before memory is taken")
+  func pixelLimit() throws {
+    var png = try DecodeCase.named("png one pixel")
+    png.replaceSubrange(16..<24, with: [0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff])
+    // Without its new checksum libpng would stop first.
+    let checksum = crc32(png[12..<29])
+    png.replaceSubrange(29..<33, with: (0..<4).map { UInt8(truncatingIfNeeded: checksum >> (24 - 8 * $0)) })
+    #expect(
+      throws: PreprocessingError.tooManyPixels(
+        image: "bomb", width: 65535, height: 65535, limit: ImageDecoder.maximumPixels)
+    ) { try ImageDecoder.decode(png, name: "bomb") }
+    let small = try DecodeCase.named("jpeg grey")
+    #expect(throws: PreprocessingError.tooManyPixels(image: "b", width: 37, height: 29, limit: 1072)) {
+      try ImageDecoder.decode(small, name: "b", maximumPixels: 1072)
+    }
+  }
+
+  @Test("a progressive file with thousands of scans is refused")
+  func scanBomb() throws {
+    let bytes = try DecodeCase.named("jpeg 4:2:0 progressive True")
+    // The first scan again and again: from its SOS to the marker behind its data.
+    let scan = try #require(bytes.indices.first { bytes[$0...].starts(with: [0xff, 0xda]) })
+    let end = try #require((scan + 2..<bytes.count).first { bytes[$0] == 0xff && bytes[$0 + 1] != 0 })
+    let bomb = bytes[..<end] + repeatElement(bytes[scan..<end], count: 1000).joined() + bytes[end...]
+    #expect(throws: PreprocessingError.undecodable(image: "x", format: "JPEG", reason: "more than 256 scans")) {
+      try ImageDecoder.decode(Array(bomb), name: "x")
+    }
+  }
+
+  @Test(
+    "other formats are named",
+    arguments: [
+      ("GIF89a", "GIF"), ("RIFF\0\0\0\0WEBPVP8 ", "WebP"), ("BM      ", "BMP"), ("II*\0", "TIFF"), ("MM\0*", "TIFF"),
+      ("\0\0\0\u{18}ftypheic", "HEIC"), ("\0\0\0\u{18}ftypavif", "AVIF"), ("", "an empty file"),
+      ("hello", "of an unknown format"),
+    ])
+  func otherFormats(_ text: String, _ format: String) {
+    #expect(throws: PreprocessingError.unsupportedFormat(image: "x", format: format)) {
+      try ImageDecoder.decode(Array(text.utf8), name: "x")
+    }
+  }
+
+  @Test("files: found, missing, a folder; a header behind 100 KB of profile is found")
+  func files() throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("images-\(UUID())")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    var bytes = try DecodeCase.named("jpeg grey")
+    let profile: [UInt8] = [0xff, 0xe2, 0xff, 0xff] + [UInt8](repeating: 7, count: 65533)
+    bytes.insert(contentsOf: profile + profile, at: 2)
+    let path = folder.appendingPathComponent("a.jpg").path
+    try Data(bytes).write(to: URL(fileURLWithPath: path))
+    #expect(try ImageDecoder.size(of: .file(path)) == ImageSize(width: 37, height: 29))
+    #expect(try ImageDecoder.load(.file(path)) == ImageDecoder.decode(bytes, name: "a"))
+    let missing = folder.appendingPathComponent("b.jpg").path
+    #expect(throws: PreprocessingError.unreadable(image: missing, reason: "No such file or directory")) {
+      try ImageDecoder.size(of: .file(missing))
+    }
+    #expect(throws: PreprocessingError.unreadable(image: folder.path, reason: "not a regular file")) {
+      try ImageDecoder.load(.file(folder.path))
+    }
+  }
+
+  /// PNG's checksum, bit by bit.
+  private func crc32(_ bytes: ArraySlice<UInt8>) -> UInt32 {
+    ~bytes.reduce(0xffff_ffff) { crc, byte in
+      (0..<8).reduce(crc ^ UInt32(byte)) { value, _ in value & 1 == 1 ? value >> 1 ^ 0xedb8_8320 : value >> 1 }
+    }
+  }
+}
