@@ -1,0 +1,213 @@
+// JSON values and a strict, depth-bounded parser (RFC 8259): integers stay exact, members keep their order.
+
+/// A parsed JSON value.
+enum JSON: Sendable, Equatable {
+  /// One key of an object with its value.
+  struct Member: Sendable, Equatable {
+    let key: String
+    let value: JSON
+  }
+
+  case null
+  case bool(Bool)
+  /// A number written without fraction and exponent that fits 64 bits.
+  case integer(Int)
+  case number(Double)
+  case string(String)
+  case array([JSON])
+  case object([Member])
+
+  /// Nesting that no sound file of a model folder comes near.
+  static let maximumDepth = 64
+
+  /// - Throws: `HuggingFaceError.malformed` with the byte offset of the first fault; `file` is for the message.
+  init(parsing bytes: [UInt8], file: String) throws {
+    var parser = JSONParser(bytes: bytes, file: file)
+    self = try parser.document()
+  }
+
+  /// What kind of value this is, for messages.
+  var kind: String {
+    switch self {
+    case .null: "null"
+    case .bool: "a Boolean"
+    case .integer: "an integer"
+    case .number: "a number"
+    case .string: "a string"
+    case .array: "an array"
+    case .object: "an object"
+    }
+  }
+}
+
+private struct JSONParser {
+  let bytes: [UInt8]
+  let file: String
+  var position = 0
+
+  init(bytes: [UInt8], file: String) {
+    self.bytes = bytes
+    self.file = file
+  }
+
+  func failure(_ problem: String) -> HuggingFaceError {
+    .malformed(file: file, position: "byte \(position)", problem: problem)
+  }
+
+  var next: UInt8? { position < bytes.count ? bytes[position] : nil }
+
+  mutating func skipSpace() {
+    while let byte = next, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { position += 1 }
+  }
+
+  mutating func take(_ byte: Character) -> Bool {
+    guard next == byte.asciiValue else { return false }
+    position += 1
+    return true
+  }
+
+  mutating func document() throws -> JSON {
+    let value = try value(depth: 0)
+    skipSpace()
+    guard position == bytes.count else { throw failure("text after the JSON value") }
+    return value
+  }
+
+  mutating func value(depth: Int) throws -> JSON {
+    guard depth < JSON.maximumDepth else { throw failure("nested deeper than \(JSON.maximumDepth)") }
+    skipSpace()
+    switch next {
+    case UInt8(ascii: "{"): return try object(depth: depth)
+    case UInt8(ascii: "["): return try array(depth: depth)
+    case UInt8(ascii: "\""): return .string(try string())
+    case UInt8(ascii: "t"): return try word("true", .bool(true))
+    case UInt8(ascii: "f"): return try word("false", .bool(false))
+    case UInt8(ascii: "n"): return try word("null", .null)
+    case nil: throw failure("JSON ends too early")
+    default: return try number()
+    }
+  }
+
+  mutating func word(_ word: StaticString, _ value: JSON) throws -> JSON {
+    guard bytes[position...].starts(with: "\(word)".utf8) else { throw failure("not a JSON value") }
+    position += word.utf8CodeUnitCount
+    return value
+  }
+
+  mutating func array(depth: Int) throws -> JSON {
+    position += 1
+    var elements: [JSON] = []
+    skipSpace()
+    if take("]") { return .array(elements) }
+    while true {
+      elements.append(try value(depth: depth + 1))
+      skipSpace()
+      if take("]") { return .array(elements) }
+      guard take(",") else { throw failure("expected , or ] in an array") }
+    }
+  }
+
+  mutating func object(depth: Int) throws -> JSON {
+    position += 1
+    var members: [JSON.Member] = []
+    skipSpace()
+    if take("}") { return .object(members) }
+    while true {
+      skipSpace()
+      guard next == UInt8(ascii: "\"") else { throw failure("expected a key in an object") }
+      let key = try string()
+      skipSpace()
+      guard take(":") else { throw failure("expected : after a key") }
+      members.append(JSON.Member(key: key, value: try value(depth: depth + 1)))
+      skipSpace()
+      if take("}") { return .object(members) }
+      guard take(",") else { throw failure("expected , or } in an object") }
+    }
+  }
+
+  mutating func digits() throws {
+    let start = position
+    while let byte = next, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) { position += 1 }
+    guard position > start else { throw failure("not a JSON value") }
+  }
+
+  mutating func number() throws -> JSON {
+    let start = position
+    var isInteger = true
+    _ = take("-")
+    if !take("0") { try digits() }
+    if take(".") {
+      isInteger = false
+      try digits()
+    }
+    if take("e") || take("E") {
+      isInteger = false
+      if !take("+") { _ = take("-") }
+      try digits()
+    }
+    let text = String(decoding: bytes[start..<position], as: UTF8.self)
+    if isInteger, let value = Int(text) { return .integer(value) }
+    guard let value = Double(text), value.isFinite else { throw failure("number \(text.prefix(40)) is out of range") }
+    return .number(value)
+  }
+
+  mutating func string() throws -> String {
+    position += 1
+    let start = position
+    while let byte = next, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 { position += 1 }
+    if next == UInt8(ascii: "\"") {
+      defer { position += 1 }
+      return try text(bytes[start..<position])
+    }
+    var content = Array(bytes[start..<position])
+    while let byte = next, byte >= 0x20 {
+      position += 1
+      switch byte {
+      case UInt8(ascii: "\""): return try text(content[...])
+      case UInt8(ascii: "\\"): content.append(contentsOf: UTF8.encode(try escape()) ?? UTF8.EncodedScalar())
+      default: content.append(byte)
+      }
+    }
+    throw failure(next == nil ? "a string is not closed" : "a control character in a string")
+  }
+
+  func text(_ content: ArraySlice<UInt8>) throws -> String {
+    guard let text = String(validating: content, as: UTF8.self) else { throw failure("a string is not UTF-8") }
+    return text
+  }
+
+  mutating func escape() throws -> Unicode.Scalar {
+    guard let byte = next else { throw failure("a string is not closed") }
+    position += 1
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return Unicode.Scalar(byte)
+    case UInt8(ascii: "b"): return "\u{8}"
+    case UInt8(ascii: "f"): return "\u{C}"
+    case UInt8(ascii: "n"): return "\n"
+    case UInt8(ascii: "r"): return "\r"
+    case UInt8(ascii: "t"): return "\t"
+    case UInt8(ascii: "u"):
+      var code = try hexadecimal()
+      if (0xD800...0xDBFF).contains(code), take("\\"), take("u") {
+        let low = try hexadecimal()
+        guard (0xDC00...0xDFFF).contains(low) else { throw failure("half of a surrogate pair") }
+        code = 0x10000 + (code - 0xD800) << 10 + (low - 0xDC00)
+      }
+      guard let scalar = Unicode.Scalar(code) else { throw failure("half of a surrogate pair") }
+      return scalar
+    default: throw failure("an unknown escape in a string")
+    }
+  }
+
+  mutating func hexadecimal() throws -> UInt32 {
+    var code: UInt32 = 0
+    for _ in 0..<4 {
+      guard let byte = next, let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
+        throw failure("\\u needs four hexadecimal digits")
+      }
+      code = code << 4 | UInt32(digit)
+      position += 1
+    }
+    return code
+  }
+}

@@ -1,0 +1,70 @@
+// A regular file mapped read-only into memory: the only way in which this module opens files.
+import Foundation
+
+/// A file's bytes where the page cache has them, shared by all processes of a node.
+final class MappedFile: @unchecked Sendable {
+  let path: String
+  /// Valid as long as this object lives.
+  let bytes: UnsafeRawBufferPointer
+
+  /// - Throws: `HuggingFaceError.unreadable` for what is not a regular file of at most `maximumBytes`.
+  init(path: String, maximumBytes: Int = .max) throws {
+    func failure(_ reason: String) -> HuggingFaceError { .unreadable(file: path, reason: reason) }
+    // O_NONBLOCK: opening a named pipe would wait for a writer for ever.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw failure(String(cString: strerror(errno))) }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw failure(String(cString: strerror(errno))) }
+    guard status.st_mode & S_IFMT == S_IFREG else { throw failure("not a regular file") }
+    let count = Int(status.st_size)
+    guard count <= maximumBytes else { throw failure("\(count) bytes, at most \(maximumBytes) are expected") }
+    self.path = path
+    if count == 0 {
+      bytes = UnsafeRawBufferPointer(start: nil, count: 0)
+    } else {
+      let start = mmap(nil, count, PROT_READ, MAP_SHARED, descriptor, 0)
+      guard let start, start != MAP_FAILED else { throw failure(String(cString: strerror(errno))) }
+      bytes = UnsafeRawBufferPointer(start: start, count: count)
+    }
+  }
+
+  /// A copy of all bytes; unlike `bytes` it may outlive this object.
+  func copy() -> [UInt8] { withExtendedLifetime(self) { Array(bytes) } }
+
+  deinit {
+    if let start = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: start), bytes.count) }
+  }
+}
+
+/// One model folder: paths of its files and whole small files as bytes.
+struct ModelFolder: Sendable {
+  let path: String
+
+  func file(_ name: String) -> String { path.hasSuffix("/") ? path + name : path + "/" + name }
+
+  func contains(_ name: String) -> Bool { FileManager.default.fileExists(atPath: file(name)) }
+
+  /// A copy of the file's bytes. Throws if there are more than `maximumBytes`.
+  func bytes(_ name: String, maximumBytes: Int = 16 << 20) throws -> [UInt8] {
+    try MappedFile(path: file(name), maximumBytes: maximumBytes).copy()
+  }
+
+  /// The file as text. Throws if it is not UTF-8.
+  func text(_ name: String) throws -> String {
+    guard let text = String(validating: try bytes(name), as: UTF8.self) else {
+      throw HuggingFaceError.malformed(file: file(name), position: "text", problem: "not UTF-8")
+    }
+    return text
+  }
+
+  /// The file parsed as JSON.
+  func json(_ name: String, maximumBytes: Int = 16 << 20) throws -> JSON {
+    try JSON(parsing: bytes(name, maximumBytes: maximumBytes), file: file(name))
+  }
+
+  /// The file parsed as a JSON object, ready for typed reading.
+  func fields(_ name: String, maximumBytes: Int = 16 << 20) throws -> Fields {
+    try Fields(json(name, maximumBytes: maximumBytes), file: file(name))
+  }
+}

@@ -1,0 +1,41 @@
+// The one error type of this module: each case prints as one line that says where, what and how to mend it.
+
+/// Why a file of a Hugging Face model folder cannot be used.
+public enum HuggingFaceError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// The file cannot be opened, mapped or is larger than any sound file of its kind.
+  case unreadable(file: String, reason: String)
+  /// The bytes break the file's format; `position` says where (a byte offset, a line, a key).
+  case malformed(file: String, position: String, problem: String)
+  /// A key is missing, of the wrong type or out of range.
+  case badValue(file: String, key: String, problem: String)
+  /// The file is sound and asks for something that this program does not do.
+  case unsupported(file: String, feature: String, supported: String)
+  /// The checkpoint has no tensor of this name.
+  case missingTensor(name: String, checkpoint: String)
+  /// A tensor has another shape or element type than the configuration asks for.
+  case tensorMismatch(name: String, file: String, expected: String, found: String)
+  /// A chat template cannot be parsed or rendered.
+  case template(file: String, line: Int, problem: String)
+
+  /// One line, whatever a hostile file has for names.
+  public var description: String { String(text.map { $0.isNewline ? " " : $0 }) }
+
+  private var text: String {
+    switch self {
+    case .unreadable(let file, let reason):
+      "\(file): cannot be read: \(reason); check the path and that the download is complete"
+    case .malformed(let file, let position, let problem):
+      "\(file): \(position): \(problem); the file is damaged or incomplete, fetch it again"
+    case .badValue(let file, let key, let problem):
+      "\(file): \(key): \(problem); correct this key"
+    case .unsupported(let file, let feature, let supported):
+      "\(file): \(feature) is not supported; use \(supported)"
+    case .missingTensor(let name, let checkpoint):
+      "\(checkpoint): no tensor \(name); the checkpoint is incomplete or of another model"
+    case .tensorMismatch(let name, let file, let expected, let found):
+      "\(file): tensor \(name): expected \(expected), found \(found); config.json and weights do not belong together"
+    case .template(let file, let line, let problem):
+      "\(file): line \(line): \(problem); mend the chat template"
+    }
+  }
+}

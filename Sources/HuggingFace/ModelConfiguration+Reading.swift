@@ -1,0 +1,144 @@
+// Reading config.json: the flat form of the released checkpoints and the nested form of transformers 5.
+// Upper limits lie far above any real model and so low that no product of three sizes overflows.
+
+extension ModelConfiguration {
+  /// The model's shape from `folder`'s config.json, end tokens from its generation_config.json where present;
+  /// absent keys take the defaults of transformers' `Qwen2_5_VLConfig`.
+  ///
+  /// - Throws: `HuggingFaceError` that names the key which is missing, out of range, inconsistent or unsupported.
+  public init(folder: String) throws {
+    let files = ModelFolder(path: folder)
+    let root = try files.fields("config.json")
+    let type = try root.string("model_type")
+    guard let family = Family(rawValue: type) else {
+      throw root.unsupported("model_type \"\(type)\"", use: "a Qwen2.5-VL checkpoint (qwen2_5_vl)")
+    }
+    if root["quantization_config"] != nil {
+      throw root.unsupported("quantization_config", use: "the unquantised checkpoint (BF16, F16 or F32)")
+    }
+    let nested = try root.object("text_config")
+    let text = try TextConfiguration(nested ?? root, tied: Self.isTied(root: root, nested: nested))
+    guard let visionFields = try root.object("vision_config") else { throw root.failure("vision_config", "missing") }
+    let vision = try VisionConfiguration(visionFields)
+    guard vision.outHiddenSize == text.hiddenSize else {
+      throw visionFields.failure(
+        "out_hidden_size", "\(vision.outHiddenSize) is not the decoder's hidden_size \(text.hiddenSize)")
+    }
+
+    func token(_ key: String, default fallback: Int) throws -> Int32 {
+      let id = try root.integer(key, in: 0...(1 << 21), default: fallback)
+      guard id < text.vocabularySize else {
+        throw root.failure(key, "token \(id) is outside the vocabulary of \(text.vocabularySize)")
+      }
+      return Int32(id)
+    }
+    self.family = family
+    self.vision = vision
+    self.text = text
+    imageTokenID = try token("image_token_id", default: 151655)
+    videoTokenID = try token("video_token_id", default: 151656)
+    visionStartTokenID = try token("vision_start_token_id", default: 151652)
+    visionEndTokenID = try token("vision_end_token_id", default: 151653)
+    let generation = files.contains("generation_config.json") ? try files.fields("generation_config.json") : nil
+    let endFields = [generation, nested, root].compactMap { $0 }.first { $0["eos_token_id"] != nil }
+    endTokenIDs = try Self.endTokens(endFields ?? root, vocabularySize: text.vocabularySize)
+  }
+
+  /// transformers 5 ties if either level says so.
+  private static func isTied(root: Fields, nested: Fields?) throws -> Bool {
+    let outer = try root.bool("tie_word_embeddings", default: false)
+    let inner = try nested?.bool("tie_word_embeddings", default: false) ?? false
+    return outer || inner
+  }
+
+  private static func endTokens(_ fields: Fields, vocabularySize: Int) throws -> [Int32] {
+    let range = 0...(vocabularySize - 1)
+    let ids: [Int]
+    if case .array = fields["eos_token_id"] {
+      ids = try fields.integers("eos_token_id", in: range)
+    } else {
+      ids = [try fields.integer("eos_token_id", in: range, default: vocabularySize > 151645 ? 151645 : nil)]
+    }
+    guard !ids.isEmpty else { throw fields.failure("eos_token_id", "no token ends a generation") }
+    return ids.map { Int32($0) }
+  }
+}
+
+extension TextConfiguration {
+  fileprivate init(_ fields: Fields, tied: Bool) throws {
+    try fields.require("use_sliding_window", toBe: .bool(false))
+    try fields.require("hidden_act", toBe: .string("silu"))
+    for type in try fields.array("layer_types", default: []) where type != .string("full_attention") {
+      throw fields.unsupported("layer_types \(Fields.show(type))", use: "full_attention in every layer")
+    }
+    hiddenSize = try fields.integer("hidden_size", in: 1...(1 << 16), default: 8192)
+    intermediateSize = try fields.integer("intermediate_size", in: 1...(1 << 20), default: 29568)
+    layers = try fields.integer("num_hidden_layers", in: 1...1024, default: 80)
+    attentionHeads = try fields.integer("num_attention_heads", in: 1...1024, default: 64)
+    kvHeads = try fields.integer("num_key_value_heads", in: 1...1024, default: min(8, attentionHeads))
+    vocabularySize = try fields.integer("vocab_size", in: 1...(1 << 21), default: 152064)
+    rmsNormEpsilon = try fields.number("rms_norm_eps", in: 0...1, default: 1e-5)
+    maxPositionEmbeddings = try fields.integer("max_position_embeddings", in: 1...(1 << 24), default: 32768)
+    tieWordEmbeddings = tied
+    guard hiddenSize % (2 * attentionHeads) == 0 else {
+      throw fields.failure(
+        "num_attention_heads", "\(attentionHeads) does not cut hidden_size \(hiddenSize) into heads of even dimension")
+    }
+    guard attentionHeads % kvHeads == 0 else {
+      throw fields.failure(
+        "num_key_value_heads", "\(kvHeads) does not divide num_attention_heads \(attentionHeads)")
+    }
+    headDimension = hiddenSize / attentionHeads
+    try fields.require("head_dim", toBe: .integer(headDimension))
+
+    let key = fields["rope_scaling"] == nil ? "rope_parameters" : "rope_scaling"
+    guard let rope = try fields.object(key) else { throw fields.failure(key, "missing, with its mrope_section") }
+    for name in ["rope_type", "type"] {
+      let type = try rope.string(name, default: "default")
+      guard ["default", "mrope"].contains(type) else {
+        throw rope.unsupported("\(name) \"\(type)\"", use: "default or mrope")
+      }
+    }
+    try rope.require("mrope_interleaved", toBe: .bool(false))
+    let outerTheta = try fields.number("rope_theta", in: 1...1e12, default: 1e6)
+    ropeTheta = try rope.number("rope_theta", in: 1...1e12, default: outerTheta)
+    mropeSection = try rope.integers("mrope_section", in: 0...(1 << 16))
+    guard mropeSection.count == 3, mropeSection.reduce(0, +) == headDimension / 2 else {
+      throw rope.failure(
+        "mrope_section", "\(mropeSection) is not three numbers with the sum \(headDimension / 2), half the head dimension")
+    }
+  }
+}
+
+extension VisionConfiguration {
+  fileprivate init(_ fields: Fields) throws {
+    try fields.require("hidden_act", toBe: .string("silu"))
+    if let rope = try fields.object("rope_parameters") {
+      try rope.require("rope_type", toBe: .string("axial"))
+      guard try rope.number("rope_theta", in: 1...1e12, default: 10000) == 10000 else {
+        throw rope.unsupported("rope_theta", use: "10000")
+      }
+    }
+    depth = try fields.integer("depth", in: 1...1024, default: 32)
+    hiddenSize = try fields.integer("hidden_size", in: 1...(1 << 16), default: 3584)
+    intermediateSize = try fields.integer("intermediate_size", in: 1...(1 << 20), default: 3420)
+    heads = try fields.integer("num_heads", in: 1...1024, default: 16)
+    let channels = fields["in_channels"] == nil ? "in_chans" : "in_channels"
+    inChannels = try fields.integer(channels, in: 1...64, default: 3)
+    patchSize = try fields.integer("patch_size", in: 1...1024, default: 14)
+    temporalPatchSize = try fields.integer("temporal_patch_size", in: 1...64, default: 2)
+    spatialMergeSize = try fields.integer("spatial_merge_size", in: 1...64, default: 2)
+    windowSize = try fields.integer("window_size", in: 1...(1 << 16), default: 112)
+    outHiddenSize = try fields.integer("out_hidden_size", in: 1...(1 << 16), default: 3584)
+    tokensPerSecond = try fields.integer("tokens_per_second", in: 1...(1 << 16), default: 4)
+    let usual = [7, 15, 23, 31].filter { [depth] in $0 < depth }
+    fullAttentionBlocks = try fields.integers("fullatt_block_indexes", in: 0...(depth - 1), default: usual)
+    guard hiddenSize % (4 * heads) == 0 else {
+      throw fields.failure(
+        "num_heads", "\(heads) does not cut hidden_size \(hiddenSize) into heads whose dimension is a multiple of 4")
+    }
+    guard windowSize >= patchSize * spatialMergeSize else {
+      throw fields.failure("window_size", "\(windowSize) pixels hold no group of merged patches")
+    }
+  }
+}

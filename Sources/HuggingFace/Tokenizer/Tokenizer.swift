@@ -1,0 +1,77 @@
+// The Qwen2 tokenizer: added tokens, form C, words, byte-pair encoding; the same ids as the `tokenizers` library.
+
+/// Text to token ids and back.
+public struct Tokenizer: Sendable {
+  let vocabulary: Vocabulary
+  /// Tokens looked for in the text as it is.
+  let rawTokens: AddedTokens
+  /// Tokens looked for in the normalised text.
+  let normalizedTokens: AddedTokens
+  let normalization: CanonicalComposition
+
+  /// One more than the highest id.
+  public var vocabularySize: Int { vocabulary.pieces.count }
+
+  /// Token ids of a text; added tokens such as `<|im_end|>` in it are recognised, nothing is put before or after.
+  public func encode(_ text: String) -> [Int32] {
+    var ids: [Int32] = []
+    var encoder = BytePairEncoder(vocabulary)
+    let bytes = Array(text.utf8)
+    rawTokens.split(bytes, bytes.indices) { segment in
+      switch segment {
+      case .token(let id): ids.append(id)
+      case .text(let range):
+        guard let normal = normalization.normalized(bytes, range) else {
+          return encodeNormalized(bytes, range, &encoder, &ids)
+        }
+        encodeNormalized(normal, normal.indices, &encoder, &ids)
+      }
+    }
+    return ids
+  }
+
+  private func encodeNormalized(
+    _ bytes: [UInt8], _ range: Range<Int>, _ encoder: inout BytePairEncoder, _ ids: inout [Int32]
+  ) {
+    normalizedTokens.split(bytes, range) { segment in
+      switch segment {
+      case .token(let id): ids.append(id)
+      case .text(let range):
+        var words = WordScanner(bytes, range)
+        while let word = words.next() { encoder.encode(bytes, word, into: &ids) }
+      }
+    }
+  }
+
+  /// The text of token ids, added tokens included; bytes that are not UTF-8 become U+FFFD, ids without a token nothing.
+  public func decode(_ ids: [Int32]) -> String {
+    String(decoding: ids.flatMap { bytes(of: $0) }, as: UTF8.self)
+  }
+
+  /// The bytes of one token, which may be part of a scalar; empty for an id without a token.
+  public func bytes(of id: Int32) -> [UInt8] {
+    guard vocabulary.pieces.indices.contains(Int(id)) else { return [] }
+    return vocabulary.pieces[Int(id)] ?? []
+  }
+
+  /// The id of the token with exactly this text (`<|im_end|>`, ` the`), nil if there is none.
+  public func id(of token: String) -> Int32? { vocabulary.ids[Piece(bytes: Array(token.utf8))] }
+
+  /// One token for display on a line: control characters and bytes that are not UTF-8 are escaped.
+  public func text(of id: Int32) -> String {
+    let bytes = bytes(of: id)
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      return bytes.map { "\\x" + String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+    }
+    return text.unicodeScalars.map { scalar in
+      switch scalar {
+      case "\n": "\\n"
+      case "\r": "\\r"
+      case "\t": "\\t"
+      default:
+        scalar.properties.generalCategory == .control
+          ? "\\u{\(String(scalar.value, radix: 16))}" : String(Character(scalar))
+      }
+    }.joined()
+  }
+}
