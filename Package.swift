@@ -55,7 +55,10 @@ let package = Package(
         "MPI", "Training", "Evaluation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       exclude: ["README.md"]),
+    .executableTarget(name: "ranktests", dependencies: ["MPI", "Collectives", "Digests"]),
     // tests, one target a module
+    .testTarget(name: "CollectivesTests", dependencies: ["Collectives"]),
+    .testTarget(name: "HDF5Tests", dependencies: ["HDF5"], resources: [.copy("Resources")]),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
     .testTarget(name: "DigestsTests", dependencies: ["Digests"]),
   ]
