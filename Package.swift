@@ -58,8 +58,11 @@ let package = Package(
         "MPI", "Training", "Evaluation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       exclude: ["README.md"]),
+    .executableTarget(name: "ranktests", dependencies: ["MPI", "Collectives", "Digests"]),
     // tests, one target a module
     .target(name: "GradientCheck", dependencies: ["Tensors"], path: "Tests/GradientCheck"),
+    .testTarget(name: "CollectivesTests", dependencies: ["Collectives"]),
+    .testTarget(name: "HDF5Tests", dependencies: ["HDF5"], resources: [.copy("Resources")]),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
     .testTarget(
       name: "AdaptersTests", dependencies: ["Adapters", "QwenVL", "Layers", "HuggingFace", "Tensors", "GradientCheck"]),

@@ -1,0 +1,100 @@
+// Datasets: whole arrays written and read in one piece.
+import CHDF5
+
+/// A step between a dataset's values and its bytes in the file.
+public enum Filter: Hashable, Sendable {
+  /// A checksum over each chunk, verified on every read (H5Pset_fletcher32).
+  case fletcher32
+  /// zlib compression of a level from 1 to 9 (H5Pset_deflate).
+  case deflate(Int)
+}
+
+extension File {
+  /// Writes a dataset, in row-major order, and the groups above it; throws `HDF5Error`, also if the path is taken.
+  ///
+  /// `shape` [] is a scalar, which takes no filters; an empty dataset has no bytes and drops them. The checksum is
+  /// taken over what lies in the file, whatever the order of `filters`.
+  public func write<T: Element>(_ values: [T], shape: [Int], to path: String, filters: [Filter] = []) throws {
+    precondition(shape.allSatisfy { $0 >= 0 } && values.count == shape.reduce(1, *), "\(path): count is not shape")
+    precondition(!shape.isEmpty || filters.isEmpty, "\(path): a scalar takes no filters")
+    let attempt = attempt("write dataset", path)
+    if let slash = path.lastIndex(of: "/"), slash != path.startIndex { try createGroup(String(path[..<slash])) }
+    let type = try Handle(attempt, "H5Tcopy", T.storage.datatype)
+    let space = try dataspace(shape, attempt)
+    let properties = try Handle.properties(attempt, creating: CHDF5_DATASET_CREATE())
+    if !values.isEmpty && !filters.isEmpty {
+      let chunk = chunk(of: shape, elementBytes: T.storage.bytes).map { hsize_t($0) }
+      try attempt.check("H5Pset_chunk") { H5Pset_chunk(properties.id, Int32(chunk.count), chunk) }
+      for case .deflate(let level) in filters {
+        try attempt.check("H5Pset_deflate") { H5Pset_deflate(properties.id, UInt32(level)) }
+      }
+      if filters.contains(.fletcher32) { try attempt.check("H5Pset_fletcher32") { H5Pset_fletcher32(properties.id) } }
+    }
+    let dataset = try Handle(attempt, "H5Dcreate2") {
+      H5Dcreate2(handle.id, path, type.id, space.id, CHDF5_DEFAULT(), properties.id, CHDF5_DEFAULT())
+    }
+    if !values.isEmpty {
+      try T.storage.withMemory(values, attempt) { memory in
+        _ = try attempt.check("H5Dwrite") {
+          H5Dwrite(dataset.id, type.id, CHDF5_ALL(), CHDF5_ALL(), CHDF5_DEFAULT(), memory)
+        }
+      }
+    }
+    try dataset.close(attempt)
+  }
+
+  /// Reads a whole dataset of the stated type; throws `HDF5Error` if it is missing, damaged, of another type or of
+  /// more than `maximumCount` elements.
+  public func read<T: Element>(
+    _ type: T.Type, from path: String, maximumCount: Int
+  ) throws -> (values: [T], shape: [Int]) {
+    let attempt = attempt("read dataset", path)
+    let dataset = try Handle(attempt, "H5Dopen2") { H5Dopen2(handle.id, path, CHDF5_DEFAULT()) }
+    let type = try Handle(attempt, "H5Dget_type") { H5Dget_type(dataset.id) }
+    try require(T.self, type, attempt)
+    let space = try Handle(attempt, "H5Dget_space") { H5Dget_space(dataset.id) }
+    let (shape, count) = try shape(of: space, maximumCount: maximumCount, attempt)
+    try requireOwnStorage(dataset, attempt)
+    guard count > 0 else { return ([], shape) }
+    var fileBytes: hsize_t = 0
+    try attempt.check("H5Fget_filesize") { H5Fget_filesize(handle.id, &fileBytes) }
+    let allowance = Allowance(bytes: Int(clamping: fileBytes))
+    let transfer = try Handle(attempt, "H5Pcreate") { H5Pcreate(CHDF5_DATASET_XFER()) }
+    try allowance.bound(transfer, attempt)
+    let values = try T.storage.make(count, attempt) { memory in
+      _ = try attempt.check("H5Dread") {
+        H5Dread(dataset.id, type.id, CHDF5_ALL(), CHDF5_ALL(), transfer.id, memory)
+      }
+    }
+    return withExtendedLifetime(allowance) { (values, shape) }
+  }
+
+  /// Reads a whole dataset whose type and shape are known; throws `HDF5Error` if the file's differ.
+  public func read<T: Element>(_ type: T.Type, from path: String, shape: [Int]) throws -> [T] {
+    let found = try read(type, from: path, maximumCount: shape.reduce(1, *))
+    guard found.shape == shape else {
+      throw attempt("read dataset", path).error("its shape is \(found.shape), wanted is \(shape)")
+    }
+    return found.values
+  }
+
+  /// Refuses virtual datasets and external storage: what a file holds comes from that file alone.
+  private func requireOwnStorage(_ dataset: borrowing Handle, _ attempt: Attempt) throws {
+    let id = dataset.id
+    let properties = try Handle(attempt, "H5Dget_create_plist") { H5Dget_create_plist(id) }
+    let layout = try attempt.check("H5Pget_layout") { H5Pget_layout(properties.id).rawValue }
+    let externals = try attempt.check("H5Pget_external_count") { H5Pget_external_count(properties.id) }
+    guard layout != H5D_VIRTUAL.rawValue && externals == 0 else {
+      throw attempt.error("its values lie in other files; copy it into one file first")
+    }
+  }
+}
+
+/// The chunk that filters work on: the whole shape, or slices along the leading axes where that were over 1 GiB (the
+/// format ends at 4 GiB).
+func chunk(of shape: [Int], elementBytes: Int, maximumBytes: Int = 1 << 30) -> [Int] {
+  shape.indices.reduce(into: shape) { chunk, axis in
+    let bytes = chunk.reduce(elementBytes, *)
+    if bytes > maximumBytes { chunk[axis] = max(1, maximumBytes / (bytes / chunk[axis])) }
+  }
+}

@@ -1,0 +1,61 @@
+// The module's one error, and the one place where negative return codes become errors.
+import CHDF5
+
+/// A failed operation on an HDF5 file: what was tried, where, and the reason in the library's own words if it had any.
+public struct HDF5Error: Error, Equatable, Sendable, CustomStringConvertible {
+  /// What was tried, as in "read dataset".
+  public let attempt: String
+  /// The file's path.
+  public let file: String
+  /// The path of the object inside the file; nil for the file as a whole.
+  public let object: String?
+  /// What was wrong and, where this module knows it, how to mend it.
+  public let reason: String
+  /// The library or system function that failed; nil where this module refused by itself.
+  public let function: String?
+
+  /// One line: what, where, why.
+  public var description: String {
+    let place = object.map { "\($0) of \(file)" } ?? file
+    let line = "cannot \(attempt) \(place): \(reason)" + (function.map { " (\($0))" } ?? "")
+    return String(line.map { $0.isNewline ? " " : $0 })
+  }
+}
+
+/// What is being done to which object of which file: the words of an error, should one come.
+struct Attempt {
+  let attempt: String
+  let file: String
+  var object: String?
+
+  /// Runs a library call and returns its code, or throws the library's words if the code is negative.
+  @discardableResult
+  func check<Code: SignedInteger>(_ function: String, _ call: () -> Code) throws -> Code {
+    // Printing is a property of the thread in a thread-safe library, hence here and not once at the start.
+    H5Eset_auto2(CHDF5_DEFAULT(), nil, nil)
+    let code = call()
+    guard code >= 0 else { throw error(libraryWords() ?? "the library gives no reason", in: function) }
+    return code
+  }
+
+  func error(_ reason: String, in function: String? = nil) -> HDF5Error {
+    HDF5Error(attempt: attempt, file: file, object: object, reason: reason, function: function)
+  }
+
+  /// The most specific entry of this thread's error stack.
+  private func libraryWords() -> String? {
+    var words: String?
+    withUnsafeMutablePointer(to: &words) { words in
+      _ = H5Ewalk2(
+        CHDF5_DEFAULT(), H5E_WALK_UPWARD,
+        { _, entry, words in
+          let words = words?.assumingMemoryBound(to: String?.self)
+          if let text = entry?.pointee.desc, text.pointee != 0, words?.pointee == nil {
+            words?.pointee = String(cString: text)
+          }
+          return 0
+        }, words)
+    }
+    return words
+  }
+}

@@ -1,0 +1,19 @@
+"""Writes Tests/HDF5Tests/Resources/h5py.h5 with h5py, as another program's file for the HDF5 tests to read.
+
+Run from the repository's root: python3 scripts/make_h5py_fixture.py
+"""
+import h5py
+import numpy
+
+with h5py.File("Tests/HDF5Tests/Resources/h5py.h5", "w") as file:
+  file.attrs["schema_version"] = 1
+  file.attrs["run_digest"] = "größe"
+  row = file.create_group("row-1/base")
+  row["logits"] = numpy.arange(6, dtype=numpy.float32).reshape(2, 3) / 4
+  row["nll"] = numpy.float64(0.1)
+  row["empty"] = numpy.zeros((0, 5), dtype=numpy.int32)
+  row["ids"] = numpy.array([["a", ""], ["βγ", "d" * 300]], dtype=h5py.string_dtype())
+  row.create_dataset("mask", data=numpy.array([0, 1, 1], dtype=numpy.uint8), fletcher32=True, compression="gzip")
+  row["big_endian"] = numpy.array([1.5], dtype=">f4")
+  row["null"] = h5py.Empty("f4")
+  row["bytes"] = numpy.array([b"abc"])
