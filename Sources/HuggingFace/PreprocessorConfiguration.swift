@@ -19,6 +19,22 @@ public struct PreprocessorConfiguration: Sendable, Equatable {
   /// Factor of the 8-bit values before normalisation.
   public var rescaleFactor: Double
 
+  /// Defaults are those of the released Qwen2.5-VL.
+  public init(
+    minPixels: Int = 3136, maxPixels: Int = 12_845_056, patchSize: Int = 14, temporalPatchSize: Int = 2,
+    mergeSize: Int = 2, imageMean: [Double] = [0.48145466, 0.4578275, 0.40821073],
+    imageStd: [Double] = [0.26862954, 0.26130258, 0.27577711], rescaleFactor: Double = 1 / 255
+  ) {
+    self.minPixels = minPixels
+    self.maxPixels = maxPixels
+    self.patchSize = patchSize
+    self.temporalPatchSize = temporalPatchSize
+    self.mergeSize = mergeSize
+    self.imageMean = imageMean
+    self.imageStd = imageStd
+    self.rescaleFactor = rescaleFactor
+  }
+
   /// Reads processor_config.json's `image_processor` where present and preprocessor_config.json otherwise, as
   /// transformers 5 does; `min_pixels` and `max_pixels` win over `size`, absent keys take transformers' defaults.
   ///

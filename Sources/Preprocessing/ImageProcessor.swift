@@ -11,12 +11,12 @@ public struct ProcessedImage: Sendable, Equatable {
 
 /// Resizes, normalises and cuts pictures; a pure function of settings and pixels.
 public struct ImageProcessor: Sendable {
-  public let settings: PreprocessorSettings
+  public let settings: PreprocessorConfiguration
   /// The normalised value of every byte, for red, green and blue.
   private let table: [[Float]]
 
   /// Throws `PreprocessingError.setting` for settings with which no picture can be processed.
-  public init(_ settings: PreprocessorSettings) throws(PreprocessingError) {
+  public init(_ settings: PreprocessorConfiguration) throws(PreprocessingError) {
     try settings.validate()
     self.settings = settings
     table = zip(settings.imageMean, settings.imageStd).map { mean, std in

@@ -1,4 +1,5 @@
 // Positions along time, height and width: transformers' `Qwen2_5_VLModel.get_rope_index` for text and still pictures.
+import HuggingFace
 
 /// Where each token of a sequence stands.
 public struct MRoPEPositions: Sendable, Equatable {

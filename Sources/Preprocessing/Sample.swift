@@ -1,4 +1,5 @@
 // One row as the model sees it, without its pixels.
+import HuggingFace
 
 /// Tokens, labels, positions and images' places of one row of T tokens.
 public struct Sample: Sendable, Equatable {

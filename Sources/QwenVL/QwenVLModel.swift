@@ -11,7 +11,7 @@ public struct QwenVLModel<Element: Scalar>: Sendable {
   private let embedding: StoredMatrix
 
   /// Takes every tensor of the model from `checkpoint`.
-  /// - Throws: `HuggingFaceError` naming a tensor that is missing, has another shape, or belongs to no part of the model.
+  /// - Throws: `HuggingFaceError` naming a tensor that is missing or has another shape; `UnknownTensors`.
   public init(configuration: ModelConfiguration, checkpoint: Checkpoint) throws {
     self.configuration = configuration
     let weights = Weights<Element>(checkpoint, configuration)
@@ -19,7 +19,7 @@ public struct QwenVLModel<Element: Scalar>: Sendable {
     head = LanguageModelHead(weight: try weights.head(embedding: embedding))
     decoder = try Decoder(weights)
     vision = try VisionTower(weights)
-    try checkpoint.refuseUnclaimed()
+    guard checkpoint.unclaimed.isEmpty else { throw UnknownTensors(names: checkpoint.unclaimed) }
   }
 
   /// Embeddings of the ids with the pictures' features at the visual rows, in order.   -> [T, H]
@@ -29,5 +29,15 @@ public struct QwenVLModel<Element: Scalar>: Sendable {
     precondition(visual.count == features.count)
     for (rows, picture) in zip(visual, features) { result.rows(rows).assign(picture) }
     return result
+  }
+}
+
+/// Tensors of a checkpoint that belong to no part of the model: another family, or an adapter that would be lost.
+public struct UnknownTensors: Error, Equatable, CustomStringConvertible {
+  public let names: [String]
+  public var description: String {
+    "the checkpoint has \(names.count) tensors that belong to no part of a Qwen2.5-VL model: "
+      + names.prefix(3).joined(separator: ", ") + (names.count > 3 ? ", ..." : "")
+      + "; merge adapters first, or use a checkpoint of this family"
   }
 }

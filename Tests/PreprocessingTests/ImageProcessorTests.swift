@@ -1,4 +1,5 @@
 import Datasets
+import HuggingFace
 import Digests
 import Testing
 
@@ -19,7 +20,7 @@ struct ImageProcessorTests {
     let cases: [Case] = try Fixtures.load("patches.json")
     for item in cases {
       let processor = try ImageProcessor(
-        PreprocessorSettings(
+        PreprocessorConfiguration(
           minPixels: item.minPixels, maxPixels: item.maxPixels, patchSize: item.patchSize, imageMean: item.mean,
           imageStd: item.std))
       let image = Fixtures.picture(seed: item.seed, width: item.width, height: item.height)
@@ -48,8 +49,8 @@ struct ImageProcessorTests {
 
   @Test("settings without a picture are refused by name")
   func settings() {
-    func key(_ change: (inout PreprocessorSettings) -> Void) -> String? {
-      var settings = PreprocessorSettings()
+    func key(_ change: (inout PreprocessorConfiguration) -> Void) -> String? {
+      var settings = PreprocessorConfiguration()
       change(&settings)
       do {
         _ = try ImageProcessor(settings)
@@ -72,7 +73,7 @@ struct ImageProcessorTests {
 
   @Test("an aspect ratio above 200 is an error that names the picture")
   func aspectRatio() throws {
-    let processor = try ImageProcessor(PreprocessorSettings())
+    let processor = try ImageProcessor(PreprocessorConfiguration())
     #expect(throws: PreprocessingError.aspectRatio(image: "strip", width: 1, height: 201)) {
       try processor.frame(of: ImageSize(width: 1, height: 201), name: "strip")
     }
@@ -80,7 +81,7 @@ struct ImageProcessorTests {
 
   @Test("boxes follow the picture and come back; beyond it they are clamped")
   func boxes() throws {
-    let processor = try ImageProcessor(PreprocessorSettings(maxPixels: 125_440))
+    let processor = try ImageProcessor(PreprocessorConfiguration(maxPixels: 125_440))
     for (width, height) in [(385, 640), (1080, 1920), (28, 28), (50, 2000), (3, 3)] {
       let frame = try processor.frame(of: ImageSize(width: width, height: height), name: "x")
       let box = Objects.Box(

@@ -1,4 +1,5 @@
 import Datasets
+import HuggingFace
 import Testing
 
 @testable import Preprocessing
@@ -19,7 +20,7 @@ struct SampleTests {
     maxLength: Int = 4096, template: any PromptRendering = QwenTemplate()
   ) throws -> SampleBuilder {
     try SampleBuilder(
-      encoding: encoding, template: template, processor: ImageProcessor(PreprocessorSettings()), maxLength: maxLength)
+      encoding: encoding, template: template, processor: ImageProcessor(PreprocessorConfiguration()), maxLength: maxLength)
   }
 
   private func row(_ messages: [Message], images: [ImageSource] = [], objects: Objects? = nil) -> Row {
@@ -227,7 +228,7 @@ struct SampleTests {
       func encode(_ text: String) -> [Int32] { [] }
       func id(of token: String) -> Int32? { nil }
     }
-    let processor = try ImageProcessor(PreprocessorSettings())
+    let processor = try ImageProcessor(PreprocessorConfiguration())
     #expect(throws: PreprocessingError.missingToken("<|image_pad|>")) {
       try SampleBuilder(encoding: Bare(), template: QwenTemplate(), processor: processor, maxLength: 10)
     }
