@@ -1,0 +1,78 @@
+// Selection files: the keys of the method and of the authors' scripts.
+import Foundation
+import HuggingFace
+
+extension HeadSelection {
+  private struct Document: Codable {
+    var method: String?
+    var num_heads: Int?
+    var tau: Double?
+    var layer_budgets_kv: [String: Int]?
+    var kv_indices: [String: [Int]]
+    var scores: [String: [Double]]?
+    var hkv: [String: Int]?
+  }
+
+  /// The document, keys sorted, heads of every layer listed.
+  public func json() throws -> String {
+    func byLayer<T>(_ values: [T]) -> [String: T] {
+      Dictionary(uniqueKeysWithValues: values.enumerated().map { ("\($0)", $1) })
+    }
+    let document = Document(
+      method: method, num_heads: numHeads, tau: tau, layer_budgets_kv: byLayer(kvIndices.map(\.count)),
+      kv_indices: byLayer(kvIndices), scores: scores.isEmpty ? nil : byLayer(scores), hkv: byLayer(capacity))
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
+    return String(decoding: try encoder.encode(document), as: UTF8.self)
+  }
+
+  /// A selection that does not fit, and why.
+  public struct FileError: Error, Equatable, CustomStringConvertible {
+    public let file: String
+    public let problem: String
+    public var description: String { "\(file): \(problem); select heads for this model" }
+  }
+
+  /// Parses a document for a model of the stated shape; layers that it leaves out get no adapter.
+  /// - Throws: `FileError` for broken JSON and for layers or heads that the model does not have.
+  public init(json: String, file: String, text: TextConfiguration) throws {
+    func refuse(_ problem: String) -> FileError { FileError(file: file, problem: problem) }
+    let document: Document
+    do {
+      document = try JSONDecoder().decode(Document.self, from: Data(json.utf8))
+    } catch {
+      throw refuse("not a selection: \(error.localizedDescription)")
+    }
+    func layer(_ name: String) throws -> Int {
+      guard let layer = Int(name), (0..<text.layers).contains(layer) else {
+        throw refuse("layer \(name) is not one of the model's \(text.layers) layers")
+      }
+      return layer
+    }
+    for (name, heads) in document.hkv ?? [:] where heads != text.kvHeads {
+      throw refuse("hkv of layer \(try layer(name)) is \(heads), the model has \(text.kvHeads) KV heads a layer")
+    }
+    var indices = Array(repeating: [Int](), count: text.layers)
+    for (name, heads) in document.kv_indices {
+      let layer = try layer(name)
+      guard heads.allSatisfy({ (0..<text.kvHeads).contains($0) }), Set(heads).count == heads.count else {
+        throw refuse("layer \(layer) selects heads \(heads) of \(text.kvHeads)")
+      }
+      indices[layer] = heads.sorted()
+    }
+    let selected = indices.reduce(0) { $0 + $1.count }
+    guard selected > 0 else { throw refuse("no head is selected") }
+    var scores: [[Double]] = []
+    if let given = document.scores {
+      scores = try (0..<text.layers).map { layer in
+        guard let row = given["\(layer)"], row.count == text.kvHeads else {
+          throw refuse("scores of layer \(layer) are not \(text.kvHeads) numbers")
+        }
+        return row
+      }
+    }
+    self.init(
+      method: document.method ?? "file", numHeads: document.num_heads ?? selected, tau: document.tau ?? 0,
+      kvIndices: indices, scores: scores, capacity: Array(repeating: text.kvHeads, count: text.layers))
+  }
+}
