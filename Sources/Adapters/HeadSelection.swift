@@ -1,4 +1,5 @@
 // Which KV heads get an adapter: a pure function of scores, budget and temperature.
+import Datasets
 import Foundation
 
 /// Selected KV heads of a model and how they were chosen; read and written as the selection JSON of the method.
@@ -39,11 +40,41 @@ public struct HeadSelection: Sendable, Equatable {
     let all = capacity.reduce(0, +)
     let K = numHeads <= 0 || numHeads >= all ? all : numHeads
     let budgets = budgets(masses: scores.map { $0.reduce(0) { $0 + max($1, 0) } }, capacity: capacity, K: K, tau: tau)
-    let kvIndices = zip(scores, budgets).map { layer, budget in
-      layer.indices.sorted { (layer[$1], $0) < (layer[$0], $1) }.prefix(budget).sorted()
-    }
+    let kvIndices = zip(scores, budgets).map { best($1, of: $0) }
     return HeadSelection(
       method: method, numHeads: K, tau: tau, kvIndices: kvIndices, scores: scores, capacity: capacity)
+  }
+
+  /// Every head of every layer.
+  public static func all(layers: Int, kvHeads: Int) -> HeadSelection {
+    HeadSelection(
+      method: "all", numHeads: layers * kvHeads, tau: 0,
+      kvIndices: Array(repeating: Array(0..<kvHeads), count: layers), capacity: Array(repeating: kvHeads, count: layers))
+  }
+
+  /// `numHeads` heads drawn from all layers, for ablation.
+  public static func random(numHeads: Int, seed: UInt64, layers: Int, kvHeads: Int) -> HeadSelection {
+    var heads = Array(0..<layers * kvHeads)
+    var generator = SplitMix64(seed: seed)
+    generator.shuffle(&heads)
+    let chosen = Set(heads.prefix(numHeads <= 0 ? heads.count : numHeads))
+    return HeadSelection(
+      method: "random", numHeads: chosen.count, tau: 0,
+      kvIndices: (0..<layers).map { layer in (0..<kvHeads).filter { chosen.contains(layer * kvHeads + $0) } },
+      capacity: Array(repeating: kvHeads, count: layers))
+  }
+
+  /// The `count` best heads of every layer, ties to the lower head.
+  public static func perLayer(_ count: Int, scores: [[Double]]) -> HeadSelection {
+    let kvIndices = scores.map { best(min(count, $0.count), of: $0) }
+    return HeadSelection(
+      method: "per_layer", numHeads: kvIndices.reduce(0) { $0 + $1.count }, tau: 0, kvIndices: kvIndices,
+      scores: scores, capacity: scores.map(\.count))
+  }
+
+  /// Heads of highest score, ascending; ties to the lower head.
+  private static func best(_ count: Int, of layer: [Double]) -> [Int] {
+    layer.indices.sorted { (layer[$1], $0) < (layer[$0], $1) }.prefix(count).sorted()
   }
 
   /// k_l by rounding K p_l, then repaired one head at a time until they sum to K.

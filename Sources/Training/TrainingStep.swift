@@ -32,8 +32,11 @@ public struct Requests: Sendable, Equatable {
 /// The words of a step's one reduction: the gradient of every trainable number, then a few counts.
 struct StepWords {
   enum Count: Int, CaseIterable {
-    case nll, tokens, failures, save, stop
+    case nll, tokens, save, stop
   }
+
+  /// The counts in words; the exact sum adds its own tally of numbers that are not finite.
+  static let summary = "counts: loss, tokens, not finite, save, stop"
 
   let gradients: Range<Int>
   var count: Int { gradients.count + Count.allCases.count }
@@ -46,7 +49,7 @@ final class Stepper {
   let adapter: ImageLoRA<Float>
   var optimizer: AdamW
   private let features: FeatureStore
-  private let sampler: Sampler
+  let sampler: Sampler
   private let groups: [Int]?
   private let words: StepWords
   private var sum: ExactSum

@@ -3,7 +3,7 @@ import QwenVL
 import Tensors
 
 /// The loss of one row of data.
-public struct RowLoss: Sendable, Equatable {
+public struct RowLoss: Sendable, Equatable, Codable {
   /// Sum of the negative log-likelihoods of its supervised tokens.
   public var nll: Double
   /// How many there are.
