@@ -20,9 +20,9 @@ struct JSONIdentifier: Decodable {
   let text: String
   init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
-    do {
-      text = String(try container.decode(Int.self))
-    } catch DecodingError.typeMismatch {
+    if let number = try? container.decode(Int.self) {
+      text = String(number)
+    } else {
       text = try container.decode(String.self)
     }
   }
@@ -97,7 +97,8 @@ struct JSONObjects: Decodable {
   var bbox: [[Double]]?
   var boxes: [[Double]]?
   var ref: [String]?
-  var imageID: [Int]?
+  /// Judged later: the decoder calls a file with 0.5 in a list of integers no JSON at all.
+  var imageID: [Double]?
 
   enum CodingKeys: String, CodingKey {
     case bbox, boxes, ref

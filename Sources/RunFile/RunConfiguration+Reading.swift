@@ -82,11 +82,9 @@ extension RunConfiguration {
       ("adapter.heads.per_layer", HeadSelection.perLayer, heads.perLayer != nil),
       ("adapter.heads.file", .file, heads.file != nil),
     ] where given != (heads.select == selection) {
-      throw conflict(
-        ["adapter.heads.select", key],
-        given
-          ? "with select: \(heads.select.rawValue) the latter has no effect; remove it, or select: \(selection.rawValue)"
-          : "select: \(selection.rawValue) needs the latter")
+      let useless = "with select: \(heads.select.rawValue) the latter has no effect; remove it"
+      let needed = "select: \(selection.rawValue) needs the latter"
+      throw conflict(["adapter.heads.select", key], given ? useless : needed)
     }
   }
 }

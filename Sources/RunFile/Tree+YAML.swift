@@ -16,7 +16,8 @@ extension Tree {
     } catch {
       throw Self.judge(error, whole: whole, place: place)
     }
-    self = try node.map { (node) throws(RunFileError) in try Self(node, level: 0, place: place) }
+    self =
+      try node.map { (node) throws(RunFileError) in try Self(node, level: 0, place: place) }
       ?? Tree(place: whole, content: .scalar(Scalar(text: "", quoted: false)))
   }
 
@@ -57,8 +58,8 @@ extension Tree {
 
   /// A name that stands behind an `&` and behind a `*`, anywhere in the text.
   ///
-  /// Composing compares keys, and a key of nested aliases would take exponential time; so aliases are looked for before,
-  /// in the bare text, where none can hide: an alias is written with both signs.
+  /// Composing compares keys, and a key of nested aliases would take exponential time; so aliases are looked for
+  /// before, in the bare text, where none can hide: one is written with both signs.
   private static func aliasedAnchor(in yaml: String) -> String? {
     func isName(_ byte: UInt8) -> Bool {
       switch UnicodeScalar(byte) {
