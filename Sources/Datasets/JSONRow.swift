@@ -3,7 +3,7 @@
 /// A row of either form: `messages` (with `images` or content parts) or LLaVA's `conversations`.
 struct JSONRow: Decodable {
   var id: JSONIdentifier?
-  var images: OneOrMany<String>?
+  var images: [String]?
   var image: OneOrMany<String>?
   var messages: [JSONMessage]?
   var conversations: [JSONTurn]?
@@ -20,15 +20,16 @@ struct JSONIdentifier: Decodable {
   let text: String
   init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
-    if let number = try? container.decode(Int.self) {
-      text = String(number)
-    } else {
+    do {
       text = try container.decode(String.self)
+    } catch let error as DecodingError {
+      guard case .typeMismatch = error, let number = try? container.decode(Int.self) else { throw error }
+      text = String(number)
     }
   }
 }
 
-/// A value, or a list of such values.
+/// A value, or a list of such values. Here and below the common form is tried first: a failed try costs more than a row.
 struct OneOrMany<Value: Decodable>: Decodable {
   let values: [Value]
   init(from decoder: any Decoder) throws {

@@ -28,8 +28,8 @@ struct RunConfigurationTests {
       alpha: 32
       normalization: none
       heads: {select: file, num_heads: 12, tau: 0.25, estimator: gate, probe_rows: 64, seed: 3, file: kv.json}
-    training: {epochs: 1.5, global_batch: 32, learning_rate: 1e-4, schedule: linear, warmup_steps: 7, weight_decay: 0.01,
-      max_gradient_norm: .inf, seed: 18446744073709551615, beta1: 0.8, beta2: 0.95, epsilon: 1e-6,
+    training: {epochs: 1.5, global_batch: 32, learning_rate: 1e-4, schedule: linear, warmup_steps: 7,
+      weight_decay: 0.01, max_gradient_norm: .inf, seed: 18446744073709551615, beta1: 0.8, beta2: 0.95, epsilon: 1e-6,
       validation_every_steps: 50}
     checkpoint: {directory: out, every_steps: 5, every_minutes: 2.5, keep: 1}
     logging: {every_steps: 1, tensorboard: true}
@@ -159,7 +159,7 @@ struct RunConfigurationTests {
   @Test(
     "paths may hold any text, and survive printing",
     arguments: [
-      "a b", "it's \"quoted\"", "naïve/画像", "back\\slash", "tab\there", "null", "2024", "~/x", "a: b #c",
+      "a b", "it's \"quoted\"", "naïve/画像", "back\\slash", "tab\there", "null", "2024", "~/x", "a: b #c", "&a*a",
       "\u{85}\u{2028}é",
     ])
   func oddPaths(path: String) throws {

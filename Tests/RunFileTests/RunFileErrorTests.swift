@@ -72,8 +72,7 @@ struct RunFileErrorTests {
       ),
       (
         "adapter: {heads: {per_layer: 2}}\ntraining: {steps: 1}",
-        "3:19: adapter.heads.select, adapter.heads.per_layer: with select: influence the latter has no effect; "
-          + "remove it, or select: per_layer"
+        "3:19: adapter.heads.select, adapter.heads.per_layer: with select: influence the latter has no effect; remove it"
       ),
       ("? [a]\n: 3", "3:3: a key must be a name"),
       ("training: !foo {steps: 1}", #"3:11: the tag "!foo" is not read; leave it out"#),
