@@ -3,7 +3,7 @@ import Foundation
 
 extension RunConfiguration {
   /// Longest run file, in bytes.
-  static let maxFileBytes = 256 << 10
+  static let maxFileBytes = 64 << 10
 
   /// Reads a run file (YAML or JSON) with `key.path=value` overrides, whose values are YAML; `null` takes a key back.
   public init(path: String, overrides: [String] = []) throws(RunFileError) {

@@ -33,10 +33,11 @@ extension Tree {
     case .mapping(let mapping):
       _ = try Self.tag(mapping.tag, at: here)
       var entries: [Entry] = []
+      var names: Set<String> = []
       for (key, value) in mapping {
         let keyPlace = key.mark.map { place($0.line, $0.column) } ?? here
         guard let name = key.scalar?.string else { throw .syntax(place: keyPlace, problem: "a key must be a name") }
-        if entries.contains(where: { $0.key == name }) { throw .duplicateKey(place: keyPlace, key: plain(name)) }
+        guard names.insert(name).inserted else { throw .duplicateKey(place: keyPlace, key: plain(name)) }
         entries.append(Entry(key: name, place: keyPlace, value: try Self(value, level: level + 1, place: place)))
       }
       self.init(place: here, content: .mapping(entries))
