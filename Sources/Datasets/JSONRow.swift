@@ -29,7 +29,9 @@ struct JSONIdentifier: Decodable {
   }
 }
 
-/// A value, or a list of such values. Here and below the common form is tried first: a failed try costs more than a row.
+/// A value, or a list of such values.
+///
+/// Here and below the common form is tried first: a failed try takes longer than a row.
 struct OneOrMany<Value: Decodable>: Decodable {
   let values: [Value]
   init(from decoder: any Decoder) throws {

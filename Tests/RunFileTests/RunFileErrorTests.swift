@@ -72,7 +72,8 @@ struct RunFileErrorTests {
       ),
       (
         "adapter: {heads: {per_layer: 2}}\ntraining: {steps: 1}",
-        "3:19: adapter.heads.select, adapter.heads.per_layer: with select: influence the latter has no effect; remove it"
+        "3:19: adapter.heads.select, adapter.heads.per_layer: "
+          + "with select: influence the latter has no effect; remove it"
       ),
       ("? [a]\n: 3", "3:3: a key must be a name"),
       ("training: !foo {steps: 1}", #"3:11: the tag "!foo" is not read; leave it out"#),
@@ -134,6 +135,12 @@ struct RunFileErrorTests {
     #expect(throws: RunFileError.self) { try run(minimal, String(repeating: "a.", count: 50_000) + "b=1") }
   }
 
+  @Test("a file of nothing but keys is refused in good time", .timeLimit(.minutes(1)))
+  func manyKeys() {
+    let keys = (0..<9000).map { "k\($0):" }.joined(separator: "\n")
+    #expect(refusal(keys)?.contains("unknown key k0") == true)
+  }
+
   @Test(
     "long and odd texts are cut and escaped in messages",
     arguments: [
@@ -163,8 +170,8 @@ struct RunFileErrorTests {
     "files that are none",
     arguments: [
       ("/nowhere/run.yaml", "there is no such file"),
-      ("/dev/zero", "a run file is a regular file of at most 262144 bytes"),
-      ("/", "a run file is a regular file of at most 262144 bytes"),
+      ("/dev/zero", "a run file is a regular file of at most 65536 bytes"),
+      ("/", "a run file is a regular file of at most 65536 bytes"),
     ])
   func unreadable(path: String, reason: String) {
     #expect(throws: RunFileError.unreadable(file: path, reason: reason)) { try RunConfiguration(path: path) }
@@ -174,7 +181,7 @@ struct RunFileErrorTests {
   func contents() throws {
     let file = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
     defer { try? FileManager.default.removeItem(at: file) }
-    try Data(repeating: 0x20, count: 262_145).write(to: file)
+    try Data(repeating: 0x20, count: 65_537).write(to: file)
     #expect(throws: RunFileError.self) { try RunConfiguration(path: file.path) }
     try Data([0x61, 0x3A, 0xFF]).write(to: file)
     #expect(throws: RunFileError.unreadable(file: file.path, reason: "it is not text in UTF-8")) {
