@@ -13,7 +13,7 @@ extension ImageSource {
       throw BadRow("image \(quoted(text)) is on a network; download it first and give its path")
     } else if lower.hasPrefix("file://") {
       self = .file(try Self.path(fileURL: text))
-    } else if let scheme = text.firstRange(of: "://"), scheme.lowerBound < text.firstIndex(of: "/") ?? text.endIndex {
+    } else if text.utf8.drop(while: { $0 != UInt8(ascii: ":") && $0 != UInt8(ascii: "/") }).starts(with: "://".utf8) {
       throw BadRow("image \(quoted(text)) has an unknown kind of address; give a path, a file:// or a data: URL")
     } else {
       self = .file(text.hasPrefix("/") ? text : root + "/" + text)

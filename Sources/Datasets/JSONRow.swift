@@ -3,7 +3,7 @@
 /// A row of either form: `messages` (with `images` or content parts) or LLaVA's `conversations`.
 struct JSONRow: Decodable {
   var id: JSONIdentifier?
-  var images: OneOrMany<String>?
+  var images: [String]?
   var image: OneOrMany<String>?
   var messages: [JSONMessage]?
   var conversations: [JSONTurn]?
@@ -21,14 +21,17 @@ struct JSONIdentifier: Decodable {
   init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
     do {
-      text = String(try container.decode(Int.self))
-    } catch DecodingError.typeMismatch {
       text = try container.decode(String.self)
+    } catch let error as DecodingError {
+      guard case .typeMismatch = error, let number = try? container.decode(Int.self) else { throw error }
+      text = String(number)
     }
   }
 }
 
 /// A value, or a list of such values.
+///
+/// Here and below the common form is tried first: a failed try takes longer than a row.
 struct OneOrMany<Value: Decodable>: Decodable {
   let values: [Value]
   init(from decoder: any Decoder) throws {
@@ -97,7 +100,8 @@ struct JSONObjects: Decodable {
   var bbox: [[Double]]?
   var boxes: [[Double]]?
   var ref: [String]?
-  var imageID: [Int]?
+  /// Judged later: the decoder calls a file with 0.5 in a list of integers no JSON at all.
+  var imageID: [Double]?
 
   enum CodingKeys: String, CodingKey {
     case bbox, boxes, ref

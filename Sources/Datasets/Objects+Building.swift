@@ -1,4 +1,4 @@
-// The rules of a row's boxes: four finite corners in pixels, left before right, top before bottom, on one of its images.
+// The rules of a row's boxes: four corners in pixels, left before right, top before bottom, on one of its images.
 
 extension Objects {
   /// Largest coordinate, in pixels: no image format read here is wider.
@@ -22,8 +22,8 @@ extension Objects {
       guard box[0] < box[2], box[1] < box[3] else {
         throw BadRow("\(place): \(box) needs x1 < x2 and y1 < y2")
       }
-      guard (0..<imageCount).contains(image) else {
-        throw BadRow("\(place): is on image \(image), but the row has \(imageCount) images (counted from 0)")
+      guard let image = Int(exactly: image), (0..<imageCount).contains(image) else {
+        throw BadRow("\(place): image_id \(image) is none of the row's \(imageCount) images, counted from 0")
       }
       boxes.append(Box(x1: box[0], y1: box[1], x2: box[2], y2: box[3], image: image))
     }

@@ -39,7 +39,7 @@ extension Row {
   private static func listedImages(_ json: JSONRow, root: String) throws(BadRow) -> [ImageSource] {
     if json.images != nil && json.image != nil { throw BadRow("has both \"images\" and \"image\"; keep one") }
     var images: [ImageSource] = []
-    for text in (json.images ?? json.image)?.values ?? [] { images.append(try ImageSource(text, root: root)) }
+    for text in json.images ?? json.image?.values ?? [] { images.append(try ImageSource(text, root: root)) }
     return images
   }
 
@@ -91,12 +91,19 @@ struct ImagePlacer {
 
   /// A text with each `<image>` replaced by the next listed image.
   mutating func content(_ text: String) -> [ContentPart] {
+    // By bytes and by hand: the standard library's search for a text costs more than the rest of a row.
+    let bytes = text.utf8
     var parts: [ContentPart] = []
-    let pieces = text.utf8.split(separator: Self.placeholder.utf8, omittingEmptySubsequences: false)
-    for (index, piece) in pieces.enumerated() {
-      if index > 0 { parts.append(placeNext()) }
-      if !piece.isEmpty { parts.append(.text(String(Substring(piece)))) }
+    var (start, cursor) = (bytes.startIndex, bytes.startIndex)
+    while let open = bytes[cursor...].firstIndex(of: UInt8(ascii: "<")) {
+      cursor = bytes.index(after: open)
+      guard bytes[open...].starts(with: Self.placeholder.utf8) else { continue }
+      if start < open { parts.append(.text(String(text[start..<open]))) }
+      parts.append(placeNext())
+      cursor = bytes.index(open, offsetBy: Self.placeholder.utf8.count)
+      start = cursor
     }
+    if start < bytes.endIndex { parts.append(.text(String(text[start...]))) }
     return parts
   }
 

@@ -14,7 +14,7 @@ public enum BadRowPolicy: Sendable, Equatable {
 public struct Dataset: Sendable, Equatable {
   public let rows: [Row]
   public let problems: [RowProblem]
-  /// SHA-256 over the usable rows' ids and line bytes, in order: wherever the file lies, the same rows have the same one.
+  /// SHA-256 over the usable rows' ids and line bytes, in order; it does not depend on where the file lies.
   public let digest: String
 }
 
@@ -131,30 +131,30 @@ private func reason(of error: any Error, in data: Data) -> String {
   switch error {
   case let fault as BadRow: return fault.reason
   case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
-    let place = path(context.codingPath)
-    return (place.isEmpty ? "" : place + ": ") + context.debugDescription
+    return path(context.codingPath, context.debugDescription)
   case DecodingError.keyNotFound(let key, let context):
-    let place = path(context.codingPath)
-    return (place.isEmpty ? "" : place + ": ") + "has no \"\(key.stringValue)\""
+    return path(context.codingPath, "has no \"\(key.stringValue)\"")
   default:
     // The typed decoder does not say where JSON is broken; the untyped one does.
     do {
       _ = try JSONSerialization.jsonObject(with: data, options: .fragmentsAllowed)
-      return "not valid JSON in UTF-8"
     } catch {
       let words = (error as NSError).userInfo["NSDebugDescription"] as? String
       return "not valid JSON: \(words ?? error.localizedDescription)"
     }
+    guard case DecodingError.dataCorrupted(let context) = error else { return error.localizedDescription }
+    return path(context.codingPath, context.debugDescription)
   }
 }
 
-/// A place in a row as it would be written in code: `messages[0].content`.
-private func path(_ keys: [any CodingKey]) -> String {
-  keys.reduce(into: "") { path, key in
+/// A fault behind its place in the row, written as in code: `messages[0].content: ...`.
+private func path(_ keys: [any CodingKey], _ fault: String) -> String {
+  let place = keys.reduce(into: "") { path, key in
     if let index = key.intValue {
       path += "[\(index)]"
     } else {
       path += (path.isEmpty ? "" : ".") + key.stringValue
     }
   }
+  return place.isEmpty ? fault : "\(place): \(fault)"
 }

@@ -1,4 +1,4 @@
-// The project's random numbers: a small seeded generator whose bits are the same on every machine and for every release.
+// The project's random numbers: a small seeded generator, its bits the same on every machine and in every release.
 
 /// SplitMix64 (Steele, Lea, Flood 2014): a counter and a mixing function, so that any (seed, stream) starts at once.
 ///

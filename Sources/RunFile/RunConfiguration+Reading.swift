@@ -3,7 +3,7 @@ import Foundation
 
 extension RunConfiguration {
   /// Longest run file, in bytes.
-  static let maxFileBytes = 256 << 10
+  static let maxFileBytes = 64 << 10
 
   /// Reads a run file (YAML or JSON) with `key.path=value` overrides, whose values are YAML; `null` takes a key back.
   public init(path: String, overrides: [String] = []) throws(RunFileError) {
@@ -82,11 +82,9 @@ extension RunConfiguration {
       ("adapter.heads.per_layer", HeadSelection.perLayer, heads.perLayer != nil),
       ("adapter.heads.file", .file, heads.file != nil),
     ] where given != (heads.select == selection) {
-      throw conflict(
-        ["adapter.heads.select", key],
-        given
-          ? "with select: \(heads.select.rawValue) the latter has no effect; remove it, or select: \(selection.rawValue)"
-          : "select: \(selection.rawValue) needs the latter")
+      let useless = "with select: \(heads.select.rawValue) the latter has no effect; remove it"
+      let needed = "select: \(selection.rawValue) needs the latter"
+      throw conflict(["adapter.heads.select", key], given ? useless : needed)
     }
   }
 }

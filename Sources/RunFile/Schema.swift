@@ -92,7 +92,8 @@ extension RunConfiguration.Heads: Section {
 
 extension RunConfiguration.Training: Section {
   mutating func visit<V: Visitor>(_ v: inout V) throws(V.Failure) {
-    try v.field("epochs", &epochs, .within(Double.leastNonzeroMagnitude...1_000_000, "a number above 0, at most 1000000"))
+    try v.field(
+      "epochs", &epochs, .within(Double.leastNonzeroMagnitude...1_000_000, "a number above 0, at most 1000000"))
     try v.field("steps", &steps, .within(1...1_000_000_000))
     try v.field("global_batch", &globalBatch, .within(1...1_000_000))
     try v.field("learning_rate", &learningRate, .within(0...10))

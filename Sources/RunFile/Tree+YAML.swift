@@ -16,7 +16,8 @@ extension Tree {
     } catch {
       throw Self.judge(error, whole: whole, place: place)
     }
-    self = try node.map { (node) throws(RunFileError) in try Self(node, level: 0, place: place) }
+    self =
+      try node.map { (node) throws(RunFileError) in try Self(node, level: 0, place: place) }
       ?? Tree(place: whole, content: .scalar(Scalar(text: "", quoted: false)))
   }
 
@@ -32,10 +33,11 @@ extension Tree {
     case .mapping(let mapping):
       _ = try Self.tag(mapping.tag, at: here)
       var entries: [Entry] = []
+      var names: Set<String> = []
       for (key, value) in mapping {
         let keyPlace = key.mark.map { place($0.line, $0.column) } ?? here
         guard let name = key.scalar?.string else { throw .syntax(place: keyPlace, problem: "a key must be a name") }
-        if entries.contains(where: { $0.key == name }) { throw .duplicateKey(place: keyPlace, key: plain(name)) }
+        guard names.insert(name).inserted else { throw .duplicateKey(place: keyPlace, key: plain(name)) }
         entries.append(Entry(key: name, place: keyPlace, value: try Self(value, level: level + 1, place: place)))
       }
       self.init(place: here, content: .mapping(entries))
@@ -57,8 +59,8 @@ extension Tree {
 
   /// A name that stands behind an `&` and behind a `*`, anywhere in the text.
   ///
-  /// Composing compares keys, and a key of nested aliases would take exponential time; so aliases are looked for before,
-  /// in the bare text, where none can hide: an alias is written with both signs.
+  /// Composing compares keys, and a key of nested aliases would take exponential time; so aliases are looked for
+  /// before, in the bare text, where none can hide: one is written with both signs.
   private static func aliasedAnchor(in yaml: String) -> String? {
     func isName(_ byte: UInt8) -> Bool {
       switch UnicodeScalar(byte) {

@@ -1,4 +1,4 @@
-// The types of values in a run file: how each is read from a scalar, printed, and described when something else stands there.
+// The types of values in a run file: how each is read from a scalar, printed, and described in messages.
 
 /// A scalar as written.
 struct Scalar: Equatable {
@@ -117,13 +117,13 @@ extension HeadSelection: Value {}
 extension Estimator: Value {}
 extension Schedule: Value {}
 
-/// YAML's double-quoted form, which can hold every text in one line.
+/// YAML's double-quoted form, which can hold every text in one line; `*` is escaped lest it look like an alias.
 private func doubleQuoted(_ text: String) -> String {
   var quoted = "\""
   for scalar in text.unicodeScalars {
     switch scalar {
     case "\"", "\\": quoted += "\\\(scalar)"
-    case _ where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) || [0x2028, 0x2029].contains(scalar.value):
+    case "\0"..."\u{1F}", "\u{7F}"..."\u{9F}", "\u{2028}", "\u{2029}", "\u{FEFF}", "*":
       let digits = String(scalar.value, radix: 16)
       quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
     default: quoted.unicodeScalars.append(scalar)

@@ -48,7 +48,8 @@ struct RowFormsTests {
       {"type":"text","text":"?"}]},{"role":"assistant","content":"A cat, a dog."}]}
       """#
     #expect(read(line).rows == [Self.expected])
-    let image = line.replacingOccurrences(of: #""image_url","image_url":{"url":"cat.png","detail":"low"}"#,
+    let image = line.replacingOccurrences(
+      of: #""image_url","image_url":{"url":"cat.png","detail":"low"}"#,
       with: #""image","image":"cat.png""#)
     #expect(image != line && read(image).rows == [Self.expected])
   }
@@ -82,9 +83,10 @@ struct RowFormsTests {
       {"id":"a","images":["data:image/png;base64,iVBORw0KGgo=","file:///a%20b.png","FILE://localhost/c.png"],\#
       "messages":[{"role":"user","content":"<image><image><image>"}]}
       """#
-    #expect(read(line).rows.first?.images == [
-      .inline([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]), .file("/a b.png"), .file("/c.png"),
-    ])
+    #expect(
+      read(line).rows.first?.images == [
+        .inline([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]), .file("/a b.png"), .file("/c.png"),
+      ])
   }
 
   @Test("loss is per message and true where absent")
@@ -113,64 +115,117 @@ struct RowFormsTests {
 
   static let user = #""messages":[{"role":"user","content":"u"}]"#
 
-  @Test("each rule has its reason", arguments: [
-    (#"{"id":"a","images":["x"],"messages":[{"role":"user","content":"<image><image>"}]}"#,
-      "the messages have 2 <image> but 1 images are listed"),
-    (#"{"id":"a","images":["x","y"],"messages":[{"role":"user","content":"no"}]}"#,
-      "the messages have 0 <image> but 2 images are listed"),
-    (#"{"id":"a","messages":[{"role":"tool","content":"u"}]}"#,
-      #"messages[0]: unknown role "tool"; use system, user or assistant"#),
-    (#"{"id":"a","conversations":[{"from":"bot","value":"u"}]}"#,
-      #"conversations[0]: unknown speaker "bot"; use system, human or gpt"#),
-    (#"{"id":"a","messages":[]}"#, "has no messages"),
-    (#"{"id":"a"}"#, #"has neither "messages" nor "conversations""#),
-    (#"{"id":"a","messages":[],"conversations":[]}"#, #"has both "messages" and "conversations"; keep one"#),
-    (#"{"id":"a","image":"x","images":["x"],\#(user)}"#, #"has both "images" and "image"; keep one"#),
-    (#"{"id":"a","messages":[{"role":"user","content":""}]}"#, "message 0 (user) is empty"),
-    (#"{"id":"a","messages":[{"role":"user","content":"u"},{"role":"assistant","content":[]}]}"#,
-      "message 1 (assistant) is empty"),
-    (#"{"id":"a","messages":[{"role":"assistant","content":"a"}]}"#,
-      "begins with the assistant; a message must come before the answer"),
-    (#"{"id":"a","messages":[{"role":"user","content":5}]}"#,
-      "messages[0].content: Expected to decode Array<Any> but found number instead."),
-    (#"{"id":"a","messages":[{"role":"user"}]}"#, #"messages[0]: has no "content""#),
-    (#"{"id":"a","messages":[{"role":"user","content":"u","loss":1}]}"#,
-      "messages[0].loss: Expected to decode Bool but found number instead."),
-    (#"{"id":"a","messages":[{"role":"user","content":[{"type":"video","video":"v"}]}]}"#,
-      #"messages[0].content[0]: unknown type "video"; use text, image or image_url"#),
-    (#"{"id":"a","messages":[{"role":"user","content":[{"type":"text"}]}]}"#,
-      #"messages[0].content[0]: has type text but no "text""#),
-    (#"{"id":"a","images":["https://h/x.png"],"messages":[{"role":"user","content":"<image>"}]}"#,
-      #"image "https://h/x.png" is on a network; download it first and give its path"#),
-    (#"{"id":"a","images":["s3://h/x.png"],"messages":[{"role":"user","content":"<image>"}]}"#,
-      #"image "s3://h/x.png" has an unknown kind of address; give a path, a file:// or a data: URL"#),
-    (#"{"id":"a","images":["data:image/png;base64,@@"],"messages":[{"role":"user","content":"<image>"}]}"#,
-      #"image "data:image/png;base64": its base64 is broken"#),
-    (#"{"id":"a","images":["data:text/html;base64,AAAA"],"messages":[{"role":"user","content":"<image>"}]}"#,
-      #"image "data:text/html;base64": only data:image/...;base64 URLs are read"#),
-    (#"{"id":"a","images":["x\u0000y"],"messages":[{"role":"user","content":"<image>"}]}"#,
-      #"image "x\0y": a path cannot hold a zero byte"#),
-    (#"{"id":"a/b",\#(user)}"#,
-      #"id "a/b" holds "/", which separates groups of an HDF5 file; rename it"#),
-    (#"{"id":".",\#(user)}"#, #"id "." cannot name a group of an HDF5 file; rename it"#),
-    (#"{"id":"",\#(user)}"#, #"id "" cannot name a group of an HDF5 file; rename it"#),
-    (#"{"id":"a\u0000b",\#(user)}"#, #"id "a\0b" holds a control character; rename it"#),
-    (#"{"id":[1],\#(user)}"#, "id: Expected to decode String but found an array instead."),
-    (#"{"id":"a",\#(user),"objects":{"bbox":[[1,2,3,4]]}}"#,
-      "objects.bbox[0]: is on image 0, but the row has 0 images (counted from 0)"),
-    (#"{"id":"a",\#(user),"objects":{"bbox":[[1,2,3]]}}"#,
-      "objects.bbox[0]: 3 numbers, needs [x1, y1, x2, y2]"),
-    (#"{"id":"a",\#(user),"objects":{"bbox":[[3,2,3,4]]}}"#,
-      "objects.bbox[0]: [3.0, 2.0, 3.0, 4.0] needs x1 < x2 and y1 < y2"),
-    (#"{"id":"a",\#(user),"objects":{"bbox":[[-1,2,3,4]]}}"#,
-      "objects.bbox[0]: [-1.0, 2.0, 3.0, 4.0] is not in pixels of an image"),
-    (#"{"id":"a",\#(user),"objects":{"bbox":[[0,2,1e300,4]]}}"#,
-      "objects.bbox[0]: [0.0, 2.0, 1e+300, 4.0] is not in pixels of an image"),
-    (#"{"id":"a",\#(user),"objects":{"bbox":[[1,2,3,4]],"image_id":[]}}"#,
-      "objects: 1 boxes but 0 image_id"),
-    (#"{"id":"a",\#(user),"objects":{"bbox":[[1,2,3,true]]}}"#,
-      "objects.bbox[0][3]: Expected to decode Double but found bool instead."),
-  ])
+  @Test(
+    "each rule has its reason",
+    arguments: [
+      (
+        #"{"id":"a","images":["x"],"messages":[{"role":"user","content":"<image><image>"}]}"#,
+        "the messages have 2 <image> but 1 images are listed"
+      ),
+      (
+        #"{"id":"a","images":["x","y"],"messages":[{"role":"user","content":"no"}]}"#,
+        "the messages have 0 <image> but 2 images are listed"
+      ),
+      (
+        #"{"id":"a","messages":[{"role":"tool","content":"u"}]}"#,
+        #"messages[0]: unknown role "tool"; use system, user or assistant"#
+      ),
+      (
+        #"{"id":"a","conversations":[{"from":"bot","value":"u"}]}"#,
+        #"conversations[0]: unknown speaker "bot"; use system, human or gpt"#
+      ),
+      (#"{"id":"a","messages":[]}"#, "has no messages"),
+      (#"{"id":"a"}"#, #"has neither "messages" nor "conversations""#),
+      (#"{"id":"a","messages":[],"conversations":[]}"#, #"has both "messages" and "conversations"; keep one"#),
+      (#"{"id":"a","image":"x","images":["x"],\#(user)}"#, #"has both "images" and "image"; keep one"#),
+      (#"{"id":"a","messages":[{"role":"user","content":""}]}"#, "message 0 (user) is empty"),
+      (
+        #"{"id":"a","messages":[{"role":"user","content":"u"},{"role":"assistant","content":[]}]}"#,
+        "message 1 (assistant) is empty"
+      ),
+      (
+        #"{"id":"a","messages":[{"role":"assistant","content":"a"}]}"#,
+        "begins with the assistant; a message must come before the answer"
+      ),
+      (
+        #"{"id":"a","messages":[{"role":"user","content":5}]}"#,
+        "messages[0].content: Expected to decode Array<Any> but found number instead."
+      ),
+      (#"{"id":"a","messages":[{"role":"user"}]}"#, #"messages[0]: has no "content""#),
+      (
+        #"{"id":"a","messages":[{"role":"user","content":"u","loss":1}]}"#,
+        "messages[0].loss: Expected to decode Bool but found number instead."
+      ),
+      (
+        #"{"id":"a","messages":[{"role":"user","content":[{"type":"video","video":"v"}]}]}"#,
+        #"messages[0].content[0]: unknown type "video"; use text, image or image_url"#
+      ),
+      (
+        #"{"id":"a","messages":[{"role":"user","content":[{"type":"text"}]}]}"#,
+        #"messages[0].content[0]: has type text but no "text""#
+      ),
+      (
+        #"{"id":"a","images":["https://h/x.png"],"messages":[{"role":"user","content":"<image>"}]}"#,
+        #"image "https://h/x.png" is on a network; download it first and give its path"#
+      ),
+      (
+        #"{"id":"a","images":["s3://h/x.png"],"messages":[{"role":"user","content":"<image>"}]}"#,
+        #"image "s3://h/x.png" has an unknown kind of address; give a path, a file:// or a data: URL"#
+      ),
+      (
+        #"{"id":"a","images":["data:image/png;base64,@@"],"messages":[{"role":"user","content":"<image>"}]}"#,
+        #"image "data:image/png;base64": its base64 is broken"#
+      ),
+      (
+        #"{"id":"a","images":["data:text/html;base64,AAAA"],"messages":[{"role":"user","content":"<image>"}]}"#,
+        #"image "data:text/html;base64": only data:image/...;base64 URLs are read"#
+      ),
+      (
+        #"{"id":"a","images":["x\u0000y"],"messages":[{"role":"user","content":"<image>"}]}"#,
+        #"image "x\0y": a path cannot hold a zero byte"#
+      ),
+      (
+        #"{"id":"a/b",\#(user)}"#,
+        #"id "a/b" holds "/", which separates groups of an HDF5 file; rename it"#
+      ),
+      (#"{"id":".",\#(user)}"#, #"id "." cannot name a group of an HDF5 file; rename it"#),
+      (#"{"id":"",\#(user)}"#, #"id "" cannot name a group of an HDF5 file; rename it"#),
+      (#"{"id":"a\u0000b",\#(user)}"#, #"id "a\0b" holds a control character; rename it"#),
+      (#"{"id":1.5,\#(user)}"#, "id: Expected to decode String but found number instead."),
+      (#"{"id":[1],\#(user)}"#, "id: Expected to decode String but found an array instead."),
+      (
+        #"{"id":"a",\#(user),"objects":{"bbox":[[1,2,3,4]]}}"#,
+        "objects.bbox[0]: image_id 0.0 is none of the row's 0 images, counted from 0"
+      ),
+      (
+        #"{"id":"a",\#(user),"objects":{"bbox":[[1,2,3,4]],"image_id":[0.5]}}"#,
+        "objects.bbox[0]: image_id 0.5 is none of the row's 0 images, counted from 0"
+      ),
+      (
+        #"{"id":"a",\#(user),"objects":{"bbox":[[1,2,3]]}}"#,
+        "objects.bbox[0]: 3 numbers, needs [x1, y1, x2, y2]"
+      ),
+      (
+        #"{"id":"a",\#(user),"objects":{"bbox":[[3,2,3,4]]}}"#,
+        "objects.bbox[0]: [3.0, 2.0, 3.0, 4.0] needs x1 < x2 and y1 < y2"
+      ),
+      (
+        #"{"id":"a",\#(user),"objects":{"bbox":[[-1,2,3,4]]}}"#,
+        "objects.bbox[0]: [-1.0, 2.0, 3.0, 4.0] is not in pixels of an image"
+      ),
+      (
+        #"{"id":"a",\#(user),"objects":{"bbox":[[0,2,1e300,4]]}}"#,
+        "objects.bbox[0]: [0.0, 2.0, 1e+300, 4.0] is not in pixels of an image"
+      ),
+      (
+        #"{"id":"a",\#(user),"objects":{"bbox":[[1,2,3,4]],"image_id":[]}}"#,
+        "objects: 1 boxes but 0 image_id"
+      ),
+      (
+        #"{"id":"a",\#(user),"objects":{"bbox":[[1,2,3,true]]}}"#,
+        "objects.bbox[0][3]: Expected to decode Double but found bool instead."
+      ),
+    ])
   func rules(line: String, expected: String) {
     #expect(reason(line) == expected)
   }

@@ -46,17 +46,19 @@ struct RowReaderTests {
     let (rows, problems) = read(
       #"{"messages":[{"role":"user","content":"u"}]}"# + "\n" + row("a") + "\n" + row("a") + "\n" + row("line-1"))
     #expect(rows.map(\.id) == ["line-1", "a"])
-    #expect(problems == [
-      RowProblem(line: 3, id: "a", reason: "the id is taken by line 2; ids must be unique"),
-      RowProblem(line: 4, id: "line-1", reason: "the id is taken by line 1; ids must be unique"),
-    ])
+    #expect(
+      problems == [
+        RowProblem(line: 3, id: "a", reason: "the id is taken by line 2; ids must be unique"),
+        RowProblem(line: 4, id: "line-1", reason: "the id is taken by line 1; ids must be unique"),
+      ])
   }
 
   @Test("broken JSON is a problem of its line, with the parser's place")
   func brokenJSON() {
     let (rows, problems) = read(row("a") + "\n{\"id\": oops}\n" + row("b"))
     #expect(rows.map(\.id) == ["a", "b"])
-    #expect(problems == [RowProblem(line: 2, id: "line-2", reason: "not valid JSON: Invalid value around character 7.")])
+    #expect(
+      problems == [RowProblem(line: 2, id: "line-2", reason: "not valid JSON: Invalid value around character 7.")])
   }
 
   @Test("a row of broken content keeps its id")
@@ -85,10 +87,12 @@ struct RowReaderTests {
     #expect(throws: DatasetError.self) { try reader.read(Data("x".utf8), name: "f") }
   }
 
-  @Test("files that cannot be read say why", arguments: [
-    ("/nowhere/rows.jsonl", "there is no such file"), ("/dev/zero", "it is not a regular file"),
-    ("/", "it is not a regular file"),
-  ])
+  @Test(
+    "files that cannot be read say why",
+    arguments: [
+      ("/nowhere/rows.jsonl", "there is no such file"), ("/dev/zero", "it is not a regular file"),
+      ("/", "it is not a regular file"),
+    ])
   func unreadable(path: String, reason: String) {
     #expect(throws: DatasetError.unreadable(file: path, reason: reason)) { try RowReader().read(path) }
   }
@@ -101,14 +105,17 @@ struct RowReaderTests {
     #expect(set.problems.first?.reason == "the line has 252 bytes, the limit is 100; give images as files")
   }
 
-  @Test("hostile lines are problems of one bounded line, never a crash", arguments: [
-    String(repeating: "[", count: 100_000), "{\"id\":" + String(repeating: "{\"a\":", count: 100_000),
-    "null", "[]", "3", "\"x\"", "{", "}", "{}", #"{"messages":[{"role":"user","content":"\ud800"}]}"#, "{\"id\":\"\\ud800\"}", "{\"id\":1e999}", "\0", "\u{FEFF}\u{FEFF}",
-    row(String(repeating: "é", count: 600)), row(String(repeating: "/", count: 100_000)),
-    row("a", String(repeating: "<image>", count: 1000)), row("a\\nb"),
-    #"{"messages":[{"role":"\u001b[2J\n","content":"u"}]}"#,
-    #"{"images":["x://\#(String(repeating: "y", count: 9999))"],"messages":[{"role":"user","content":"<image>"}]}"#,
-  ])
+  @Test(
+    "hostile lines are problems of one bounded line, never a crash",
+    arguments: [
+      String(repeating: "[", count: 100_000), "{\"id\":" + String(repeating: "{\"a\":", count: 100_000),
+      "null", "[]", "3", "\"x\"", "{", "}", "{}", #"{"messages":[{"role":"user","content":"\ud800"}]}"#,
+      "{\"id\":\"\\ud800\"}", "{\"id\":1e999}", "\0", "\u{FEFF}\u{FEFF}",
+      row(String(repeating: "é", count: 600)), row(String(repeating: "/", count: 100_000)),
+      row("a", String(repeating: "<image>", count: 1000)), row("a\\nb"),
+      #"{"messages":[{"role":"\u001b[2J\n","content":"u"}]}"#,
+      #"{"images":["x://\#(String(repeating: "y", count: 9999))"],"messages":[{"role":"user","content":"<image>"}]}"#,
+    ])
   func hostile(line: String) {
     let (rows, problems) = read(line)
     #expect(rows.isEmpty && problems.count == 1)
@@ -134,6 +141,7 @@ struct RowReaderTests {
     var bytes = Array(row("a", "é").utf8)
     bytes[bytes.firstIndex(of: 0xC3) ?? 0] = 0xFF
     let error = #expect(throws: DatasetError.self) { try RowReader().read(Data(bytes), name: "f") }
-    #expect(error?.description.hasPrefix("f: 1 bad row: line 1 (a): not valid JSON") == true, "\(error?.description ?? "")")
+    #expect(
+      error?.description.hasPrefix("f: 1 bad row: line 1 (a): not valid JSON") == true, "\(error?.description ?? "")")
   }
 }

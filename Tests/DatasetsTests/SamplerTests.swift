@@ -9,10 +9,11 @@ struct RandomNumbersTests {
   @Test("SplitMix64 equals the published sequence of seed 1234567")
   func published() {
     var generator = SplitMix64(seed: 1_234_567)
-    #expect((0..<5).map { _ in generator.next() } == [
-      6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423, 4_593_380_528_125_082_431,
-      16_408_922_859_458_223_821,
-    ])
+    #expect(
+      (0..<5).map { _ in generator.next() } == [
+        6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423, 4_593_380_528_125_082_431,
+        16_408_922_859_458_223_821,
+      ])
   }
 
   // From here frozen values are those of Resources/sampling_reference.py.
