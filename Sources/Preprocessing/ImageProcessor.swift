@@ -5,6 +5,7 @@ public struct GridTHW: Sendable, Hashable {
   public var t: Int
   public var h: Int
   public var w: Int
+  /// Patches along each axis.
   public init(t: Int, h: Int, w: Int) { (self.t, self.h, self.w) = (t, h, w) }
 
   /// Patches in the grid, the rows of its pixel values.
@@ -17,12 +18,15 @@ public struct GridTHW: Sendable, Hashable {
 public struct ProcessedImage: Sendable, Equatable {
   /// `[P, channels * temporal * side * side]`, P the grid's patches, the four of a visual token together.
   public var patches: [Float]
+  /// How the patches lie.
   public var grid: GridTHW
+  /// The picture's size before and after resizing.
   public var frame: ImageFrame
 }
 
 /// Resizes, normalises and cuts pictures; a pure function of settings and pixels.
 public struct ImageProcessor: Sendable {
+  /// As given and checked.
   public let settings: PreprocessorSettings
   /// The normalised value of every byte, for red, green and blue.
   private let table: [[Float]]

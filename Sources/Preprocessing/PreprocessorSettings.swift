@@ -14,6 +14,7 @@ public struct PreprocessorSettings: Sendable, Equatable {
   /// Of red, green and blue in 0...1.
   public var imageMean: [Double]
   public var imageStd: [Double]
+  /// What a byte is multiplied by before normalising.
   public var rescaleFactor: Double
 
   /// Defaults are those of the released Qwen2.5-VL.
