@@ -82,7 +82,7 @@ static uint8_t scaled(unsigned a, unsigned b) {
   return (uint8_t)(((t >> 8) + t) >> 8);
 }
 
-/// Adobe's files, which are the CMYK files there are, store inks inverted: 255 is none. So does Pillow read all of them.
+/// Adobe's files, which are the CMYK files there are, store inks inverted: 255 is none. Pillow reads all of them so.
 static void inverted_cmyk_to_rgb(const uint8_t *cmyk, uint8_t *rgb, uint32_t width) {
   for (uint32_t x = 0; x < width; x++, cmyk += 4, rgb += 3) {
     unsigned light = cmyk[3];

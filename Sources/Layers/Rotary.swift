@@ -26,9 +26,15 @@ public struct Rotary<Element: Scalar>: Sendable {
     }
   }
 
-  /// `1 / theta^(2j / dimension)` for j < dimension / 2.
-  public static func inverseFrequencies(theta: Double, dimension: Int) -> [Element] {
-    (0..<dimension / 2).map { 1 / Element.power(Element(theta), Element(2 * $0) / Element(dimension)) }
+  /// `1 / theta^(2j / dimension)` for j < dimension / 2, rounded to `type`: float32 but where a reference is followed
+  /// that cast its whole module, rotary buffers too, to the type of its weights.
+  public static func inverseFrequencies(
+    theta: Double, dimension: Int, roundedTo type: ElementType = .float32
+  ) -> [Element] {
+    (0..<dimension / 2).map {
+      let exact = 1 / Element.power(Element(theta), Element(2 * $0) / Element(dimension))
+      return type == .float32 ? exact : Element(type.rounding(Float(exact)))
+    }
   }
 
   /// The tables of some of the rows.

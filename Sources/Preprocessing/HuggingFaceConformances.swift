@@ -2,3 +2,19 @@
 import HuggingFace
 
 extension Tokenizer: TextEncoding {}
+
+extension ChatTemplate: PromptRendering {
+  public func render(_ messages: [PromptMessage], addGenerationPrompt: Bool) throws -> String {
+    let messages = messages.map { message in
+      Message(
+        role: message.role,
+        content: message.content.map { part in
+          switch part {
+          case .text(let text): .text(text)
+          case .image: .image
+          }
+        })
+    }
+    return try render(messages, addGenerationPrompt: addGenerationPrompt)
+  }
+}

@@ -5,6 +5,7 @@ import Datasets
 public struct ImageFrame: Sendable, Hashable {
   public var original: ImageSize
   public var resized: ImageSize
+  /// Both sizes in pixels.
   public init(original: ImageSize, resized: ImageSize) { (self.original, self.resized) = (original, resized) }
 
   /// A box of the original, in pixels of the resized picture, clamped to it.

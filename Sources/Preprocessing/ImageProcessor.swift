@@ -5,12 +5,15 @@ import HuggingFace
 public struct ProcessedImage: Sendable, Equatable {
   /// `[P, channels * temporal * side * side]`, P the grid's patches, the four of a visual token together.
   public var patches: [Float]
+  /// How the patches lie.
   public var grid: GridTHW
+  /// The picture's size before and after resizing.
   public var frame: ImageFrame
 }
 
 /// Resizes, normalises and cuts pictures; a pure function of settings and pixels.
 public struct ImageProcessor: Sendable {
+  /// As given and checked.
   public let settings: PreprocessorConfiguration
   /// The normalised value of every byte, for red, green and blue.
   private let table: [[Float]]

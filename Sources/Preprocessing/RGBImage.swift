@@ -12,6 +12,7 @@ public struct ImageSize: Sendable, Hashable, CustomStringConvertible {
 public struct RGBImage: Sendable, Equatable {
   public let width: Int
   public let height: Int
+  /// `3 * width * height` bytes, red first.
   public let pixels: [UInt8]
 
   /// Wraps `3 * width * height` bytes.
@@ -20,5 +21,6 @@ public struct RGBImage: Sendable, Equatable {
     (self.width, self.height, self.pixels) = (width, height, pixels)
   }
 
+  /// Width and height together.
   public var size: ImageSize { ImageSize(width: width, height: height) }
 }

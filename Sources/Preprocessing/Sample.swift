@@ -6,7 +6,9 @@ public struct Sample: Sendable, Equatable {
   /// The label of a token that takes no part in the loss, as in PyTorch.
   public static let ignoredLabel: Int32 = -100
 
+  /// The row's id.
   public var id: String
+  /// Token ids, an image's token repeated for each of its visual tokens.
   public var inputIDs: [Int32]  // [T]
   /// `inputIDs` where supervised, else `ignoredLabel`; not shifted: the row before predicts it.
   public var labels: [Int32]  // [T]

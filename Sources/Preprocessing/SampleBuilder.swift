@@ -60,13 +60,14 @@ public struct SampleBuilder: Sendable {
     return try located(row) { () throws(SampleError.Reason) in
       var images: [ProcessedImage] = []
       for (source, frame) in zip(row.images, sample.frames) {
-        images.append(try Self.asReason { () throws(PreprocessingError) in
-          let image = try ImageDecoder.load(source, maximumPixels: maximumPixels)
-          guard image.size == frame.original else {
-            throw .changed(image: source.name, expected: "\(frame.original)", found: "\(image.size)")
-          }
-          return try processor.process(image, name: source.name)
-        })
+        images.append(
+          try Self.asReason { () throws(PreprocessingError) in
+            let image = try ImageDecoder.load(source, maximumPixels: maximumPixels)
+            guard image.size == frame.original else {
+              throw .changed(image: source.name, expected: "\(frame.original)", found: "\(image.size)")
+            }
+            return try processor.process(image, name: source.name)
+          })
       }
       return images
     }
@@ -75,9 +76,10 @@ public struct SampleBuilder: Sendable {
   private func conversation(of row: Row) throws(SampleError.Reason) -> (Conversation, [ImageFrame]) {
     var frames: [ImageFrame] = []
     for source in row.images {
-      frames.append(try Self.asReason { () throws(PreprocessingError) in
-        try processor.frame(of: ImageDecoder.size(of: source, maximumPixels: maximumPixels), name: source.name)
-      })
+      frames.append(
+        try Self.asReason { () throws(PreprocessingError) in
+          try processor.frame(of: ImageDecoder.size(of: source, maximumPixels: maximumPixels), name: source.name)
+        })
     }
     let messages = try Placeholders.filled(row.messages, objects: row.objects, frames: frames)
     return (try Conversation(messages, images: frames.count), frames)

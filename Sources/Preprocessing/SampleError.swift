@@ -2,7 +2,9 @@
 
 /// A row's id, its line and what was wrong with it.
 public struct SampleError: Error, Equatable, CustomStringConvertible {
+  /// What was wrong.
   public enum Reason: Error, Equatable {
+    /// An image, with the decoder's words.
     case image(PreprocessingError)
     /// No assistant's message, or each has `loss: false`.
     case noSupervisedToken

@@ -10,6 +10,7 @@ public protocol TextEncoding: Sendable {
 
 /// A message as a chat template sees it.
 public struct PromptMessage: Sendable, Equatable {
+  /// Text, or the place of an image.
   public enum Part: Sendable, Equatable {
     case text(String)
     case image

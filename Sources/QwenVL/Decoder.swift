@@ -33,18 +33,24 @@ public struct Decoder<Element: Scalar>: Sendable {
   let configuration: TextConfiguration
   let layers: [DecoderLayer<Element>]
   let norm: RMSNorm<Element>
+  private let frequencies: [Element]
 
-  init(_ weights: Weights<Element>) throws {
+  init(_ weights: Weights<Element>, rotaryFrequencies type: ElementType) throws {
     let configuration = weights.configuration.text
     self.init(
       configuration: configuration, layers: try (0..<configuration.layers).map { try weights.decoderLayer($0) },
-      norm: try weights.finalNorm())
+      norm: try weights.finalNorm(), rotaryFrequencies: type)
   }
 
-  init(configuration: TextConfiguration, layers: [DecoderLayer<Element>], norm: RMSNorm<Element>) {
+  init(
+    configuration: TextConfiguration, layers: [DecoderLayer<Element>], norm: RMSNorm<Element>,
+    rotaryFrequencies type: ElementType = .float32
+  ) {
     self.configuration = configuration
     self.layers = layers
     self.norm = norm
+    frequencies = Rotary.inverseFrequencies(
+      theta: configuration.ropeTheta, dimension: configuration.headDimension, roundedTo: type)
   }
 
   /// A forward pass and what its backward needs.
@@ -119,9 +125,7 @@ public struct Decoder<Element: Scalar>: Sendable {
   /// Pair j follows the temporal, height or width position as `mrope_section` deals them out.
   private func rotaryTables(_ positions: [[Int32]]) -> Rotary<Element> {
     let axes = configuration.mropeSection.enumerated().flatMap { axis, count in Array(repeating: axis, count: count) }
-    return Rotary(
-      positions: positions, axes: axes,
-      frequencies: Rotary.inverseFrequencies(theta: configuration.ropeTheta, dimension: configuration.headDimension))
+    return Rotary(positions: positions, axes: axes, frequencies: frequencies)
   }
 }
 

@@ -10,15 +10,26 @@ public struct QwenVLModel<Element: Scalar>: Sendable {
   public let head: LanguageModelHead<Element>
   private let embedding: StoredMatrix
 
+  /// How a reference rounded its rotary frequencies.
+  public enum RotaryFrequencies: String, Sendable, CaseIterable {
+    /// Not at all: transformers' `from_pretrained` keeps them in fp32 whatever the weights' type, and so do we.
+    case float32
+    /// To the type of the weights, as torch's `module.to(dtype)` does with every buffer of a module.
+    case asWeights = "as-weights"
+  }
+
   /// Takes every tensor of the model from `checkpoint`.
   /// - Throws: `HuggingFaceError` naming a tensor that is missing or has another shape; `UnknownTensors`.
-  public init(configuration: ModelConfiguration, checkpoint: Checkpoint) throws {
+  public init(
+    configuration: ModelConfiguration, checkpoint: Checkpoint, rotaryFrequencies: RotaryFrequencies = .float32
+  ) throws {
     self.configuration = configuration
     let weights = Weights<Element>(checkpoint, configuration)
     embedding = try weights.embedding()
     head = LanguageModelHead(weight: try weights.head(embedding: embedding))
-    decoder = try Decoder(weights)
-    vision = try VisionTower(weights)
+    let type = rotaryFrequencies == .asWeights ? embedding.tensor.type : .float32
+    decoder = try Decoder(weights, rotaryFrequencies: type)
+    vision = try VisionTower(weights, rotaryFrequencies: type)
     guard checkpoint.unclaimed.isEmpty else { throw UnknownTensors(names: checkpoint.unclaimed) }
   }
 

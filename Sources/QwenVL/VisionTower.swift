@@ -14,12 +14,16 @@ public struct VisionTower<Element: Scalar>: Sendable {
   let patchEmbedding: Linear<Element>
   let blocks: [VisionBlock<Element>]
   let merger: PatchMerger<Element>
+  /// Rotary frequencies of a patch's row and column, half of a head's pairs each.
+  let frequencies: [Element]
 
-  init(_ weights: Weights<Element>) throws {
+  init(_ weights: Weights<Element>, rotaryFrequencies type: ElementType) throws {
     configuration = weights.configuration.vision
     patchEmbedding = try weights.patchEmbedding()
     blocks = try (0..<configuration.depth).map { try weights.visionBlock($0) }
     merger = try weights.merger()
+    frequencies = Rotary.inverseFrequencies(
+      theta: Self.ropeTheta, dimension: configuration.headDimension / 2, roundedTo: type)
   }
 
   /// Features of one picture.   patches [P, 1176] -> [P / merge^2, hidden size of the decoder]
@@ -27,8 +31,6 @@ public struct VisionTower<Element: Scalar>: Sendable {
     precondition(patches.rows == grid.patches && patches.columns == configuration.patchNumbers)
     let merge = configuration.spatialMergeSize
     let geometry = VisionGeometry(grid: grid, configuration: configuration)
-    let frequencies = Rotary<Element>.inverseFrequencies(
-      theta: Self.ropeTheta, dimension: configuration.headDimension / 2)
     let rotary = Rotary(
       positions: geometry.positions,
       axes: frequencies.map { _ in 0 } + frequencies.map { _ in 1 }, frequencies: frequencies + frequencies)

@@ -8,6 +8,17 @@ public enum ElementType: String, Sendable {
 
   /// Bytes of one number.
   public var byteCount: Int { self == .float32 ? 4 : 2 }
+
+  /// The nearest number that this encoding holds, ties to even.
+  public func rounding(_ x: Float) -> Float {
+    switch self {
+    case .float32: return x
+    case .float16: return Float(Float16(x))
+    case .bfloat16:
+      let bits = x.bitPattern
+      return x.isFinite ? Float(bitPattern: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) & 0xFFFF_0000) : x
+    }
+  }
 }
 
 /// A read-only view of one tensor of a checkpoint, row-major.

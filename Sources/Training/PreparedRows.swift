@@ -77,8 +77,9 @@ public struct PreparedRows: Sendable {
   }
 
   /// What a unit costs, in tokens that pass the decoder; prefixes of the same pictures count once.
-  func cost(_ unit: Unit) -> Double {
-    let total = unit.rows.reduce(0) { $0 + tokens[$1] }
-    return Double(total - (unit.rows.count - 1) * visualTokens[unit.rows[0]])
+  func cost(_ unit: Datasets.Unit) -> Double {
+    let all: Int = unit.rows.reduce(0) { $0 + tokens[$1] }
+    let sharedPictures: Int = (unit.rows.count - 1) * visualTokens[unit.rows[0]]
+    return Double(all - sharedPictures)
   }
 }

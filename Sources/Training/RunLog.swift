@@ -20,7 +20,7 @@ public final class RunLog {
   /// - Parameters:
   ///   - directory: where metrics.jsonl and run.yaml lie, beside the checkpoints.
   ///   - everySteps: steps between progress lines; metrics.jsonl gets every step.
-  public init(output: @escaping Output, isRoot: Bool, directory: String, everySteps: Int) {
+  public init(output: @escaping Output, isRoot: Bool, directory: String = ".", everySteps: Int = 1) {
     self.output = output
     self.isRoot = isRoot
     self.directory = directory

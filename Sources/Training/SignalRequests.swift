@@ -5,30 +5,38 @@ import Synchronization
 
 /// Signals that this process received, noticed between units of work.
 public final class SignalRequests: Sendable {
-  private let save = Atomic(false)
-  private let stop = Atomic(false)
-  private let sources: Mutex<[any DispatchSourceSignal]>
+  private final class Flags: Sendable {
+    let save = Atomic(false)
+    let stop = Atomic(false)
+  }
 
-  /// Takes over the signals from their default actions.
+  private let flags: Flags
+  /// Dispatch calls the handlers on a queue of its own; sources live as long as this object and are never touched again.
+  private nonisolated(unsafe) let sources: [any DispatchSourceSignal]
+
+  /// Takes the signals over from their default actions.
   public init() {
-    sources = Mutex([])
-    watch(SIGUSR1) { $0.save.store(true, ordering: .relaxed) }
-    for number in [SIGTERM, SIGINT] { watch(number) { $0.stop.store(true, ordering: .relaxed) } }
+    let flags = Flags()
+    self.flags = flags
+    func watch(_ number: Int32, _ handler: @escaping @Sendable () -> Void) -> any DispatchSourceSignal {
+      signal(number, SIG_IGN)
+      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+      source.setEventHandler(handler: handler)
+      source.resume()
+      return source
+    }
+    sources = [
+      watch(SIGUSR1) { flags.save.store(true, ordering: .relaxed) },
+      watch(SIGTERM) { flags.stop.store(true, ordering: .relaxed) },
+      watch(SIGINT) { flags.stop.store(true, ordering: .relaxed) },
+    ]
   }
 
-  /// Whether an end was asked for and not taken yet.
-  public var stopRequested: Bool { stop.load(ordering: .relaxed) }
+  /// Whether an end was asked for; it stays asked for.
+  public var stopRequested: Bool { flags.stop.load(ordering: .relaxed) }
 
-  /// What was asked for since the last call; a stop stays asked for.
+  /// What was asked for since the last call.
   func take() -> Requests {
-    Requests(save: save.exchange(false, ordering: .relaxed), stop: stop.load(ordering: .relaxed))
-  }
-
-  private func watch(_ number: Int32, _ handle: @escaping @Sendable (SignalRequests) -> Void) {
-    signal(number, SIG_IGN)
-    let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-    source.setEventHandler { [weak self] in if let self { handle(self) } }
-    source.resume()
-    sources.withLock { $0.append(source) }
+    Requests(save: flags.save.exchange(false, ordering: .relaxed), stop: stopRequested)
   }
 }

@@ -31,7 +31,7 @@ public final class Trainer {
   /// adapter and its optimizer.
   /// - Throws: whatever stops a run before its first step, the same on every rank.
   /// - Important: Collective.
-  public init(_ job: Job, resume: Resume, output: RunLog.Output, signals: SignalRequests) throws {
+  public init(_ job: Job, resume: Resume, output: @escaping RunLog.Output, signals: SignalRequests) throws {
     self.job = job
     self.signals = signals
     let run = job.run

@@ -82,7 +82,10 @@ final class Stepper {
     sum.reset()
     var badUnit: String?
     for index in hands[job.communicator.rank] {
-      if !(try add(units[index])) { badUnit = badUnit ?? units[index].rows.map { job.training.rows[$0].id }.joined(separator: ", ") }
+      let unit = units[index]
+      if try !add(unit), badUnit == nil {
+        badUnit = unit.rows.map { job.training.rows[$0].id }.joined(separator: ", ")
+      }
     }
     if requests.save { sum.add(count: 1, at: words[.save]) }
     if requests.stop { sum.add(count: 1, at: words[.stop]) }
@@ -112,7 +115,7 @@ final class Stepper {
   }
 
   /// Adds a unit's gradient and counts; false if any of its numbers is not finite.
-  private func add(_ unit: Unit) throws -> Bool {
+  private func add(_ unit: Datasets.Unit) throws -> Bool {
     let input = try job.base.unitInput(unit, of: job.training, features: features)
     adapter.resetGradients()
     let losses = job.base.lossAndGradient(input, adapter: adapter)
@@ -135,7 +138,7 @@ final class Stepper {
 
 extension BaseModel {
   /// A unit's rows as decoder input, with their pictures' features.
-  func unitInput(_ unit: Unit, of data: PreparedRows, features: FeatureStore) throws -> UnitInput {
+  func unitInput(_ unit: Datasets.Unit, of data: PreparedRows, features: FeatureStore) throws -> UnitInput {
     let samples = try unit.rows.map { try data.samples.sample(for: data.rows[$0]) }
     return unitInput(samples, features: try features.features(of: data.rows[unit.rows[0]], sample: samples[0]))
   }

@@ -2,6 +2,7 @@
 import HuggingFace
 import Preprocessing
 import QwenVL
+import Tensors
 
 /// Everything that a Hugging Face folder says about a model; immutable and shared.
 public struct BaseModel: Sendable {
@@ -16,13 +17,17 @@ public struct BaseModel: Sendable {
   public let digest: String
 
   /// Opens and checks a folder; weights are mapped, nothing is copied.
-  /// - Parameters: `minPixels`, `maxPixels` replace the folder's pixel limits.
+  /// - Parameters: `minPixels`, `maxPixels` replace the folder's pixel limits; `rotaryFrequencies` follows a reference.
   /// - Throws: `HuggingFaceError` or `BaseModelError` in one line that names the file and the key or tensor.
-  public init(folder: String, minPixels: Int? = nil, maxPixels: Int? = nil) throws {
+  public init(
+    folder: String, minPixels: Int? = nil, maxPixels: Int? = nil,
+    rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies = .float32
+  ) throws {
     self.folder = folder
     configuration = try ModelConfiguration(folder: folder)
     let checkpoint = try Checkpoint(folder: folder)
-    model = try QwenVLModel(configuration: configuration, checkpoint: checkpoint)
+    model = try QwenVLModel(
+      configuration: configuration, checkpoint: checkpoint, rotaryFrequencies: rotaryFrequencies)
     digest = checkpoint.digest
     tokenizer = try Tokenizer(folder: folder)
     template = try ChatTemplate(folder: folder)

@@ -19,7 +19,8 @@ struct DecodeTests {
 
   @Test("every cut of a file is an error that says so, never a picture or a crash")
   func cutFiles() throws {
-    for name in ["png with filters", "png palette depth 4 interlaced True", "jpeg 4:2:0 progressive True", "jpeg CMYK"] {
+    for name in ["png with filters", "png palette depth 4 interlaced True", "jpeg 4:2:0 progressive True", "jpeg CMYK"]
+    {
       let bytes = try DecodeCase.named(name)
       for count in 0..<bytes.count {
         #expect(throws: PreprocessingError.self, "\(name) cut to \(count)") {

@@ -47,7 +47,8 @@ struct SampleTests {
       ], images: [picture])
     let builder = try builder()
     let sample = try builder.sample(for: row)
-    #expect(sample.frames == [ImageFrame(original: .init(width: 37, height: 29), resized: .init(width: 84, height: 56))])
+    #expect(
+      sample.frames == [ImageFrame(original: .init(width: 37, height: 29), resized: .init(width: 84, height: 56))])
     #expect(sample.grids == [GridTHW(t: 1, h: 4, w: 6)])
     let span = try #require(sample.visualSpans.first)
     #expect(span.count == 6 && sample.visualSpans.count == 1)

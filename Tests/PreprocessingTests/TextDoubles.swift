@@ -4,7 +4,8 @@ import Preprocessing
 /// A byte is its own token; special tokens begin at 1000.
 struct ByteEncoding: TextEncoding {
   static let special = [
-    "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>",
+    "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>",
+    "<|video_pad|>",
   ]
   static let image = Int32(1005)
 

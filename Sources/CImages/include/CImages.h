@@ -1,4 +1,4 @@
-// PNG and JPEG into 8-bit RGB, in C because libpng and libjpeg report errors by longjmp, which Swift frames must not see.
+// PNG and JPEG into 8-bit RGB, in C because libpng and libjpeg report errors by longjmp, which Swift must not see.
 #ifndef CIMAGES_H
 #define CIMAGES_H
 #include <stddef.h>
@@ -13,7 +13,9 @@ int cimages_jpeg_size(const uint8_t *bytes, size_t count, uint32_t *width, uint3
 
 /// Decodes into `rgb` (3 * width * height bytes, rows from the top); `width` and `height` are those of the header.
 /// 0, or -1 with the library's words in `message`; the file is read to its end, so a cut one is an error.
-int cimages_png_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, uint8_t *rgb, char *message);
-int cimages_jpeg_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, uint8_t *rgb, char *message);
+int cimages_png_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, uint8_t *rgb,
+                       char *message);
+int cimages_jpeg_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, uint8_t *rgb,
+                        char *message);
 
 #endif

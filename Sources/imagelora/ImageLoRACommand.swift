@@ -1,0 +1,18 @@
+// The program: one subcommand a file; how ranks start, fail and end lies here.
+import ArgumentParser
+import Collectives
+import Foundation
+
+/// `imagelora`
+@main
+struct ImageLoRACommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "imagelora",
+    abstract: "Fine-tune Qwen2.5-VL with Image-LoRA: adapters on the values of visual tokens, in a few KV heads.",
+    discussion: """
+      Every command runs alone or on many ranks: mpirun -n 4 imagelora train run.yaml. Start with imagelora inspect on a \
+      model folder and a row, then probe, train, evaluate and export.
+      """,
+    version: "0.1.0",
+    subcommands: [Train.self, Probe.self, Parity.self])
+}

@@ -1,0 +1,34 @@
+// imagelora parity: every number of the model and the adapter on some rows, for comparison with another implementation.
+import ArgumentParser
+import QwenVL
+import Training
+
+struct Parity: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Write ids, pixels, logits, losses, gradients and influence of some rows (HDF5).",
+    discussion: """
+      The file is compared rung by rung with one that another implementation wrote; see docs/numerics.md.
+
+      References often cast a whole module to the weights' type, which rounds its rotary frequencies; transformers' \
+      from_pretrained does not, and neither do training, evaluation and generation here. --rotary-frequencies says \
+      which reference is followed; the two differ only for bf16 and fp16 checkpoints.
+      """)
+
+  @Option(help: "The base model's folder.") var model: String
+  @Option(help: "Rows (JSON Lines); image paths are relative to its folder.") var data: String
+  @Option(help: "A folder with adapter.safetensors, adapter_config.json and perhaps probe.safetensors.") var adapter: String
+  @Option(help: "The file to write.") var output: String
+  @Option(help: "Seed of the rank-1 probe where the adapter's folder has none.") var seed: UInt64 = 0
+  @Option(help: "Follow a reference with its rotary frequencies rounded as-weights, or kept in float32.")
+  var rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies = .asWeights
+
+  func run() throws {
+    try onRanks { communicator in
+      guard communicator.rank == 0 else { return }
+      try writeParity(model: model, data: data, adapter: adapter, output: output, seed: seed, rotaryFrequencies: rotaryFrequencies)
+      say("wrote \(output)")
+    }
+  }
+}
+
+extension QwenVLModel<Float>.RotaryFrequencies: ExpressibleByArgument {}

@@ -1,0 +1,45 @@
+// imagelora probe: influence scores of a run's rows.
+import Adapters
+import ArgumentParser
+import Training
+
+struct Probe: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Measure the influence of every KV head on this run's rows.",
+    discussion: """
+      Both estimators come from one backward pass a row over the frozen base; the file keeps every row's values, so any \
+      budget can be selected later without another pass.
+
+      Examples:
+        mpirun -n 4 imagelora probe run.yaml --output scores.h5
+        imagelora probe run.yaml --output part-0.h5 --shard 0/8     (independent jobs; then: imagelora scores merge)
+      """)
+
+  @OptionGroup var options: RunOptions
+
+  @Option(help: "The scores file to write (HDF5).")
+  var output: String
+
+  @Option(help: ArgumentHelp("The i-th of n independent parts of the rows, counted from 0.", valueName: "i/n"))
+  var shard: String?
+
+  func run() throws {
+    let part = try shard.map { text in
+      guard let part = Shard(text), part.indices.count == 1 else {
+        throw ValidationError("--shard \(text): give i/n with 0 <= i < n, as in 0/8")
+      }
+      return part
+    }
+    try onRanks { communicator in
+      let signals = SignalRequests()
+      let job = try Job(try options.configuration(communicator), communicator: communicator)
+      let log = RunLog(output: say, isRoot: communicator.rank == 0)
+      guard let scores = try job.influence(shard: part ?? .whole, log: log, signals: signals) else {
+        throw TrainingError.interrupted(step: 0)
+      }
+      guard communicator.rank == 0 else { return }
+      try scores.write(to: output)
+      log.note("influence of \(scores.rows.count) rows on \(scores.layers * scores.kvHeads) KV heads: \(output)")
+    }
+  }
+}

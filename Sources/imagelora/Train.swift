@@ -1,0 +1,50 @@
+// imagelora train: the main job.
+import ArgumentParser
+import Collectives
+import RunFile
+import Training
+
+/// Arguments that every command on a run file takes.
+struct RunOptions: ParsableArguments {
+  @Argument(help: "The run file (YAML or JSON); paths in it are relative to it.")
+  var runFile: String
+
+  @Option(name: .customLong("set"), help: ArgumentHelp("Replace one key, as in training.steps=20.", valueName: "key=value"))
+  var overrides: [String] = []
+
+  /// Reads the run file on every rank.
+  func configuration(_ communicator: any Communicator) throws -> RunConfiguration {
+    try together(communicator) { try RunConfiguration(path: runFile, overrides: overrides) }
+  }
+}
+
+struct Train: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Probe and select heads if the run asks for it, train, validate, checkpoint.",
+    discussion: """
+      Examples:
+        imagelora train run.yaml
+        mpirun -n 8 imagelora train run.yaml --resume auto --set training.learning_rate=1e-4
+
+      SIGUSR1 saves a checkpoint after the current step; SIGTERM and SIGINT save one and end the run.
+      """)
+
+  @OptionGroup var options: RunOptions
+
+  @Option(help: ArgumentHelp("Go on from the newest sound checkpoint (auto) or from a file.", valueName: "auto|path"))
+  var resume: String?
+
+  func run() throws {
+    try onRanks { communicator in
+      let signals = SignalRequests()
+      let run = try options.configuration(communicator)
+      let resume: Resume = switch self.resume {
+      case nil: .no
+      case "auto": .newest
+      case .some(let path): .from(path: path)
+      }
+      let job = try Job(run, communicator: communicator)
+      try Trainer(job, resume: resume, output: say, signals: signals).run()
+    }
+  }
+}
