@@ -15,13 +15,11 @@ static inline hid_t CHDF5_FILE_CREATE(void) { return H5P_FILE_CREATE; }
 static inline hid_t CHDF5_FILE_ACCESS(void) { return H5P_FILE_ACCESS; }
 static inline hid_t CHDF5_GROUP_CREATE(void) { return H5P_GROUP_CREATE; }
 static inline hid_t CHDF5_DATASET_CREATE(void) { return H5P_DATASET_CREATE; }
-static inline hid_t CHDF5_DATASET_XFER(void) { return H5P_DATASET_XFER; }
 
 // And the access flags.
 static inline unsigned CHDF5_ACC_RDONLY(void) { return H5F_ACC_RDONLY; }
 static inline unsigned CHDF5_ACC_TRUNC(void) { return H5F_ACC_TRUNC; }
 
 // These are casts, which Swift does not import either.
-static inline size_t CHDF5_VARIABLE(void) { return H5T_VARIABLE; }
 static inline hid_t CHDF5_DEFAULT(void) { return H5P_DEFAULT; }
 static inline hid_t CHDF5_ALL(void) { return H5S_ALL; }

@@ -24,11 +24,23 @@ public protocol Communicator: AnyObject, Sendable {
   var traffic: Traffic { get }
 }
 
-/// Calls and payload bytes counted where they are handed to MPI (a rank's own contribution, not the wire's copies).
+/// Calls and payload bytes counted where they are handed to the communicator (a rank's own contribution, not the wire's copies).
 public struct Traffic: Equatable, Sendable {
   public var sumCalls = 0
   public var sumBytes = 0
   public var otherCalls = 0
   public var otherBytes = 0
   public init() {}
+
+  /// Counts one call of `sum`.
+  public mutating func addSum(words: Int) {
+    sumCalls += 1
+    sumBytes += words * MemoryLayout<Int128>.size
+  }
+
+  /// Counts one call of another collective.
+  public mutating func addOther(bytes: Int) {
+    otherCalls += 1
+    otherBytes += bytes
+  }
 }

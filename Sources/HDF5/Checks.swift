@@ -1,6 +1,5 @@
 // What a file says of itself is checked before memory is given for it.
 import CHDF5
-import Glibc
 
 /// A new dataspace of a shape; [] is a scalar.
 func dataspace(_ shape: [Int], _ attempt: Attempt) throws -> Handle {
@@ -39,45 +38,17 @@ private func product(_ shape: [Int]) -> Int? {
   }
 }
 
-/// Throws unless the file's datatype is exactly that of `T`.
-func require<T: Element>(_: T.Type, _ found: borrowing Handle, _ attempt: Attempt) throws {
-  let id = found.id
-  let wanted = try Handle(attempt, "H5Tcopy", T.storage.datatype)
-  guard try attempt.check("H5Tequal", { H5Tequal(wanted.id, id) }) == 0 else { return }
+/// The bytes of an element of a file's datatype; throws if it is not that of `T`.
+func elementBytes<T: Element>(of type: borrowing Handle, as _: T.Type, _ attempt: Attempt) throws -> Int {
+  let id = type.id
+  let bytes = H5Tget_size(id)
+  if T.storage.accepts(id) && bytes > 0 { return bytes }
   let kind: String
   switch H5Tget_class(id) {
   case H5T_INTEGER: kind = "integer"
   case H5T_FLOAT: kind = "floating-point"
-  case H5T_STRING: kind = "string"
+  case H5T_STRING: kind = H5Tis_variable_str(id) > 0 ? "variable-length string" : "string"
   default: kind = "other"
   }
-  throw attempt.error("its type is another (\(kind), \(H5Tget_size(id)) bytes), wanted is \(T.storage.name)")
-}
-
-/// The bytes that the strings of one read may take: those of the file, since every string lies in it once. A hostile
-/// file could have all elements point to one long string.
-final class Allowance {
-  private var bytes: Int
-
-  init(bytes: Int) { self.bytes = bytes }
-
-  /// Has the library ask here for the memory of strings; the allowance must outlive the reads.
-  func bound(_ transfer: borrowing Handle, _ attempt: Attempt) throws {
-    let id = transfer.id
-    let myself = Unmanaged.passUnretained(self).toOpaque()
-    try attempt.check("H5Pset_vlen_mem_manager") {
-      H5Pset_vlen_mem_manager(
-        id,
-        { size, allowance in
-          guard let allowance else { return nil }
-          return Unmanaged<Allowance>.fromOpaque(allowance).takeUnretainedValue().allocate(size)
-        }, myself, { memory, _ in free(memory) }, nil)
-    }
-  }
-
-  private func allocate(_ size: Int) -> UnsafeMutableRawPointer? {
-    guard size <= bytes else { return nil }
-    bytes -= size
-    return malloc(size)
-  }
+  throw attempt.error("its type is another (\(kind), \(bytes) bytes), wanted is \(T.storage.name)")
 }

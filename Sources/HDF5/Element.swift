@@ -1,6 +1,5 @@
 // The Swift types that datasets and attributes hold, and how each crosses into C memory and back.
 import CHDF5
-import Glibc
 
 /// A type that HDF5 stores: `Float`, `Double`, `Int32`, `Int64`, `UInt8` or `String`.
 public protocol Element: Sendable {
@@ -8,18 +7,21 @@ public protocol Element: Sendable {
   static var storage: Storage<Self> { get }
 }
 
-/// The datatype of an element and its way into C memory and back.
+/// The datatype of an element and its way into C memory and back. Datatypes are the same in file and memory: all
+/// machines that run Swift are little-endian.
 public struct Storage<Value: Sendable>: Sendable {
   /// The name used in errors.
   let name: String
-  let bytes: Int
-  /// A new datatype for the caller to close, the same in file and memory: all machines that run Swift are
-  /// little-endian.
-  let datatype: @Sendable () -> hid_t
+  /// The bytes that an element takes among these values.
+  let elementBytes: @Sendable ([Value]) -> Int
+  /// A new datatype of so many bytes, for the caller to close.
+  let datatype: @Sendable (_ elementBytes: Int) -> hid_t
+  /// Whether a file's datatype is this one.
+  let accepts: @Sendable (hid_t) -> Bool
   /// Lends the values' C memory.
-  let withMemory: @Sendable ([Value], Attempt, (UnsafeRawPointer?) throws -> Void) throws -> Void
-  /// Makes values from C memory of so many elements that the closure fills.
-  let make: @Sendable (Int, Attempt, (UnsafeMutableRawPointer?) throws -> Void) throws -> [Value]
+  let withMemory: @Sendable ([Value], _ elementBytes: Int, Attempt, (UnsafeRawPointer?) throws -> Void) throws -> Void
+  /// Makes so many values from C memory that the closure fills.
+  let make: @Sendable (Int, _ elementBytes: Int, Attempt, (UnsafeMutableRawPointer?) throws -> Void) throws -> [Value]
 }
 
 extension Float: Element {
@@ -42,17 +44,14 @@ extension UInt8: Element {
   public static var storage: Storage<UInt8> { .number("uint8", CHDF5_STD_U8LE) }
 }
 
-extension String: Element {
-  public static var storage: Storage<String> { .text }
-}
-
 extension Storage where Value: BitwiseCopyable {
   /// Numbers lie in arrays as HDF5 wants them.
   fileprivate static func number(_ name: String, _ datatype: @escaping @Sendable () -> hid_t) -> Storage {
     Storage(
-      name: name, bytes: MemoryLayout<Value>.size, datatype: { H5Tcopy(datatype()) },
-      withMemory: { values, _, body in try values.withUnsafeBytes { try body($0.baseAddress) } },
-      make: { count, _, fill in
+      name: name, elementBytes: { _ in MemoryLayout<Value>.size }, datatype: { _ in H5Tcopy(datatype()) },
+      accepts: { H5Tequal($0, datatype()) > 0 },
+      withMemory: { values, _, _, body in try values.withUnsafeBytes { try body($0.baseAddress) } },
+      make: { count, _, _, fill in
         try [Value](unsafeUninitializedCapacity: count) { buffer, initialized in
           try fill(buffer.baseAddress)
           initialized = count
@@ -61,39 +60,37 @@ extension Storage where Value: BitwiseCopyable {
   }
 }
 
-extension Storage where Value == String {
-  /// Variable-length UTF-8, as h5py writes `str`: an array of pointers to zero-terminated bytes.
-  fileprivate static var text: Storage {
+extension String: Element {
+  /// UTF-8 of one length, that of the longest, filled up with zeros.
+  ///
+  /// Strings of variable length lie in a heap that no checksum guards: one wrong byte in it makes HDF5 1.10 crash or
+  /// loop for ever.
+  public static var storage: Storage<String> {
     Storage(
-      name: "variable-length UTF-8 string", bytes: 16,
-      datatype: {
+      name: "fixed-length string", elementBytes: { $0.reduce(1) { Swift.max($0, $1.utf8.count) } },
+      datatype: { length in
         let type = H5Tcopy(CHDF5_C_S1())
-        let failed = H5Tset_size(type, CHDF5_VARIABLE()) < 0 || H5Tset_cset(type, H5T_CSET_UTF8) < 0
-        return failed ? -1 : type
+        let codes = [H5Tset_size(type, length), H5Tset_cset(type, H5T_CSET_UTF8), H5Tset_strpad(type, H5T_STR_NULLPAD)]
+        return codes.contains { $0 < 0 } ? -1 : type
       },
-      withMemory: { strings, attempt, body in
-        var bytes: [UInt8] = []
-        var starts: [Int] = []
-        for string in strings {
+      accepts: { H5Tget_class($0) == H5T_STRING && H5Tis_variable_str($0) == 0 },
+      withMemory: { strings, length, attempt, body in
+        let bytes: [UInt8] = try strings.flatMap { string in
           guard !string.utf8.contains(0) else {
             throw attempt.error("a string holds a zero byte, which ends strings in HDF5: \(string.debugDescription)")
           }
-          starts.append(bytes.count)
-          bytes.append(contentsOf: string.utf8)
-          bytes.append(0)
+          return Array(string.utf8) + [UInt8](repeating: 0, count: length - string.utf8.count)
         }
-        try bytes.withUnsafeBytes { bytes in
-          let pointers = starts.map { start in bytes.baseAddress.map { $0 + start } }
-          try pointers.withUnsafeBytes { try body($0.baseAddress) }
-        }
+        try bytes.withUnsafeBytes { try body($0.baseAddress) }
       },
-      make: { count, attempt, fill in
-        var pointers = [UnsafeMutablePointer<CChar>?](repeating: nil, count: count)
-        try pointers.withUnsafeMutableBytes { try fill($0.baseAddress) }
-        defer { pointers.forEach { free($0) } }
-        return try pointers.map { pointer in
-          guard let pointer else { return "" }
-          guard let string = String(validatingCString: pointer) else { throw attempt.error("a string is not UTF-8") }
+      make: { count, length, attempt, fill in
+        var bytes = [UInt8](repeating: 0, count: count * length)
+        try bytes.withUnsafeMutableBytes { try fill($0.baseAddress) }
+        return try (0..<count).map { index in
+          let text = bytes[index * length..<(index + 1) * length].prefix { $0 != 0 }
+          guard let string = String(validating: text, as: UTF8.self) else {
+            throw attempt.error("a string is not UTF-8")
+          }
           return string
         }
       })

@@ -5,13 +5,14 @@ extension File {
   /// Sets an attribute that does not exist yet; throws `HDF5Error` (H5Acreate_by_name).
   public func setAttribute<T: Element>(_ name: String, of path: String = "/", to value: T) throws {
     let attempt = attempt("write attribute \(name) of", path)
-    let type = try Handle(attempt, "H5Tcopy", T.storage.datatype)
+    let elementBytes = T.storage.elementBytes([value])
+    let type = try Handle(attempt, "H5Tcopy") { T.storage.datatype(elementBytes) }
     let space = try dataspace([], attempt)
     let attribute = try Handle(attempt, "H5Acreate_by_name") {
       H5Acreate_by_name(
         handle.id, path, name, type.id, space.id, CHDF5_DEFAULT(), CHDF5_DEFAULT(), CHDF5_DEFAULT())
     }
-    try T.storage.withMemory([value], attempt) { memory in
+    try T.storage.withMemory([value], elementBytes, attempt) { memory in
       _ = try attempt.check("H5Awrite") { H5Awrite(attribute.id, type.id, memory) }
     }
     try attribute.close(attempt)
@@ -25,10 +26,10 @@ extension File {
       H5Aopen_by_name(handle.id, path, name, CHDF5_DEFAULT(), CHDF5_DEFAULT())
     }
     let type = try Handle(attempt, "H5Aget_type") { H5Aget_type(attribute.id) }
-    try require(T.self, type, attempt)
+    let elementBytes = try elementBytes(of: type, as: T.self, attempt)
     let space = try Handle(attempt, "H5Aget_space") { H5Aget_space(attribute.id) }
     let count = try shape(of: space, maximumCount: 1, attempt).count
-    let values = try T.storage.make(count, attempt) { memory in
+    let values = try T.storage.make(count, elementBytes, attempt) { memory in
       _ = try attempt.check("H5Aread") { H5Aread(attribute.id, type.id, memory) }
     }
     guard let value = values.first else { throw attempt.error("it is empty, wanted is one value") }

@@ -13,17 +13,19 @@ extension File {
   /// Writes a dataset, in row-major order, and the groups above it; throws `HDF5Error`, also if the path is taken.
   ///
   /// `shape` [] is a scalar, which takes no filters; an empty dataset has no bytes and drops them. The checksum is
-  /// taken over what lies in the file, whatever the order of `filters`.
+  /// taken over what lies in the file, whatever the order of `filters`. Strings are
+  /// stored at the length of the longest.
   public func write<T: Element>(_ values: [T], shape: [Int], to path: String, filters: [Filter] = []) throws {
     precondition(shape.allSatisfy { $0 >= 0 } && values.count == shape.reduce(1, *), "\(path): count is not shape")
     precondition(!shape.isEmpty || filters.isEmpty, "\(path): a scalar takes no filters")
     let attempt = attempt("write dataset", path)
     if let slash = path.lastIndex(of: "/"), slash != path.startIndex { try createGroup(String(path[..<slash])) }
-    let type = try Handle(attempt, "H5Tcopy", T.storage.datatype)
+    let elementBytes = T.storage.elementBytes(values)
+    let type = try Handle(attempt, "H5Tcopy") { T.storage.datatype(elementBytes) }
     let space = try dataspace(shape, attempt)
     let properties = try Handle.properties(attempt, creating: CHDF5_DATASET_CREATE())
     if !values.isEmpty && !filters.isEmpty {
-      let chunk = chunk(of: shape, elementBytes: T.storage.bytes).map { hsize_t($0) }
+      let chunk = chunk(of: shape, elementBytes: elementBytes).map { hsize_t($0) }
       try attempt.check("H5Pset_chunk") { H5Pset_chunk(properties.id, Int32(chunk.count), chunk) }
       for case .deflate(let level) in filters {
         try attempt.check("H5Pset_deflate") { H5Pset_deflate(properties.id, UInt32(level)) }
@@ -34,7 +36,7 @@ extension File {
       H5Dcreate2(handle.id, path, type.id, space.id, CHDF5_DEFAULT(), properties.id, CHDF5_DEFAULT())
     }
     if !values.isEmpty {
-      try T.storage.withMemory(values, attempt) { memory in
+      try T.storage.withMemory(values, elementBytes, attempt) { memory in
         _ = try attempt.check("H5Dwrite") {
           H5Dwrite(dataset.id, type.id, CHDF5_ALL(), CHDF5_ALL(), CHDF5_DEFAULT(), memory)
         }
@@ -51,22 +53,17 @@ extension File {
     let attempt = attempt("read dataset", path)
     let dataset = try Handle(attempt, "H5Dopen2") { H5Dopen2(handle.id, path, CHDF5_DEFAULT()) }
     let type = try Handle(attempt, "H5Dget_type") { H5Dget_type(dataset.id) }
-    try require(T.self, type, attempt)
+    let elementBytes = try elementBytes(of: type, as: T.self, attempt)
     let space = try Handle(attempt, "H5Dget_space") { H5Dget_space(dataset.id) }
     let (shape, count) = try shape(of: space, maximumCount: maximumCount, attempt)
-    try requireOwnStorage(dataset, attempt)
     guard count > 0 else { return ([], shape) }
-    var fileBytes: hsize_t = 0
-    try attempt.check("H5Fget_filesize") { H5Fget_filesize(handle.id, &fileBytes) }
-    let allowance = Allowance(bytes: Int(clamping: fileBytes))
-    let transfer = try Handle(attempt, "H5Pcreate") { H5Pcreate(CHDF5_DATASET_XFER()) }
-    try allowance.bound(transfer, attempt)
-    let values = try T.storage.make(count, attempt) { memory in
+    try requireContent(of: dataset, count: count, elementBytes: elementBytes, attempt)
+    let values = try T.storage.make(count, elementBytes, attempt) { memory in
       _ = try attempt.check("H5Dread") {
-        H5Dread(dataset.id, type.id, CHDF5_ALL(), CHDF5_ALL(), transfer.id, memory)
+        H5Dread(dataset.id, type.id, CHDF5_ALL(), CHDF5_ALL(), CHDF5_DEFAULT(), memory)
       }
     }
-    return withExtendedLifetime(allowance) { (values, shape) }
+    return (values, shape)
   }
 
   /// Reads a whole dataset whose type and shape are known; throws `HDF5Error` if the file's differ.
@@ -78,14 +75,23 @@ extension File {
     return found.values
   }
 
-  /// Refuses virtual datasets and external storage: what a file holds comes from that file alone.
-  private func requireOwnStorage(_ dataset: borrowing Handle, _ attempt: Attempt) throws {
+  /// Throws unless the dataset's values are in this file and not far more than its bytes can hold: refuses virtual
+  /// datasets, external storage and shapes without values.
+  private func requireContent(
+    of dataset: borrowing Handle, count: Int, elementBytes: Int, _ attempt: Attempt
+  ) throws {
     let id = dataset.id
     let properties = try Handle(attempt, "H5Dget_create_plist") { H5Dget_create_plist(id) }
-    let layout = try attempt.check("H5Pget_layout") { H5Pget_layout(properties.id).rawValue }
+    let layout = H5Pget_layout(properties.id)
     let externals = try attempt.check("H5Pget_external_count") { H5Pget_external_count(properties.id) }
-    guard layout != H5D_VIRTUAL.rawValue && externals == 0 else {
+    guard layout != H5D_VIRTUAL && externals == 0 else {
       throw attempt.error("its values lie in other files; copy it into one file first")
+    }
+    let stored = Int(clamping: H5Dget_storage_size(id))
+    // No filter makes more than 1032 bytes of one: the limit of zlib.
+    let (needed, overflow) = count.multipliedReportingOverflow(by: elementBytes)
+    guard !overflow && needed / 1032 <= stored && stored > 0 else {
+      throw attempt.error("it has \(count) elements but only \(stored) bytes in the file")
     }
   }
 }

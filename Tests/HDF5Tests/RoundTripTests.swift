@@ -18,6 +18,8 @@ struct RoundTripTests {
     try file.write([Int64.max], shape: [], to: "/scalar")
     try file.write([UInt8](0..<200), shape: [2, 100], to: "/a/u", filters: [.fletcher32])
     try file.write(["", "größe", "\u{1F98A}\n"], shape: [3], to: "/a/s", filters: [.fletcher32])
+    try file.write(["", "größe", "\u{1F98A}\n"], shape: [3], to: "/a/v")
+    try file.write(["", ""], shape: [2], to: "/a/w", filters: [.fletcher32])
     try file.write([Float](), shape: [0, 4], to: "/empty", filters: [.fletcher32])
     try file.close()
 
@@ -29,6 +31,8 @@ struct RoundTripTests {
     #expect(try read.read(Int64.self, from: "/scalar", shape: []) == [Int64.max])
     #expect(try read.read(UInt8.self, from: "/a/u", shape: [2, 100]) == [UInt8](0..<200))
     #expect(try read.read(String.self, from: "/a/s", shape: [3]) == ["", "größe", "\u{1F98A}\n"])
+    #expect(try read.read(String.self, from: "/a/v", shape: [3]) == ["", "größe", "\u{1F98A}\n"])
+    #expect(try read.read(String.self, from: "/a/w", shape: [2]) == ["", ""])
     #expect(try read.read(Float.self, from: "/empty", maximumCount: 0).shape == [0, 4])
     #expect(try read.children(of: "/") == ["a", "empty", "f", "scalar"])
     #expect(try read.children(of: "/a/b") == ["d", "i"])
@@ -45,14 +49,14 @@ struct RoundTripTests {
     for index in 0..<20 { try file.setAttribute("n\(index)", to: Int64(index)) }
     try file.setAttribute("step", of: "/optimizer", to: Int64(-3))
     try file.setAttribute("nll", of: "/x", to: 0.1)
-    try file.setAttribute("digest", to: String(repeating: "é", count: 70_000))
+    try file.setAttribute("digest", to: String(repeating: "é", count: 30_000))
     try file.close()
 
     let read = try File.open(path)
     #expect(try (0..<20).allSatisfy { try read.attribute("n\($0)", as: Int64.self) == Int64($0) })
     #expect(try read.attribute("step", of: "/optimizer", as: Int64.self) == -3)
     #expect(try read.attribute("nll", of: "/x", as: Double.self) == 0.1)
-    #expect(try read.attribute("digest", as: String.self).count == 70_000)
+    #expect(try read.attribute("digest", as: String.self).count == 30_000)
     #expect(try read.hasAttribute("nll", of: "/x") && !read.hasAttribute("nll"))
   }
 
@@ -90,15 +94,16 @@ struct RoundTripTests {
     let path = try #require(Bundle.module.path(forResource: "h5py", ofType: "h5", inDirectory: "Resources"))
     let file = try File.open(path)
     #expect(try file.attribute("schema_version", as: Int64.self) == 1)
-    #expect(try file.attribute("run_digest", as: String.self) == "größe")
+    #expect(try file.attribute("digest", as: String.self) == "größe")
+    #expect(throws: HDF5Error.self) { _ = try file.attribute("variable", as: String.self) }
     #expect(try file.read(Float.self, from: "/row-1/base/logits", shape: [2, 3]) == [0, 0.25, 0.5, 0.75, 1, 1.25])
     #expect(try file.read(Double.self, from: "/row-1/base/nll", shape: []) == [0.1])
     #expect(try file.read(Int32.self, from: "/row-1/base/empty", shape: [0, 5]) == [])
-    let ids = try file.read(String.self, from: "/row-1/base/ids", shape: [2, 2])
-    #expect(ids == ["a", "", "βγ", String(repeating: "d", count: 300)])
+    #expect(try file.read(String.self, from: "/row-1/base/ids", shape: [2]) == ["row-1", "βγ"])
     #expect(try file.read(UInt8.self, from: "/row-1/base/mask", shape: [3]) == [0, 1, 1])
-    for name in ["big_endian", "null", "bytes"] {
-      #expect(throws: HDF5Error.self) { try file.read(Float.self, from: "/row-1/base/\(name)", maximumCount: 9) }
+    #expect(try file.read(String.self, from: "/row-1/base/ascii", shape: [1]) == ["abc"])
+    for name in ["big_endian", "null", "ascii"] {
+      #expect(throws: HDF5Error.self) { _ = try file.read(Float.self, from: "/row-1/base/\(name)", maximumCount: 9) }
     }
   }
 }

@@ -1,0 +1,47 @@
+// All ranks succeed or all fail: the way past which no rank waits for one that has failed.
+
+/// The failure of a rank, thrown by every rank; the rank itself reports it.
+public struct RankFailure: Error, Equatable, Sendable, CustomStringConvertible {
+  /// The lowest rank that failed.
+  public let rank: Int
+  /// The number of ranks of the group.
+  public let size: Int
+  /// That rank's own error in words.
+  public let message: String
+  /// The status to exit with.
+  public let status: Int32
+
+  public init(rank: Int, size: Int, message: String, status: Int32) {
+    self.rank = rank
+    self.size = size
+    self.message = message
+    self.status = status
+  }
+
+  /// One line: the rank, unless there is only one, and its error.
+  public var description: String { size == 1 ? message : "rank \(rank) of \(size): \(message)" }
+}
+
+/// Runs `body` on every rank and returns its result if no rank threw; otherwise every rank throws the same
+/// `RankFailure`, that of the lowest rank that threw. `status` gives the exit status for an error.
+/// - Important: Collective. `body` itself calls collectives only where every rank reaches them, as in a nested
+///   `together`.
+public func together<Result>(
+  _ communicator: some Communicator, status: (any Error) -> Int32 = { _ in 1 }, _ body: () throws -> Result
+) throws -> Result {
+  let outcome = Swift.Result { try body() }
+  var report: [UInt8] = []
+  if case .failure(let error) = outcome {
+    let failure = error as? RankFailure
+    let code = failure?.status ?? status(error)
+    report = withUnsafeBytes(of: code.littleEndian, Array.init) + Array((failure?.message ?? "\(error)").utf8)
+  }
+  let reports = try communicator.allGather(report)
+  guard let rank = reports.firstIndex(where: { !$0.isEmpty }) else { return try outcome.get() }
+  // A failure that was already agreed on keeps its rank.
+  if case .failure(let error as RankFailure) = outcome, reports.allSatisfy({ $0 == report }) { throw error }
+  let code = reports[rank].prefix(4).reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+  throw RankFailure(
+    rank: rank, size: communicator.size, message: String(decoding: reports[rank].dropFirst(4), as: UTF8.self),
+    status: Int32(bitPattern: code))
+}
