@@ -1,10 +1,10 @@
 // All ranks succeed or all fail: the way past which no rank waits for one that has failed.
 
-/// The failure of a rank, thrown by every rank; the rank itself reports it.
+/// The failure of a rank, or of all alike, thrown by every rank.
 public struct RankFailure: Error, Equatable, Sendable, CustomStringConvertible {
   /// The lowest rank that failed.
   public let rank: Int
-  /// The number of ranks of the group.
+  /// The number of ranks of the group; 1 where every rank failed in the same words.
   public let size: Int
   /// That rank's own error in words.
   public let message: String
@@ -23,11 +23,12 @@ public struct RankFailure: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 /// Runs `body` on every rank and returns its result if no rank threw; otherwise every rank throws the same
-/// `RankFailure`, that of the lowest rank that threw. `status` gives the exit status for an error.
+/// `RankFailure`, that of the lowest rank that threw. `status` gives the exit status for an error: bad input data
+/// (`EX_DATAERR`) unless stated, since what ranks do together is mostly reading what users gave.
 /// - Important: Collective. `body` itself calls collectives only where every rank reaches them, as in a nested
 ///   `together`.
 public func together<Result>(
-  _ communicator: some Communicator, status: (any Error) -> Int32 = { _ in 1 }, _ body: () throws -> Result
+  _ communicator: some Communicator, status: (any Error) -> Int32 = { _ in 65 }, _ body: () throws -> Result
 ) throws -> Result {
   let outcome = Swift.Result { try body() }
   var report: [UInt8] = []
@@ -41,7 +42,8 @@ public func together<Result>(
   // A failure that was already agreed on keeps its rank.
   if case .failure(let error as RankFailure) = outcome, reports.allSatisfy({ $0 == report }) { throw error }
   let code = reports[rank].prefix(4).reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+  let everywhere = reports.allSatisfy { $0 == reports[rank] }
   throw RankFailure(
-    rank: rank, size: communicator.size, message: String(decoding: reports[rank].dropFirst(4), as: UTF8.self),
+    rank: rank, size: everywhere ? 1 : communicator.size, message: String(decoding: reports[rank].dropFirst(4), as: UTF8.self),
     status: Int32(bitPattern: code))
 }

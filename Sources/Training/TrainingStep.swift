@@ -67,7 +67,8 @@ final class Stepper {
 
   /// Bytes that a rank hands to the step's one reduction: the adapter's numbers and `StepWords.Count`'s words.
   static func reducedBytes(parameters: Int) -> (gradients: Int, counts: Int) {
-    (parameters * MemoryLayout<Int128>.stride, StepWords.Count.allCases.count * MemoryLayout<Int128>.stride)
+    // The exact sum carries one more word: how many numbers were not finite.
+    (parameters * MemoryLayout<Int128>.stride, (StepWords.Count.allCases.count + 1) * MemoryLayout<Int128>.stride)
   }
 
   /// Computes and applies the update after `optimizer.step` finished ones.
@@ -94,7 +95,7 @@ final class Stepper {
     let reduced = ContinuousClock.now
 
     try refuseFailures(step: step + 1, badUnit: badUnit)
-    let tokens = Int(sum.value(at: words[.tokens]))
+    let tokens = sum.count(at: words[.tokens])
     var gradients = sum.values(words.gradients)
     let scale = 1 / Float(tokens)
     for i in gradients.indices { gradients[i] *= scale }
@@ -111,7 +112,7 @@ final class Stepper {
       step: step + 1, loss: sum.value(at: words[.nll]) / Double(tokens), tokens: tokens, learningRate: learningRate,
       gradientNorm: norm, computeSeconds: (computed - start) / .seconds(1),
       reduceSeconds: (reduced - computed) / .seconds(1),
-      requests: Requests(save: sum.value(at: words[.save]) > 0, stop: sum.value(at: words[.stop]) > 0))
+      requests: Requests(save: sum.count(at: words[.save]) > 0, stop: sum.count(at: words[.stop]) > 0))
   }
 
   /// Adds a unit's gradient and counts; false if any of its numbers is not finite.
@@ -120,16 +121,16 @@ final class Stepper {
     adapter.resetGradients()
     let losses = job.base.lossAndGradient(input, adapter: adapter)
     let nll = losses.reduce(0) { $0 + $1.nll }
-    let before = sum.nonFiniteCount
+    let before = sum.nonFinite
     sum.add(UnsafeBufferPointer(start: adapter.gradients.base, count: adapter.layout.count), at: words.gradients.lowerBound)
     sum.add(nll, at: words[.nll])
     sum.add(count: losses.reduce(0) { $0 + $1.tokens }, at: words[.tokens])
-    return sum.nonFiniteCount == before
+    return sum.nonFinite == before
   }
 
   /// All ranks see the same count of numbers that are not finite, so all refuse the same step.
   private func refuseFailures(step: Int, badUnit: String?) throws {
-    guard sum.totalNonFinite > 0 else { return }
+    guard sum.nonFinite > 0 else { return }
     let names = try job.communicator.allGather(Array((badUnit ?? "").utf8)).map { String(decoding: $0, as: UTF8.self) }
     let rank = names.firstIndex { !$0.isEmpty } ?? 0
     throw TrainingError.notFinite(step: step, what: "loss or gradient of row \(names[rank]) (rank \(rank))")

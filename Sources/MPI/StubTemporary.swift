@@ -1,0 +1,2 @@
+import Collectives
+public func withMPI(_ body: (any Communicator) throws -> Void) throws { try body(SingleProcess()) }
