@@ -59,7 +59,7 @@ struct ExactSumTests {
     #expect(sum([0x1p24, 3]).values(0..<1) == [0x1p24 + 4])
     #expect(sum([0x1p24, 3, -0x1p-57]).values(0..<1) == [0x1p24 + 2])
     #expect(sum([-0x1p24, -1, -0x1p-57]).values(0..<1) == [-0x1p24 - 2])
-    #expect(sum([0x1p30, 0x1p-24, 0x1p-57]).value(at: 0) == 0x1p30 + 0x1p-22)
+    #expect(sum([0x1p30, 0x1p-23, 0x1p-57]).value(at: 0) == 0x1p30 + 0x1p-22)
     #expect(sum([0x1p30, 0x1p-23]).value(at: 0) == 0x1p30)
   }
 
