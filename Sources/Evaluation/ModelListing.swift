@@ -51,27 +51,27 @@ extension BaseModel {
     let side = preprocessor.patchSize * preprocessor.mergeSize
     func tokens(_ pixels: Int) -> Int { pixels / (side * side) }
     return [
-      "folder         \(folder)",
-      "family         \(configuration.family.rawValue), base digest \(digest)",
+      "folder           \(folder)",
+      "family           \(configuration.family.rawValue), base digest \(digest)",
       """
-      decoder        \(text.layers) layers, hidden \(text.hiddenSize), intermediate \(text.intermediateSize), \
+      decoder          \(text.layers) layers, hidden \(text.hiddenSize), intermediate \(text.intermediateSize), \
       \(text.attentionHeads) heads, \(text.kvHeads) KV heads of \(text.headDimension), vocabulary \
       \(text.vocabularySize)\(text.tieWordEmbeddings ? " (tied)" : ""), positions \(text.maxPositionEmbeddings)
       """,
       """
-      vision tower   \(vision.depth) blocks, hidden \(vision.hiddenSize), intermediate \(vision.intermediateSize), \
+      vision tower     \(vision.depth) blocks, hidden \(vision.hiddenSize), intermediate \(vision.intermediateSize), \
       \(vision.heads) heads, patches of \(vision.patchSize) pixels, windows of \(vision.windowSize), whole picture in \
       blocks \(vision.fullAttentionBlocks.map(String.init).joined(separator: ","))
       """,
     ] + (parts + [whole]).map(Self.describe) + [
       """
-      pixel limits   \(preprocessor.minPixels) to \(preprocessor.maxPixels): \(tokens(preprocessor.minPixels)) to \
+      pixel limits     \(preprocessor.minPixels) to \(preprocessor.maxPixels): \(tokens(preprocessor.minPixels)) to \
       \(tokens(preprocessor.maxPixels)) visual tokens a picture, sides in multiples of \(side)
       """,
-      "chat template  digest \(template.digest)",
-      "end tokens     \(configuration.endTokenIDs.map(named).joined(separator: ", "))",
+      "chat template    digest \(template.digest)",
+      "end tokens       \(configuration.endTokenIDs.map(named).joined(separator: ", "))",
       """
-      special        \([
+      special          \([
         configuration.visionStartTokenID, configuration.imageTokenID, configuration.videoTokenID,
         configuration.visionEndTokenID,
       ].map(named).joined(separator: ", ")); tokenizer of \(tokenizer.vocabularySize) tokens
@@ -83,7 +83,7 @@ extension BaseModel {
 
   private static func describe(_ part: ModelPart) -> String {
     let types = part.types.map(\.rawValue).sorted().joined(separator: "+")
-    let name = "  \(part.name)".padding(toLength: 15, withPad: " ", startingAt: 0)
+    let name = "  \(part.name)".padding(toLength: 17, withPad: " ", startingAt: 0)
     return name + "\(part.parameters) parameters in \(part.tensors) tensors, \(types), \(part.bytes) bytes"
   }
 }

@@ -14,7 +14,7 @@ public struct ListingLine: Sendable, Equatable {
 
 extension BaseModel {
   /// The listing of a row's sample: counts, pictures, boxes, then every token in order. A supervised token is marked
-  /// with `*`; it is predicted by the token before it.
+  /// with `*`; it is predicted by the token before it. A blank is shown as an open box.
   public func listing(of row: Row, sample: Sample) -> [ListingLine] {
     headings(row, sample).map { ListingLine(kind: .heading, text: $0) } + tokenLines(sample)
   }
@@ -64,7 +64,7 @@ extension BaseModel {
         ListingLine(
           kind: isSupervised ? .supervised : .token,
           text: Self.column(index, 7) + Self.column(id, 8) + "  " + position + padding
-            + (isSupervised ? "    *  " : "       ") + tokenizer.text(of: id)))
+            + (isSupervised ? "    *  " : "       ") + tokenizer.text(of: id).replacing(" ", with: "\u{2423}")))
       index += 1
     }
     return lines

@@ -32,7 +32,9 @@ struct Evaluate: ParsableCommand {
   @Flag(help: "Evaluate the base model without an adapter, too or alone.")
   var base = false
 
-  @Option(help: ArgumentHelp("Write a line for every row and model: prompt, reference, prediction, scores (JSON Lines).", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "Write a line for every row and model: prompt, reference, prediction, scores (JSON Lines).", valueName: "file"))
   var output: String?
 
   @Option(help: ArgumentHelp("Longest answer in tokens.", valueName: "n"))
@@ -53,34 +55,24 @@ struct Evaluate: ParsableCommand {
   func run() throws {
     try onRanks { communicator in
       let run = try options.configuration(communicator)
-      let (model, models) = try together(communicator) { () throws -> (BaseModel, [(String, ImageLoRA<Float>?)]) in
-        guard run.model.precision == .fp32 else {
-          throw TrainingError.unsupported(key: "model.precision", value: run.model.precision.rawValue, supported: "fp32")
-        }
-        if let output { try PredictionLine.checkWritable(output) }
-        return try open(run)
-      }
-      guard let path = run.data.validation?.resolved else {
-        // Unreachable: `open` refuses such a run on every rank.
-        return
-      }
       setProductThreads(run.model.threads)
-      let data = try PreparedRows(path, run: run, base: model, communicator: communicator)
+      let (file, model, models) = try together(communicator) { try open(run) }
+      let data = try PreparedRows(file, run: run, base: model, communicator: communicator)
       let rows = Array(data.rows.prefix(limit ?? data.rows.count))
       let evaluator = Evaluator(base: model, samples: data.samples, maxNewTokens: generate ? maxNewTokens : nil)
       var progress = Progress()
       let results = try evaluator.results(
-        rows, costs: Array(data.tokens.prefix(rows.count)), adapters: models.map(\.1), communicator: communicator
+        rows, costs: Array(data.tokens.prefix(rows.count)), adapters: models.map(\.adapter), communicator: communicator
       ) { done, total in
         if communicator.rank == 0 { progress.note("evaluate: \(done)/\(total) rows of rank 0") }
       }
       guard communicator.rank == 0 else { return }
       for problem in data.problems.prefix(5) { say("left out   \(problem)") }
-      say("\(rows.count) rows of \(path)")
-      Metrics.table(zip(models, results).map { ($0.0, Metrics($1)) }).forEach(say)
+      say("\(rows.count) rows of \(file)")
+      Metrics.table(zip(models, results).map { ($0.name, Metrics($1)) }).forEach(say)
       if let output {
         let lines = rows.indices.flatMap { row in
-          zip(models, results).map { PredictionLine(id: rows[row].id, model: $0.0, $1[row]) }
+          zip(models, results).map { PredictionLine(id: rows[row].id, model: $0.name, $1[row]) }
         }
         try PredictionLine.write(lines, to: output)
         say("wrote \(output)")
@@ -88,21 +80,27 @@ struct Evaluate: ParsableCommand {
     }
   }
 
-  /// The base and the models to evaluate by name, checked before any row is read.
-  private func open(_ run: RunConfiguration) throws -> (BaseModel, [(String, ImageLoRA<Float>?)]) {
-    guard run.data.validation != nil else {
+  /// The file of rows, the base and the models to evaluate by name, checked before any row is read.
+  private func open(
+    _ run: RunConfiguration
+  ) throws -> (file: String, base: BaseModel, models: [(name: String, adapter: ImageLoRA<Float>?)]) {
+    guard let file = run.data.validation?.resolved else {
       throw EvaluationError.file(
         run.path, problem: "data.validation is not set; name a file of rows there or with --set data.validation=rows.jsonl")
     }
+    guard run.model.precision == .fp32 else {
+      throw TrainingError.unsupported(key: "model.precision", value: run.model.precision.rawValue, supported: "fp32")
+    }
+    if let output { try PredictionLine.checkWritable(output) }
     let model = try BaseModel(
       folder: run.model.path.resolved, minPixels: run.model.minPixels, maxPixels: run.model.maxPixels)
-    var models: [(String, ImageLoRA<Float>?)] = base ? [("base", nil)] : []
+    var models: [(name: String, adapter: ImageLoRA<Float>?)] = base ? [("base", nil)] : []
     if let checkpoint {
       let source = AdapterSource.checkpoint(at: checkpoint)
       try source.conditions().require(of: model, file: source.path) { "model.\($0): \($1) in the run file" }
       models.append(("adapted", try source.load(for: model)))
     }
-    return (model, models)
+    return (file, model, models)
   }
 }
 

@@ -4,6 +4,7 @@ import Collectives
 import Datasets
 import Evaluation
 import Foundation
+import Glibc
 import Tensors
 import Units
 
@@ -64,10 +65,12 @@ struct Generate: ParsableCommand {
       let samples = try base.sampleBuilder(maxLength: base.configuration.text.maxPositionEmbeddings)
       let sample = try samples.prompt(for: row).sample
       let features = try FeatureStore(tower: base.model.vision, samples: samples).features(of: row, sample: sample)
+      let isTerminal = isatty(STDOUT_FILENO) == 1
       let generation = try Generator(base, maxNewTokens: maxNewTokens)
         .generate(sample, features: features, adapter: loaded) { token in
-          // Bytes, not text: a token may end in the middle of a character.
-          FileHandle.standardOutput.write(Data(base.tokenizer.bytes(of: token)))
+          // Bytes, not text: a token may end in the middle of a character. A terminal obeys control characters.
+          let bytes = base.tokenizer.bytes(of: token).filter { !isTerminal || $0 >= 0x20 || $0 == 0x09 || $0 == 0x0A }
+          FileHandle.standardOutput.write(Data(bytes))
         }
       say("")
       if generation.endToken == nil {

@@ -35,10 +35,10 @@ struct HDF5Listing {
   private func showCheckpoint() throws {
     // Before anything else is read: a damaged file is told as such.
     let damage = Result { try CheckpointStore.verify(path) }
-    say("checkpoint   \(path)")
+    say("checkpoint      \(path)")
     switch damage {
-    case .success: say("checksum     sound")
-    case .failure(let error): say("checksum     NOT SOUND: \(error)")
+    case .success: say("checksum        sound")
+    case .failure(let error): say("checksum        NOT SOUND: \(error)")
     }
     let file = try File.open(path)
     for name in ["schema_version", "step", "epoch", "consumed_rows", "world_size", "complete"] {
@@ -50,12 +50,12 @@ struct HDF5Listing {
       say(Self.pad("best") + "validation loss \(loss) at step \(try file.attribute("best_step", as: Int64.self))")
     }
     say("provenance")
-    say("  run        \(try file.attribute("run_digest", as: String.self))")
-    say("  base       \(try file.attribute("base_digest", as: String.self))")
-    say("  template   \(try file.attribute("chat_template_digest", of: "/adapter", as: String.self))")
-    say("  pixels     \(try file.attribute("min_pixels", of: "/adapter", as: Int64.self)) to "
+    say("  run           \(try file.attribute("run_digest", as: String.self))")
+    say("  base          \(try file.attribute("base_digest", as: String.self))")
+    say("  template      \(try file.attribute("chat_template_digest", of: "/adapter", as: String.self))")
+    say("  pixels        \(try file.attribute("min_pixels", of: "/adapter", as: Int64.self)) to "
       + "\(try file.attribute("max_pixels", of: "/adapter", as: Int64.self))")
-    say("adapter      rank \(try file.attribute("rank", of: "/adapter", as: Int64.self)), alpha "
+    say("adapter         rank \(try file.attribute("rank", of: "/adapter", as: Int64.self)), alpha "
       + "\(try file.attribute("alpha", of: "/adapter", as: Double.self)), normalization "
       + "\(try file.attribute("normalization", of: "/adapter", as: String.self))")
     try showHeads(file)
@@ -76,7 +76,7 @@ struct HDF5Listing {
     let method = try file.exists("/influence/estimator")
       ? try file.read(String.self, from: "/influence/estimator", shape: [])[0] : "unknown"
     let count = heads.reduce(0) { $0 + $1.heads.count }
-    say("heads        \(count) KV heads in \(heads.count) layers (\(method)): " + heads.map { layer, heads in
+    say("heads           \(count) KV heads in \(heads.count) layers (\(method)): " + heads.map { layer, heads in
       "\(layer)[\(heads.map(String.init).joined(separator: ","))]"
     }.joined(separator: " "))
   }
@@ -87,7 +87,7 @@ struct HDF5Listing {
       let (values, shape) = try file.read(Float.self, from: "/adapter/\(name)", maximumCount: Self.maximumNumbers)
       return (name: name, values: values, shape: shape)
     }
-    say("trainable    \(tensors.reduce(0) { $0 + $1.values.count }) numbers")
+    say("trainable       \(tensors.reduce(0) { $0 + $1.values.count }) numbers")
     for (name, values, shape) in tensors {
       let norm = values.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
       let size = "[\(shape.map(String.init).joined(separator: ", "))]".padding(toLength: 18, withPad: " ", startingAt: 0)
@@ -102,7 +102,7 @@ struct HDF5Listing {
       let values = try file.read(Double.self, from: "/metrics/\(name)", shape: [steps.count])
       return String(format: "%.6g", values[steps.count - 1])
     }
-    say("last step    \(last): loss \(try end("loss")), learning rate \(try end("learning_rate")), gradient norm "
+    say("last step       \(last): loss \(try end("loss")), learning rate \(try end("learning_rate")), gradient norm "
       + "\(try end("gradient_norm")) (\(steps.count) steps of history)")
   }
 
@@ -110,22 +110,22 @@ struct HDF5Listing {
 
   private func showScores() throws {
     let scores = try InfluenceScores(reading: path)
-    say("scores       \(path)")
-    say("checksum     sound (Fletcher-32 of every dataset; sums agree with rows)")
-    say("rows         \(scores.rows.count), shard \(scores.shard), seed \(scores.seed)")
-    say("heads        \(scores.layers) layers of \(scores.kvHeads) KV heads")
-    say("base         \(scores.baseDigest)")
-    say("data         \(scores.dataDigest)")
+    say("scores          \(path)")
+    say("checksum        sound (Fletcher-32 of every dataset; sums agree with rows)")
+    say("rows            \(scores.rows.count), shard \(scores.shard), seed \(scores.seed)")
+    say("heads           \(scores.layers) layers of \(scores.kvHeads) KV heads")
+    say("base            \(scores.baseDigest)")
+    say("data            \(scores.dataDigest)")
     for estimator in Estimator.allCases {
       let best = scores.scores(estimator).enumerated().flatMap { layer, heads in
         heads.enumerated().map { (layer: layer, head: $0, score: $1) }
       }.sorted { $0.score > $1.score }.prefix(8)
       let list = best.map { "\($0.layer)[\($0.head)] " + String(format: "%.3g", $0.score) }.joined(separator: ", ")
-      say("highest      \(estimator.rawValue): \(list)")
+      say("highest         \(estimator.rawValue): \(list)")
     }
   }
 
-  private static func pad(_ text: String, _ width: Int = 13) -> String {
+  private static func pad(_ text: String, _ width: Int = 16) -> String {
     text.count < width ? text.padding(toLength: width, withPad: " ", startingAt: 0) : text + "  "
   }
 }

@@ -89,7 +89,8 @@ struct Inspect: ParsableCommand {
 
   /// The row that is asked for; a bad one is told with its reason, bad rows elsewhere do not matter.
   private func find(in run: RunConfiguration) throws -> Row {
-    let files = [run.data.train.resolved] + (run.data.validation.map { [$0.resolved] } ?? [])
+    let train = run.data.train.resolved
+    let files = [train] + [run.data.validation?.resolved].compactMap(\.self).filter { $0 != train }
     for file in files {
       let data = try RowReader(imageRoot: run.data.imageRoot.resolved, policy: .skip).read(file)
       if let found = row == nil ? data.rows.first : data.rows.first(where: { $0.id == row }) { return found }
