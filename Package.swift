@@ -58,5 +58,7 @@ let package = Package(
     // tests, one target a module
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
     .testTarget(name: "DigestsTests", dependencies: ["Digests"]),
+    .testTarget(
+      name: "HuggingFaceTests", dependencies: ["HuggingFace", "Tensors", "Digests"], resources: [.copy("Resources")]),
   ]
 )

@@ -127,6 +127,41 @@ def template_cases():
     return out
 
 
+JINJA = [
+    "a\n", "a\n\n", "a\r\nb", "a\rb\r", "{% if true %}\nx\n{% endif %}\ny", "  {% if true %}x{% endif %}  y", "a\n  {% if true %}\n  x\n  {% endif %}\nb",
+    "a {% if true %} x {% endif %} b", "  {{ 1 }}  \n b", "a  {{- 1 -}}  \n b", "a  {%- if true -%}  x  {%- endif -%} b", "  {%+ if true +%}\nx{% endif %}",
+    "a {# c #}\n b", "a {#- c -#}\n b", "  {# c #}\nb", "x\n\t {%- set a = 1 %}\n\n  y", "{{ 1 }}\n  {% set a = 1 %}z", "{{ 1 -}}\n  {% set a = 1 %}z", "{% set a = 1 -%}\n\n  z",
+    "{{ '}}' }}{{ '%}' }}", "{{ {'a': {'b': 1}}['a']['b'] }}", r"""{{ 'a\nb\t\'\"\\' }}""", "{{ \"it's\" }}",
+    "{{ 1 + 2 * 3 - 4 }}", "{{ -7 // 2 }} {{ -7 % 2 }} {{ 7 % -2 }}", "{{ 1 ~ 'a' ~ true }}", "{{ 'a' + 'b' }}{{ none }}{{ false }}", "{{ 'a' + 1 ~ 2 }}",
+    "{{ 1 < 2 < 3 }}{{ 1 < 3 < 2 }}", "{{ 1 == true }}{{ 'a' != 'b' }}{{ [1] == [1] }}", "{{ '\u00e9' == 'e\u0301' }}{{ 'e' in 'e\u0301' }}",
+    "{{ 'b' in 'abc' }}{{ 2 in [1] }}{{ 'k' in {'k': 1} }}{{ 2 not in [1] }}", "{{ not true }}{{ not not 1 }}{{ not 1 is defined }}",
+    "{{ 1 and 0 or 'x' }}{{ 0 or none }}", "{{ 'a' if false else 'b' if false else 'c' }}", "{{ x is defined }}{{ x is undefined }}{{ messages is defined }}",
+    "{{ x is none }}{{ tools is none }}{{ 'a' is string }}{{ {} is mapping }}", "{{ 1 is number }}{{ true is boolean }}{{ true is integer }}{{ [] is iterable }}{{ 1 is sequence }}",
+    "{{ 1 is not none }}{{ true is true }}{{ 1 is true }}", "{{ messages[0].role }}{{ messages[-1]['role'] }}{{ messages | length }}",
+    "{{ messages[0].content[0].text }}{{ 'text' in messages[0].content[1] }}", "{% for m in messages[::-1] %}{{ m.role }} {% endfor %}",
+    "{{ 'abcdef'[1:3] }} {{ 'abc'[-1] }} {{ 'abcdef'[::2] }} {{ 'abc'[::-1] }} {{ 'abc'[5:] }} {{ 'abc'[:-1] }} {{ 'abcdef'[4:1:-2] }} {{ 'abc'[-9:2] }}",
+    "{% for i in [1, 2, 3] %}{{ loop.index }}{{ loop.first }}{{ loop.last }}{{ loop.revindex0 }}{{ loop.revindex }}{{ loop.length }} {% endfor %}",
+    "{% for i in [1,2,3] %}{% if not loop.first %}{{ loop.previtem }}{% endif %}{% if loop.nextitem is defined %}{{ loop.nextitem }}{% endif %}{% endfor %}",
+    "{% for i in [1,2,3,4] if i % 2 == 0 %}{{ i }}{{ loop.index0 }}{% endfor %}", "{% for i in [] %}x{% else %}none{% endfor %}",
+    "{% for i in [1,2,3] %}{% if i == 2 %}{% break %}{% endif %}{{ i }}{% endfor %}", "{% for i in [1,2,3] %}{% if i == 2 %}{% continue %}{% endif %}{{ i }}{% endfor %}",
+    "{% for k, v in {'a': 1, 'b': 2}.items() %}{{ k }}{{ v }}{% endfor %}", "{% for i in x %}{% endfor %}", "{% for c in 'abc' %}{{ c }}.{% endfor %}",
+    "{% set a = 1 %}{% for i in [1] %}{% set a = 2 %}{{ a }}{% endfor %}{{ a }}", "{% set a = 1 %}{% if true %}{% set a = 2 %}{% endif %}{{ a }}",
+    "{% set n = namespace(v=0) %}{% for i in [1,2] %}{% set n.v = n.v + i %}{% endfor %}{{ n.v }}", "{% if 0 %}a{% elif '' %}b{% elif [] %}c{% else %}d{% endif %}",
+    "{% macro f(a, b='z') %}{{ a }}{{ b }}{% endmacro %}{{ f(1) }}{{ f(1, b=2) }}{{ f('q') | length }}", "{% set g = 5 %}{% macro f() %}{{ g }}{% endmacro %}{% for i in [1] %}{{ f() }}{% endfor %}",
+    r"{{ '  a '.strip() }}|{{ 'xxa'.lstrip('x') }}|{{ 'a\n\n'.rstrip('\n') }}|{{ ' a ' | trim }}", "{{ 'abc'.startswith('ab') }}{{ 'abc'.endswith('bc') }}{{ 'a,b,c'.split(',')[-1] }}{{ 'aXbX'.replace('X', '') }}",
+    "{{ {'a': 1}.get('b', 'd') }}{{ {'a': 1}.get('a') }}{{ {'a': 1}.get('c') }}", "{{ x | default('d') }}{{ '' | default('d', true) }}{{ [1,2] | join('-') }}{{ [1,2] | first }}{{ 'ab' | last }}",
+    "{{ {'a': [1, true, none, '\u00e9\"\\n</x>']} | tojson }}", "{{ add_generation_prompt }}", "{% generation %}a{% endgeneration %}", "{{ -3 + 1 }}{{ 2 - -3 }}",
+    "{{ range(3) | join }}{{ range(2, 4) | join }}", "{{ (1 if true) }}{{ [1,2,] | length }}{{ messages | length == 2 }}", "{{ 'x' ~ 'y' | length }}{{ ('x' ~ 'y') | length }}",
+    "{{ [1, [2, 3]][1][0] }}{{ 'a' in ['a'] and 'b' not in ['a'] }}", "{% set s = 'a' %}\n{%- if s == 'a' %}\n\n  t\n{%- endif %}\n\nend",
+]
+
+
+def jinja_cases():
+    from transformers.utils.chat_template_utils import render_jinja_template
+    chat = [{"role": "user", "content": [{"type": "text", "text": "Hi <b>"}, {"type": "image"}]}, {"role": "assistant", "content": [{"type": "text", "text": "yo\n"}]}]
+    return [[source, render_jinja_template([chat], chat_template=source, add_generation_prompt=True)[0][0]] for source in JINJA]
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--gsm8k", help="GSM8K's test.jsonl; its first 60 problems become cases")
@@ -156,6 +191,7 @@ def main():
     decoded = [[random.Random(i).randrange(151700) for _ in range(6)] for i in range(100)]
     write(os.path.join(ROOT, "decode-cases.json"), [[ids, t.decode(ids, skip_special_tokens=False)] for ids in decoded])
     write(os.path.join(ROOT, "template-cases.json"), template_cases())
+    write(os.path.join(ROOT, "jinja-cases.json"), jinja_cases())
 
 
 if __name__ == "__main__":
