@@ -147,7 +147,7 @@ import Testing
     (#"{"weight_map":{"x":"../1.safetensors"}}"#, "not a file of the folder"),
     (#"{"weight_map":{"x":3}}"#, "expected a file name"),
     (#"{"weight_map":{"x":"1.safetensors","x":"1.safetensors"}}"#, "given twice"),
-    (#"{"weight_map":[]}"#, "weight_map"), ("{}", "weight_map"), ("{", "ends too early"),
+    (#"{"weight_map":[]}"#, "weight_map"), ("{}", "weight_map"), ("{", "expected a key"),
     (#"{"weight_map":{"x":"1.safetensors","z":"twice.safetensors"}}"#, "also in"),
   ])
   func wrongIndex(_ index: (String, String)) throws {

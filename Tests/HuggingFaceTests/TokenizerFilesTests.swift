@@ -68,6 +68,7 @@ import Testing
     expectError("merges.txt", "line 2") { _ = try Tokenizer(folder: folder.path) }
     try folder.write("merges.txt", Array("a b\nb c\n".utf8))
     expectError("merges.txt", "line 2") { _ = try Tokenizer(folder: folder.path) }
+    try folder.write("merges.txt", Array("a b\nab c\n".utf8))
     try folder.write("tokenizer_config.json", Array(#"{"tokenizer_class": "LlamaTokenizer"}"#.utf8))
     expectError("LlamaTokenizer") { _ = try Tokenizer(folder: folder.path) }
     try folder.write("tokenizer_config.json", Array(#"{"added_tokens_decoder": {"-1": {}}}"#.utf8))
@@ -122,7 +123,7 @@ import Testing
       (Self.document(added: #"[{"id": 300, "content": ""}]"#), "empty token"),
       (Self.document(added: #"[{"id": 4000000, "content": "z"}]"#), "id"),
       (Self.document(added: #"[{"content": "z"}]"#), "id"), (Self.document(added: "[3]"), "added_tokens[0]"),
-      ("{", "ends too early"), ("[]", "expected an object"),
+      ("{", "expected a key"), ("[]", "expected an object"),
       (String(repeating: "[", count: 100_000), "nested deeper"),
     ]
     for (document, word) in cases { expectError("tokenizer.json", word) { _ = try load(document) } }

@@ -44,6 +44,7 @@ extension JinjaEvaluator {
       guard case .string(let text) = argument else { throw failure("\(name) with \(argument.kind)") }
       return text
     }
+    if name == "split" || name == "replace" { try chargeSearch(for: strings.first ?? "", in: text) }
     switch (name, strings.count) {
     case ("strip", 0...1): return .string(JinjaText.strip(text, strings.first, [.start, .end]))
     case ("lstrip", 0...1): return .string(JinjaText.strip(text, strings.first, .start))
