@@ -84,5 +84,7 @@ let package = Package(
       dependencies: [
         "Evaluation", "Tensors", "Collectives", "HuggingFace", "Datasets", "Preprocessing", "QwenVL", "Units", "Adapters",
       ]),
+    .testTarget(
+      name: "HuggingFaceTests", dependencies: ["HuggingFace", "Tensors", "Digests"], resources: [.copy("Resources")]),
   ]
 )

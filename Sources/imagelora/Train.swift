@@ -2,6 +2,7 @@
 import ArgumentParser
 import Collectives
 import RunFile
+import Tensors
 import Training
 
 /// Arguments that every command on a run file takes.
@@ -12,9 +13,11 @@ struct RunOptions: ParsableArguments {
   @Option(name: .customLong("set"), help: ArgumentHelp("Replace one key, as in training.steps=20.", valueName: "key=value"))
   var overrides: [String] = []
 
-  /// Reads the run file on every rank.
+  /// Reads the run file on every rank and sets the threads that it states.
   func configuration(_ communicator: any Communicator) throws -> RunConfiguration {
-    try together(communicator) { try RunConfiguration(path: runFile, overrides: overrides) }
+    let run = try together(communicator) { try RunConfiguration(path: runFile, overrides: overrides) }
+    setProductThreads(run.model.threads)
+    return run
   }
 }
 
@@ -26,7 +29,8 @@ struct Train: ParsableCommand {
         imagelora train run.yaml
         mpirun -n 8 imagelora train run.yaml --resume auto --set training.learning_rate=1e-4
 
-      SIGUSR1 saves a checkpoint after the current step; SIGTERM and SIGINT save one and end the run.
+      SIGUSR1 saves a checkpoint after the current step; SIGUSR2, SIGTERM and SIGINT save one and end the run. Under \
+      mpirun send SIGUSR1 or SIGUSR2 to mpirun: it passes them to the ranks and waits for them.
       """)
 
   @OptionGroup var options: RunOptions
