@@ -54,7 +54,9 @@ private struct Scanner {
   /// Goes to the first JSON key of a place, if there is one.
   mutating func skipToKey() {
     let keys = ["\"bbox_2d\"", "\"point_2d\""].map { Array($0.utf8) }
-    index = bytes.indices.first { start in keys.contains { bytes[start...].starts(with: $0) } } ?? 0
+    index = bytes.indices.first { start in
+      bytes[start] == UInt8(ascii: "\"") && keys.contains { bytes[start...].starts(with: $0) }
+    } ?? 0
   }
 
   /// The place that begins here. Where there is none, everything up to `index` was looked at and begins none either.
@@ -64,8 +66,9 @@ private struct Scanner {
       guard let first = group(closing: ")") else { return nil }
       let end = index
       // Two corners in brackets of their own, as Qwen-VL writes boxes.
-      if first.count == 2, skip(","), next == UInt8(ascii: "("), let second = group(closing: ")"), second.count == 2 {
-        return Region(first + second)
+      if first.count == 2, skip(",") {
+        skipBlanks()
+        if next == UInt8(ascii: "("), let second = group(closing: ")"), second.count == 2 { return Region(first + second) }
       }
       index = end
       return Region(first)

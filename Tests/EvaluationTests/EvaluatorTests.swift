@@ -18,10 +18,17 @@ struct EvaluatorTests {
     for size in [2, 3, 5] {
       let group = Group(size: size)
       let found = Mutex<[Int: [[RowResult]]]>([:])
-      DispatchQueue.concurrentPerform(iterations: size) { rank in
-        let results = try? Self.results(folder, Member(group, rank: rank))
-        found.withLock { $0[rank] = results }
+      // Threads, not a queue: every rank must run while others wait for it.
+      let finished = DispatchGroup()
+      for rank in 0..<size {
+        finished.enter()
+        Thread.detachNewThread {
+          let results = try? Self.results(folder, Member(group, rank: rank))
+          found.withLock { $0[rank] = results }
+          finished.leave()
+        }
       }
+      finished.wait()
       for rank in 0..<size { #expect(found.withLock { $0[rank] } == alone) }
     }
     withExtendedLifetime(model) {}

@@ -40,7 +40,7 @@ struct ListingTests {
       let line = try #require(lines.first { $0.hasPrefix("  \(part) ") })
       return try #require(Int(line.dropFirst(17).prefix { $0 != " " }))
     }
-    let parts = try ["vision tower", "merger", "embedding", "decoder"].map(number)
+    let parts = try ["vision tower", "merger", "embedding", "decoder", "head"].map(number)
     #expect(parts[2] == 272 * 16)
     #expect(try number("all") == parts.reduce(0, +))
     #expect(lines.contains { $0.contains("<|im_end|> 258") })

@@ -51,7 +51,7 @@ final class TinyModel {
     [
       "model_type": "qwen2_5_vl", "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
       "num_attention_heads": 2, "num_key_value_heads": 1, "rms_norm_eps": 1e-6, "rope_theta": 10000.0,
-      "rope_scaling": ["type": "mrope", "mrope_section": [2, 1, 1]], "tie_word_embeddings": true,
+      "rope_scaling": ["type": "mrope", "mrope_section": [2, 1, 1]], "tie_word_embeddings": false,
       "vocab_size": vocabularySize, "max_position_embeddings": maxPositions,
       "image_token_id": Int(id("<|image_pad|>")), "video_token_id": Int(id("<|video_pad|>")),
       "vision_start_token_id": Int(id("<|vision_start|>")), "vision_end_token_id": Int(id("<|vision_end|>")),
@@ -103,6 +103,7 @@ final class TinyModel {
       header[name] = ["dtype": "F32", "shape": shape, "data_offsets": [start, body.count]]
     }
     add("model.embed_tokens.weight", [vocabularySize, 16], scale: 1)
+    add("lm_head.weight", [vocabularySize, 16], scale: 1)
     add("model.norm.weight", [16], scale: 0.1)
     for layer in 0..<2 {
       let name = "model.layers.\(layer)."
