@@ -42,12 +42,13 @@ public struct AdapterConditions: Sendable, Equatable {
     var differences: [String] = []
     if let baseDigest, baseDigest != used.baseDigest {
       differences.append(
-        "base model (\(short(baseDigest)), \(folder) is \(short(used.baseDigest))): give the base that it was trained on")
+        "base model (\(short(baseDigest)), \(folder) is \(short(used.baseDigest))): give the base that it was trained "
+          + "on")
     }
     if let templateDigest, templateDigest != used.templateDigest {
       differences.append(
-        "chat template (\(short(templateDigest)), \(folder) has \(short(used.templateDigest))): put the template of the "
-          + "training into that folder")
+        "chat template (\(short(templateDigest)), \(folder) has \(short(used.templateDigest))): put the template of "
+          + "the training into that folder")
     }
     for (key, trained, here) in [
       ("min_pixels", minPixels, used.minPixels), ("max_pixels", maxPixels, used.maxPixels),

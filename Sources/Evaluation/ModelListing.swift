@@ -24,7 +24,8 @@ struct ModelPart: Equatable {
   static func parts(of checkpoint: Checkpoint) throws -> [ModelPart] {
     var parts = ["vision tower", "merger", "embedding", "decoder", "head"].map { ModelPart(name: $0) }
     for tensor in checkpoint.names {
-      guard let shape = checkpoint.shape(of: tensor), let part = parts.firstIndex(where: { $0.name == name(of: tensor) })
+      let name = name(of: tensor)
+      guard let shape = checkpoint.shape(of: tensor), let part = parts.firstIndex(where: { $0.name == name })
       else { continue }
       let stored = try checkpoint.tensor(tensor, shape: shape)
       parts[part].tensors += 1

@@ -18,8 +18,8 @@ public struct PlaceTarget: Sendable {
 
   /// The target of a row's last answer; nil where that names no place.
   ///
-  /// Boxes are handed out to `<bbox>` and `<point>` in order, so the answer's are those that its placeholders take; in a
-  /// row that fills none, all boxes are meant.
+  /// Boxes are handed out to `<bbox>` and `<point>` in order, so the answer's are those that its placeholders take; in
+  /// a row that fills none, all boxes are meant.
   public init?(row: Row, prompt: Prompt) {
     guard let reference = prompt.reference, let place = Region(parsing: reference), let objects = row.objects,
       let answer = row.messages.lastIndex(where: { $0.role == .assistant })

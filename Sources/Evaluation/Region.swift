@@ -17,7 +17,7 @@ public enum Region: Sendable, Equatable {
   /// `(x, y)` · `[x, y]` · `[x1, y1, x2, y2]` · `(x1, y1, x2, y2)` · `(x1,y1),(x2,y2)`, also between `<|box_start|>`
   /// and `<|box_end|>` · `{"bbox_2d": [...]}` · `{"point_2d": [...]}` · `<point x="..." y="...">`.
   ///
-  /// In JSON the value of `bbox_2d` or `point_2d` counts, whatever stands before it. Time is linear in the text's length.
+  /// In JSON the value of `bbox_2d` or `point_2d` counts, whatever stands before it. Time is linear in the length.
   public init?(parsing text: String) {
     var scanner = Scanner(text)
     scanner.skipToKey()
@@ -68,7 +68,9 @@ private struct Scanner {
       // Two corners in brackets of their own, as Qwen-VL writes boxes.
       if first.count == 2, skip(",") {
         skipBlanks()
-        if next == UInt8(ascii: "("), let second = group(closing: ")"), second.count == 2 { return Region(first + second) }
+        if next == UInt8(ascii: "("), let second = group(closing: ")"), second.count == 2 {
+          return Region(first + second)
+        }
       }
       index = end
       return Region(first)

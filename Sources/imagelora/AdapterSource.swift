@@ -26,6 +26,9 @@ enum AdapterSource {
   func conditions() throws -> AdapterConditions {
     switch self {
     case .checkpoint(let path):
+      guard FileManager.default.fileExists(atPath: path) else {
+        throw EvaluationError.file(path, problem: "there is no such file; name a checkpoint of the run")
+      }
       try CheckpointStore.verify(path)
       let file = try File.open(path)
       return AdapterConditions(
@@ -40,7 +43,8 @@ enum AdapterSource {
         return AdapterConditions(try JSONDecoder().decode(AdapterFiles.Config.self, from: data))
       } catch {
         throw EvaluationError.file(
-          file, problem: "not an adapter's configuration: \(error.localizedDescription); give a folder of imagelora export")
+          file,
+          problem: "not an adapter's configuration: \(error.localizedDescription); give a folder of imagelora export")
       }
     }
   }

@@ -13,15 +13,16 @@ struct Evaluate: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Loss, token accuracy, exact match and box metrics on a run's validation rows.",
     discussion: """
-      Give a checkpoint, --base for the model without an adapter, or both for a table side by side. Answers are generated \
-      greedily from each row up to its last answer. Rows whose answer is a point or a box are scored against the row's \
-      "objects": a point, or a box's centre, counts where it lies in the box (half-open, original pixels); what the model \
-      writes is taken as pixels of the resized picture. The numbers are the same in every bit for any number of ranks.
+      Give a checkpoint, --base for the model without an adapter, or both for a table side by side. Answers are \
+      generated greedily from each row up to its last answer. Rows whose answer is a point or a box are scored against \
+      the row's "objects": a point, or a box's centre, counts where it lies in the box (half-open, original pixels); \
+      what the model writes is taken as pixels of the resized picture. The numbers are the same in every bit for any \
+      number of ranks.
 
       Examples:
-        mpirun -n 4 imagelora evaluate run.yaml --checkpoint checkpoints/best.h5 --base
-        imagelora evaluate run.yaml --checkpoint checkpoints/step-00000500.h5 --output predictions.jsonl
-        imagelora evaluate run.yaml --base --no-generate --limit 100 --set data.validation=other.jsonl
+        imagelora evaluate run.yaml --base --no-generate --limit 100
+        imagelora evaluate run.yaml --checkpoint best.h5 --output answers.jsonl
+        mpirun -n 4 imagelora evaluate run.yaml --checkpoint best.h5 --base
       """)
 
   @OptionGroup var options: RunOptions
@@ -86,7 +87,8 @@ struct Evaluate: ParsableCommand {
   ) throws -> (file: String, base: BaseModel, models: [(name: String, adapter: ImageLoRA<Float>?)]) {
     guard let file = run.data.validation?.resolved else {
       throw EvaluationError.file(
-        run.path, problem: "data.validation is not set; name a file of rows there or with --set data.validation=rows.jsonl")
+        run.path,
+        problem: "data.validation is not set; name a file of rows there or with --set data.validation=rows.jsonl")
     }
     guard run.model.precision == .fp32 else {
       throw TrainingError.unsupported(key: "model.precision", value: run.model.precision.rawValue, supported: "fp32")

@@ -12,19 +12,21 @@ struct Generate: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Answer a prompt about pictures, greedily, with or without an adapter.",
     discussion: """
-      <image> in the prompt says where each picture goes, in the order of the --image options; without any, pictures come \
-      first. Pixel limits are the adapter's where it states them, otherwise the model folder's. Points and boxes in the \
-      answer are in pixels of the resized picture.
+      <image> in the prompt says where each picture goes, in the order of the --image options; without any, pictures \
+      come first. Pixel limits are the adapter's where it states them, otherwise the model folder's. Points and boxes in \
+      the answer are in pixels of the resized picture.
 
       Examples:
-        imagelora generate --model Qwen2.5-VL-3B --image screen.png --prompt "Where is the search button?"
-        imagelora generate --model Qwen2.5-VL-3B --checkpoint checkpoints/best.h5 --image a.png --image b.png \\
-          --prompt "<image>and<image>: what differs?" --max-new-tokens 256
+        imagelora generate --model Qwen2.5-VL-3B \\
+          --image screen.png --prompt "Where is the search button?"
+        imagelora generate --model Qwen2.5-VL-3B --checkpoint best.h5 \\
+          --image a.png --image b.png --prompt "<image>and<image>: compare"
       """)
 
   @Option(help: "The base model's folder.") var model: String
   @Option(help: ArgumentHelp("A checkpoint whose adapter is used.", valueName: "C.h5")) var checkpoint: String?
-  @Option(help: ArgumentHelp("A folder of imagelora export whose adapter is used.", valueName: "dir")) var adapter: String?
+  @Option(help: ArgumentHelp("A folder of imagelora export whose adapter is used.", valueName: "dir"))
+  var adapter: String?
   @Option(help: ArgumentHelp("A picture, PNG or JPEG; may be given several times.", valueName: "file"))
   var image: [String] = []
   @Option(help: "What is asked.") var prompt: String

@@ -90,8 +90,7 @@ struct HDF5Listing {
     say("trainable       \(tensors.reduce(0) { $0 + $1.values.count }) numbers")
     for (name, values, shape) in tensors {
       let norm = values.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
-      let size = "[\(shape.map(String.init).joined(separator: ", "))]".padding(toLength: 18, withPad: " ", startingAt: 0)
-      say("  " + Self.pad(name, 16) + size + String(format: "norm %.6g", norm))
+      say("  " + Self.pad(name, 16) + Self.pad("\(shape)", 18) + String(format: "norm %.6g", norm))
     }
   }
 

@@ -134,7 +134,8 @@ struct EvaluatorTests {
     let path = folder + "/p.jsonl"
     try PredictionLine.checkWritable(path)
     let lines = [
-      PredictionLine(id: "a/b", model: "base", result(nll: 1.5, tokens: 2, likeliest: 1, exact: true, hit: true, iou: 0.5)),
+      PredictionLine(
+        id: "a/b", model: "base", result(nll: 1.5, tokens: 2, likeliest: 1, exact: true, hit: true, iou: 0.5)),
       PredictionLine(id: "c", model: "adapted", result(nll: .nan, tokens: 2, likeliest: 1)),
     ]
     try PredictionLine.write(lines, to: path)

@@ -16,7 +16,7 @@ struct RegionTests {
     ("<|box_start|>(12,345),(678,901)<|box_end|>", .box(x1: 12, y1: 345, x2: 678, y2: 901)),
     ("(12,345), (678,901)", .box(x1: 12, y1: 345, x2: 678, y2: 901)),
     ("(12,345) and (678,901)", .point(x: 12, y: 345)),
-    ("```json\n[\n\t{\"bbox_2d\": [10, 20, 300, 400], \"label\": \"a\"}\n]\n```", .box(x1: 10, y1: 20, x2: 300, y2: 400)),
+    ("```json\n[\n\t{\"bbox_2d\": [10, 20, 30, 40], \"label\": \"a\"}\n]\n```", .box(x1: 10, y1: 20, x2: 30, y2: 40)),
     ("{\"label\": \"(1,2)\", \"point_2d\": [10, 20]}", .point(x: 10, y: 20)),
     ("<point x=\"10.5\" y=\"20\">", .point(x: 10.5, y: 20)),
     ("<point x=1 y=2 alt='q'>", .point(x: 1, y: 2)),
@@ -48,7 +48,9 @@ struct RegionTests {
   private let frame = ImageFrame(
     original: ImageSize(width: 200, height: 100), resized: ImageSize(width: 100, height: 50))
 
-  private func target(_ boxes: [Objects.Box], user: String = "where?", answer: String = "[0, 0, 1, 1]") throws -> PlaceTarget? {
+  private func target(
+    _ boxes: [Objects.Box], user: String = "where?", answer: String = "[0, 0, 1, 1]"
+  ) throws -> PlaceTarget? {
     let row = Row(
       id: "r", line: 1, images: [.file("a.png")],
       messages: [

@@ -83,7 +83,9 @@ final class TinyModel {
     }
     try write("vocab.json", vocabulary)
     try "#version: 0.2\n".write(toFile: folder + "/merges.txt", atomically: true, encoding: .utf8)
-    let added = Self.special.map { token in ("\(Self.id(token))", ["content": token, "special": true] as [String: Any]) }
+    let added = Self.special.map { token -> (String, [String: Any]) in
+      ("\(Self.id(token))", ["content": token, "special": true])
+    }
     try write(
       "tokenizer_config.json",
       ["tokenizer_class": "Qwen2Tokenizer", "added_tokens_decoder": Dictionary(uniqueKeysWithValues: added)])
@@ -150,11 +152,16 @@ enum TinyRows {
     + "AtCgZX3+ARCAeNnTS8/sAAAAAElFTkSuQmCC"
 
   static let lines = [
-    #"{"id": "box", "images": ["P"], "messages": [{"role": "user", "content": "<image>Where is the square?"}, {"role": "assistant", "content": "<bbox>"}], "objects": {"bbox": [[10, 20, 51, 61]]}}"#,
-    #"{"id": "point", "images": ["P"], "messages": [{"role": "user", "content": "<image>Click the disc."}, {"role": "assistant", "content": "<point>"}], "objects": {"bbox": [[60, 30, 111, 81]]}}"#,
-    #"{"id": "word", "images": ["P"], "messages": [{"role": "user", "content": "<image>Colour?"}, {"role": "assistant", "content": "red"}]}"#,
-    #"{"id": "text", "images": [], "messages": [{"role": "user", "content": "2+2"}, {"role": "assistant", "content": "4"}]}"#,
-  ].map { $0.replacing("\"P\"", with: "\"\(picture)\"") }
+    line("box", question: "Where is the square?", answer: "<bbox>", box: "[10, 20, 51, 61]"),
+    line("point", question: "Click the disc.", answer: "<point>", box: "[60, 30, 111, 81]"),
+    line("word", question: "Colour?", answer: "red"),
+    #"{"id": "text", "messages": [{"role": "user", "content": "2+2"}, {"role": "assistant", "content": "4"}]}"#,
+  ]
+
+  private static func line(_ id: String, question: String, answer: String, box: String? = nil) -> String {
+    #"{"id": "\#(id)", "images": ["\#(picture)"], "messages": [{"role": "user", "content": "<image>\#(question)"}, "#
+      + #"{"role": "assistant", "content": "\#(answer)"}]"# + (box.map { #", "objects": {"bbox": [\#($0)]}"# } ?? "") + "}"
+  }
 
   static func rows() throws -> [Row] {
     try RowReader().read(Data(lines.joined(separator: "\n").utf8), name: "rows").rows
