@@ -71,7 +71,7 @@ let package = Package(
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets"], exclude: ["Resources"]),
     .testTarget(name: "RunFileTests", dependencies: ["RunFile"]),
     .testTarget(name: "TrainingTests", dependencies: ["Training"]),
-    .testTarget(name: "UnitsTests", dependencies: ["Units", "Preprocessing", "HuggingFace"]),
+    .testTarget(name: "UnitsTests", dependencies: ["Units", "Adapters", "Preprocessing", "HuggingFace"]),
     .testTarget(
       name: "PreprocessingTests", dependencies: ["Preprocessing", "HuggingFace", "Datasets", "Digests"],
       resources: [.copy("Resources")]),
