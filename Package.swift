@@ -50,7 +50,11 @@ let package = Package(
       dependencies: ["Tensors", "Digests", "Collectives", "HDF5", "RunFile", "Datasets", "Units", "Adapters"],
       exclude: ["README.md"]),
     .target(
-      name: "Evaluation", dependencies: ["Collectives", "Datasets", "Units", "Adapters"], exclude: ["README.md"]),
+      name: "Evaluation",
+      dependencies: [
+        "Tensors", "Collectives", "HuggingFace", "Datasets", "Preprocessing", "QwenVL", "Units", "Adapters",
+      ],
+      exclude: ["README.md"]),
     // 7
     .executableTarget(
       name: "imagelora",
@@ -75,6 +79,11 @@ let package = Package(
     .testTarget(
       name: "PreprocessingTests", dependencies: ["Preprocessing", "HuggingFace", "Datasets", "Digests"],
       resources: [.copy("Resources")]),
+    .testTarget(
+      name: "EvaluationTests",
+      dependencies: [
+        "Evaluation", "Tensors", "Collectives", "HuggingFace", "Datasets", "Preprocessing", "QwenVL", "Units", "Adapters",
+      ]),
     .testTarget(
       name: "HuggingFaceTests", dependencies: ["HuggingFace", "Tensors", "Digests"], resources: [.copy("Resources")]),
   ]
