@@ -7,7 +7,7 @@ extension HeatMap {
     static let margin = 28
     static let cell = (width: 56, height: 22)
     /// Between cells; an outline has room in it.
-    static let gap = 6
+    static let gap = 8
     static let outline = 3
     static let bar = 150
     static let text = Canvas.Font.height * textScale
@@ -30,18 +30,18 @@ extension HeatMap {
     let pitch = (x: Size.cell.width + Size.gap, y: Size.cell.height + Size.gap)
     let labels = Canvas.width(of: "LAYER", scale: Size.textScale)
     let left = Size.margin + labels + 16
-    let top = Size.margin + 2 * Size.text + 20
+    let top = Size.margin + 2 * Size.text + 24
     let gridRight = left + columns * pitch.x - Size.gap
     let bars = gridRight + 28
     let percent = Canvas.width(of: "100.0%", scale: Size.textScale)
-    let width = max(bars + Size.bar + 10 + percent, left + Size.legend.width + 60) + Size.margin
+    let width = max(bars + Size.bar + 10 + percent, left + Size.legend.width + 130) + Size.margin
     let gridBottom = top + masses.count * pitch.y - Size.gap
     let legendTop = gridBottom + 28
     let height = legendTop + Size.legend.height + 10 + Size.text + 16 + Size.text + Size.margin
     var canvas = Canvas(width: width, height: height, background: Self.background)
 
     let title = Size.margin
-    let numbers = top - Size.text - 8
+    let numbers = top - Size.text - 10
     canvas.text("LAYER", x: Size.margin, y: numbers, scale: Size.textScale, Self.faint)
     canvas.text("KV HEAD", x: left, y: title, scale: Size.textScale, Self.faint)
     canvas.text("SHARE OF INFLUENCE", x: bars, y: title, scale: Size.textScale, Self.faint)
@@ -85,6 +85,9 @@ extension HeatMap {
         Canvas.Rectangle(x: x + column, y: y, width: 1, height: Size.legend.height),
         Colour.viridis(Double(column) / Double(Size.legend.width - 1)))
     }
+    canvas.text(
+      "LOG SCALE", x: x + Size.legend.width + 12, y: y + (Size.legend.height - Size.text) / 2, scale: Size.textScale,
+      Self.faint)
     let (low, high) = (String(format: "%.1E", lowest), String(format: "%.1E", highest))
     let below = y + Size.legend.height + 10
     canvas.text(low, x: x, y: below, scale: Size.textScale, Self.ink)
