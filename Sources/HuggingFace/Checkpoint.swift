@@ -76,6 +76,12 @@ public final class Checkpoint: Sendable {
   /// A tensor's shape without claiming it, nil if there is none of this name.
   public func shape(of name: String) -> [Int]? { tensors[name]?.entry.shape }
 
+  /// Bytes of all tensors, as their files' headers state them.
+  public var byteCount: Int { tensors.values.reduce(0) { $0 + $1.entry.range.count } }
+
+  /// The element types that occur, in order, as the files spell them.
+  public var elementTypes: [String] { Set(tensors.values.map(\.entry.type)).sorted() }
+
   /// Names for which `tensor` was never asked, in order: what the model does not know.
   public var unclaimed: [String] {
     let claimed = claimed.withLock { $0 }
