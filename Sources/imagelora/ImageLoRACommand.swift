@@ -15,6 +15,7 @@ struct ImageLoRACommand: ParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Train.self, Probe.self, Scores.self, Evaluate.self, Generate.self, Inspect.self, Plan.self, Export.self, Parity.self,
+      PlanCommand.self, Train.self, Probe.self, Scores.self, Evaluate.self, Generate.self, Inspect.self, Export.self,
+      Parity.self,
     ])
 }
