@@ -18,6 +18,7 @@ let package = Package(
     .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .target(name: "CImages", exclude: ["README.md"], linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg")]),
     // 1
     .target(name: "Tensors", dependencies: ["COpenBLAS"], exclude: ["README.md"], swiftSettings: kernels),
@@ -42,7 +43,7 @@ let package = Package(
       name: "Units", dependencies: ["Tensors", "HuggingFace", "Datasets", "Preprocessing", "QwenVL"],
       exclude: ["README.md"]),
     .target(
-      name: "Adapters", dependencies: ["Tensors", "Datasets", "QwenVL", "HuggingFace", "HDF5"],
+      name: "Adapters", dependencies: ["CPNG", "Tensors", "Datasets", "QwenVL", "HuggingFace", "HDF5"],
       exclude: ["README.md"], swiftSettings: kernels),
     // 6
     .target(
@@ -75,7 +76,7 @@ let package = Package(
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets"], exclude: ["Resources"]),
     .testTarget(name: "RunFileTests", dependencies: ["RunFile"]),
     .testTarget(name: "TrainingTests", dependencies: ["Training"]),
-    .testTarget(name: "UnitsTests", dependencies: ["Units", "Preprocessing", "HuggingFace"]),
+    .testTarget(name: "UnitsTests", dependencies: ["Units", "Adapters", "Preprocessing", "HuggingFace"]),
     .testTarget(
       name: "PreprocessingTests", dependencies: ["Preprocessing", "HuggingFace", "Datasets", "Digests"],
       resources: [.copy("Resources")]),

@@ -19,13 +19,7 @@ public struct Job: Sendable {
   /// Opens what the run names. An error of any rank is thrown on all.
   /// - Important: Collective.
   public init(_ run: RunConfiguration, communicator: any Communicator) throws {
-    guard run.model.precision == .fp32 else {
-      throw TrainingError.unsupported(
-        key: "model.precision", value: run.model.precision.rawValue, supported: "fp32")
-    }
-    guard run.adapter.kind == .imageLoRA else {
-      throw TrainingError.unsupported(key: "adapter.kind", value: run.adapter.kind.rawValue, supported: "image_lora")
-    }
+    try Self.requireSupported(run)
     self.run = run
     self.communicator = communicator
     let base = try together(communicator) {
@@ -42,6 +36,17 @@ public struct Job: Sendable {
     }
     digest = run.digest(including: [base.digest, base.template.digest, training.digest])
     try agreeOnDigest()
+  }
+
+  /// Throws `TrainingError.unsupported` for what a run file may say and this version does not do.
+  static func requireSupported(_ run: RunConfiguration) throws {
+    guard run.model.precision == .fp32 else {
+      throw TrainingError.unsupported(
+        key: "model.precision", value: run.model.precision.rawValue, supported: "fp32")
+    }
+    guard run.adapter.kind == .imageLoRA else {
+      throw TrainingError.unsupported(key: "adapter.kind", value: run.adapter.kind.rawValue, supported: "image_lora")
+    }
   }
 
   /// Ranks of one job must have read the same files.

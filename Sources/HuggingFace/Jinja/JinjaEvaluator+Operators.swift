@@ -29,10 +29,12 @@ extension JinjaEvaluator {
   }
 
   private func joined(_ left: String, _ right: String) throws -> String {
-    guard left.utf8.count + right.utf8.count <= Self.maximumText else {
-      throw failure("a string of more than \(Self.maximumText) bytes")
-    }
+    try checkLength(left.utf8.count + right.utf8.count)
     return left + right
+  }
+
+  func checkLength(_ bytes: Int) throws {
+    guard bytes <= Self.maximumText else { throw failure("a string of more than \(Self.maximumText) bytes") }
   }
 
   func compare(_ left: JinjaValue, _ symbol: JinjaOperator, _ right: JinjaValue) throws -> Bool {

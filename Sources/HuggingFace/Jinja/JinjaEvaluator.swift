@@ -173,7 +173,8 @@ struct JinjaEvaluator {
     case .bool(let value): return .bool(value)
     case .none: return .none
     case .list(let items): return try list(items.map { try evaluate($0) })
-    case .dictionary(let pairs): return try dictionary(pairs.map { (try string($0.key, "a key"), try evaluate($0.value)) })
+    case .dictionary(let pairs):
+      return try dictionary(pairs.map { (try string($0.key, "a key"), try evaluate($0.value)) })
     case .name(let name): return variable(name)
     case .attribute(let object, let name): return try attribute(name, of: evaluate(object))
     case .index(let object, let index): return try element(evaluate(index), of: evaluate(object))

@@ -71,7 +71,8 @@ struct JinjaLexer {
       } else if position < source.count, sign != "+", !isAt("{{", position) {
         // lstrip_blocks: white space between the line's start and a block goes.
         let tail = text.suffix(while: { $0 != "\n" })
-        if tail.startIndex > text.startIndex || lineStarts, tail.allSatisfy(JinjaText.isSpace) { text.removeLast(tail.count) }
+        let isLine = tail.startIndex > text.startIndex || lineStarts
+        if isLine, tail.allSatisfy(JinjaText.isSpace) { text.removeLast(tail.count) }
       }
       if !text.isEmpty {
         tags.append(JinjaTag(line: startLine, content: .text(Self.string(text))))
@@ -166,7 +167,8 @@ struct JinjaLexer {
   }
 
   private static let symbols: Set<String> = [
-    "==", "!=", "<=", ">=", "//", "+", "-", "*", "%", "~", "<", ">", "=", "(", ")", "[", "]", "{", "}", ",", ".", ":", "|",
+    "==", "!=", "<=", ">=", "//", "+", "-", "*", "%", "~", "<", ">", "=", "(", ")", "[", "]", "{", "}", ",", ".", ":",
+    "|",
   ]
 
   private mutating func scanString() throws -> String {
