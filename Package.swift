@@ -70,12 +70,13 @@ let package = Package(
     .testTarget(name: "HDF5Tests", dependencies: ["HDF5"], resources: [.copy("Resources")]),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
     .testTarget(
-      name: "AdaptersTests", dependencies: ["Adapters", "QwenVL", "Layers", "HuggingFace", "Tensors", "GradientCheck"]),
+      name: "AdaptersTests",
+      dependencies: ["Adapters", "CPNG", "HDF5", "QwenVL", "Layers", "HuggingFace", "Tensors", "GradientCheck"]),
     .testTarget(name: "LayersTests", dependencies: ["Layers", "Tensors", "GradientCheck"]),
     .testTarget(name: "DigestsTests", dependencies: ["Digests"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets"], exclude: ["Resources"]),
     .testTarget(name: "RunFileTests", dependencies: ["RunFile"]),
-    .testTarget(name: "TrainingTests", dependencies: ["Training"]),
+    .testTarget(name: "TrainingTests", dependencies: ["Training", "Adapters", "HDF5", "HuggingFace", "RunFile"]),
     .testTarget(name: "UnitsTests", dependencies: ["Units", "Adapters", "Preprocessing", "HuggingFace"]),
     .testTarget(
       name: "PreprocessingTests", dependencies: ["Preprocessing", "HuggingFace", "Datasets", "Digests"],

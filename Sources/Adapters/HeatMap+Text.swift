@@ -53,7 +53,8 @@ extension HeatMap {
     let layers = selection.adapted.count
     let (low, high) = (String(format: "%.1e", lowest), String(format: "%.1e", highest))
     let tau = selection.method.hasPrefix("per_layer") ? "" : ", tau \(selection.tau)"
-    let selected = "\(picked) of \(total) heads selected, in \(layers) layers (\(selection.method)\(tau))"
+    let place = "in \(layers) layer\(layers == 1 ? "" : "s")"
+    let selected = "\(picked) of \(total) heads selected, \(place) (\(selection.method)\(tau))"
     switch style {
     case .digits:
       let factor = String(format: "%.2g", pow(highest / lowest, 0.1))

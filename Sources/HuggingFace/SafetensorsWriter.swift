@@ -17,45 +17,33 @@ public enum SafetensorsWriter {
     }
   }
 
-  private enum Member: Encodable {
-    case metadata([String: String])
-    case tensor(shape: [Int], offsets: [Int])
-
-    enum Key: String, CodingKey { case dtype, shape, offsets = "data_offsets" }
-
-    func encode(to encoder: any Encoder) throws {
-      switch self {
-      case .metadata(let entries): try entries.encode(to: encoder)
-      case .tensor(let shape, let offsets):
-        var entry = encoder.container(keyedBy: Key.self)
-        try entry.encode("F32", forKey: .dtype)
-        try entry.encode(shape, forKey: .shape)
-        try entry.encode(offsets, forKey: .offsets)
-      }
-    }
-  }
-
-  /// The file's bytes: the header's length, the header padded to 8 bytes, the numbers in the order of names, so that
-  /// the same tensors give the same bytes.
+  /// The file's bytes, those that Python's `safetensors.numpy.save` writes: the header's length, the header padded to
+  /// 8 bytes, the numbers in the order of names.
   /// - Parameter metadata: what `__metadata__` says; "format": "pt" lets transformers load the file.
   /// - Precondition: no name appears twice.
   public static func encode(_ tensors: [Tensor], metadata: [String: String] = ["format": "pt"]) throws -> Data {
+    precondition(Set(tensors.map(\.name)).count == tensors.count, "a tensor's name appears twice")
     let sorted = tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
-    var members: [String: Member] = ["__metadata__": .metadata(metadata)]
+    var members = ["\"__metadata__\":\(try json(metadata))"]
     var end = 0
     for tensor in sorted {
       let start = end
       end += tensor.values.count * MemoryLayout<Float>.size
-      let before = members.updateValue(.tensor(shape: tensor.shape, offsets: [start, end]), forKey: tensor.name)
-      precondition(before == nil, "tensor \(tensor.name) twice")
+      let shape = tensor.shape.map(String.init).joined(separator: ",")
+      members.append(
+        "\(try json(tensor.name)):{\"dtype\":\"F32\",\"shape\":[\(shape)],\"data_offsets\":[\(start),\(end)]}")
     }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    var header = try encoder.encode(members)
+    var header = Data("{\(members.joined(separator: ","))}".utf8)
     header.append(contentsOf: repeatElement(UInt8(ascii: " "), count: (8 - header.count % 8) % 8))
     var file = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Data($0) }
     file.append(header)
     for tensor in sorted { tensor.values.withUnsafeBytes { file.append(contentsOf: $0) } }
     return file
+  }
+
+  private static func json(_ value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
   }
 }

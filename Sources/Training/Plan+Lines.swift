@@ -29,13 +29,13 @@ extension Plan {
     let numbers = budgets.worst.parameters(rank: rank, text)
     let standard = StandardLoRA.parameters(rank: rank, text)
     let fewest = budgets.best.map { best in
-      "; at best \(grouped(best.parameters(rank: rank, text))), all in the top \(best.layers) layers"
+      "; at best \(grouped(best.parameters(rank: rank, text))), all in the top \(plural(best.layers, "layer"))"
     } ?? ""
     let spread = budgets.best == nil ? "" : " at worst, spread evenly: the probe will choose"
     return [
       """
       adapter    Image-LoRA rank \(rank), \(budgets.worst.selected) of \(text.layers * text.kvHeads) KV heads in \
-      \(budgets.worst.layers) layers: \(grouped(numbers)) trainable numbers\(spread)\(fewest)
+      \(plural(budgets.worst.layers, "layer")): \(grouped(numbers)) trainable numbers\(spread)\(fewest)
       """,
       """
       against    standard LoRA (q, k, v, o; all tokens; rank \(rank)): \(grouped(standard)) trainable numbers; \
@@ -75,14 +75,13 @@ extension Plan {
     let m = memory
     return [
       """
-      memory     a rank \(size(m.total)) at its largest unit (\(largestUnit.tokens) tokens, \(largestUnit.rows) \
-      row\(largestUnit.rows == 1 ? "" : "s")): kept for backward \(size(m.tapes)), keys and values \(size(m.cache)), \
+      memory     a rank \(size(m.total)) at its largest unit (\(largestUnit.tokens) tokens, \
+      \(plural(largestUnit.rows, "row"))): kept for backward \(size(m.tapes)), keys and values \(size(m.cache)), \
       work space \(size(m.work)), pictures' features \(size(m.features)), adapter and optimizer \(size(m.adapter)), \
       program about \(size(m.program))
       """,
       """
-      node       \(size(nodeBytes)): weights \(size(weights.bytes)) once and \(ranks.perNode) \
-      rank\(ranks.perNode == 1 ? "" : "s")
+      node       \(size(nodeBytes)): weights \(size(weights.bytes)) once and \(plural(ranks.perNode, "rank"))
       """,
     ]
   }
@@ -100,12 +99,11 @@ extension Plan {
     let batch = run.training.globalBatch
     let perRank = batch % ranks.count == 0 ? "\(batch / ranks.count)"
       : "\(batch / ranks.count) to \(batch / ranks.count + 1)"
-    let threads = run.model.threads
     return [
       """
-      steps      \(steps.map(grouped) ?? "unknown without data:") of \(batch) rows; \(ranks.nodes) \
-      node\(ranks.nodes == 1 ? "" : "s") of \(ranks.perNode) ranks, \(threads) thread\(threads == 1 ? "" : "s") \
-      each; about \(perRank) rows a rank, \(percent(work.idle)) of the ranks' time spent waiting for the busiest
+      steps      \(steps.map(grouped) ?? "unknown without data:") of \(plural(batch, "row")); \
+      \(plural(ranks.nodes, "node")) of \(plural(ranks.perNode, "rank")), \(plural(run.model.threads, "thread")) each; \
+      \(perRank) rows a rank on average, \(percent(work.idle)) of the ranks' time spent waiting for the busiest
       """
     ]
   }
@@ -152,7 +150,11 @@ private func operations(_ count: Double, _ unit: String) -> String {
   return "\(fixed(count / scale, 2)) \(prefix)\(unit == "FLOP" ? unit : " \(unit)s")"
 }
 
-private func percent(_ part: Double) -> String { String(format: "%.*f%%", part < 0.0995 ? 2 : 0, 100 * part) }
+/// A part of 1 as 8.5% or 23%.
+private func percent(_ part: Double) -> String { fixed(100 * part, part > 0 && part < 0.0995 ? 1 : 0) + "%" }
+
+/// A count and what is counted, as 1 rank or 2 ranks.
+private func plural(_ count: Int, _ name: String) -> String { "\(grouped(count)) \(name)\(count == 1 ? "" : "s")" }
 
 private func seconds(_ seconds: Double) -> String {
   seconds < 10 ? "\(String(format: "%.2g", seconds))s" : seconds < 1e9 ? duration(seconds) : "more than 30 years"
