@@ -24,7 +24,8 @@ public protocol Communicator: AnyObject, Sendable {
   var traffic: Traffic { get }
 }
 
-/// Calls and payload bytes counted where they are handed to the communicator (a rank's own contribution, not the wire's copies).
+/// Calls and payload bytes, counted where they are handed to the communicator: a rank's own contribution, not the
+/// wire's copies.
 public struct Traffic: Equatable, Sendable {
   public var sumCalls = 0
   public var sumBytes = 0

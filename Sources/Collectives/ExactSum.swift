@@ -1,4 +1,5 @@
 // Sums that are the same bits in every order and on every number of ranks: fixed-point words of 128 bits.
+import Glibc  // Rounding is a call of the C library's on processors without SSE4.1, the compiler's default.
 
 /// A flat buffer of exact sums.
 ///

@@ -1,0 +1,123 @@
+// All ranks of an MPI job as a communicator.
+import CMPI
+import Collectives
+import Glibc
+import Synchronization
+
+/// The ranks of MPI_COMM_WORLD. Calls come from one thread, the one that called `withMPI` (MPI_THREAD_FUNNELED).
+///
+/// Every method throws `MPIError` with the failing function's name.
+public final class MPICommunicator: Communicator {
+  public let rank: Int
+  public let size: Int
+  private let counted = Mutex(Traffic())
+  /// No call hands over more bytes at once than this: MPI counts in `Int32`.
+  private let chunkBytes: Int
+  // MPI's handles are pointers that nobody changes after the initialiser.
+  private nonisolated(unsafe) let world = CMPI_COMM_WORLD()
+  private nonisolated(unsafe) let word: MPI_Datatype?
+  private nonisolated(unsafe) let addition: MPI_Op?
+
+  package init(chunkBytes: Int = 1 << 28) throws {
+    precondition(chunkBytes >= MemoryLayout<Int128>.size && chunkBytes <= Int32.max)
+    self.chunkBytes = chunkBytes
+    try check("MPI_Comm_set_errhandler", MPI_Comm_set_errhandler(world, CMPI_ERRORS_RETURN()))
+    var rank: Int32 = 0
+    var size: Int32 = 0
+    try check("MPI_Comm_rank", MPI_Comm_rank(world, &rank))
+    try check("MPI_Comm_size", MPI_Comm_size(world, &size))
+    (self.rank, self.size) = (Int(rank), Int(size))
+    // MPI knows no integers of 128 bits.
+    var word: MPI_Datatype?
+    try check("MPI_Type_contiguous", MPI_Type_contiguous(Int32(MemoryLayout<Int128>.size), CMPI_BYTE(), &word))
+    try check("MPI_Type_commit", MPI_Type_commit(&word))
+    self.word = word
+    var addition: MPI_Op?
+    try check("MPI_Op_create", MPI_Op_create(addWords, 1, &addition))
+    self.addition = addition
+  }
+
+  deinit {
+    var finalized: Int32 = 0
+    guard MPI_Finalized(&finalized) == MPI_SUCCESS && finalized == 0 else { return }
+    var (word, addition) = (word, addition)
+    MPI_Type_free(&word)
+    MPI_Op_free(&addition)
+  }
+
+  public var traffic: Traffic { counted.withLock { $0 } }
+
+  /// MPI_Allreduce in place.
+  public func sum(_ words: UnsafeMutableBufferPointer<Int128>) throws {
+    counted.withLock { $0.addSum(words: words.count) }
+    for chunk in chunks(of: words.count, each: chunkBytes / MemoryLayout<Int128>.size) {
+      let part = UnsafeMutableBufferPointer(rebasing: words[chunk]).baseAddress
+      let code = MPI_Allreduce(CMPI_IN_PLACE(), part, Int32(chunk.count), word, addition, world)
+      try check("MPI_Allreduce", rank: rank, code)
+    }
+  }
+
+  /// MPI_Bcast of the length and of the bytes.
+  public func broadcast(_ bytes: [UInt8], from root: Int) throws -> [UInt8] {
+    counted.withLock { $0.addOther(bytes: rank == root ? bytes.count : 0) }
+    var count = Int64(bytes.count)
+    try check("MPI_Bcast", rank: rank, MPI_Bcast(&count, 1, CMPI_INT64_T(), Int32(root), world))
+    var result = rank == root ? bytes : [UInt8](repeating: 0, count: Int(count))
+    try result.withUnsafeMutableBytes { result in
+      for chunk in chunks(of: result.count, each: chunkBytes) {
+        let part = UnsafeMutableRawBufferPointer(rebasing: result[chunk]).baseAddress
+        try check("MPI_Bcast", rank: rank, MPI_Bcast(part, Int32(chunk.count), CMPI_BYTE(), Int32(root), world))
+      }
+    }
+    return result
+  }
+
+  /// MPI_Allgather of the lengths, then MPI_Allgatherv of the bytes.
+  public func allGather(_ bytes: [UInt8]) throws -> [[UInt8]] {
+    counted.withLock { $0.addOther(bytes: bytes.count) }
+    var own = Int64(bytes.count)
+    var lengths = [Int64](repeating: 0, count: size)
+    try check(
+      "MPI_Allgather", rank: rank, MPI_Allgather(&own, 1, CMPI_INT64_T(), &lengths, 1, CMPI_INT64_T(), world))
+    var result = [[UInt8]](repeating: [], count: size)
+    // Round by round each rank gives its next piece, so that all pieces of a round are one message of MPI's size.
+    let piece = max(1, chunkBytes / size)
+    for round in chunks(of: Int(lengths.max() ?? 0), each: piece) {
+      let counts = lengths.map { Int32(max(0, min(Int($0), round.upperBound) - round.lowerBound)) }
+      let starts = counts.reduce(into: [Int32(0)]) { $0.append($0[$0.count - 1] + $1) }
+      var received = [UInt8](repeating: 0, count: Int(starts[size]))
+      let mine = Array(bytes.dropFirst(round.lowerBound).prefix(Int(counts[rank])))
+      let code = MPI_Allgatherv(
+        mine, counts[rank], CMPI_BYTE(), &received, counts, starts, CMPI_BYTE(), world)
+      try check("MPI_Allgatherv", rank: rank, code)
+      for other in 0..<size { result[other] += received[Int(starts[other])..<Int(starts[other + 1])] }
+    }
+    return result
+  }
+
+  /// MPI_Abort: ends all ranks; what was printed so far still appears.
+  public func abort(status: Int32) -> Never {
+    fflush(nil)
+    MPI_Abort(world, status)
+    exit(status)
+  }
+
+  private func chunks(of count: Int, each: Int) -> some Sequence<Range<Int>> {
+    stride(from: 0, to: count, by: each).map { $0..<min(count, $0 + each) }
+  }
+}
+
+/// Adds words to words, for MPI_Op_create; wraps around as `ExactSum` promises never to need.
+private func addWords(
+  _ addends: UnsafeMutableRawPointer?, _ sums: UnsafeMutableRawPointer?, _ count: UnsafeMutablePointer<Int32>?,
+  _ type: UnsafeMutablePointer<MPI_Datatype?>?
+) {
+  guard let addends, let sums, let count else { return }
+  let size = MemoryLayout<Int128>.size
+  // MPI's own buffers need not be aligned for Int128.
+  for offset in stride(from: 0, to: Int(count.pointee) * size, by: size) {
+    let sum = sums.loadUnaligned(fromByteOffset: offset, as: Int128.self)
+    let addend = addends.loadUnaligned(fromByteOffset: offset, as: Int128.self)
+    sums.storeBytes(of: sum &+ addend, toByteOffset: offset, as: Int128.self)
+  }
+}

@@ -1,0 +1,26 @@
+// The module's one error, and the one place where MPI's codes become errors.
+import CMPI
+
+/// A failed MPI call: the function, the rank it failed on and the library's own words.
+public struct MPIError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// The MPI function.
+  public let function: String
+  /// The rank that saw the failure; nil before ranks are known.
+  public let rank: Int?
+  /// What MPI_Error_string says of the code.
+  public let reason: String
+
+  /// One line: where, what, why.
+  public var description: String { (rank.map { "rank \($0): " } ?? "") + "\(function) failed: \(reason)" }
+}
+
+/// Throws if an MPI call did not succeed.
+func check(_ function: String, rank: Int? = nil, _ code: Int32) throws {
+  guard code != MPI_SUCCESS else { return }
+  let words = [CChar](unsafeUninitializedCapacity: Int(MPI_MAX_ERROR_STRING)) { words, count in
+    var length: Int32 = 0
+    count = MPI_Error_string(code, words.baseAddress, &length) == MPI_SUCCESS ? Int(length) : 0
+  }
+  let reason = String(decoding: words.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  throw MPIError(function: function, rank: rank, reason: reason.isEmpty ? "code \(code)" : reason)
+}

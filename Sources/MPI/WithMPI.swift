@@ -1,0 +1,31 @@
+// The start and the end of MPI in a process.
+import CMPI
+import Collectives
+import Glibc
+
+/// Starts MPI, runs `body` with all ranks of the job and ends MPI. Started without mpirun, the job is one rank.
+///
+/// A `RankFailure`, which all ranks throw together, ends MPI and is thrown on. Any other error is this rank's alone
+/// and others may wait for it: with more than one rank it is printed in one line on stderr and ends the whole job with
+/// `status(error)`; alone it is thrown on. Throws `MPIError` if MPI does not start or was started before.
+/// - Important: Collective, once a process, on the main thread.
+public func withMPI<Result>(
+  status: (any Error) -> Int32 = { _ in 1 }, _ body: (MPICommunicator) throws -> Result
+) throws -> Result {
+  // Alone, Open MPI would start a daemon to be ready for ranks that join later.
+  setenv("OMPI_MCA_ess_singleton_isolated", "1", 0)
+  var started: Int32 = 0
+  try check("MPI_Initialized", MPI_Initialized(&started))
+  guard started == 0 else { throw MPIError(function: "MPI_Init_thread", rank: nil, reason: "MPI was started before") }
+  var provided: Int32 = 0
+  try check("MPI_Init_thread", MPI_Init_thread(nil, nil, Int32(MPI_THREAD_FUNNELED), &provided))
+  let communicator = try MPICommunicator()
+  let outcome = Swift.Result { try body(communicator) }
+  if case .failure(let error) = outcome, !(error is RankFailure), communicator.size > 1 {
+    let line = "rank \(communicator.rank) of \(communicator.size): \(error)\n"
+    _ = line.withCString { write(STDERR_FILENO, $0, strlen($0)) }
+    communicator.abort(status: status(error))
+  }
+  try check("MPI_Finalize", rank: communicator.rank, MPI_Finalize())
+  return try outcome.get()
+}
