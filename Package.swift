@@ -70,6 +70,8 @@ let package = Package(
     .testTarget(name: "DigestsTests", dependencies: ["Digests"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets"], exclude: ["Resources"]),
     .testTarget(name: "RunFileTests", dependencies: ["RunFile"]),
+    .testTarget(name: "TrainingTests", dependencies: ["Training"]),
+    .testTarget(name: "UnitsTests", dependencies: ["Units", "Preprocessing", "HuggingFace"]),
     .testTarget(
       name: "PreprocessingTests", dependencies: ["Preprocessing", "HuggingFace", "Datasets", "Digests"],
       resources: [.copy("Resources")]),

@@ -1,0 +1,50 @@
+import HuggingFace
+import Preprocessing
+import Testing
+
+@testable import Units
+
+@Suite("Rows of one picture share their prefix and nothing else")
+struct PackingTests {
+  /// A sample whose supervised tokens are the last `answer` ones.
+  func sample(_ ids: [Int32], answer: Int, visual: [Range<Int>] = []) -> Sample {
+    let labels = ids.indices.map { $0 >= ids.count - answer ? ids[$0] : Sample.ignoredLabel }
+    let positions = Array(repeating: ids.indices.map(Int32.init), count: 3)
+    return Sample(
+      id: "r", inputIDs: ids, labels: labels, visualSpans: visual, positionIDs: positions, grids: [], frames: [],
+      nextPosition: Int32(ids.count))
+  }
+
+  @Test func oneRowIsAllPrefix() {
+    let packing = Packing([sample([1, 2, 3], answer: 2)])
+    #expect((packing.prefix, packing.count, packing.branches) == (3, 3, []))
+  }
+
+  @Test func branchesBeginAtTheFirstDifference() {
+    let packing = Packing([
+      sample([1, 9, 9, 2, 3, 4], answer: 1, visual: [1..<3]), sample([1, 9, 9, 2, 5, 6, 7], answer: 2, visual: [1..<3]),
+    ])
+    #expect((packing.prefix, packing.branches, packing.count) == (4, [4..<6, 6..<9], 9))
+    #expect(packing.row(of: 2, sample: 1) == 2)
+    #expect(packing.row(of: 4, sample: 1) == 6)
+  }
+
+  /// Equal questions with other answers: the row that predicts the first answer token stays in each branch.
+  @Test func predictionsStayInBranches() {
+    let packing = Packing([sample([1, 2, 3, 4], answer: 1), sample([1, 2, 3, 5, 6], answer: 2)])
+    #expect((packing.prefix, packing.branches) == (2, [2..<4, 4..<7]))
+  }
+
+  /// Another text before the picture: the picture is in every branch, whole.
+  @Test func picturesAreNeverCut() {
+    let packing = Packing([
+      sample([1, 9, 9, 9, 3], answer: 1, visual: [1..<4]), sample([1, 9, 9, 9, 3], answer: 3, visual: [1..<4]),
+    ])
+    #expect(packing.prefix == 1)
+  }
+
+  @Test func nothingInCommon() {
+    let packing = Packing([sample([1, 2], answer: 1), sample([3, 4], answer: 1)])
+    #expect((packing.prefix, packing.branches) == (0, [0..<2, 2..<4]))
+  }
+}
