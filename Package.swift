@@ -75,5 +75,7 @@ let package = Package(
     .testTarget(
       name: "PreprocessingTests", dependencies: ["Preprocessing", "HuggingFace", "Datasets", "Digests"],
       resources: [.copy("Resources")]),
+    .testTarget(
+      name: "HuggingFaceTests", dependencies: ["HuggingFace", "Tensors", "Digests"], resources: [.copy("Resources")]),
   ]
 )

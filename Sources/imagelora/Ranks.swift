@@ -4,7 +4,6 @@ import Collectives
 import Foundation
 import Glibc
 import MPI
-import Tensors
 import Training
 
 /// Exit statuses that scripts rely on.
@@ -14,25 +13,32 @@ enum ExitStatus {
   static let badInput: Int32 = 65
 }
 
-/// Runs a command's body on this process's rank; ends the whole job where it throws.
-/// - Parameter threads: threads that products use on this rank.
+/// Runs a command's body on this process's rank. An error that all ranks have is said once and all leave in step; any
+/// other ends the whole job from the rank that has it, so that no rank waits for one that is gone.
 func onRanks(_ body: (any Communicator) throws -> Void) throws {
-  try withMPI { communicator in
-    do {
-      setProductThreads(1)
-      try body(communicator)
-    } catch {
-      let status = exitStatus(of: error)
-      // An error that all ranks have is said once, and all leave in step; any other ends the job from this rank.
-      if isOnAllRanks(error) {
-        if communicator.rank == 0 { complain("\(error)") }
-        throw ExitCode(status)
+  do {
+    try withMPI { communicator in
+      do {
+        try body(communicator)
+      } catch {
+        guard let failure = sharedFailure(error, communicator) else {
+          complain("rank \(communicator.rank) of \(communicator.size): \(error)")
+          communicator.abort(status: exitStatus(of: error))
+        }
+        if communicator.rank == 0 { complain("\(failure)") }
+        throw failure
       }
-      complain(communicator.size > 1 ? "rank \(communicator.rank): \(error)" : "\(error)")
-      if communicator.size == 1 { throw ExitCode(status) }
-      communicator.abort(status: status)
     }
+  } catch let failure as RankFailure {
+    throw ExitCode(failure.status)
   }
+}
+
+/// The error as one that every rank throws at the same point; nil if it is this rank's alone.
+private func sharedFailure(_ error: any Error, _ communicator: any Communicator) -> RankFailure? {
+  if let failure = error as? RankFailure { return failure }
+  guard error is TrainingError || communicator.size == 1 else { return nil }
+  return RankFailure(rank: 0, size: 1, message: "\(error)", status: exitStatus(of: error))
 }
 
 /// One line on standard error.
@@ -44,11 +50,6 @@ func complain(_ line: String) {
 @Sendable func say(_ line: String) {
   print(line)
   fflush(nil)
-}
-
-/// Errors that every rank throws at the same point.
-private func isOnAllRanks(_ error: any Error) -> Bool {
-  error is RankFailure || error is TrainingError
 }
 
 /// 65 for what the user gave, 1 for what the world did.

@@ -2,6 +2,7 @@
 import ArgumentParser
 import Collectives
 import RunFile
+import Tensors
 import Training
 
 /// Arguments that every command on a run file takes.
@@ -12,9 +13,11 @@ struct RunOptions: ParsableArguments {
   @Option(name: .customLong("set"), help: ArgumentHelp("Replace one key, as in training.steps=20.", valueName: "key=value"))
   var overrides: [String] = []
 
-  /// Reads the run file on every rank.
+  /// Reads the run file on every rank and sets the threads that it states.
   func configuration(_ communicator: any Communicator) throws -> RunConfiguration {
-    try together(communicator) { try RunConfiguration(path: runFile, overrides: overrides) }
+    let run = try together(communicator) { try RunConfiguration(path: runFile, overrides: overrides) }
+    setProductThreads(run.model.threads)
+    return run
   }
 }
 

@@ -1,3 +1,4 @@
+import HuggingFace
 import Testing
 
 @testable import Preprocessing

@@ -1,5 +1,5 @@
 import HuggingFace
-import Preprocessing
+@testable import Preprocessing
 import Testing
 
 @testable import Units
