@@ -77,5 +77,8 @@ let package = Package(
       resources: [.copy("Resources")]),
     .testTarget(
       name: "HuggingFaceTests", dependencies: ["HuggingFace", "Tensors", "Digests"], resources: [.copy("Resources")]),
+    .testTarget(
+      name: "ParityTests", dependencies: ["Training", "QwenVL", "HDF5", "Digests"], exclude: ["README.md"],
+      resources: [.copy("Resources")]),
   ]
 )

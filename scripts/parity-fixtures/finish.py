@@ -92,7 +92,7 @@ def write_from_pretrained(parity):
 
 
 def write(file, path, values):
-    options = dict(chunks=values.shape, compression="gzip", compression_opts=9, shuffle=True) if values.size > 64 else {}
+    options = dict(chunks=values.shape, compression="gzip", compression_opts=9, shuffle=True) if values.size > 4096 else {}
     file.create_dataset(path, data=values, track_times=False, **options)
 
 
@@ -116,7 +116,7 @@ with h5py.File(folder / "parity.h5") as parity:
         sys.exit(f"{folder}: a gradient of gamma cancels; take another seed")
     if bf16:
         write_from_pretrained(parity)
-    with h5py.File(folder / "parity.part", "w") as small:
+    with h5py.File(folder / "parity.part", "w", libver=("v110", "v110")) as small:
         copy(parity, small)
 (folder / "parity.part").replace(folder / "parity.h5")
 for name in ("generation_config.json",):
