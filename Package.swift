@@ -88,5 +88,8 @@ let package = Package(
       ]),
     .testTarget(
       name: "HuggingFaceTests", dependencies: ["HuggingFace", "Tensors", "Digests"], resources: [.copy("Resources")]),
+    .testTarget(
+      name: "ParityTests", dependencies: ["Training", "QwenVL", "HDF5", "Digests"], exclude: ["README.md"],
+      resources: [.copy("Resources")]),
   ]
 )
