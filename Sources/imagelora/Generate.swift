@@ -13,8 +13,8 @@ struct Generate: ParsableCommand {
     abstract: "Answer a prompt about pictures, greedily, with or without an adapter.",
     discussion: """
       <image> in the prompt says where each picture goes, in the order of the --image options; without any, pictures \
-      come first. Pixel limits are the adapter's where it states them, otherwise the model folder's. Points and boxes in \
-      the answer are in pixels of the resized picture.
+      come first. Pixel limits are the adapter's where it states them, otherwise the model folder's. Points and boxes \
+      in the answer are in pixels of the resized picture.
 
       Examples:
         imagelora generate --model Qwen2.5-VL-3B \\
