@@ -51,7 +51,11 @@ let package = Package(
       dependencies: ["Tensors", "Digests", "Collectives", "HDF5", "RunFile", "Datasets", "Units", "Adapters"],
       exclude: ["README.md"]),
     .target(
-      name: "Evaluation", dependencies: ["Collectives", "Datasets", "Units", "Adapters"], exclude: ["README.md"]),
+      name: "Evaluation",
+      dependencies: [
+        "Tensors", "Collectives", "HuggingFace", "Datasets", "Preprocessing", "QwenVL", "Units", "Adapters",
+      ],
+      exclude: ["README.md"]),
     // 7
     .executableTarget(
       name: "imagelora",
@@ -73,9 +77,19 @@ let package = Package(
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets"], exclude: ["Resources"]),
     .testTarget(name: "RunFileTests", dependencies: ["RunFile"]),
     .testTarget(name: "TrainingTests", dependencies: ["Training", "Adapters", "HDF5", "HuggingFace", "RunFile"]),
-    .testTarget(name: "UnitsTests", dependencies: ["Units", "Preprocessing", "HuggingFace"]),
+    .testTarget(name: "UnitsTests", dependencies: ["Units", "Adapters", "Preprocessing", "HuggingFace"]),
     .testTarget(
       name: "PreprocessingTests", dependencies: ["Preprocessing", "HuggingFace", "Datasets", "Digests"],
+      resources: [.copy("Resources")]),
+    .testTarget(
+      name: "EvaluationTests",
+      dependencies: [
+        "Evaluation", "Tensors", "Collectives", "HuggingFace", "Datasets", "Preprocessing", "QwenVL", "Units", "Adapters",
+      ]),
+    .testTarget(
+      name: "HuggingFaceTests", dependencies: ["HuggingFace", "Tensors", "Digests"], resources: [.copy("Resources")]),
+    .testTarget(
+      name: "ParityTests", dependencies: ["Training", "QwenVL", "HDF5", "Digests"], exclude: ["README.md"],
       resources: [.copy("Resources")]),
   ]
 )

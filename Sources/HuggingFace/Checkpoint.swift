@@ -33,7 +33,9 @@ public final class Checkpoint: Sendable {
     for member in weightMap {
       let key = "weight_map." + member.key
       guard case .string(let shard) = member.value else { throw index.failure(key, "expected a file name") }
-      guard !shard.isEmpty, !shard.contains("/") else { throw index.failure(key, "\(shard) is not a file of the folder") }
+      guard !shard.isEmpty, !shard.contains("/") else {
+        throw index.failure(key, "\(shard) is not a file of the folder")
+      }
       guard shards.updateValue(shard, forKey: member.key) == nil else { throw index.failure(key, "given twice") }
     }
     try self.init(source: folder, files: Set(shards.values).sorted().map(files.file))

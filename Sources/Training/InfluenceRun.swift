@@ -24,9 +24,7 @@ extension Job {
     let text = base.configuration.text
     let seed = run.adapter.heads.seed
     let rows = probeRows.enumerated().filter { shard.indices.contains($0.offset % shard.count) }.map(\.element)
-    guard rows.count >= communicator.size else {
-      throw TrainingError.tooFewRows(file: training.file, rows: rows.count, ranks: communicator.size)
-    }
+    guard !rows.isEmpty else { throw TrainingError.noRows(file: "\(training.file), shard \(shard)") }
     let probe = InfluenceProbe<Float>(
       text: text, projections: InfluenceProbe.seededProjections(text: text, seed: seed))
     let features = FeatureStore(tower: base.model.vision, samples: training.samples)

@@ -28,6 +28,9 @@ public struct Job: Sendable {
     self.base = base
     let training = try PreparedRows(run.data.train.resolved, run: run, base: base, communicator: communicator)
     self.training = training
+    guard training.rows.count >= communicator.size else {
+      throw TrainingError.tooFewRows(file: training.file, rows: training.rows.count, ranks: communicator.size)
+    }
     validation = try run.data.validation.map {
       try PreparedRows($0.resolved, run: run, base: base, communicator: communicator)
     }

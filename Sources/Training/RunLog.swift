@@ -1,4 +1,5 @@
 // What a run shows: lines for people on rank 0, metrics.jsonl for programs, event files for TensorBoard.
+import Collectives
 import Foundation
 import RunFile
 
@@ -112,9 +113,11 @@ public final class RunLog {
     note("validation at step \(step): loss \(fixed(loss, 4)) over \(rows) rows\(isBest ? ", the best so far" : "")")
   }
 
-  func finish(checkpoint: String, best: TrainingState.Best?) {
+  /// - Parameter traffic: what the communicator counted at its calls, to hold against the summary's promise.
+  func finish(checkpoint: String, best: TrainingState.Best?, traffic: Traffic) {
     let elapsed = (ContinuousClock.now - started) / .seconds(1)
     note("finished \(totalSteps) steps in \(duration(elapsed)); last checkpoint \(checkpoint)")
+    note("reduced \(traffic.sumBytes) bytes in \(traffic.sumCalls) calls")
     if let best { note("lowest validation loss \(fixed(best.loss, 4)) at step \(best.step)") }
   }
 

@@ -145,7 +145,8 @@ public final class Trainer {
       }
       if stop { throw TrainingError.interrupted(step: report.step) }
     }
-    log.finish(checkpoint: store.path(step: stepper.optimizer.step), best: best)
+    log.finish(
+      checkpoint: store.path(step: stepper.optimizer.step), best: best, traffic: job.communicator.traffic)
   }
 
   /// Epoch of the rows that the next step takes first.

@@ -13,12 +13,22 @@ enum ByteLevel {
     return bytes
   }()
 
-  /// The bytes that a vocabulary's spelling stands for; nil if a scalar is not of the alphabet.
-  static func decode(_ spelling: some Sequence<Unicode.Scalar>) -> [UInt8]? {
+  /// The bytes that a vocabulary's spelling in UTF-8 stands for; nil if a scalar is not of the alphabet.
+  static func decode(_ spelling: some Collection<UInt8>) -> [UInt8]? {
     var result: [UInt8] = []
-    for scalar in spelling {
-      guard scalar.value < bytes.count, let byte = bytes[Int(scalar.value)] else { return nil }
+    result.reserveCapacity(spelling.count)
+    let bytes = bytes
+    var lead = 0
+    for unit in spelling {
+      // Scalars of the alphabet take one or two bytes.
+      if (0xC2...0xC5).contains(unit) {
+        lead = Int(unit & 0x1F) << 6
+        continue
+      }
+      let code = lead == 0 ? Int(unit) : lead | Int(unit & 0x3F)
+      guard code < bytes.count, let byte = bytes[code] else { return nil }
       result.append(byte)
+      lead = 0
     }
     return result
   }

@@ -39,16 +39,16 @@ extension Tokenizer {
     vocabulary.reserveMerges(merges.count)
     for (rank, json) in merges.enumerated() {
       // Older files have "left right", newer ones ["left", "right"].
-      let parts: [Substring.UnicodeScalarView]
-      switch json {
-      case .string(let text): parts = text.unicodeScalars.split(separator: " ").map { Substring.UnicodeScalarView($0) }
-      case .array(let halves):
-        parts = halves.compactMap { if case .string(let half) = $0 { half.unicodeScalars[...] } else { nil } }
-      default: parts = []
+      let parts: [Substring.UTF8View] =
+        switch json {
+        case .string(let text): text.utf8.split(separator: UInt8(ascii: " "))
+        case .array(let halves):
+          halves.compactMap { if case .string(let half) = $0 { half.utf8[...] } else { nil } }
+        default: []
+        }
+      guard parts.count == 2, vocabulary.addMerge(parts[0], parts[1], rank: rank) else {
+        throw model.failure("merges[\(rank)]", "not a pair of pieces whose whole is in the vocabulary")
       }
-      guard parts.count == 2, let left = ByteLevel.decode(parts[0]), let right = ByteLevel.decode(parts[1]),
-        vocabulary.addMerge(left, right, rank: rank)
-      else { throw model.failure("merges[\(rank)]", "not a pair of pieces whose whole is in the vocabulary") }
     }
     let added = try root.array("added_tokens", default: []).enumerated().map { index, json in
       let fields = try Fields(json, file: root.file, path: "added_tokens[\(index)].")
@@ -105,15 +105,13 @@ extension Tokenizer {
   }
 
   private static func readMerges(_ files: ModelFolder, into vocabulary: inout Vocabulary) throws {
-    let text = try files.text("merges.txt")
+    let bytes = try files.bytes("merges.txt")
     var rank = 0
-    for (number, line) in text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-      let line = line.last == "\r" ? line.dropLast() : line
-      if line.isEmpty || line.starts(with: "#version".unicodeScalars) { continue }
-      let parts = line.split(separator: " ", omittingEmptySubsequences: false)
-      guard parts.count == 2, let left = ByteLevel.decode(parts[0]), let right = ByteLevel.decode(parts[1]),
-        vocabulary.addMerge(left, right, rank: rank)
-      else {
+    for (number, line) in bytes.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() {
+      let line = line.last == 0x0D ? line.dropLast() : line
+      if line.isEmpty || line.starts(with: "#version".utf8) { continue }
+      let parts = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+      guard parts.count == 2, vocabulary.addMerge(parts[0], parts[1], rank: rank) else {
         throw HuggingFaceError.malformed(
           file: files.file("merges.txt"), position: "line \(number + 1)",
           problem: "not a pair of pieces whose whole is in vocab.json")

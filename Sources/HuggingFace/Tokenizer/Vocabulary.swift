@@ -1,8 +1,13 @@
 // Pieces of bytes and their ids, both ways, and the ranks of the pairs that merge.
+import Foundation
 
 /// A piece's bytes as a dictionary key; hashed in one go and with a per-process seed.
 struct Piece: Hashable, Sendable {
   let bytes: [UInt8]
+
+  static func == (left: Piece, right: Piece) -> Bool {
+    left.bytes.count == right.bytes.count && memcmp(left.bytes, right.bytes, left.bytes.count) == 0
+  }
 
   func hash(into hasher: inout Hasher) {
     bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
@@ -36,7 +41,7 @@ struct Vocabulary: Sendable {
       guard case .integer(let id) = member.value, (0..<Self.maximumSize).contains(id) else {
         throw failure(spelling, "expected an id below \(Self.maximumSize), found \(Fields.show(member.value))")
       }
-      guard let bytes = ByteLevel.decode(spelling.unicodeScalars), !bytes.isEmpty else {
+      guard let bytes = ByteLevel.decode(spelling.utf8), !bytes.isEmpty else {
         throw failure(spelling, "not a byte-level piece")
       }
       guard insert(bytes, id: Int32(id)) else { throw failure(spelling, "piece or id \(id) given twice") }
@@ -56,9 +61,10 @@ struct Vocabulary: Sendable {
     return true
   }
 
-  /// Adds the pair of the next rank; false if a part or the whole is not in the vocabulary.
-  mutating func addMerge(_ left: [UInt8], _ right: [UInt8], rank: Int) -> Bool {
-    guard let leftID = ids[Piece(bytes: left)], let rightID = ids[Piece(bytes: right)],
+  /// Adds the pair of the next rank, spelled in UTF-8; false if a part or the whole is not in the vocabulary.
+  mutating func addMerge(_ left: some Collection<UInt8>, _ right: some Collection<UInt8>, rank: Int) -> Bool {
+    guard let left = ByteLevel.decode(left), let right = ByteLevel.decode(right),
+      let leftID = ids[Piece(bytes: left)], let rightID = ids[Piece(bytes: right)],
       let id = ids[Piece(bytes: left + right)], let rank = Int32(exactly: rank)
     else { return false }
     merges[Self.pairKey(leftID, rightID)] = Merge(rank: rank, id: id)

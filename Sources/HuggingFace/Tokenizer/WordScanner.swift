@@ -6,7 +6,7 @@ struct WordScanner {
   static let pattern =
     #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
 
-  private enum Kind {
+  enum Kind {
     case letter, number, newline, space, other
   }
 
@@ -96,7 +96,7 @@ struct WordScanner {
     return (Self.kind(scalar), next)
   }
 
-  private static func kind(ascii byte: UInt8) -> Kind {
+  static func kind(ascii byte: UInt8) -> Kind {
     switch byte {
     case 0x61...0x7A, 0x41...0x5A: .letter
     case 0x30...0x39: .number
@@ -107,7 +107,7 @@ struct WordScanner {
   }
 
   /// Categories as of Unicode 16, which the `tokenizers` library's Oniguruma knows: younger scalars are `other`.
-  private static func kind(_ scalar: Unicode.Scalar) -> Kind {
+  static func kind(_ scalar: Unicode.Scalar) -> Kind {
     let properties = scalar.properties
     switch properties.generalCategory {
     case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter:

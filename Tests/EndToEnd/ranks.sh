@@ -1,0 +1,36 @@
+# The same bytes on 1, 2 and 3 ranks; the bytes reduced are those announced.
+
+# whole N: a run on N ranks that nobody stops, kept in whole-N. Other parts compare with it.
+whole() {
+  [[ -d whole-$1 ]] && return
+  rm -rf run
+  if train "$1"; then ok "20 steps on $1 ranks"; else fail "20 steps on $1 ranks" out err; fi
+  mv run "whole-$1"
+  mv out "whole-$1/out"
+}
+
+for count in 1 2 3; do whole "$count"; done
+for count in 2 3; do
+  check "adapter, optimizer, scores and losses of $count ranks have the bytes of one" \
+    same_state "whole-1/$last" "whole-$count/$last"
+  check "h5diff finds no difference either" h5diff "whole-1/$last" "whole-$count/$last" /optimizer
+  check "metrics.jsonl of $count ranks has the numbers of one" same_log whole-1/metrics.jsonl "whole-$count/metrics.jsonl"
+done
+check "the losses are 20 different numbers" test \
+  "$(sed -nE 's/.*"loss":([^,]*),.*gradient.*|.*gradient.*"loss":([^,]*),.*/\1\2/p' whole-1/metrics.jsonl | sort -u | wc -l)" = 20
+
+# Before training: "reduced  B bytes a rank and step: N numbers of 16 bytes, and C bytes of counts: ...";
+# after it: "reduced B bytes in M calls", counted by the communicator.
+for count in 1 3; do
+  read -r bytes numbers width counts <<<"$(sed -nE \
+    's/^reduced +([0-9]+) bytes a rank.*: ([0-9]+) numbers of ([0-9]+) bytes, and ([0-9]+) bytes.*/\1 \2 \3 \4/p' \
+    "whole-$count/out")"
+  read -r sent calls <<<"$(sed -nE 's/^reduced ([0-9]+) bytes in ([0-9]+) calls.*/\1 \2/p' "whole-$count/out")"
+  check "$count ranks: announced bytes are 16 a number and the counts" \
+    test "${bytes:-0}" = "$((${numbers:-1} * 16 + ${counts:-0}))" -a "${width:-0}" = 16
+  check "$count ranks: announced numbers are the checkpoint's" \
+    test "${numbers:-0}" = "$(h5ls -r "whole-$count/$last" | sed -nE 's/^\/adapter\/layers.*\{(.*)\}/\1/p' |
+      awk -F', ' '{ n = 1; for (i = 1; i <= NF; i++) n *= $i; sum += n } END { print sum }')"
+  check "$count ranks: 20 calls reduced 20 times the announced bytes" \
+    test "${sent:-0}" = "$((20 * ${bytes:-1}))" -a "${calls:-0}" = 20
+done

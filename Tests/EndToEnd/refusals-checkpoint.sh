@@ -1,0 +1,43 @@
+# Checkpoints that are damaged or of another run.
+source "$top/Tests/EndToEnd/refusals.sh"
+declare -F same_state >/dev/null
+checkpoints
+spoil=$top/Tests/EndToEnd/spoil.py
+
+mkdir odd
+for change in tear flip; do
+  cp run/step-00000018.h5 run/step-00000018.h5.sha256 odd/
+  python3 "$spoil" $change odd/step-00000018.h5
+  refused 65 "--resume PATH after: $change" 'odd/step-00000018.h5' 'damaged|SHA-256' \
+    train run.yaml --resume odd/step-00000018.h5
+  # A checksum made afterwards hides the damage from the first check, not from the file's own.
+  (cd odd && sha256sum step-00000018.h5 >step-00000018.h5.sha256)
+  if [[ $change = tear ]]; then
+    refused 65 "--resume PATH, torn and its checksum made anew" 'odd/step-00000018.h5' 'truncated|cannot' \
+      train run.yaml --resume odd/step-00000018.h5
+  fi
+done
+cp run/step-00000018.h5 odd/alone.h5
+refused 65 "a checkpoint without its checksum" 'odd/alone.h5' 'checksum|sha256' train run.yaml --resume odd/alone.h5
+refused 65 "no such checkpoint" 'odd/none.h5' 'checksum|cannot be read' train run.yaml --resume odd/none.h5
+echo "not HDF5" >odd/text.h5
+(cd odd && sha256sum text.h5 >text.h5.sha256)
+refused 65 "a file that is no checkpoint" 'odd/text.h5' '.' train run.yaml --resume odd/text.h5
+refused 65 "a checkpoint of another run" 'run/step-00000020.h5' 'another run.*run_digest' \
+  train run.yaml --resume auto --set training.learning_rate=1e-3
+refused 65 "a new run in the folder of an old one" 'run/step-00000020.h5' 'earlier run' train run.yaml
+
+# auto passes over what is damaged, and says so.
+rm -f run/step-00000020.h5*
+for change in tear flip; do
+  rm -rf kept
+  cp -r run kept
+  python3 "$spoil" $change run/step-00000018.h5
+  if train 2 --resume auto; then ok "auto after: $change"; else fail "auto after: $change" out err; fi
+  check "auto after: $change: says what it left out and from where it goes on" \
+    sh -c 'grep -q "^left out .*step-00000018.h5" out && grep -q "^resumed from .*step-00000016.h5" out'
+  check "auto after: $change: the bytes of the run never stopped" cmp "whole-2/$last" "run/$last"
+  rm -rf run
+  mv kept run
+done
+rm -rf run odd

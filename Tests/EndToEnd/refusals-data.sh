@@ -1,0 +1,59 @@
+# Rows and pictures that cannot be used.
+source "$top/Tests/EndToEnd/refusals.sh"
+checkpoints
+
+row() { # name, image
+  printf '{"id": "%s", "images": ["%s"], "messages": [{"role": "user", "content": "<image>Where?"}, %s]}\n' "$1" "$2" \
+    '{"role": "assistant", "content": "(1, 2)"}'
+}
+head -c 900 data/images/4.png >data/images/cut.png
+head -c 20 data/images/4.png >data/images/stub.png
+echo "not a picture" >data/images/text.png
+python3 "$top/Tests/EndToEnd/spoil.py" png-huge data/images/huge.png
+
+rows broken '{"id": "torn", "images": ['
+rows missing "$(row gone images/gone.png)"
+rows stub "$(row stub images/stub.png)"
+rows text "$(row text images/text.png)"
+rows huge "$(row huge images/huge.png)"
+rows cut "$(row cut images/cut.png)"
+rows mixed '{"id": "torn", ' "$(row gone images/gone.png)" "$(row huge images/huge.png)"
+rows twice "$(head -1 data/rows.jsonl)"
+rows markers '{"id": "m", "images": [], "messages": [{"role": "user", "content": "<image>?"}, {"role": "assistant", "content": "x"}]}'
+head -2 data/rows.jsonl >data/two.jsonl
+: >data/empty.jsonl
+
+on() { echo "train run.yaml --resume auto --set data.train=data/$1.jsonl"; }
+refused 65 "a broken line" 'broken.jsonl' '11' $(on broken)
+refused 65 "a missing picture" 'missing.jsonl' 'gone.*gone.png' $(on missing)
+refused 65 "a picture that ends in its header" 'stub.jsonl' 'stub.*stub.png' $(on stub)
+refused 65 "a picture that is none" 'text.jsonl' 'text.*text.png' $(on text)
+refused 65 "a picture larger than the limit" 'huge.jsonl' 'huge.*huge.png.*60000' $(on huge)
+refused 65 "an id given twice" 'twice.jsonl' "$(head -1 data/rows.jsonl | cut -d '"' -f 4)" $(on twice)
+refused 65 "a marker without a picture" 'markers.jsonl' 'image' $(on markers)
+refused 65 "no rows" 'empty.jsonl' '.' $(on empty)
+refused 65 "no file of rows" 'nowhere.jsonl' 'No such file|cannot be read' $(on nowhere)
+refused 65 "several bad rows are all named" 'mixed.jsonl' '(gone|torn).*(huge|gone)' $(on mixed)
+COUNTS=3 refused 65 "fewer rows than ranks" 'two.jsonl' '2 .*rows.*3 ranks' $(on two)
+COUNTS=3 refused 65 "a batch of fewer rows than ranks" 'global_batch' '2 .*3 ranks' \
+  train run.yaml --resume auto --set training.global_batch=2
+
+# The header of this picture is sound, so it is found when the picture is first decoded: in the probe, or at its step.
+rm -rf fresh
+fresh='--set checkpoint.directory=fresh --set data.validation=null'
+refused 65 "a picture whose pixels are cut, met by the probe" 'cut.png' '.' \
+  train run.yaml --set data.train=data/cut.jsonl --set adapter.heads.probe_rows=11 $fresh
+rm -rf fresh
+refused 65 "a picture whose pixels are cut, met by a step" 'cut.png' '.' \
+  train run.yaml --set data.train=data/cut.jsonl --set adapter.heads.select=all $fresh
+
+for count in 0 2; do
+  rm -rf fresh
+  if train "$count" --set data.train=data/mixed.jsonl --set data.bad_rows=skip --set checkpoint.directory=fresh; then
+    ok "bad_rows: skip goes on ($count ranks)"
+  else
+    fail "bad_rows: skip goes on ($count ranks)" out err
+  fi
+  check "and says what it left out" sh -c 'grep -q "^left out .*torn\|^left out .*mixed.jsonl" out && grep -q "^left out .*gone" out'
+done
+rm -rf fresh run

@@ -1,0 +1,53 @@
+# Model folders, run files and selections that cannot be used.
+source "$top/Tests/EndToEnd/refusals.sh"
+checkpoints
+
+tensor=model.language_model.layers.1.self_attn.v_proj.weight
+grep -q "\"$tensor\"" model/model.safetensors || tensor=model.layers.1.self_attn.v_proj.weight
+model cut-header cut-header
+model long-header long-header
+model far-offset far-offset
+model overlap overlap
+model dropped drop "$tensor"
+model added add model.layers.1.surprise
+model reshaped reshape "$tensor"
+model other nudge "$tensor"
+cp -r model no-weights
+rm no-weights/model.safetensors
+cp -r model bad-config
+sed -i 's/"num_hidden_layers": [0-9]*/"num_hidden_layers": -3/' bad-config/config.json
+
+weights='/model.safetensors'
+on() { echo "train run.yaml --resume auto --set model.path=$1"; }
+refused 65 "a safetensors file cut in its header" "cut-header$weights" 'header' $(on cut-header)
+refused 65 "a header that states more bytes than there are" "long-header$weights" 'header' $(on long-header)
+refused 65 "a tensor that ends behind the file" "far-offset$weights" 'tensor ' $(on far-offset)
+refused 65 "two tensors on the same bytes" "overlap$weights" 'tensor ' $(on overlap)
+refused 65 "a missing tensor" dropped "$tensor" $(on dropped)
+refused 65 "a tensor too many" added 'model.layers.1.surprise' $(on added)
+refused 65 "a tensor of another shape" "reshaped$weights" "$tensor.*shape" $(on reshaped)
+refused 65 "no weights" "no-weights$weights" 'No such file' $(on no-weights)
+refused 65 "a configuration out of range" 'bad-config/config.json' 'num_hidden_layers' $(on bad-config)
+refused 65 "no such folder" 'nowhere' 'No such file' $(on nowhere)
+refused 65 "a checkpoint of another base" 'run/step-00000018.h5|run/step-00000020.h5' 'base' $(on other)
+
+refused 65 "an unknown key, the nearest named" 'command line|--set' 'training.learnin_rate.*training.learning_rate' \
+  train run.yaml --set training.learnin_rate=1
+sed 's/global_batch/globalbatch/' run.yaml >typo.yaml
+refused 65 "an unknown key in the file" 'typo.yaml:[0-9]+' 'globalbatch.*global_batch' train typo.yaml
+refused 65 "a value out of range" 'run.yaml|--set' 'adapter.rank' train run.yaml --set adapter.rank=0
+refused 65 "no run file" 'nothing.yaml' 'No such file|cannot be read' train nothing.yaml
+
+file_of() { echo "train run.yaml --set adapter.heads.select=file --set adapter.heads.file=$1 --set checkpoint.directory=fresh"; }
+cat >other-layers.json <<'JSON'
+{"method": "influence", "num_heads": 1, "tau": 0.5, "layer_budgets_kv": {"40": 1}, "kv_indices": {"40": [0]}, "hkv": {"40": 4}}
+JSON
+cat >other-heads.json <<'JSON'
+{"method": "influence", "num_heads": 1, "tau": 0.5, "layer_budgets_kv": {"1": 1}, "kv_indices": {"1": [7]}, "hkv": {"1": 8}}
+JSON
+echo '{"kv_indices": ' >torn.json
+refused 65 "a selection for a model of more layers" 'other-layers.json' 'layer|40' $(file_of other-layers.json)
+refused 65 "a selection for a model of more heads" 'other-heads.json' 'head|hkv' $(file_of other-heads.json)
+refused 65 "a torn selection" 'torn.json' '.' $(file_of torn.json)
+refused 65 "no selection" 'no.json' 'cannot be read' $(file_of no.json)
+rm -rf fresh run

@@ -1,0 +1,47 @@
+// The fixtures' files, checked against their hashes before they are believed.
+import Digests
+import Foundation
+import QwenVL
+import Testing
+import Training
+
+/// A model, rows, an adapter and the reference's numbers in one folder.
+struct Fixture {
+  private let folder: URL
+
+  /// - Throws: a failed requirement if a file of the folder is missing, added or not the one that the reference saw.
+  init(_ name: String) throws {
+    let resources = try #require(Bundle.module.resourceURL).appendingPathComponent("Resources")
+    folder = resources.appendingPathComponent(name)
+    let sums = try String(contentsOf: resources.appendingPathComponent("SHA256SUMS"), encoding: .utf8)
+    let lines = sums.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
+    let expected = Dictionary(uniqueKeysWithValues: try lines.map { ($0[try #require($0.indices.last)], $0[0]) })
+    let found = try FileManager.default.subpathsOfDirectory(atPath: folder.path).filter { path in
+      var isFolder: ObjCBool = false
+      return FileManager.default.fileExists(atPath: file(path), isDirectory: &isFolder) && !isFolder.boolValue
+    }.map { "\(name)/\($0)" }
+    try #require(Set(found) == Set(expected.keys.filter { $0.hasPrefix("\(name)/") }), "files and SHA256SUMS differ")
+    for file in found {
+      let digest = SHA256.hex(Array(try Data(contentsOf: resources.appendingPathComponent(file))))
+      try #require(digest == expected[file], "\(file) is not the file that the reference was made with")
+    }
+  }
+
+  func file(_ name: String) -> String { folder.appendingPathComponent(name).path }
+
+  /// What `imagelora parity` does.
+  func writeParity(
+    to output: String, rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies = .asWeights
+  ) throws {
+    try Training.writeParity(
+      model: file("model"), data: file("data.jsonl"), adapter: file("adapter"), output: output, seed: 0,
+      rotaryFrequencies: rotaryFrequencies)
+  }
+}
+
+/// A path in the temporary folder; its file goes with it.
+final class TemporaryFile {
+  let path = FileManager.default.temporaryDirectory.appendingPathComponent("parity-\(UUID().uuidString).h5").path
+  init() throws {}
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+}

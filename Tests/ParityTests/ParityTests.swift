@@ -1,0 +1,59 @@
+// The whole model and the adapter against PyTorch and transformers, number by number.
+import Foundation
+import HDF5
+import QwenVL
+import Testing
+import Training
+
+@Suite("Parity with transformers")
+struct ParityTests {
+  /// Resources/a: fp32 weights, one shard, tied head, flat config.json, four decoder layers.
+  /// Resources/b: bf16 weights in shards, own head, nested config.json, six layers, a head count that is no power of
+  /// two. Each with one picture (as it is, and resized), two pictures, two turns and a row of text alone.
+  @Test("ids are equal, pixels within 0.01 levels, all else within 1e-4 of the tensor's largest value", arguments: ["a", "b"])
+  func everyRung(preset: String) throws {
+    let fixture = try Fixture(preset)
+    let written = try TemporaryFile()
+    try fixture.writeParity(to: written.path)
+    let reference = try File.open(fixture.file("parity.h5"))
+    let ours = try File.open(written.path)
+    let comparison = try Comparison(reference, ours)
+    #expect(comparison.rungs == Set(Rung.allCases), "every kind of number was compared")
+    for difference in comparison.differences { Issue.record("\(difference)") }
+  }
+
+  /// The reference of preset b had its rotary frequencies rounded to bf16 with the module; `from_pretrained` keeps them.
+  @Test("with unrounded rotary frequencies the base's logits are those of from_pretrained")
+  func fromPretrained() throws {
+    let fixture = try Fixture("b")
+    let written = try TemporaryFile()
+    try fixture.writeParity(to: written.path, rotaryFrequencies: .float32)
+    let reference = try File.open(fixture.file("from-pretrained.h5"))
+    let ours = try File.open(written.path)
+    let rounded = try File.open(fixture.file("parity.h5"))
+    let rows = try reference.children(of: "/")
+    #expect(rows == ["single-1", "text-only"])
+    for row in rows {
+      let (expected, shape) = try reference.read(Float.self, from: "/\(row)/base/logits", maximumCount: 1 << 24)
+      func first(_ file: borrowing File) throws -> [Float] {
+        Array(try file.read(Float.self, from: "/\(row)/base/logits", maximumCount: 1 << 24).values.prefix(expected.count))
+      }
+      #expect(shape.count == 2 && expected.count >= 8 * 256)
+      #expect(relativeError(try first(ours), expected) <= 1e-4)
+      #expect(relativeError(try first(rounded), expected) > 1e-3, "the two ways differ, so this test can tell them apart")
+    }
+  }
+
+  @Test("without pictures the adapter changes no bit")
+  func textOnly() throws {
+    let fixture = try Fixture("a")
+    let written = try TemporaryFile()
+    try fixture.writeParity(to: written.path)
+    let file = try File.open(written.path)
+    func bits(_ path: String) throws -> [UInt32] {
+      try file.read(Float.self, from: path, maximumCount: 1 << 24).values.map(\.bitPattern)
+    }
+    #expect(try bits("/text-only/base/logits") == bits("/text-only/adapted/logits"))
+    #expect(try bits("/single-0/base/logits") != bits("/single-0/adapted/logits"))
+  }
+}

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that building and testing need, where it may (root, or sudo without a password);
+# otherwise says which are missing. Usage: scripts/install-dependencies.sh (from any folder; quick if nothing is missing)
+set -euo pipefail
+
+packages=(
+  pkg-config
+  libopenmpi-dev openmpi-bin  # ranks
+  libopenblas-dev             # matrix products
+  libhdf5-dev                 # checkpoints, scores
+  libpng-dev libjpeg-dev      # pictures
+  libssl-dev                  # SHA-256
+  hdf5-tools python3          # tests: h5dump and h5diff; data sets and damaged files
+)
+
+missing=()
+for package in "${packages[@]}"; do
+  # libjpeg-dev and its like may be provided by another package.
+  dpkg-query --show --showformat '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+done
+
+if [[ ${#missing[@]} -gt 0 ]]; then
+  if ! command -v apt-get >/dev/null; then
+    echo "missing, by their names in Debian: ${missing[*]}; install them with this system's package manager" >&2
+    exit 1
+  elif [[ $EUID -eq 0 ]]; then
+    become=(env DEBIAN_FRONTEND=noninteractive)
+  elif sudo --non-interactive true 2>/dev/null; then
+    become=(sudo --non-interactive env DEBIAN_FRONTEND=noninteractive)
+  else
+    echo "missing Debian packages; install them: sudo apt-get install ${missing[*]}" >&2
+    exit 1
+  fi
+  echo "installing ${missing[*]}"
+  "${become[@]}" apt-get update -qq
+  "${become[@]}" apt-get install -qq --yes --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+version=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9.]*\).*/\1/p' | head -1) || true
+if [[ -z $version || ${version%%.*} -lt 6 ]]; then
+  echo "a Swift toolchain of version 6.1 or newer is needed (found: ${version:-none}); see https://www.swift.org/install" >&2
+  exit 1
+fi

@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# The program as users run it, on a small model: the same bytes on any number of ranks and through any stop, and every bad
+# input refused in one line. Usage: scripts/test-end-to-end.sh [PART...] (from any folder; parts: Tests/EndToEnd/*.sh)
+#
+# IMAGELORA names the program to test; the release build is made where it is not given.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+top=$PWD
+
+if [[ -z ${IMAGELORA:-} ]]; then
+  swift build -c release --product imagelora
+  IMAGELORA=$(swift build -c release --show-bin-path)/imagelora
+fi
+work=$(mktemp -d)
+mounted=
+trap '[[ -z $mounted ]] || umount "$mounted"; rm -rf "$work"' EXIT
+source scripts/test-support.sh
+
+cp -r Tests/ParityTests/Resources/a/model "$work/model"
+python3 Tests/EndToEnd/make_data.py "$work/data"
+cd "$work"
+cat >run.yaml <<'YAML'
+model: {path: model, min_pixels: 784}
+data: {train: data/rows.jsonl, validation: data/validation.jsonl, image_root: data}
+adapter: {rank: 4, heads: {select: influence, num_heads: 5, probe_rows: 12}}
+training: {steps: 20, global_batch: 8, learning_rate: 3e-2, warmup_steps: 2}  # 40 rows: five steps an epoch
+checkpoint: {directory: run, every_steps: 2, keep: 20}
+logging: {every_steps: 1}
+YAML
+
+# train N [ARGUMENT...]: the run on N ranks (0: without mpirun); its words in out and err.
+train() {
+  local count=$1
+  shift
+  ranks "$count" "$IMAGELORA" train run.yaml "$@" >out 2>err
+}
+
+# state FILE: name and SHA-256 of the bytes of every dataset that a run computes.
+state() {
+  local name
+  for name in $(h5ls -r "$1" | awk '$2 == "Dataset" && $1 !~ /^\/run/ { print $1 }'); do
+    h5dump -d "$name" -b LE -o dump.bin "$1" >dump.out
+    printf '%s %s\n' "$name" "$(sha256sum <dump.bin)"
+  done
+}
+
+# same_state A B: the same datasets with the same bytes.
+same_state() {
+  state "$1" >state.a
+  state "$2" >state.b
+  grep -q '^/optimizer/exp_avg_sq/layers' state.a && diff state.a state.b
+}
+
+# same_log A B: the same metrics.jsonl but for times.
+same_log() {
+  local file
+  for file in "$1" "$2"; do
+    sed -E 's/"(compute_seconds|reduce_seconds|rows_per_second)":[^,}]*,?//g' "$file" >"$file.numbers"
+  done
+  diff "$1.numbers" "$2.numbers"
+}
+
+last=step-00000020.h5
+parts=("$@")
+[[ $# -gt 0 ]] || parts=(ranks resume signals probe refusals-model refusals-data refusals-checkpoint disk-full)
+for part in "${parts[@]}"; do
+  section "$part"
+  source "$top/Tests/EndToEnd/$part.sh"
+done
+finish

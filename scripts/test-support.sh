@@ -1,0 +1,46 @@
+# What the test scripts share: starting ranks, counting checks. Sourced by them, not run.
+
+# Containers run as root; three ranks may have fewer cores; ranks that are not bound to cores leave each other room; in a
+# container one process may not read another's memory (vader's single copy), about which Open MPI would complain.
+mpi_options=(--allow-run-as-root --oversubscribe --bind-to none --mca btl_vader_single_copy_mechanism none)
+# A hang is a failure: the time limit (seconds) ends it with status 124.
+limit=${LIMIT:-120}
+
+# ranks N COMMAND...: the command on N ranks; 0 is the command alone, without mpirun.
+ranks() {
+  local count=$1
+  shift
+  if [[ $count -eq 0 ]]; then
+    timeout --kill-after 5 "$limit" "$@"
+  else
+    timeout --kill-after 5 "$limit" mpirun "${mpi_options[@]}" -n "$count" "$@"
+  fi
+}
+
+passed=0
+failed=0
+
+ok() { passed=$((passed + 1)); echo "ok    $1"; }
+
+# fail CLAIM [FILE...]: the end of each file helps to see why.
+fail() {
+  failed=$((failed + 1))
+  echo "FAIL  $1"
+  local file
+  for file in "${@:2}"; do [[ ! -s $file ]] || tail -n 12 "$file" | sed 's/^/      | /'; done
+}
+
+# check CLAIM COMMAND...: ok if the command succeeds.
+check() {
+  local claim=$1
+  shift
+  if "$@" >"$work/check.out" 2>&1; then ok "$claim"; else fail "$claim" "$work/check.out"; fi
+}
+
+section() { echo "-- $1 ($SECONDS s)"; }
+
+# The closing line and the status.
+finish() {
+  echo "$passed passed, $failed failed"
+  [[ $failed -eq 0 ]]
+}
