@@ -14,9 +14,9 @@ struct PlanCommand: ParsableCommand {
 
       Examples:
         imagelora plan run.yaml --nodes 4 --ranks-per-node 16 --gflops 60
-        imagelora plan run.yaml --set model.max_pixels=602112 --set training.global_batch=64
+        imagelora plan run.yaml --set model.max_pixels=602112
         imagelora plan run.yaml --tokens 2048 --visual-tokens 1800 --answer-tokens 24
-        mpirun -n 8 imagelora plan run.yaml --measure     (all ranks at once: what a full node reaches)
+        mpirun -n 8 imagelora plan run.yaml --measure     (what a full node reaches)
       """)
 
   @OptionGroup var options: RunOptions

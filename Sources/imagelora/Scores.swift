@@ -88,7 +88,7 @@ extension Scores {
 
         Examples:
           imagelora scores show all.h5
-          imagelora scores show all.h5 --estimator gate --num-heads 18 --tau 1 --png heat.png
+          imagelora scores show all.h5 --estimator gate --tau 1 --png heat.png
         """)
 
     @Argument(help: ArgumentHelp("A scores file.", valueName: "scores.h5")) var file: String
