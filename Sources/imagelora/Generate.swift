@@ -54,7 +54,7 @@ struct Generate: ParsableCommand {
     try onRanks { communicator in
       guard communicator.rank == 0 else { return }
       setProductThreads(threads)
-      let source = checkpoint.map(AdapterSource.checkpoint(at:)) ?? adapter.map(AdapterSource.folder)
+      let source = checkpoint.map(AdapterSource.checkpoint) ?? adapter.map(AdapterSource.folder)
       let conditions = try source?.conditions()
       let base = try BaseModel(
         folder: model, minPixels: minPixels ?? conditions?.minPixels, maxPixels: maxPixels ?? conditions?.maxPixels)
