@@ -11,7 +11,7 @@ struct Fixture {
 
   /// - Throws: a failed requirement if a file of the folder is missing, added or not the one that the reference saw.
   init(_ name: String) throws {
-    let resources = try #require(Bundle.module.resourceURL).appendingPathComponent("Resources")
+    let resources = Bundle.module.bundleURL.appendingPathComponent("Resources")
     folder = resources.appendingPathComponent(name)
     let sums = try String(contentsOf: resources.appendingPathComponent("SHA256SUMS"), encoding: .utf8)
     let lines = sums.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
