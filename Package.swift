@@ -18,6 +18,7 @@ let package = Package(
     .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .target(name: "CImages", exclude: ["README.md"], linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg")]),
     // 1
     .target(name: "Tensors", dependencies: ["COpenBLAS"], exclude: ["README.md"], swiftSettings: kernels),
@@ -42,7 +43,7 @@ let package = Package(
       name: "Units", dependencies: ["Tensors", "HuggingFace", "Datasets", "Preprocessing", "QwenVL"],
       exclude: ["README.md"]),
     .target(
-      name: "Adapters", dependencies: ["Tensors", "Datasets", "QwenVL", "HuggingFace", "HDF5"],
+      name: "Adapters", dependencies: ["CPNG", "Tensors", "Datasets", "QwenVL", "HuggingFace", "HDF5"],
       exclude: ["README.md"], swiftSettings: kernels),
     // 6
     .target(
@@ -50,7 +51,11 @@ let package = Package(
       dependencies: ["Tensors", "Digests", "Collectives", "HDF5", "RunFile", "Datasets", "Units", "Adapters"],
       exclude: ["README.md"]),
     .target(
-      name: "Evaluation", dependencies: ["Collectives", "Datasets", "Units", "Adapters"], exclude: ["README.md"]),
+      name: "Evaluation",
+      dependencies: [
+        "Tensors", "Collectives", "HuggingFace", "Datasets", "Preprocessing", "QwenVL", "Units", "Adapters",
+      ],
+      exclude: ["README.md"]),
     // 7
     .executableTarget(
       name: "imagelora",
@@ -65,16 +70,22 @@ let package = Package(
     .testTarget(name: "HDF5Tests", dependencies: ["HDF5"], resources: [.copy("Resources")]),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
     .testTarget(
-      name: "AdaptersTests", dependencies: ["Adapters", "QwenVL", "Layers", "HuggingFace", "Tensors", "GradientCheck"]),
+      name: "AdaptersTests",
+      dependencies: ["Adapters", "CPNG", "HDF5", "QwenVL", "Layers", "HuggingFace", "Tensors", "GradientCheck"]),
     .testTarget(name: "LayersTests", dependencies: ["Layers", "Tensors", "GradientCheck"]),
     .testTarget(name: "DigestsTests", dependencies: ["Digests"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets"], exclude: ["Resources"]),
     .testTarget(name: "RunFileTests", dependencies: ["RunFile"]),
-    .testTarget(name: "TrainingTests", dependencies: ["Training"]),
-    .testTarget(name: "UnitsTests", dependencies: ["Units", "Preprocessing", "HuggingFace"]),
+    .testTarget(name: "TrainingTests", dependencies: ["Training", "Adapters", "HDF5", "HuggingFace", "RunFile"]),
+    .testTarget(name: "UnitsTests", dependencies: ["Units", "Adapters", "Preprocessing", "HuggingFace"]),
     .testTarget(
       name: "PreprocessingTests", dependencies: ["Preprocessing", "HuggingFace", "Datasets", "Digests"],
       resources: [.copy("Resources")]),
+    .testTarget(
+      name: "EvaluationTests",
+      dependencies: [
+        "Evaluation", "Tensors", "Collectives", "HuggingFace", "Datasets", "Preprocessing", "QwenVL", "Units", "Adapters",
+      ]),
     .testTarget(
       name: "HuggingFaceTests", dependencies: ["HuggingFace", "Tensors", "Digests"], resources: [.copy("Resources")]),
     .testTarget(

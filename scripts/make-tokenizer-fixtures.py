@@ -1,31 +1,47 @@
 #!/usr/bin/env python3
 """Reference values for Tests/HuggingFaceTests from the `tokenizers` library and from transformers' chat templates.
 
-    python scripts/make-tokenizer-fixtures.py --gsm8k test.jsonl      # writes Tests/HuggingFaceTests/Resources/*-cases.json
-    python scripts/make-tokenizer-fixtures.py --random 200000 --to F  # writes more random cases, for a comparison by hand
+    python scripts/make-tokenizer-fixtures.py --gsm8k test.jsonl      # writes Tests/HuggingFaceTests/Resources
+    python scripts/make-tokenizer-fixtures.py --random 200000 --to F  # more random cases, for a comparison by hand
 
 Needs: pip install tokenizers transformers jinja2 (made with tokenizers 0.23.3, transformers 5.23.0, Jinja 3.1.6).
 The tokenizer and the templates are those in the resources folder.
 """
+
 import argparse, hashlib, json, os, random, unicodedata
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "Tests", "HuggingFaceTests", "Resources")
-PATTERN = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+PATTERN = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 SCALARS = [c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
 
 
 def released(folder):
     """The tokenizer that transformers' Qwen2Tokenizer builds of vocab.json, merges.txt and tokenizer_config.json."""
     read = lambda name: open(os.path.join(folder, name), encoding="utf-8")
-    merges = [tuple(l.rstrip("\n").split(" ")) for l in read("merges.txt") if l.strip("\n") and not l.startswith("#version")]
-    t = Tokenizer(models.BPE(vocab=json.load(read("vocab.json")), merges=merges, continuing_subword_prefix="",
-                             end_of_word_suffix="", fuse_unk=False, byte_fallback=False))
+    merges = [
+        tuple(l.rstrip("\n").split(" ")) for l in read("merges.txt") if l.strip("\n") and not l.startswith("#version")
+    ]
+    t = Tokenizer(
+        models.BPE(
+            vocab=json.load(read("vocab.json")),
+            merges=merges,
+            continuing_subword_prefix="",
+            end_of_word_suffix="",
+            fuse_unk=False,
+            byte_fallback=False,
+        )
+    )
     t.normalizer = normalizers.NFC()
-    t.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(PATTERN), behavior="isolated", invert=False),
-        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    t.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(PATTERN), behavior="isolated", invert=False),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
     t.decoder = decoders.ByteLevel()
     added = json.load(read("tokenizer_config.json"))["added_tokens_decoder"]
     for id, token in sorted(added.items(), key=lambda item: int(item[0])):
@@ -38,47 +54,182 @@ def members(expression):
     """The scalars that match a one-character expression in the library's regular expressions, as ranges."""
     split, found = pre_tokenizers.Split(Regex(expression), "removed"), []
     for start in range(0, len(SCALARS), 4096):
-        block = SCALARS[start:start + 4096]
+        block = SCALARS[start : start + 4096]
         kept = set()
         for _, (a, b) in split.pre_tokenize_str("".join(map(chr, block))):
             kept.update(range(a, b))
         found += [c for i, c in enumerate(block) if i not in kept]
     ranges = []
     for c in found:
-        if ranges and ranges[-1][1] == c - 1: ranges[-1][1] = c
-        else: ranges.append([c, c])
+        if ranges and ranges[-1][1] == c - 1:
+            ranges[-1][1] = c
+        else:
+            ranges.append([c, c])
     return [x for pair in ranges for x in pair]
 
 
-SPACES = [chr(c) for c in (9, 10, 11, 12, 13, 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000)]
+SPACES = [
+    chr(c)
+    for c in (
+        9,
+        10,
+        11,
+        12,
+        13,
+        32,
+        0x85,
+        0xA0,
+        0x1680,
+        *range(0x2000, 0x200B),
+        0x2028,
+        0x2029,
+        0x202F,
+        0x205F,
+        0x3000,
+    )
+]
 NOT_SPACES = [chr(c) for c in (0x1C, 0x1D, 0x1E, 0x1F, 0x180E, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF)]
-WORDS = "the Hello world trainer naïve Größe Işık İstanbul ǅungla 你好 数字 かな カナ 한국어 नमस्ते ไทย العربية עברית Ελλάς Привет ﬁne ﬆop K Å".split()
+WORDS = (
+    "the Hello world trainer naïve Größe Işık İstanbul ǅungla 你好 数字 かな カナ 한국어 नमस्ते ไทย العربية עברית"
+    " Ελλάς Привет ﬁne ﬆop K Å".split()
+)
 EMOJI = ["👩‍👩‍👧‍👦", "🏳️‍🌈", "👍🏽", "🇩🇪", "1️⃣", "❤️", "🦙", "☺︎", "🧑🏿‍🚀"]
-EDGES = [chr(c) for c in (0xD7A3, 0xD7A4, 0xD7FF, 0xE000, 0xF8FF, 0xFDD0, 0xFFFC, 0xFFFD, 0xFFFE, 0xFFFF, 0x10000, 0x1FFFF, 0xE0001, 0xE01EF, 0x10FFFF, 0, 0x7F)]
-COMPATIBILITY = [chr(c) for c in (0xF900, 0xF9FF, 0xFA0E, 0xFA10, 0xFAD9, 0x2F800, 0x2FA1D, 0x212A, 0x212B, 0x2126, 0x0340, 0x0341, 0x0343, 0x0344, 0x0374, 0x037E, 0x0387, 0x0958, 0x0F73, 0x0F75, 0x0F81, 0xFB1D, 0x1D15E, 0x11935, 0x11930, 0x16D63, 0x16D67)]
+EDGES = [
+    chr(c)
+    for c in (
+        0xD7A3,
+        0xD7A4,
+        0xD7FF,
+        0xE000,
+        0xF8FF,
+        0xFDD0,
+        0xFFFC,
+        0xFFFD,
+        0xFFFE,
+        0xFFFF,
+        0x10000,
+        0x1FFFF,
+        0xE0001,
+        0xE01EF,
+        0x10FFFF,
+        0,
+        0x7F,
+    )
+]
+COMPATIBILITY = [
+    chr(c)
+    for c in (
+        0xF900,
+        0xF9FF,
+        0xFA0E,
+        0xFA10,
+        0xFAD9,
+        0x2F800,
+        0x2FA1D,
+        0x212A,
+        0x212B,
+        0x2126,
+        0x0340,
+        0x0341,
+        0x0343,
+        0x0344,
+        0x0374,
+        0x037E,
+        0x0387,
+        0x0958,
+        0x0F73,
+        0x0F75,
+        0x0F81,
+        0xFB1D,
+        0x1D15E,
+        0x11935,
+        0x11930,
+        0x16D63,
+        0x16D67,
+    )
+]
 
 
 def fragment(r, tokens, boundaries):
     kind = r.randrange(20)
-    if kind == 0: return r.choice(WORDS)
-    if kind == 1: return r.choice("'’") + r.choice(["s", "S", "t", "T", "re", "RE", "rE", "ve", "VE", "m", "M", "ll", "LL", "lL", "d", "D", "ſ", "r", "l", "v", "ﬆ", "ß"])
-    if kind == 2: return "".join(r.choice(SPACES) for _ in range(r.randint(1, 5)))
-    if kind == 3: return "".join(r.choice("\r\n \t") for _ in range(r.randint(1, 6)))
-    if kind == 4: return r.choice(NOT_SPACES)
-    if kind == 5: return "".join(r.choice("0123456789٣५⅔Ⅷ①²½") for _ in range(r.randint(1, 5)))
-    if kind == 6: return "".join(r.choice("!?.,;:-_=+*/\\|<>()[]{}\"#$%&~`@^") for _ in range(r.randint(1, 4)))
-    if kind == 7: return r.choice(EMOJI)
-    if kind == 8: return r.choice(EDGES)
-    if kind == 9: return r.choice(COMPATIBILITY)
-    if kind == 10: return r.choice(tokens)
-    if kind == 11: return r.choice(tokens)[r.randint(0, 3):r.randint(4, 14)]
-    if kind == 12: return "".join(chr(r.choice((0x1100 + r.randrange(20), 0x1161 + r.randrange(22), 0x11A7 + r.randrange(29), 0xAC00 + r.randrange(11172)))) for _ in range(r.randint(1, 4)))
-    if kind == 13: return r.choice("aeiouAEOnsdlΑωеу") + "".join(chr(0x300 + r.randrange(0x70)) for _ in range(r.randint(1, 4)))
-    if kind == 14: return unicodedata.normalize(r.choice(["NFD", "NFKD", "NFC"]), chr(r.choice((0xC0, 0x1E00, 0x1F00, 0x900, 0x3040)) + r.randrange(0x100)))
-    if kind == 15: return chr(r.choice(boundaries))
-    if kind == 16: return chr(r.choice(SCALARS))
-    if kind == 17: return chr(r.randrange(0x3000))
-    if kind == 18: return chr(0x4E00 + r.randrange(0x5200))
+    if kind == 0:
+        return r.choice(WORDS)
+    if kind == 1:
+        return r.choice("'’") + r.choice(
+            [
+                "s",
+                "S",
+                "t",
+                "T",
+                "re",
+                "RE",
+                "rE",
+                "ve",
+                "VE",
+                "m",
+                "M",
+                "ll",
+                "LL",
+                "lL",
+                "d",
+                "D",
+                "ſ",
+                "r",
+                "l",
+                "v",
+                "ﬆ",
+                "ß",
+            ]
+        )
+    if kind == 2:
+        return "".join(r.choice(SPACES) for _ in range(r.randint(1, 5)))
+    if kind == 3:
+        return "".join(r.choice("\r\n \t") for _ in range(r.randint(1, 6)))
+    if kind == 4:
+        return r.choice(NOT_SPACES)
+    if kind == 5:
+        return "".join(r.choice("0123456789٣५⅔Ⅷ①²½") for _ in range(r.randint(1, 5)))
+    if kind == 6:
+        return "".join(r.choice('!?.,;:-_=+*/\\|<>()[]{}"#$%&~`@^') for _ in range(r.randint(1, 4)))
+    if kind == 7:
+        return r.choice(EMOJI)
+    if kind == 8:
+        return r.choice(EDGES)
+    if kind == 9:
+        return r.choice(COMPATIBILITY)
+    if kind == 10:
+        return r.choice(tokens)
+    if kind == 11:
+        return r.choice(tokens)[r.randint(0, 3) : r.randint(4, 14)]
+    if kind == 12:
+        return "".join(
+            chr(
+                r.choice(
+                    (
+                        0x1100 + r.randrange(20),
+                        0x1161 + r.randrange(22),
+                        0x11A7 + r.randrange(29),
+                        0xAC00 + r.randrange(11172),
+                    )
+                )
+            )
+            for _ in range(r.randint(1, 4))
+        )
+    if kind == 13:
+        return r.choice("aeiouAEOnsdlΑωеу") + "".join(chr(0x300 + r.randrange(0x70)) for _ in range(r.randint(1, 4)))
+    if kind == 14:
+        return unicodedata.normalize(
+            r.choice(["NFD", "NFKD", "NFC"]),
+            chr(r.choice((0xC0, 0x1E00, 0x1F00, 0x900, 0x3040)) + r.randrange(0x100)),
+        )
+    if kind == 15:
+        return chr(r.choice(boundaries))
+    if kind == 16:
+        return chr(r.choice(SCALARS))
+    if kind == 17:
+        return chr(r.randrange(0x3000))
+    if kind == 18:
+        return chr(0x4E00 + r.randrange(0x5200))
     return "".join(r.choice("abcdefghijklmnopqrstuvwxyzABCDE ") for _ in range(r.randint(1, 9)))
 
 
@@ -93,9 +244,10 @@ def normalization_digests():
     for block in [*range(0, 0x20000, 0x1000), 0x2F000, 0x30000, 0xE0000]:
         digest = hashlib.sha256()
         for c in range(max(block, 0xA0), block + 0x1000):
-            if 0xD800 <= c <= 0xDFFF: continue
+            if 0xD800 <= c <= 0xDFFF:
+                continue
             c = chr(c)
-            for text in (c, "e" + c + "\u0323\u0301", c + "\u0338" + c, "q\u0301" + c + "\u05B0" + c):
+            for text in (c, "e" + c + "\u0323\u0301", c + "\u0338" + c, "q\u0301" + c + "\u05b0" + c):
                 digest.update(nfc.normalize_str(text).encode())
         out.append([block, digest.hexdigest()])
     return out
@@ -103,8 +255,12 @@ def normalization_digests():
 
 def template_cases():
     from transformers.utils.chat_template_utils import render_jinja_template
+
     read = lambda *path: open(os.path.join(ROOT, *path), encoding="utf-8").read()
-    templates = {"qwen2.5-vl": json.loads(read("qwen2.5-vl", "chat_template.json"))["chat_template"], "qwen3-vl": read("qwen3-vl", "chat_template.jinja")}
+    templates = {
+        "qwen2.5-vl": json.loads(read("qwen2.5-vl", "chat_template.json"))["chat_template"],
+        "qwen3-vl": read("qwen3-vl", "chat_template.jinja"),
+    }
     text = lambda t: {"type": "text", "text": t}
     image = {"type": "image"}
     say = lambda role, *parts: {"role": role, "content": list(parts)}
@@ -112,10 +268,28 @@ def template_cases():
         [say("user", text("Hello"))],
         [say("user", image, text("Click on “log in”.\n\n  (indented) {{ x }} {% y %}"))],
         [say("system", text("You point at things.")), say("user", text("a"), image, text(" b "), image)],
-        [say("user", image, text("Q1")), say("assistant", text("(1, 2)")), say("user", text("Q2")), say("assistant", text("<|box_start|>\n"))],
-        [say("system", text("S"), text("T")), say("user", image), say("assistant", text("A")), say("user", text("B")), say("assistant", text("C"))],
-        [say("user")], [say("user", text(""))], [say("assistant", text("first"))],
-        [say("user", text("x")), say("tool", text("r1"), image), say("tool", text("r2")), say("assistant", text("y"))],
+        [
+            say("user", image, text("Q1")),
+            say("assistant", text("(1, 2)")),
+            say("user", text("Q2")),
+            say("assistant", text("<|box_start|>\n")),
+        ],
+        [
+            say("system", text("S"), text("T")),
+            say("user", image),
+            say("assistant", text("A")),
+            say("user", text("B")),
+            say("assistant", text("C")),
+        ],
+        [say("user")],
+        [say("user", text(""))],
+        [say("assistant", text("first"))],
+        [
+            say("user", text("x")),
+            say("tool", text("r1"), image),
+            say("tool", text("r2")),
+            say("assistant", text("y")),
+        ],
         [say("user", text("later")), say("system", text("a system message in the middle"))],
     ]
     out = []
@@ -127,39 +301,18 @@ def template_cases():
     return out
 
 
-JINJA = [
-    "a\n", "a\n\n", "a\r\nb", "a\rb\r", "{% if true %}\nx\n{% endif %}\ny", "  {% if true %}x{% endif %}  y", "a\n  {% if true %}\n  x\n  {% endif %}\nb",
-    "a {% if true %} x {% endif %} b", "  {{ 1 }}  \n b", "a  {{- 1 -}}  \n b", "a  {%- if true -%}  x  {%- endif -%} b", "  {%+ if true +%}\nx{% endif %}",
-    "a {# c #}\n b", "a {#- c -#}\n b", "  {# c #}\nb", "x\n\t {%- set a = 1 %}\n\n  y", "{{ 1 }}\n  {% set a = 1 %}z", "{{ 1 -}}\n  {% set a = 1 %}z", "{% set a = 1 -%}\n\n  z",
-    "{{ '}}' }}{{ '%}' }}", "{{ {'a': {'b': 1}}['a']['b'] }}", r"""{{ 'a\nb\t\'\"\\' }}""", "{{ \"it's\" }}",
-    "{{ 1 + 2 * 3 - 4 }}", "{{ -7 // 2 }} {{ -7 % 2 }} {{ 7 % -2 }}", "{{ 1 ~ 'a' ~ true }}", "{{ 'a' + 'b' }}{{ none }}{{ false }}", "{{ 'a' + 1 ~ 2 }}",
-    "{{ 1 < 2 < 3 }}{{ 1 < 3 < 2 }}", "{{ 1 == true }}{{ 'a' != 'b' }}{{ [1] == [1] }}", "{{ '\u00e9' == 'e\u0301' }}{{ 'e' in 'e\u0301' }}",
-    "{{ 'b' in 'abc' }}{{ 2 in [1] }}{{ 'k' in {'k': 1} }}{{ 2 not in [1] }}", "{{ not true }}{{ not not 1 }}{{ not 1 is defined }}",
-    "{{ 1 and 0 or 'x' }}{{ 0 or none }}", "{{ 'a' if false else 'b' if false else 'c' }}", "{{ x is defined }}{{ x is undefined }}{{ messages is defined }}",
-    "{{ x is none }}{{ tools is none }}{{ 'a' is string }}{{ {} is mapping }}", "{{ 1 is number }}{{ true is boolean }}{{ true is integer }}{{ [] is iterable }}{{ 1 is sequence }}",
-    "{{ 1 is not none }}{{ true is true }}{{ 1 is true }}", "{{ messages[0].role }}{{ messages[-1]['role'] }}{{ messages | length }}",
-    "{{ messages[0].content[0].text }}{{ 'text' in messages[0].content[1] }}", "{% for m in messages[::-1] %}{{ m.role }} {% endfor %}",
-    "{{ 'abcdef'[1:3] }} {{ 'abc'[-1] }} {{ 'abcdef'[::2] }} {{ 'abc'[::-1] }} {{ 'abc'[5:] }} {{ 'abc'[:-1] }} {{ 'abcdef'[4:1:-2] }} {{ 'abc'[-9:2] }}",
-    "{% for i in [1, 2, 3] %}{{ loop.index }}{{ loop.first }}{{ loop.last }}{{ loop.revindex0 }}{{ loop.revindex }}{{ loop.length }} {% endfor %}",
-    "{% for i in [1,2,3] %}{% if not loop.first %}{{ loop.previtem }}{% endif %}{% if loop.nextitem is defined %}{{ loop.nextitem }}{% endif %}{% endfor %}",
-    "{% for i in [1,2,3,4] if i % 2 == 0 %}{{ i }}{{ loop.index0 }}{% endfor %}", "{% for i in [] %}x{% else %}none{% endfor %}",
-    "{% for i in [1,2,3] %}{% if i == 2 %}{% break %}{% endif %}{{ i }}{% endfor %}", "{% for i in [1,2,3] %}{% if i == 2 %}{% continue %}{% endif %}{{ i }}{% endfor %}",
-    "{% for k, v in {'a': 1, 'b': 2}.items() %}{{ k }}{{ v }}{% endfor %}", "{% for i in x %}{% endfor %}", "{% for c in 'abc' %}{{ c }}.{% endfor %}",
-    "{% set a = 1 %}{% for i in [1] %}{% set a = 2 %}{{ a }}{% endfor %}{{ a }}", "{% set a = 1 %}{% if true %}{% set a = 2 %}{% endif %}{{ a }}",
-    "{% set n = namespace(v=0) %}{% for i in [1,2] %}{% set n.v = n.v + i %}{% endfor %}{{ n.v }}", "{% if 0 %}a{% elif '' %}b{% elif [] %}c{% else %}d{% endif %}",
-    "{% macro f(a, b='z') %}{{ a }}{{ b }}{% endmacro %}{{ f(1) }}{{ f(1, b=2) }}{{ f('q') | length }}", "{% set g = 5 %}{% macro f() %}{{ g }}{% endmacro %}{% for i in [1] %}{{ f() }}{% endfor %}",
-    r"{{ '  a '.strip() }}|{{ 'xxa'.lstrip('x') }}|{{ 'a\n\n'.rstrip('\n') }}|{{ ' a ' | trim }}", "{{ 'abc'.startswith('ab') }}{{ 'abc'.endswith('bc') }}{{ 'a,b,c'.split(',')[-1] }}{{ 'aXbX'.replace('X', '') }}",
-    "{{ {'a': 1}.get('b', 'd') }}{{ {'a': 1}.get('a') }}{{ {'a': 1}.get('c') }}", "{{ x | default('d') }}{{ '' | default('d', true) }}{{ [1,2] | join('-') }}{{ [1,2] | first }}{{ 'ab' | last }}",
-    "{{ {'a': [1, true, none, '\u00e9\"\\n</x>']} | tojson }}", "{{ add_generation_prompt }}", "{% generation %}a{% endgeneration %}", "{{ -3 + 1 }}{{ 2 - -3 }}",
-    "{{ range(3) | join }}{{ range(2, 4) | join }}", "{{ (1 if true) }}{{ [1,2,] | length }}{{ messages | length == 2 }}", "{{ 'x' ~ 'y' | length }}{{ ('x' ~ 'y') | length }}",
-    "{{ [1, [2, 3]][1][0] }}{{ 'a' in ['a'] and 'b' not in ['a'] }}", "{% set s = 'a' %}\n{%- if s == 'a' %}\n\n  t\n{%- endif %}\n\nend",
-]
-
-
-def jinja_cases():
+def jinja_cases(path):
+    """The sources in the file itself with their outputs: to add a case, add [source, ""] and run this script."""
     from transformers.utils.chat_template_utils import render_jinja_template
-    chat = [{"role": "user", "content": [{"type": "text", "text": "Hi <b>"}, {"type": "image"}]}, {"role": "assistant", "content": [{"type": "text", "text": "yo\n"}]}]
-    return [[source, render_jinja_template([chat], chat_template=source, add_generation_prompt=True)[0][0]] for source in JINJA]
+
+    chat = [
+        {"role": "user", "content": [{"type": "text", "text": "Hi <b>"}, {"type": "image"}]},
+        {"role": "assistant", "content": [{"type": "text", "text": "yo\n"}]},
+    ]
+    render = lambda source: render_jinja_template([chat], chat_template=source, add_generation_prompt=True)[0][0]
+    cases = [[source, render(source)] for source, _ in json.load(open(path, encoding="utf-8"))]
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]\n")
 
 
 def main():
@@ -171,27 +324,43 @@ def main():
     a = p.parse_args()
     t = released(os.path.join(ROOT, "qwen2.5-vl"))
     kinds = {"letters": members(r"\p{L}"), "numbers": members(r"\p{N}"), "spaces": members(r"\s")}
-    boundaries = [c for ranges in kinds.values() for x in ranges for c in (x - 1, x, x + 1) if c >= 0 and not 0xD800 <= c <= 0xDFFF]
+    boundaries = [
+        c
+        for ranges in kinds.values()
+        for x in ranges
+        for c in (x - 1, x, x + 1)
+        if c >= 0 and not 0xD800 <= c <= 0xDFFF
+    ]
     tokens = [token.content for token in t.get_added_tokens_decoder().values()]
     cases = lambda texts: [[text, e.ids] for text, e in zip(texts, t.encode_batch(texts, add_special_tokens=False))]
 
     def write(path, value):
-        with open(path, "w", encoding="utf-8") as f: json.dump(value, f, separators=(",", ":"))
+        with open(path, "w", encoding="utf-8") as f:
+            json.dump(value, f, separators=(",", ":"))
 
-    if a.to: return write(a.to, cases(strings(a.random, tokens, boundaries, a.seed)))
-    if not a.gsm8k: p.error("--gsm8k is needed")
+    if a.to:
+        return write(a.to, cases(strings(a.random, tokens, boundaries, a.seed)))
+    if not a.gsm8k:
+        p.error("--gsm8k is needed")
     rows = [json.loads(line) for line in open(a.gsm8k, encoding="utf-8")][:60]
-    unicode_texts = ["'" + c + "x" for c in ["s", "S", "ſ", "t", "T", "re", "RE", "ve", "vE", "m", "M", "ll", "LL", "d", "D", "ß", "ﬆ"]]
+    unicode_texts = [
+        "'" + c + "x"
+        for c in ["s", "S", "ſ", "t", "T", "re", "RE", "ve", "vE", "m", "M", "ll", "LL", "d", "D", "ß", "ﬆ"]
+    ]
     unicode_texts += ["a" + s + "b" + s + s + "c" + s for s in SPACES + NOT_SPACES] + WORDS + EMOJI
     unicode_texts += ["a" + c + "1" + c for c in EDGES + COMPATIBILITY]
     write(os.path.join(ROOT, "gsm8k-cases.json"), cases([r["question"] for r in rows] + [r["answer"] for r in rows]))
-    write(os.path.join(ROOT, "unicode-cases.json"), cases(unicode_texts + strings(a.random, tokens, boundaries, a.seed)))
+    write(
+        os.path.join(ROOT, "unicode-cases.json"), cases(unicode_texts + strings(a.random, tokens, boundaries, a.seed))
+    )
     write(os.path.join(ROOT, "scalar-kinds.json"), kinds)
     write(os.path.join(ROOT, "normalization-digests.json"), normalization_digests())
     decoded = [[random.Random(i).randrange(151700) for _ in range(6)] for i in range(100)]
-    write(os.path.join(ROOT, "decode-cases.json"), [[ids, t.decode(ids, skip_special_tokens=False)] for ids in decoded])
+    write(
+        os.path.join(ROOT, "decode-cases.json"), [[ids, t.decode(ids, skip_special_tokens=False)] for ids in decoded]
+    )
     write(os.path.join(ROOT, "template-cases.json"), template_cases())
-    write(os.path.join(ROOT, "jinja-cases.json"), jinja_cases())
+    jinja_cases(os.path.join(ROOT, "jinja-cases.json"))
 
 
 if __name__ == "__main__":

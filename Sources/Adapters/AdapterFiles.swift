@@ -34,19 +34,26 @@ public enum AdapterFiles {
     public var description: String { "\(file): \(problem)" }
   }
 
-  /// Reads an adapter for a model of the stated shape.
-  /// - Throws: `FileError`, `HeadSelection.FileError` or `HuggingFaceError`.
-  public static func load(_ folder: String, base text: TextConfiguration) throws -> ImageLoRA<Float> {
+  /// What a folder's adapter_config.json states, as it states it.
+  /// - Throws: `FileError`.
+  public static func config(_ folder: String) throws -> Config {
     let path = folder + "/adapter_config.json"
-    func refuse(_ problem: String) -> FileError { FileError(file: path, problem: problem) }
     guard let data = try? Data(contentsOf: URL(fileURLWithPath: path)) else {
-      throw refuse("cannot be read; give a folder that imagelora export made")
+      throw FileError(file: path, problem: "cannot be read; give a folder that imagelora export made")
     }
-    let config: Config
     do {
-      config = try JSONDecoder().decode(Config.self, from: data)
+      return try JSONDecoder().decode(Config.self, from: data)
     } catch {
-      throw refuse("not an adapter's configuration: \(error.localizedDescription)")
+      throw FileError(file: path, problem: "not an adapter's configuration: \(error.localizedDescription)")
+    }
+  }
+
+  /// Reads an adapter for a model of the stated shape.
+  /// - Throws: `FileError` or `HuggingFaceError`.
+  public static func load(_ folder: String, base text: TextConfiguration) throws -> ImageLoRA<Float> {
+    let config = try config(folder)
+    func refuse(_ problem: String) -> FileError {
+      FileError(file: folder + "/adapter_config.json", problem: problem)
     }
     guard config.adapter_type == "image_lora" else {
       throw refuse("adapter_type \(config.adapter_type) is not image_lora")

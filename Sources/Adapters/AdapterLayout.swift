@@ -60,8 +60,12 @@ public struct AdapterLayout: Sendable, Equatable {
   public let count: Int
 
   public init(_ configuration: ImageLoRAConfiguration, text: TextConfiguration) {
-    hiddenSize = text.hiddenSize
-    headDimension = text.headDimension
+    self.init(configuration, hiddenSize: text.hiddenSize, headDimension: text.headDimension)
+  }
+
+  /// The layout for a model of which no more than these widths is known.
+  public init(_ configuration: ImageLoRAConfiguration, hiddenSize: Int, headDimension: Int) {
+    (self.hiddenSize, self.headDimension) = (hiddenSize, headDimension)
     rank = configuration.rank
     var next = 0
     func take(_ numbers: Int) -> Range<Int> {
@@ -70,10 +74,18 @@ public struct AdapterLayout: Sendable, Equatable {
     }
     layers = configuration.kvIndices.sorted { $0.key < $1.key }.map { index, heads in
       Layer(
-        index: index, heads: heads, loraA: take(text.hiddenSize * configuration.rank),
-        loraB: take(heads.count * configuration.rank * text.headDimension), gamma: take(1).lowerBound)
+        index: index, heads: heads, loraA: take(hiddenSize * configuration.rank),
+        loraB: take(heads.count * configuration.rank * headDimension), gamma: take(1).lowerBound)
     }
     count = next
+  }
+
+  /// Whether a model has these layers, heads and widths.
+  public func fits(_ text: TextConfiguration) -> Bool {
+    hiddenSize == text.hiddenSize && headDimension == text.headDimension
+      && layers.allSatisfy { layer in
+        layer.index < text.layers && layer.heads.allSatisfy { (0..<text.kvHeads).contains($0) }
+      }
   }
 
   /// All tensors in flat order.

@@ -26,6 +26,10 @@ extension HeadSelection {
     return String(decoding: try encoder.encode(document), as: UTF8.self)
   }
 
+  /// Writes the document whole or not at all.
+  /// - Throws: `AdapterFiles.FileError` with the system's words.
+  public func write(to path: String) throws { try writeWhole(Data((try json() + "\n").utf8), to: path) }
+
   /// A selection that does not fit, and why.
   public struct FileError: Error, Equatable, CustomStringConvertible {
     public let file: String

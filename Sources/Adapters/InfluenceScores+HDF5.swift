@@ -4,6 +4,8 @@ import HDF5
 extension InfluenceScores {
   /// Largest file that is read: rows times heads, for a bound on memory.
   private static var maximumNumbers: Int { 1 << 28 }
+  /// More layers, and KV heads of a layer, than any model that can be opened has.
+  private static var maximumExtent: Int { 1024 }
 
   /// Writes the file beside its name and renames it.
   /// - Throws: `HDF5Error`.
@@ -21,7 +23,7 @@ extension InfluenceScores {
           filters: [.fletcher32])
       }
       let shape = [rows.count, layers, kvHeads]
-      try file.write(rows.map(\.id), shape: [rows.count], to: "/rows/id")
+      try file.write(rows.map(\.id), shape: [rows.count], to: "/rows/id", filters: [.fletcher32])
       try file.write(
         rows.flatMap(\.rank1Norm2), shape: shape, to: "/rows/rank1_norm2", filters: [.fletcher32, .deflate(4)])
       try file.write(
@@ -40,11 +42,16 @@ extension InfluenceScores {
     }
     let (ids, _) = try file.read(String.self, from: "/rows/id", maximumCount: Self.maximumNumbers)
     let (norms, shape) = try file.read(Double.self, from: "/rows/rank1_norm2", maximumCount: Self.maximumNumbers)
-    guard shape.count == 3, shape[0] == ids.count, shape[1] > 0, shape[2] > 0 else {
-      throw refuse("rows/rank1_norm2 has shape \(shape) for \(ids.count) rows")
+    guard !ids.isEmpty, Int64(ids.count) == (try file.attribute("rows", as: Int64.self)) else {
+      throw refuse("rows/id has \(ids.count) rows, not as many as the attribute rows, at least one")
     }
+    guard shape.count == 3, shape[0] == ids.count,
+      shape.dropFirst().allSatisfy({ (1...Self.maximumExtent).contains($0) })
+    else { throw refuse("rows/rank1_norm2 has shape \(shape) for \(ids.count) rows") }
     let gates = try file.read(Double.self, from: "/rows/gate_gradient", shape: shape)
-    guard norms.allSatisfy(\.isFinite), gates.allSatisfy(\.isFinite) else { throw refuse("a score is not finite") }
+    guard norms.allSatisfy({ $0.isFinite && $0 >= 0 }), gates.allSatisfy(\.isFinite) else {
+      throw refuse("a score is negative or not finite")
+    }
     guard Set(ids).count == ids.count else { throw refuse("a row appears twice") }
     let text = try file.attribute("shard", as: String.self)
     guard let shard = Shard(text) else { throw refuse("shard \(text) is not i/n with 0 <= i < n") }
@@ -61,8 +68,8 @@ extension InfluenceScores {
       })
     for estimator in Estimator.allCases {
       let sums = try file.read(Double.self, from: "/scores/\(estimator.rawValue)", shape: [layers, kvHeads])
-      guard sums == scores(estimator).flatMap(\.self) else {
-        throw refuse("scores/\(estimator.rawValue) is not the sum of its rows")
+      guard sums == scores(estimator).flatMap(\.self), sums.reduce(0, +).isFinite else {
+        throw refuse("scores/\(estimator.rawValue) is not the finite sum of its rows")
       }
     }
   }

@@ -80,44 +80,54 @@ public struct InfluenceScores: Sendable, Equatable {
     return (0..<layers).map { Array(sums[$0 * kvHeads..<($0 + 1) * kvHeads]) }
   }
 
-  /// Why two files cannot be merged.
+  /// Why files cannot be merged.
   public enum MergeError: Error, Equatable, CustomStringConvertible {
     case nothing
-    case different(what: String, file: Int)
-    case rowTwice(id: String)
+    case different(what: String, file: String, first: String)
+    case rowTwice(id: String, files: [String])
 
     public var description: String {
       switch self {
       case .nothing: "nothing to merge; name at least one scores file"
-      case .different(let what, let file):
-        "scores file \(file + 1) has another \(what) than the first; merge only shards of one probe"
-      case .rowTwice(let id): "row \(id) is in more than one scores file; name each shard once"
+      case .different(let what, let file, let first):
+        "\(file): its \(what) is not that of \(first); merge only shards of one probe"
+      case .rowTwice(let id, let files):
+        "\(files.joined(separator: " and ")): both hold row \(id); name each shard once"
       }
     }
   }
 
   /// Joins shards of one probe; the result does not depend on their order or number.
-  public static func merging(_ parts: [InfluenceScores]) throws -> InfluenceScores {
-    guard let first = parts.first else { throw MergeError.nothing }
-    for (index, part) in parts.enumerated() {
+  /// - Parameter shards: scores, and the files they come from for messages.
+  /// - Throws: `MergeError`.
+  public static func merging(_ shards: [(file: String, scores: InfluenceScores)]) throws -> InfluenceScores {
+    guard let first = shards.first else { throw MergeError.nothing }
+    for shard in shards {
       func agree<T: Equatable>(_ what: String, _ key: KeyPath<InfluenceScores, T>) throws {
-        guard part[keyPath: key] == first[keyPath: key] else { throw MergeError.different(what: what, file: index) }
+        guard shard.scores[keyPath: key] == first.scores[keyPath: key] else {
+          throw MergeError.different(what: what, file: shard.file, first: first.file)
+        }
       }
       try agree("base model (base_digest)", \.baseDigest)
       try agree("data (data_digest)", \.dataDigest)
-      try agree("seed", \.seed)
+      try agree("seed (estimator_seed)", \.seed)
       try agree("number of layers", \.layers)
       try agree("number of KV heads", \.kvHeads)
       try agree("number of shards", \.shard.count)
     }
-    let rows = parts.flatMap(\.rows)
-    var seen = Set<String>()
-    for row in rows where !seen.insert(row.id).inserted { throw MergeError.rowTwice(id: row.id) }
-    let indices = Set(parts.flatMap(\.shard.indices)).sorted()
-    let complete = indices.count == first.shard.count
+    var holders: [String: String] = [:]
+    for shard in shards {
+      for row in shard.scores.rows {
+        if let other = holders.updateValue(shard.file, forKey: row.id) {
+          throw MergeError.rowTwice(id: row.id, files: [other, shard.file])
+        }
+      }
+    }
+    let (scores, count) = (first.scores, first.scores.shard.count)
+    let indices = Set(shards.flatMap(\.scores.shard.indices)).sorted()
     return InfluenceScores(
-      layers: first.layers, kvHeads: first.kvHeads, seed: first.seed, baseDigest: first.baseDigest,
-      dataDigest: first.dataDigest, shard: complete ? .whole : Shard(indices: indices, count: first.shard.count),
-      rows: rows)
+      layers: scores.layers, kvHeads: scores.kvHeads, seed: scores.seed, baseDigest: scores.baseDigest,
+      dataDigest: scores.dataDigest, shard: indices.count == count ? .whole : Shard(indices: indices, count: count),
+      rows: shards.flatMap(\.scores.rows))
   }
 }

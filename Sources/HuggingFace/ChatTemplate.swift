@@ -55,7 +55,8 @@ public struct ChatTemplate: Sendable {
       return
     }
     guard let settings, settings["chat_template"] != nil else {
-      throw HuggingFaceError.unreadable(file: files.file("chat_template.jinja"), reason: "the folder has no chat template")
+      let file = files.file("chat_template.jinja")
+      throw HuggingFaceError.unreadable(file: file, reason: "the folder has no chat template")
     }
     try self.init(source: Self.defaultTemplate(settings), file: settings.file, specialTokens: tokens)
   }

@@ -33,7 +33,9 @@ public final class Checkpoint: Sendable {
     for member in weightMap {
       let key = "weight_map." + member.key
       guard case .string(let shard) = member.value else { throw index.failure(key, "expected a file name") }
-      guard !shard.isEmpty, !shard.contains("/") else { throw index.failure(key, "\(shard) is not a file of the folder") }
+      guard !shard.isEmpty, !shard.contains("/") else {
+        throw index.failure(key, "\(shard) is not a file of the folder")
+      }
       guard shards.updateValue(shard, forKey: member.key) == nil else { throw index.failure(key, "given twice") }
     }
     try self.init(source: folder, files: Set(shards.values).sorted().map(files.file))
@@ -75,6 +77,12 @@ public final class Checkpoint: Sendable {
 
   /// A tensor's shape without claiming it, nil if there is none of this name.
   public func shape(of name: String) -> [Int]? { tensors[name]?.entry.shape }
+
+  /// Bytes of all tensors, as their files' headers state them.
+  public var byteCount: Int { tensors.values.reduce(0) { $0 + $1.entry.range.count } }
+
+  /// The element types that occur, in order, as the files spell them.
+  public var elementTypes: [String] { Set(tensors.values.map(\.entry.type)).sorted() }
 
   /// Names for which `tensor` was never asked, in order: what the model does not know.
   public var unclaimed: [String] {

@@ -105,7 +105,8 @@ extension TextConfiguration {
     mropeSection = try rope.integers("mrope_section", in: 0...(1 << 16))
     guard mropeSection.count == 3, mropeSection.reduce(0, +) == headDimension / 2 else {
       throw rope.failure(
-        "mrope_section", "\(mropeSection) is not three numbers with the sum \(headDimension / 2), half the head dimension")
+        "mrope_section",
+        "\(mropeSection) is not three numbers that sum to \(headDimension / 2), half a head's dimension")
     }
   }
 }

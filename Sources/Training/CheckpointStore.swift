@@ -57,9 +57,13 @@ public struct CheckpointStore: Sendable {
     }.filter { $0 >= 0 }.sorted(by: >)
   }
 
-  /// Checks a file against the checksum beside it.
+  /// Checks a file, or the one that a link such as `best.h5` points at, against the checksum beside it.
   /// - Throws: `CheckpointError` if one of them is missing or they do not belong together.
-  public static func verify(_ path: String) throws {
+  public static func verify(_ link: String) throws {
+    let path = URL(fileURLWithPath: link).resolvingSymlinksInPath().path
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw CheckpointError(file: link, problem: "there is no such file; name a checkpoint")
+    }
     let line: String
     do {
       line = try String(contentsOfFile: path + ".sha256", encoding: .utf8)

@@ -3,6 +3,7 @@ import Adapters
 import Collectives
 import Datasets
 import Foundation
+import HuggingFace
 import RunFile
 import Tensors
 import Units
@@ -23,9 +24,7 @@ extension Job {
     let text = base.configuration.text
     let seed = run.adapter.heads.seed
     let rows = probeRows.enumerated().filter { shard.indices.contains($0.offset % shard.count) }.map(\.element)
-    guard rows.count >= communicator.size else {
-      throw TrainingError.tooFewRows(file: training.file, rows: rows.count, ranks: communicator.size)
-    }
+    guard !rows.isEmpty else { throw TrainingError.noRows(file: "\(training.file), shard \(shard)") }
     let probe = InfluenceProbe<Float>(
       text: text, projections: InfluenceProbe.seededProjections(text: text, seed: seed))
     let features = FeatureStore(tower: base.model.vision, samples: training.samples)
@@ -97,14 +96,16 @@ func chooseHeads(_ job: Job, log: RunLog, signals: SignalRequests) throws -> Ada
     }
     return .perLayer(count, scores: scores.scores(Adapters.Estimator(heads.estimator)))
   case .file:
-    let path = heads.file?.resolved ?? ""
-    return try together(job.communicator) {
-      guard let json = try? String(contentsOfFile: path, encoding: .utf8) else {
-        throw TrainingError.selection(file: path, problem: "cannot be read")
-      }
-      return try HeadSelection(json: json, file: path, text: text)
-    }
+    return try together(job.communicator) { try readSelection(heads.file?.resolved ?? "", text) }
   }
+}
+
+/// The selection in a file, for a model of the stated shape.
+func readSelection(_ path: String, _ text: TextConfiguration) throws -> Adapters.HeadSelection {
+  guard let json = try? String(contentsOfFile: path, encoding: .utf8) else {
+    throw TrainingError.selection(file: path, problem: "cannot be read")
+  }
+  return try HeadSelection(json: json, file: path, text: text)
 }
 
 // The run file's words for what the adapters' module does.

@@ -19,13 +19,7 @@ public struct Job: Sendable {
   /// Opens what the run names. An error of any rank is thrown on all.
   /// - Important: Collective.
   public init(_ run: RunConfiguration, communicator: any Communicator) throws {
-    guard run.model.precision == .fp32 else {
-      throw TrainingError.unsupported(
-        key: "model.precision", value: run.model.precision.rawValue, supported: "fp32")
-    }
-    guard run.adapter.kind == .imageLoRA else {
-      throw TrainingError.unsupported(key: "adapter.kind", value: run.adapter.kind.rawValue, supported: "image_lora")
-    }
+    try Self.requireSupported(run)
     self.run = run
     self.communicator = communicator
     let base = try together(communicator) {
@@ -34,11 +28,25 @@ public struct Job: Sendable {
     self.base = base
     let training = try PreparedRows(run.data.train.resolved, run: run, base: base, communicator: communicator)
     self.training = training
+    guard training.rows.count >= communicator.size else {
+      throw TrainingError.tooFewRows(file: training.file, rows: training.rows.count, ranks: communicator.size)
+    }
     validation = try run.data.validation.map {
       try PreparedRows($0.resolved, run: run, base: base, communicator: communicator)
     }
     digest = run.digest(including: [base.digest, base.template.digest, training.digest])
     try agreeOnDigest()
+  }
+
+  /// Throws `TrainingError.unsupported` for what a run file may say and this version does not do.
+  static func requireSupported(_ run: RunConfiguration) throws {
+    guard run.model.precision == .fp32 else {
+      throw TrainingError.unsupported(
+        key: "model.precision", value: run.model.precision.rawValue, supported: "fp32")
+    }
+    guard run.adapter.kind == .imageLoRA else {
+      throw TrainingError.unsupported(key: "adapter.kind", value: run.adapter.kind.rawValue, supported: "image_lora")
+    }
   }
 
   /// Ranks of one job must have read the same files.

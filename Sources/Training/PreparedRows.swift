@@ -44,9 +44,6 @@ public struct PreparedRows: Sendable {
     guard bad.isEmpty || policy == .skip else { throw TrainingError.badRows(file: file, problems: bad) }
     let good = findings.indices.filter { findings[$0].problem == nil }
     guard !good.isEmpty else { throw TrainingError.noRows(file: file) }
-    guard good.count >= communicator.size else {
-      throw TrainingError.tooFewRows(file: file, rows: good.count, ranks: communicator.size)
-    }
     self.file = file
     self.samples = samples
     rows = good.map { dataset.rows[$0] }

@@ -1,4 +1,4 @@
-// What a run shows: lines for people on rank 0, metrics.jsonl for programs.
+// What a run shows: lines for people on rank 0, metrics.jsonl for programs, event files for TensorBoard.
 import Collectives
 import Foundation
 import RunFile
@@ -12,7 +12,9 @@ public final class RunLog {
   private let isRoot: Bool
   private let directory: String
   private let everySteps: Int
+  private let tensorboard: Bool
   private var metrics: FileHandle?
+  private var events: TensorBoardWriter?
   private var started = ContinuousClock.now
   private var firstStep = 0
   private var totalSteps = 0
@@ -21,11 +23,15 @@ public final class RunLog {
   /// - Parameters:
   ///   - directory: where metrics.jsonl and run.yaml lie, beside the checkpoints.
   ///   - everySteps: steps between progress lines; metrics.jsonl gets every step.
-  public init(output: @escaping Output, isRoot: Bool, directory: String = ".", everySteps: Int = 1) {
+  ///   - tensorboard: whether event files are written beside metrics.jsonl.
+  public init(
+    output: @escaping Output, isRoot: Bool, directory: String = ".", everySteps: Int = 1, tensorboard: Bool = false
+  ) {
     self.output = output
     self.isRoot = isRoot
     self.directory = directory
     self.everySteps = max(1, everySteps)
+    self.tensorboard = tensorboard
   }
 
   /// One line for people.
@@ -44,6 +50,7 @@ public final class RunLog {
     try write(Data(kept.map { $0 + "\n" }.joined().utf8), to: path)
     metrics = FileHandle(forWritingAtPath: path)
     _ = try metrics?.seekToEnd()
+    if tensorboard { events = try TensorBoardWriter(directory: directory, after: step) }
   }
 
   private struct Entry: Codable {
@@ -86,6 +93,12 @@ public final class RunLog {
         step: report.step, epoch: epoch, loss: report.loss, learning_rate: report.learningRate,
         gradient_norm: report.gradientNorm, tokens: report.tokens, rows: rowsPerStep,
         compute_seconds: report.computeSeconds, reduce_seconds: report.reduceSeconds, rows_per_second: rate))
+    try events?.add(
+      step: report.step,
+      [
+        "train/loss": report.loss, "train/learning_rate": report.learningRate,
+        "train/gradient_norm": report.gradientNorm, "train/rows_per_second": rate,
+      ])
     guard last || report.step == firstStep + 1 || report.step % everySteps == 0 else { return }
     let eta = elapsed / done * Double(totalSteps - report.step)
     note(
@@ -96,6 +109,7 @@ public final class RunLog {
   func validation(step: Int, loss: Double, rows: Int, tokens: Int, isBest: Bool) throws {
     guard isRoot else { return }
     try append(Entry(step: step, validation_loss: loss, validation_rows: rows, validation_tokens: tokens))
+    try events?.add(step: step, ["validation/loss": loss])
     note("validation at step \(step): loss \(fixed(loss, 4)) over \(rows) rows\(isBest ? ", the best so far" : "")")
   }
 

@@ -1,4 +1,4 @@
-// Signals of a batch system: SIGUSR1 asks for a checkpoint, SIGTERM and SIGINT for a checkpoint and an end.
+// Signals of a batch system: SIGUSR1 asks for a checkpoint; SIGUSR2, SIGTERM and SIGINT for a checkpoint and an end.
 import Dispatch
 import Glibc
 import Synchronization
@@ -27,6 +27,8 @@ public final class SignalRequests: Sendable {
     }
     sources = [
       watch(SIGUSR1) { flags.save.store(true, ordering: .relaxed) },
+      // mpirun passes SIGUSR2 on and waits; behind SIGTERM it sends SIGKILL a moment later.
+      watch(SIGUSR2) { flags.stop.store(true, ordering: .relaxed) },
       watch(SIGTERM) { flags.stop.store(true, ordering: .relaxed) },
       watch(SIGINT) { flags.stop.store(true, ordering: .relaxed) },
     ]

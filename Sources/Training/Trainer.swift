@@ -47,7 +47,8 @@ public final class Trainer {
     self.store = store
     let isRoot = job.communicator.rank == 0
     let log = RunLog(
-      output: output, isRoot: isRoot, directory: store.directory, everySteps: run.logging.everySteps)
+      output: output, isRoot: isRoot, directory: store.directory, everySteps: run.logging.everySteps,
+      tensorboard: run.logging.tensorboard)
     self.log = log
     let options = AdamW.Options(
       beta1: run.training.beta1, beta2: run.training.beta2, epsilon: run.training.epsilon,

@@ -14,5 +14,8 @@ struct ImageLoRACommand: ParsableCommand {
       model folder and a row, then probe, train, evaluate and export.
       """,
     version: "0.1.0",
-    subcommands: [Train.self, Probe.self, Parity.self])
+    subcommands: [
+      PlanCommand.self, Train.self, Probe.self, Scores.self, Evaluate.self, Generate.self, Inspect.self, Export.self,
+      Parity.self,
+    ])
 }

@@ -22,7 +22,8 @@ import Testing
     #expect(cases.count == 40)
     for item in cases {
       let template = try #require(templates[item["template"].text])
-      let text = try template.render(Self.messages(item["messages"]), addGenerationPrompt: item["prompt"] == .bool(true))
+      let prompt = item["prompt"] == .bool(true)
+      let text = try template.render(Self.messages(item["messages"]), addGenerationPrompt: prompt)
       #expect(text.utf8.elementsEqual(item["text"].text.utf8), "\(text)")
     }
   }

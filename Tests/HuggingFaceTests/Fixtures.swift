@@ -6,12 +6,12 @@ import Testing
 
 enum Fixtures {
   /// A folder or file of Resources.
-  static func path(_ name: String) throws -> String {
-    try #require(Bundle.module.resourceURL).appendingPathComponent("Resources/\(name)").path
+  static func path(_ name: String) -> String {
+    Bundle.module.bundlePath + "/Resources/" + name
   }
 
   static func json(_ name: String) throws -> JSON {
-    let file = try path(name)
+    let file = path(name)
     return try JSON(parsing: MappedFile(path: file).copy(), file: file)
   }
 }

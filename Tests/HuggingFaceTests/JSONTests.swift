@@ -8,18 +8,25 @@ import Testing
 
   @Test("Values of every kind, escapes and surrogate pairs are read exactly")
   func values() throws {
-    #expect(try parse(#" {"a":[1,-2.5,1e3,true,false,null],"b":"\u00e9\ud83e\udd99\n\/"} "#) == .object([
-      .init(key: "a", value: .array([.integer(1), .number(-2.5), .number(1000), .bool(true), .bool(false), .null])),
-      .init(key: "b", value: .string("é🦙\n/")),
-    ]))
+    #expect(
+      try parse(#" {"a":[1,-2.5,1e3,true,false,null],"b":"\u00e9\ud83e\udd99\n\/"} "#)
+        == .object([
+          .init(
+            key: "a", value: .array([.integer(1), .number(-2.5), .number(1000), .bool(true), .bool(false), .null])),
+          .init(key: "b", value: .string("é🦙\n/")),
+        ]))
     #expect(try parse("9223372036854775807") == .integer(.max))
     #expect(try parse("9223372036854775808") == .number(9223372036854775808))
   }
 
-  @Test("Malformed text is an error with its place, never a crash", arguments: [
-    "", " ", "{", "[1,]", "{\"a\"}", "{\"a\":}", "{a:1}", "[1 2]", "01", "1.", "-", "+1", "1e", "1e999", "nul", "tru", "\"a",
-    "\"\\x\"", "\"\\u12\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"\u{1}\"", "[1]x", "NaN", "\u{FEFF}1",
-  ])
+  @Test(
+    "Malformed text is an error with its place, never a crash",
+    arguments: [
+      "", " ", "{", "[1,]", "{\"a\"}", "{\"a\":}", "{a:1}", "[1 2]", "01", "1.", "-", "+1", "1e", "1e999", "nul", "tru",
+      "\"a",
+      "\"\\x\"", "\"\\u12\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"\u{1}\"", "[1]x", "NaN",
+      "\u{FEFF}1",
+    ])
   func malformed(_ text: String) {
     expectError("f.json", "byte") { _ = try parse(text) }
   }

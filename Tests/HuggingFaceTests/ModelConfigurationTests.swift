@@ -11,7 +11,8 @@ import Testing
     #expect(model.family == .qwen2_5_vl)
     #expect(model.text.hiddenSize == 3584 && model.text.layers == 28 && model.text.headDimension == 128)
     #expect(model.text.attentionHeads == 28 && model.text.kvHeads == 4 && model.text.vocabularySize == 152064)
-    #expect(model.text.mropeSection == [16, 24, 24] && model.text.ropeTheta == 1e6 && model.text.rmsNormEpsilon == 1e-6)
+    #expect(
+      model.text.mropeSection == [16, 24, 24] && model.text.ropeTheta == 1e6 && model.text.rmsNormEpsilon == 1e-6)
     #expect(!model.text.tieWordEmbeddings && model.text.maxPositionEmbeddings == 128000)
     #expect(model.vision.depth == 32 && model.vision.headDimension == 80 && model.vision.patchNumbers == 1176)
     #expect(model.vision.fullAttentionBlocks == [7, 15, 23, 31] && model.vision.tokensPerSecond == 2)
@@ -53,40 +54,42 @@ import Testing
     #expect(model.text.maxPositionEmbeddings == 32768, "transformers' default")
   }
 
-  @Test("A wrong, missing, inconsistent or unsupported key is an error that names it", arguments: [
-    (#""model_type": "qwen2_5_vl""#, #""model_type": "qwen3_vl""#, "qwen3_vl"),
-    (#""hidden_size": 192"#, #""hidden_size": 0"#, "hidden_size"),
-    (#""hidden_size": 192"#, #""hidden_size": -192"#, "hidden_size"),
-    (#""hidden_size": 192"#, #""hidden_size": "192""#, "hidden_size"),
-    (#""hidden_size": 192"#, #""hidden_size": 192.5"#, "hidden_size"),
-    (#""hidden_size": 192"#, #""hidden_size": 9223372036854775807"#, "hidden_size"),
-    (#""hidden_size": 192"#, #""hidden_size": 192, "hidden_size": 192"#, "given twice"),
-    (#""num_attention_heads": 12"#, #""num_attention_heads": 13"#, "num_attention_heads"),
-    (#""num_key_value_heads": 3"#, #""num_key_value_heads": 5"#, "num_key_value_heads"),
-    (#""num_hidden_layers": 6"#, #""num_hidden_layers": 100000"#, "num_hidden_layers"),
-    ("[2, 3, 3]", "[2, 3, 4]", "mrope_section"),
-    ("[2, 3, 3]", "[8]", "mrope_section"),
-    ("[2, 3, 3]", "[-2, 5, 5]", "mrope_section"),
-    (#""rope_type": "default""#, #""rope_type": "yarn""#, "yarn"),
-    (#""rope_type": "default""#, #""rope_type": "default", "mrope_interleaved": true"#, "mrope_interleaved"),
-    (#""hidden_act": "silu", "hidden_size""#, #""hidden_act": "gelu", "hidden_size""#, "vision_config.hidden_act"),
-    (#""hidden_act": "silu","#, #""hidden_act": "relu","#, "hidden_act"),
-    (#""use_sliding_window": false"#, #""use_sliding_window": true"#, "use_sliding_window"),
-    ("full_attention", "sliding_attention", "layer_types"),
-    (#""vocab_size": 2304"#, #""vocab_size": 2260"#, "image_token_id"),
-    (#""eos_token_id": 2258"#, #""eos_token_id": 2304"#, "eos_token_id"),
-    (#""eos_token_id": 2258"#, #""eos_token_id": []"#, "eos_token_id"),
-    (#""eos_token_id": 2258,"#, "", "eos_token_id"),
-    (#""num_heads": 5"#, #""num_heads": 3"#, "num_heads"),
-    (#""out_hidden_size": 192"#, #""out_hidden_size": 190"#, "out_hidden_size"),
-    (#""fullatt_block_indexes": [2]"#, #""fullatt_block_indexes": [3]"#, "fullatt_block_indexes"),
-    (#""window_size": 112"#, #""window_size": 27"#, "window_size"),
-    (#""depth": 3"#, #""depth": 0"#, "depth"),
-    (#""rope_type": "axial""#, #""rope_type": "other""#, "rope_type"),
-    (#""vision_config""#, #""visions""#, "vision_config"),
-    (#""tie_word_embeddings": false"#, #""tie_word_embeddings": 1"#, "tie_word_embeddings"),
-    (#""tie_word_embeddings": false"#, #""quantization_config": {}"#, "quantization_config"),
-  ])
+  @Test(
+    "A wrong, missing, inconsistent or unsupported key is an error that names it",
+    arguments: [
+      (#""model_type": "qwen2_5_vl""#, #""model_type": "qwen3_vl""#, "qwen3_vl"),
+      (#""hidden_size": 192"#, #""hidden_size": 0"#, "hidden_size"),
+      (#""hidden_size": 192"#, #""hidden_size": -192"#, "hidden_size"),
+      (#""hidden_size": 192"#, #""hidden_size": "192""#, "hidden_size"),
+      (#""hidden_size": 192"#, #""hidden_size": 192.5"#, "hidden_size"),
+      (#""hidden_size": 192"#, #""hidden_size": 9223372036854775807"#, "hidden_size"),
+      (#""hidden_size": 192"#, #""hidden_size": 192, "hidden_size": 192"#, "given twice"),
+      (#""num_attention_heads": 12"#, #""num_attention_heads": 13"#, "num_attention_heads"),
+      (#""num_key_value_heads": 3"#, #""num_key_value_heads": 5"#, "num_key_value_heads"),
+      (#""num_hidden_layers": 6"#, #""num_hidden_layers": 100000"#, "num_hidden_layers"),
+      ("[2, 3, 3]", "[2, 3, 4]", "mrope_section"),
+      ("[2, 3, 3]", "[8]", "mrope_section"),
+      ("[2, 3, 3]", "[-2, 5, 5]", "mrope_section"),
+      (#""rope_type": "default""#, #""rope_type": "yarn""#, "yarn"),
+      (#""rope_type": "default""#, #""rope_type": "default", "mrope_interleaved": true"#, "mrope_interleaved"),
+      (#""hidden_act": "silu", "hidden_size""#, #""hidden_act": "gelu", "hidden_size""#, "vision_config.hidden_act"),
+      (#""hidden_act": "silu","#, #""hidden_act": "relu","#, "hidden_act"),
+      (#""use_sliding_window": false"#, #""use_sliding_window": true"#, "use_sliding_window"),
+      ("full_attention", "sliding_attention", "layer_types"),
+      (#""vocab_size": 2304"#, #""vocab_size": 2260"#, "image_token_id"),
+      (#""eos_token_id": 2258"#, #""eos_token_id": 2304"#, "eos_token_id"),
+      (#""eos_token_id": 2258"#, #""eos_token_id": []"#, "eos_token_id"),
+      (#""eos_token_id": 2258,"#, "", "eos_token_id"),
+      (#""num_heads": 5"#, #""num_heads": 3"#, "num_heads"),
+      (#""out_hidden_size": 192"#, #""out_hidden_size": 190"#, "out_hidden_size"),
+      (#""fullatt_block_indexes": [2]"#, #""fullatt_block_indexes": [3]"#, "fullatt_block_indexes"),
+      (#""window_size": 112"#, #""window_size": 27"#, "window_size"),
+      (#""depth": 3"#, #""depth": 0"#, "depth"),
+      (#""rope_type": "axial""#, #""rope_type": "other""#, "rope_type"),
+      (#""vision_config""#, #""visions""#, "vision_config"),
+      (#""tie_word_embeddings": false"#, #""tie_word_embeddings": 1"#, "tie_word_embeddings"),
+      (#""tie_word_embeddings": false"#, #""quantization_config": {}"#, "quantization_config"),
+    ])
   func wrong(_ change: (String, String, String)) throws {
     let changed = Self.nested.replacingOccurrences(of: change.0, with: change.1)
     #expect(changed != Self.nested)

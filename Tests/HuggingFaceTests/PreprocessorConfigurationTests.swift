@@ -37,16 +37,18 @@ import Testing
     #expect(third.minPixels == 7 && third.patchSize == 16)
   }
 
-  @Test("What would give other pixels is refused by name", arguments: [
-    (#"{"do_resize": false}"#, "do_resize"), (#"{"do_normalize": false}"#, "do_normalize"),
-    (#"{"do_rescale": false}"#, "do_rescale"), (#"{"do_convert_rgb": false}"#, "do_convert_rgb"),
-    (#"{"do_center_crop": true}"#, "do_center_crop"), (#"{"resample": 2}"#, "resample"),
-    (#"{"size": {"height": 5, "width": 5}}"#, "size.height"), (#"{"min_pixels": 0}"#, "min_pixels"),
-    (#"{"min_pixels": 9, "max_pixels": 8}"#, "min_pixels"), (#"{"max_pixels": 99999999999}"#, "max_pixels"),
-    (#"{"image_mean": [0.5, 0.5]}"#, "image_mean"), (#"{"image_std": [0, 0, 0]}"#, "image_std"),
-    (#"{"image_mean": ["a", 1, 2]}"#, "image_mean"), (#"{"patch_size": -1}"#, "patch_size"),
-    (#"{"rescale_factor": 0}"#, "rescale_factor"), (#"[]"#, "expected an object"),
-  ])
+  @Test(
+    "What would give other pixels is refused by name",
+    arguments: [
+      (#"{"do_resize": false}"#, "do_resize"), (#"{"do_normalize": false}"#, "do_normalize"),
+      (#"{"do_rescale": false}"#, "do_rescale"), (#"{"do_convert_rgb": false}"#, "do_convert_rgb"),
+      (#"{"do_center_crop": true}"#, "do_center_crop"), (#"{"resample": 2}"#, "resample"),
+      (#"{"size": {"height": 5, "width": 5}}"#, "size.height"), (#"{"min_pixels": 0}"#, "min_pixels"),
+      (#"{"min_pixels": 9, "max_pixels": 8}"#, "min_pixels"), (#"{"max_pixels": 99999999999}"#, "max_pixels"),
+      (#"{"image_mean": [0.5, 0.5]}"#, "image_mean"), (#"{"image_std": [0, 0, 0]}"#, "image_std"),
+      (#"{"image_mean": ["a", 1, 2]}"#, "image_mean"), (#"{"patch_size": -1}"#, "patch_size"),
+      (#"{"rescale_factor": 0}"#, "rescale_factor"), (#"[]"#, "expected an object"),
+    ])
   func refused(_ file: (String, String)) throws {
     let folder = try TemporaryFolder(["preprocessor_config.json": file.0])
     expectError("preprocessor_config.json", file.1) { _ = try PreprocessorConfiguration(folder: folder.path) }

@@ -59,8 +59,8 @@ import Testing
     let folder = try TemporaryFolder([
       "vocab.json": Self.vocab(), "merges.txt": "#version: 0.2\na b\r\nab c\nĠ a\n",
       "tokenizer_config.json": #"""
-        {"tokenizer_class": "Qwen2Tokenizer", "added_tokens_decoder": {"259": {"content": "<|x|>", "special": true}}}
-        """#,
+      {"tokenizer_class": "Qwen2Tokenizer", "added_tokens_decoder": {"259": {"content": "<|x|>", "special": true}}}
+      """#,
     ])
     let tokenizer = try Tokenizer(folder: folder.path)
     #expect(tokenizer.encode("abc a<|x|>ab") == [257, 258, 259, 256])
@@ -68,6 +68,7 @@ import Testing
     expectError("merges.txt", "line 2") { _ = try Tokenizer(folder: folder.path) }
     try folder.write("merges.txt", Array("a b\nb c\n".utf8))
     expectError("merges.txt", "line 2") { _ = try Tokenizer(folder: folder.path) }
+    try folder.write("merges.txt", Array("a b\nab c\n".utf8))
     try folder.write("tokenizer_config.json", Array(#"{"tokenizer_class": "LlamaTokenizer"}"#.utf8))
     expectError("LlamaTokenizer") { _ = try Tokenizer(folder: folder.path) }
     try folder.write("tokenizer_config.json", Array(#"{"added_tokens_decoder": {"-1": {}}}"#.utf8))
@@ -83,22 +84,24 @@ import Testing
     expectError("tokenizer_config.json", "<|x|>") { _ = try Tokenizer(folder: folder.path) }
   }
 
-  @Test("A component that is not the Qwen2 tokenizer's is refused by name", arguments: [
-    (#""type": "NFC""#, #""type": "NFKC""#, "NFKC"),
-    (#""normalizer": {"type": "NFC"}"#, #""normalizer": null"#, "components"),
-    (#"\\p{N}|"#, #"\\p{N}{1,3}|"#, "Regex"),
-    (#""Isolated""#, #""Removed""#, "Removed"), (#""invert": false"#, #""invert": true"#, "invert"),
-    (#""add_prefix_space": false"#, #""add_prefix_space": true"#, "add_prefix_space"),
-    (#""post_processor": null"#, #""post_processor": {"type": "TemplateProcessing"}"#, "TemplateProcessing"),
-    (#""decoder": {"type": "ByteLevel""#, #""decoder": {"type": "Metaspace""#, "Metaspace"),
-    (#""type": "BPE""#, #""type": "Unigram""#, "Unigram"),
-    (#""dropout": null"#, #""dropout": 0.1"#, "dropout"), (#""unk_token": null"#, #""unk_token": "u""#, "unk_token"),
-    (#""byte_fallback": false"#, #""byte_fallback": true"#, "byte_fallback"),
-    (#""ignore_merges": false"#, #""ignore_merges": true"#, "ignore_merges"),
-    (#""end_of_word_suffix": """#, #""end_of_word_suffix": "</w>""#, "end_of_word_suffix"),
-    (#""lstrip": false"#, #""lstrip": true"#, "lstrip"), (#""rstrip": false"#, #""rstrip": true"#, "rstrip"),
-    (#""single_word": false"#, #""single_word": true"#, "single_word"),
-  ])
+  @Test(
+    "A component that is not the Qwen2 tokenizer's is refused by name",
+    arguments: [
+      (#""type": "NFC""#, #""type": "NFKC""#, "NFKC"),
+      (#""normalizer": {"type": "NFC"}"#, #""normalizer": null"#, "components"),
+      (#"\\p{N}|"#, #"\\p{N}{1,3}|"#, "Regex"),
+      (#""Isolated""#, #""Removed""#, "Removed"), (#""invert": false"#, #""invert": true"#, "invert"),
+      (#""add_prefix_space": false"#, #""add_prefix_space": true"#, "add_prefix_space"),
+      (#""post_processor": null"#, #""post_processor": {"type": "TemplateProcessing"}"#, "TemplateProcessing"),
+      (#""decoder": {"type": "ByteLevel""#, #""decoder": {"type": "Metaspace""#, "Metaspace"),
+      (#""type": "BPE""#, #""type": "Unigram""#, "Unigram"),
+      (#""dropout": null"#, #""dropout": 0.1"#, "dropout"), (#""unk_token": null"#, #""unk_token": "u""#, "unk_token"),
+      (#""byte_fallback": false"#, #""byte_fallback": true"#, "byte_fallback"),
+      (#""ignore_merges": false"#, #""ignore_merges": true"#, "ignore_merges"),
+      (#""end_of_word_suffix": """#, #""end_of_word_suffix": "</w>""#, "end_of_word_suffix"),
+      (#""lstrip": false"#, #""lstrip": true"#, "lstrip"), (#""rstrip": false"#, #""rstrip": true"#, "rstrip"),
+      (#""single_word": false"#, #""single_word": true"#, "single_word"),
+    ])
   func refused(_ change: (String, String, String)) throws {
     let changed = Self.document().replacingOccurrences(of: change.0, with: change.1)
     #expect(changed != Self.document())
@@ -122,7 +125,7 @@ import Testing
       (Self.document(added: #"[{"id": 300, "content": ""}]"#), "empty token"),
       (Self.document(added: #"[{"id": 4000000, "content": "z"}]"#), "id"),
       (Self.document(added: #"[{"content": "z"}]"#), "id"), (Self.document(added: "[3]"), "added_tokens[0]"),
-      ("{", "ends too early"), ("[]", "expected an object"),
+      ("{", "expected a key"), ("[]", "expected an object"),
       (String(repeating: "[", count: 100_000), "nested deeper"),
     ]
     for (document, word) in cases { expectError("tokenizer.json", word) { _ = try load(document) } }

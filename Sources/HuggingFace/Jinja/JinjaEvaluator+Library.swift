@@ -44,6 +44,7 @@ extension JinjaEvaluator {
       guard case .string(let text) = argument else { throw failure("\(name) with \(argument.kind)") }
       return text
     }
+    if name == "split" || name == "replace" { try chargeSearch(for: strings.first ?? "", in: text) }
     switch (name, strings.count) {
     case ("strip", 0...1): return .string(JinjaText.strip(text, strings.first, [.start, .end]))
     case ("lstrip", 0...1): return .string(JinjaText.strip(text, strings.first, .start))
@@ -55,7 +56,7 @@ extension JinjaEvaluator {
     case ("replace", 2) where !strings[0].isEmpty:
       let parts = JinjaText.split(text, by: strings[0])
       let (growth, overflow) = strings[1].utf8.count.multipliedReportingOverflow(by: parts.count)
-      guard !overflow, growth <= Self.maximumText else { throw failure("a string of more than \(Self.maximumText) bytes") }
+      try checkLength(overflow ? .max : growth)
       return .string(parts.joined(separator: strings[1]))
     default: throw failure("method \(name) of a string with \(strings.count) arguments is not supported")
     }
@@ -80,7 +81,7 @@ extension JinjaEvaluator {
       var result = ""
       for (index, item) in try items(of: value).enumerated() {
         result += try (index == 0 ? "" : separator) + text(of: item)
-        guard result.utf8.count <= Self.maximumText else { throw failure("a string of more than \(Self.maximumText) bytes") }
+        try checkLength(result.utf8.count)
       }
       return .string(result)
     case ("tojson", 0):
@@ -124,7 +125,7 @@ extension JinjaEvaluator {
     default: throw failure("tojson of \(value.kind)")
     }
     bytes += result.utf8.count
-    guard bytes <= Self.maximumText else { throw failure("a string of more than \(Self.maximumText) bytes") }
+    try checkLength(bytes)
     return result
   }
 }

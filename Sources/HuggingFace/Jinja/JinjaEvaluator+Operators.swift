@@ -29,16 +29,18 @@ extension JinjaEvaluator {
   }
 
   private func joined(_ left: String, _ right: String) throws -> String {
-    guard left.utf8.count + right.utf8.count <= Self.maximumText else {
-      throw failure("a string of more than \(Self.maximumText) bytes")
-    }
+    try checkLength(left.utf8.count + right.utf8.count)
     return left + right
+  }
+
+  func checkLength(_ bytes: Int) throws {
+    guard bytes <= Self.maximumText else { throw failure("a string of more than \(Self.maximumText) bytes") }
   }
 
   func compare(_ left: JinjaValue, _ symbol: JinjaOperator, _ right: JinjaValue) throws -> Bool {
     switch symbol {
-    case .equal: return isEqual(left, right)
-    case .unequal: return !isEqual(left, right)
+    case .equal: return try isEqual(left, right)
+    case .unequal: return try !isEqual(left, right)
     case .isIn: return try contains(right, left)
     case .isNotIn: return try !contains(right, left)
     default: break
@@ -54,28 +56,37 @@ extension JinjaEvaluator {
     }
   }
 
-  func isEqual(_ left: JinjaValue, _ right: JinjaValue) -> Bool {
+  func isEqual(_ left: JinjaValue, _ right: JinjaValue) throws -> Bool {
+    try charge(1)
     if let a = left.number, let b = right.number { return a == b }
     switch (left, right) {
     case (.none, .none), (.undefined, .undefined): return true
     // Scalar by scalar, where Swift's == takes canonically equivalent strings for equal.
     case (.string(let a), .string(let b)): return a.utf8.elementsEqual(b.utf8)
-    case (.list(let a), .list(let b)): return a.items.elementsEqual(b.items, by: isEqual)
+    case (.list(let a), .list(let b)): return try a.items.elementsEqual(b.items, by: isEqual)
     case (.dictionary(let a), .dictionary(let b)):
-      return a.members.count == b.members.count
-        && a.members.allSatisfy { member in b[member.key].map { isEqual($0, member.value) } ?? false }
+      return try a.members.count == b.members.count
+        && a.members.allSatisfy { member in try b[member.key].map { try isEqual($0, member.value) } ?? false }
     default: return false
     }
   }
 
   private func contains(_ container: JinjaValue, _ element: JinjaValue) throws -> Bool {
     switch (container, element) {
-    case (.string(let text), .string(let part)): return part.isEmpty || JinjaText.firstRange(of: part, in: text) != nil
-    case (.list(let list), _): return list.items.contains { isEqual($0, element) }
+    case (.string(let text), .string(let part)):
+      try chargeSearch(for: part, in: text)
+      return part.isEmpty || JinjaText.firstRange(of: part, in: text) != nil
+    case (.list(let list), _): return try list.items.contains { try isEqual($0, element) }
     case (.dictionary(let dictionary), .string(let key)): return dictionary[key] != nil
     case (.dictionary, _), (.undefined, _): return false
     default: throw failure("in of \(element.kind) and \(container.kind) is not supported")
     }
+  }
+
+  /// The search is the plain one, whose time is the product of both lengths at worst.
+  func chargeSearch(for part: String, in text: String) throws {
+    let (product, overflow) = text.utf8.count.multipliedReportingOverflow(by: part.utf8.count)
+    try charge(overflow ? 1 << 40 : product / 256)
   }
 
   /// `object.name`: undefined if there is none, an error on what is undefined itself.

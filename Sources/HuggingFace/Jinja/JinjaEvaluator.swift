@@ -5,7 +5,7 @@ struct JinjaEvaluator {
     case onward, leaveLoop, nextIteration
   }
 
-  private static let maximumSteps = 5_000_000
+  private static let maximumSteps = 1_000_000
   private static let maximumDepth = 160
   static let maximumText = 64 << 20
 
@@ -16,8 +16,13 @@ struct JinjaEvaluator {
   private var scopes: [[String: JinjaValue]]
   private var output = ""
   private var outputBytes = 0
-  private var steps = 0
+  private let budget = Budget()
   private var depth = 0
+
+  /// Counts work over all copies of the evaluator.
+  private final class Budget {
+    var steps = 0
+  }
 
   /// The text that `nodes` render with `variables`.
   ///
@@ -35,10 +40,15 @@ struct JinjaEvaluator {
 
   func failure(_ problem: String) -> HuggingFaceError { .template(file: file, line: line, problem: problem) }
 
+  /// Accounts for work that is not one statement or expression, such as a search through a long text.
+  func charge(_ steps: Int) throws {
+    budget.steps += steps
+    guard budget.steps <= Self.maximumSteps else { throw failure("needs more than \(Self.maximumSteps) steps") }
+  }
+
   private mutating func enter() throws {
-    steps += 1
     depth += 1
-    guard steps <= Self.maximumSteps else { throw failure("needs more than \(Self.maximumSteps) steps") }
+    try charge(1)
     guard depth <= Self.maximumDepth else { throw failure("calls nest deeper than \(Self.maximumDepth)") }
   }
 
@@ -88,6 +98,7 @@ struct JinjaEvaluator {
     }
     if items.isEmpty { return try run(loop.otherwise) }
     for (index, item) in items.enumerated() {
+      try charge(1)
       scopes[scopes.count - 1] = ["loop": .loop(JinjaLoopState(index: index, items: items))]
       try bind(loop.names, to: item)
       if case .leaveLoop = try run(loop.body) { break }
@@ -146,13 +157,24 @@ struct JinjaEvaluator {
   mutating func evaluate(_ expression: JinjaExpression) throws -> JinjaValue {
     try enter()
     defer { depth -= 1 }
+    let value = try value(of: expression)
+    switch value {
+    case .string(let text): try charge(text.utf8.count / 256)
+    case .list(let list): try charge(list.items.count / 16)
+    default: break
+    }
+    return value
+  }
+
+  private mutating func value(of expression: JinjaExpression) throws -> JinjaValue {
     switch expression {
     case .string(let text): return .string(text)
     case .integer(let value): return .integer(value)
     case .bool(let value): return .bool(value)
     case .none: return .none
     case .list(let items): return try list(items.map { try evaluate($0) })
-    case .dictionary(let pairs): return try dictionary(pairs.map { (try string($0.key, "a key"), try evaluate($0.value)) })
+    case .dictionary(let pairs):
+      return try dictionary(pairs.map { (try string($0.key, "a key"), try evaluate($0.value)) })
     case .name(let name): return variable(name)
     case .attribute(let object, let name): return try attribute(name, of: evaluate(object))
     case .index(let object, let index): return try element(evaluate(index), of: evaluate(object))

@@ -58,10 +58,6 @@ struct JinjaLexer {
     source[min(index, source.count)...].starts(with: text.unicodeScalars)
   }
 
-  private static func isSpace(_ scalar: Unicode.Scalar) -> Bool {
-    scalar.properties.isWhitespace || ("\u{1C}"..."\u{1F}").contains(scalar)
-  }
-
   private mutating func scan() throws {
     var lineStarts = true
     while position < source.count {
@@ -71,11 +67,12 @@ struct JinjaLexer {
       var text = source[start..<position]
       let sign = position + 2 < source.count ? source[position + 2] : " "
       if position < source.count, sign == "-" {
-        while let last = text.last, Self.isSpace(last) { text.removeLast() }
+        while let last = text.last, JinjaText.isSpace(last) { text.removeLast() }
       } else if position < source.count, sign != "+", !isAt("{{", position) {
         // lstrip_blocks: white space between the line's start and a block goes.
         let tail = text.suffix(while: { $0 != "\n" })
-        if tail.startIndex > text.startIndex || lineStarts, tail.allSatisfy(Self.isSpace) { text.removeLast(tail.count) }
+        let isLine = tail.startIndex > text.startIndex || lineStarts
+        if isLine, tail.allSatisfy(JinjaText.isSpace) { text.removeLast(tail.count) }
       }
       if !text.isEmpty {
         tags.append(JinjaTag(line: startLine, content: .text(Self.string(text))))
@@ -106,7 +103,7 @@ struct JinjaLexer {
   private mutating func skip(strips: Bool, trims: Bool) -> Bool {
     let start = position
     if strips {
-      while position < source.count, Self.isSpace(source[position]) { advance() }
+      while position < source.count, JinjaText.isSpace(source[position]) { advance() }
     } else if trims, position < source.count, source[position] == "\n" {
       advance()
     }
@@ -122,7 +119,7 @@ struct JinjaLexer {
     var tokens: [JinjaToken] = []
     var depth = 0
     while true {
-      while position < source.count, Self.isSpace(source[position]) { advance() }
+      while position < source.count, JinjaText.isSpace(source[position]) { advance() }
       guard position < source.count else { throw failure("a tag is not closed by \(close)") }
       if depth == 0 {
         if isAt(close, position) {
@@ -170,7 +167,8 @@ struct JinjaLexer {
   }
 
   private static let symbols: Set<String> = [
-    "==", "!=", "<=", ">=", "//", "+", "-", "*", "%", "~", "<", ">", "=", "(", ")", "[", "]", "{", "}", ",", ".", ":", "|",
+    "==", "!=", "<=", ">=", "//", "+", "-", "*", "%", "~", "<", ">", "=", "(", ")", "[", "]", "{", "}", ",", ".", ":",
+    "|",
   ]
 
   private mutating func scanString() throws -> String {

@@ -46,8 +46,8 @@ struct JinjaParser {
       }
     }
     guard ends.isEmpty else {
-      let line = tags.last?.line ?? 1
-      throw HuggingFaceError.template(file: file, line: line, problem: "ends before \(ends.sorted().joined(separator: " or "))")
+      let missing = ends.sorted().joined(separator: " or ")
+      throw HuggingFaceError.template(file: file, line: tags.last?.line ?? 1, problem: "ends before \(missing)")
     }
     return (nodes, nil)
   }

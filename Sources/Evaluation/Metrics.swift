@@ -1,0 +1,75 @@
+// The numbers of a whole evaluation, and the table that sets two of them side by side.
+import Foundation
+
+/// Means over rows; a mean over nothing is nil.
+public struct Metrics: Sendable, Equatable {
+  public var rows, tokens: Int
+  /// NLL a supervised token.
+  public var loss: Double
+  public var tokenAccuracy: Double
+  public var exactMatch, finished: Mean
+  /// Over rows whose answer is a place.
+  public var pointInBox: Mean
+  /// Over rows whose answer is a box.
+  public var iouAtHalf, meanIoU: Mean
+
+  /// A mean and how many rows it is over.
+  public struct Mean: Sendable, Equatable {
+    public var count: Int
+    /// Nil over nothing.
+    public var value: Double?
+
+    init(_ values: [Double]) {
+      count = values.count
+      value = values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
+    }
+  }
+
+  public var perplexity: Double { exp(loss) }
+
+  /// Adds in the order of the rows, so that equal rows give equal bits.
+  /// - Precondition: at least one row.
+  public init(_ results: [RowResult]) {
+    precondition(!results.isEmpty, "nothing was evaluated")
+    rows = results.count
+    tokens = results.reduce(0) { $0 + $1.tokens }
+    loss = results.reduce(0) { $0 + $1.nll } / Double(tokens)
+    tokenAccuracy = Double(results.reduce(0) { $0 + $1.likeliest }) / Double(tokens)
+    let answers = results.compactMap(\.answer)
+    let places = answers.compactMap(\.place)
+    let ious = places.compactMap(\.iou)
+    exactMatch = Mean(answers.map { $0.exactMatch ? 1 : 0 })
+    finished = Mean(answers.map { $0.finished ? 1 : 0 })
+    pointInBox = Mean(places.map { $0.pointInBox ? 1 : 0 })
+    iouAtHalf = Mean(ious.map { $0 >= 0.5 ? 1 : 0 })
+    meanIoU = Mean(ious)
+  }
+
+  /// The table's lines: a column a model, and with two of them their difference, second less first.
+  public static func table(_ columns: [(name: String, metrics: Metrics)]) -> [String] {
+    guard let first = columns.first?.metrics else { return [] }
+    func line(_ name: String, _ cells: [String]) -> String {
+      name.padding(toLength: 28, withPad: " ", startingAt: 0) + cells.map { cell in
+        String(repeating: " ", count: max(1, 14 - cell.count)) + cell
+      }.joined()
+    }
+    func row(_ name: String, _ decimals: Int, scale: Double = 1, _ value: (Metrics) -> Double?) -> String? {
+      let values = columns.compactMap { value($0.metrics).map { $0 * scale } }
+      guard values.count == columns.count else { return nil }
+      let unit = scale == 100 ? "%" : ""
+      let difference = values.count == 2 ? [String(format: "%+.\(decimals)f", values[1] - values[0]) + unit] : []
+      return line(name, values.map { String(format: "%.\(decimals)f", $0) + unit } + difference)
+    }
+    return [
+      line("", columns.map(\.name) + (columns.count == 2 ? ["difference"] : [])),
+      row("loss (\(first.tokens) tokens)", 4) { $0.loss },
+      row("perplexity", 4) { $0.perplexity },
+      row("token accuracy", 2, scale: 100) { $0.tokenAccuracy },
+      row("exact match (\(first.exactMatch.count) rows)", 2, scale: 100) { $0.exactMatch.value },
+      row("ended by the model", 2, scale: 100) { $0.finished.value },
+      row("point in box (\(first.pointInBox.count) rows)", 2, scale: 100) { $0.pointInBox.value },
+      row("IoU >= 0.5 (\(first.iouAtHalf.count) rows)", 2, scale: 100) { $0.iouAtHalf.value },
+      row("mean IoU", 4) { $0.meanIoU.value },
+    ].compactMap(\.self)
+  }
+}

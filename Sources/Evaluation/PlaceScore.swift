@@ -1,0 +1,75 @@
+// How far a written place is from a row's boxes: in pixels of the original picture, boxes half-open.
+import Datasets
+import Preprocessing
+
+/// The scores of an answer that should name a place.
+public struct PlaceScore: Codable, Sendable, Equatable {
+  /// Whether the written point, or the written box's centre, lies in a box.
+  public var pointInBox: Bool
+  /// Intersection over union with the best box, 0 where no box was written; nil where the row asks for a point.
+  public var iou: Double?
+}
+
+/// What a row's answer should name: its boxes and the pictures they are in.
+public struct PlaceTarget: Sendable {
+  let boxes: [(box: Objects.Box, frame: ImageFrame)]
+  /// Whether the right answer is a box.
+  let asksForBox: Bool
+
+  /// The target of a row's last answer; nil where that names no place.
+  ///
+  /// Boxes are handed out to `<bbox>` and `<point>` in order, so the answer's are those that its placeholders take; in
+  /// a row that fills none, all boxes are meant.
+  public init?(row: Row, prompt: Prompt) {
+    guard let reference = prompt.reference, let place = Region(parsing: reference), let objects = row.objects,
+      let answer = row.messages.lastIndex(where: { $0.role == .assistant })
+    else { return nil }
+    let before = row.messages[..<answer].reduce(0) { $0 + Self.placeholders($1) }
+    let own = Self.placeholders(row.messages[answer])
+    let all = row.messages.reduce(0) { $0 + Self.placeholders($1) }
+    let meant = all == 0 ? objects.boxes[...] : objects.boxes.dropFirst(before).prefix(own)
+    boxes = meant.compactMap { box in
+      prompt.sample.frames.indices.contains(box.image) ? (box, prompt.sample.frames[box.image]) : nil
+    }
+    guard !boxes.isEmpty else { return nil }
+    if case .box = place { asksForBox = true } else { asksForBox = false }
+  }
+
+  /// Scores a text; one that names no place is wrong.
+  public func score(_ text: String) -> PlaceScore {
+    let region = Region(parsing: text)
+    return PlaceScore(
+      pointInBox: region.map { region in boxes.contains { Self.hits(region, $0.box, $0.frame) } } ?? false,
+      iou: asksForBox ? boxes.map { Self.iou(region, $0.box, $0.frame) }.max() : nil)
+  }
+
+  private static func placeholders(_ message: Message) -> Int {
+    message.content.reduce(0) { count, part in
+      guard case .text(let text) = part else { return count }
+      return ["<bbox>", "<point>"].reduce(count) { count, placeholder in
+        count + text.split(separator: placeholder, omittingEmptySubsequences: false).count - 1
+      }
+    }
+  }
+
+  private static func hits(_ region: Region, _ box: Objects.Box, _ frame: ImageFrame) -> Bool {
+    let (x, y) = region.center
+    // Before mapping, which would move what lies outside onto the edge.
+    guard x >= 0, x < Double(frame.resized.width), y >= 0, y < Double(frame.resized.height) else { return false }
+    let point = frame.toOriginal(Objects.Box(x1: x, y1: y, x2: x, y2: y))
+    return point.x1 >= box.x1 && point.x1 < box.x2 && point.y1 >= box.y1 && point.y1 < box.y2
+  }
+
+  private static func iou(_ region: Region?, _ box: Objects.Box, _ frame: ImageFrame) -> Double {
+    guard case .box(let x1, let y1, let x2, let y2)? = region else { return 0 }
+    return intersectionOverUnion(frame.toOriginal(Objects.Box(x1: x1, y1: y1, x2: x2, y2: y2)), box)
+  }
+}
+
+/// Area of the intersection over area of the union; 0 where a box has no area, also with its corners exchanged.
+public func intersectionOverUnion(_ a: Objects.Box, _ b: Objects.Box) -> Double {
+  func area(_ width: Double, _ height: Double) -> Double { max(width, 0) * max(height, 0) }
+  let common = area(min(a.x2, b.x2) - max(a.x1, b.x1), min(a.y2, b.y2) - max(a.y1, b.y1))
+  let union = area(a.x2 - a.x1, a.y2 - a.y1) + area(b.x2 - b.x1, b.y2 - b.y1) - common
+  return common > 0 ? common / union : 0
+}

@@ -1,0 +1,58 @@
+// The predictions file: one JSON object a line, a row of data under one model.
+import Datasets
+import Foundation
+
+/// One line of a predictions file.
+public struct PredictionLine: Codable, Sendable, Equatable {
+  public var id: String
+  /// `base` or `adapted`.
+  public var model: String
+  public var prompt, reference, prediction: String?
+  public var finished, exact_match, point_in_box: Bool?
+  public var iou: Double?
+  public var nll: Double
+  public var tokens, likeliest_tokens: Int
+
+  public init(id: String, model: String, _ result: RowResult) {
+    self.id = id
+    self.model = model
+    prompt = result.answer?.prompt
+    reference = result.answer?.reference
+    prediction = result.answer?.prediction
+    finished = result.answer?.finished
+    exact_match = result.answer?.exactMatch
+    point_in_box = result.answer?.place?.pointInBox
+    iou = result.answer?.place?.iou
+    nll = result.nll
+    tokens = result.tokens
+    likeliest_tokens = result.likeliest
+  }
+
+  /// Throws unless a file can be made at `path`: told before the work, not after it.
+  public static func checkWritable(_ path: String) throws(EvaluationError) {
+    let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
+      throw .file(path, problem: "cannot be written: there is no folder \(folder); make it first")
+    }
+    isFolder = false
+    guard FileManager.default.isWritableFile(atPath: folder),
+      !(FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue)
+    else { throw .file(path, problem: "cannot be written; check its folder's permissions and that it is no folder") }
+  }
+
+  /// Writes a file whole or not at all.
+  public static func write(_ lines: [PredictionLine], to path: String) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+      positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
+    var text = Data()
+    for line in lines { text += try encoder.encode(line) + Data("\n".utf8) }
+    do {
+      try text.write(to: URL(fileURLWithPath: path), options: .atomic)
+    } catch {
+      throw EvaluationError.file(path, problem: "cannot be written: \(error.localizedDescription)")
+    }
+  }
+}

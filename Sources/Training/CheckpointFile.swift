@@ -1,0 +1,162 @@
+// A checkpoint file opened to read: what it says of itself, checked against itself and not against a model.
+import Adapters
+import HDF5
+import Units
+
+/// A checkpoint that cannot be used, and why.
+public struct CheckpointError: Error, Equatable, CustomStringConvertible {
+  public let file: String
+  public let problem: String
+  public var description: String { "\(file): \(problem)" }
+}
+
+/// An open checkpoint. Everything that it gives is finite, bounded and of one piece; whether it fits a model is the
+/// caller's question.
+public struct CheckpointFile: ~Copyable {
+  public let path: String
+  let file: File
+  /// More than any model that can be opened has.
+  private static var maximumLayers: Int { 1024 }
+  private static var maximumHeads: Int { 1024 }
+  private static var maximumWidth: Int { 1 << 16 }
+  /// Steps of history that are read at most.
+  private static var maximumSteps: Int { 1 << 24 }
+
+  /// Opens a file of the schema of this version; `CheckpointStore.verify` checks its bytes.
+  /// - Throws: `HDF5Error`, or `CheckpointError` for one of another schema or that is not complete.
+  public init(_ path: String) throws {
+    let file = try File.open(path)
+    let version = try file.attribute("schema_version", as: Int64.self)
+    guard version == TrainingState.schemaVersion else {
+      throw CheckpointError(
+        file: path,
+        problem: "schema_version \(version) is not \(TrainingState.schemaVersion), the one that this version reads")
+    }
+    guard try file.attribute("complete", as: Int64.self) == 1 else {
+      throw CheckpointError(file: path, problem: "it is not complete; use an earlier checkpoint")
+    }
+    self.path = path
+    self.file = file
+  }
+
+  func refuse(_ problem: String) -> CheckpointError { CheckpointError(file: path, problem: problem) }
+
+  func integer(_ name: String, of object: String = "/") throws -> Int {
+    Int(try file.attribute(name, of: object, as: Int64.self))
+  }
+
+  private func counter(_ name: String) throws -> Int {
+    let value = try integer(name)
+    guard value >= 0 else { throw refuse("\(name) is \(value); use another checkpoint") }
+    return value
+  }
+
+  /// Optimizer steps made.
+  public func step() throws -> Int { try counter("step") }
+  /// Epoch of the rows that the next step takes first, from 0.
+  public func epoch() throws -> Int { try counter("epoch") }
+  public func consumedRows() throws -> Int { try counter("consumed_rows") }
+  public func worldSize() throws -> Int { try counter("world_size") }
+  /// Seed of the run.
+  public func seed() throws -> UInt64 { UInt64(bitPattern: try file.attribute("seed", as: Int64.self)) }
+  public func runDigest() throws -> String { try file.attribute("run_digest", as: String.self) }
+  /// The resolved run, in YAML.
+  public func runYAML() throws -> String { try file.read(String.self, from: "/run/yaml", shape: [])[0] }
+  /// How the heads were chosen, as `influence/rank1`.
+  public func selectionMethod() throws -> String {
+    try file.read(String.self, from: "/influence/estimator", shape: [])[0]
+  }
+  /// The selection's JSON document.
+  func selectionJSON() throws -> String { try file.read(String.self, from: "/influence/selection", shape: [])[0] }
+
+  /// Lowest validation loss and its step, nil before the first validation.
+  public func best() throws -> TrainingState.Best? {
+    guard try file.hasAttribute("best_step") else { return nil }
+    return TrainingState.Best(
+      step: try counter("best_step"), loss: try file.attribute("best_validation_loss", as: Double.self))
+  }
+
+  /// What the adapter must be used with.
+  public func provenance() throws -> TrainingState.Provenance {
+    TrainingState.Provenance(
+      baseDigest: try file.attribute("base_digest", as: String.self),
+      templateDigest: try file.attribute("chat_template_digest", of: "/adapter", as: String.self),
+      minPixels: try integer("min_pixels", of: "/adapter"), maxPixels: try integer("max_pixels", of: "/adapter"))
+  }
+
+  /// Throws `CheckpointError` unless a base model is the one that the adapter was trained on, and its template too.
+  public func require(_ base: BaseModel, layout: AdapterLayout) throws {
+    let (trained, given) = (try provenance(), TrainingState.Provenance(of: base))
+    for (what, digest, other) in [
+      ("base_digest", trained.baseDigest, given.baseDigest),
+      ("chat_template_digest", trained.templateDigest, given.templateDigest),
+    ] where digest != other {
+      throw refuse(
+        "its \(what) \(digest.prefix(12))... is not that of \(base.folder), \(other.prefix(12))...; give the base that "
+          + "it was trained on")
+    }
+    guard layout.fits(base.configuration.text) else {
+      throw refuse("its adapter's layers, heads or widths do not fit \(base.folder)")
+    }
+  }
+
+  /// The adapter's options, and its layout as the shapes of its tensors tell it.
+  public func adapter() throws -> (configuration: ImageLoRAConfiguration, layout: AdapterLayout) {
+    var kvIndices: [Int: [Int]] = [:]
+    for name in try file.children(of: "/adapter/kv_indices") {
+      let heads = try file.read(
+        Int32.self, from: "/adapter/kv_indices/\(name)", maximumCount: Self.maximumHeads).values
+      guard let layer = Int(name), "\(layer)" == name, (0..<Self.maximumLayers).contains(layer), !heads.isEmpty,
+        heads.allSatisfy({ (0..<Int32(Self.maximumHeads)).contains($0) }), Set(heads).count == heads.count
+      else { throw refuse("kv_indices of layer \(name) are not heads of a layer") }
+      kvIndices[layer] = heads.map(Int.init)
+    }
+    let named = try file.attribute("normalization", of: "/adapter", as: String.self)
+    guard let normalization = ImageLoRAConfiguration.Normalization(rawValue: named) else {
+      throw refuse("normalization \(named) is unknown")
+    }
+    let rank = try integer("rank", of: "/adapter")
+    let alpha = try file.attribute("alpha", of: "/adapter", as: Double.self)
+    guard (1...Self.maximumWidth).contains(rank), alpha.isFinite, let first = kvIndices.keys.min() else {
+      throw refuse("rank \(rank), alpha \(alpha) or an empty selection")
+    }
+    let configuration = ImageLoRAConfiguration(
+      rank: rank, alpha: alpha, normalization: normalization, kvIndices: kvIndices)
+    func shape(_ name: String, dimensions: Int) throws -> [Int] {
+      let path = "/adapter/layers.\(first).\(name)"
+      let shape = try file.read(Float.self, from: path, maximumCount: Self.maximumWidth * rank).shape
+      guard shape.count == dimensions, shape.allSatisfy({ (1...Self.maximumWidth).contains($0) }) else {
+        throw refuse("\(path) has shape \(shape)")
+      }
+      return shape
+    }
+    let layout = AdapterLayout(
+      configuration, hiddenSize: try shape("A", dimensions: 2)[0], headDimension: try shape("B", dimensions: 3)[2])
+    return (configuration, layout)
+  }
+
+  /// The numbers of a group, `/adapter` or one of `/optimizer`'s, in the layout's order.
+  public func numbers(_ group: String = "/adapter", layout: AdapterLayout) throws -> [Float] {
+    var values: [Float] = []
+    for tensor in layout.tensors {
+      values += try file.read(
+        Float.self, from: "\(group)/\(tensor.name)", shape: tensor.shape.isEmpty ? [1] : tensor.shape)
+    }
+    guard values.allSatisfy(\.isFinite) else { throw refuse("a number of \(group) is not finite") }
+    return values
+  }
+
+  /// The run's history, one entry a step.
+  public func metrics() throws -> [TrainingState.StepMetrics] {
+    let steps = try file.read(Int64.self, from: "/metrics/step", maximumCount: Self.maximumSteps).values
+    let losses = try file.read(Double.self, from: "/metrics/loss", shape: [steps.count])
+    let rates = try file.read(Double.self, from: "/metrics/learning_rate", shape: [steps.count])
+    let norms = try file.read(Double.self, from: "/metrics/gradient_norm", shape: [steps.count])
+    let tokens = try file.read(Int64.self, from: "/metrics/tokens", shape: [steps.count])
+    return steps.indices.map {
+      TrainingState.StepMetrics(
+        step: Int(steps[$0]), loss: losses[$0], learningRate: rates[$0], gradientNorm: norms[$0],
+        tokens: Int(tokens[$0]))
+    }
+  }
+}

@@ -1,0 +1,125 @@
+// What a run will need, before it: parameters, memory, operations, bytes reduced, time; no weights are read.
+import Adapters
+import Foundation
+import HuggingFace
+import RunFile
+import Tensors
+
+/// A run on a number of ranks, in numbers and in lines for people.
+public struct Plan {
+  /// How many processes, and where.
+  public struct Ranks: Sendable, Equatable {
+    public var nodes, perNode: Int
+    public var count: Int { nodes * perNode }
+    public init(nodes: Int, perNode: Int) { (self.nodes, self.perNode) = (nodes, perNode) }
+  }
+
+  /// A row to plan for where the run's data are not to be read, or not there.
+  public struct AssumedRow: Sendable, Equatable {
+    public var tokens, visualTokens, answerTokens: Int
+    public init(tokens: Int, visualTokens: Int, answerTokens: Int) {
+      (self.tokens, self.visualTokens, self.answerTokens) = (tokens, visualTokens, answerTokens)
+    }
+    /// A picture of 600,000 pixels, a question and a short answer.
+    public static let usual = AssumedRow(tokens: 1024, visualTokens: 768, answerTokens: 32)
+  }
+
+  let run: RunConfiguration
+  let configuration: ModelConfiguration
+  let ranks: Ranks
+  let counts: ParameterCounts
+  let weights: PlannedWeights
+  /// Heads a layer: the worst, and where they are not known yet the best.
+  let budgets: (worst: LayerBudgets, best: LayerBudgets?)
+  let rows: PlannedRows
+  let steps: Int?
+  let work: StepWork
+  /// A rank's at its largest unit.
+  let memory: RankMemory
+  let largestUnit: UnitShape
+
+  /// - Parameter assumed: a row to plan for instead of the run's data.
+  /// - Throws: `HuggingFaceError`, or what in the run `train` would refuse too.
+  public init(_ run: RunConfiguration, ranks: Ranks, assumed: AssumedRow? = nil) throws {
+    try Job.requireSupported(run)
+    guard run.training.globalBatch >= ranks.count else {
+      throw TrainingError.smallBatch(batch: run.training.globalBatch, ranks: ranks.count)
+    }
+    self.run = run
+    self.ranks = ranks
+    let configuration = try ModelConfiguration(folder: run.model.path.resolved)
+    self.configuration = configuration
+    counts = ParameterCounts(configuration)
+    weights = try PlannedWeights(folder: run.model.path.resolved, counts: counts)
+    let budgets = try LayerBudgets.planned(run.adapter.heads, configuration.text)
+    self.budgets = budgets
+    rows = try Self.rows(run, assumed: assumed, configuration)
+    steps = rows.steps(run.training)
+    let sampled = rows.steps(of: run)
+    work = StepWork(
+      sampled, ranks: ranks.count, budgets: budgets.worst, rank: run.adapter.rank, configuration)
+    let pictureTokens = rows.pictureTokens
+    let needs = sampled.joined().lazy.map { unit in
+      let memory = RankMemory(
+        unit, budgets: budgets.worst, rank: run.adapter.rank, pictureTokens: pictureTokens, configuration)
+      return (unit: unit, memory: memory)
+    }
+    guard let largest = needs.max(by: { $0.memory.total < $1.memory.total }) else {
+      throw TrainingError.noRows(file: run.data.train.resolved)
+    }
+    (largestUnit, memory) = largest
+  }
+
+  /// The run's own rows; where they cannot be read, the usual one, and why.
+  private static func rows(
+    _ run: RunConfiguration, assumed: AssumedRow?, _ configuration: ModelConfiguration
+  ) throws -> PlannedRows {
+    func all(_ row: AssumedRow, _ why: String) -> PlannedRows {
+      let shape = RowShape(
+        tokens: row.tokens, visual: row.visualTokens, answers: row.answerTokens,
+        merge: configuration.vision.spatialMergeSize)
+      return PlannedRows(assuming: shape, source: why)
+    }
+    if let assumed { return all(assumed, "as stated, not read from data") }
+    do {
+      return try PlannedRows(reading: run)
+    } catch {
+      return all(.usual, "assumed, since the data cannot be read: \(error)")
+    }
+  }
+
+  /// Weights a node holds once, and all its ranks.
+  var nodeBytes: Double { weights.bytes + Double(ranks.perNode) * memory.total }
+
+  /// Measures products of this model's shape on this machine, on the run's threads, in 10^9 operations a second.
+  public func measuredRate() -> Double {
+    setProductThreads(run.model.threads)
+    let text = configuration.text
+    return ProductRate.measure(
+      rows: min(largestUnit.tokens, 2048), outputs: text.intermediateSize, columns: text.hiddenSize,
+      type: weights.type)
+  }
+}
+
+/// The weights of a folder as far as a plan needs them.
+struct PlannedWeights: Equatable {
+  let bytes: Double
+  let type: ElementType
+  /// What the checkpoint's headers say, or why they say nothing.
+  let source: String
+
+  /// Reads headers only; where files are missing, two bytes a number are assumed.
+  /// - Throws: `HuggingFaceError` for a damaged file.
+  init(folder: String, counts: ParameterCounts) throws {
+    do {
+      let checkpoint = try Checkpoint(folder: folder)
+      bytes = Double(checkpoint.byteCount)
+      type = checkpoint.elementTypes.count == 1 ? ElementType(rawValue: checkpoint.elementTypes[0]) ?? .bfloat16 : .bfloat16
+      source = checkpoint.elementTypes.joined(separator: ", ")
+    } catch HuggingFaceError.unreadable {
+      bytes = 2 * Double(counts.total)
+      type = .bfloat16
+      source = "assumed BF16: the folder has no complete weights yet"
+    }
+  }
+}

@@ -1,0 +1,186 @@
+// What a unit of rows costs in floating-point operations and in memory, by the formulas of the layers' own code.
+import Datasets
+import HuggingFace
+
+/// Floating-point operations of one unit, two a multiply-add; elementwise work is left out.
+struct UnitOperations: Equatable {
+  /// The vision tower; once a picture as long as its features are kept.
+  let vision: Double
+  /// The decoder's forward pass.
+  let forward: Double
+  /// Its backward pass: input gradients only, down to the lowest adapted layer.
+  let backward: Double
+  /// The language-model head, both ways.
+  let head: Double
+  /// The adapter, both ways.
+  let adapter: Double
+  /// All but the vision tower.
+  var decoding: Double { forward + backward + head + adapter }
+
+  /// Those of several units, divided by a number.
+  static func mean(_ units: [UnitOperations], over count: Double) -> UnitOperations {
+    func mean(_ part: KeyPath<UnitOperations, Double>) -> Double { units.reduce(0) { $0 + $1[keyPath: part] } / count }
+    return UnitOperations(
+      vision: mean(\.vision), forward: mean(\.forward), backward: mean(\.backward), head: mean(\.head),
+      adapter: mean(\.adapter))
+  }
+
+  private init(vision: Double, forward: Double, backward: Double, head: Double, adapter: Double) {
+    (self.vision, self.forward, self.backward) = (vision, forward, backward)
+    (self.head, self.adapter) = (head, adapter)
+  }
+
+  init(_ unit: UnitShape, budgets: LayerBudgets, rank: Int, _ configuration: ModelConfiguration) {
+    let (v, t) = (configuration.vision, configuration.text)
+    let learns = unit.visual > 0 && unit.answers > 0
+    vision = 2 * unit.pictures.reduce(0) { $0 + Self.vision(patches: $1, v) }
+    let widths = DecoderWidths(t)
+    let (T, R) = (Double(unit.tokens), Double(unit.answers))
+    let N = Double(unit.tokens - unit.first)  // rows that have a gradient
+    let L = t.layers
+
+    // Keys and values of all rows; the rest of the last layer for the answers alone.
+    let whole = T * (widths.keysValues + widths.perQuery) + 2 * widths.queries * unit.pairs
+    let last = T * widths.keysValues + R * widths.perQuery + 2 * widths.queries * unit.answerPairs
+    forward = 2 * (Double(L - 1) * whole + last)
+    head = 2 * (learns ? 2 : 1) * R * widths.head
+    let multiplyAdds = budgets.multiplyAdds(visualTokens: unit.visual, rank: rank, t)
+    adapter = 2 * multiplyAdds * (learns ? 3 : 1)
+    guard learns, budgets.lowest < L else {
+      backward = 0
+      return
+    }
+    // Attention recomputes its scores: scores, dp, dq for every key, dv, dk for keys that have a gradient.
+    func layer(queries Q: Double, pairs: Double, kept: Double) -> Double {
+      N * widths.keysValues + Q * widths.perQuery + widths.queries * (3 * pairs + 2 * kept)
+    }
+    /// The lowest adapted layer ends at its values: neither projection of q, k, v, nor dp, dq, dk.
+    func lowest(queries Q: Double, pairs: Double, kept: Double) -> Double {
+      Q * (widths.perQuery - widths.queryProjection) + widths.queries * (pairs + kept)
+    }
+    let keptAnswers = unit.answerPairs - R * Double(unit.first)
+    if budgets.lowest == L - 1 {
+      backward = 2 * lowest(queries: R, pairs: unit.answerPairs, kept: keptAnswers)
+    } else {
+      backward = 2
+        * (lowest(queries: N, pairs: unit.latePairs, kept: unit.keptPairs)
+          + Double(L - 2 - budgets.lowest) * layer(queries: N, pairs: unit.latePairs, kept: unit.keptPairs)
+          + layer(queries: R, pairs: unit.answerPairs, kept: keptAnswers))
+    }
+  }
+
+  /// Multiply-adds of one picture through the tower and the merger.
+  private static func vision(patches: Int, _ v: VisionConfiguration) -> Double {
+    let (P, H, I) = (Double(patches), Double(v.hiddenSize), Double(v.intermediateSize))
+    let side = v.windowSize / v.patchSize / v.spatialMergeSize * v.spatialMergeSize
+    let window = min(P, Double(side * side))
+    let full = Double(v.fullAttentionBlocks.count)
+    let attention = 2 * P * H * (full * P + (Double(v.depth) - full) * window)
+    let unit = Double(v.spatialMergeSize * v.spatialMergeSize)
+    let merger = P / unit * unit * H * (unit * H + Double(v.outHiddenSize))
+    return P * H * Double(v.patchNumbers) + Double(v.depth) * P * (4 * H * H + 3 * H * I) + attention + merger
+  }
+}
+
+/// A decoder layer's widths as multiply-adds.
+private struct DecoderWidths {
+  /// Query heads times their dimension.
+  let queries: Double
+  /// k and v projections of a row.
+  let keysValues: Double
+  let queryProjection: Double
+  /// q, o and the MLP of a row that asks.
+  let perQuery: Double
+  /// The head, of a row.
+  let head: Double
+
+  init(_ t: TextConfiguration) {
+    let H = Double(t.hiddenSize)
+    queries = Double(t.attentionHeads * t.headDimension)
+    keysValues = 2 * H * Double(t.kvHeads * t.headDimension)
+    queryProjection = H * queries
+    perQuery = 2 * H * queries + 3 * H * Double(t.intermediateSize)
+    head = H * Double(t.vocabularySize)
+  }
+}
+
+/// What steps are like, from some of them dealt to ranks as training deals them.
+struct StepWork: Equatable {
+  /// Of one row.
+  let row: UnitOperations
+  /// Of one step on the rank that has most, the vision tower left out, and its part alone.
+  let busiest, busiestVision: Double
+  /// How much of the ranks' time the busiest leaves unused, 0 to 1.
+  let idle: Double
+  /// Multiply-adds of one row: the adapter's forward pass, and standard LoRA's.
+  let adapter, standard: Double
+
+  /// - Precondition: at least one step with at least one unit.
+  init(
+    _ steps: [[UnitShape]], ranks: Int, budgets: LayerBudgets, rank r: Int, _ configuration: ModelConfiguration
+  ) {
+    let text = configuration.text
+    var operations: [UnitOperations] = []
+    var (busiest, vision, rows, visual, tokens) = (0.0, 0.0, 0, 0.0, 0.0)
+    for units in steps {
+      let work = units.map { UnitOperations($0, budgets: budgets, rank: r, configuration) }
+      let hands = deal(units: units.map { Double($0.tokens) }, ranks: ranks)
+      busiest += hands.map { $0.reduce(0) { $0 + work[$1].decoding } }.max() ?? 0
+      vision += hands.map { $0.reduce(0) { $0 + work[$1].vision } }.max() ?? 0
+      operations += work
+      rows += units.reduce(0) { $0 + $1.rows }
+      visual += units.reduce(0) { $0 + Double($1.visual) }
+      tokens += units.reduce(0) { $0 + Double($1.tokens) }
+    }
+    row = .mean(operations, over: Double(rows))
+    self.busiest = busiest / Double(steps.count)
+    busiestVision = vision / Double(steps.count)
+    let all = operations.reduce(0) { $0 + $1.decoding }
+    idle = busiest > 0 ? 1 - all / (busiest * Double(ranks)) : 0
+    adapter = budgets.multiplyAdds(visualTokens: 1, rank: r, text) * visual / Double(rows)
+    standard = Double(StandardLoRA.parameters(rank: r, text)) * tokens / Double(rows)
+  }
+}
+
+/// Bytes of a rank beside the mapped weights, at one unit.
+struct RankMemory: Equatable {
+  /// What `DecoderLayer.Tape` keeps for backward, layers from the lowest adapted one up.
+  let tapes: Double
+  /// Keys and values of all layers.
+  let cache: Double
+  /// The largest of what lives only while a layer, the head or the vision tower computes.
+  let work: Double
+  /// Parameters, gradients, both moments, the reduced gradient, and the exact sum's words.
+  let adapter: Double
+  /// Visual tokens of pictures that are kept.
+  let features: Double
+  /// The program, its libraries, tokenizer and rows: about so much.
+  let program: Double
+  var total: Double { tapes + cache + work + adapter + features + program }
+
+  /// - Parameter pictureTokens: visual tokens of all different pictures together.
+  init(
+    _ unit: UnitShape, budgets: LayerBudgets, rank: Int, pictureTokens: Double, _ configuration: ModelConfiguration
+  ) {
+    let (v, t) = (configuration.vision, configuration.text)
+    let float = Double(MemoryLayout<Float>.stride)
+    let (T, R) = (Double(unit.tokens), Double(unit.answers))
+    let (H, I, heads) = (Double(t.hiddenSize), Double(t.intermediateSize), Double(t.attentionHeads))
+    let (queries, keys) = (heads * Double(t.headDimension), Double(t.kvHeads * t.headDimension))
+    // x of every row; q, attention's output and statistics, h, gate and up of rows that ask. k and v lie in the cache.
+    func tape(_ Q: Double) -> Double { float * (T * H + Q * (2 * queries + heads + H + 2 * I)) }
+    let taped = unit.visual > 0 ? t.layers - budgets.lowest : 0
+    tapes = taped > 0 ? Double(taped - 1) * tape(T) + tape(R) : 0
+    cache = float * 2 * Double(t.layers) * T * keys
+    // Backward of the MLP at its widest: three matrices of the MLP's width, and a handful of the hidden size.
+    let layer = float * T * (3 * I + 5 * H)
+    let head = float * (min(R, 128) * Double(t.vocabularySize) + 2 * R * H)
+    let patches = Double(unit.pictures.max() ?? 0)
+    let vision = float * patches * Double(v.patchNumbers + 6 * v.hiddenSize + 3 * v.intermediateSize)
+    work = max(layer, head, vision) + float * T * H
+    // Four vectors of fp32, the gradient taken from the sum, its words and MPI's copy of them.
+    adapter = Double(budgets.parameters(rank: rank, t)) * (5 * float + 2 * Double(MemoryLayout<Int128>.stride))
+    features = min(Double(256 << 20), pictureTokens * H * float)
+    program = Double(60 << 20)
+  }
+}

@@ -1,0 +1,118 @@
+// imagelora evaluate: loss and task metrics on a run's validation rows.
+import Adapters
+import ArgumentParser
+import Collectives
+import Evaluation
+import QwenVL
+import RunFile
+import Tensors
+import Training
+import Units
+
+struct Evaluate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Loss, token accuracy, exact match and box metrics on a run's validation rows.",
+    discussion: """
+      Give a checkpoint, --base for the model without an adapter, or both for a table side by side. Answers are \
+      generated greedily from each row up to its last answer. Rows whose answer is a point or a box are scored against \
+      the row's "objects": a point, or a box's centre, counts where it lies in the box (half-open, original pixels); \
+      what the model writes is taken as pixels of the resized picture. The numbers are the same in every bit for any \
+      number of ranks.
+
+      Examples:
+        imagelora evaluate run.yaml --base --no-generate --limit 100
+        imagelora evaluate run.yaml --checkpoint best.h5 --output answers.jsonl
+        mpirun -n 4 imagelora evaluate run.yaml --checkpoint best.h5 --base
+      """)
+
+  @OptionGroup var options: RunOptions
+
+  @Option(help: ArgumentHelp("The checkpoint whose adapter is evaluated.", valueName: "C.h5"))
+  var checkpoint: String?
+
+  @Flag(help: "Evaluate the base model without an adapter, too or alone.")
+  var base = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Write a line for every row and model: prompt, reference, prediction, scores (JSON Lines).", valueName: "file"))
+  var output: String?
+
+  @Option(help: ArgumentHelp("Longest answer in tokens.", valueName: "n"))
+  var maxNewTokens = 64
+
+  @Flag(inversion: .prefixedNo, help: "Generate answers; without them there are only loss and token accuracy.")
+  var generate = true
+
+  @Option(help: ArgumentHelp("Evaluate the first n rows only.", valueName: "n"))
+  var limit: Int?
+
+  func validate() throws {
+    guard base || checkpoint != nil else { throw ValidationError("give --checkpoint C.h5, --base, or both") }
+    guard maxNewTokens > 0 else { throw ValidationError("--max-new-tokens \(maxNewTokens): an answer has at least 1") }
+    guard limit ?? 1 > 0 else { throw ValidationError("--limit \(limit ?? 0): evaluate at least 1 row") }
+  }
+
+  func run() throws {
+    try onRanks { communicator in
+      let run = try options.configuration(communicator)
+      setProductThreads(run.model.threads)
+      let (file, model, models) = try together(communicator) { try open(run) }
+      let data = try PreparedRows(file, run: run, base: model, communicator: communicator)
+      let rows = Array(data.rows.prefix(limit ?? data.rows.count))
+      let evaluator = Evaluator(base: model, samples: data.samples, maxNewTokens: generate ? maxNewTokens : nil)
+      var progress = Progress()
+      let results = try evaluator.results(
+        rows, costs: Array(data.tokens.prefix(rows.count)), adapters: models.map(\.adapter), communicator: communicator
+      ) { done, total in
+        if communicator.rank == 0 { progress.note("evaluate: \(done)/\(total) rows of rank 0") }
+      }
+      guard communicator.rank == 0 else { return }
+      for problem in data.problems.prefix(5) { say("left out   \(problem)") }
+      say("\(rows.count) rows of \(file)")
+      Metrics.table(zip(models, results).map { ($0.name, Metrics($1)) }).forEach(say)
+      if let output {
+        let lines = rows.indices.flatMap { row in
+          zip(models, results).map { PredictionLine(id: rows[row].id, model: $0.name, $1[row]) }
+        }
+        try PredictionLine.write(lines, to: output)
+        say("wrote \(output)")
+      }
+    }
+  }
+
+  /// The file of rows, the base and the models to evaluate by name, checked before any row is read.
+  private func open(
+    _ run: RunConfiguration
+  ) throws -> (file: String, base: BaseModel, models: [(name: String, adapter: ImageLoRA<Float>?)]) {
+    guard let file = run.data.validation?.resolved else {
+      throw EvaluationError.file(
+        run.path,
+        problem: "data.validation is not set; name a file of rows there or with --set data.validation=rows.jsonl")
+    }
+    guard run.model.precision == .fp32 else {
+      throw TrainingError.unsupported(key: "model.precision", value: run.model.precision.rawValue, supported: "fp32")
+    }
+    if let output { try PredictionLine.checkWritable(output) }
+    let model = try BaseModel(
+      folder: run.model.path.resolved, minPixels: run.model.minPixels, maxPixels: run.model.maxPixels)
+    var models: [(name: String, adapter: ImageLoRA<Float>?)] = base ? [("base", nil)] : []
+    if let checkpoint {
+      let source = AdapterSource.checkpoint(at: checkpoint)
+      try source.conditions().require(of: model, file: source.path) { "model.\($0): \($1) in the run file" }
+      models.append(("adapted", try source.load(for: model)))
+    }
+    return (file, model, models)
+  }
+}
+
+/// Says now and then how far a longer piece of work is: at most a line in ten seconds.
+struct Progress {
+  private var said = ContinuousClock.now
+
+  mutating func note(_ line: String) {
+    guard ContinuousClock.now - said > .seconds(10) else { return }
+    said = .now
+    say(line)
+  }
+}

@@ -1,0 +1,101 @@
+// imagelora generate: one answer to a prompt with pictures.
+import ArgumentParser
+import Collectives
+import Datasets
+import Evaluation
+import Foundation
+import Glibc
+import Tensors
+import Units
+
+struct Generate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Answer a prompt about pictures, greedily, with or without an adapter.",
+    discussion: """
+      <image> in the prompt says where each picture goes, in the order of the --image options; without any, pictures \
+      come first. Pixel limits are the adapter's where it states them, otherwise the model folder's. Points and boxes in \
+      the answer are in pixels of the resized picture.
+
+      Examples:
+        imagelora generate --model Qwen2.5-VL-3B \\
+          --image screen.png --prompt "Where is the search button?"
+        imagelora generate --model Qwen2.5-VL-3B --checkpoint best.h5 \\
+          --image a.png --image b.png --prompt "<image>and<image>: compare"
+      """)
+
+  @Option(help: "The base model's folder.") var model: String
+  @Option(help: ArgumentHelp("A checkpoint whose adapter is used.", valueName: "C.h5")) var checkpoint: String?
+  @Option(help: ArgumentHelp("A folder of imagelora export whose adapter is used.", valueName: "dir"))
+  var adapter: String?
+  @Option(help: ArgumentHelp("A picture, PNG or JPEG; may be given several times.", valueName: "file"))
+  var image: [String] = []
+  @Option(help: "What is asked.") var prompt: String
+  @Option(help: "A system message instead of the template's own.") var system: String?
+  @Option(help: ArgumentHelp("Longest answer in tokens.", valueName: "n")) var maxNewTokens = 128
+  @Option(help: ArgumentHelp("Fewest pixels of a resized picture.", valueName: "n")) var minPixels: Int?
+  @Option(help: ArgumentHelp("Most pixels of a resized picture.", valueName: "n")) var maxPixels: Int?
+  @Option(help: ArgumentHelp("Threads of the products.", valueName: "n")) var threads = 1
+
+  func validate() throws {
+    guard checkpoint == nil || adapter == nil else { throw ValidationError("give --checkpoint or --adapter, not both") }
+    guard maxNewTokens > 0 else { throw ValidationError("--max-new-tokens \(maxNewTokens): an answer has at least 1") }
+    guard (1...1024).contains(threads) else { throw ValidationError("--threads \(threads): give 1 to 1024") }
+    for (name, value) in [("--min-pixels", minPixels), ("--max-pixels", maxPixels)] where value ?? 1 < 1 {
+      throw ValidationError("\(name) \(value ?? 0): a picture has at least 1 pixel")
+    }
+    guard !prompt.isEmpty || !image.isEmpty else { throw ValidationError("--prompt is empty and there is no --image") }
+    let places = prompt.components(separatedBy: "<image>").count - 1
+    guard places == 0 || places == image.count else {
+      throw ValidationError("the prompt has \(places) <image> but \(image.count) --image are given")
+    }
+  }
+
+  func run() throws {
+    try onRanks { communicator in
+      guard communicator.rank == 0 else { return }
+      setProductThreads(threads)
+      let source = checkpoint.map(AdapterSource.checkpoint(at:)) ?? adapter.map(AdapterSource.folder)
+      let conditions = try source?.conditions()
+      let base = try BaseModel(
+        folder: model, minPixels: minPixels ?? conditions?.minPixels, maxPixels: maxPixels ?? conditions?.maxPixels)
+      if let source {
+        try conditions?.require(of: base, file: source.path) { key, value in
+          "--\(key.replacing("_", with: "-")) \(value), or leave the option out"
+        }
+      }
+      let loaded = try source?.load(for: base)
+      let samples = try base.sampleBuilder(maxLength: base.configuration.text.maxPositionEmbeddings)
+      let sample = try samples.prompt(for: row).sample
+      let features = try FeatureStore(tower: base.model.vision, samples: samples).features(of: row, sample: sample)
+      let isTerminal = isatty(STDOUT_FILENO) == 1
+      let generation = try Generator(base, maxNewTokens: maxNewTokens)
+        .generate(sample, features: features, adapter: loaded) { token in
+          // Bytes, not text: a token may end in the middle of a character. A terminal obeys control characters.
+          let bytes = base.tokenizer.bytes(of: token).filter { !isTerminal || $0 >= 0x20 || $0 == 0x09 || $0 == 0x0A }
+          FileHandle.standardOutput.write(Data(bytes))
+        }
+      say("")
+      if generation.endToken == nil {
+        complain("the answer was cut after \(maxNewTokens) tokens; raise --max-new-tokens for the rest")
+      }
+    }
+  }
+
+  /// The question as a row of data without an answer.
+  private var row: Row {
+    var parts: [ContentPart] = []
+    var placed = 0
+    let pieces = prompt.components(separatedBy: "<image>")
+    for (index, piece) in pieces.enumerated() {
+      if index > 0 {
+        parts.append(.image(placed))
+        placed += 1
+      }
+      if !piece.isEmpty { parts.append(.text(piece)) }
+    }
+    parts = (placed..<image.count).map(ContentPart.image) + parts
+    let messages = (system.map { [Message(role: .system, content: [.text($0)])] } ?? [])
+      + [Message(role: .user, content: parts)]
+    return Row(id: "prompt", line: 1, images: image.map(ImageSource.file), messages: messages)
+  }
+}

@@ -1,0 +1,104 @@
+// imagelora inspect: a row as the model sees it, a checkpoint or scores file, or a model folder.
+import ArgumentParser
+import Datasets
+import Evaluation
+import Foundation
+import Glibc
+import RunFile
+import Units
+
+struct Inspect: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Look at a row as the model sees it, at a checkpoint or scores file, or at a model folder.",
+    discussion: """
+      What the path is decides. A run file shows one row, the first unless --row names another: every token with its \
+      index, M-RoPE position (one number where the three axes agree) and a * where it is supervised, pictures in one \
+      line each, boxes in original and resized pixels. An HDF5 file shows what a checkpoint or a scores file holds and \
+      whether it is sound (exit status 65 if not). A folder shows a model's shape, parameters, pixel limits and special \
+      tokens.
+
+      Examples:
+        imagelora inspect run.yaml --row screen-17
+        imagelora inspect checkpoints/best.h5
+        imagelora inspect Qwen2.5-VL-3B
+      """)
+
+  @Argument(help: "A run file, an HDF5 file of this program, or a model folder.")
+  var path: String
+
+  @Option(help: ArgumentHelp("The row of a run's training or validation rows to show.", valueName: "id"))
+  var row: String?
+
+  @Option(name: .customLong("set"), help: ArgumentHelp("Replace one key of a run file.", valueName: "key=value"))
+  var overrides: [String] = []
+
+  private enum Kind { case folder, hdf5, run }
+
+  func run() throws {
+    try onRanks { communicator in
+      guard communicator.rank == 0 else { return }
+      let kind = try kind()
+      guard kind == .run || (row == nil && overrides.isEmpty) else {
+        throw EvaluationError.file(path, problem: "is no run file; leave --row and --set out")
+      }
+      switch kind {
+      case .folder: try showFolder()
+      case .hdf5: try HDF5Listing(path).show()
+      case .run: try showRow()
+      }
+    }
+  }
+
+  private func kind() throws -> Kind {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+      throw EvaluationError.file(path, problem: "there is no such file or folder")
+    }
+    if isFolder.boolValue { return .folder }
+    let file = FileHandle(forReadingAtPath: path)
+    let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
+    if let head = try file?.read(upToCount: signature.count), Array(head) == signature { return .hdf5 }
+    guard !path.hasSuffix(".h5") else {
+      throw EvaluationError.file(path, problem: "is no HDF5 file, or its beginning is damaged; use another checkpoint")
+    }
+    return .run
+  }
+
+  private func showFolder() throws {
+    guard FileManager.default.fileExists(atPath: path + "/config.json") else {
+      throw EvaluationError.file(
+        path, problem: "has no config.json; give a model folder, a run file, or one file of a folder of checkpoints")
+    }
+    try BaseModel(folder: path).listing().forEach(say)
+  }
+
+  private func showRow() throws {
+    let run = try RunConfiguration(path: path, overrides: overrides)
+    let row = try find(in: run)
+    let base = try BaseModel(
+      folder: run.model.path.resolved, minPixels: run.model.minPixels, maxPixels: run.model.maxPixels)
+    let sample = try base.sampleBuilder(maxLength: run.data.maxLength).sample(for: row)
+    let isTerminal = isatty(STDOUT_FILENO) == 1
+    for line in base.listing(of: row, sample: sample) {
+      switch line.kind {
+      case .supervised where isTerminal: say("\u{1B}[32m\(line.text)\u{1B}[0m")
+      case .picture where isTerminal: say("\u{1B}[36m\(line.text)\u{1B}[0m")
+      default: say(line.text)
+      }
+    }
+  }
+
+  /// The row that is asked for; a bad one is told with its reason, bad rows elsewhere do not matter.
+  private func find(in run: RunConfiguration) throws -> Row {
+    let train = run.data.train.resolved
+    let files = [train] + [run.data.validation?.resolved].compactMap(\.self).filter { $0 != train }
+    for file in files {
+      let data = try RowReader(imageRoot: run.data.imageRoot.resolved, policy: .skip).read(file)
+      if let found = row == nil ? data.rows.first : data.rows.first(where: { $0.id == row }) { return found }
+      if let problem = data.problems.first(where: { $0.id == row }) {
+        throw EvaluationError.file(file, problem: problem.description)
+      }
+    }
+    throw EvaluationError.file(files.joined(separator: ", "), problem: "no row has the id \(row ?? "")")
+  }
+}

@@ -1,0 +1,149 @@
+// imagelora scores: join the influence scores of shards, look at them, select heads.
+import Adapters
+import ArgumentParser
+import Foundation
+import Glibc
+
+struct Scores: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Merge, show and select from the influence scores that imagelora probe wrote.",
+    discussion: """
+      A scores file keeps every row's values, so any budget, temperature or estimator is selected without another pass \
+      over the model.
+
+      Examples:
+        imagelora scores merge part-0.h5 part-1.h5 --output all.h5
+        imagelora scores show all.h5 --num-heads 18 --png heat.png
+        imagelora scores select all.h5 --num-heads 18 --tau 0.5 --output kv_indices.json
+      """,
+    subcommands: [Merge.self, Show.self, Select.self])
+}
+
+/// How heads are chosen from scores; the defaults are the run file's.
+struct SelectionOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("KV heads over all layers; a quarter of all unless stated.", valueName: "k"))
+  var numHeads: Int?
+
+  @Option(help: "Temperature of the layers' budgets: 0 spreads heads evenly, 1 follows the influence.")
+  var tau = 0.5
+
+  @Option(help: "What a score is made from: rank1 (the paper's) or gate (the authors' code).")
+  var estimator = Estimator.rank1
+
+  @Option(help: ArgumentHelp("Instead of a budget: the best n KV heads of every layer.", valueName: "n"))
+  var perLayer: Int?
+
+  func validate() throws {
+    if let numHeads, numHeads < 1 { throw ValidationError("--num-heads \(numHeads): give at least 1") }
+    if let perLayer, perLayer < 1 { throw ValidationError("--per-layer \(perLayer): give at least 1") }
+    guard (0...100).contains(tau) else { throw ValidationError("--tau \(tau): give a number from 0 to 100") }
+    guard numHeads == nil || perLayer == nil else {
+      throw ValidationError("--num-heads and --per-layer exclude each other: give one of them")
+    }
+  }
+
+  func selection(from scores: InfluenceScores) -> HeadSelection {
+    let values = scores.scores(estimator)
+    if let perLayer { return .perLayer(perLayer, scores: values) }
+    let budget = numHeads ?? max(1, scores.layers * scores.kvHeads / 4)
+    return .influence(scores: values, numHeads: budget, tau: tau, method: "influence/\(estimator.rawValue)")
+  }
+}
+
+extension Estimator: ExpressibleByArgument {}
+
+extension Scores {
+  struct Merge: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Join shards of one probe into one file.",
+      discussion: """
+        The bytes of the result depend neither on the shards' order nor on their number: four shards give the file that \
+        one job writes. Shards of another base model, other data or another seed are refused, and so is a row that two \
+        of them hold.
+
+        Example:
+          imagelora scores merge part-*.h5 --output all.h5
+        """)
+
+    @Argument(help: ArgumentHelp("The shards, in any order.", valueName: "scores.h5")) var files: [String]
+    @Option(help: "The scores file to write (HDF5).") var output: String
+
+    func run() throws {
+      try onRanks { communicator in
+        guard communicator.rank == 0 else { return }
+        let scores = try InfluenceScores.merging(files.map { ($0, try InfluenceScores(reading: $0)) })
+        try scores.write(to: output)
+        let part = scores.shard == .whole ? "" : "; only the parts \(scores.shard) of the probe"
+        say("wrote \(output): \(scores.rows.count) rows on \(scores.layers * scores.kvHeads) KV heads\(part)")
+      }
+    }
+  }
+
+  struct Show: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Draw the influence of every KV head, and the heads that a selection would pick.",
+      discussion: """
+        Layers are rows, KV heads columns, on a logarithmic scale; beside them each layer's mass and its share of all. \
+        Colours on a terminal, digits elsewhere or with NO_COLOR set.
+
+        Examples:
+          imagelora scores show all.h5
+          imagelora scores show all.h5 --estimator gate --num-heads 18 --tau 1 --png heat.png
+        """)
+
+    @Argument(help: ArgumentHelp("A scores file.", valueName: "scores.h5")) var file: String
+    @OptionGroup var options: SelectionOptions
+    @Option(help: "Draw the map into this PNG too.") var png: String?
+
+    func run() throws {
+      try onRanks { communicator in
+        guard communicator.rank == 0 else { return }
+        let scores = try InfluenceScores(reading: file)
+        let map = HeatMap(options.selection(from: scores))
+        let part = scores.shard == .whole ? "" : " (parts \(scores.shard) of the probe)"
+        say("\(file): influence (\(options.estimator.rawValue)) of \(scores.rows.count) rows\(part)")
+        say("base \(scores.baseDigest.prefix(12)), data \(scores.dataDigest.prefix(12)), seed \(scores.seed)\n")
+        map.lines(Terminal.showsColours ? .colours : .digits).forEach(say)
+        if let png {
+          try map.writePNG(to: png)
+          say("wrote \(png)")
+        }
+      }
+    }
+  }
+
+  struct Select: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Choose KV heads and write them as JSON.",
+      discussion: """
+        Layers get heads by their mass to the power tau, each layer its heads of highest score. Train with the file by \
+        adapter: {heads: {select: file, file: kv_indices.json}}.
+
+        Examples:
+          imagelora scores select all.h5 --num-heads 18 --tau 0.5 --output kv_indices.json
+          imagelora scores select all.h5 --per-layer 1 --output kv_indices.json
+        """)
+
+    @Argument(help: ArgumentHelp("A scores file.", valueName: "scores.h5")) var file: String
+    @OptionGroup var options: SelectionOptions
+    @Option(help: "The selection to write (JSON).") var output: String
+
+    func run() throws {
+      try onRanks { communicator in
+        guard communicator.rank == 0 else { return }
+        let selection = options.selection(from: try InfluenceScores(reading: file))
+        try selection.write(to: output)
+        say("wrote \(output): \(selection.numHeads) KV heads in \(selection.adapted.count) layers (\(selection.method))")
+      }
+    }
+  }
+}
+
+/// What standard output is.
+enum Terminal {
+  /// Whether it is a terminal that colours are welcome on (no-color.org).
+  static var showsColours: Bool {
+    let environment = ProcessInfo.processInfo.environment
+    return isatty(STDOUT_FILENO) == 1 && (environment["NO_COLOR"] ?? "").isEmpty && environment["TERM"] != "dumb"
+  }
+}

@@ -1,0 +1,73 @@
+import Foundation
+import HuggingFace
+import Testing
+
+@testable import Adapters
+
+@Suite("An exported adapter is the adapter, whole or not at all")
+struct ExportTests {
+  let folder: TemporaryFolder
+  let text = TinyDecoder().text
+  let configuration = ImageLoRAConfiguration(
+    rank: 2, alpha: 4, normalization: .none, kvIndices: [2: [1, 0], 0: [1]])
+  var layout: AdapterLayout { AdapterLayout(configuration, text: text) }
+  /// Negative numbers, a subnormal one and a negative zero among them.
+  var parameters: [Float] {
+    (0..<layout.count).map { $0 == 5 ? -0.0 : (Float($0) - 20) * ($0 == 7 ? .leastNonzeroMagnitude : 0.37) }
+  }
+  init() throws { folder = try TemporaryFolder() }
+
+  private func export(to name: String) throws {
+    var config = AdapterFiles.Config(configuration)
+    config.base_digest = "abc"
+    config.max_pixels = 602_112
+    try AdapterFiles.export(
+      config, layout: layout, parameters: parameters, card: "# A card\n", to: folder.path(name))
+  }
+
+  @Test func readBack() throws {
+    try export(to: "adapter")
+    #expect(folder.names == ["adapter"])
+    let path = folder.path("adapter")
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: path).sorted()
+        == ["README.md", "adapter.safetensors", "adapter_config.json"])
+    let adapter = try AdapterFiles.load(path, base: text)
+    #expect(adapter.configuration == configuration)
+    #expect(adapter.parameters.values.map(\.bitPattern) == parameters.map(\.bitPattern))
+    let config = try AdapterFiles.config(path)
+    #expect(config.base_digest == "abc" && config.max_pixels == 602_112 && config.min_pixels == nil)
+    #expect(config.kv_indices == ["0": [1], "2": [0, 1]] && config.adapter_type == "image_lora")
+    let file = try Checkpoint(file: path + "/adapter.safetensors")
+    #expect(file.names == ["0.A", "0.B", "0.gamma", "2.A", "2.B", "2.gamma"].map { "layers.\($0)" })
+    #expect(file.shape(of: "layers.2.B") == [2, 2, 4] && file.shape(of: "layers.0.gamma") == [])
+  }
+
+  @Test func nothingIsReplaced() throws {
+    try FileManager.default.createDirectory(atPath: folder.path("empty"), withIntermediateDirectories: false)
+    try export(to: "empty")
+    #expect(line { try export(to: "empty") }.hasSuffix("empty: the folder is not empty; name a new one"))
+    try Data().write(to: URL(filePath: folder.path("file")))
+    #expect(line { try export(to: "file") }.contains("cannot be made"))
+    #expect(line { try export(to: "none/adapter") }.contains("cannot be made: No such file or directory"))
+    #expect(folder.names == ["empty", "file"])
+  }
+
+  /// The bytes of Python's safetensors 0.8.0: `safetensors.numpy.save({"layers.10.gamma": array(-2.5),
+  /// "layers.2.B": arange(6).reshape(1, 2, 3), "layers.2.A": array([[0.5], [1e-40]])}, {"format": "pt"})`, all float32.
+  @Test func bytesOfTheReference() throws {
+    let header = #"{"__metadata__":{"format":"pt"},"layers.10.gamma":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"#
+      + #""layers.2.A":{"dtype":"F32","shape":[2,1],"data_offsets":[4,12]},"#
+      + #""layers.2.B":{"dtype":"F32","shape":[1,2,3],"data_offsets":[12,36]}} "#
+    let numbers: [UInt8] = [
+      0x00, 0x00, 0x20, 0xC0, 0x00, 0x00, 0x00, 0x3F, 0xC2, 0x16, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x80,
+      0x3F, 0x00, 0x00, 0x00, 0x40, 0x00, 0x00, 0x40, 0x40, 0x00, 0x00, 0x80, 0x40, 0x00, 0x00, 0xA0, 0x40,
+    ]
+    let file = try SafetensorsWriter.encode([
+      .init(name: "layers.10.gamma", shape: [], values: [-2.5]),
+      .init(name: "layers.2.B", shape: [1, 2, 3], values: [0, 1, 2, 3, 4, 5]),
+      .init(name: "layers.2.A", shape: [2, 1], values: [0.5, Float(bitPattern: 0x1_16C2)]),
+    ])
+    #expect(Array(file) == [UInt8(header.utf8.count), 0, 0, 0, 0, 0, 0, 0] + Array(header.utf8) + numbers)
+  }
+}

@@ -1,0 +1,146 @@
+import Foundation
+import HDF5
+import Testing
+
+@testable import Adapters
+
+@Suite("Scores files: the same bytes for every way of sharding, and nothing wrong believed")
+struct ScoresFileTests {
+  let folder: TemporaryFolder
+  init() throws { folder = try TemporaryFolder() }
+
+  /// Rows of a model of 3 layers and 2 KV heads, with numbers whose sums depend on their order in the last bits.
+  private func row(_ index: Int) -> RowInfluence {
+    let values = (0..<6).map { pow(10, Double((index * 7 + $0 * 5) % 9) - 4) * (1 + Double(index) / 3) }
+    return RowInfluence(
+      id: "row-\(index * 37 % 11)", rank1Norm2: values, gateGradient: values.map { index % 2 == 0 ? $0 : -$0 })
+  }
+
+  private func scores(
+    _ rows: [RowInfluence], shard: Shard = .whole, base: String = "base", data: String = "data", seed: UInt64 = 7,
+    layers: Int = 3
+  ) -> InfluenceScores {
+    InfluenceScores(
+      layers: layers, kvHeads: 6 / layers, seed: seed, baseDigest: base, dataDigest: data, shard: shard, rows: rows)
+  }
+
+  private func shard(_ index: Int, of count: Int) -> InfluenceScores {
+    let rows = (0..<11).filter { $0 % count == index }.map(row)
+    return scores(rows, shard: Shard(indices: [index], count: count))
+  }
+
+  /// Writes shards, then reads and merges the files in an order.
+  private func merged(_ order: [Int]) throws -> InfluenceScores {
+    for index in order { try shard(index, of: 4).write(to: folder.path("part-\(index).h5")) }
+    return try .merging(
+      order.map { index in
+        let path = folder.path("part-\(index).h5")
+        return (path, try InfluenceScores(reading: path))
+      })
+  }
+
+  @Test func everyOrderOfFourShardsGivesTheBytesOfTheWhole() throws {
+    try scores((0..<11).map(row)).write(to: folder.path("whole.h5"))
+    let whole = try bytes(of: folder.path("whole.h5"))
+    func orders(_ rest: [Int]) -> [[Int]] {
+      rest.isEmpty ? [[]] : rest.flatMap { first in orders(rest.filter { $0 != first }).map { [first] + $0 } }
+    }
+    for order in orders([0, 1, 2, 3]) {
+      try merged(order).write(to: folder.path("merged.h5"))
+      #expect(try bytes(of: folder.path("merged.h5")) == whole, "order \(order)")
+    }
+  }
+
+  @Test func mergingInStagesGivesTheBytesOfTheWhole() throws {
+    let (left, right) = (try merged([3, 1]), try merged([2, 0]))
+    #expect(left.shard.description == "1,3/4")
+    try left.write(to: folder.path("left.h5"))
+    let both = try InfluenceScores.merging([
+      ("left", try InfluenceScores(reading: folder.path("left.h5"))), ("right", right),
+    ])
+    #expect(both == scores((0..<11).map(row)))
+  }
+
+  @Test func shardsOfDifferentProbesAreRefused() {
+    let first = shard(0, of: 4)
+    let rows = [row(1)]
+    let part = Shard(indices: [1], count: 4)
+    for (other, what) in [
+      (scores(rows, shard: part, base: "other"), "base model (base_digest)"),
+      (scores(rows, shard: part, data: "other"), "data (data_digest)"),
+      (scores(rows, shard: part, seed: 8), "seed (estimator_seed)"),
+      (scores(rows, shard: part, layers: 2), "number of layers"),
+      (scores(rows, shard: Shard(indices: [1], count: 5)), "number of shards"),
+    ] {
+      #expect(
+        line { _ = try InfluenceScores.merging([("a.h5", first), ("b.h5", other)]) }
+          == "b.h5: its \(what) is not that of a.h5; merge only shards of one probe")
+    }
+    #expect(
+      line { _ = try InfluenceScores.merging([("a.h5", first), ("b.h5", first)]) }
+        == "a.h5 and b.h5: both hold row row-0; name each shard once")
+    #expect(line { _ = try InfluenceScores.merging([]) } == "nothing to merge; name at least one scores file")
+  }
+
+  /// Every byte once wrong, every thirteenth cut: one line, or the right values since the byte was unused.
+  @Test func damagedFilesAreRefusedInOneLine() throws {
+    let right = shard(1, of: 4)
+    try right.write(to: folder.path("sound.h5"))
+    let sound = try bytes(of: folder.path("sound.h5"))
+    let path = folder.path("damaged.h5")
+    var noticed = 0
+    func read(_ bytes: [UInt8]) throws -> InfluenceScores? {
+      try Data(bytes).write(to: URL(filePath: path))
+      do {
+        return try InfluenceScores(reading: path)
+      } catch {
+        #expect(!"\(error)".contains("\n") && "\(error)".contains("damaged.h5"))
+        noticed += 1
+        return nil
+      }
+    }
+    for index in sound.indices {
+      var damaged = sound
+      damaged[index] ^= 4
+      if let found = try read(damaged) { #expect(found == right, "byte \(index)") }
+    }
+    #expect(noticed > 1000)
+    for count in stride(from: 0, to: sound.count, by: 13) { #expect(try read(Array(sound[..<count])) == nil) }
+  }
+
+  /// A whole file with right checksums over contents that contradict each other.
+  @Test(arguments: [
+    "rows", "shape", "empty", "sums", "negative", "nan", "twice", "shard", "version", "seed",
+  ])
+  func filesThatContradictThemselvesAreRefused(fault: String) throws {
+    let path = folder.path("\(fault).h5")
+    let file = try File.create(path)
+    func ids() -> [String] { fault == "empty" ? [] : fault == "twice" ? ["a", "a"] : ["a", "b"] }
+    let rows = ids().count
+    let heads = fault == "empty" ? [1 << 40, 1 << 40] : fault == "shape" ? [2, 0] : [2, 1]
+    let count = rows * heads[0] * heads[1]
+    var values = [Double](repeating: 2, count: count)
+    if fault == "negative" { values[1] = -2 }
+    if fault == "nan" { values[1] = .nan }
+    try file.setAttribute("schema_version", to: Int64(fault == "version" ? 2 : 1))
+    if fault != "seed" { try file.setAttribute("estimator_seed", to: Int64(0)) }
+    try file.setAttribute("base_digest", to: "b")
+    try file.setAttribute("data_digest", to: "d")
+    try file.setAttribute("rows", to: Int64(fault == "rows" ? 3 : rows))
+    try file.setAttribute("shard", to: fault == "shard" ? "4/4" : "0/1")
+    try file.write(ids(), shape: [rows], to: "/rows/id")
+    try file.write(values, shape: [rows] + heads, to: "/rows/rank1_norm2")
+    try file.write(values, shape: [rows] + heads, to: "/rows/gate_gradient")
+    try file.write([fault == "sums" ? 5.0 : 4.0, 4], shape: [2, 1], to: "/scores/rank1")
+    try file.write([8.0, 8], shape: [2, 1], to: "/scores/gate")
+    try file.close()
+    let words = [
+      "rows": "rows/id has 2 rows", "shape": "has shape [2, 2, 0]", "empty": "rows/id has 0 rows",
+      "sums": "scores/rank1 is not the finite sum of its rows", "negative": "negative or not finite",
+      "nan": "negative or not finite", "twice": "a row appears twice", "shard": "shard 4/4 is not i/n",
+      "version": "schema_version 2 is not 1", "seed": "estimator_seed",
+    ]
+    let said = line { _ = try InfluenceScores(reading: path) }
+    #expect(said.contains(words[fault] ?? "?") && said.contains(path) && !said.contains("\n"), "\(said)")
+  }
+}

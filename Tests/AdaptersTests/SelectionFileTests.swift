@@ -1,0 +1,54 @@
+import Foundation
+import Testing
+
+@testable import Adapters
+
+@Suite("Selection files: written, read back, and refused for another model")
+struct SelectionFileTests {
+  /// 3 layers, 2 KV heads.
+  let text = TinyDecoder().text
+  let selection = HeadSelection.influence(
+    scores: [[1, 3], [0.25, 0], [1e-3, 2]], numHeads: 3, tau: 0.5, method: "influence/rank1")
+
+  @Test func roundTrip() throws {
+    #expect(try HeadSelection(json: selection.json(), file: "s.json", text: text) == selection)
+    let folder = try TemporaryFolder()
+    try selection.write(to: folder.path("s.json"))
+    let written = try String(contentsOfFile: folder.path("s.json"), encoding: .utf8)
+    #expect(try HeadSelection(json: written, file: "s.json", text: text) == selection)
+  }
+
+  /// The keys that the authors' scripts read, every layer listed in each.
+  @Test func keysOfTheAuthors() throws {
+    let json = try JSONSerialization.jsonObject(with: Data(try selection.json().utf8))
+    let document = try #require(json as? [String: Any])
+    #expect(
+      document.keys.sorted() == ["hkv", "kv_indices", "layer_budgets_kv", "method", "num_heads", "scores", "tau"])
+    #expect(document["num_heads"] as? Int == 3)
+    #expect(document["kv_indices"] as? [String: [Int]] == ["0": [1], "1": [0], "2": [1]])
+    #expect(document["layer_budgets_kv"] as? [String: Int] == ["0": 1, "1": 1, "2": 1])
+    #expect(document["hkv"] as? [String: Int] == ["0": 2, "1": 2, "2": 2])
+    #expect((document["scores"] as? [String: [Double]])?["2"] == [1e-3, 2])
+  }
+
+  /// The least that the authors' training script writes is enough.
+  @Test func onlyIndices() throws {
+    let found = try HeadSelection(json: #"{"kv_indices": {"2": [1, 0]}}"#, file: "s.json", text: text)
+    #expect(found.kvIndices == [[], [], [0, 1]] && found.numHeads == 2 && found.method == "file")
+  }
+
+  @Test(arguments: [
+    (#"{"kv_indices": {"3": [0]}}"#, "layer 3 is not one of the model's 3 layers"),
+    (#"{"kv_indices": {"-1": [0]}}"#, "layer -1 is not one of the model's 3 layers"),
+    (#"{"kv_indices": {"0": [2]}}"#, "layer 0 selects heads [2] of 2"),
+    (#"{"kv_indices": {"0": [1, 1]}}"#, "layer 0 selects heads [1, 1] of 2"),
+    (#"{"kv_indices": {"0": [0]}, "hkv": {"0": 4}}"#, "hkv of layer 0 is 4, the model has 2 KV heads a layer"),
+    (#"{"kv_indices": {"0": []}}"#, "no head is selected"),
+    (#"{"kv_indices": {"0": [0]}, "scores": {"0": [1]}}"#, "scores of layer 0 are not 2 numbers"),
+    (#"{"kv_indices": [0]}"#, "not a selection"), ("{", "not a selection"),
+  ])
+  func anotherModelsSelectionIsRefused(json: String, words: String) {
+    let said = line { _ = try HeadSelection(json: json, file: "s.json", text: text) }
+    #expect(said.hasPrefix("s.json: \(words)") && !said.contains("\n"), "\(said)")
+  }
+}

@@ -1,0 +1,200 @@
+// Whole rows through a model: the same results for any number of ranks, and the numbers that come of them.
+import Adapters
+import Collectives
+import Foundation
+import Synchronization
+import Testing
+import Units
+
+@testable import Evaluation
+
+@Suite("Evaluation of rows")
+struct EvaluatorTests {
+  @Test("results are the same bits for 1, 2, 3 and 5 ranks, 5 being more than rows")
+  func rankInvariance() throws {
+    let model = try TinyModel()
+    let folder = model.folder
+    let alone = try Self.results(folder, SingleProcess())
+    for size in [2, 3, 5] {
+      let group = Group(size: size)
+      let found = Mutex<[Int: [[RowResult]]]>([:])
+      // Threads, not a queue: every rank must run while others wait for it.
+      let finished = DispatchGroup()
+      for rank in 0..<size {
+        finished.enter()
+        Thread.detachNewThread {
+          let results = try? Self.results(folder, Member(group, rank: rank))
+          found.withLock { $0[rank] = results }
+          finished.leave()
+        }
+      }
+      finished.wait()
+      for rank in 0..<size { #expect(found.withLock { $0[rank] } == alone) }
+    }
+    withExtendedLifetime(model) {}
+  }
+
+  private static func results(_ folder: String, _ communicator: any Communicator) throws -> [[RowResult]] {
+    let base = try BaseModel(folder: folder)
+    let samples = try base.sampleBuilder(maxLength: 512)
+    let rows = try TinyRows.rows()
+    return try Evaluator(base: base, samples: samples, maxNewTokens: 6).results(
+      rows, costs: rows.indices.map { 10 - $0 }, adapters: [nil, TinyModel.adapter(for: base)],
+      communicator: communicator)
+  }
+
+  @Test("losses are those of training's forward pass; text-only rows do not see the adapter")
+  func losses() throws {
+    let model = try TinyModel()
+    let base = try model.base()
+    let samples = try base.sampleBuilder(maxLength: 512)
+    let rows = try TinyRows.rows()
+    let store = FeatureStore(tower: base.model.vision, samples: samples)
+    let adapter = TinyModel.adapter(for: base)
+    let results = try Evaluator(base: base, samples: samples, maxNewTokens: nil).results(
+      rows, costs: rows.map { _ in 1 }, adapters: [nil, adapter], communicator: SingleProcess())
+    for (index, row) in rows.enumerated() {
+      let sample = try samples.sample(for: row)
+      let unit = base.unitInput([sample], features: try store.features(of: row, sample: sample))
+      for (column, adapter) in [(0, nil), (1, adapter)] as [(Int, ImageLoRA<Float>?)] {
+        let loss = base.loss(unit, adapter: adapter)[0]
+        #expect(results[column][index].nll == loss.nll && results[column][index].tokens == loss.tokens)
+        #expect(results[column][index].answer == nil)
+      }
+      #expect((results[0][index] == results[1][index]) == row.images.isEmpty)
+    }
+  }
+
+  @Test("answers carry prompt and reference, and places only where rows ask for them")
+  func answers() throws {
+    let model = try TinyModel()
+    let results = try Self.results(model.folder, SingleProcess())[0]
+    let answers = results.compactMap(\.answer)
+    #expect(answers.count == 4)
+    #expect(answers.map { $0.place != nil } == [true, true, false, false])
+    #expect(answers[0].place?.iou != nil && answers[1].place?.iou == nil)
+    #expect(answers[2].reference == "red")
+    #expect(
+      answers[2].prompt
+        == "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
+        + "<|vision_start|><|image_pad|><|vision_end|>Colour?<|im_end|>\n<|im_start|>assistant\n")
+  }
+
+  private func result(
+    nll: Double, tokens: Int, likeliest: Int, exact: Bool? = nil, hit: Bool? = nil, iou: Double? = nil
+  ) -> RowResult {
+    RowResult(
+      nll: nll, tokens: tokens, likeliest: likeliest,
+      answer: exact.map {
+        RowResult.Answer(
+          prompt: "p", reference: "r", prediction: "q", finished: true, exactMatch: $0,
+          place: hit.map { PlaceScore(pointInBox: $0, iou: iou) })
+      })
+  }
+
+  @Test("metrics weigh tokens, not rows, and means are over the rows that they are about")
+  func metrics() throws {
+    let metrics = Metrics([
+      result(nll: 6, tokens: 2, likeliest: 1, exact: true, hit: true, iou: 0.5),
+      result(nll: 2, tokens: 6, likeliest: 6, exact: false, hit: false, iou: 0.25),
+      result(nll: 0, tokens: 2, likeliest: 0, exact: false, hit: true),
+      result(nll: 2, tokens: 10, likeliest: 3, exact: false),
+    ])
+    #expect(metrics.loss == 0.5 && metrics.perplexity == exp(0.5) && metrics.tokenAccuracy == 0.5)
+    #expect(metrics.exactMatch.value == 0.25 && metrics.exactMatch.count == 4)
+    #expect(metrics.pointInBox.value == 2.0 / 3 && metrics.pointInBox.count == 3)
+    #expect(metrics.iouAtHalf.value == 0.5 && metrics.iouAtHalf.count == 2 && metrics.meanIoU.value == 0.375)
+  }
+
+  @Test("the table names rows, aligns columns, shows the difference and leaves out what was not measured")
+  func table() {
+    let base = Metrics([result(nll: 3, tokens: 2, likeliest: 1, exact: false, hit: false, iou: 0.25)])
+    let adapted = Metrics([result(nll: 2, tokens: 2, likeliest: 2, exact: true, hit: true, iou: 0.75)])
+    #expect(
+      Metrics.table([("base", base), ("adapted", adapted)]) == [
+        "                                      base       adapted    difference",
+        "loss (2 tokens)                     1.5000        1.0000       -0.5000",
+        "perplexity                          4.4817        2.7183       -1.7634",
+        "token accuracy                      50.00%       100.00%       +50.00%",
+        "exact match (1 rows)                 0.00%       100.00%      +100.00%",
+        "ended by the model                 100.00%       100.00%        +0.00%",
+        "point in box (1 rows)                0.00%       100.00%      +100.00%",
+        "IoU >= 0.5 (1 rows)                  0.00%       100.00%      +100.00%",
+        "mean IoU                            0.2500        0.7500       +0.5000",
+      ])
+    let bare = Metrics([result(nll: 3, tokens: 2, likeliest: 1)])
+    #expect(Metrics.table([("base", bare)]).count == 4)
+  }
+
+  @Test("a predictions file has a line a row and model; what cannot be written is said before the work")
+  func predictions() throws {
+    let folder = NSTemporaryDirectory() + "predictions-" + UUID().uuidString
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let path = folder + "/p.jsonl"
+    try PredictionLine.checkWritable(path)
+    let lines = [
+      PredictionLine(
+        id: "a/b", model: "base", result(nll: 1.5, tokens: 2, likeliest: 1, exact: true, hit: true, iou: 0.5)),
+      PredictionLine(id: "c", model: "adapted", result(nll: .nan, tokens: 2, likeliest: 1)),
+    ]
+    try PredictionLine.write(lines, to: path)
+    #expect(
+      try String(contentsOfFile: path, encoding: .utf8)
+        == #"{"exact_match":true,"finished":true,"id":"a/b","iou":0.5,"likeliest_tokens":1,"model":"base","nll":1.5,"#
+        + #""point_in_box":true,"prediction":"q","prompt":"p","reference":"r","tokens":2}"# + "\n"
+        + #"{"id":"c","likeliest_tokens":1,"model":"adapted","nll":"NaN","tokens":2}"# + "\n")
+    #expect(throws: EvaluationError.self) { try PredictionLine.checkWritable(folder + "/none/p.jsonl") }
+    #expect(throws: EvaluationError.self) { try PredictionLine.checkWritable(folder) }
+  }
+}
+
+/// Ranks as threads of one process: what all of them gather.
+private final class Group: Sendable {
+  let size: Int
+  private let condition = NSCondition()
+  private let state: Mutex<State>
+
+  private struct State {
+    var round = 0
+    var waiting: [Int: [UInt8]] = [:]
+    var last: [[UInt8]] = []
+  }
+
+  init(size: Int) {
+    self.size = size
+    state = Mutex(State())
+  }
+
+  func gather(_ bytes: [UInt8], rank: Int) -> [[UInt8]] {
+    condition.lock()
+    defer { condition.unlock() }
+    let round = state.withLock { state in
+      state.waiting[rank] = bytes
+      let round = state.round
+      if state.waiting.count == size {
+        state.last = (0..<size).map { state.waiting[$0] ?? [] }
+        state.waiting = [:]
+        state.round += 1
+      }
+      return round
+    }
+    condition.broadcast()
+    while state.withLock({ $0.round }) == round { condition.wait() }
+    return state.withLock { $0.last }
+  }
+}
+
+private final class Member: Communicator {
+  let rank: Int
+  let group: Group
+  var size: Int { group.size }
+  var traffic: Traffic { Traffic() }
+
+  init(_ group: Group, rank: Int) { (self.group, self.rank) = (group, rank) }
+
+  func sum(_ words: UnsafeMutableBufferPointer<Int128>) { preconditionFailure("evaluation adds nothing up over ranks") }
+  func broadcast(_ bytes: [UInt8], from root: Int) -> [UInt8] { group.gather(bytes, rank: rank)[root] }
+  func allGather(_ bytes: [UInt8]) -> [[UInt8]] { group.gather(bytes, rank: rank) }
+  func abort(status: Int32) -> Never { preconditionFailure("a rank aborted with status \(status)") }
+}

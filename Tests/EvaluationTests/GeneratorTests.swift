@@ -1,0 +1,95 @@
+// Generation with a cache is what the whole sequence without one says, and it ends where it must.
+@testable import Preprocessing
+import QwenVL
+import Tensors
+import Testing
+import Units
+
+@testable import Evaluation
+
+@Suite("Greedy decoding")
+struct GeneratorTests {
+  /// The most likely next token from the whole sequence at once.
+  private func next(
+    _ base: BaseModel, _ sample: Sample, _ features: [Matrix<Float>], _ tokens: [Int32],
+    _ adapter: (any ValueAdapter<Float>)?
+  ) -> Int32 {
+    let ids = sample.inputIDs + tokens
+    let input = DecoderInput(
+      embeddings: base.model.embed(ids, visual: sample.visualSpans, features: features),
+      positions: sample.positionIDs.map { $0 + tokens.indices.map { sample.nextPosition + Int32($0) } },
+      visual: sample.visualSpans)
+    let pass = base.model.decoder.forward(input, outputRows: [ids.count - 1], adapter: adapter, keepTapes: .none)
+    return base.model.head.argmax(pass.hidden)[0]
+  }
+
+  @Test("equals running the whole sequence again for every token, with and without an adapter", arguments: [0, 3])
+  func equalsWithoutCache(row: Int) throws {
+    let model = try TinyModel(endTokens: [271])
+    let base = try model.base()
+    let samples = try base.sampleBuilder(maxLength: 512)
+    let rows = try TinyRows.rows()
+    let prompt = try samples.prompt(for: rows[row]).sample
+    let features = try FeatureStore(tower: base.model.vision, samples: samples).features(of: rows[row], sample: prompt)
+    var answers: [[Int32]] = []
+    for adapter in [nil, TinyModel.adapter(for: base)] {
+      let generation = try Generator(base, maxNewTokens: 12).generate(prompt, features: features, adapter: adapter)
+      var expected: [Int32] = []
+      for _ in 0..<12 {
+        let token = next(base, prompt, features, expected, adapter)
+        if token == 271 { break }
+        expected.append(token)
+      }
+      #expect(generation.tokens == expected)
+      #expect(expected.count > 4)
+      answers.append(expected)
+    }
+    // The adapter must matter where there is a picture, and must not where there is none.
+    #expect((answers[0] == answers[1]) == rows[row].images.isEmpty)
+  }
+
+  @Test("stops before the end token and says which it was; tokens are told as they come")
+  func stopsAtEndToken() throws {
+    let row = try TinyRows.rows()[0]
+    func generate(_ endTokens: [Int32]) throws -> (Generation, told: [Int32]) {
+      let model = try TinyModel(endTokens: endTokens)
+      let base = try model.base()
+      let samples = try base.sampleBuilder(maxLength: 512)
+      let prompt = try samples.prompt(for: row).sample
+      let features = try FeatureStore(tower: base.model.vision, samples: samples).features(of: row, sample: prompt)
+      var told: [Int32] = []
+      let generation = try Generator(base, maxNewTokens: 8)
+        .generate(prompt, features: features, adapter: nil) { told.append($0) }
+      return (generation, told)
+    }
+    let (free, told) = try generate([271])
+    #expect(free.tokens.count == 8 && free.endToken == nil && told == free.tokens)
+    let last = try #require(free.tokens.last)
+    let (ended, _) = try generate([271, last])
+    #expect(ended.endToken == last)
+    #expect(ended.tokens == Array(free.tokens.prefix { $0 != last }))
+  }
+
+  @Test("a prompt that leaves no room, or has no tokens, is an error and never a trap")
+  func refusesHostilePrompts() throws {
+    let model = try TinyModel(maxPositions: 100)
+    let base = try model.base()
+    func sample(_ count: Int) -> Sample {
+      let positions = (0..<count).map { Int32($0) }
+      return Sample(
+        id: "r", inputIDs: Array(repeating: 65, count: count), labels: Array(repeating: -100, count: count),
+        visualSpans: [], positionIDs: [positions, positions, positions], grids: [], frames: [],
+        nextPosition: Int32(count))
+    }
+    func generate(_ count: Int, _ new: Int) throws -> Generation {
+      try Generator(base, maxNewTokens: new).generate(sample(count), features: [], adapter: nil)
+    }
+    #expect(try generate(96, 4).tokens.count <= 4)
+    for (count, new) in [(97, 4), (101, 1), (1, .max), (200, .max)] {
+      #expect(throws: EvaluationError.tooLong(row: "r", promptTokens: count, newTokens: new, limit: 100)) {
+        try generate(count, new)
+      }
+    }
+    #expect(throws: EvaluationError.emptyPrompt(row: "r")) { try generate(0, 1) }
+  }
+}

@@ -1,0 +1,122 @@
+// Places in texts as models write them, and what they score against boxes.
+import Datasets
+@testable import Preprocessing
+import Testing
+
+@testable import Evaluation
+
+@Suite("Places")
+struct RegionTests {
+  @Test("every form that models write is read", arguments: [
+    ("(12, 34)", Region.point(x: 12, y: 34)),
+    ("[12,34]", .point(x: 12, y: 34)),
+    ("It's at (7.5,-8).", .point(x: 7.5, y: -8)),
+    ("[1, 2, 3, 4]", .box(x1: 1, y1: 2, x2: 3, y2: 4)),
+    ("(1,2,3,4)", .box(x1: 1, y1: 2, x2: 3, y2: 4)),
+    ("<|box_start|>(12,345),(678,901)<|box_end|>", .box(x1: 12, y1: 345, x2: 678, y2: 901)),
+    ("(12,345), (678,901)", .box(x1: 12, y1: 345, x2: 678, y2: 901)),
+    ("(12,345) and (678,901)", .point(x: 12, y: 345)),
+    ("```json\n[\n\t{\"bbox_2d\": [10, 20, 30, 40], \"label\": \"a\"}\n]\n```", .box(x1: 10, y1: 20, x2: 30, y2: 40)),
+    ("{\"label\": \"(1,2)\", \"point_2d\": [10, 20]}", .point(x: 10, y: 20)),
+    ("<point x=\"10.5\" y=\"20\">", .point(x: 10.5, y: 20)),
+    ("<point x=1 y=2 alt='q'>", .point(x: 1, y: 2)),
+    ("[[5, 6], [7, 8]]", .point(x: 5, y: 6)),
+    ("(see (3,4))", .point(x: 3, y: 4)),
+    ("[1] then [2, 3]", .point(x: 2, y: 3)),
+    ("[1 (2, 3)", .point(x: 2, y: 3)),
+  ])
+  func reads(text: String, region: Region) { #expect(Region(parsing: text) == region) }
+
+  @Test("what names no place is none", arguments: [
+    "", "no", "(1)", "[1,2,3]", "[1,2,3,4,5]", "(1;2)", "[a, b]", "(1,2", "[1e999,2]", "<point x=1>",
+    "<point x=\"1 y=2>", "(-,.)", "[1.2.3, 4]", "\"bbox_2d\"",
+  ])
+  func refuses(text: String) { #expect(Region(parsing: text) == nil) }
+
+  @Test("long hostile texts are read in linear time and never trap")
+  func hostile() {
+    for piece in ["(", "[", "[1,", "(1,2),", "<point x=", "-", "9", "\"bbox_2d\"", "[1,2,3,", " ", "(1,2"] {
+      let text = "x" + String(repeating: piece, count: 50_000)
+      let clock = ContinuousClock()
+      let time = clock.measure { _ = Region(parsing: text) }
+      #expect(time < .seconds(20), "\(piece)")
+    }
+    #expect(Region(parsing: "[" + String(repeating: "9", count: 5000) + ",1]") == nil)
+  }
+
+  // A picture of 200 x 100 that the model saw as 100 x 50.
+  private let frame = ImageFrame(
+    original: ImageSize(width: 200, height: 100), resized: ImageSize(width: 100, height: 50))
+
+  private func target(
+    _ boxes: [Objects.Box], user: String = "where?", answer: String = "[0, 0, 1, 1]"
+  ) throws -> PlaceTarget? {
+    let row = Row(
+      id: "r", line: 1, images: [.file("a.png")],
+      messages: [
+        Message(role: .user, content: [.image(0), .text(user)]), Message(role: .assistant, content: [.text(answer)]),
+      ], objects: Objects(boxes: boxes))
+    let sample = Sample(
+      id: "r", inputIDs: [], labels: [], visualSpans: [], positionIDs: [[], [], []], grids: [], frames: [frame],
+      nextPosition: 0)
+    let reference = answer.replacing("<bbox>", with: "[0, 0, 1, 1]").replacing("<point>", with: "[0, 0]")
+    return PlaceTarget(row: row, prompt: Prompt(sample: sample, reference: reference))
+  }
+
+  @Test("a point is mapped to the original's pixels and the box is half-open")
+  func pointInBox() throws {
+    let target = try #require(try target([Objects.Box(x1: 20, y1: 40, x2: 60, y2: 80)]))
+    let cases: [(String, Bool)] = [
+      ("(10, 20)", true), ("(9.9, 20)", false), ("(29.9, 39.9)", true), ("(30, 39)", false), ("(29, 40)", false),
+      ("[10, 20, 30, 40]", true), ("[30, 20, 50, 40]", false), ("nothing", false), ("(20", false),
+    ]
+    for (text, hit) in cases { #expect(target.score(text).pointInBox == hit, "\(text)") }
+  }
+
+  @Test("what lies outside the picture is not moved into a box at its edge")
+  func outside() throws {
+    let target = try #require(try target([Objects.Box(x1: 0, y1: 0, x2: 200, y2: 100)]))
+    for (text, hit) in [("(0,0)", true), ("(99,49)", true), ("(-1,5)", false), ("(100,5)", false), ("(5,50)", false)] {
+      #expect(target.score(text).pointInBox == hit, "\(text)")
+    }
+  }
+
+  @Test("IoU of hand-made boxes, in the original's pixels")
+  func iou() throws {
+    let target = try #require(try target([Objects.Box(x1: 20, y1: 40, x2: 60, y2: 80)]))
+    let cases: [(String, Double)] = [
+      ("[10, 20, 30, 40]", 1), ("[10, 20, 20, 40]", 0.5), ("[20, 20, 40, 40]", 1.0 / 3), ("[30, 20, 40, 40]", 0),
+      ("[30, 40, 10, 20]", 0), ("(15, 30)", 0), ("none", 0),
+    ]
+    for (text, expected) in cases {
+      let found = try #require(target.score(text).iou)
+      #expect(abs(found - expected) < 1e-12, "\(text)")
+    }
+    // Cut at the picture's edge: 40..60 of 0..60 against the part of the box in the picture.
+    let edge = try #require(try self.target([Objects.Box(x1: 160, y1: 0, x2: 200, y2: 100)]))
+    #expect(edge.score("[80, 0, 500, 500]").iou == 1)
+  }
+
+  @Test("which of a row's boxes the answer is about")
+  func targets() throws {
+    let boxes = [Objects.Box(x1: 0, y1: 0, x2: 20, y2: 20), Objects.Box(x1: 100, y1: 50, x2: 140, y2: 90)]
+    let second = try #require(try target(boxes, user: "left of <bbox>?", answer: "<bbox>"))
+    #expect(!second.score("(5,5)").pointInBox && second.score("(55,30)").pointInBox)
+    let either = try #require(try target(boxes))
+    #expect(either.score("(5,5)").pointInBox && either.score("(55,30)").pointInBox)
+    #expect(either.score("[50, 25, 70, 45]").iou == 1)
+    let point = try #require(try target(boxes, answer: "<point> <point>"))
+    #expect(point.score("(5,5)") == PlaceScore(pointInBox: true, iou: nil))
+    #expect(try target(boxes, user: "what is in <bbox> and <bbox>?", answer: "a button (3, 4)") == nil)
+    #expect(try target(boxes, answer: "a button") == nil)
+    #expect(try target([], answer: "(1, 2)") == nil)
+    #expect(try target([Objects.Box(x1: 0, y1: 0, x2: 1, y2: 1, image: 3)]) == nil)
+  }
+
+  @Test("exact match trims ends and nothing else")
+  func exactMatch() {
+    #expect(isExactMatch(" yes\n", "yes"))
+    #expect(isExactMatch("caf\u{E9}", "cafe\u{301}"))
+    #expect(!isExactMatch("Yes", "yes") && !isExactMatch("y es", "yes") && !isExactMatch("yes.", "yes"))
+  }
+}

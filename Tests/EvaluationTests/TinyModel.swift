@@ -1,0 +1,169 @@
+// A whole model folder of a few thousand random numbers, written by the test that needs it.
+import Adapters
+import Datasets
+import Foundation
+import HuggingFace
+import Units
+
+/// A folder that is removed with its owner.
+final class TinyModel {
+  let folder: String
+  static let vocabularySize = 272
+  /// Added tokens behind the 256 bytes.
+  static let special = [
+    "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>",
+    "<|video_pad|>", "<|box_start|>", "<|box_end|>",
+  ]
+
+  static func id(_ token: String) -> Int32 { Int32(256 + (special.firstIndex(of: token) ?? 0)) }
+
+  /// - Parameter endTokens: what ends a generation.
+  init(endTokens: [Int32] = [TinyModel.id("<|im_end|>")], maxPositions: Int = 512) throws {
+    folder = NSTemporaryDirectory() + "tiny-model-" + UUID().uuidString
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    try write("config.json", Self.configuration(maxPositions: maxPositions))
+    try write("generation_config.json", ["eos_token_id": endTokens])
+    try write("preprocessor_config.json", ["min_pixels": 3136, "max_pixels": 12544])
+    try write("chat_template.json", ["chat_template": Self.template])
+    try writeTokenizer()
+    try Self.weights().write(to: URL(fileURLWithPath: folder + "/model.safetensors"))
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+  func base() throws -> BaseModel { try BaseModel(folder: folder) }
+
+  /// An adapter on all heads of both layers with numbers large enough to change answers.
+  static func adapter(for base: BaseModel) -> ImageLoRA<Float> {
+    let text = base.configuration.text
+    let adapter = ImageLoRA<Float>(
+      ImageLoRAConfiguration(rank: 2, alpha: 4, normalization: .none, kvIndices: [0: [0], 1: [0]]), text: text)
+    var source = NormalSource(seed: 5)
+    adapter.load((0..<adapter.layout.count).map { _ in Float(source.nextGaussian()) })
+    return adapter
+  }
+
+  private func write(_ name: String, _ object: Any) throws {
+    try JSONSerialization.data(withJSONObject: object).write(to: URL(fileURLWithPath: folder + "/" + name))
+  }
+
+  private static func configuration(maxPositions: Int) -> [String: Any] {
+    [
+      "model_type": "qwen2_5_vl", "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
+      "num_attention_heads": 2, "num_key_value_heads": 1, "rms_norm_eps": 1e-6, "rope_theta": 10000.0,
+      "rope_scaling": ["type": "mrope", "mrope_section": [2, 1, 1]], "tie_word_embeddings": false,
+      "vocab_size": vocabularySize, "max_position_embeddings": maxPositions,
+      "image_token_id": Int(id("<|image_pad|>")), "video_token_id": Int(id("<|video_pad|>")),
+      "vision_start_token_id": Int(id("<|vision_start|>")), "vision_end_token_id": Int(id("<|vision_end|>")),
+      "vision_config": [
+        "depth": 2, "hidden_size": 16, "intermediate_size": 24, "num_heads": 2, "in_chans": 3, "out_hidden_size": 16,
+        "patch_size": 14, "spatial_merge_size": 2, "window_size": 112, "fullatt_block_indexes": [1],
+        "temporal_patch_size": 2, "tokens_per_second": 2,
+      ],
+    ]
+  }
+
+  private static let template =
+    "{% for message in messages %}{% if loop.first and message['role'] != 'system' %}<|im_start|>system\n"
+    + "You are a helpful assistant.<|im_end|>\n{% endif %}<|im_start|>{{ message['role'] }}\n"
+    + "{% if message['content'] is string %}{{ message['content'] }}<|im_end|>\n{% else %}"
+    + "{% for content in message['content'] %}{% if content['type'] == 'image' or 'image' in content %}"
+    + "<|vision_start|><|image_pad|><|vision_end|>{% elif 'text' in content %}{{ content['text'] }}{% endif %}"
+    + "{% endfor %}<|im_end|>\n{% endif %}{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+
+  /// A tokenizer of single bytes: GPT-2's names for them, no merges.
+  private func writeTokenizer() throws {
+    let printable = (Set(33...126).union(161...172).union(174...255))
+    var others: UInt32 = 256
+    var vocabulary: [String: Int] = [:]
+    for byte in 0..<256 {
+      let scalar = printable.contains(byte) ? Unicode.Scalar(UInt32(byte)) : Unicode.Scalar(others)
+      if !printable.contains(byte) { others += 1 }
+      vocabulary[scalar.map { String(Character($0)) } ?? ""] = byte
+    }
+    try write("vocab.json", vocabulary)
+    try "#version: 0.2\n".write(toFile: folder + "/merges.txt", atomically: true, encoding: .utf8)
+    let added = Self.special.map { token -> (String, [String: Any]) in
+      ("\(Self.id(token))", ["content": token, "special": true])
+    }
+    try write(
+      "tokenizer_config.json",
+      ["tokenizer_class": "Qwen2Tokenizer", "added_tokens_decoder": Dictionary(uniqueKeysWithValues: added)])
+  }
+
+  /// A safetensors file of normal numbers.
+  private static func weights() throws -> Data {
+    var header: [String: Any] = [:]
+    var body = Data()
+    var source = NormalSource(seed: 1)
+    func add(_ name: String, _ shape: [Int], scale: Double) {
+      let count = shape.reduce(1, *)
+      let isNorm = name.contains("norm") || name.hasSuffix("ln_q.weight")
+      let values = (0..<count).map { _ in Float((isNorm ? 1 : 0) + scale * source.nextGaussian()) }
+      let start = body.count
+      values.withUnsafeBytes { body.append(contentsOf: $0) }
+      header[name] = ["dtype": "F32", "shape": shape, "data_offsets": [start, body.count]]
+    }
+    add("model.embed_tokens.weight", [vocabularySize, 16], scale: 1)
+    add("lm_head.weight", [vocabularySize, 16], scale: 1)
+    add("model.norm.weight", [16], scale: 0.1)
+    for layer in 0..<2 {
+      let name = "model.layers.\(layer)."
+      for norm in ["input_layernorm", "post_attention_layernorm"] { add(name + norm + ".weight", [16], scale: 0.1) }
+      for (projection, out) in [("q", 16), ("k", 8), ("v", 8)] {
+        add(name + "self_attn.\(projection)_proj.weight", [out, 16], scale: 0.5)
+        add(name + "self_attn.\(projection)_proj.bias", [out], scale: 0.2)
+      }
+      add(name + "self_attn.o_proj.weight", [16, 16], scale: 0.5)
+      for projection in ["gate", "up"] { add(name + "mlp.\(projection)_proj.weight", [24, 16], scale: 0.3) }
+      add(name + "mlp.down_proj.weight", [16, 24], scale: 0.3)
+    }
+    add("visual.patch_embed.proj.weight", [16, 3, 2, 14, 14], scale: 0.05)
+    for block in 0..<2 {
+      let name = "visual.blocks.\(block)."
+      for norm in ["norm1", "norm2"] { add(name + norm + ".weight", [16], scale: 0.1) }
+      for (linear, out, columns) in [
+        ("attn.qkv", 48, 16), ("attn.proj", 16, 16), ("mlp.gate_proj", 24, 16), ("mlp.up_proj", 24, 16),
+        ("mlp.down_proj", 16, 24),
+      ] {
+        add(name + linear + ".weight", [out, columns], scale: 0.3)
+        add(name + linear + ".bias", [out], scale: 0.1)
+      }
+    }
+    add("visual.merger.ln_q.weight", [16], scale: 0.1)
+    for (linear, out) in [("0", 64), ("2", 16)] {
+      add("visual.merger.mlp.\(linear).weight", [out, 64], scale: 0.2)
+      add("visual.merger.mlp.\(linear).bias", [out], scale: 0.1)
+    }
+    var json = try JSONSerialization.data(withJSONObject: header)
+    while json.count % 8 != 0 { json.append(UInt8(ascii: " ")) }
+    return withUnsafeBytes(of: UInt64(json.count).littleEndian) { Data($0) } + json + body
+  }
+}
+
+/// Rows about one picture of 120 x 90 pixels (a square and a disc), and one without.
+enum TinyRows {
+  static let picture = "data:image/png;base64,"
+    + "iVBORw0KGgoAAAANSUhEUgAAAHgAAABaCAIAAAD8YgW4AAABd0lEQVR42u3dsVXDMBQFUKTjOagoqBiCcRiIcRiCioIqBXVGYIIksi19W9J9"
+    + "bYi/zuVFhByD0vX69yTtkxGABi2gQYMW0KAFNGjQAhq0gAYNWkCDFtDnzHL/4Z+396NW9vr9pdECGjRoAQ1aQIMGLcf/ZjhkXj4utx76/XwG"
+    + "3Qr31pfVRV8Q339iLe4FcQz3gjiGO1OOuXKmHHP9TDlmSqYcMytTjpmYKcfMzZRjpvtQKShZnWPWoNEa3UOdy1ei0RrdSZ0L16PRGg1aZoE+"
+    + "2wZdsiqN1mjQAho0aASgQcsk0O3u+Wy3qge3hA32V5UaDVomhz7bNv1wPRqt0f2UumQlGq3RnZS6cA0ardE9lLp8+giNPsp61dxBto5467UT"
+    + "x9mjI603zBrqh2GM9bYpo73raG29+foDvr1rZ73nymngQ8kq3tC0/5uXhj/9bSd3rddHmuSYvQ3cdbegNOF5hof8B5rk4MiY+FAJNGgBDRo0"
+    + "AtCgZX3+ARCAeNnTS8/sAAAAAElFTkSuQmCC"
+
+  static let lines = [
+    line("box", question: "Where is the square?", answer: "<bbox>", box: "[10, 20, 51, 61]"),
+    line("point", question: "Click the disc.", answer: "<point>", box: "[60, 30, 111, 81]"),
+    line("word", question: "Colour?", answer: "red"),
+    #"{"id": "text", "messages": [{"role": "user", "content": "2+2"}, {"role": "assistant", "content": "4"}]}"#,
+  ]
+
+  private static func line(_ id: String, question: String, answer: String, box: String? = nil) -> String {
+    #"{"id": "\#(id)", "images": ["\#(picture)"], "messages": [{"role": "user", "content": "<image>\#(question)"}, "#
+      + #"{"role": "assistant", "content": "\#(answer)"}]"# + (box.map { #", "objects": {"bbox": [\#($0)]}"# } ?? "") + "}"
+  }
+
+  static func rows() throws -> [Row] {
+    try RowReader().read(Data(lines.joined(separator: "\n").utf8), name: "rows").rows
+  }
+}

@@ -1,0 +1,58 @@
+import Adapters
+import Datasets
+import Foundation
+import QwenVL
+import Tensors
+import Testing
+
+@testable import Units
+
+@Suite("Many questions about one picture equal separate rows")
+struct GroupedUnitTests {
+  /// The parity fixture's model, which lies beside this target's folder.
+  static let fixture = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .appendingPathComponent("ParityTests/Resources/a").path
+
+  func row(_ id: String, _ question: String, _ answer: String, images: Int = 1) -> Row {
+    let pictures = ["0.png", "1.jpg"].prefix(images).map { ImageSource.file("\(Self.fixture)/images/\($0)") }
+    let content = pictures.indices.map { ContentPart.image($0) } + [.text(question)]
+    return Row(
+      id: id, line: 1, images: Array(pictures),
+      messages: [
+        Message(role: .user, content: content), Message(role: .assistant, content: [.text(answer)]),
+      ])
+  }
+
+  /// Losses and gradients of all three rows in one unit, with a shared prefix and branches of different lengths,
+  /// against the sum over the rows alone, to fp32 rounding of the largest number.
+  @Test(arguments: [1, 2]) func lossesAndGradients(images: Int) throws {
+    let base = try BaseModel(folder: Self.fixture + "/model")
+    let builder = try base.sampleBuilder(maxLength: 4096)
+    let rows = [
+      row("a", "Where is the search button?", "(12, 34)", images: images),
+      row("b", "Where is the search field? Answer with a point.", "(56, 7), I think", images: images),
+      row("c", "How many widgets are there?", "3", images: images),
+    ]
+    let samples = try rows.map(builder.sample)
+    let features = try FeatureStore(tower: base.model.vision, samples: builder).features(of: rows[0], sample: samples[0])
+    let text = base.configuration.text
+    let adapter = ImageLoRA<Float>(
+      ImageLoRAConfiguration(
+        rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: [0: [0, 2], 1: [1], 3: [3]]), text: text)
+    var source = NormalSource(seed: 1)
+    adapter.load((0..<adapter.layout.count).map { _ in Float(source.nextGaussian()) * 0.3 })
+
+    let together = base.lossAndGradient(base.unitInput(samples, features: features), adapter: adapter)
+    let grouped = adapter.gradients.values
+    adapter.resetGradients()
+    let alone = samples.map { base.lossAndGradient(base.unitInput([$0], features: features), adapter: adapter)[0] }
+    let separate = adapter.gradients.values
+
+    #expect(together.map(\.tokens) == alone.map(\.tokens))
+    for (a, b) in zip(together, alone) { #expect(abs(a.nll - b.nll) < 1e-5 * b.nll) }
+    for tensor in adapter.layout.tensors {
+      let scale = separate[tensor.range].map(abs).max() ?? 0
+      for i in tensor.range { #expect(abs(grouped[i] - separate[i]) <= 2e-5 * max(scale, 1e-3)) }
+    }
+  }
+}
