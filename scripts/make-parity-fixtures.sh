@@ -43,5 +43,5 @@ fixture() { # name, seed: seeds with which no gradient of a gamma cancels (finis
   "$python" scripts/parity-fixtures/finish.py "$folder/$1"
 }
 fixture a "${SEED_A:-1}"
-fixture b "${SEED_B:-1}"
+fixture b "${SEED_B:-2}"
 (cd "$folder" && find a b -type f | LC_ALL=C sort | xargs sha256sum >SHA256SUMS)

@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+"""Watch the memory of a job's ranks until it ends. Standard library alone.
+
+    watch_memory.py PID NAME FOLDER
+
+PID's descendants called NAME are the ranks; FOLDER holds the mapped weights. Prints, in bytes of Pss and each at its
+peak: how many ranks were seen at once, their sum of all memory, of the weights' files, and of anonymous memory.
+"""
+import sys
+import time
+from pathlib import Path
+
+
+def descendants(pid):
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in children.read_text().split():
+            yield int(child)
+            yield from descendants(int(child))
+
+
+def pss(pid, folder):
+    """(all, of the folder's files, anonymous)"""
+    total = mapped = anonymous = 0
+    inside = False
+    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        words = line.split()
+        if not words[0].endswith(":"):
+            inside = len(words) > 5 and words[5].startswith(folder)
+        elif words[0] == "Pss:":
+            total += int(words[1])
+            mapped += int(words[1]) if inside else 0
+        elif words[0] == "Anonymous:":
+            anonymous += int(words[1])
+    return 1024 * total, 1024 * mapped, 1024 * anonymous
+
+
+def main(job, name, folder):
+    peak = [0, 0, 0, 0]
+    while Path(f"/proc/{job}").exists():
+        ranks = []
+        try:
+            for pid in descendants(job):
+                if Path(f"/proc/{pid}/comm").read_text().strip() == name:
+                    ranks.append(pss(pid, folder))
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # a rank ended meanwhile
+        peak = [max(a, b) for a, b in zip(peak, [len(ranks), *map(sum, zip(*ranks))] if ranks else peak)]
+        if Path(f"/proc/{job}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z":
+            break
+        time.sleep(0.05)
+    print(*peak)
+
+
+main(sys.argv[1], sys.argv[2], sys.argv[3])
