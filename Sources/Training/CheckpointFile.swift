@@ -76,6 +76,9 @@ public struct CheckpointFile: ~Copyable {
       step: try counter("best_step"), loss: try file.attribute("best_validation_loss", as: Double.self))
   }
 
+  /// Whether the run was stopped before the validation of its last step.
+  func validationDue() throws -> Bool { try file.hasAttribute("validation_due") }
+
   /// What the adapter must be used with.
   public func provenance() throws -> TrainingState.Provenance {
     TrainingState.Provenance(

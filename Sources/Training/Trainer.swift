@@ -26,6 +26,7 @@ public final class Trainer {
   private let stepper: Stepper
   private var metrics: [TrainingState.StepMetrics] = []
   private var best: TrainingState.Best?
+  private var validationDue = false
 
   /// Prepares a run: opens checkpoints, selects heads (by a probe where the run asks for it), starts or restores the
   /// adapter and its optimizer.
@@ -68,6 +69,7 @@ public final class Trainer {
       adapter.load(state.parameters)
       metrics = state.metrics
       best = state.best
+      validationDue = state.validationDue && job.validation != nil
     } else {
       adapter.initialize(seed: run.training.seed)
     }
@@ -125,6 +127,10 @@ public final class Trainer {
     let validationInterval = run.training.validationEverySteps ?? run.checkpoint.everySteps
     var lastSave = ContinuousClock.now
     log.begin(step: stepper.optimizer.step, of: totalSteps, rowsPerStep: run.training.globalBatch)
+    if validationDue {
+      guard case .done = try validate() else { throw TrainingError.interrupted(step: stepper.optimizer.step) }
+      try save()
+    }
     while stepper.optimizer.step < totalSteps {
       let report = try stepper.run(
         learningRate: schedule.learningRate(step: stepper.optimizer.step + 1), requests: requests(since: lastSave))
@@ -133,7 +139,8 @@ public final class Trainer {
       try log.step(report, epoch: epoch, last: last)
       var stop = report.requests.stop && !last
       var improved = false
-      if !stop, job.validation != nil, last || report.step % validationInterval == 0 {
+      validationDue = job.validation != nil && (last || report.step % validationInterval == 0)
+      if validationDue, !stop {
         switch try validate() {
         case .interrupted: stop = !last
         case .done(let isBest): improved = isBest
@@ -172,6 +179,7 @@ public final class Trainer {
   private func validate() throws -> Validation {
     guard let rows = job.validation else { return .done(isBest: false) }
     guard let losses = try rowLosses(job, rows, adapter: stepper.adapter, signals: signals) else { return .interrupted }
+    validationDue = false
     let tokens = losses.reduce(0) { $0 + $1.tokens }
     let loss = losses.reduce(0) { $0 + $1.nll } / Double(tokens)
     let isBest = loss < best?.loss ?? .infinity
@@ -189,7 +197,7 @@ public final class Trainer {
       worldSize: job.communicator.size, seed: job.run.training.seed, runDigest: job.digest, runYAML: job.run.yaml,
       provenance: TrainingState.Provenance(of: job.base), adapter: stepper.adapter.configuration,
       parameters: stepper.adapter.parameters.values, optimizer: stepper.optimizer, selection: selection,
-      metrics: metrics, best: best)
+      metrics: metrics, best: best, validationDue: validationDue)
     try store.save(state, layout: stepper.adapter.layout)
     log.note("saved \(store.path(step: step))")
   }

@@ -21,6 +21,7 @@ extension TrainingState {
       try file.setAttribute("best_step", to: Int64(best.step))
       try file.setAttribute("best_validation_loss", to: best.loss)
     }
+    if validationDue { try file.setAttribute("validation_due", to: Int64(1)) }
     try file.write([runYAML], shape: [], to: "/run/yaml")
 
     try file.createGroup("/adapter/kv_indices")
@@ -84,6 +85,7 @@ extension TrainingState {
     runDigest = try file.runDigest()
     runYAML = try file.runYAML()
     best = try file.best()
+    validationDue = try file.validationDue()
     let layout: AdapterLayout
     (adapter, layout) = try file.adapter()
     guard layout.fits(text) else { throw file.refuse("its adapter's layers, heads or widths do not fit the model") }

@@ -47,6 +47,8 @@ public struct TrainingState: Sendable, Equatable {
   public var metrics: [StepMetrics]
   /// Lowest validation loss so far and its step.
   public var best: Best?
+  /// A signal to stop came before this step's validation; whoever goes on does it first.
+  public var validationDue = false
 
   public struct Best: Sendable, Equatable {
     public var step: Int

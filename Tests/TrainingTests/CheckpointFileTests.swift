@@ -31,7 +31,7 @@ struct CheckpointFileTests {
         adapter: configuration, parameters: (0..<layout.count).map { Float($0) / 7 }, optimizer: optimizer,
         selection: selection,
         metrics: [.init(step: step, loss: 1.5, learningRate: 1e-3, gradientNorm: 2, tokens: 40)],
-        best: .init(step: step, loss: 1.25)), layout
+        best: .init(step: step, loss: 1.25), validationDue: true), layout
     )
   }
 
