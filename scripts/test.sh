@@ -12,8 +12,11 @@ scripts/install-dependencies.sh
 step "layers"
 scripts/check-layers.sh
 step "release build, without warnings"
-swift build -c release --build-tests -Xswiftc -enable-testing 2>&1 | tee "$log" | grep -vE '^\[[0-9]+/[0-9]+\]' || true
-if [[ ${PIPESTATUS[0]} -ne 0 ]]; then exit 1; fi
+if ! swift build -c release --build-tests -Xswiftc -enable-testing >"$log" 2>&1; then
+  grep -E 'error:' "$log" || tail -n 40 "$log"
+  exit 1
+fi
+tail -n 1 "$log"
 if grep -E '(Sources|Tests)/.*warning:' "$log"; then echo "the build has warnings" >&2; exit 1; fi
 step "swift test"
 swift test -c release --skip-build -Xswiftc -enable-testing
