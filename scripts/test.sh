@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# All set-up, then every test. Usage: scripts/test.sh (from any folder)
+#
+# Everything is built once, optimised and open to tests, in .build-tests. Warnings in Sources and Tests are failures. Each
+# part runs even if one before it failed; the closing lines say what each came to, and the status is 1 if any failed.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+top=$PWD
+
+scripts/install-dependencies.sh || exit 1
+
+build=(-c release -Xswiftc -enable-testing --scratch-path .build-tests)
+summary=()
+failed=0
+
+# part NAME COMMAND...: runs it, times it, keeps its last line.
+part() {
+  local name=$1 start=$SECONDS last status=0
+  shift
+  echo "== $name"
+  "$@" 2>&1 | tee "$log" || status=$?
+  last=$(grep -E 'passed|imports|built' "$log" | tail -n 1)
+  if [[ $status -eq 0 ]]; then
+    summary+=("ok    $name, $((SECONDS - start)) s: ${last:-done}")
+  else
+    failed=1
+    summary+=("FAIL  $name, $((SECONDS - start)) s: ${last:-status $status}")
+  fi
+}
+
+build_without_warnings() {
+  swift build "${build[@]}" --build-tests >"$log.build" 2>&1
+  local status=$? warnings
+  grep -vE '^\[[0-9]+/[0-9]+\]' "$log.build"
+  [[ $status -eq 0 ]] || return 1
+  # Warnings of a build that was made earlier are not said again: the files of a clean clone are all compiled here.
+  warnings=$(grep -cE "^($top/)?(Sources|Tests)/.*: warning:" "$log.build")
+  echo "built with $warnings warnings"
+  [[ $warnings -eq 0 ]]
+}
+
+log=$(mktemp)
+trap 'rm -f "$log" "$log.build"' EXIT
+
+part "layers" scripts/check-layers.sh
+part "build" build_without_warnings
+if [[ $failed -eq 0 || ${summary[1]} == ok* ]]; then
+  program=$(swift build "${build[@]}" --show-bin-path)
+  export IMAGELORA=$program/imagelora RANKTESTS=$program/ranktests
+  # The unit tests print a line for each test as it starts; what matters is what failed.
+  part "unit tests" bash -c 'swift test --skip-build "$@" 2>&1 | grep -vE "(started|passed after [0-9.]+ seconds)\.$|^Test Suite" ;
+    exit "${PIPESTATUS[0]}"' unit "${build[@]}"
+  part "ranks" scripts/test-ranks.sh
+  part "end to end" scripts/test-end-to-end.sh
+  part "memory" scripts/test-memory.sh
+fi
+
+echo "== summary, $SECONDS s"
+printf '%s\n' "${summary[@]}"
+exit $failed
