@@ -60,7 +60,8 @@ public struct InfluenceScores: Sendable, Equatable {
     layers: Int, kvHeads: Int, seed: UInt64, baseDigest: String, dataDigest: String, shard: Shard,
     rows: [RowInfluence]
   ) {
-    precondition(rows.allSatisfy { $0.rank1Norm2.count == layers * kvHeads && $0.gateGradient.count == layers * kvHeads })
+    let heads = layers * kvHeads
+    precondition(rows.allSatisfy { $0.rank1Norm2.count == heads && $0.gateGradient.count == heads })
     (self.layers, self.kvHeads, self.seed, self.shard) = (layers, kvHeads, seed, shard)
     (self.baseDigest, self.dataDigest) = (baseDigest, dataDigest)
     self.rows = rows.sorted { $0.id.utf8.lexicographicallyPrecedes($1.id.utf8) }

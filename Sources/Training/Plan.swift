@@ -114,8 +114,9 @@ struct PlannedWeights: Equatable {
     do {
       let checkpoint = try Checkpoint(folder: folder)
       bytes = Double(checkpoint.byteCount)
-      type = checkpoint.elementTypes.count == 1 ? ElementType(rawValue: checkpoint.elementTypes[0]) ?? .bfloat16 : .bfloat16
-      source = checkpoint.elementTypes.joined(separator: ", ")
+      let types = checkpoint.elementTypes
+      type = types.count == 1 ? ElementType(rawValue: types[0]) ?? .bfloat16 : .bfloat16
+      source = types.joined(separator: ", ")
     } catch HuggingFaceError.unreadable {
       bytes = 2 * Double(counts.total)
       type = .bfloat16

@@ -11,7 +11,7 @@ public struct RowLoss: Sendable, Equatable, Codable {
 }
 
 extension BaseModel {
-  /// Losses of a unit's rows, and how many of their tokens are the most likely ones.
+  /// Losses of a unit's rows.
   public func loss(_ unit: UnitInput, adapter: (any ValueAdapter<Float>)?) -> [RowLoss] {
     rowLosses(unit, model.head.loss(hidden(unit, adapter: adapter), targets: unit.targets))
   }

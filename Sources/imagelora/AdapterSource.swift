@@ -11,11 +11,6 @@ enum AdapterSource {
   case checkpoint(String)
   case folder(String)
 
-  /// A checkpoint as it is, or what a link such as best.h5 points at, where its checksum lies.
-  static func checkpoint(at path: String) -> AdapterSource {
-    .checkpoint(URL(fileURLWithPath: path).resolvingSymlinksInPath().path)
-  }
-
   var path: String {
     switch self {
     case .checkpoint(let path), .folder(let path): path

@@ -98,7 +98,7 @@ struct Evaluate: ParsableCommand {
       folder: run.model.path.resolved, minPixels: run.model.minPixels, maxPixels: run.model.maxPixels)
     var models: [(name: String, adapter: ImageLoRA<Float>?)] = base ? [("base", nil)] : []
     if let checkpoint {
-      let source = AdapterSource.checkpoint(at: checkpoint)
+      let source = AdapterSource.checkpoint(checkpoint)
       try source.conditions().require(of: model, file: source.path) { "model.\($0): \($1) in the run file" }
       models.append(("adapted", try source.load(for: model)))
     }

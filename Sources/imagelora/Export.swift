@@ -13,8 +13,7 @@ struct Export: ParsableCommand {
 
       Examples:
         imagelora export checkpoints/best.h5 --output my-adapter
-        imagelora export checkpoints/latest.h5 --output my-adapter --model Qwen2.5-VL-3B-Instruct
-        imagelora parity --model DIR --data rows.jsonl --adapter my-adapter --output parity.h5
+        imagelora export checkpoints/latest.h5 --output my-adapter --model DIR
 
       There is no merged export: \(ModelCard.whyNotMerged).
       """)

@@ -13,8 +13,8 @@ struct Generate: ParsableCommand {
     abstract: "Answer a prompt about pictures, greedily, with or without an adapter.",
     discussion: """
       <image> in the prompt says where each picture goes, in the order of the --image options; without any, pictures \
-      come first. Pixel limits are the adapter's where it states them, otherwise the model folder's. Points and boxes in \
-      the answer are in pixels of the resized picture.
+      come first. Pixel limits are the adapter's where it states them, otherwise the model folder's. Points and boxes \
+      in the answer are in pixels of the resized picture.
 
       Examples:
         imagelora generate --model Qwen2.5-VL-3B \\
@@ -54,7 +54,7 @@ struct Generate: ParsableCommand {
     try onRanks { communicator in
       guard communicator.rank == 0 else { return }
       setProductThreads(threads)
-      let source = checkpoint.map(AdapterSource.checkpoint(at:)) ?? adapter.map(AdapterSource.folder)
+      let source = checkpoint.map(AdapterSource.checkpoint) ?? adapter.map(AdapterSource.folder)
       let conditions = try source?.conditions()
       let base = try BaseModel(
         folder: model, minPixels: minPixels ?? conditions?.minPixels, maxPixels: maxPixels ?? conditions?.maxPixels)

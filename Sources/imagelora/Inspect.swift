@@ -14,8 +14,8 @@ struct Inspect: ParsableCommand {
       What the path is decides. A run file shows one row, the first unless --row names another: every token with its \
       index, M-RoPE position (one number where the three axes agree) and a * where it is supervised, pictures in one \
       line each, boxes in original and resized pixels. An HDF5 file shows what a checkpoint or a scores file holds and \
-      whether it is sound (exit status 65 if not). A folder shows a model's shape, parameters, pixel limits and special \
-      tokens.
+      whether it is sound (exit status 65 if not). A folder shows a model's shape, parameters, pixel limits and \
+      special tokens.
 
       Examples:
         imagelora inspect run.yaml --row screen-17

@@ -14,9 +14,9 @@ struct PlanCommand: ParsableCommand {
 
       Examples:
         imagelora plan run.yaml --nodes 4 --ranks-per-node 16 --gflops 60
-        imagelora plan run.yaml --set model.max_pixels=602112 --set training.global_batch=64
+        imagelora plan run.yaml --set model.max_pixels=602112
         imagelora plan run.yaml --tokens 2048 --visual-tokens 1800 --answer-tokens 24
-        mpirun -n 8 imagelora plan run.yaml --measure     (all ranks at once: what a full node reaches)
+        mpirun -n 8 imagelora plan run.yaml --measure     (what a full node reaches)
       """)
 
   @OptionGroup var options: RunOptions
@@ -30,10 +30,13 @@ struct PlanCommand: ParsableCommand {
   @Option(help: "How many of them are supervised.") var answerTokens: Int?
 
   func validate() throws {
-    for (name, value) in [("--nodes", nodes), ("--ranks-per-node", ranksPerNode ?? 1)] where !(1...65_536).contains(value) {
+    for (name, value) in [("--nodes", nodes), ("--ranks-per-node", ranksPerNode ?? 1)]
+    where !(1...65_536).contains(value) {
       throw ValidationError("\(name) \(value): give 1 to 65536")
     }
-    if let gflops, !(gflops > 0 && gflops.isFinite) { throw ValidationError("--gflops \(gflops): give a number above 0") }
+    if let gflops, !(gflops > 0 && gflops.isFinite) {
+      throw ValidationError("--gflops \(gflops): give a number above 0")
+    }
     guard gflops == nil || !measure else { throw ValidationError("--gflops and --measure: give one of them") }
     if let row = assumedRow {
       guard row.answerTokens > 0, row.visualTokens >= 0, row.tokens <= 1 << 20, row.visualTokens < row.tokens,

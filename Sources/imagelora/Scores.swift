@@ -57,8 +57,8 @@ extension Scores {
     static let configuration = CommandConfiguration(
       abstract: "Join shards of one probe into one file.",
       discussion: """
-        The bytes of the result depend neither on the shards' order nor on their number: four shards give the file that \
-        one job writes. Shards of another base model, other data or another seed are refused, and so is a row that two \
+        The bytes of the result depend neither on the shards' order nor on their number: four shards give the file \
+        that one job writes. Shards of another base model, other data or another seed are refused, and so is a row that two \
         of them hold.
 
         Example:
@@ -88,7 +88,7 @@ extension Scores {
 
         Examples:
           imagelora scores show all.h5
-          imagelora scores show all.h5 --estimator gate --num-heads 18 --tau 1 --png heat.png
+          imagelora scores show all.h5 --estimator gate --tau 1 --png heat.png
         """)
 
     @Argument(help: ArgumentHelp("A scores file.", valueName: "scores.h5")) var file: String
@@ -133,7 +133,8 @@ extension Scores {
         guard communicator.rank == 0 else { return }
         let selection = options.selection(from: try InfluenceScores(reading: file))
         try selection.write(to: output)
-        say("wrote \(output): \(selection.numHeads) KV heads in \(selection.adapted.count) layers (\(selection.method))")
+        let layers = selection.adapted.count
+        say("wrote \(output): \(selection.numHeads) KV heads in \(layers) layers (\(selection.method))")
       }
     }
   }

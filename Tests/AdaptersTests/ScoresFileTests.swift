@@ -82,7 +82,7 @@ struct ScoresFileTests {
     #expect(line { _ = try InfluenceScores.merging([]) } == "nothing to merge; name at least one scores file")
   }
 
-  /// Every byte once wrong, every thirteenth cut: one line, or the right values since the byte was unused.
+  /// Every third byte once wrong, every thirteenth cut: one line, or the right values since the byte was unused.
   @Test func damagedFilesAreRefusedInOneLine() throws {
     let right = shard(1, of: 4)
     try right.write(to: folder.path("sound.h5"))
@@ -99,12 +99,12 @@ struct ScoresFileTests {
         return nil
       }
     }
-    for index in sound.indices {
+    for index in stride(from: 0, to: sound.count, by: 3) {
       var damaged = sound
       damaged[index] ^= 4
       if let found = try read(damaged) { #expect(found == right, "byte \(index)") }
     }
-    #expect(noticed > 1000)
+    #expect(noticed > 500)
     for count in stride(from: 0, to: sound.count, by: 13) { #expect(try read(Array(sound[..<count])) == nil) }
   }
 

@@ -25,8 +25,8 @@ struct SelectionFileTests {
     #expect(
       document.keys.sorted() == ["hkv", "kv_indices", "layer_budgets_kv", "method", "num_heads", "scores", "tau"])
     #expect(document["num_heads"] as? Int == 3)
-    #expect(document["kv_indices"] as? [String: [Int]] == ["0": [1], "1": [0], "2": [1]])
-    #expect(document["layer_budgets_kv"] as? [String: Int] == ["0": 1, "1": 1, "2": 1])
+    #expect(document["kv_indices"] as? [String: [Int]] == ["0": [0, 1], "1": [], "2": [1]])
+    #expect(document["layer_budgets_kv"] as? [String: Int] == ["0": 2, "1": 0, "2": 1])
     #expect(document["hkv"] as? [String: Int] == ["0": 2, "1": 2, "2": 2])
     #expect((document["scores"] as? [String: [Double]])?["2"] == [1e-3, 2])
   }

@@ -160,7 +160,8 @@ enum TinyRows {
 
   private static func line(_ id: String, question: String, answer: String, box: String? = nil) -> String {
     #"{"id": "\#(id)", "images": ["\#(picture)"], "messages": [{"role": "user", "content": "<image>\#(question)"}, "#
-      + #"{"role": "assistant", "content": "\#(answer)"}]"# + (box.map { #", "objects": {"bbox": [\#($0)]}"# } ?? "") + "}"
+      + #"{"role": "assistant", "content": "\#(answer)"}]"#
+      + (box.map { #", "objects": {"bbox": [\#($0)]}"# } ?? "") + "}"
   }
 
   static func rows() throws -> [Row] {

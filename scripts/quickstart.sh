@@ -1,0 +1,62 @@
+#!/bin/bash
+# Sets everything up, then runs the main job on the small model and the pages that lie in the repository: probe, select, train
+# on 2 ranks, kill, resume, evaluate, generate, export. usage: scripts/quickstart.sh [FOLDER]   (default: quickstart-run)
+set -euo pipefail
+repository=$(cd "$(dirname "$0")/.." && pwd)
+data=$repository/scripts/quickstart/data
+out=${1:-$repository/quickstart-run}
+
+say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+show() { printf '$ %s\n' "${*//$repository\//}"; "$@"; }
+
+say "Set-up"
+"$repository/scripts/install-dependencies.sh"
+(cd "$repository" && swift build -c release --product imagelora 2>&1 | tail -n 1)
+PATH=$repository/.build/release:$PATH
+mpi=(mpirun --oversubscribe -n 2)
+if ((EUID == 0)); then mpi=(mpirun --allow-run-as-root --oversubscribe -n 2); fi
+rm -rf "$out"
+mkdir -p "$out"
+run=("$data/run.yaml" --set "checkpoint.directory=$out/checkpoints")
+started=$SECONDS
+
+say "The base: a small Qwen2.5-VL that answers questions about pages of a light look"
+show imagelora inspect "$data/model"
+
+say "Influence of every KV head on pages of a new, dark look"
+show "${mpi[@]}" imagelora probe "$data/run.yaml" --output "$out/scores.h5"
+show imagelora scores show "$out/scores.h5" --num-heads "$(awk '/num_heads:/ {gsub(/[^0-9]/, "", $2); print $2; exit}' "$data/run.yaml")" \
+  --png "$out/influence.png"
+
+say "Training on 2 ranks; killed on the way, as a cluster might"
+# setsid: the kill must reach the ranks and not this script.
+setsid "${mpi[@]}" imagelora train "${run[@]}" > >(tee "$out/train.log") 2>"$out/killed.log" &
+ranks=$!
+until grep -q 'saved .*step-0' "$out/train.log" 2>/dev/null && grep -q "^step $((10 * 7))/" "$out/train.log"; do
+  kill -0 "$ranks" 2>/dev/null || { cat "$out/killed.log" >&2; exit 1; }
+  sleep 0.2
+done
+kill -KILL -- "-$ranks"
+wait "$ranks" 2>/dev/null || true
+echo "(killed with SIGKILL)"
+
+say "The same command with --resume auto goes on; the bytes are those of a run that was never killed"
+show "${mpi[@]}" imagelora train "${run[@]}" --resume auto
+
+say "Base and adapted model on held-out pages of the new look"
+show "${mpi[@]}" imagelora evaluate "${run[@]}" --checkpoint "$out/checkpoints/best.h5" --base \
+  --output "$out/predictions.jsonl"
+
+say "Adapter files for others"
+show imagelora export "$out/checkpoints/best.h5" --output "$out/adapter"
+
+say "Done in $((SECONDS - started)) s after the build"
+cat <<TEXT
+Everything lies in ${out/$repository\//}:
+  scores.h5, influence.png     influence of every KV head, row by row, and its heat map
+  checkpoints/                 step-*.h5 with checksums, best.h5, metrics.jsonl, run.yaml
+  predictions.jsonl            every validation row with both answers
+  adapter/                     adapter.safetensors and adapter_config.json
+Next: look at one row as the model sees it with
+  .build/release/imagelora inspect scripts/quickstart/data/run.yaml
+TEXT
