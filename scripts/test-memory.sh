@@ -28,9 +28,6 @@ checkpoint: {directory: run}
 logging: {every_steps: 1}
 YAML
 weights=$(cat model/*.safetensors | wc -c)
-# What a rank may take besides the weights, in bytes: the program and its libraries, buffers of BLAS and MPI, the float32
-# copy of one matrix at a time (the largest, of the head, in pieces), the activations of one row of some 100 tokens.
-besides=$((MEGABYTES_BESIDES * 1000000))
 
 ranks 2 "$IMAGELORA" train run.yaml >out 2>err &
 job=$!
@@ -45,6 +42,7 @@ echo "      weights $weights; both ranks at the peak: $total in all, of it $mapp
 check "both ranks were seen together" test "$seen" = 2
 check "the weights' pages count once: between 0.9 and 1.02 times their size" \
   test "$((mapped * 100))" -ge "$((weights * 90))" -a "$((mapped * 100))" -le "$((weights * 102))"
-check "in all less than 1.35 times the weights and $MEGABYTES_BESIDES MB a rank" \
-  test "$((total * 100))" -le "$((weights * 135 + 2 * besides * 100))"
+# The rest is the ranks' own: programs, libraries, buffers of BLAS and MPI, the float32 copy of one matrix at a time, and
+# the activations of a row of some 100 tokens. Some 45 MB a rank were measured; the limit leaves each 100.
+check "in all less than 1.35 times the weights" test "$((total * 100))" -lt "$((weights * 135))"
 finish

@@ -1,11 +1,15 @@
 #!/bin/sh
 # Runs the tests between ranks for real, with 1, 2 and 3 ranks. Usage: scripts/test-ranks.sh (from any folder)
+# RANKTESTS names the program; it is built where it is not given.
 set -eu
 cd "$(dirname "$0")/.."
 
 command -v mpirun >/dev/null || { echo "mpirun is missing: install openmpi-bin" >&2; exit 1; }
-swift build --product ranktests
-program="$(swift build --show-bin-path)/ranktests"
+program="${RANKTESTS:-}"
+if [ -z "$program" ]; then
+  swift build --product ranktests
+  program="$(swift build --show-bin-path)/ranktests"
+fi
 output="$(mktemp -d)"
 trap 'rm -rf "$output"' EXIT
 

@@ -1,31 +1,63 @@
 #!/usr/bin/env bash
-# Sets up what is missing and runs everything that proves the project. Usage: scripts/test.sh (from any folder)
-set -euo pipefail
+# All set-up, then every test. Usage: scripts/test.sh (from any folder)
+#
+# Everything is built once, optimised and open to tests, in .build-tests. Warnings in Sources and Tests are failures. Each
+# part runs even if one before it failed; the closing lines say what each came to, and the status is 1 if any failed.
+set -uo pipefail
 cd "$(dirname "$0")/.."
+top=$PWD
+
+scripts/install-dependencies.sh || exit 1
+
+build=(-c release -Xswiftc -enable-testing --scratch-path .build-tests)
+summary=()
+failed=0
+
+# part NAME COMMAND...: runs it, times it, keeps its last line.
+part() {
+  local name=$1 start=$SECONDS last status=0
+  shift
+  echo "== $name"
+  "$@" 2>&1 | tee "$log" || status=$?
+  last=$(grep -E 'passed|imports|built' "$log" | tail -n 1)
+  if [[ $status -eq 0 ]]; then
+    summary+=("ok    $name, $((SECONDS - start)) s: ${last:-done}")
+  else
+    failed=1
+    summary+=("FAIL  $name, $((SECONDS - start)) s: ${last:-status $status}")
+  fi
+}
+
+build_without_warnings() {
+  swift build "${build[@]}" --build-tests >"$log.build" 2>&1
+  local status=$? warnings
+  grep -vE '^\[[0-9]+/[0-9]+\]' "$log.build"
+  [[ $status -eq 0 ]] || return 1
+  # Warnings of a build that was made earlier are not said again: the files of a clean clone are all compiled here.
+  warnings=$(grep -cE "^($top/)?(Sources|Tests)/.*: warning:" "$log.build")
+  echo "built with $warnings warnings"
+  [[ $warnings -eq 0 ]]
+}
+
+# What failed, and the closing line.
+unit_tests() {
+  swift test --skip-build "${build[@]}" 2>&1 | awk '!/ started\.$|^Test Suite/ && (!/ passed after / || /Test run with/)'
+}
+
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+trap 'rm -f "$log" "$log.build"' EXIT
 
-step() { printf '\n== %s (after %d s)\n' "$*" "$SECONDS"; }
-
-step "dependencies"
-scripts/install-dependencies.sh
-step "layers"
-scripts/check-layers.sh
-step "release build, without warnings"
-if ! swift build -c release --build-tests -Xswiftc -enable-testing >"$log" 2>&1; then
-  grep -E 'error:' "$log" || tail -n 40 "$log"
-  exit 1
+part "layers" scripts/check-layers.sh
+part "build" build_without_warnings
+if [[ ${summary[1]} == ok* ]]; then
+  program=$(swift build "${build[@]}" --show-bin-path)
+  export IMAGELORA=$program/imagelora RANKTESTS=$program/ranktests
+  part "unit tests" unit_tests
+  part "ranks" scripts/test-ranks.sh
+  part "end to end" scripts/test-end-to-end.sh
+  part "memory" scripts/test-memory.sh
 fi
-tail -n 1 "$log"
-if grep -E '(Sources|Tests)/.*warning:' "$log"; then echo "the build has warnings" >&2; exit 1; fi
-step "swift test"
-swift test -c release --skip-build -Xswiftc -enable-testing
-IMAGELORA=$(swift build -c release --show-bin-path)/imagelora
-export IMAGELORA
-step "ranks"
-scripts/test-ranks.sh
-step "end to end"
-scripts/test-end-to-end.sh
-step "memory"
-scripts/test-memory.sh
-step "everything passed"
+
+echo "== summary, $SECONDS s"
+printf '%s\n' "${summary[@]}"
+exit $failed

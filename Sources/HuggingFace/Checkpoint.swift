@@ -11,7 +11,7 @@ public final class Checkpoint: Sendable {
   }
 
   /// The folder or file, for messages.
-  private let source: String
+  public let source: String
   private let tensors: [String: Tensor]
   private let claimed = Mutex<Set<String>>([])
 

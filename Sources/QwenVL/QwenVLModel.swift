@@ -30,7 +30,7 @@ public struct QwenVLModel<Element: Scalar>: Sendable {
     let type = rotaryFrequencies == .asWeights ? embedding.tensor.type : .float32
     decoder = try Decoder(weights, rotaryFrequencies: type)
     vision = try VisionTower(weights, rotaryFrequencies: type)
-    guard checkpoint.unclaimed.isEmpty else { throw UnknownTensors(names: checkpoint.unclaimed) }
+    guard checkpoint.unclaimed.isEmpty else { throw UnknownTensors(checkpoint: checkpoint.source, names: checkpoint.unclaimed) }
   }
 
   /// Embeddings of the ids with the pictures' features at the visual rows, in order.   -> [T, H]
@@ -45,9 +45,11 @@ public struct QwenVLModel<Element: Scalar>: Sendable {
 
 /// Tensors of a checkpoint that belong to no part of the model: another family, or an adapter that would be lost.
 public struct UnknownTensors: Error, Equatable, CustomStringConvertible {
+  /// The folder or file.
+  public let checkpoint: String
   public let names: [String]
   public var description: String {
-    "the checkpoint has \(names.count) tensors that belong to no part of a Qwen2.5-VL model: "
+    "\(checkpoint): tensors that belong to no part of a Qwen2.5-VL model, \(names.count) of them: "
       + names.prefix(3).joined(separator: ", ") + (names.count > 3 ? ", ..." : "")
       + "; merge adapters first, or use a checkpoint of this family"
   }

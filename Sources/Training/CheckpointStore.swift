@@ -5,6 +5,11 @@ import Foundation
 import Glibc
 import HDF5
 
+/// A file of the run that could not be written: the disk's doing and nobody's input.
+public struct SavingError: Error, Equatable, CustomStringConvertible {
+  public let description: String
+}
+
 /// `step-00000120.h5` files of one run, each beside its `sha256sum` line.
 public struct CheckpointStore: Sendable {
   public let directory: String

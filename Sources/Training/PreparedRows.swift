@@ -32,16 +32,19 @@ public struct PreparedRows: Sendable {
   /// - Throws: `DatasetError`, or `TrainingError` naming the bad rows if the run is strict.
   /// - Important: Collective.
   public init(_ file: String, run: RunConfiguration, base: BaseModel, communicator: any Communicator) throws {
-    let policy: BadRowPolicy = run.data.badRows == .strict ? .strict : .skip
+    // Bad lines are kept until the samples are made, so that a strict run names all bad rows at once.
     let (dataset, samples) = try together(communicator) {
       (
-        try RowReader(imageRoot: run.data.imageRoot.resolved, policy: policy).read(file),
+        try RowReader(imageRoot: run.data.imageRoot.resolved, policy: .skip).read(file),
         try base.sampleBuilder(maxLength: run.data.maxLength)
       )
     }
     let findings = try Self.check(dataset.rows, samples, communicator)
     let bad = findings.compactMap(\.problem)
-    guard bad.isEmpty || policy == .skip else { throw TrainingError.badRows(file: file, problems: bad) }
+    let problems = dataset.problems.map(\.description) + bad
+    guard problems.isEmpty || run.data.badRows == .skip else {
+      throw TrainingError.badRows(file: file, problems: problems)
+    }
     let good = findings.indices.filter { findings[$0].problem == nil }
     guard !good.isEmpty else { throw TrainingError.noRows(file: file) }
     self.file = file
@@ -49,7 +52,7 @@ public struct PreparedRows: Sendable {
     rows = good.map { dataset.rows[$0] }
     tokens = good.map { findings[$0].tokens }
     visualTokens = good.map { findings[$0].visualTokens }
-    problems = dataset.problems.map(\.description) + bad
+    self.problems = problems
     let left = bad.isEmpty ? "" : rows.map(\.id).joined(separator: "\n")
     digest = SHA256.hex("\(dataset.digest)\n\(left)")
   }

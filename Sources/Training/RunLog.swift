@@ -72,7 +72,12 @@ public final class RunLog {
   private func append(_ entry: Entry) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
-    try metrics?.write(contentsOf: encoder.encode(entry) + Data("\n".utf8))
+    let line = try encoder.encode(entry) + Data("\n".utf8)
+    do {
+      try metrics?.write(contentsOf: line)
+    } catch {
+      throw SavingError(description: "\(directory)/metrics.jsonl: cannot be written: \(error.localizedDescription)")
+    }
   }
 
   /// What a run is, before its first step.

@@ -198,7 +198,11 @@ public final class Trainer {
       provenance: TrainingState.Provenance(of: job.base), adapter: stepper.adapter.configuration,
       parameters: stepper.adapter.parameters.values, optimizer: stepper.optimizer, selection: selection,
       metrics: metrics, best: best, validationDue: validationDue)
-    try store.save(state, layout: stepper.adapter.layout)
+    do {
+      try store.save(state, layout: stepper.adapter.layout)
+    } catch {
+      throw SavingError(description: "\(store.path(step: step)): not saved: \(error)")
+    }
     log.note("saved \(store.path(step: step))")
   }
 }

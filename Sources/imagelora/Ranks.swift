@@ -57,7 +57,7 @@ func exitStatus(of error: any Error) -> Int32 {
   switch error {
   case let failure as RankFailure: failure.status
   case TrainingError.interrupted, TrainingError.notFinite: ExitStatus.failed
-  case is TrainingError: ExitStatus.badInput
+  case is SavingError, is MPIError: ExitStatus.failed
   default: ExitStatus.badInput
   }
 }

@@ -4,7 +4,7 @@
 whole() {
   [[ -d whole-$1 ]] && return
   rm -rf run
-  if train "$1"; then ok "20 steps on $1 ranks"; else fail "20 steps on $1 ranks" out err; fi
+  if train "$1"; then ok "40 steps on $1 ranks"; else fail "40 steps on $1 ranks" out err; fi
   mv run "whole-$1"
   mv out "whole-$1/out"
 }
@@ -16,8 +16,8 @@ for count in 2 3; do
   check "h5diff finds no difference either" h5diff "whole-1/$last" "whole-$count/$last" /optimizer
   check "metrics.jsonl of $count ranks has the numbers of one" same_log whole-1/metrics.jsonl "whole-$count/metrics.jsonl"
 done
-check "the losses are 20 different numbers" test \
-  "$(sed -nE 's/.*"loss":([^,]*),.*gradient.*|.*gradient.*"loss":([^,]*),.*/\1\2/p' whole-1/metrics.jsonl | sort -u | wc -l)" = 20
+check "the losses are 40 different numbers" test \
+  "$(sed -nE 's/.*"loss":([^,]*),.*gradient.*|.*gradient.*"loss":([^,]*),.*/\1\2/p' whole-1/metrics.jsonl | sort -u | wc -l)" = 40
 
 # Before training: "reduced  B bytes a rank and step: N numbers of 16 bytes, and C bytes of counts: ...";
 # after it: "reduced B bytes in M calls", counted by the communicator.
@@ -31,6 +31,6 @@ for count in 1 3; do
   check "$count ranks: announced numbers are the checkpoint's" \
     test "${numbers:-0}" = "$(h5ls -r "whole-$count/$last" | sed -nE 's/^\/adapter\/layers.*\{(.*)\}/\1/p' |
       awk -F', ' '{ n = 1; for (i = 1; i <= NF; i++) n *= $i; sum += n } END { print sum }')"
-  check "$count ranks: 20 calls reduced 20 times the announced bytes" \
-    test "${sent:-0}" = "$((20 * ${bytes:-1}))" -a "${calls:-0}" = 20
+  check "$count ranks: 40 calls reduced 40 times the announced bytes" \
+    test "${sent:-0}" = "$((40 * ${bytes:-1}))" -a "${calls:-0}" = 40
 done

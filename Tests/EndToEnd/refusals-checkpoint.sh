@@ -19,16 +19,16 @@ for change in tear flip; do
 done
 cp run/step-00000018.h5 odd/alone.h5
 refused 65 "a checkpoint without its checksum" 'odd/alone.h5' 'checksum|sha256' train run.yaml --resume odd/alone.h5
-refused 65 "no such checkpoint" 'odd/none.h5' 'checksum|cannot be read' train run.yaml --resume odd/none.h5
+refused 65 "no such checkpoint" 'odd/none.h5' 'no such file' train run.yaml --resume odd/none.h5
 echo "not HDF5" >odd/text.h5
 (cd odd && sha256sum text.h5 >text.h5.sha256)
 refused 65 "a file that is no checkpoint" 'odd/text.h5' '.' train run.yaml --resume odd/text.h5
-refused 65 "a checkpoint of another run" 'run/step-00000020.h5' 'another run.*run_digest' \
+refused 65 "a checkpoint of another run" "run/$last" 'another run.*run_digest' \
   train run.yaml --resume auto --set training.learning_rate=1e-3
-refused 65 "a new run in the folder of an old one" 'run/step-00000020.h5' 'earlier run' train run.yaml
+refused 65 "a new run in the folder of an old one" "run/$last" 'earlier run' train run.yaml
 
 # auto passes over what is damaged, and says so.
-rm -f run/step-00000020.h5*
+rm -f "run/$last"*
 for change in tear flip; do
   rm -rf kept
   cp -r run kept

@@ -29,7 +29,7 @@ refused 65 "a tensor of another shape" "reshaped$weights" "$tensor.*shape" $(on 
 refused 65 "no weights" "no-weights$weights" 'No such file' $(on no-weights)
 refused 65 "a configuration out of range" 'bad-config/config.json' 'num_hidden_layers' $(on bad-config)
 refused 65 "no such folder" 'nowhere' 'No such file' $(on nowhere)
-refused 65 "a checkpoint of another base" 'run/step-00000018.h5|run/step-00000020.h5' 'base' $(on other)
+refused 65 "a checkpoint of another base" "run/$last" 'base' $(on other)
 
 refused 65 "an unknown key, the nearest named" 'command line|--set' 'training.learnin_rate.*training.learning_rate' \
   train run.yaml --set training.learnin_rate=1

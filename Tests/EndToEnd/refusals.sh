@@ -41,5 +41,5 @@ checkpoints() {
   declare -F whole >/dev/null || source "$top/Tests/EndToEnd/ranks.sh"
   rm -rf run
   mkdir run
-  cp whole-2/step-0000001[02468].h5* run/
+  cp whole-2/step-0000001[02468].h5* "whole-2/$last"* run/
 }

@@ -12,7 +12,7 @@ resumed() {
 
 rm -rf run
 begin 2
-await '^step 7/20'
+await '^step 7/40'
 signal_ranks KILL
 end
 check "killed after step 7, before the end" test "$status" != 0 -a ! -e "run/$last"
@@ -35,7 +35,7 @@ begin 2
 await '^saved .*step-00000010.h5'
 signal_ranks KILL
 end
-rm -f run/step-0000001[1-9].h5 run/step-0000001[1-9].h5.sha256
+rm -f run/step-0000001[1-9].h5* run/step-000000[2-4]?.h5*
 resumed 3 "killed at an epoch's edge"
 check "killed at an epoch's edge: from step 10" grep -q 'at step 10$' out
 rm -rf run

@@ -6,7 +6,7 @@ declare -F resumed >/dev/null || source "$top/Tests/EndToEnd/resume.sh"
 for step in 5 8; do
   rm -rf run
   begin 2
-  await "^step $step/20"
+  await "^step $step/40"
   signal_ranks TERM 2
   end
   check "SIGTERM to one rank: status 1" test "$status" = 1
@@ -19,10 +19,11 @@ done
 
 rm -rf run
 begin 2 --set checkpoint.every_steps=1000 --set data.validation=null
-await '^step 4/20'
+await '^step 4/40'
 kill -USR1 "$(processes "$job" mpirun | head -1)"  # mpirun passes it on
 end
 check "SIGUSR1: the run goes on to its end" test "$status" = 0 -a -e "run/$last"
-check "SIGUSR1: one checkpoint besides the last" test "$(ls run/step-*.h5 | wc -l)" = 2
+# Ranks that notice it at different steps save one each.
+check "SIGUSR1: a checkpoint besides the last" test "$(ls run/step-*.h5 | wc -l)" -ge 2
 check "SIGUSR1: the bytes of a run without" same_state "whole-2/$last" "run/$last"
 rm -rf run

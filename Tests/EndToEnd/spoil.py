@@ -4,7 +4,7 @@
     spoil.py CHANGE [TENSOR] FILE
 
 For safetensors: cut-header, long-header, far-offset, overlap, drop TENSOR, add TENSOR, reshape TENSOR, nudge TENSOR.
-For any file: tear (its second half is gone), flip (one bit in the middle). png-huge: a PNG header of 60000 x 60000.
+For any file: tear (its second half is gone), flip (one bit in the middle). png-huge: a PNG that states 60000 x 60000.
 """
 import json
 import struct
@@ -21,6 +21,7 @@ def read(path):
 
 def write(path, header, data):
     text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
     path.write_bytes(struct.pack("<Q", len(text)) + text + data)
 
 
@@ -42,8 +43,9 @@ def main(change, *arguments):
         data[len(data) // 2] ^= 4
         path.write_bytes(data)
     elif change == "png-huge":
-        ihdr = b"IHDR" + struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
-        path.write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + ihdr + struct.pack(">I", zlib.crc32(ihdr)))
+        chunks = (b"IHDR" + struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0), b"IDAT" + zlib.compress(bytes(99)))
+        path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(
+            struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks))
     elif change == "cut-header":
         path.write_bytes(path.read_bytes()[:100])
     elif change == "long-header":
