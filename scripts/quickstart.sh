@@ -23,16 +23,16 @@ started=$SECONDS
 say "The base: a small Qwen2.5-VL that answers questions about pages of a light look"
 show imagelora inspect "$data/model"
 
-say "Influence of every KV head on pages of a new, dark look"
+say "Influence of every KV head on pages of a new look"
 show "${mpi[@]}" imagelora probe "$data/run.yaml" --output "$out/scores.h5"
-show imagelora scores show "$out/scores.h5" --num-heads "$(awk '/num_heads:/ {gsub(/[^0-9]/, "", $2); print $2; exit}' "$data/run.yaml")" \
-  --png "$out/influence.png"
+heads=$(sed -n 's/.*num_heads: *\([0-9]*\).*/\1/p' "$data/run.yaml")
+show imagelora scores show "$out/scores.h5" --num-heads "$heads" --png "$out/influence.png"
 
 say "Training on 2 ranks; killed on the way, as a cluster might"
 # setsid: the kill must reach the ranks and not this script.
 setsid "${mpi[@]}" imagelora train "${run[@]}" > >(tee "$out/train.log") 2>"$out/killed.log" &
 ranks=$!
-until grep -q 'saved .*step-0' "$out/train.log" 2>/dev/null && grep -q "^step $((10 * 7))/" "$out/train.log"; do
+until grep -q '^step 200/' "$out/train.log" 2>/dev/null; do
   kill -0 "$ranks" 2>/dev/null || { cat "$out/killed.log" >&2; exit 1; }
   sleep 0.2
 done
