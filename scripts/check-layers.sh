@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Checks that imports go one way, in the order of Package.swift's layers. Usage: scripts/check-layers.sh (from any folder)
+# Checks that imports go one way, in the order of Package.swift's layers.
+# Usage: scripts/check-layers.sh (from any folder)
 #
 # * A target imports only targets of layers above its own (the comments "// 0", "// 1", ... of Package.swift); so there
 #   are no cycles.
@@ -22,8 +23,10 @@ targets=$(awk '
 [[ $(wc -l <<<"$targets") -gt 10 ]] || { echo "Package.swift: its targets cannot be read" >&2; exit 1; }
 
 imports=$(grep -rnE --include='*.swift' \
-  '^ *(@[A-Za-z_]+(\([^)]*\))? +)*((public|package|internal|fileprivate|private) +)?import +' Sources | sort -t: -k1,1 -k2,2n |
-  sed -E 's/^(Sources\/([^/]+)\/[^:]*:[0-9]+):.*import +((struct|class|enum|protocol|func|var|let|typealias) +)?([A-Za-z0-9_]+).*/\1 \2 \5/')
+  '^ *(@[A-Za-z_]+(\([^)]*\))? +)*((public|package|internal|fileprivate|private) +)?import +' Sources |
+  sort -t: -k1,1 -k2,2n |
+  sed -E -e 's/:([0-9]+):.*import +((struct|class|enum|protocol|func|var|let|typealias) +)?/:\1 /' \
+    -e 's/^(Sources\/([^/]+)\/[^ ]*) ([A-Za-z0-9_]+).*/\1 \2 \3/')
 
 awk '
   FNR == NR { layer[$1] = $2; next }
@@ -40,7 +43,7 @@ awk '
     if (module ~ /^C[A-Z]/) {
       if (!(module in wrapper)) wrapper[module] = target
       if (wrapper[module] != target)
-        offence(target " imports " module ", whose wrapper is " wrapper[module])
+        offence(target " imports " module ", as " wrapper[module] " does; one target alone wraps a C module")
     }
   }
   END {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that building and testing need, where it may (root, or sudo without a password);
-# otherwise says which are missing. Usage: scripts/install-dependencies.sh (from any folder; quick if nothing is missing)
+# otherwise says which are missing. Quick if nothing is missing.
+# Usage: scripts/install-dependencies.sh (from any folder)
 set -euo pipefail
 
 packages=(
@@ -16,7 +17,8 @@ packages=(
 missing=()
 for package in "${packages[@]}"; do
   # libjpeg-dev and its like may be provided by another package.
-  dpkg-query --show --showformat '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+  dpkg-query --show --showformat '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
+    missing+=("$package")
 done
 
 if [[ ${#missing[@]} -gt 0 ]]; then
@@ -38,6 +40,6 @@ fi
 
 version=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9.]*\).*/\1/p' | head -1) || true
 if [[ -z $version || ${version%%.*} -lt 6 ]]; then
-  echo "a Swift toolchain of version 6.1 or newer is needed (found: ${version:-none}); see https://www.swift.org/install" >&2
+  echo "a Swift toolchain of version 6.1 or newer is needed, found: ${version:-none}; see swift.org/install" >&2
   exit 1
 fi

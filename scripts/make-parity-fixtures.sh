@@ -19,15 +19,17 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export PYTHONPATH="$work"
 
-# The oracle's presets in the same structure (heads, KV heads, layers, windows, shards, types) and fewer numbers, so that
-# each folder stays small.
+# The oracle's presets in the same structure (layers, windows, shards, types) and fewer numbers, so that each folder
+# stays small.
 cp "$(dirname "$oracle")/tv_shim.py" "$work/"
 "$python" - "$oracle" "$work/make_fixture.py" <<'PYTHON'
 import sys
 text = open(sys.argv[1], encoding="utf-8").read()
 for old, new in (
-    ('h=128, l=4, nh=8, kv=4, i=352, vd=4, vh=64, vn=4, vi=176', 'h=64, l=4, nh=8, kv=4, i=96, vd=4, vh=32, vn=2, vi=88'),
-    ('h=192, l=6, nh=12, kv=3, i=512, vd=3, vh=80, vn=5, vi=200', 'h=96, l=6, nh=6, kv=3, i=128, vd=3, vh=40, vn=5, vi=56'),
+    ('h=128, l=4, nh=8, kv=4, i=352, vd=4, vh=64, vn=4, vi=176',
+     'h=64, l=4, nh=8, kv=4, i=96, vd=4, vh=32, vn=2, vi=88'),
+    ('h=192, l=6, nh=12, kv=3, i=512, vd=3, vh=80, vn=5, vi=200',
+     'h=96, l=6, nh=6, kv=3, i=128, vd=3, vh=40, vn=5, vi=56'),
 ):
     if text.count(old) != 1:
         sys.exit(f"{sys.argv[1]}: no preset {old}")

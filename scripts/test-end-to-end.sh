@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The program as users run it, on a small model: the same bytes on any number of ranks and through any stop, and every bad
-# input refused in one line. Usage: scripts/test-end-to-end.sh [PART...] (from any folder; parts: Tests/EndToEnd/*.sh)
+# The program as users run it, on a small model: the same bytes on any number of ranks and through any stop, and every
+# bad input refused in one line. Usage: scripts/test-end-to-end.sh [PART...] (from any folder; parts: see below)
 #
 # IMAGELORA names the program to test; the release build is made where it is not given.
 set -euo pipefail

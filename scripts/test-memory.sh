@@ -2,8 +2,8 @@
 # Two ranks count the base's weights once: the memory of a real run on a checkpoint of more than half a gigabyte.
 # Usage: scripts/test-memory.sh (from any folder). IMAGELORA names the program; the release build is made without it.
 #
-# The measure is Pss, the proportional share: a page that two processes map counts half for each, so that the sum over both
-# ranks is the memory that the job takes.
+# The measure is Pss, the proportional share: a page that two processes map counts half for each, so that the sum over
+# both ranks is the memory that the job takes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 top=$PWD
@@ -42,7 +42,7 @@ echo "      weights $weights; both ranks at the peak: $total in all, of it $mapp
 check "both ranks were seen together" test "$seen" = 2
 check "the weights' pages count once: between 0.9 and 1.02 times their size" \
   test "$((mapped * 100))" -ge "$((weights * 90))" -a "$((mapped * 100))" -le "$((weights * 102))"
-# The rest is the ranks' own: programs, libraries, buffers of BLAS and MPI, the float32 copy of one matrix at a time, and
-# the activations of a row of some 100 tokens. Some 45 MB a rank were measured; the limit leaves each 100.
+# The rest is the ranks' own: programs, libraries, buffers of BLAS and MPI, the float32 copy of one matrix at a time,
+# and the activations of a row of some 100 tokens. Some 45 MB a rank were measured; the limit leaves each 100.
 check "in all less than 1.35 times the weights" test "$((total * 100))" -lt "$((weights * 135))"
 finish

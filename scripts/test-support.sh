@@ -1,7 +1,7 @@
 # What the test scripts share: starting ranks, counting checks. Sourced by them, not run.
 
-# Containers run as root; three ranks may have fewer cores; ranks that are not bound to cores leave each other room; in a
-# container one process may not read another's memory (vader's single copy), about which Open MPI would complain.
+# Containers run as root; three ranks may have fewer cores; ranks that are not bound to cores leave each other room;
+# in a container one process may not read another's memory (vader's single copy), about which Open MPI would complain.
 mpi_options=(--allow-run-as-root --oversubscribe --bind-to none --mca btl_vader_single_copy_mechanism none)
 # A hang is a failure: the time limit (seconds) ends it with status 124.
 limit=${LIMIT:-120}

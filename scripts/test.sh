@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # All set-up, then every test. Usage: scripts/test.sh (from any folder)
 #
-# Everything is built once, optimised and open to tests, in .build-tests. Warnings in Sources and Tests are failures. Each
-# part runs even if one before it failed; the closing lines say what each came to, and the status is 1 if any failed.
+# Everything is built once, optimised and open to tests, in .build-tests. Warnings in Sources and Tests are failures.
+# Each part runs even if one before it failed; the closing lines say what each came to, and the status is 1 if any
+# failed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 top=$PWD
@@ -41,7 +42,8 @@ build_without_warnings() {
 
 # What failed, and the closing line.
 unit_tests() {
-  swift test --skip-build "${build[@]}" 2>&1 | awk '!/ started\.$|^Test Suite/ && (!/ passed after / || /Test run with/)'
+  swift test --skip-build "${build[@]}" 2>&1 |
+    awk '!/ started\.$|^Test Suite/ && (!/ passed after / || /Test run with/)'
 }
 
 log=$(mktemp)

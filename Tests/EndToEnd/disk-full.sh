@@ -31,7 +31,7 @@ for count in 0 2; do
   fi
 done
 
-# The limit on a file's size holds in the ranks alone, and they talk without shared memory: its file would be too large too.
+# The limit on a file's size holds in the ranks alone, and they talk without shared memory: its file would be too large.
 limit_blocks=$((($(stat -c %s "whole-2/step-00000004.h5") - 1) / 1024))
 for count in 0 2; do
   rm -rf limited
@@ -44,7 +44,8 @@ for count in 0 2; do
       "$IMAGELORA" train run.yaml --resume auto --set checkpoint.directory=limited >out 2>err
   ) || found=$?
   check "a file too large ($count ranks): status 1" test "$found" = 1
-  check "a file too large ($count ranks): one line names the file and the cause" one_line 'step-00000004.*File too large'
+  check "a file too large ($count ranks): one line names the file and the cause" \
+    one_line 'step-00000004.*File too large'
   check "a file too large ($count ranks): the checkpoint before it is whole" stays_whole limited
 done
 rm -rf limited full

@@ -3,8 +3,8 @@
 
     python3 make_data.py DIR
 
-DIR gets images/*.png, rows.jsonl (40 rows: pictures with three questions each, two pictures in a row, text alone, mixed)
-and validation.jsonl (5 rows).
+DIR gets images/*.png, rows.jsonl (40 rows, mixed: pictures with three questions each, two pictures in a row, text
+alone) and validation.jsonl (5 rows).
 """
 import json
 import random

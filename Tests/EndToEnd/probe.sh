@@ -1,7 +1,8 @@
 # Influence scores: the same file from one process, three ranks and shards merged in any order; text is left alone.
 
 for count in 0 3; do
-  check "probe on $count ranks (0: without mpirun)" ranks "$count" "$IMAGELORA" probe run.yaml --output "scores-$count.h5"
+  check "probe on $count ranks (0: without mpirun)" \
+    ranks "$count" "$IMAGELORA" probe run.yaml --output "scores-$count.h5"
 done
 check "three ranks write the bytes of one process" cmp scores-0.h5 scores-3.h5
 for shard in 0 1 2 3; do

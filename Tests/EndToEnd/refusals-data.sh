@@ -19,7 +19,7 @@ rows huge "$(row huge images/huge.png)"
 rows cut "$(row cut images/cut.png)"
 rows mixed '{"id": "torn", ' "$(row gone images/gone.png)" "$(row huge images/huge.png)"
 rows twice "$(head -1 data/rows.jsonl)"
-rows markers '{"id": "m", "images": [], "messages": [{"role": "user", "content": "<image>?"}, {"role": "assistant", "content": "x"}]}'
+rows markers "$(row m images/0.png | sed 's/\["images.0.png"\]/[]/')"
 head -2 data/rows.jsonl >data/two.jsonl
 : >data/empty.jsonl
 

@@ -38,13 +38,15 @@ refused 65 "an unknown key in the file" 'typo.yaml:[0-9]+' 'globalbatch.*global_
 refused 65 "a value out of range" 'run.yaml|--set' 'adapter.rank' train run.yaml --set adapter.rank=0
 refused 65 "no run file" 'nothing.yaml' 'No such file|cannot be read' train nothing.yaml
 
-file_of() { echo "train run.yaml --set adapter.heads.select=file --set adapter.heads.file=$1 --set checkpoint.directory=fresh"; }
-cat >other-layers.json <<'JSON'
-{"method": "influence", "num_heads": 1, "tau": 0.5, "layer_budgets_kv": {"40": 1}, "kv_indices": {"40": [0]}, "hkv": {"40": 4}}
-JSON
-cat >other-heads.json <<'JSON'
-{"method": "influence", "num_heads": 1, "tau": 0.5, "layer_budgets_kv": {"1": 1}, "kv_indices": {"1": [7]}, "hkv": {"1": 8}}
-JSON
+file_of() {
+  echo "train run.yaml --set checkpoint.directory=fresh --set adapter.heads.select=file --set adapter.heads.file=$1"
+}
+selection() { # layer, head, heads of the layer
+  printf '{"method": "influence", "num_heads": 1, "tau": 0.5, "layer_budgets_kv": {"%s": 1}, ' "$1"
+  printf '"kv_indices": {"%s": [%s]}, "hkv": {"%s": %s}}\n' "$1" "$2" "$1" "$3"
+}
+selection 40 0 4 >other-layers.json
+selection 1 7 8 >other-heads.json
 echo '{"kv_indices": ' >torn.json
 refused 65 "a selection for a model of more layers" 'other-layers.json' 'layer|40' $(file_of other-layers.json)
 refused 65 "a selection for a model of more heads" 'other-heads.json' 'head|hkv' $(file_of other-heads.json)

@@ -1,5 +1,5 @@
-# How bad input is tested: refused alone and on two ranks, in one line that names file and cause, without a hang, and with
-# earlier checkpoints as they were.
+# How bad input is tested: refused alone and on two ranks, in one line that names file and cause, without a hang, and
+# with earlier checkpoints as they were.
 
 # refused STATUS CLAIM FILE CAUSE ARGUMENT...: imagelora with the arguments ends so; FILE and CAUSE are extended regular
 # expressions that its one line on stderr holds. COUNTS: on how many ranks (0: without mpirun).

@@ -10,9 +10,11 @@ for step in 5 8; do
   signal_ranks TERM 2
   end
   check "SIGTERM to one rank: status 1" test "$status" = 1
-  check "SIGTERM: one line says where it stopped" test "$(grep -c '^imagelora: stopped by a signal after step' err)" = 1
+  check "SIGTERM: one line says where it stopped" test \
+    "$(grep -c '^imagelora: stopped by a signal after step' err)" = 1
   stopped=$(sed -nE 's/.*after step ([0-9]+);.*/\1/p' err)
-  check "SIGTERM: the step it stopped after (${stopped:-none}) is saved" grep -q "^saved .*step-0*${stopped:-none}.h5" out
+  check "SIGTERM: the step it stopped after (${stopped:-none}) is saved" \
+    grep -q "^saved .*step-0*${stopped:-none}.h5" out
   resumed 2 "SIGTERM after step ${stopped:-none}"
   check "SIGTERM: every byte of the last checkpoint of the run never stopped" cmp "whole-2/$last" "run/$last"
 done

@@ -10,7 +10,9 @@ struct ParityTests {
   /// Resources/a: fp32 weights, one shard, tied head, flat config.json, four decoder layers.
   /// Resources/b: bf16 weights in shards, own head, nested config.json, six layers, a head count that is no power of
   /// two. Each with one picture (as it is, and resized), two pictures, two turns and a row of text alone.
-  @Test("ids are equal, pixels within 0.01 levels, all else within 1e-4 of the tensor's largest value", arguments: ["a", "b"])
+  @Test(
+    "ids are equal, pixels within 0.01 levels, all else within 1e-4 of the tensor's largest value",
+    arguments: ["a", "b"])
   func everyRung(preset: String) throws {
     let fixture = try Fixture(preset)
     let written = try TemporaryFile()
@@ -22,7 +24,8 @@ struct ParityTests {
     for difference in comparison.differences { Issue.record("\(difference)") }
   }
 
-  /// The reference of preset b had its rotary frequencies rounded to bf16 with the module; `from_pretrained` keeps them.
+  /// The reference of preset b had its rotary frequencies rounded to bf16 with the module; `from_pretrained` keeps
+  /// them.
   @Test("with unrounded rotary frequencies the base's logits are those of from_pretrained")
   func fromPretrained() throws {
     let fixture = try Fixture("b")
@@ -36,11 +39,12 @@ struct ParityTests {
     for row in rows {
       let (expected, shape) = try reference.read(Float.self, from: "/\(row)/base/logits", maximumCount: 1 << 24)
       func first(_ file: borrowing File) throws -> [Float] {
-        Array(try file.read(Float.self, from: "/\(row)/base/logits", maximumCount: 1 << 24).values.prefix(expected.count))
+        let logits = try file.read(Float.self, from: "/\(row)/base/logits", maximumCount: 1 << 24).values
+        return Array(logits.prefix(expected.count))
       }
       #expect(shape.count == 2 && expected.count >= 8 * 256)
       #expect(relativeError(try first(ours), expected) <= 1e-4)
-      #expect(relativeError(try first(rounded), expected) > 1e-3, "the two ways differ, so this test can tell them apart")
+      #expect(relativeError(try first(rounded), expected) > 1e-3, "the two ways differ, so this test tells them apart")
     }
   }
 

@@ -92,7 +92,9 @@ def write_from_pretrained(parity):
 
 
 def write(file, path, values):
-    options = dict(chunks=values.shape, compression="gzip", compression_opts=9, shuffle=True) if values.size > 4096 else {}
+    options = {}
+    if values.size > 4096:
+        options = dict(chunks=values.shape, compression="gzip", compression_opts=9, shuffle=True)
     file.create_dataset(path, data=values, track_times=False, **options)
 
 
