@@ -49,7 +49,8 @@ public struct HeadSelection: Sendable, Equatable {
   public static func all(layers: Int, kvHeads: Int) -> HeadSelection {
     HeadSelection(
       method: "all", numHeads: layers * kvHeads, tau: 0,
-      kvIndices: Array(repeating: Array(0..<kvHeads), count: layers), capacity: Array(repeating: kvHeads, count: layers))
+      kvIndices: Array(repeating: Array(0..<kvHeads), count: layers), capacity: Array(repeating: kvHeads, count: layers)
+    )
   }
 
   /// `numHeads` heads drawn from all layers, for ablation.

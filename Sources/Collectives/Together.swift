@@ -44,6 +44,7 @@ public func together<Result>(
   let code = reports[rank].prefix(4).reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
   let everywhere = reports.allSatisfy { $0 == reports[rank] }
   throw RankFailure(
-    rank: rank, size: everywhere ? 1 : communicator.size, message: String(decoding: reports[rank].dropFirst(4), as: UTF8.self),
+    rank: rank, size: everywhere ? 1 : communicator.size,
+    message: String(decoding: reports[rank].dropFirst(4), as: UTF8.self),
     status: Int32(bitPattern: code))
 }

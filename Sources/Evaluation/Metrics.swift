@@ -49,9 +49,10 @@ public struct Metrics: Sendable, Equatable {
   public static func table(_ columns: [(name: String, metrics: Metrics)]) -> [String] {
     guard let first = columns.first?.metrics else { return [] }
     func line(_ name: String, _ cells: [String]) -> String {
-      name.padding(toLength: 28, withPad: " ", startingAt: 0) + cells.map { cell in
-        String(repeating: " ", count: max(1, 14 - cell.count)) + cell
-      }.joined()
+      name.padding(toLength: 28, withPad: " ", startingAt: 0)
+        + cells.map { cell in
+          String(repeating: " ", count: max(1, 14 - cell.count)) + cell
+        }.joined()
     }
     func row(_ name: String, _ decimals: Int, scale: Double = 1, _ value: (Metrics) -> Double?) -> String? {
       let values = columns.compactMap { value($0.metrics).map { $0 * scale } }

@@ -54,9 +54,10 @@ private struct Scanner {
   /// Goes to the first JSON key of a place, if there is one.
   mutating func skipToKey() {
     let keys = ["\"bbox_2d\"", "\"point_2d\""].map { Array($0.utf8) }
-    index = bytes.indices.first { start in
-      bytes[start] == UInt8(ascii: "\"") && keys.contains { bytes[start...].starts(with: $0) }
-    } ?? 0
+    index =
+      bytes.indices.first { start in
+        bytes[start] == UInt8(ascii: "\"") && keys.contains { bytes[start...].starts(with: $0) }
+      } ?? 0
   }
 
   /// The place that begins here. Where there is none, everything up to `index` was looked at and begins none either.

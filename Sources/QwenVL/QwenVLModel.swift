@@ -30,7 +30,9 @@ public struct QwenVLModel<Element: Scalar>: Sendable {
     let type = rotaryFrequencies == .asWeights ? embedding.tensor.type : .float32
     decoder = try Decoder(weights, rotaryFrequencies: type)
     vision = try VisionTower(weights, rotaryFrequencies: type)
-    guard checkpoint.unclaimed.isEmpty else { throw UnknownTensors(checkpoint: checkpoint.source, names: checkpoint.unclaimed) }
+    guard checkpoint.unclaimed.isEmpty else {
+      throw UnknownTensors(checkpoint: checkpoint.source, names: checkpoint.unclaimed)
+    }
   }
 
   /// Embeddings of the ids with the pictures' features at the visual rows, in order.   -> [T, H]

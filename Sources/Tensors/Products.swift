@@ -8,7 +8,8 @@ public func multiply<Element: Scalar>(
 ) {
   let (m, k) = transposeA == .asIs ? (a.rows, a.columns) : (a.columns, a.rows)
   let (kB, n) = transposeB == .asIs ? (b.rows, b.columns) : (b.columns, b.rows)
-  precondition(k == kB && c.rows == m && c.columns == n, "product of \(m)x\(k) and \(kB)x\(n) into \(c.rows)x\(c.columns)")
+  precondition(
+    k == kB && c.rows == m && c.columns == n, "product of \(m)x\(k) and \(kB)x\(n) into \(c.rows)x\(c.columns)")
   if m == 0 || n == 0 { return }
   if k == 0 {
     if beta == 0 { for row in 0..<m { c.row(row).update(repeating: 0, count: n) } }

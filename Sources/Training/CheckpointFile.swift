@@ -108,7 +108,8 @@ public struct CheckpointFile: ~Copyable {
     var kvIndices: [Int: [Int]] = [:]
     for name in try file.children(of: "/adapter/kv_indices") {
       let heads = try file.read(
-        Int32.self, from: "/adapter/kv_indices/\(name)", maximumCount: Self.maximumHeads).values
+        Int32.self, from: "/adapter/kv_indices/\(name)", maximumCount: Self.maximumHeads
+      ).values
       guard let layer = Int(name), "\(layer)" == name, (0..<Self.maximumLayers).contains(layer), !heads.isEmpty,
         heads.allSatisfy({ (0..<Int32(Self.maximumHeads)).contains($0) }), Set(heads).count == heads.count
       else { throw refuse("kv_indices of layer \(name) are not heads of a layer") }

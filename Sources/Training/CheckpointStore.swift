@@ -41,9 +41,11 @@ public struct CheckpointStore: Sendable {
   /// - Throws: `HDF5Error` or `CheckpointError`.
   public func save(_ state: TrainingState, layout: AdapterLayout) throws {
     let path = path(step: state.step)
-    try File.replace(path, sealed: { partial in
-      try writeText("\(try Self.sha256(of: partial))  \(Self.name(step: state.step))\n", to: path + ".sha256")
-    }, build: { file in try state.write(to: file, layout: layout) })
+    try File.replace(
+      path,
+      sealed: { partial in
+        try writeText("\(try Self.sha256(of: partial))  \(Self.name(step: state.step))\n", to: path + ".sha256")
+      }, build: { file in try state.write(to: file, layout: layout) })
     try link("latest.h5", to: Self.name(step: state.step))
     if let best = state.best, best.step == state.step { try link("best.h5", to: Self.name(step: state.step)) }
     let old = try steps().dropFirst(keep).filter { $0 != state.best?.step }

@@ -9,7 +9,9 @@ extension Plan {
 
   private var modelLines: [String] {
     let text = configuration.text
-    let head = counts.head == 0 ? "embedding, also the head, \(grouped(counts.embedding))"
+    let head =
+      counts.head == 0
+      ? "embedding, also the head, \(grouped(counts.embedding))"
       : "embedding \(grouped(counts.embedding)), head \(grouped(counts.head))"
     return [
       """
@@ -28,9 +30,10 @@ extension Plan {
     let (text, rank) = (configuration.text, run.adapter.rank)
     let numbers = budgets.worst.parameters(rank: rank, text)
     let standard = StandardLoRA.parameters(rank: rank, text)
-    let fewest = budgets.best.map { best in
-      "; at best \(grouped(best.parameters(rank: rank, text))), all in the top \(plural(best.layers, "layer"))"
-    } ?? ""
+    let fewest =
+      budgets.best.map { best in
+        "; at best \(grouped(best.parameters(rank: rank, text))), all in the top \(plural(best.layers, "layer"))"
+      } ?? ""
     let spread = budgets.best == nil ? "" : " at worst, spread evenly: the probe will choose"
     return [
       """
@@ -97,7 +100,9 @@ extension Plan {
 
   private var stepLines: [String] {
     let batch = run.training.globalBatch
-    let perRank = batch % ranks.count == 0 ? "\(batch / ranks.count)"
+    let perRank =
+      batch % ranks.count == 0
+      ? "\(batch / ranks.count)"
       : "\(batch / ranks.count) to \(batch / ranks.count + 1)"
     return [
       """

@@ -62,7 +62,8 @@ struct UnitOperations: Equatable {
     if budgets.lowest == L - 1 {
       backward = 2 * lowest(queries: R, pairs: unit.answerPairs, kept: keptAnswers)
     } else {
-      backward = 2
+      backward =
+        2
         * (lowest(queries: N, pairs: unit.latePairs, kept: unit.keptPairs)
           + Double(L - 2 - budgets.lowest) * layer(queries: N, pairs: unit.latePairs, kept: unit.keptPairs)
           + layer(queries: R, pairs: unit.answerPairs, kept: keptAnswers))

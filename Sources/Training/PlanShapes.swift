@@ -19,13 +19,15 @@ struct ParameterCounts: Equatable {
     let (v, t) = (configuration.vision, configuration.text)
     let merged = v.hiddenSize * v.spatialMergeSize * v.spatialMergeSize
     // Norms, fused q k v, projection, gated MLP, all linears with a bias.
-    let block = 2 * v.hiddenSize + 3 * v.hiddenSize * (v.hiddenSize + 1) + v.hiddenSize * (v.hiddenSize + 1)
+    let block =
+      2 * v.hiddenSize + 3 * v.hiddenSize * (v.hiddenSize + 1) + v.hiddenSize * (v.hiddenSize + 1)
       + 2 * v.intermediateSize * (v.hiddenSize + 1) + v.hiddenSize * (v.intermediateSize + 1)
     let merger = v.hiddenSize + merged * (merged + 1) + v.outHiddenSize * (merged + 1)
     vision = v.hiddenSize * v.patchNumbers + v.depth * block + merger
     let (queries, keys) = (t.attentionHeads * t.headDimension, t.kvHeads * t.headDimension)
     // Norms; q, k, v with a bias, o without; gated MLP without.
-    let layer = 2 * t.hiddenSize + (queries + 2 * keys) * (t.hiddenSize + 1) + t.hiddenSize * queries
+    let layer =
+      2 * t.hiddenSize + (queries + 2 * keys) * (t.hiddenSize + 1) + t.hiddenSize * queries
       + 3 * t.hiddenSize * t.intermediateSize
     decoder = t.layers * layer + t.hiddenSize
     embedding = t.vocabularySize * t.hiddenSize
@@ -99,7 +101,8 @@ enum StandardLoRA {
   /// in r + r out, summed over the four matrices of all layers; also the multiply-adds of one token.
   static func parameters(rank r: Int, _ text: TextConfiguration) -> Int {
     let (H, queries, keys) = (
-      text.hiddenSize, text.attentionHeads * text.headDimension, text.kvHeads * text.headDimension)
+      text.hiddenSize, text.attentionHeads * text.headDimension, text.kvHeads * text.headDimension
+    )
     return text.layers * r * ((H + queries) + 2 * (H + keys) + (queries + H))
   }
 }
@@ -144,7 +147,8 @@ struct UnitShape: Equatable {
     first = early
     pairs = members.reduce(0) { $0 + triangle($1.tokens) } - Double(repeats) * triangle(shared)
     latePairs = pairs - triangle(early)
-    keptPairs = members.reduce(0) { $0 + triangle($1.tokens - early) }
+    keptPairs =
+      members.reduce(0) { $0 + triangle($1.tokens - early) }
       - Double(repeats) * triangle(max(0, shared - early))
     // Answers lie at the end: they see nearly the whole row.
     answerPairs = members.reduce(0) { $0 + Double($1.answers) * Double($1.tokens) }

@@ -13,30 +13,31 @@ struct Summary {
     let reduced = Stepper.reducedBytes(parameters: adapter.layout.count)
     let width = MemoryLayout<Int128>.stride
     let perEpoch = fixed(job.sampler().stepsPerEpoch, 1)
-    lines = [
-      """
-      model      \(job.base.folder): \(job.base.configuration.family.rawValue), \(text.layers) layers, hidden \
-      \(text.hiddenSize), \(text.attentionHeads) heads, \(text.kvHeads) KV heads; base \(job.base.digest.prefix(12))
-      """,
-      """
-      adapter    Image-LoRA rank \(job.run.adapter.rank), alpha \(job.run.adapter.alpha), \
-      \(job.run.adapter.normalization.rawValue): \(adapter.layout.count) trainable numbers
-      """,
-      """
-      heads      \(selection.numHeads) of \(text.layers * text.kvHeads) KV heads (\(selection.method)): \
-      \(Self.heads(selection))
-      """,
-      Self.data(job),
-      "ranks      \(job.communicator.size), \(threads) thread\(threads == 1 ? "" : "s") each",
-      """
-      reduced    \(reduced.gradients + reduced.counts) bytes a rank and step: \(adapter.layout.count) numbers of \
-      \(width) bytes, and \(reduced.counts) bytes of \(StepWords.summary)
-      """,
-      """
-      steps      \(totalSteps) of \(training.globalBatch) rows (\(perEpoch) an epoch), peak lr \(training.learningRate), \
-      \(training.schedule.rawValue); run \(job.digest.prefix(12))\(startStep > 0 ? "; after step \(startStep)" : "")
-      """,
-    ] + job.training.problems.prefix(5).map { "left out   \($0)" }
+    lines =
+      [
+        """
+        model      \(job.base.folder): \(job.base.configuration.family.rawValue), \(text.layers) layers, hidden \
+        \(text.hiddenSize), \(text.attentionHeads) heads, \(text.kvHeads) KV heads; base \(job.base.digest.prefix(12))
+        """,
+        """
+        adapter    Image-LoRA rank \(job.run.adapter.rank), alpha \(job.run.adapter.alpha), \
+        \(job.run.adapter.normalization.rawValue): \(adapter.layout.count) trainable numbers
+        """,
+        """
+        heads      \(selection.numHeads) of \(text.layers * text.kvHeads) KV heads (\(selection.method)): \
+        \(Self.heads(selection))
+        """,
+        Self.data(job),
+        "ranks      \(job.communicator.size), \(threads) thread\(threads == 1 ? "" : "s") each",
+        """
+        reduced    \(reduced.gradients + reduced.counts) bytes a rank and step: \(adapter.layout.count) numbers of \
+        \(width) bytes, and \(reduced.counts) bytes of \(StepWords.summary)
+        """,
+        """
+        steps      \(totalSteps) of \(training.globalBatch) rows (\(perEpoch) an epoch), peak lr \(training.learningRate), \
+        \(training.schedule.rawValue); run \(job.digest.prefix(12))\(startStep > 0 ? "; after step \(startStep)" : "")
+        """,
+      ] + job.training.problems.prefix(5).map { "left out   \($0)" }
   }
 
   /// `3[0,2] 5[1]`: the selected heads of each adapted layer.

@@ -122,7 +122,8 @@ final class Stepper {
     let losses = job.base.lossAndGradient(input, adapter: adapter)
     let nll = losses.reduce(0) { $0 + $1.nll }
     let before = sum.nonFinite
-    sum.add(UnsafeBufferPointer(start: adapter.gradients.base, count: adapter.layout.count), at: words.gradients.lowerBound)
+    sum.add(
+      UnsafeBufferPointer(start: adapter.gradients.base, count: adapter.layout.count), at: words.gradients.lowerBound)
     sum.add(nll, at: words[.nll])
     sum.add(count: losses.reduce(0) { $0 + $1.tokens }, at: words[.tokens])
     return sum.nonFinite == before

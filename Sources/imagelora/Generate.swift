@@ -94,7 +94,8 @@ struct Generate: ParsableCommand {
       if !piece.isEmpty { parts.append(.text(piece)) }
     }
     parts = (placed..<image.count).map(ContentPart.image) + parts
-    let messages = (system.map { [Message(role: .system, content: [.text($0)])] } ?? [])
+    let messages =
+      (system.map { [Message(role: .system, content: [.text($0)])] } ?? [])
       + [Message(role: .user, content: parts)]
     return Row(id: "prompt", line: 1, images: image.map(ImageSource.file), messages: messages)
   }

@@ -53,11 +53,13 @@ struct HDF5Listing {
     say("  run           \(try file.attribute("run_digest", as: String.self))")
     say("  base          \(try file.attribute("base_digest", as: String.self))")
     say("  template      \(try file.attribute("chat_template_digest", of: "/adapter", as: String.self))")
-    say("  pixels        \(try file.attribute("min_pixels", of: "/adapter", as: Int64.self)) to "
-      + "\(try file.attribute("max_pixels", of: "/adapter", as: Int64.self))")
-    say("adapter         rank \(try file.attribute("rank", of: "/adapter", as: Int64.self)), alpha "
-      + "\(try file.attribute("alpha", of: "/adapter", as: Double.self)), normalization "
-      + "\(try file.attribute("normalization", of: "/adapter", as: String.self))")
+    say(
+      "  pixels        \(try file.attribute("min_pixels", of: "/adapter", as: Int64.self)) to "
+        + "\(try file.attribute("max_pixels", of: "/adapter", as: Int64.self))")
+    say(
+      "adapter         rank \(try file.attribute("rank", of: "/adapter", as: Int64.self)), alpha "
+        + "\(try file.attribute("alpha", of: "/adapter", as: Double.self)), normalization "
+        + "\(try file.attribute("normalization", of: "/adapter", as: String.self))")
     try showHeads(file)
     try showTensors(file)
     try showMetrics(file)
@@ -73,12 +75,15 @@ struct HDF5Listing {
       heads.append((layer, try file.read(Int32.self, from: "/adapter/kv_indices/\(name)", maximumCount: 65_536).values))
     }
     heads.sort { $0.layer < $1.layer }
-    let method = try file.exists("/influence/estimator")
+    let method =
+      try file.exists("/influence/estimator")
       ? try file.read(String.self, from: "/influence/estimator", shape: [])[0] : "unknown"
     let count = heads.reduce(0) { $0 + $1.heads.count }
-    say("heads           \(count) KV heads in \(heads.count) layers (\(method)): " + heads.map { layer, heads in
-      "\(layer)[\(heads.map(String.init).joined(separator: ","))]"
-    }.joined(separator: " "))
+    say(
+      "heads           \(count) KV heads in \(heads.count) layers (\(method)): "
+        + heads.map { layer, heads in
+          "\(layer)[\(heads.map(String.init).joined(separator: ","))]"
+        }.joined(separator: " "))
   }
 
   private func showTensors(_ file: borrowing File) throws {
@@ -101,8 +106,9 @@ struct HDF5Listing {
       let values = try file.read(Double.self, from: "/metrics/\(name)", shape: [steps.count])
       return String(format: "%.6g", values[steps.count - 1])
     }
-    say("last step       \(last): loss \(try end("loss")), learning rate \(try end("learning_rate")), gradient norm "
-      + "\(try end("gradient_norm")) (\(steps.count) steps of history)")
+    say(
+      "last step       \(last): loss \(try end("loss")), learning rate \(try end("learning_rate")), gradient norm "
+        + "\(try end("gradient_norm")) (\(steps.count) steps of history)")
   }
 
   // MARK: - Scores

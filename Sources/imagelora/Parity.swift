@@ -16,7 +16,8 @@ struct Parity: ParsableCommand {
 
   @Option(help: "The base model's folder.") var model: String
   @Option(help: "Rows (JSON Lines); image paths are relative to its folder.") var data: String
-  @Option(help: "A folder with adapter.safetensors, adapter_config.json and perhaps probe.safetensors.") var adapter: String
+  @Option(help: "A folder with adapter.safetensors, adapter_config.json and perhaps probe.safetensors.") var adapter:
+    String
   @Option(help: "The file to write.") var output: String
   @Option(help: "Seed of the rank-1 probe where the adapter's folder has none.") var seed: UInt64 = 0
   @Option(help: "Follow a reference with its rotary frequencies rounded as-weights, or kept in float32.")
@@ -25,7 +26,8 @@ struct Parity: ParsableCommand {
   func run() throws {
     try onRanks { communicator in
       guard communicator.rank == 0 else { return }
-      try writeParity(model: model, data: data, adapter: adapter, output: output, seed: seed, rotaryFrequencies: rotaryFrequencies)
+      try writeParity(
+        model: model, data: data, adapter: adapter, output: output, seed: seed, rotaryFrequencies: rotaryFrequencies)
       say("wrote \(output)")
     }
   }

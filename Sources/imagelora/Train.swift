@@ -10,7 +10,8 @@ struct RunOptions: ParsableArguments {
   @Argument(help: "The run file (YAML or JSON); paths in it are relative to it.")
   var runFile: String
 
-  @Option(name: .customLong("set"), help: ArgumentHelp("Replace one key, as in training.steps=20.", valueName: "key=value"))
+  @Option(
+    name: .customLong("set"), help: ArgumentHelp("Replace one key, as in training.steps=20.", valueName: "key=value"))
   var overrides: [String] = []
 
   /// Reads the run file on every rank and sets the threads that it states.
@@ -42,11 +43,12 @@ struct Train: ParsableCommand {
     try onRanks { communicator in
       let signals = SignalRequests()
       let run = try options.configuration(communicator)
-      let resume: Resume = switch self.resume {
-      case nil: .no
-      case "auto": .newest
-      case .some(let path): .from(path: path)
-      }
+      let resume: Resume =
+        switch self.resume {
+        case nil: .no
+        case "auto": .newest
+        case .some(let path): .from(path: path)
+        }
       let job = try Job(run, communicator: communicator)
       try Trainer(job, resume: resume, output: say, signals: signals).run()
     }

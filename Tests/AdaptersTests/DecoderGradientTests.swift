@@ -80,7 +80,9 @@ private final class GateAdapter: ValueAdapter {
   func forward(layer: Int, input: Matrix<Double>, values: Matrix<Double>, visual: [Range<Int>]) {
     for row in visual.joined() {
       let u = Double.dot(8, input.row(row), projections[layer])
-      for j in 0..<8 { values.row(row)[j] = values.row(row)[j] * (1 + gate.row(layer)[j / 4]) + u * loraB.row(layer)[j] }
+      for j in 0..<8 {
+        values.row(row)[j] = values.row(row)[j] * (1 + gate.row(layer)[j / 4]) + u * loraB.row(layer)[j]
+      }
     }
   }
 

@@ -56,7 +56,8 @@ struct ExportTests {
   /// The bytes of Python's safetensors 0.8.0: `safetensors.numpy.save({"layers.10.gamma": array(-2.5),
   /// "layers.2.B": arange(6).reshape(1, 2, 3), "layers.2.A": array([[0.5], [1e-40]])}, {"format": "pt"})`, all float32.
   @Test func bytesOfTheReference() throws {
-    let header = #"{"__metadata__":{"format":"pt"},"layers.10.gamma":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"#
+    let header =
+      #"{"__metadata__":{"format":"pt"},"layers.10.gamma":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"#
       + #""layers.2.A":{"dtype":"F32","shape":[2,1],"data_offsets":[4,12]},"#
       + #""layers.2.B":{"dtype":"F32","shape":[1,2,3],"data_offsets":[12,36]}} "#
     let numbers: [UInt8] = [

@@ -143,7 +143,8 @@ final class TinyModel {
 
 /// Rows about one picture of 120 x 90 pixels (a square and a disc), and one without.
 enum TinyRows {
-  static let picture = "data:image/png;base64,"
+  static let picture =
+    "data:image/png;base64,"
     + "iVBORw0KGgoAAAANSUhEUgAAAHgAAABaCAIAAAD8YgW4AAABd0lEQVR42u3dsVXDMBQFUKTjOagoqBiCcRiIcRiCioIqBXVGYIIksi19W9J9"
     + "bYi/zuVFhByD0vX69yTtkxGABi2gQYMW0KAFNGjQAhq0gAYNWkCDFtDnzHL/4Z+396NW9vr9pdECGjRoAQ1aQIMGLcf/ZjhkXj4utx76/XwG"
     + "3Qr31pfVRV8Q339iLe4FcQz3gjiGO1OOuXKmHHP9TDlmSqYcMytTjpmYKcfMzZRjpvtQKShZnWPWoNEa3UOdy1ei0RrdSZ0L16PRGg1aZoE+"

@@ -20,7 +20,8 @@ struct SampleTests {
     maxLength: Int = 4096, template: any PromptRendering = QwenTemplate()
   ) throws -> SampleBuilder {
     try SampleBuilder(
-      encoding: encoding, template: template, processor: ImageProcessor(PreprocessorConfiguration()), maxLength: maxLength)
+      encoding: encoding, template: template, processor: ImageProcessor(PreprocessorConfiguration()),
+      maxLength: maxLength)
   }
 
   private func row(_ messages: [Message], images: [ImageSource] = [], objects: Objects? = nil) -> Row {

@@ -22,7 +22,8 @@ struct PackingTests {
 
   @Test func branchesBeginAtTheFirstDifference() {
     let packing = Packing([
-      sample([1, 9, 9, 2, 3, 4], answer: 1, visual: [1..<3]), sample([1, 9, 9, 2, 5, 6, 7], answer: 2, visual: [1..<3]),
+      sample([1, 9, 9, 2, 3, 4], answer: 1, visual: [1..<3]),
+      sample([1, 9, 9, 2, 5, 6, 7], answer: 2, visual: [1..<3]),
     ])
     #expect((packing.prefix, packing.branches, packing.count) == (4, [4..<6, 6..<9], 9))
     #expect(packing.row(of: 2, sample: 1) == 2)
