@@ -10,11 +10,7 @@ resumed() {
   check "$2: and its metrics.jsonl" same_log whole-2/metrics.jsonl run/metrics.jsonl
 }
 
-rm -rf run
-begin 2
-await '^step 7/40'
-signal_ranks KILL
-end
+stop_at '^step 7/40' KILL '1,$'
 check "killed after step 7, before the end" test "$status" != 0 -a ! -e "run/$last"
 check "killed: whole checkpoints are left and nothing else" sh -c \
   'for f in run/step-*.h5; do (cd run && sha256sum --check --status "${f#run/}.sha256") || exit 1; done'
@@ -30,11 +26,7 @@ train 2 --resume auto || true
 check "killed after step 7: on as many ranks every byte of the last checkpoint" cmp "whole-2/$last" "run/$last"
 
 # Five steps are an epoch: step 10 is its edge.
-rm -rf run
-begin 2
-await '^saved .*step-00000010.h5'
-signal_ranks KILL
-end
+stop_at '^saved .*step-00000010.h5' KILL '1,$'
 rm -f run/step-0000001[1-9].h5* run/step-000000[2-4]?.h5*
 resumed 3 "killed at an epoch's edge"
 check "killed at an epoch's edge: from step 10" grep -q 'at step 10$' out
