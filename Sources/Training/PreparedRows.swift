@@ -28,7 +28,7 @@ public struct PreparedRows: Sendable {
     var problem: String?
   }
 
-  /// Reads and checks a file of rows; no picture is decoded, only headers are read.
+  /// Reads and checks a file of rows; every picture is decoded once, so that a damaged one is found before training.
   /// - Throws: `DatasetError`, or `TrainingError` naming the bad rows if the run is strict.
   /// - Important: Collective.
   public init(_ file: String, run: RunConfiguration, base: BaseModel, communicator: any Communicator) throws {
@@ -57,23 +57,36 @@ public struct PreparedRows: Sendable {
     digest = SHA256.hex("\(dataset.digest)\n\(left)")
   }
 
-  /// Makes each sample on one rank; every rank gets all findings.
+  /// Decodes each picture and makes each sample on one rank; every rank gets all findings.
   private static func check(
     _ rows: [Row], _ samples: SampleBuilder, _ communicator: any Communicator
   ) throws -> [Finding] {
-    let own = stride(from: communicator.rank, to: rows.count, by: communicator.size).map { index in
+    func inTurn(_ count: Int) -> [[Int]] {
+      (0..<communicator.size).map { Array(stride(from: $0, to: count, by: communicator.size)) }
+    }
+    var pictures: [ImageSource] = []
+    var places: [ImageSource: Int] = [:]
+    for source in rows.flatMap(\.images) where places[source] == nil {
+      places[source] = pictures.count
+      pictures.append(source)
+    }
+    let faults = try mapOverRanks(inTurn(pictures.count), communicator) { index in
       do {
-        let sample = try samples.sample(for: rows[index])
+        _ = try ImageDecoder.load(pictures[index])
+        return ""
+      } catch { return "\(error)" }
+    }
+    return try mapOverRanks(inTurn(rows.count), communicator) { index in
+      let row = rows[index]
+      if let fault = row.images.compactMap({ places[$0].map { faults[$0] } }).first(where: { !$0.isEmpty }) {
+        return Finding(problem: "row \(row.id) (line \(row.line)): \(fault)")
+      }
+      do {
+        let sample = try samples.sample(for: row)
         return Finding(
           tokens: sample.inputIDs.count, visualTokens: sample.visualSpans.reduce(0) { $0 + $1.count })
-      } catch {
-        return Finding(problem: "\(error)")
-      }
+      } catch { return Finding(problem: "\(error)") }
     }
-    let all = try communicator.allGather(Array(JSONEncoder().encode(own))).map {
-      try JSONDecoder().decode([Finding].self, from: Data($0))
-    }
-    return rows.indices.map { all[$0 % communicator.size][$0 / communicator.size] }
   }
 
   /// What a unit costs, in tokens that pass the decoder; prefixes of the same pictures count once.

@@ -38,14 +38,11 @@ COUNTS=3 refused 65 "fewer rows than ranks" 'two.jsonl' '2 .*rows.*3 ranks' $(on
 COUNTS=3 refused 65 "a batch of fewer rows than ranks" 'global_batch' '2 .*3 ranks' \
   train run.yaml --resume auto --set training.global_batch=2
 
-# The header of this picture is sound, so it is found when the picture is first decoded: in the probe, or at its step.
+# The header of this picture is sound: it is found because every picture is decoded before training.
 rm -rf fresh
-fresh='--set checkpoint.directory=fresh --set data.validation=null'
-refused 65 "a picture whose pixels are cut, met by the probe" 'cut.png' '.' \
-  train run.yaml --set data.train=data/cut.jsonl --set adapter.heads.probe_rows=11 $fresh
-rm -rf fresh
-refused 65 "a picture whose pixels are cut, met by a step" 'cut.png' '.' \
-  train run.yaml --set data.train=data/cut.jsonl --set adapter.heads.select=all $fresh
+refused 65 "a picture whose pixels are cut" 'cut.jsonl' '1 bad row: row cut .*cut.png' \
+  train run.yaml --set data.train=data/cut.jsonl --set checkpoint.directory=fresh --set data.validation=null
+check "and nothing was begun" test ! -e fresh
 
 for count in 0 2; do
   rm -rf fresh
@@ -55,5 +52,9 @@ for count in 0 2; do
     fail "bad_rows: skip goes on ($count ranks)" out err
   fi
   check "and says what it left out" sh -c 'grep -q "^left out .*line 11" out && grep -q "^left out .*gone" out'
+  rm -rf fresh
+  check "bad_rows: skip leaves out a picture whose pixels are cut ($count ranks)" \
+    train "$count" --set data.train=data/cut.jsonl --set data.bad_rows=skip --set checkpoint.directory=fresh
+  check "and says so" grep -q "^left out .*cut.png" out
 done
 rm -rf fresh run
