@@ -63,7 +63,8 @@ let package = Package(
         "MPI", "Training", "Evaluation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       exclude: ["README.md"]),
-    .executableTarget(name: "ranktests", dependencies: ["MPI", "Collectives", "Digests"]),
+    .executableTarget(
+      name: "ranktests", dependencies: ["MPI", "Collectives", "Digests"], exclude: ["README.md"]),
     // tests, one target a module
     .target(name: "GradientCheck", dependencies: ["Tensors"], path: "Tests/GradientCheck"),
     .testTarget(name: "CollectivesTests", dependencies: ["Collectives"]),
