@@ -7,10 +7,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 top=$PWD
 
-if [[ -z ${IMAGELORA:-} ]]; then
-  swift build -c release --product imagelora
-  IMAGELORA=$(swift build -c release --show-bin-path)/imagelora
-fi
 work=$(mktemp -d)
 mounted=
 trap '[[ -z $mounted ]] || umount "$mounted"; rm -rf "$work"' EXIT

@@ -8,10 +8,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 top=$PWD
 
-if [[ -z ${IMAGELORA:-} ]]; then
-  swift build -c release --product imagelora
-  IMAGELORA=$(swift build -c release --show-bin-path)/imagelora
-fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 source scripts/test-support.sh

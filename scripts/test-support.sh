@@ -1,4 +1,9 @@
-# What the test scripts share: starting ranks, counting checks. Sourced by them, not run.
+# What the test scripts share: the program, starting ranks, counting checks. Sourced by them from the top folder, not run.
+
+if [[ -z ${IMAGELORA:-} ]]; then
+  swift build -c release --product imagelora
+  IMAGELORA=$(swift build -c release --show-bin-path)/imagelora
+fi
 
 # Containers run as root; three ranks may have fewer cores; ranks that are not bound to cores leave each other room;
 # in a container one process may not read another's memory (vader's single copy), about which Open MPI would complain.
