@@ -56,7 +56,6 @@ struct Evaluate: ParsableCommand {
   func run() throws {
     try onRanks { communicator in
       let run = try options.configuration(communicator)
-      setProductThreads(run.model.threads)
       let (file, model, models) = try together(communicator) { try open(run) }
       let data = try PreparedRows(file, run: run, base: model, communicator: communicator)
       let rows = Array(data.rows.prefix(limit ?? data.rows.count))
