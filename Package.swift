@@ -15,13 +15,14 @@ let package = Package(
   targets: [
     // 0: module maps and shim headers
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
     .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .target(name: "CImages", exclude: ["README.md"], linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg")]),
     // 1
-    .target(name: "Tensors", dependencies: ["COpenBLAS"], exclude: ["README.md"], swiftSettings: kernels),
+    .target(name: "Tensors", dependencies: ["COpenBLAS", "COneDNN"], exclude: ["README.md"], swiftSettings: kernels),
     .target(name: "Collectives", exclude: ["README.md"]),
     .target(name: "Digests", dependencies: ["COpenSSL"], exclude: ["README.md"]),
     .target(name: "HDF5", dependencies: ["CHDF5"], exclude: ["README.md"]),
@@ -91,7 +92,7 @@ let package = Package(
     .testTarget(
       name: "HuggingFaceTests", dependencies: ["HuggingFace", "Tensors", "Digests"], resources: [.copy("Resources")]),
     .testTarget(
-      name: "ParityTests", dependencies: ["Training", "QwenVL", "HDF5", "Digests"], exclude: ["README.md"],
+      name: "ParityTests", dependencies: ["Training", "QwenVL", "Tensors", "HDF5", "Digests"], exclude: ["README.md"],
       resources: [.copy("Resources")]),
   ]
 )

@@ -8,6 +8,7 @@ packages=(
   pkg-config
   libopenmpi-dev openmpi-bin  # ranks
   libopenblas-dev             # matrix products
+  libdnnl-dev                 # matrix products in bf16
   libhdf5-dev                 # checkpoints, scores
   libpng-dev libjpeg-dev      # pictures
   libssl-dev                  # SHA-256

@@ -7,8 +7,8 @@ public struct Linear<Element: Scalar>: Sendable {
   /// `[out]`, or nil.
   public let bias: [Element]?
 
-  public init(weight: StoredTensor, bias: StoredTensor? = nil) {
-    self.weight = StoredMatrix(weight)
+  public init(weight: StoredMatrix, bias: StoredTensor? = nil) {
+    self.weight = weight
     self.bias = bias?.values()
     precondition(bias.map { $0.count == self.weight.rows } ?? true)
   }

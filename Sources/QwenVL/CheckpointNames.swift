@@ -7,21 +7,27 @@ import Tensors
 struct Weights<Element: Scalar> {
   let checkpoint: Checkpoint
   let configuration: ModelConfiguration
+  private let arithmetic: Arithmetic
   /// Released files say `model.layers` and `visual`; files written by newer transformers nest them.
   private let decoder: String
   private let vision: String
 
-  init(_ checkpoint: Checkpoint, _ configuration: ModelConfiguration) {
+  init(_ checkpoint: Checkpoint, _ configuration: ModelConfiguration, _ arithmetic: Arithmetic) {
     self.checkpoint = checkpoint
     self.configuration = configuration
+    self.arithmetic = arithmetic
     let nested = checkpoint.contains("model.language_model.embed_tokens.weight")
     decoder = nested ? "model.language_model" : "model"
     vision = nested ? "model.visual" : "visual"
   }
 
+  private func matrix(_ name: String, shape: [Int]) throws -> StoredMatrix {
+    StoredMatrix(try checkpoint.tensor(name, shape: shape), arithmetic: arithmetic)
+  }
+
   private func linear(_ name: String, out: Int, in columns: Int, bias: Bool) throws -> Linear<Element> {
     Linear(
-      weight: try checkpoint.tensor("\(name).weight", shape: [out, columns]),
+      weight: try matrix("\(name).weight", shape: [out, columns]),
       bias: bias ? try checkpoint.tensor("\(name).bias", shape: [out]) : nil)
   }
 
@@ -33,8 +39,7 @@ struct Weights<Element: Scalar> {
 
   func embedding() throws -> StoredMatrix {
     let text = configuration.text
-    return StoredMatrix(
-      try checkpoint.tensor("\(decoder).embed_tokens.weight", shape: [text.vocabularySize, text.hiddenSize]))
+    return try matrix("\(decoder).embed_tokens.weight", shape: [text.vocabularySize, text.hiddenSize])
   }
 
   /// The language-model head: the embedding itself where they are tied.
@@ -47,7 +52,7 @@ struct Weights<Element: Scalar> {
       }
       return embedding
     }
-    return StoredMatrix(try checkpoint.tensor("lm_head.weight", shape: [text.vocabularySize, text.hiddenSize]))
+    return try matrix("lm_head.weight", shape: [text.vocabularySize, text.hiddenSize])
   }
 
   func finalNorm() throws -> RMSNorm<Element> {
@@ -77,7 +82,7 @@ struct Weights<Element: Scalar> {
   func patchEmbedding() throws -> Linear<Element> {
     let v = configuration.vision
     return Linear(
-      weight: try checkpoint.tensor(
+      weight: try matrix(
         "\(vision).patch_embed.proj.weight",
         shape: [v.hiddenSize, v.inChannels, v.temporalPatchSize, v.patchSize, v.patchSize]))
   }

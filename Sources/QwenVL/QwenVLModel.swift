@@ -9,6 +9,8 @@ public struct QwenVLModel<Element: Scalar>: Sendable {
   public let decoder: Decoder<Element>
   public let head: LanguageModelHead<Element>
   private let embedding: StoredMatrix
+  /// Of the products with the weights.
+  public let arithmetic: Arithmetic
 
   /// How a reference rounded its rotary frequencies.
   public enum RotaryFrequencies: String, Sendable, CaseIterable {
@@ -19,12 +21,17 @@ public struct QwenVLModel<Element: Scalar>: Sendable {
   }
 
   /// Takes every tensor of the model from `checkpoint`.
+  /// - Parameter arithmetic: nil for what this processor is best at.
   /// - Throws: `HuggingFaceError` naming a tensor that is missing or has another shape; `UnknownTensors`.
   public init(
-    configuration: ModelConfiguration, checkpoint: Checkpoint, rotaryFrequencies: RotaryFrequencies = .float32
+    configuration: ModelConfiguration, checkpoint: Checkpoint, arithmetic: Arithmetic? = .float32,
+    rotaryFrequencies: RotaryFrequencies = .float32
   ) throws {
     self.configuration = configuration
-    let weights = Weights<Element>(checkpoint, configuration)
+    let stored: ElementType = checkpoint.elementTypes == [ElementType.bfloat16.rawValue] ? .bfloat16 : .float32
+    let arithmetic = arithmetic ?? .automatic(stored: stored)
+    self.arithmetic = arithmetic
+    let weights = Weights<Element>(checkpoint, configuration, arithmetic)
     embedding = try weights.embedding()
     head = LanguageModelHead(weight: try weights.head(embedding: embedding))
     let type = rotaryFrequencies == .asWeights ? embedding.tensor.type : .float32

@@ -12,7 +12,7 @@ extension RunConfiguration {
     return printer.text
   }
 
-  /// SHA-256 of what decides the numbers: `model.{precision, min_pixels, max_pixels, threads}`, `data.{max_length,
+  /// SHA-256 of what decides the numbers: `model.{precision, emulate_bf16, min_pixels, max_pixels, threads}`, `data.{max_length,
   /// group_by_image}`, all of `adapter` but the path of `heads.file`, all of `training` but `validation_every_steps`.
   ///
   /// Paths, checkpoints and logging do not count. What lies behind the paths does: the caller passes the digests of the

@@ -23,7 +23,7 @@ public struct RunPath: Sendable, Equatable {
   public var resolved = ""
 }
 
-/// The arithmetic of the frozen model.
+/// The arithmetic of products with the frozen weights.
 public enum Precision: String, Sendable, CaseIterable { case fp32, bf16 }
 
 /// What a bad row of data does.
@@ -57,7 +57,10 @@ extension RunConfiguration {
   public struct Model: Sendable, Equatable {
     /// The folder of the base model; required.
     public var path = RunPath()
-    public var precision = Precision.fp32
+    /// Absent: bf16 where checkpoint and processors have it, otherwise fp32.
+    public var precision: Precision?
+    /// Allows bf16 on processors without bf16 instructions: the same rounding, slower than fp32.
+    public var emulateBF16: Bool?
     /// Fewest and most pixels of an image after resizing; absent: the model folder's own limits.
     public var minPixels: Int?
     public var maxPixels: Int?

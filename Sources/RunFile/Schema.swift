@@ -50,6 +50,7 @@ extension RunConfiguration.Model: Section {
   mutating func visit<V: Visitor>(_ v: inout V) throws(V.Failure) {
     try v.field("path", &path, .required, effect: .elsewhere)
     try v.field("precision", &precision)
+    try v.field("emulate_bf16", &emulateBF16)
     try v.field("min_pixels", &minPixels, .within(1...1_000_000_000))
     try v.field("max_pixels", &maxPixels, .within(1...1_000_000_000))
     try v.field("threads", &threads, .within(1...1024))

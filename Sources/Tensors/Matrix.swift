@@ -1,18 +1,15 @@
 // The one tensor of the arithmetic: a row-major matrix, or a view of some of its rows or columns.
-import Foundation
-
-/// Memory of a matrix, aligned for vector loads, freed with its last view.
+/// Memory of a matrix, given back with its last view.
 private final class Storage<Element: Scalar>: Sendable {
   nonisolated(unsafe) let base: UnsafeMutablePointer<Element>
+  private let capacity: Int
 
   init(count: Int) {
-    var raw: UnsafeMutableRawPointer?
-    let status = posix_memalign(&raw, 64, max(count, 1) * MemoryLayout<Element>.stride)
-    guard status == 0, let raw else { preconditionFailure("no memory for \(count) numbers") }
-    base = raw.bindMemory(to: Element.self, capacity: count)
+    capacity = BlockPool.capacity(count * MemoryLayout<Element>.stride)
+    base = BlockPool.take(capacity).bindMemory(to: Element.self, capacity: count)
   }
 
-  deinit { free(base) }
+  deinit { BlockPool.giveBack(base, capacity: capacity) }
 }
 
 /// A row-major matrix with reference semantics: copies and row views share memory, as slices of a C array do.

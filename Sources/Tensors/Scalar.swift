@@ -31,12 +31,6 @@ public enum Transpose: Sendable {
   var blas: CBLAS_TRANSPOSE { self == .asIs ? CblasNoTrans : CblasTrans }
 }
 
-/// How many threads OpenBLAS uses in this process; a part of a run's identity, since it may change the last bits.
-public func setProductThreads(_ count: Int) {
-  precondition(count > 0)
-  openblas_set_num_threads(Int32(count))
-}
-
 extension Float: Scalar {
   public static func gemm(
     _ transposeA: Transpose, _ transposeB: Transpose, _ m: Int, _ n: Int, _ k: Int, alpha: Float,

@@ -14,10 +14,18 @@ public enum ElementType: String, Sendable {
     switch self {
     case .float32: return x
     case .float16: return Float(Float16(x))
-    case .bfloat16:
-      let bits = x.bitPattern
-      return x.isFinite ? Float(bitPattern: (bits &+ 0x7FFF &+ (bits >> 16 & 1)) & 0xFFFF_0000) : x
+    case .bfloat16: return Float(bitPattern: UInt32(x.bfloat16) << 16)
     }
+  }
+}
+
+extension Float {
+  /// The nearest bf16, ties to even; what is not a number stays one.
+  @inline(__always)
+  var bfloat16: UInt16 {
+    let bits = bitPattern
+    let rounded = (bits &+ 0x7FFF &+ (bits >> 16 & 1)) >> 16
+    return UInt16(truncatingIfNeeded: self == self ? rounded : bits >> 16 | 0x40)
   }
 }
 

@@ -20,11 +20,9 @@ public struct Job: Sendable {
   /// - Important: Collective.
   public init(_ run: RunConfiguration, communicator: any Communicator) throws {
     try Self.requireSupported(run)
+    let (run, base) = try run.openBase(communicator)
     self.run = run
     self.communicator = communicator
-    let base = try together(communicator) {
-      try BaseModel(folder: run.model.path.resolved, minPixels: run.model.minPixels, maxPixels: run.model.maxPixels)
-    }
     self.base = base
     let training = try PreparedRows(run.data.train.resolved, run: run, base: base, communicator: communicator)
     self.training = training
@@ -40,10 +38,6 @@ public struct Job: Sendable {
 
   /// Throws `TrainingError.unsupported` for what a run file may say and this version does not do.
   static func requireSupported(_ run: RunConfiguration) throws {
-    guard run.model.precision == .fp32 else {
-      throw TrainingError.unsupported(
-        key: "model.precision", value: run.model.precision.rawValue, supported: "fp32")
-    }
     guard run.adapter.kind == .imageLoRA else {
       throw TrainingError.unsupported(key: "adapter.kind", value: run.adapter.kind.rawValue, supported: "image_lora")
     }
@@ -70,6 +64,7 @@ public struct Job: Sendable {
 /// What stops a run before or between its steps.
 public enum TrainingError: Error, Equatable, CustomStringConvertible {
   case unsupported(key: String, value: String, supported: String)
+  case noBFloat16Instructions(rank: Int)
   case ranksDisagree(rank: Int, folder: String)
   case tooFewRows(file: String, rows: Int, ranks: Int)
   case smallBatch(batch: Int, ranks: Int)
@@ -83,6 +78,9 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .unsupported(let key, let value, let supported):
       "run file: \(key): \(value) is not supported by this version; use \(supported)"
+    case .noBFloat16Instructions(let rank):
+      "run file: model.precision: bf16: the processor of rank \(rank) has no bf16 instructions and would take longer than "
+        + "with fp32; use fp32, or allow it by model.emulate_bf16: true"
     case .ranksDisagree(let rank, let folder):
       "rank \(rank) read another run, model or data than rank 0 from \(folder); give all nodes the same files"
     case .tooFewRows(let file, let rows, let ranks):

@@ -81,7 +81,7 @@ public struct ModelCard {
       ("Peak learning rate", "\(training.learningRate), \(training.schedule.rawValue)"),
       ("AdamW", "betas \(training.beta1), \(training.beta2); weight decay \(training.weightDecay)"),
       ("Gradient norm clipped at", "\(training.maxGradientNorm)"),
-      ("Arithmetic", run.model.precision.rawValue),
+      ("Arithmetic", (run.model.precision ?? .fp32).rawValue),
       ("Data", "`\((run.data.train.resolved as NSString).lastPathComponent)`"),
     ]
   }

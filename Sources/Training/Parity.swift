@@ -13,9 +13,9 @@ import Units
 /// - Throws: the error of the first model file, row, adapter file or write that fails.
 public func writeParity(
   model: String, data: String, adapter folder: String, output: String, seed: UInt64,
-  rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies
+  arithmetic: Arithmetic, rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies
 ) throws {
-  let base = try BaseModel(folder: model, rotaryFrequencies: rotaryFrequencies)
+  let base = try BaseModel(folder: model, arithmetic: arithmetic, rotaryFrequencies: rotaryFrequencies)
   let root = URL(fileURLWithPath: data).deletingLastPathComponent().path
   let rows = try RowReader(imageRoot: root).read(data).rows
   let samples = try base.sampleBuilder(maxLength: base.configuration.text.maxPositionEmbeddings)

@@ -97,7 +97,16 @@ public struct Plan {
     let text = configuration.text
     return ProductRate.measure(
       rows: min(largestUnit.tokens, 2048), outputs: text.intermediateSize, columns: text.hiddenSize,
-      type: weights.type)
+      type: weights.type, arithmetic: arithmetic)
+  }
+
+  /// As a run on processors like this one would choose.
+  var arithmetic: Arithmetic {
+    switch run.model.precision {
+    case .fp32: .float32
+    case .bf16: .bfloat16
+    case nil: Arithmetic.automatic(stored: weights.type)
+    }
   }
 }
 

@@ -14,13 +14,16 @@ public enum ProductRate {
     deinit { base.deallocate() }
   }
 
-  /// Multiplies rows by a weight as it lies in a checkpoint, for about a second, on the threads that are set.
+  /// Multiplies rows by a weight as it lies in a checkpoint, in `arithmetic`, for about a second, on the threads that are set.
   /// - Parameters: `rows` of x, `[rows, columns]`; the weight is `[outputs, columns]`, of `type`.
-  public static func measure(rows: Int, outputs: Int, columns: Int, type: ElementType) -> Double {
+  public static func measure(
+    rows: Int, outputs: Int, columns: Int, type: ElementType, arithmetic: Arithmetic
+  ) -> Double {
     let memory = Memory(bytes: outputs * columns * type.byteCount)
     let weight = StoredMatrix(
       StoredTensor(
-        name: "measured", type: type, shape: [outputs, columns], base: UnsafeRawPointer(memory.base), owner: memory))
+        name: "measured", type: type, shape: [outputs, columns], base: UnsafeRawPointer(memory.base), owner: memory),
+      arithmetic: arithmetic)
     let x = Matrix<Float>([Float](repeating: 0.1, count: rows * columns), rows: rows, columns: columns)
     // The first product starts threads and fills caches.
     _ = weight.timesTransposed(x)

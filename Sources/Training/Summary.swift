@@ -28,7 +28,7 @@ struct Summary {
         \(Self.heads(selection))
         """,
         Self.data(job),
-        "ranks      \(job.communicator.size), \(threads) thread\(threads == 1 ? "" : "s") each",
+        "ranks      \(job.communicator.size), \(threads) thread\(threads == 1 ? "" : "s") each; products in \(job.base.arithmetic.rawValue)",
         """
         reduced    \(reduced.gradients + reduced.counts) bytes a rank and step: \(adapter.layout.count) numbers of \
         \(width) bytes, and \(reduced.counts) bytes of \(StepWords.summary)

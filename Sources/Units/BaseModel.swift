@@ -15,19 +15,22 @@ public struct BaseModel: Sendable {
   public let preprocessor: PreprocessorConfiguration
   /// Fingerprint of the weights; see `Checkpoint.digest`.
   public let digest: String
+  /// Of the products with the weights.
+  public var arithmetic: Arithmetic { model.arithmetic }
 
   /// Opens and checks a folder; weights are mapped, nothing is copied.
-  /// - Parameters: `minPixels`, `maxPixels` replace the folder's pixel limits; `rotaryFrequencies` follows a reference.
+  /// - Parameters: `arithmetic` nil is what this processor is best at; `minPixels`, `maxPixels` replace the folder's pixel limits; `rotaryFrequencies` follows a reference.
   /// - Throws: `HuggingFaceError` or `BaseModelError` in one line that names the file and the key or tensor.
   public init(
-    folder: String, minPixels: Int? = nil, maxPixels: Int? = nil,
+    folder: String, arithmetic: Arithmetic? = .float32, minPixels: Int? = nil, maxPixels: Int? = nil,
     rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies = .float32
   ) throws {
     self.folder = folder
     configuration = try ModelConfiguration(folder: folder)
     let checkpoint = try Checkpoint(folder: folder)
     model = try QwenVLModel(
-      configuration: configuration, checkpoint: checkpoint, rotaryFrequencies: rotaryFrequencies)
+      configuration: configuration, checkpoint: checkpoint, arithmetic: arithmetic,
+      rotaryFrequencies: rotaryFrequencies)
     digest = checkpoint.digest
     tokenizer = try Tokenizer(folder: folder)
     template = try ChatTemplate(folder: folder)

@@ -55,8 +55,8 @@ struct Evaluate: ParsableCommand {
 
   func run() throws {
     try onRanks { communicator in
-      let run = try options.configuration(communicator)
-      let (file, model, models) = try together(communicator) { try open(run) }
+      let (run, model) = try options.configuration(communicator).openBase(communicator)
+      let (file, models) = try together(communicator) { try open(run, model) }
       let data = try PreparedRows(file, run: run, base: model, communicator: communicator)
       let rows = Array(data.rows.prefix(limit ?? data.rows.count))
       let evaluator = Evaluator(base: model, samples: data.samples, maxNewTokens: generate ? maxNewTokens : nil)
@@ -80,28 +80,23 @@ struct Evaluate: ParsableCommand {
     }
   }
 
-  /// The file of rows, the base and the models to evaluate by name, checked before any row is read.
+  /// The file of rows and the models to evaluate by name, checked before any row is read.
   private func open(
-    _ run: RunConfiguration
-  ) throws -> (file: String, base: BaseModel, models: [(name: String, adapter: ImageLoRA<Float>?)]) {
+    _ run: RunConfiguration, _ model: BaseModel
+  ) throws -> (file: String, models: [(name: String, adapter: ImageLoRA<Float>?)]) {
     guard let file = run.data.validation?.resolved else {
       throw EvaluationError.file(
         run.path,
         problem: "data.validation is not set; name a file of rows there or with --set data.validation=rows.jsonl")
     }
-    guard run.model.precision == .fp32 else {
-      throw TrainingError.unsupported(key: "model.precision", value: run.model.precision.rawValue, supported: "fp32")
-    }
     if let output { try PredictionLine.checkWritable(output) }
-    let model = try BaseModel(
-      folder: run.model.path.resolved, minPixels: run.model.minPixels, maxPixels: run.model.maxPixels)
     var models: [(name: String, adapter: ImageLoRA<Float>?)] = base ? [("base", nil)] : []
     if let checkpoint {
       let source = AdapterSource.checkpoint(checkpoint)
       try source.conditions().require(of: model, file: source.path) { "model.\($0): \($1) in the run file" }
       models.append(("adapted", try source.load(for: model)))
     }
-    return (file, model, models)
+    return (file, models)
   }
 }
 

@@ -34,6 +34,8 @@ struct Generate: ParsableCommand {
   @Option(help: ArgumentHelp("Longest answer in tokens.", valueName: "n")) var maxNewTokens = 128
   @Option(help: ArgumentHelp("Fewest pixels of a resized picture.", valueName: "n")) var minPixels: Int?
   @Option(help: ArgumentHelp("Most pixels of a resized picture.", valueName: "n")) var maxPixels: Int?
+  @Option(help: "Products in fp32 or bf16; without it bf16 where checkpoint and processor have it, otherwise fp32.")
+  var precision: Arithmetic?
   @Option(help: ArgumentHelp("Threads of the products.", valueName: "n")) var threads = 1
 
   func validate() throws {
@@ -57,7 +59,8 @@ struct Generate: ParsableCommand {
       let source = checkpoint.map(AdapterSource.checkpoint) ?? adapter.map(AdapterSource.folder)
       let conditions = try source?.conditions()
       let base = try BaseModel(
-        folder: model, minPixels: minPixels ?? conditions?.minPixels, maxPixels: maxPixels ?? conditions?.maxPixels)
+        folder: model, arithmetic: precision, minPixels: minPixels ?? conditions?.minPixels,
+        maxPixels: maxPixels ?? conditions?.maxPixels)
       if let source {
         try conditions?.require(of: base, file: source.path) { key, value in
           "--\(key.replacing("_", with: "-")) \(value), or leave the option out"

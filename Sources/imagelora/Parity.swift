@@ -1,6 +1,7 @@
 // imagelora parity: every number of the model and the adapter on some rows, for comparison with another implementation.
 import ArgumentParser
 import QwenVL
+import Tensors
 import Training
 
 struct Parity: ParsableCommand {
@@ -20,6 +21,8 @@ struct Parity: ParsableCommand {
     String
   @Option(help: "The file to write.") var output: String
   @Option(help: "Seed of the rank-1 probe where the adapter's folder has none.") var seed: UInt64 = 0
+  @Option(help: "Products with the weights in fp32 or bf16, whatever this processor is best at.")
+  var precision: Arithmetic = .float32
   @Option(help: "Follow a reference with its rotary frequencies rounded as-weights, or kept in float32.")
   var rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies = .asWeights
 
@@ -27,10 +30,12 @@ struct Parity: ParsableCommand {
     try onRanks { communicator in
       guard communicator.rank == 0 else { return }
       try writeParity(
-        model: model, data: data, adapter: adapter, output: output, seed: seed, rotaryFrequencies: rotaryFrequencies)
+        model: model, data: data, adapter: adapter, output: output, seed: seed, arithmetic: precision,
+        rotaryFrequencies: rotaryFrequencies)
       say("wrote \(output)")
     }
   }
 }
 
 extension QwenVLModel<Float>.RotaryFrequencies: ExpressibleByArgument {}
+extension Arithmetic: ExpressibleByArgument {}

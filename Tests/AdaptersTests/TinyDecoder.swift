@@ -18,7 +18,8 @@ struct TinyDecoder {
     var numbers = TestNumbers(seed: 7)
     let t = text
     func linear(_ out: Int, _ columns: Int, bias: Bool) -> Linear<Double> {
-      Linear(weight: numbers.tensor([out, columns], scale: 0.7), bias: bias ? numbers.tensor([out]) : nil)
+      Linear(
+        weight: StoredMatrix(numbers.tensor([out, columns], scale: 0.7)), bias: bias ? numbers.tensor([out]) : nil)
     }
     func norm() -> RMSNorm<Double> { RMSNorm(weight: numbers.tensor([t.hiddenSize]), epsilon: t.rmsNormEpsilon) }
     let layers = (0..<t.layers).map { index in

@@ -11,7 +11,7 @@ private let tolerance = 1e-8
 struct GradientTests {
   @Test func linear() {
     var numbers = TestNumbers()
-    let layer = Linear<Double>(weight: numbers.tensor([5, 7]), bias: numbers.tensor([5]))
+    let layer = Linear<Double>(weight: StoredMatrix(numbers.tensor([5, 7])), bias: numbers.tensor([5]))
     let (x, w) = (numbers.matrix(4, 7), numbers.matrix(4, 5))
     #expect(gradientError(of: x, gradient: layer.backward(w)) { weighted(layer.forward(x), w) } < tolerance)
     let doubled = layer.backward(w)

@@ -2,6 +2,7 @@
 import Digests
 import Foundation
 import QwenVL
+import Tensors
 import Testing
 import Training
 
@@ -31,11 +32,12 @@ struct Fixture {
 
   /// What `imagelora parity` does.
   func writeParity(
-    to output: String, rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies = .asWeights
+    to output: String, arithmetic: Arithmetic = .float32,
+    rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies = .asWeights
   ) throws {
     try Training.writeParity(
       model: file("model"), data: file("data.jsonl"), adapter: file("adapter"), output: output, seed: 0,
-      rotaryFrequencies: rotaryFrequencies)
+      arithmetic: arithmetic, rotaryFrequencies: rotaryFrequencies)
   }
 }
 

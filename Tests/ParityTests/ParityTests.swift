@@ -48,6 +48,31 @@ struct ParityTests {
     }
   }
 
+  /// Of a row's adapter gradient as one vector.
+  @Test("in bf16 every row's gradient has a cosine of at least 0.999 to fp32's", arguments: ["a", "b"])
+  func bfloat16(preset: String) throws {
+    let fixture = try Fixture(preset)
+    let written = try TemporaryFile()
+    try fixture.writeParity(to: written.path, arithmetic: .bfloat16)
+    let reference = try File.open(fixture.file("parity.h5"))
+    let ours = try File.open(written.path)
+    var compared = 0
+    for row in try reference.children(of: "/") where try reference.exists("/\(row)/pixel_values") {
+      func gradient(_ file: borrowing File) throws -> [Double] {
+        try file.children(of: "/\(row)/adapted/gradients").sorted().flatMap { name in
+          try file.read(Float.self, from: "/\(row)/adapted/gradients/\(name)", maximumCount: 1 << 24).values
+        }.map(Double.init)
+      }
+      let (a, b) = (try gradient(reference), try gradient(ours))
+      func product(_ x: [Double], _ y: [Double]) -> Double { zip(x, y).reduce(0) { $0 + $1.0 * $1.1 } }
+      let cosine = product(a, b) / (product(a, a) * product(b, b)).squareRoot()
+      #expect(a.count == b.count && cosine >= 0.999, "\(row): \(cosine)")
+      #expect(a != b, "bf16 differs, so this test tells them apart")
+      compared += 1
+    }
+    #expect(compared >= 3)
+  }
+
   @Test("without pictures the adapter changes no bit")
   func textOnly() throws {
     let fixture = try Fixture("a")

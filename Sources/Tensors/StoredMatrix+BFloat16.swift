@@ -1,0 +1,56 @@
+// Products in bf16: from where the weight lies if it is stored as bf16, otherwise rounded a tile at a time.
+
+extension StoredMatrix {
+  /// `y = x op(W)` (`+ y` when `accumulate`), both factors rounded to bf16, sums in fp32.
+  func bfloat16Product(_ x: Matrix<Float>, _ transpose: Transpose, into y: Matrix<Float>, accumulate: Bool) {
+    if x.rows == 0 { return }
+    withBFloat16(x) { rounded in
+      if tensor.type == .bfloat16 {
+        OneDNN.multiply(
+          x.rows, y.columns, x.columns, rounded, x.columns, tensor.base.assumingMemoryBound(to: UInt16.self), transpose,
+          columns, accumulate: accumulate, y.base, y.stride)
+        return
+      }
+      forEachTile(rounded: true) { (rows, columns, tile: Matrix<Float>) in
+        let (inner, outer) = transpose == .asIs ? (rows, columns) : (columns, rows)
+        withBFloat16(tile) { weights in
+          OneDNN.multiply(
+            x.rows, outer.count, inner.count, rounded + inner.lowerBound, x.columns, weights, transpose, columns.count,
+            accumulate: accumulate || inner.lowerBound > 0, y.columns(outer).base, y.stride)
+        }
+      }
+    }
+  }
+}
+
+extension Matrix {
+  /// The numbers rounded to bf16, as Element.
+  var roundedToBFloat16: Matrix {
+    let result = Matrix(uninitialized: rows, columns)
+    result.assign(self)
+    result.roundToBFloat16()
+    return result
+  }
+
+  /// Rounds every number to bf16 in place.
+  @specialized(where Element == Float)
+  func roundToBFloat16() {
+    for i in 0..<rows {
+      let numbers = row(i)
+      for j in 0..<columns { numbers[j] = Element(Float(bitPattern: UInt32(Float(numbers[j]).bfloat16) << 16)) }
+    }
+  }
+}
+
+/// The matrix rounded to bf16, rows without gaps, for as long as `body` runs.
+private func withBFloat16(_ x: Matrix<Float>, _ body: (UnsafePointer<UInt16>) -> Void) {
+  let capacity = BlockPool.capacity(x.rows * x.columns * MemoryLayout<UInt16>.stride)
+  let block = BlockPool.take(capacity)
+  defer { BlockPool.giveBack(block, capacity: capacity) }
+  let start = block.bindMemory(to: UInt16.self, capacity: x.rows * x.columns)
+  for i in 0..<x.rows {
+    let (source, target) = (x.row(i), start + i * x.columns)
+    for j in 0..<x.columns { target[j] = source[j].bfloat16 }
+  }
+  body(start)
+}

@@ -1,0 +1,102 @@
+// A frozen weight where it lies in the checkpoint, and the products with it.
+
+/// A frozen `[out, in]` weight: multiplied from where it lies if it is stored as `Element`, otherwise converted a tile
+/// at a time, so that no second copy of the model ever exists.
+public struct StoredMatrix: Sendable {
+  public let tensor: StoredTensor
+  /// Rows `out` and columns `in` of the weight.
+  public let rows, columns: Int
+  /// Longest side of a converted tile. A product repacks its other operand for every tile, so a tile is large; 4 MiB of
+  /// Float still stay in the last cache between conversion and product.
+  private static var tileSide: Int { 1024 }
+
+  private let arithmetic: Arithmetic
+
+  /// Takes the leading dimension as rows and the product of the others as columns (a convolution's kernel is one row).
+  public init(_ tensor: StoredTensor, arithmetic: Arithmetic = .float32) {
+    precondition(tensor.shape.count >= 2, "\(tensor.name) is not a matrix")
+    self.tensor = tensor
+    self.arithmetic = arithmetic
+    rows = tensor.shape[0]
+    columns = tensor.shape.dropFirst().reduce(1, *)
+  }
+
+  /// `y = x W^T`.   x [R, in] -> y [R, out]
+  public func timesTransposed<Element: Scalar>(_ x: Matrix<Element>) -> Matrix<Element> {
+    let y = Matrix<Element>(uninitialized: x.rows, rows)
+    product(x, .transposed, into: y, accumulate: false)
+    return y
+  }
+
+  /// `dx = dy W` (`+ dx` when `accumulate`).   dy [R, out] -> dx [R, in]
+  public func times<Element: Scalar>(_ dy: Matrix<Element>, into dx: Matrix<Element>, accumulate: Bool) {
+    product(dy, .asIs, into: dx, accumulate: accumulate)
+  }
+
+  /// Rows at `indices` as `Element`.   -> [indices.count, columns]
+  public func gathering<Element: Scalar>(_ indices: [Int32]) -> Matrix<Element> {
+    let result = Matrix<Element>(uninitialized: indices.count, columns)
+    for (target, index) in indices.enumerated() {
+      precondition(index >= 0 && Int(index) < rows)
+      tensor.convert(from: Int(index) * columns, count: columns, into: result.row(target))
+    }
+    return result
+  }
+
+  /// `y = x op(W)` (`+ y` when `accumulate`); in Double always in Double.
+  private func product<Element: Scalar>(
+    _ x: Matrix<Element>, _ transpose: Transpose, into y: Matrix<Element>, accumulate: Bool
+  ) {
+    if arithmetic == .bfloat16, let x = x as? Matrix<Float>, let y = y as? Matrix<Float> {
+      if OneDNN.hasBFloat16Instructions {
+        bfloat16Product(x, transpose, into: y, accumulate: accumulate)
+      } else {
+        tiledProduct(x.roundedToBFloat16, transpose, into: y, accumulate: accumulate, rounded: true)
+      }
+    } else {
+      tiledProduct(x, transpose, into: y, accumulate: accumulate, rounded: false)
+    }
+  }
+
+  private func tiledProduct<Element: Scalar>(
+    _ x: Matrix<Element>, _ transpose: Transpose, into y: Matrix<Element>, accumulate: Bool, rounded: Bool
+  ) {
+    forEachTile(rounded: rounded) { rows, columns, tile in
+      let (inner, outer) = transpose == .asIs ? (rows, columns) : (columns, rows)
+      multiply(
+        x.columns(inner), .asIs, tile, transpose, into: y.columns(outer),
+        beta: accumulate || inner.lowerBound > 0 ? 1 : 0)
+    }
+  }
+
+  /// The weight as it lies if it is stored as Element; otherwise a tile at a time, its numbers rounded to bf16 on request.
+  func forEachTile<Element: Scalar>(
+    rounded: Bool, _ body: (_ rows: Range<Int>, _ columns: Range<Int>, _ tile: Matrix<Element>) -> Void
+  ) {
+    let rounded = rounded && tensor.type != .bfloat16
+    if !rounded, let whole: Matrix<Element> = tensor.inPlace(rows: rows, columns: columns) {
+      return body(0..<rows, 0..<columns, whole)
+    }
+    let (rowSpans, columnSpans) = (Self.spans(rows), Self.spans(columns))
+    let scratch = Matrix<Element>(uninitialized: rowSpans[0].count, columnSpans[0].count)
+    for rowSpan in rowSpans {
+      for columnSpan in columnSpans {
+        let tile = scratch.rows(0..<rowSpan.count).columns(0..<columnSpan.count)
+        for row in rowSpan {
+          tensor.convert(
+            from: row * columns + columnSpan.lowerBound, count: columnSpan.count,
+            into: tile.row(row - rowSpan.lowerBound))
+        }
+        if rounded { tile.roundToBFloat16() }
+        body(rowSpan, columnSpan, tile)
+      }
+    }
+  }
+
+  /// `0..<count` in the fewest spans of nearly equal length; all but the last a multiple of a vector's numbers.
+  private static func spans(_ count: Int) -> [Range<Int>] {
+    let parts = (count + tileSide - 1) / tileSide
+    let length = ((count + parts - 1) / parts + 15) / 16 * 16
+    return stride(from: 0, to: count, by: length).map { $0..<min($0 + length, count) }
+  }
+}

@@ -1,0 +1,33 @@
+// The base model of a run, in the arithmetic that it states or that its processors are best at.
+import Collectives
+import RunFile
+import Tensors
+import Units
+
+extension RunConfiguration {
+  /// Opens the base, and says in the run what was chosen where it states no precision: bf16 for a checkpoint stored as
+  /// bf16 if every rank's processor multiplies bf16 numbers itself, otherwise fp32.
+  /// - Throws: `TrainingError.noBFloat16Instructions` for bf16 that would be slower than fp32; what is wrong with the
+  ///   model's folder. The same on every rank.
+  /// - Important: Collective.
+  public func openBase(_ communicator: any Communicator) throws -> (run: RunConfiguration, base: BaseModel) {
+    let able = try communicator.allGather([Arithmetic.hasBFloat16Instructions ? 1 : 0])
+    let unable = able.firstIndex { $0 == [0] }
+    if model.precision == .bf16, let rank = unable, model.emulateBF16 != true {
+      throw TrainingError.noBFloat16Instructions(rank: rank)
+    }
+    let arithmetic =
+      switch model.precision {
+      case .fp32: Arithmetic.float32
+      case .bf16: Arithmetic.bfloat16
+      case nil: unable == nil ? nil : Arithmetic.float32
+      }
+    let base = try together(communicator) {
+      try BaseModel(
+        folder: model.path.resolved, arithmetic: arithmetic, minPixels: model.minPixels, maxPixels: model.maxPixels)
+    }
+    var run = self
+    run.model.precision = base.arithmetic == .bfloat16 ? .bf16 : .fp32
+    return (run, base)
+  }
+}
