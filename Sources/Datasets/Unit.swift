@@ -1,8 +1,13 @@
 // Units of work: rows that share their images are computed together, and units are dealt to ranks by cost.
 
-/// Rows of one step whose images are the same: their common prefix is computed once.
+/// Rows whose images are the same: their common prefix is computed once.
 public struct Unit: Sendable, Equatable {
-  /// Indices into the data set, in the step's order.
+  /// Most rows of a unit where it is formed over a whole data set.
+  public static let maximumRows = 16
+  /// Most tokens of such a unit, unless it has a single row.
+  public static let maximumTokens = 8192
+
+  /// Indices into the data set, in the order of the step or the data set.
   public let rows: [Int]
   public init(rows: [Int]) { self.rows = rows }
 }
@@ -34,6 +39,34 @@ public func imageGroups(of rows: [Row]) -> [Int] {
     keys[row.images] = key
     return key
   }
+}
+
+/// All rows as units, in the order of their first rows: rows of the same images together, as many as memory should hold
+/// at once. A function of the rows and their tokens alone.
+/// - Parameter tokens: how many tokens a unit has.
+public func units(of rows: [Row], tokens: (Unit) -> Int) -> [Unit] {
+  var units: [Unit] = []
+  var open: [Int: Int] = [:]
+  for (row, key) in imageGroups(of: rows).enumerated() {
+    if let place = open[key] {
+      let larger = Unit(rows: units[place].rows + [row])
+      if larger.rows.count <= Unit.maximumRows, tokens(larger) <= Unit.maximumTokens {
+        units[place] = larger
+        continue
+      }
+    }
+    open[key] = units.count
+    units.append(Unit(rows: [row]))
+  }
+  return units
+}
+
+/// What was found for the rows of each unit, put into the order of all rows.
+/// - Precondition: the units have every row from 0 on, once, and a result for each.
+public func inRowOrder<Result>(_ results: [[Result]], of units: [Unit]) -> [Result] {
+  let rows = units.flatMap(\.rows)
+  precondition(results.map(\.count) == units.map(\.rows.count), "a result a row")
+  return zip(rows, results.joined()).sorted { $0.0 < $1.0 }.map(\.1)
 }
 
 /// Deals units to ranks: the costliest first, each to the least loaded rank, ties to the lower unit and rank.

@@ -1,4 +1,4 @@
-// Rows scored one by one by all ranks: loss and token accuracy with the answer given, then the answer generated.
+// Rows scored in units by all ranks: loss and token accuracy with the answer given, and the answer generated.
 import Collectives
 import Datasets
 import Foundation
@@ -40,60 +40,72 @@ public func isExactMatch(_ prediction: String, _ reference: String) -> Bool {
 public struct Evaluator: Sendable {
   private let base: BaseModel
   private let samples: SampleBuilder
-  private let generator: Generator?
+  private let maxNewTokens: Int?
+  private let generator: Generator
 
   /// - Parameter maxNewTokens: longest answer; nil: nothing is generated.
   public init(base: BaseModel, samples: SampleBuilder, maxNewTokens: Int?) {
     self.base = base
     self.samples = samples
-    generator = maxNewTokens.map { Generator(base, maxNewTokens: $0) }
+    self.maxNewTokens = maxNewTokens
+    generator = Generator(base, maxNewTokens: maxNewTokens ?? 0)
   }
 
   /// Results of each row for each of the adapters (nil: the base alone), the same bits for any number of ranks.
   /// - Parameters:
-  ///   - costs: what each row costs, in any unit, to deal rows fairly.
-  ///   - onRow: called on each rank behind each of its rows with how many are done, of how many.
+  ///   - tokens: how many tokens a unit of these rows has: units are formed and dealt by it.
+  ///   - onRows: called on each rank behind each of its batches with how many of its rows are done, of how many.
   /// - Returns: `[adapters][rows]`
   /// - Throws: the same `RankFailure` on every rank, naming the row.
   /// - Important: Collective.
   public func results(
-    _ rows: [Row], costs: [Int], adapters: [(any ValueAdapter<Float>)?], communicator: any Communicator,
-    onRow: (_ done: Int, _ total: Int) -> Void = { _, _ in }
+    _ rows: [Row], tokens: (Datasets.Unit) -> Int, adapters: [(any ValueAdapter<Float>)?],
+    communicator: any Communicator, onRows: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws -> [[RowResult]] {
     let features = FeatureStore(tower: base.model.vision, samples: samples)
-    let hands = deal(units: costs.map(Double.init), ranks: communicator.size)
+    let batches = Batch.all(of: rows, newTokens: newTokens, tokens: tokens)
+    let hands = deal(units: batches.map { Double($0.tokens) }, ranks: communicator.size)
+    let total = hands[communicator.rank].reduce(0) { $0 + batches[$1].rows.count }
     var done = 0
-    let byRow = try mapOverRanks(hands, communicator) { index -> [RowResult] in
+    let found = try mapOverRanks(hands, communicator) { index -> [[RowResult]] in
       defer {
-        done += 1
-        onRow(done, hands[communicator.rank].count)
+        done += batches[index].rows.count
+        onRows(done, total)
       }
-      return try results(rows[index], adapters: adapters, features: features)
+      return try results(batches[index], of: rows, adapters: adapters, features: features)
     }
+    let byRow = inRowOrder(found, of: batches.map { Datasets.Unit(rows: $0.rows) })
     return adapters.indices.map { adapter in byRow.map { $0[adapter] } }
   }
 
+  /// Results of a batch's rows for each of the adapters: `[rows][adapters]`.
   private func results(
-    _ row: Row, adapters: [(any ValueAdapter<Float>)?], features: FeatureStore
-  ) throws -> [RowResult] {
-    let sample = try samples.sample(for: row)
-    let pictures = try features.features(of: row, sample: sample)
-    let unit = base.unitInput([sample], features: pictures)
-    let prompt = try generator == nil ? nil : samples.prompt(for: row)
-    return try adapters.map { adapter in
-      let hidden = base.hidden(unit, adapter: adapter)
-      let nll = base.model.head.loss(hidden, targets: unit.targets).reduce(0, +)
-      let likeliest = zip(base.model.head.argmax(hidden), unit.targets).count { $0 == $1 }
-      var result = RowResult(nll: nll, tokens: unit.targets.count, likeliest: likeliest)
-      if let generator, let prompt {
-        // Pictures behind the prompt, if any, are the last ones.
-        let seen = Array(pictures.prefix(prompt.sample.visualSpans.count))
-        let generation = try generator.generate(prompt.sample, features: seen, adapter: adapter)
-        result.answer = answer(generation, row: row, prompt: prompt)
-      }
-      return result
+    _ batch: Batch, of rows: [Row], adapters: [(any ValueAdapter<Float>)?], features: FeatureStore
+  ) throws -> [[RowResult]] {
+    var prompts: [Prompt] = []
+    let units = try batch.units.map { unit in
+      let own = unit.rows.map { rows[$0] }
+      let given = try own.map(samples.sample)
+      let asked = try maxNewTokens == nil ? [] : own.map(samples.prompt)
+      prompts += asked
+      return EvaluationUnit(
+        samples: given, prompts: asked.map(\.sample), features: try features.features(of: own[0], sample: given[0]))
     }
+    let byAdapter = try adapters.map { adapter in
+      let (losses, generations) = try generator.run(units, adapter: adapter)
+      return losses.indices.map { index in
+        RowResult(
+          nll: losses[index].nll, tokens: losses[index].tokens, likeliest: losses[index].likeliest,
+          answer: maxNewTokens.map { _ in
+            answer(generations[index], row: rows[batch.rows[index]], prompt: prompts[index])
+          })
+      }
+    }
+    return batch.rows.indices.map { row in byAdapter.map { $0[row] } }
   }
+
+  /// Tokens that an answer may have.
+  private var newTokens: Int { min(maxNewTokens ?? 0, base.configuration.text.maxPositionEmbeddings) }
 
   private func answer(_ generation: Generation, row: Row, prompt: Prompt) -> RowResult.Answer {
     let prediction = base.tokenizer.decode(generation.tokens)

@@ -25,36 +25,33 @@ public struct AttentionPattern: Sendable {
       keyOfQuery: Array(0..<(ranges.last?.upperBound ?? 0)))
   }
 
-  /// A prefix that attends to itself causally, and branches that attend to the whole prefix and causally to themselves.
-  /// - Parameters:
-  ///   - prefix: number of rows of the prefix.
-  ///   - branches: rows of each branch behind the prefix, ascending, without gaps.
-  ///   - rows: which rows ask, ascending; key indices at the same time.
-  public static func causal(prefix: Int, branches: [Range<Int>] = [], rows: [Int]) -> AttentionPattern {
-    var spans: [Span] = []
-    var first = 0
-    func take(_ own: Range<Int>, shared: Range<Int>) {
-      var end = first
-      while end < rows.count, rows[end] < own.upperBound { end += 1 }
-      if end > first { spans.append(Span(queries: first..<end, shared: shared, own: own, causal: true)) }
-      first = end
+  /// Sequences that attend causally to themselves, and to the whole of what they share with others.
+  /// - Parameter runs: the queries of one sequence after the other, `rows` of them, whose keys are the last of `own`.
+  public static func causal(_ runs: [(shared: Range<Int>, own: Range<Int>, rows: Int)]) -> AttentionPattern {
+    var pattern = AttentionPattern(spans: [], keyOfQuery: [])
+    for run in runs {
+      let first = pattern.keyOfQuery.count
+      pattern.spans.append(
+        Span(queries: first..<first + run.rows, shared: run.shared, own: run.own, causal: true))
+      pattern.keyOfQuery += run.own.suffix(run.rows)
     }
-    take(0..<prefix, shared: 0..<0)
-    for branch in branches { take(branch, shared: 0..<prefix) }
-    precondition(first == rows.count, "a row outside the prefix and the branches")
-    return AttentionPattern(spans: spans, keyOfQuery: rows)
+    return pattern
+  }
+
+  /// The same pattern for some of the queries, ascending, renumbered from 0.
+  public func selecting(_ queries: [Int]) -> AttentionPattern {
+    var first = 0
+    let selected = spans.compactMap { span -> Span? in
+      let end = queries[first...].firstIndex { $0 >= span.queries.upperBound } ?? queries.count
+      defer { first = end }
+      guard end > first else { return nil }
+      var result = span
+      result.queries = first..<end
+      return result
+    }
+    return AttentionPattern(spans: selected, keyOfQuery: queries.map { keyOfQuery[$0] })
   }
 
   /// The same pattern for the queries from `first` on, renumbered from 0.
-  public func dropping(first: Int) -> AttentionPattern {
-    AttentionPattern(
-      spans: spans.compactMap { span in
-        let kept = max(span.queries.lowerBound, first)..<max(span.queries.upperBound, first)
-        guard !kept.isEmpty else { return nil }
-        var result = span
-        result.queries = kept.lowerBound - first..<kept.upperBound - first
-        return result
-      },
-      keyOfQuery: Array(keyOfQuery.dropFirst(first)))
-  }
+  public func dropping(first: Int) -> AttentionPattern { selecting(Array(first..<keyOfQuery.count)) }
 }

@@ -3,10 +3,12 @@ import Tensors
 
 /// Negative log-likelihood over the vocabulary.
 public enum CrossEntropy {
-  /// Sum of the rows' nll.   logits [R, V], targets [R] -> each row's nll
+  /// Each row's nll, and whether its target is the most likely one, ties to the lower id.   logits [R, V], targets [R]
   @specialized(where Element == Float)
   @specialized(where Element == Double)
-  public static func forward<Element: Scalar>(_ logits: Matrix<Element>, targets: [Int32]) -> [Double] {
+  public static func forward<Element: Scalar>(
+    _ logits: Matrix<Element>, targets: [Int32]
+  ) -> [(nll: Double, isLikeliest: Bool)] {
     precondition(targets.count == logits.rows)
     let scratch = Matrix<Element>(uninitialized: 1, logits.columns)
     return (0..<logits.rows).map { i in
@@ -14,7 +16,10 @@ public enum CrossEntropy {
       precondition(target >= 0 && target < logits.columns)
       let row = logits.row(i)
       let (largest, sum) = exponentials(row, into: scratch.base, logits.columns)
-      return Double(largest) + Double(Element.naturalLogarithm(sum)) - Double(row[target])
+      return (
+        nll: Double(largest) + Double(Element.naturalLogarithm(sum)) - Double(row[target]),
+        isLikeliest: row[target] == largest && !(0..<target).contains { row[$0] == largest }
+      )
     }
   }
 

@@ -3,7 +3,8 @@ import HuggingFace
 import Layers
 import Tensors
 
-/// The rows of one unit as the decoder takes them: one image prefix and its branches, or a plain sequence.
+/// The rows of a pass as the decoder takes them: one image prefix and its branches, a plain sequence, or the next row of
+/// each of several sequences that a cache knows.
 public struct DecoderInput<Element: Scalar>: Sendable {
   /// `[T, H]`, visual tokens' features in place.
   public var embeddings: Matrix<Element>
@@ -11,20 +12,26 @@ public struct DecoderInput<Element: Scalar>: Sendable {
   public var positions: [[Int32]]
   /// Rows of visual tokens, ascending.
   public var visual: [Range<Int>]
-  /// Rows of the prefix; `T` where there are no branches.
-  public var prefix: Int
-  /// Rows of each branch behind the prefix.
-  public var branches: [Range<Int>]
+  /// The sequences that the rows belong to, in their order, `T` rows in all.
+  public var runs: [KeyRun]
 
+  /// New rows of the sequences `runs`.
+  public init(embeddings: Matrix<Element>, positions: [[Int32]], visual: [Range<Int>], runs: [KeyRun]) {
+    precondition(runs.reduce(0) { $0 + $1.rows } == embeddings.rows)
+    (self.embeddings, self.positions, self.visual, self.runs) = (embeddings, positions, visual, runs)
+  }
+
+  /// A prefix, all rows unless stated, and the branches behind it.
+  /// - Parameters:
+  ///   - firstKey: where in a cache the prefix begins.
+  ///   - room: keys that stay free behind each branch, or behind a prefix without branches.
   public init(
     embeddings: Matrix<Element>, positions: [[Int32]], visual: [Range<Int>], prefix: Int? = nil,
-    branches: [Range<Int>] = []
+    branches: [Range<Int>] = [], firstKey: Int = 0, room: Int = 0
   ) {
-    self.embeddings = embeddings
-    self.positions = positions
-    self.visual = visual
-    self.prefix = prefix ?? embeddings.rows
-    self.branches = branches
+    self.init(
+      embeddings: embeddings, positions: positions, visual: visual,
+      runs: KeyRun.packed(prefix: prefix ?? embeddings.rows, branches: branches, from: firstKey, room: room))
   }
 }
 
@@ -68,34 +75,29 @@ public struct Decoder<Element: Scalar>: Sendable {
 
   /// Hidden states at `outputRows`; tapes are kept from the adapter's lowest layer up, if a picture is there to learn
   /// from. The last layer asks only for `outputRows`.
-  /// - Parameter cache: rows seen before; nil for a pass of its own.
+  /// - Parameter cache: keys and values of earlier passes, which takes those of the new rows where `input.runs` says; nil
+  ///   for a pass of its own.
   public func forward(
     _ input: DecoderInput<Element>, outputRows: [Int], adapter: (any ValueAdapter<Element>)?, keepTapes: TapePolicy,
     cache: KeyValueCache<Element>? = nil
   ) -> Pass {
     let T = input.embeddings.rows
-    let cache = cache ?? KeyValueCache(capacity: T, configuration: configuration)
-    precondition(cache.count == 0 || input.branches.isEmpty && input.prefix == T)
+    precondition(cache == nil || keepTapes == .none, "backward knows the rows of one pass")
     let rotary = rotaryTables(input.positions)
-    func queries(_ rows: [Int]) -> Queries<Element> {
-      let seen = cache.count
-      let pattern = AttentionPattern.causal(
-        prefix: seen + input.prefix, branches: input.branches, rows: rows.map { $0 + seen })
-      return Queries(rows: rows, of: T, rotary: rotary, pattern: pattern)
-    }
-    let all = queries(Array(0..<T))
-    let last = queries(outputRows)
+    let pattern = AttentionPattern.causal(input.runs.map { ($0.shared, $0.own, $0.rows) })
+    let all = Queries(rows: Array(0..<T), of: T, rotary: rotary, pattern: pattern)
+    let last = Queries(rows: outputRows, of: T, rotary: rotary, pattern: pattern.selecting(outputRows))
+    let kept = cache.map { ($0, input.runs.flatMap(\.newKeys)) }
     let lowest = keepTapes == .forBackward && !input.visual.isEmpty ? adapter?.lowestLayer : nil
     var x = input.embeddings
     var tapes: [DecoderLayer<Element>.Tape] = []
     for layer in layers {
       let (y, tape) = layer.forward(
-        x, rotary: rotary, queries: layer.index == layers.count - 1 ? last : all, visual: input.visual, cache: cache,
+        x, rotary: rotary, queries: layer.index == layers.count - 1 ? last : all, visual: input.visual, cache: kept,
         adapter: adapter)
       if let lowest, layer.index >= lowest { tapes.append(tape) }
       x = y
     }
-    cache.advance(by: T)
     return Pass(
       hidden: norm.forward(x), residual: x, outputRows: outputRows, rotary: rotary, visual: input.visual, tapes: tapes)
   }

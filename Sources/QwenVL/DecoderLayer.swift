@@ -30,21 +30,20 @@ struct DecoderLayer<Element: Scalar>: Sendable {
   /// - Parameters:
   ///   - x: rows new to the model, `[N, H]`.
   ///   - queries: which of them are asked for.
-  ///   - cache: keys and values of earlier rows; the new rows' are written behind them.
+  ///   - cache: keys and values of earlier rows, and where those of the new rows go; nil: there are no others.
   /// - Returns: y `[Q, H]`.
   func forward(
     _ x: Matrix<Element>, rotary: Rotary<Element>, queries: Queries<Element>, visual: [Range<Int>],
-    cache: KeyValueCache<Element>, adapter: (any ValueAdapter<Element>)?
+    cache: (KeyValueCache<Element>, newKeys: [Int])?, adapter: (any ValueAdapter<Element>)?
   ) -> (y: Matrix<Element>, tape: Tape) {
     let n = inputNorm.forward(x)
-    let (keys, values) = cache.newRows(x.rows, layer: index)
-    keys.assign(keyProjection.forward(n))
+    let keys = keyProjection.forward(n)
     rotary.forward(inPlace: keys)
-    values.assign(valueProjection.forward(n))
+    let values = valueProjection.forward(n)
     if !visual.isEmpty { adapter?.forward(layer: index, input: n, values: values, visual: visual) }
     let q = queryProjection.forward(queries.select(n))
     queries.rotary.forward(inPlace: q)
-    let (k, v) = cache.rows(through: x.rows, layer: index)
+    let (k, v) = cache.map { $0.adding(keys, values, at: $1, layer: index) } ?? (keys, values)
     let attended = attention.forward(q: q, k: k, v: v, pattern: queries.pattern)
     let h = outputProjection.forward(attended.output)
     h.add(queries.select(x))

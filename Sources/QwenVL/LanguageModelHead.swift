@@ -11,25 +11,26 @@ public struct LanguageModelHead<Element: Scalar>: Sendable {
   /// hidden [R, H] -> logits [R, V]
   public func logits(_ hidden: Matrix<Element>) -> Matrix<Element> { weight.timesTransposed(hidden) }
 
-  /// Negative log-likelihood of each row's target.
-  public func loss(_ hidden: Matrix<Element>, targets: [Int32]) -> [Double] {
+  /// Negative log-likelihood of each row's target, and whether it is the most likely token, ties to the lower id.
+  /// - Parameters: `hidden` `[R, H]`, `targets` `[R]`.
+  public func loss(_ hidden: Matrix<Element>, targets: [Int32]) -> [(nll: Double, isLikeliest: Bool)] {
     chunks(hidden.rows).flatMap { CrossEntropy.forward(logits(hidden.rows($0)), targets: Array(targets[$0])) }
   }
 
   /// The same, and the gradient of the sum of all rows' NLL.   -> dHidden [R, H]
   public func lossAndGradient(
     _ hidden: Matrix<Element>, targets: [Int32]
-  ) -> (nll: [Double], dHidden: Matrix<Element>) {
+  ) -> (losses: [(nll: Double, isLikeliest: Bool)], dHidden: Matrix<Element>) {
     let dHidden = Matrix<Element>(uninitialized: hidden.rows, hidden.columns)
-    let nll = chunks(hidden.rows).flatMap { rows in
+    let losses = chunks(hidden.rows).flatMap { rows in
       let logits = logits(hidden.rows(rows))
       let chunkTargets = Array(targets[rows])
-      let nll = CrossEntropy.forward(logits, targets: chunkTargets)
+      let losses = CrossEntropy.forward(logits, targets: chunkTargets)
       CrossEntropy.backward(inPlace: logits, targets: chunkTargets)
       weight.times(logits, into: dHidden.rows(rows), accumulate: false)
-      return nll
+      return losses
     }
-    return (nll, dHidden)
+    return (losses, dHidden)
   }
 
   /// The most likely token of each row, ties to the lower id.

@@ -89,10 +89,13 @@ public struct PreparedRows: Sendable {
     }
   }
 
-  /// What a unit costs, in tokens that pass the decoder; prefixes of the same pictures count once.
-  func cost(_ unit: Datasets.Unit) -> Double {
+  /// What a unit costs.
+  func cost(_ unit: Datasets.Unit) -> Double { Double(tokens(of: unit)) }
+
+  /// Tokens of a unit that pass the decoder; those of its pictures count once.
+  public func tokens(of unit: Datasets.Unit) -> Int {
     let all: Int = unit.rows.reduce(0) { $0 + tokens[$1] }
     let sharedPictures: Int = (unit.rows.count - 1) * visualTokens[unit.rows[0]]
-    return Double(all - sharedPictures)
+    return all - sharedPictures
   }
 }

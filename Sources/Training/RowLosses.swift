@@ -1,20 +1,21 @@
-// Losses of many rows by all ranks: validation during training, and evaluation.
+// Losses of many rows by all ranks: validation during training.
 import Collectives
 import Datasets
 import QwenVL
 import Units
 
-/// Loss of each row in order, the same bits for any number of ranks; nil if a signal to stop came meanwhile.
+/// Loss of each row in order, rows of the same pictures computed together; the same bits for any number of ranks. Nil if a signal to stop came meanwhile.
 /// - Important: Collective.
 public func rowLosses(
   _ job: Job, _ rows: PreparedRows, adapter: (any ValueAdapter<Float>)?, signals: SignalRequests
 ) throws -> [RowLoss]? {
   let features = FeatureStore(tower: job.base.model.vision, samples: rows.samples)
-  let hands = deal(units: rows.tokens.map(Double.init), ranks: job.communicator.size)
-  let losses: [RowLoss?] = try mapOverRanks(hands, job.communicator) { index -> RowLoss? in
+  let units = units(of: rows.rows, tokens: rows.tokens(of:))
+  let hands = deal(units: units.map(rows.cost), ranks: job.communicator.size)
+  let losses: [[RowLoss]?] = try mapOverRanks(hands, job.communicator) { index -> [RowLoss]? in
     if signals.stopRequested { return nil }
-    let input = try job.base.unitInput(Datasets.Unit(rows: [index]), of: rows, features: features)
-    return job.base.loss(input, adapter: adapter)[0]
+    let input = try job.base.unitInput(units[index], of: rows, features: features)
+    return job.base.loss(input, adapter: adapter)
   }
-  return losses.contains { $0 == nil } ? nil : losses.compactMap(\.self)
+  return losses.contains { $0 == nil } ? nil : inRowOrder(losses.compactMap(\.self), of: units)
 }

@@ -6,14 +6,19 @@ import Tensors
 public struct RowLoss: Sendable, Equatable, Codable {
   /// Sum of the negative log-likelihoods of its supervised tokens.
   public var nll: Double
-  /// How many there are.
-  public var tokens: Int
+  /// How many there are, and how many of them are the most likely one.
+  public var tokens, likeliest: Int
 }
 
 extension BaseModel {
   /// Losses of a unit's rows.
   public func loss(_ unit: UnitInput, adapter: (any ValueAdapter<Float>)?) -> [RowLoss] {
-    rowLosses(unit, model.head.loss(hidden(unit, adapter: adapter), targets: unit.targets))
+    loss(unit, hidden: hidden(unit, adapter: adapter))
+  }
+
+  /// The same from the normed hidden states of the unit's output rows, `[outputs, H]`.
+  public func loss(_ unit: UnitInput, hidden: Matrix<Float>) -> [RowLoss] {
+    rowLosses(unit, model.head.loss(hidden, targets: unit.targets))
   }
 
   /// Normed hidden states of the unit's output rows, `[outputs, H]`.
@@ -25,16 +30,17 @@ extension BaseModel {
   public func lossAndGradient(_ unit: UnitInput, adapter: any ValueAdapter<Float>) -> [RowLoss] {
     let pass = model.decoder.forward(
       unit.decoderInput, outputRows: unit.outputRows, adapter: adapter, keepTapes: .forBackward)
-    let (nll, dHidden) = model.head.lossAndGradient(pass.hidden, targets: unit.targets)
+    let (losses, dHidden) = model.head.lossAndGradient(pass.hidden, targets: unit.targets)
     model.decoder.backward(dHidden, pass: pass, adapter: adapter)
-    return rowLosses(unit, nll)
+    return rowLosses(unit, losses)
   }
 
-  private func rowLosses(_ unit: UnitInput, _ nll: [Double]) -> [RowLoss] {
-    var losses = Array(repeating: RowLoss(nll: 0, tokens: 0), count: unit.rowCount)
-    for (row, value) in zip(unit.rowOfOutput, nll) {
-      losses[row].nll += value
+  private func rowLosses(_ unit: UnitInput, _ tokens: [(nll: Double, isLikeliest: Bool)]) -> [RowLoss] {
+    var losses = Array(repeating: RowLoss(nll: 0, tokens: 0, likeliest: 0), count: unit.rowCount)
+    for (row, token) in zip(unit.rowOfOutput, tokens) {
+      losses[row].nll += token.nll
       losses[row].tokens += 1
+      losses[row].likeliest += token.isLikeliest ? 1 : 0
     }
     return losses
   }

@@ -15,6 +15,10 @@ public struct UnitInput: Sendable {
   public let rowOfOutput: [Int]
   /// Rows of data in the unit.
   public let rowCount: Int
+  /// The decoder row of each sample's last token, ascending: it predicts what follows the sample.
+  public let lastRows: [Int]
+  /// Each sample's sequence in a cache, to be continued.
+  public let sequences: [KeyRun]
 }
 
 /// Where the tokens of a unit's samples lie: a common prefix, then a branch a sample.
@@ -54,8 +58,15 @@ struct Packing: Equatable {
 }
 
 extension BaseModel {
-  /// Packs samples of the same pictures; `features` are the pictures' visual tokens.
-  public func unitInput(_ samples: [Sample], features: [Matrix<Float>]) -> UnitInput {
+  /// Packs samples of the same pictures.
+  /// - Parameters:
+  ///   - features: the pictures' visual tokens; a sample may have fewer of the pictures, which are then the first ones.
+  ///   - firstKey: where in a cache the unit's keys begin.
+  ///   - room: keys that stay free behind each sample for tokens to come.
+  /// - Precondition: every sample has a token.
+  public func unitInput(
+    _ samples: [Sample], features: [Matrix<Float>], firstKey: Int = 0, room: Int = 0
+  ) -> UnitInput {
     let packing = Packing(samples)
     var ids = [Int32](repeating: 0, count: packing.count)
     var positions = [[Int32]](repeating: ids, count: 3)
@@ -77,11 +88,14 @@ extension BaseModel {
       }
     }
     let embeddings = model.embed(ids, visual: visual.map(\.rows), features: visual.map(\.features))
+    let input = DecoderInput(
+      embeddings: embeddings, positions: positions, visual: visual.map(\.rows), prefix: packing.prefix,
+      branches: packing.branches, firstKey: firstKey, room: room)
     return UnitInput(
-      decoderInput: DecoderInput(
-        embeddings: embeddings, positions: positions, visual: visual.map(\.rows), prefix: packing.prefix,
-        branches: packing.branches),
+      decoderInput: input,
       outputRows: outputs.map(\.row), targets: outputs.map(\.target), rowOfOutput: outputs.map(\.sample),
-      rowCount: samples.count)
+      rowCount: samples.count,
+      lastRows: samples.enumerated().map { packing.row(of: $1.inputIDs.count - 1, sample: $0) },
+      sequences: Array(input.runs.suffix(samples.count)))
   }
 }

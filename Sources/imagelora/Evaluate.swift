@@ -62,7 +62,7 @@ struct Evaluate: ParsableCommand {
       let evaluator = Evaluator(base: model, samples: data.samples, maxNewTokens: generate ? maxNewTokens : nil)
       var progress = Progress()
       let results = try evaluator.results(
-        rows, costs: Array(data.tokens.prefix(rows.count)), adapters: models.map(\.adapter), communicator: communicator
+        rows, tokens: data.tokens(of:), adapters: models.map(\.adapter), communicator: communicator
       ) { done, total in
         if communicator.rank == 0 { progress.note("evaluate: \(done)/\(total) rows of rank 0") }
       }

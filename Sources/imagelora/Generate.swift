@@ -72,11 +72,11 @@ struct Generate: ParsableCommand {
       let features = try FeatureStore(tower: base.model.vision, samples: samples).features(of: row, sample: sample)
       let isTerminal = isatty(STDOUT_FILENO) == 1
       let generation = try Generator(base, maxNewTokens: maxNewTokens)
-        .generate(sample, features: features, adapter: loaded) { token in
+        .run([EvaluationUnit(prompts: [sample], features: features)], adapter: loaded) { _, token in
           // Bytes, not text: a token may end in the middle of a character. A terminal obeys control characters.
           let bytes = base.tokenizer.bytes(of: token).filter { !isTerminal || $0 >= 0x20 || $0 == 0x09 || $0 == 0x0A }
           FileHandle.standardOutput.write(Data(bytes))
-        }
+        }.generations[0]
       say("")
       if generation.endToken == nil {
         complain("the answer was cut after \(maxNewTokens) tokens; raise --max-new-tokens for the rest")

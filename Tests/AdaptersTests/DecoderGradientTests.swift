@@ -51,21 +51,56 @@ struct DecoderGradientTests {
     #expect(adapter.gradients.values.allSatisfy { $0 == 0 })
   }
 
-  /// Generation's cache: rows in two passes give the numbers of one pass.
-  @Test func cachedRowsEqualOnePass() {
-    let input = model.input(branches: false)
-    let whole = model.decoder.forward(input, outputRows: [13], adapter: nil, keepTapes: .none)
-    let cache = KeyValueCache<Double>(capacity: 14, configuration: model.text)
-    func part(_ rows: Range<Int>, _ outputs: [Int]) -> Matrix<Double> {
-      let slice = DecoderInput(
-        embeddings: input.embeddings.rows(rows), positions: input.positions.map { Array($0[rows]) },
-        visual: rows.lowerBound == 0 ? input.visual : [])
-      return model.decoder.forward(slice, outputRows: outputs, adapter: nil, keepTapes: .none, cache: cache).hidden
+  /// Generation's cache: a prefix and two branches in one pass, then the next row of both branches together, then of
+  /// one, are each branch's whole sequence in one pass, wherever in the cache the keys lie.
+  @Test(arguments: [0, 5]) func cachedRowsEqualOnePass(firstKey: Int) {
+    let adapter = ImageLoRA<Double>(
+      ImageLoRAConfiguration(rank: 2, alpha: 4, normalization: .none, kvIndices: [0: [0, 1], 2: [1]]), text: model.text)
+    var numbers = TestNumbers(seed: 5)
+    adapter.load((0..<adapter.layout.count).map { _ in numbers.next() })
+    let rows = model.input(branches: true)
+    // Rows 0..<10 are the prefix; 10, 11 and 12, 13 the branches' first rows; what follows them are the embeddings 0...2.
+    let sequences = [Array(0..<12) + [0, 1], Array(0..<10) + [12, 13, 2]]
+    func input(_ sequence: [Int]) -> DecoderInput<Double> {
+      DecoderInput(
+        embeddings: rows.embeddings.gathering(sequence), positions: positions(0..<sequence.count), visual: rows.visual)
     }
-    _ = part(0..<12, [11])
-    _ = part(12..<13, [0])
-    let last = part(13..<14, [0])
-    for (a, b) in zip(last.values, whole.hidden.values) { #expect(abs(a - b) < 1e-13) }
+    func positions(_ range: Range<Int>) -> [[Int32]] {
+      rows.positions.map { $0[0..<10] + (10..<20).map { Int32($0) } }.map { Array($0[range]) }
+    }
+    func forward(_ input: DecoderInput<Double>, _ outputs: [Int], _ cache: KeyValueCache<Double>?) -> Matrix<Double> {
+      model.decoder.forward(input, outputRows: outputs, adapter: adapter, keepTapes: .none, cache: cache).hidden
+    }
+
+    let cache = KeyValueCache<Double>(capacity: firstKey + 20, configuration: model.text)
+    var packed = rows
+    packed.positions = positions(0..<12).map { $0 + $0.suffix(2) }
+    packed.runs =
+      DecoderInput(
+        embeddings: rows.embeddings, positions: [], visual: [], prefix: 10, branches: [10..<12, 12..<14],
+        firstKey: firstKey, room: 2
+      ).runs
+    #expect(
+      packed.runs.map(\.own) == [0..<10, 10..<12, 14..<16].map { $0.lowerBound + firstKey..<$0.upperBound + firstKey })
+    let first = forward(packed, [11, 13], cache)
+    let open = packed.runs[1...].map(\.next)
+    let second = forward(
+      DecoderInput(
+        embeddings: rows.embeddings.gathering([0, 2]), positions: positions(12..<13).map { $0 + $0 }, visual: [],
+        runs: open), [0, 1], cache)
+    let third = forward(
+      DecoderInput(
+        embeddings: rows.embeddings.gathering([1]), positions: positions(13..<14), visual: [], runs: [open[0].next]),
+      [0], cache)
+    let long = forward(input(sequences[0]), [11, 12, 13], nil)
+    let short = forward(input(sequences[1]), [11, 12], nil)
+    func isClose(_ a: Matrix<Double>, _ row: Int, _ b: Matrix<Double>, _ other: Int) -> Bool {
+      zip(a.rows(row..<row + 1).values, b.rows(other..<other + 1).values).allSatisfy { abs($0 - $1) < 1e-12 }
+    }
+    #expect(isClose(first, 0, long, 0) && isClose(first, 1, short, 0))
+    #expect(isClose(second, 0, long, 1) && isClose(second, 1, short, 1))
+    #expect(isClose(third, 0, long, 2))
+    #expect(!isClose(second, 0, short, 1))
   }
 }
 

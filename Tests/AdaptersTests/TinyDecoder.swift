@@ -52,7 +52,7 @@ struct TinyDecoder {
 
   func loss(_ input: DecoderInput<Double>, _ adapter: (any ValueAdapter<Double>)?) -> Double {
     let pass = decoder.forward(input, outputRows: outputRows, adapter: adapter, keepTapes: .none)
-    return head.loss(pass.hidden, targets: targets).reduce(0, +)
+    return head.loss(pass.hidden, targets: targets).reduce(0) { $0 + $1.nll }
   }
 
   func backward(_ input: DecoderInput<Double>, _ adapter: any ValueAdapter<Double>) {

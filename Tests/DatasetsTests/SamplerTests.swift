@@ -129,6 +129,22 @@ struct UnitTests {
     #expect(Datasets.imageGroups(of: rows) == [0, 1, 2, 0, 4, 5])
   }
 
+  @Test("all rows as units: equal images together, in order of first rows, within bounds of rows and tokens")
+  func unitsOfAllRows() {
+    func row(_ images: String...) -> Row { Row(id: "r", line: 1, images: images.map { .file($0) }, messages: []) }
+    let rows = [row("x"), row(), row("y"), row("x"), row(), row("x"), row("y")]
+    func found(_ tokens: Int) -> [[Int]] { Datasets.units(of: rows) { $0.rows.count * tokens }.map(\.rows) }
+    #expect(found(10) == [[0, 3, 5], [1], [2, 6], [4]])
+    #expect(found(4096) == [[0, 3], [1], [2, 6], [4], [5]])
+    #expect(found(9000) == rows.indices.map { [$0] })
+    let many = Datasets.units(of: (0..<40).map { _ in row("x") }) { $0.rows.count }
+    #expect(many.map(\.rows) == [Array(0..<16), Array(16..<32), Array(32..<40)])
+    #expect(
+      inRowOrder([["a", "d"], ["b"], ["c"]], of: [[0, 3], [1], [2]].map { Datasets.Unit(rows: $0) }) == [
+        "a", "b", "c", "d",
+      ])
+  }
+
   @Test("neighbours of a group become a unit; every row of the step is in one, in order")
   func units() {
     let keys = [0, 0, 0, 1, 1, 2, 2, 2, 2, 9]

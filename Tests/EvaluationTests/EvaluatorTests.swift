@@ -1,6 +1,7 @@
 // Whole rows through a model: the same results for any number of ranks, and the numbers that come of them.
 import Adapters
 import Collectives
+import Datasets
 import Foundation
 import Synchronization
 import Testing
@@ -39,11 +40,11 @@ struct EvaluatorTests {
     let samples = try base.sampleBuilder(maxLength: 512)
     let rows = try TinyRows.rows()
     return try Evaluator(base: base, samples: samples, maxNewTokens: 6).results(
-      rows, costs: rows.indices.map { 10 - $0 }, adapters: [nil, TinyModel.adapter(for: base)],
+      rows, tokens: { $0.rows.reduce(0) { $0 + 10 - $1 } }, adapters: [nil, TinyModel.adapter(for: base)],
       communicator: communicator)
   }
 
-  @Test("losses are those of training's forward pass; text-only rows do not see the adapter")
+  @Test("losses are those of training's forward pass over the rows of a picture; text-only rows do not see the adapter")
   func losses() throws {
     let model = try TinyModel()
     let base = try model.base()
@@ -51,18 +52,55 @@ struct EvaluatorTests {
     let rows = try TinyRows.rows()
     let store = FeatureStore(tower: base.model.vision, samples: samples)
     let adapter = TinyModel.adapter(for: base)
-    let results = try Evaluator(base: base, samples: samples, maxNewTokens: nil).results(
-      rows, costs: rows.map { _ in 1 }, adapters: [nil, adapter], communicator: SingleProcess())
-    for (index, row) in rows.enumerated() {
-      let sample = try samples.sample(for: row)
-      let unit = base.unitInput([sample], features: try store.features(of: row, sample: sample))
-      for (column, adapter) in [(0, nil), (1, adapter)] as [(Int, ImageLoRA<Float>?)] {
-        let loss = base.loss(unit, adapter: adapter)[0]
-        #expect(results[column][index].nll == loss.nll && results[column][index].tokens == loss.tokens)
-        #expect(results[column][index].answer == nil)
-      }
-      #expect((results[0][index] == results[1][index]) == row.images.isEmpty)
+    func results(maxNewTokens: Int?) throws -> [[RowResult]] {
+      try Evaluator(base: base, samples: samples, maxNewTokens: maxNewTokens).results(
+        rows, tokens: { $0.rows.count }, adapters: [nil, adapter], communicator: SingleProcess())
     }
+    let (scored, answered) = (try results(maxNewTokens: nil), try results(maxNewTokens: 3))
+    for unit in [[0, 1, 2], [3]] {
+      let given = try unit.map { try samples.sample(for: rows[$0]) }
+      let features = try store.features(of: rows[unit[0]], sample: given[0])
+      for (column, adapter) in [(0, nil), (1, adapter)] as [(Int, ImageLoRA<Float>?)] {
+        let packed = base.loss(base.unitInput(given, features: features), adapter: adapter)
+        for (place, row) in unit.enumerated() {
+          let (result, other) = (scored[column][row], answered[column][row])
+          let loss = packed[place]
+          #expect((loss.nll, loss.tokens, loss.likeliest) == (result.nll, result.tokens, result.likeliest))
+          #expect(result.answer == nil && other.answer != nil)
+          // Alone, and beside its own prompt, a row has the same numbers but for rounding.
+          let alone = base.loss(base.unitInput([given[place]], features: features), adapter: adapter)[0]
+          for nll in [alone.nll, other.nll] { #expect(abs(nll - result.nll) < 1e-5 * result.nll) }
+          #expect((alone.tokens, other.tokens) == (result.tokens, result.tokens))
+          #expect((alone.likeliest, other.likeliest) == (result.likeliest, result.likeliest))
+        }
+      }
+    }
+    for found in [scored, answered] {
+      for row in rows.indices { #expect((found[0][row] == found[1][row]) == rows[row].images.isEmpty) }
+    }
+  }
+
+  @Test("batches have every row once, in bounds, units whole and text by itself; without answers a unit is a batch")
+  func batches() {
+    func row(_ image: Int?) -> Row {
+      Row(id: "r", line: 1, images: image.map { [.file("\($0)")] } ?? [], messages: [])
+    }
+    // 40 rows about one picture, 30 about one each, 20 of text between them.
+    var rows: [Row] = []
+    for picture in 0..<30 { rows += [row(100), row(picture)] }
+    for _ in 0..<10 { rows += [row(nil), row(nil), row(100)] }
+    for (newTokens, length) in [(0, 10), (64, 10), (64, 2000), (9000, 10)] {
+      let batches = Batch.all(of: rows, newTokens: newTokens) { $0.rows.count * length }
+      #expect(batches.flatMap(\.rows).sorted() == Array(rows.indices))
+      for batch in batches {
+        #expect(Set(batch.rows.map { rows[$0].images.isEmpty }).count == 1)
+        for unit in batch.units { #expect(Set(unit.rows.map { rows[$0].images }).count == 1) }
+        #expect(batch.tokens == batch.rows.count * (length + newTokens))
+        #expect(batch.rows.count <= 16 && (batch.tokens <= 8192 || batch.rows.count == 1))
+        #expect(newTokens > 0 || batch.units.count == 1)
+      }
+    }
+    #expect(Batch.all(of: rows, newTokens: 64) { $0.rows.count * 10 }.map(\.rows.count) == [16, 16, 16, 14, 8, 16, 4])
   }
 
   @Test("answers carry prompt and reference, and places only where rows ask for them")

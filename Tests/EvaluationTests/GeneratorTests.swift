@@ -33,7 +33,8 @@ struct GeneratorTests {
     let features = try FeatureStore(tower: base.model.vision, samples: samples).features(of: rows[row], sample: prompt)
     var answers: [[Int32]] = []
     for adapter in [nil, TinyModel.adapter(for: base)] {
-      let generation = try Generator(base, maxNewTokens: 12).generate(prompt, features: features, adapter: adapter)
+      let unit = EvaluationUnit(prompts: [prompt], features: features)
+      let generation = try Generator(base, maxNewTokens: 12).run([unit], adapter: adapter).generations[0]
       var expected: [Int32] = []
       for _ in 0..<12 {
         let token = next(base, prompt, features, expected, adapter)
@@ -59,7 +60,7 @@ struct GeneratorTests {
       let features = try FeatureStore(tower: base.model.vision, samples: samples).features(of: row, sample: prompt)
       var told: [Int32] = []
       let generation = try Generator(base, maxNewTokens: 8)
-        .generate(prompt, features: features, adapter: nil) { told.append($0) }
+        .run([EvaluationUnit(prompts: [prompt], features: features)], adapter: nil) { told.append($1) }.generations[0]
       return (generation, told)
     }
     let (free, told) = try generate([271])
@@ -82,7 +83,8 @@ struct GeneratorTests {
         nextPosition: Int32(count))
     }
     func generate(_ count: Int, _ new: Int) throws -> Generation {
-      try Generator(base, maxNewTokens: new).generate(sample(count), features: [], adapter: nil)
+      let unit = EvaluationUnit(prompts: [sample(count), sample(3)], features: [])
+      return try Generator(base, maxNewTokens: new).run([unit], adapter: nil).generations[0]
     }
     #expect(try generate(96, 4).tokens.count <= 4)
     for (count, new) in [(97, 4), (101, 1), (1, .max), (200, .max)] {

@@ -59,15 +59,16 @@ struct GradientTests {
     let dx = x.gathering([0, 1, 2])
     CrossEntropy.backward(inPlace: dx, targets: targets)
     #expect(
-      gradientError(of: x, gradient: dx) { CrossEntropy.forward(x, targets: targets).reduce(0, +) } < tolerance)
+      gradientError(of: x, gradient: dx) { CrossEntropy.forward(x, targets: targets).reduce(0) { $0 + $1.nll } }
+        < tolerance)
   }
 
   /// Patterns that training meets: a plain sequence longer than a block, a prefix with branches, the last layer's few
   /// queries, and both directions inside windows.
   @Test(arguments: [
-    (70, AttentionPattern.causal(prefix: 70, rows: Array(0..<70))),
-    (12, .causal(prefix: 5, branches: [5..<9, 9..<12], rows: Array(0..<12))),
-    (12, .causal(prefix: 5, branches: [5..<9, 9..<12], rows: [4, 7, 8, 11])),
+    (70, AttentionPattern.causal([(0..<0, 0..<70, 70)])),
+    (12, .causal([(0..<0, 0..<5, 5), (0..<5, 5..<9, 4), (0..<5, 9..<12, 3)])),
+    (12, .causal([(0..<0, 0..<5, 5), (0..<5, 5..<9, 4), (0..<5, 9..<12, 3)]).selecting([4, 7, 8, 11])),
     (9, .blocks([0..<4, 4..<9])),
   ])
   func attention(T: Int, pattern: AttentionPattern) {
@@ -101,7 +102,7 @@ struct AttentionTests {
     let (T, D) = (67, 4)
     let layer = Attention<Double>(heads: 2, kvHeads: 1, headDimension: D)
     let (q, k, v) = (numbers.matrix(T, 2 * D), numbers.matrix(T, D), numbers.matrix(T, D))
-    let output = layer.forward(q: q, k: k, v: v, pattern: .causal(prefix: T, rows: Array(0..<T))).output
+    let output = layer.forward(q: q, k: k, v: v, pattern: .causal([(0..<0, 0..<T, T)])).output
     for head in 0..<2 {
       for i in 0..<T {
         let scores = (0...i).map { Double.dot(D, q.row(i) + head * D, k.row($0)) / Double(D).squareRoot() }
@@ -120,13 +121,13 @@ struct AttentionTests {
     var numbers = TestNumbers()
     let layer = Attention<Double>(heads: 2, kvHeads: 2, headDimension: 3)
     let (q, k, v) = (numbers.matrix(11, 6), numbers.matrix(11, 6), numbers.matrix(11, 6))
-    let pattern = AttentionPattern.causal(prefix: 5, branches: [5..<8, 8..<11], rows: Array(0..<11))
+    let pattern = AttentionPattern.causal([(0..<0, 0..<5, 5), (0..<5, 5..<8, 3), (0..<5, 8..<11, 3)])
     let packed = layer.forward(q: q, k: k, v: v, pattern: pattern).output
     for branch in [5..<8, 8..<11] {
       let rows = Array(0..<5) + Array(branch)
       let alone = layer.forward(
         q: q.gathering(rows), k: k.gathering(rows), v: v.gathering(rows),
-        pattern: .causal(prefix: rows.count, rows: Array(0..<rows.count))
+        pattern: .causal([(0..<0, 0..<rows.count, rows.count)])
       ).output
       for (i, row) in rows.enumerated() {
         for j in 0..<6 { #expect(abs(alone.row(i)[j] - packed.row(row)[j]) < 1e-14) }

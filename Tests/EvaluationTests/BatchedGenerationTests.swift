@@ -1,0 +1,123 @@
+// Rows that are run together say what each says alone.
+import Adapters
+import Datasets
+import Foundation
+@testable import Preprocessing
+import QwenVL
+import Tensors
+import Testing
+import Units
+
+@testable import Evaluation
+
+@Suite("Answers generated together")
+struct BatchedGenerationTests {
+  /// Three questions about one picture, two about two pictures, two of text, and two without a common token.
+  private struct Questions {
+    let base: BaseModel
+    let units: [EvaluationUnit]
+
+    init(_ model: TinyModel) throws {
+      base = try model.base()
+      let samples = try base.sampleBuilder(maxLength: 512)
+      let store = FeatureStore(tower: base.model.vision, samples: samples)
+      func row(_ id: String, pictures: Int, _ question: String) throws -> Row {
+        let images = Array(repeating: "\"\(TinyRows.picture)\"", count: pictures).joined(separator: ",")
+        let places = String(repeating: "<image>", count: pictures)
+        let line =
+          #"{"id": "\#(id)", "images": [\#(images)], "messages": [{"role": "user", "content": "\#(places)\#(question)"},"#
+          + #"{"role": "assistant", "content": "(1, 2)"}]}"#
+        return try RowReader().read(Data(line.utf8), name: id).rows[0]
+      }
+      var units: [EvaluationUnit] = []
+      for (pictures, questions) in [
+        (1, ["Where?", "Which colour has the disc on the right?", "Where?"]), (2, ["Compare.", "Are they the same?"]),
+        (0, ["2+2", "What is the capital of France?"]),
+      ] {
+        let rows = try questions.enumerated().map { try row("\(pictures).\($0)", pictures: pictures, $1) }
+        let given = try rows.map(samples.sample)
+        units.append(
+          EvaluationUnit(
+            samples: given, prompts: try rows.map { try samples.prompt(for: $0).sample },
+            features: try store.features(of: rows[0], sample: given[0])))
+      }
+      let bare = [[65, 66, 67], [70, 66, 67, 68]].map { (ids: [Int32]) in
+        let positions = ids.indices.map { Int32($0) }
+        return Sample(
+          id: "bare", inputIDs: ids, labels: ids.map { _ in Sample.ignoredLabel }, visualSpans: [],
+          positionIDs: [positions, positions, positions], grids: [], frames: [], nextPosition: Int32(ids.count))
+      }
+      self.units = units + [EvaluationUnit(prompts: bare, features: [])]
+    }
+  }
+
+  @Test("are those of each prompt alone, with and without an adapter, also where some end early")
+  func equalsOneByOne() throws {
+    let free = try Questions(TinyModel(endTokens: [271]))
+    let generator = Generator(free.base, maxNewTokens: 12)
+    // Tokens that some answers have and others lack, so that the batch shrinks on the way.
+    let answers = try generator.run(free.units, adapter: nil).generations.map(\.tokens)
+    #expect(Set(answers).count > 5 && answers.allSatisfy { $0.count > 4 })
+    let ending = try Questions(TinyModel(endTokens: [271, answers[0][3], answers[5][5], answers[7][1]]))
+    for questions in [free, ending] {
+      let generator = Generator(questions.base, maxNewTokens: 12)
+      for adapter in [nil, TinyModel.adapter(for: questions.base)] {
+        var told = questions.units.flatMap(\.prompts).map { _ in [Int32]() }
+        let together = try generator.run(questions.units, adapter: adapter) { told[$0].append($1) }.generations
+        let alone = try questions.units.flatMap { unit in
+          try unit.prompts.flatMap { prompt in
+            let single = EvaluationUnit(
+              prompts: [prompt], features: Array(unit.features.prefix(prompt.visualSpans.count)))
+            return try generator.run([single], adapter: adapter).generations
+          }
+        }
+        #expect(together == alone && told == together.map(\.tokens))
+        #expect(together[0] == together[2], "equal questions have equal answers")
+        let byUnit = try questions.units.flatMap { try generator.run([$0], adapter: adapter).generations }
+        #expect(byUnit == together)
+      }
+    }
+    let lengths = try Generator(ending.base, maxNewTokens: 12).run(ending.units, adapter: nil).generations
+      .map(\.tokens.count)
+    #expect(Set(lengths).count > 4, "\(lengths)")
+  }
+
+  @Test("losses beside prompts, in a batch of units, are those of rows alone to rounding")
+  func losses() throws {
+    let questions = try Questions(TinyModel())
+    let adapter = TinyModel.adapter(for: questions.base)
+    let together = try Generator(questions.base, maxNewTokens: 5).run(questions.units, adapter: adapter).losses
+    let alone = questions.units.flatMap { unit in
+      unit.samples.map {
+        questions.base.loss(questions.base.unitInput([$0], features: unit.features), adapter: adapter)[0]
+      }
+    }
+    #expect(together.count == 7 && together.map(\.tokens) == alone.map(\.tokens))
+    #expect(together.map(\.likeliest) == alone.map(\.likeliest))
+    for (a, b) in zip(together, alone) { #expect(abs(a.nll - b.nll) < 1e-5 * b.nll) }
+  }
+
+  @Test("start from the hidden states of each prompt alone, to fp32 rounding")
+  func hiddenStates() throws {
+    let questions = try Questions(TinyModel())
+    let base = questions.base
+    func last(_ input: UnitInput, _ adapter: ImageLoRA<Float>?, _ cache: KeyValueCache<Float>?) -> Matrix<Float> {
+      base.model.decoder.forward(
+        input.decoderInput, outputRows: input.lastRows, adapter: adapter, keepTapes: .none, cache: cache
+      ).hidden
+    }
+    for adapter in [nil, TinyModel.adapter(for: base)] {
+      for unit in questions.units {
+        let packed = base.unitInput(unit.prompts, features: unit.features, firstKey: 3, room: 2)
+        let end = (packed.sequences.last?.own.upperBound ?? 0) + 2
+        let cache = KeyValueCache<Float>(capacity: end, configuration: base.configuration.text)
+        let together = last(packed, adapter, cache)
+        for (row, prompt) in unit.prompts.enumerated() {
+          let alone = last(base.unitInput([prompt], features: unit.features), adapter, nil).values
+          let largest = alone.map(abs).max() ?? 0
+          for (a, b) in zip(together.rows(row..<row + 1).values, alone) { #expect(abs(a - b) < 1e-5 * largest) }
+        }
+      }
+    }
+  }
+}
