@@ -60,7 +60,7 @@ public struct Evaluator: Sendable {
     _ rows: [Row], costs: [Int], adapters: [(any ValueAdapter<Float>)?], communicator: any Communicator,
     onRow: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws -> [[RowResult]] {
-    let features = FeatureStore(tower: base.model.vision, samples: samples)
+    let features = base.featureStore
     let hands = deal(units: costs.map(Double.init), ranks: communicator.size)
     var done = 0
     let byRow = try mapOverRanks(hands, communicator) { index -> [RowResult] in

@@ -17,14 +17,15 @@ public struct Job: Sendable {
   public let digest: String
 
   /// Opens what the run names. An error of any rank is thrown on all.
+  /// - Parameter warn: takes lines about what goes wrong and does not end the run.
   /// - Important: Collective.
-  public init(_ run: RunConfiguration, communicator: any Communicator) throws {
+  public init(
+    _ run: RunConfiguration, communicator: any Communicator, warn: @escaping @Sendable (String) -> Void
+  ) throws {
     try Self.requireSupported(run)
     self.run = run
     self.communicator = communicator
-    let base = try together(communicator) {
-      try BaseModel(folder: run.model.path.resolved, minPixels: run.model.minPixels, maxPixels: run.model.maxPixels)
-    }
+    let base = try together(communicator) { try BaseModel(run, warn: warn) }
     self.base = base
     let training = try PreparedRows(run.data.train.resolved, run: run, base: base, communicator: communicator)
     self.training = training
@@ -57,6 +58,17 @@ public struct Job: Sendable {
     }
   }
 
+  /// What all ranks read from the feature cache and what they computed; nil without a cache.
+  /// - Important: Collective.
+  func featureTally() throws -> FeatureStore.Tally? {
+    guard run.model.featureCache != nil else { return nil }
+    let ranks = (0..<communicator.size).map { [$0] }
+    return try mapOverRanks(ranks, communicator) { _ in base.featureStore.tally }.reduce(into: FeatureStore.Tally()) {
+      $0.read += $1.read
+      $0.computed += $1.computed
+    }
+  }
+
   /// Group keys for the sampler where the run groups rows by image.
   public var groups: [Int]? { run.data.groupByImage ? imageGroups(of: training.rows) : nil }
 
@@ -64,6 +76,20 @@ public struct Job: Sendable {
   public func sampler() -> Sampler {
     Sampler(
       rows: training.rows.count, groups: groups, globalBatch: run.training.globalBatch, seed: run.training.seed)
+  }
+}
+
+extension BaseModel {
+  /// The model that a run names, with the run's pixel limits and with features kept where the run says.
+  /// - Parameter warn: takes one line where the feature cache can no longer be written.
+  /// - Throws: what the other form throws.
+  public init(_ run: RunConfiguration, warn: @escaping @Sendable (String) -> Void) throws {
+    let model = run.model
+    try self.init(
+      folder: model.path.resolved, minPixels: model.minPixels, maxPixels: model.maxPixels,
+      features: FeatureStore.Settings(
+        memoryBytes: model.featureMemoryMiB << 20, cacheFolder: model.featureCache?.resolved,
+        precision: model.precision.rawValue, threads: model.threads, warn: warn))
   }
 }
 

@@ -9,11 +9,10 @@ import Units
 public func rowLosses(
   _ job: Job, _ rows: PreparedRows, adapter: (any ValueAdapter<Float>)?, signals: SignalRequests
 ) throws -> [RowLoss]? {
-  let features = FeatureStore(tower: job.base.model.vision, samples: rows.samples)
   let hands = deal(units: rows.tokens.map(Double.init), ranks: job.communicator.size)
   let losses: [RowLoss?] = try mapOverRanks(hands, job.communicator) { index -> RowLoss? in
     if signals.stopRequested { return nil }
-    let input = try job.base.unitInput(Datasets.Unit(rows: [index]), of: rows, features: features)
+    let input = try job.base.unitInput(Datasets.Unit(rows: [index]), of: rows)
     return job.base.loss(input, adapter: adapter)[0]
   }
   return losses.contains { $0 == nil } ? nil : losses.compactMap(\.self)

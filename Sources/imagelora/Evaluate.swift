@@ -93,8 +93,7 @@ struct Evaluate: ParsableCommand {
       throw TrainingError.unsupported(key: "model.precision", value: run.model.precision.rawValue, supported: "fp32")
     }
     if let output { try PredictionLine.checkWritable(output) }
-    let model = try BaseModel(
-      folder: run.model.path.resolved, minPixels: run.model.minPixels, maxPixels: run.model.maxPixels)
+    let model = try BaseModel(run, warn: complain)
     var models: [(name: String, adapter: ImageLoRA<Float>?)] = base ? [("base", nil)] : []
     if let checkpoint {
       let source = AdapterSource.checkpoint(checkpoint)

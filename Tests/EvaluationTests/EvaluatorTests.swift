@@ -49,13 +49,12 @@ struct EvaluatorTests {
     let base = try model.base()
     let samples = try base.sampleBuilder(maxLength: 512)
     let rows = try TinyRows.rows()
-    let store = FeatureStore(tower: base.model.vision, samples: samples)
     let adapter = TinyModel.adapter(for: base)
     let results = try Evaluator(base: base, samples: samples, maxNewTokens: nil).results(
       rows, costs: rows.map { _ in 1 }, adapters: [nil, adapter], communicator: SingleProcess())
     for (index, row) in rows.enumerated() {
       let sample = try samples.sample(for: row)
-      let unit = base.unitInput([sample], features: try store.features(of: row, sample: sample))
+      let unit = base.unitInput([sample], features: try base.featureStore.features(of: row, sample: sample))
       for (column, adapter) in [(0, nil), (1, adapter)] as [(Int, ImageLoRA<Float>?)] {
         let loss = base.loss(unit, adapter: adapter)[0]
         #expect(results[column][index].nll == loss.nll && results[column][index].tokens == loss.tokens)
