@@ -41,7 +41,8 @@ let package = Package(
       swiftSettings: kernels),
     // 5
     .target(
-      name: "Units", dependencies: ["Tensors", "HuggingFace", "Datasets", "Preprocessing", "QwenVL"],
+      name: "Units",
+      dependencies: ["Tensors", "Digests", "HDF5", "HuggingFace", "Datasets", "Preprocessing", "QwenVL"],
       exclude: ["README.md"]),
     .target(
       name: "Adapters", dependencies: ["CPNG", "Tensors", "Datasets", "QwenVL", "HuggingFace", "HDF5"],
@@ -79,7 +80,9 @@ let package = Package(
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets"], exclude: ["Resources"]),
     .testTarget(name: "RunFileTests", dependencies: ["RunFile"]),
     .testTarget(name: "TrainingTests", dependencies: ["Training", "Adapters", "HDF5", "HuggingFace", "RunFile"]),
-    .testTarget(name: "UnitsTests", dependencies: ["Units", "Adapters", "Preprocessing", "HuggingFace"]),
+    .testTarget(
+      name: "UnitsTests",
+      dependencies: ["Units", "Adapters", "Preprocessing", "HuggingFace", "Datasets", "Digests", "HDF5", "Tensors"]),
     .testTarget(
       name: "PreprocessingTests", dependencies: ["Preprocessing", "HuggingFace", "Datasets", "Digests"],
       resources: [.copy("Resources")]),

@@ -62,7 +62,7 @@ public struct Evaluator: Sendable {
     _ rows: [Row], tokens: (Datasets.Unit) -> Int, adapters: [(any ValueAdapter<Float>)?],
     communicator: any Communicator, onRows: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws -> [[RowResult]] {
-    let features = FeatureStore(tower: base.model.vision, samples: samples)
+    let features = base.featureStore
     let batches = Batch.all(of: rows, newTokens: newTokens, tokens: tokens)
     let hands = deal(units: batches.map { Double($0.tokens) }, ranks: communicator.size)
     let total = hands[communicator.rank].reduce(0) { $0 + batches[$1].rows.count }

@@ -5,13 +5,16 @@ extension File {
   /// Writes a new file beside `path` and renames it there once it is on the disk; whatever fails, what stood at `path`
   /// before stays, and nothing half-written is left.
   /// - Parameters:
+  ///   - partial: the file's name until then, `path` and ".partial" unless stated; processes that write the same file at
+  ///     once each need their own.
   ///   - build: fills the file.
   ///   - sealed: called with the finished file's temporary path, before it gets its name.
   /// - Throws: `HDF5Error`, or what the closures throw.
   public static func replace(
-    _ path: String, sealed: (String) throws -> Void = { _ in }, build: (borrowing File) throws -> Void
+    _ path: String, partial: String? = nil, sealed: (String) throws -> Void = { _ in },
+    build: (borrowing File) throws -> Void
   ) throws {
-    let partial = path + ".partial"
+    let partial = partial ?? path + ".partial"
     do {
       let file = try create(partial)
       try build(file)

@@ -33,12 +33,17 @@ public enum ImageDecoder {
   public static func load(
     _ source: ImageSource, maximumPixels: Int = maximumPixels
   ) throws(PreprocessingError) -> RGBImage {
+    try decode(bytes(of: source), name: source.name, maximumPixels: maximumPixels)
+  }
+
+  /// A whole image as it is stored; throws `PreprocessingError.unreadable`.
+  public static func bytes(of source: ImageSource) throws(PreprocessingError) -> [UInt8] {
     switch source {
     case .file(let path):
       let file = try ImageFile(path)
-      return try decode(file.read(first: file.count), name: path, maximumPixels: maximumPixels)
+      return try file.read(first: file.count)
     case .inline(let bytes):
-      return try decode(bytes, name: source.name, maximumPixels: maximumPixels)
+      return bytes
     }
   }
 
@@ -92,7 +97,7 @@ public enum ImageDecoder {
 
 extension ImageSource {
   /// How messages call this image.
-  var name: String {
+  public var name: String {
     switch self {
     case .file(let path): path
     case .inline(let bytes): "data: URL of \(bytes.count) bytes"

@@ -59,6 +59,17 @@ public struct ImageProcessor: Sendable {
     return ProcessedImage(patches: patches(of: image.resized(to: frame.resized), grid), grid: grid, frame: frame)
   }
 
+  /// Decodes and processes an image's bytes; throws `PreprocessingError`, also where its frame is not `frame`.
+  public func process(
+    _ bytes: [UInt8], expecting frame: ImageFrame, name: String, maximumPixels: Int = ImageDecoder.maximumPixels
+  ) throws(PreprocessingError) -> ProcessedImage {
+    let image = try ImageDecoder.decode(bytes, name: name, maximumPixels: maximumPixels)
+    guard image.size == frame.original else {
+      throw .changed(image: name, expected: "\(frame.original)", found: "\(image.size)")
+    }
+    return try process(image, name: name)
+  }
+
   /// `[gh, gw, merge, merge, channel, time, side, side]`, flattened: the order of transformers' `patchify`.
   private func patches(of image: RGBImage, _ grid: GridTHW) -> [Float] {
     let (side, merge, times) = (settings.patchSize, settings.mergeSize, settings.temporalPatchSize)

@@ -62,11 +62,8 @@ public struct SampleBuilder: Sendable {
       for (source, frame) in zip(row.images, sample.frames) {
         images.append(
           try Self.asReason { () throws(PreprocessingError) in
-            let image = try ImageDecoder.load(source, maximumPixels: maximumPixels)
-            guard image.size == frame.original else {
-              throw .changed(image: source.name, expected: "\(frame.original)", found: "\(image.size)")
-            }
-            return try processor.process(image, name: source.name)
+            try processor.process(
+              ImageDecoder.bytes(of: source), expecting: frame, name: source.name, maximumPixels: maximumPixels)
           })
       }
       return images

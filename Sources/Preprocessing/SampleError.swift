@@ -31,6 +31,8 @@ public struct SampleError: Error, Equatable, CustomStringConvertible {
   public var line: Int
   public var reason: Reason
 
+  public init(id: String, line: Int, reason: Reason) { (self.id, self.line, self.reason) = (id, line, reason) }
+
   public var description: String { "row \(id) (line \(line)): \(reason)" }
 }
 

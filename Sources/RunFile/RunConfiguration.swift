@@ -66,6 +66,10 @@ extension RunConfiguration {
     public var maxPixels: Int?
     /// Threads a rank. They are part of the run's identity: sums may differ with their number.
     public var threads = 1
+    /// Memory a rank for features of pictures, in MiB; 0 keeps none.
+    public var featureMemoryMiB = 256
+    /// Folder where features are kept on disk for all ranks and later runs; absent: none.
+    public var featureCache: RunPath?
   }
 
   public struct Data: Sendable, Equatable {

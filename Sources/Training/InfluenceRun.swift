@@ -27,13 +27,12 @@ extension Job {
     guard !rows.isEmpty else { throw TrainingError.noRows(file: "\(training.file), shard \(shard)") }
     let probe = InfluenceProbe<Float>(
       text: text, projections: InfluenceProbe.seededProjections(text: text, seed: seed))
-    let features = FeatureStore(tower: base.model.vision, samples: training.samples)
     let hands = deal(units: rows.map { Double(training.tokens[$0]) }, ranks: communicator.size)
     var progress = log.counter("probe", of: hands[communicator.rank].count)
     let found: [RowInfluence?] = try mapOverRanks(hands, communicator) { index -> RowInfluence? in
       if signals.stopRequested { return nil }
       let row = rows[index]
-      let input = try base.unitInput(Datasets.Unit(rows: [row]), of: training, features: features)
+      let input = try base.unitInput(Datasets.Unit(rows: [row]), of: training)
       defer { progress.advance() }
       return try rowInfluence(input, id: training.rows[row].id, probe: probe)
     }

@@ -17,10 +17,13 @@ public struct Job: Sendable {
   public let digest: String
 
   /// Opens what the run names. An error of any rank is thrown on all.
+  /// - Parameter warn: takes lines about what goes wrong and does not end the run.
   /// - Important: Collective.
-  public init(_ run: RunConfiguration, communicator: any Communicator) throws {
+  public init(
+    _ run: RunConfiguration, communicator: any Communicator, warn: @escaping @Sendable (String) -> Void
+  ) throws {
     try Self.requireSupported(run)
-    let (run, base) = try run.openBase(communicator)
+    let (run, base) = try run.openBase(communicator, warn: warn)
     self.run = run
     self.communicator = communicator
     self.base = base
@@ -48,6 +51,17 @@ public struct Job: Sendable {
     let digests = try communicator.allGather(Array(digest.utf8)).map { String(decoding: $0, as: UTF8.self) }
     if let rank = digests.firstIndex(where: { $0 != digests[0] }) {
       throw TrainingError.ranksDisagree(rank: rank, folder: run.path)
+    }
+  }
+
+  /// What all ranks read from the feature cache and what they computed; nil without a cache.
+  /// - Important: Collective.
+  func featureTally() throws -> FeatureStore.Tally? {
+    guard run.model.featureCache != nil else { return nil }
+    let ranks = (0..<communicator.size).map { [$0] }
+    return try mapOverRanks(ranks, communicator) { _ in base.featureStore.tally }.reduce(into: FeatureStore.Tally()) {
+      $0.read += $1.read
+      $0.computed += $1.computed
     }
   }
 

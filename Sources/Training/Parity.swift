@@ -51,8 +51,7 @@ private struct ParityRow {
     let sample = try samples.sample(for: row)
     self.sample = sample
     pixels = try samples.images(of: row, for: sample)
-    let features = FeatureStore(tower: model.model.vision, samples: samples)
-    let unit = model.unitInput([sample], features: try features.features(of: row, sample: sample))
+    let unit = model.unitInput([sample], features: try model.featureStore.features(of: row, sample: sample))
     base = (model.model.head.logits(model.hidden(unit, adapter: nil)), model.loss(unit, adapter: nil)[0])
     adapter.resetGradients()
     let loss = model.lossAndGradient(unit, adapter: adapter)[0]

@@ -61,7 +61,8 @@ public struct Plan {
     let pictureTokens = rows.pictureTokens
     let needs = sampled.joined().lazy.map { unit in
       let memory = RankMemory(
-        unit, budgets: budgets.worst, rank: run.adapter.rank, pictureTokens: pictureTokens, configuration)
+        unit, budgets: budgets.worst, rank: run.adapter.rank, pictureTokens: pictureTokens,
+        featureMiB: run.model.featureMemoryMiB, configuration)
       return (unit: unit, memory: memory)
     }
     guard let largest = needs.max(by: { $0.memory.total < $1.memory.total }) else {

@@ -159,9 +159,12 @@ struct RankMemory: Equatable {
   let program: Double
   var total: Double { tapes + cache + work + adapter + features + program }
 
-  /// - Parameter pictureTokens: visual tokens of all different pictures together.
+  /// - Parameters:
+  ///   - pictureTokens: visual tokens of all different pictures together.
+  ///   - featureMiB: `model.feature_memory_mib`.
   init(
-    _ unit: UnitShape, budgets: LayerBudgets, rank: Int, pictureTokens: Double, _ configuration: ModelConfiguration
+    _ unit: UnitShape, budgets: LayerBudgets, rank: Int, pictureTokens: Double, featureMiB: Int,
+    _ configuration: ModelConfiguration
   ) {
     let (v, t) = (configuration.vision, configuration.text)
     let float = Double(MemoryLayout<Float>.stride)
@@ -181,7 +184,7 @@ struct RankMemory: Equatable {
     work = max(layer, head, vision) + float * T * H
     // Four vectors of fp32, the gradient taken from the sum, its words and MPI's copy of them.
     adapter = Double(budgets.parameters(rank: rank, t)) * (5 * float + 2 * Double(MemoryLayout<Int128>.stride))
-    features = min(Double(256 << 20), pictureTokens * H * float)
+    features = min(Double(featureMiB) * 0x1p20, pictureTokens * H * float)
     program = Double(60 << 20)
   }
 }

@@ -28,7 +28,14 @@ public struct PreparedRows: Sendable {
     var problem: String?
   }
 
-  /// Reads and checks a file of rows; every picture is decoded once, so that a damaged one is found before training.
+  /// What a rank found out about a picture.
+  private struct PictureFinding: Codable {
+    var checked: FeatureStore.Checked?
+    var problem: String?
+  }
+
+  /// Reads and checks a file of rows; every picture whose features are not in the cache is decoded once, so that a damaged
+  /// one is found before training.
   /// - Throws: `DatasetError`, or `TrainingError` naming the bad rows if the run is strict.
   /// - Important: Collective.
   public init(_ file: String, run: RunConfiguration, base: BaseModel, communicator: any Communicator) throws {
@@ -39,7 +46,7 @@ public struct PreparedRows: Sendable {
         try base.sampleBuilder(maxLength: run.data.maxLength)
       )
     }
-    let findings = try Self.check(dataset.rows, samples, communicator)
+    let findings = try Self.check(dataset.rows, samples, base.featureStore, communicator)
     let bad = findings.compactMap(\.problem)
     let problems = dataset.problems.map(\.description) + bad
     guard problems.isEmpty || run.data.badRows == .skip else {
@@ -57,9 +64,9 @@ public struct PreparedRows: Sendable {
     digest = SHA256.hex("\(dataset.digest)\n\(left)")
   }
 
-  /// Decodes each picture and makes each sample on one rank; every rank gets all findings.
+  /// Checks each picture and makes each sample on one rank; every rank gets all findings.
   private static func check(
-    _ rows: [Row], _ samples: SampleBuilder, _ communicator: any Communicator
+    _ rows: [Row], _ samples: SampleBuilder, _ features: FeatureStore, _ communicator: any Communicator
   ) throws -> [Finding] {
     func inTurn(_ count: Int) -> [[Int]] {
       (0..<communicator.size).map { Array(stride(from: $0, to: count, by: communicator.size)) }
@@ -70,15 +77,15 @@ public struct PreparedRows: Sendable {
       places[source] = pictures.count
       pictures.append(source)
     }
-    let faults = try mapOverRanks(inTurn(pictures.count), communicator) { index in
+    let findings = try mapOverRanks(inTurn(pictures.count), communicator) { index in
       do {
-        _ = try ImageDecoder.load(pictures[index])
-        return ""
-      } catch { return "\(error)" }
+        return PictureFinding(checked: try features.check(pictures[index]))
+      } catch { return PictureFinding(problem: "\(error)") }
     }
+    features.remember(places.compactMapValues { findings[$0].checked })
     return try mapOverRanks(inTurn(rows.count), communicator) { index in
       let row = rows[index]
-      if let fault = row.images.compactMap({ places[$0].map { faults[$0] } }).first(where: { !$0.isEmpty }) {
+      if let fault = row.images.lazy.compactMap({ places[$0].flatMap { findings[$0].problem } }).first {
         return Finding(problem: "row \(row.id) (line \(row.line)): \(fault)")
       }
       do {

@@ -9,12 +9,11 @@ import Units
 public func rowLosses(
   _ job: Job, _ rows: PreparedRows, adapter: (any ValueAdapter<Float>)?, signals: SignalRequests
 ) throws -> [RowLoss]? {
-  let features = FeatureStore(tower: job.base.model.vision, samples: rows.samples)
   let units = units(of: rows.rows, tokens: rows.tokens(of:))
   let hands = deal(units: units.map(rows.cost), ranks: job.communicator.size)
   let losses: [[RowLoss]?] = try mapOverRanks(hands, job.communicator) { index -> [RowLoss]? in
     if signals.stopRequested { return nil }
-    let input = try job.base.unitInput(units[index], of: rows, features: features)
+    let input = try job.base.unitInput(units[index], of: rows)
     return job.base.loss(input, adapter: adapter)
   }
   return losses.contains { $0 == nil } ? nil : inRowOrder(losses.compactMap(\.self), of: units)

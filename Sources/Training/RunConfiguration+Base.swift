@@ -5,12 +5,15 @@ import Tensors
 import Units
 
 extension RunConfiguration {
-  /// Opens the base, and says in the run what was chosen where it states no precision: bf16 for a checkpoint stored as
+  /// Opens the base, with features kept where the run says, and says in the run what was chosen where it states no precision: bf16 for a checkpoint stored as
   /// bf16 if every rank's processor multiplies bf16 numbers itself, otherwise fp32.
+  /// - Parameter warn: takes one line where the feature cache can no longer be written.
   /// - Throws: `TrainingError.noBFloat16Instructions` for bf16 that would be slower than fp32; what is wrong with the
   ///   model's folder. The same on every rank.
   /// - Important: Collective.
-  public func openBase(_ communicator: any Communicator) throws -> (run: RunConfiguration, base: BaseModel) {
+  public func openBase(
+    _ communicator: any Communicator, warn: @escaping @Sendable (String) -> Void
+  ) throws -> (run: RunConfiguration, base: BaseModel) {
     let able = try communicator.allGather([Arithmetic.hasBFloat16Instructions ? 1 : 0])
     let unable = able.firstIndex { $0 == [0] }
     if model.precision == .bf16, let rank = unable, model.emulateBF16 != true {
@@ -24,7 +27,10 @@ extension RunConfiguration {
       }
     let base = try together(communicator) {
       try BaseModel(
-        folder: model.path.resolved, arithmetic: arithmetic, minPixels: model.minPixels, maxPixels: model.maxPixels)
+        folder: model.path.resolved, arithmetic: arithmetic, minPixels: model.minPixels, maxPixels: model.maxPixels,
+        features: FeatureStore.Settings(
+          memoryBytes: model.featureMemoryMiB << 20, cacheFolder: model.featureCache?.resolved, threads: model.threads,
+          warn: warn))
     }
     var run = self
     run.model.precision = base.arithmetic == .bfloat16 ? .bf16 : .fp32

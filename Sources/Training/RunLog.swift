@@ -2,6 +2,7 @@
 import Collectives
 import Foundation
 import RunFile
+import Units
 
 /// The log of one run; silent on all ranks but the first.
 public final class RunLog {
@@ -118,11 +119,14 @@ public final class RunLog {
     note("validation at step \(step): loss \(fixed(loss, 4)) over \(rows) rows\(isBest ? ", the best so far" : "")")
   }
 
-  /// - Parameter traffic: what the communicator counted at its calls, to hold against the summary's promise.
-  func finish(checkpoint: String, best: TrainingState.Best?, traffic: Traffic) {
+  /// - Parameters:
+  ///   - traffic: what the communicator counted at its calls, to hold against the summary's promise.
+  ///   - features: what all ranks read from the feature cache, where there is one.
+  func finish(checkpoint: String, best: TrainingState.Best?, traffic: Traffic, features: FeatureStore.Tally?) {
     let elapsed = (ContinuousClock.now - started) / .seconds(1)
     note("finished \(totalSteps) steps in \(duration(elapsed)); last checkpoint \(checkpoint)")
     note("reduced \(traffic.sumBytes) bytes in \(traffic.sumCalls) calls")
+    if let features { note("features read from the cache: \(features.read), computed: \(features.computed)") }
     if let best { note("lowest validation loss \(fixed(best.loss, 4)) at step \(best.step)") }
   }
 

@@ -37,7 +37,7 @@ struct Summary {
         steps      \(totalSteps) of \(training.globalBatch) rows (\(perEpoch) an epoch), peak lr \(training.learningRate), \
         \(training.schedule.rawValue); run \(job.digest.prefix(12))\(startStep > 0 ? "; after step \(startStep)" : "")
         """,
-      ] + job.training.problems.prefix(5).map { "left out   \($0)" }
+      ] + Self.features(job) + job.training.problems.prefix(5).map { "left out   \($0)" }
   }
 
   /// `3[0,2] 5[1]`: the selected heads of each adapted layer.
@@ -45,6 +45,12 @@ struct Summary {
     selection.adapted.sorted { $0.key < $1.key }.map { layer, heads in
       "\(layer)[\(heads.map(String.init).joined(separator: ","))]"
     }.joined(separator: " ")
+  }
+
+  /// How many pictures the cache held when the run started; nothing without a cache.
+  private static func features(_ job: Job) -> [String] {
+    guard let cache = job.base.featureStore.cacheState else { return [] }
+    return ["features   cache \(cache.folder), \(cache.kept) of \(cache.pictures) pictures kept there"]
   }
 
   private static func data(_ job: Job) -> String {

@@ -153,7 +153,8 @@ public final class Trainer {
       if stop { throw TrainingError.interrupted(step: report.step) }
     }
     log.finish(
-      checkpoint: store.path(step: stepper.optimizer.step), best: best, traffic: job.communicator.traffic)
+      checkpoint: store.path(step: stepper.optimizer.step), best: best, traffic: job.communicator.traffic,
+      features: try job.featureTally())
   }
 
   /// Epoch of the rows that the next step takes first.

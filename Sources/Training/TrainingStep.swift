@@ -48,7 +48,6 @@ final class Stepper {
   let job: Job
   let adapter: ImageLoRA<Float>
   var optimizer: AdamW
-  private let features: FeatureStore
   let sampler: Sampler
   private let groups: [Int]?
   private let words: StepWords
@@ -58,7 +57,6 @@ final class Stepper {
     self.job = job
     self.adapter = adapter
     self.optimizer = optimizer
-    features = FeatureStore(tower: job.base.model.vision, samples: job.training.samples)
     sampler = job.sampler()
     groups = job.groups
     words = StepWords(gradients: 0..<adapter.layout.count)
@@ -117,7 +115,7 @@ final class Stepper {
 
   /// Adds a unit's gradient and counts; false if any of its numbers is not finite.
   private func add(_ unit: Datasets.Unit) throws -> Bool {
-    let input = try job.base.unitInput(unit, of: job.training, features: features)
+    let input = try job.base.unitInput(unit, of: job.training)
     adapter.resetGradients()
     let losses = job.base.lossAndGradient(input, adapter: adapter)
     let nll = losses.reduce(0) { $0 + $1.nll }
@@ -140,8 +138,8 @@ final class Stepper {
 
 extension BaseModel {
   /// A unit's rows as decoder input, with their pictures' features.
-  func unitInput(_ unit: Datasets.Unit, of data: PreparedRows, features: FeatureStore) throws -> UnitInput {
+  func unitInput(_ unit: Datasets.Unit, of data: PreparedRows) throws -> UnitInput {
     let samples = try unit.rows.map { try data.samples.sample(for: data.rows[$0]) }
-    return unitInput(samples, features: try features.features(of: data.rows[unit.rows[0]], sample: samples[0]))
+    return unitInput(samples, features: try featureStore.features(of: data.rows[unit.rows[0]], sample: samples[0]))
   }
 }

@@ -15,30 +15,45 @@ public struct BaseModel: Sendable {
   public let preprocessor: PreprocessorConfiguration
   /// Fingerprint of the weights; see `Checkpoint.digest`.
   public let digest: String
+  /// Features of pictures, kept for all who share this model.
+  public let featureStore: FeatureStore
   /// Of the products with the weights.
   public var arithmetic: Arithmetic { model.arithmetic }
 
   /// Opens and checks a folder; weights are mapped, nothing is copied.
-  /// - Parameters: `arithmetic` nil is what this processor is best at; `minPixels`, `maxPixels` replace the folder's pixel limits; `rotaryFrequencies` follows a reference.
-  /// - Throws: `HuggingFaceError` or `BaseModelError` in one line that names the file and the key or tensor.
+  /// - Parameters: `arithmetic` nil is what this processor is best at; `minPixels`, `maxPixels` replace the folder's
+  ///   pixel limits; `rotaryFrequencies` follows a reference; `features` says where features of pictures are kept.
+  /// - Throws: `HuggingFaceError`, `BaseModelError`, `PreprocessingError` or `FeatureCacheError` in one line that names
+  ///   the file and the key or tensor.
   public init(
     folder: String, arithmetic: Arithmetic? = .float32, minPixels: Int? = nil, maxPixels: Int? = nil,
-    rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies = .float32
+    rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies = .float32, features: FeatureStore.Settings = .init()
   ) throws {
     self.folder = folder
-    configuration = try ModelConfiguration(folder: folder)
+    let configuration = try ModelConfiguration(folder: folder)
     let checkpoint = try Checkpoint(folder: folder)
-    model = try QwenVLModel(
+    let model = try QwenVLModel<Float>(
       configuration: configuration, checkpoint: checkpoint, arithmetic: arithmetic,
       rotaryFrequencies: rotaryFrequencies)
-    digest = checkpoint.digest
-    tokenizer = try Tokenizer(folder: folder)
+    let digest = checkpoint.digest
+    let tokenizer = try Tokenizer(folder: folder)
     template = try ChatTemplate(folder: folder)
     var preprocessor = try PreprocessorConfiguration(folder: folder)
     preprocessor.minPixels = minPixels ?? preprocessor.minPixels
     preprocessor.maxPixels = maxPixels ?? preprocessor.maxPixels
-    self.preprocessor = preprocessor
-    try checkAgreement()
+    try Self.checkAgreement(folder, configuration, preprocessor, tokenizer)
+    let cache = try features.cacheFolder.map { cacheFolder in
+      try FeatureCache(
+        folder: cacheFolder, baseDigest: digest, precision: model.arithmetic.rawValue,
+        conditions: FeatureCache.conditions(
+          features, vision: configuration.vision, rotaryFrequencies: "\(rotaryFrequencies)", preprocessor: preprocessor),
+        warn: features.warn)
+    }
+    featureStore = FeatureStore(
+      tower: model.vision, processor: try ImageProcessor(preprocessor), columns: configuration.vision.outHiddenSize,
+      memoryBytes: features.memoryBytes, cache: cache)
+    (self.configuration, self.model, self.digest) = (configuration, model, digest)
+    (self.tokenizer, self.preprocessor) = (tokenizer, preprocessor)
   }
 
   /// A builder of samples of at most `maxLength` tokens.
@@ -48,7 +63,10 @@ public struct BaseModel: Sendable {
   }
 
   /// The parts of a folder must be of one model.
-  private func checkAgreement() throws {
+  private static func checkAgreement(
+    _ folder: String, _ configuration: ModelConfiguration, _ preprocessor: PreprocessorConfiguration,
+    _ tokenizer: Tokenizer
+  ) throws {
     let vision = configuration.vision
     func agree(_ what: String, _ a: Int, _ b: Int) throws {
       guard a == b else { throw BaseModelError(folder: folder, problem: "\(what): \(a) and \(b) differ") }

@@ -55,7 +55,7 @@ struct Evaluate: ParsableCommand {
 
   func run() throws {
     try onRanks { communicator in
-      let (run, model) = try options.configuration(communicator).openBase(communicator)
+      let (run, model) = try options.configuration(communicator).openBase(communicator, warn: complain)
       let (file, models) = try together(communicator) { try open(run, model) }
       let data = try PreparedRows(file, run: run, base: model, communicator: communicator)
       let rows = Array(data.rows.prefix(limit ?? data.rows.count))

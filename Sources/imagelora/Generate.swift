@@ -69,7 +69,7 @@ struct Generate: ParsableCommand {
       let loaded = try source?.load(for: base)
       let samples = try base.sampleBuilder(maxLength: base.configuration.text.maxPositionEmbeddings)
       let sample = try samples.prompt(for: row).sample
-      let features = try FeatureStore(tower: base.model.vision, samples: samples).features(of: row, sample: sample)
+      let features = try base.featureStore.features(of: row, sample: sample)
       let isTerminal = isatty(STDOUT_FILENO) == 1
       let generation = try Generator(base, maxNewTokens: maxNewTokens)
         .run([EvaluationUnit(prompts: [sample], features: features)], adapter: loaded) { _, token in

@@ -32,7 +32,7 @@ struct Probe: ParsableCommand {
     }
     try onRanks { communicator in
       let signals = SignalRequests()
-      let job = try Job(try options.configuration(communicator), communicator: communicator)
+      let job = try Job(try options.configuration(communicator), communicator: communicator, warn: complain)
       let log = RunLog(output: say, isRoot: communicator.rank == 0)
       guard let scores = try job.influence(shard: part ?? .whole, log: log, signals: signals) else {
         throw TrainingError.interrupted(step: 0)

@@ -49,7 +49,7 @@ struct Train: ParsableCommand {
         case "auto": .newest
         case .some(let path): .from(path: path)
         }
-      let job = try Job(run, communicator: communicator)
+      let job = try Job(run, communicator: communicator, warn: complain)
       try Trainer(job, resume: resume, output: say, signals: signals).run()
     }
   }

@@ -20,7 +20,6 @@ struct BatchedGenerationTests {
     init(_ model: TinyModel) throws {
       base = try model.base()
       let samples = try base.sampleBuilder(maxLength: 512)
-      let store = FeatureStore(tower: base.model.vision, samples: samples)
       func row(_ id: String, pictures: Int, _ question: String) throws -> Row {
         let images = Array(repeating: "\"\(TinyRows.picture)\"", count: pictures).joined(separator: ",")
         let places = String(repeating: "<image>", count: pictures)
@@ -39,7 +38,7 @@ struct BatchedGenerationTests {
         units.append(
           EvaluationUnit(
             samples: given, prompts: try rows.map { try samples.prompt(for: $0).sample },
-            features: try store.features(of: rows[0], sample: given[0])))
+            features: try base.featureStore.features(of: rows[0], sample: given[0])))
       }
       let bare = [[65, 66, 67], [70, 66, 67, 68]].map { (ids: [Int32]) in
         let positions = ids.indices.map { Int32($0) }

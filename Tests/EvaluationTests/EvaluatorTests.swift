@@ -50,7 +50,6 @@ struct EvaluatorTests {
     let base = try model.base()
     let samples = try base.sampleBuilder(maxLength: 512)
     let rows = try TinyRows.rows()
-    let store = FeatureStore(tower: base.model.vision, samples: samples)
     let adapter = TinyModel.adapter(for: base)
     func results(maxNewTokens: Int?) throws -> [[RowResult]] {
       try Evaluator(base: base, samples: samples, maxNewTokens: maxNewTokens).results(
@@ -59,7 +58,7 @@ struct EvaluatorTests {
     let (scored, answered) = (try results(maxNewTokens: nil), try results(maxNewTokens: 3))
     for unit in [[0, 1, 2], [3]] {
       let given = try unit.map { try samples.sample(for: rows[$0]) }
-      let features = try store.features(of: rows[unit[0]], sample: given[0])
+      let features = try base.featureStore.features(of: rows[unit[0]], sample: given[0])
       for (column, adapter) in [(0, nil), (1, adapter)] as [(Int, ImageLoRA<Float>?)] {
         let packed = base.loss(base.unitInput(given, features: features), adapter: adapter)
         for (place, row) in unit.enumerated() {

@@ -30,7 +30,7 @@ struct GeneratorTests {
     let samples = try base.sampleBuilder(maxLength: 512)
     let rows = try TinyRows.rows()
     let prompt = try samples.prompt(for: rows[row]).sample
-    let features = try FeatureStore(tower: base.model.vision, samples: samples).features(of: rows[row], sample: prompt)
+    let features = try base.featureStore.features(of: rows[row], sample: prompt)
     var answers: [[Int32]] = []
     for adapter in [nil, TinyModel.adapter(for: base)] {
       let unit = EvaluationUnit(prompts: [prompt], features: features)
@@ -57,7 +57,7 @@ struct GeneratorTests {
       let base = try model.base()
       let samples = try base.sampleBuilder(maxLength: 512)
       let prompt = try samples.prompt(for: row).sample
-      let features = try FeatureStore(tower: base.model.vision, samples: samples).features(of: row, sample: prompt)
+      let features = try base.featureStore.features(of: row, sample: prompt)
       var told: [Int32] = []
       let generation = try Generator(base, maxNewTokens: 8)
         .run([EvaluationUnit(prompts: [prompt], features: features)], adapter: nil) { told.append($1) }.generations[0]

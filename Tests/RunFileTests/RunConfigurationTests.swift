@@ -14,7 +14,8 @@ func run(_ text: String, _ overrides: String...) throws -> RunConfiguration {
 @Suite("A run file")
 struct RunConfigurationTests {
   static let everyKey = """
-    model: {path: /models/qwen, precision: bf16, min_pixels: 3136, max_pixels: 50176, threads: 2}
+    model: {path: /models/qwen, precision: bf16, min_pixels: 3136, max_pixels: 50176, threads: 2, feature_memory_mib: 0,
+      feature_cache: ../features}
     data:
       train: ../rows.jsonl
       validation: v.jsonl
@@ -43,6 +44,7 @@ struct RunConfigurationTests {
         model:
           path: "/runs/one/base"
           threads: 1
+          feature_memory_mib: 256
         data:
           train: "/runs/one/rows.jsonl"
           image_root: "/runs/one"
@@ -92,6 +94,8 @@ struct RunConfigurationTests {
           min_pixels: 3136
           max_pixels: 50176
           threads: 2
+          feature_memory_mib: 0
+          feature_cache: "/runs/one/../features"
         data:
           train: "/runs/one/../rows.jsonl"
           validation: "/runs/one/v.jsonl"
@@ -231,7 +235,8 @@ struct DigestTests {
   @Test(
     "does not follow keys that leave the numbers alone",
     arguments: [
-      "model.path=/m", "data.train=/t", "data.validation=/v", "data.image_root=/i", "data.bad_rows=skip",
+      "model.path=/m", "model.feature_memory_mib=0", "model.feature_cache=/f", "data.train=/t", "data.validation=/v",
+      "data.image_root=/i", "data.bad_rows=skip",
       "checkpoint.directory=/c", "checkpoint.every_steps=1", "checkpoint.every_minutes=1", "checkpoint.keep=1",
       "logging.every_steps=1", "logging.tensorboard=true", "training.validation_every_steps=1",
     ])

@@ -86,13 +86,13 @@ struct PlanTests {
 
   /// A tape's numbers: 2048 a row; q, attention's output, its statistics, h, gate and up 28,176 a row that asks.
   @Test func memory() {
-    let found = RankMemory(unit, budgets: .even(18, text), rank: 8, pictureTokens: 800, threeB)
+    let found = RankMemory(unit, budgets: .even(18, text), rank: 8, pictureTokens: 800, featureMiB: 256, threeB)
     let (inner, last) = (1000 * 2048 + 1000 * 28_176, 1000 * 2048 + 30 * 28_176)
     #expect(found.tapes == Double(4 * (35 * inner + last)))
     #expect(found.cache == 4 * 2 * 36 * 1000 * 256)
     #expect(found.features == 4 * 800 * 2048)
     #expect(found.adapter == 313_362 * 52)
-    let many = RankMemory(unit, budgets: .even(18, text), rank: 8, pictureTokens: 1e9, threeB)
+    let many = RankMemory(unit, budgets: .even(18, text), rank: 8, pictureTokens: 1e9, featureMiB: 256, threeB)
     #expect(many.features == 256 * 1024 * 1024)
   }
 

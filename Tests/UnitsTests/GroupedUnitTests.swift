@@ -34,8 +34,7 @@ struct GroupedUnitTests {
       row("c", "How many widgets are there?", "3", images: images),
     ]
     let samples = try rows.map(builder.sample)
-    let features = try FeatureStore(tower: base.model.vision, samples: builder).features(
-      of: rows[0], sample: samples[0])
+    let features = try base.featureStore.features(of: rows[0], sample: samples[0])
     let text = base.configuration.text
     let adapter = ImageLoRA<Float>(
       ImageLoRAConfiguration(

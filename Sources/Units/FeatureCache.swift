@@ -1,0 +1,163 @@
+// Features of pictures on disk: a small HDF5 file a picture, shared by the ranks of a job and by later runs.
+import Digests
+import Foundation
+import Glibc
+import HDF5
+import HuggingFace
+import Synchronization
+import Tensors
+
+/// A folder of features, each under the digest of everything that decides its bits.
+///
+/// Files are written beside their name and renamed there, and two writers of a name write the same numbers. So any number
+/// of processes reads and writes at once, without locks. A file that is damaged, or not what its name says, counts as
+/// missing and is written anew.
+final class FeatureCache: Sendable {
+  static let schemaVersion: Int64 = 1
+
+  /// One picture as the vision tower reads it.
+  struct Picture: Hashable {
+    /// SHA-256 of the picture's bytes.
+    let digest: String
+    /// How the patches of the resized picture lie.
+    let grid: GridTHW
+
+    var gridText: String { "\(grid.t)x\(grid.h)x\(grid.w)" }
+  }
+
+  /// The folder that the run names.
+  let folder: String
+  /// Where this base's files lie in it.
+  private let directory: String
+  private let baseDigest: String
+  private let conditions: String
+  private let warn: @Sendable (String) -> Void
+  private let writes = Mutex(true)
+
+  /// Makes the folder where it is missing, and tries to write there.
+  /// - Parameters:
+  ///   - conditions: whatever else decides the numbers, in words.
+  ///   - warn: takes one line when a write fails later; nothing more is written then.
+  /// - Throws: `FeatureCacheError`.
+  init(
+    folder: String, baseDigest: String, precision: String, conditions: String,
+    warn: @escaping @Sendable (String) -> Void
+  ) throws(FeatureCacheError) {
+    self.folder = folder
+    self.baseDigest = baseDigest
+    self.conditions = conditions
+    self.warn = warn
+    directory = "\(folder)/\(baseDigest.prefix(16))-\(precision)"
+    do {
+      try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    } catch {
+      throw FeatureCacheError(folder: folder, reason: "the folder cannot be made: \(error.localizedDescription)")
+    }
+    let probe = Self.temporary(directory + "/probe")
+    let descriptor = open(probe, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else {
+      throw FeatureCacheError(
+        folder: folder, reason: "nothing can be written there: \(String(cString: strerror(errno)))")
+    }
+    close(descriptor)
+    unlink(probe)
+  }
+
+  /// A name that no other process or thread uses.
+  private static func temporary(_ path: String) -> String {
+    "\(path).\(String(UInt64.random(in: 0 ... .max), radix: 16)).partial"
+  }
+
+  /// Where a picture's features lie.
+  func path(of picture: Picture) -> String {
+    let key = [
+      "features \(Self.schemaVersion)", picture.digest, picture.gridText, baseDigest, conditions,
+    ].joined(separator: "\n")
+    return "\(directory)/\(SHA256.hex(key)).h5"
+  }
+
+  /// Whether there is a file of this picture; it may turn out to be damaged.
+  func contains(_ picture: Picture) -> Bool {
+    var status = stat()
+    return stat(path(of: picture), &status) == 0 && status.st_mode & S_IFMT == S_IFREG && status.st_size > 0
+  }
+
+  /// The features of a picture, `[rows, columns]`; nil where no sound file holds them.
+  func read(_ picture: Picture, rows: Int, columns: Int) -> Matrix<Float>? {
+    guard contains(picture) else { return nil }
+    do {
+      let file = try File.open(path(of: picture))
+      guard try file.attribute("schema_version", as: Int64.self) == Self.schemaVersion else { return nil }
+      for (name, value) in attributes(of: picture) {
+        guard try file.attribute(name, as: String.self) == value else { return nil }
+      }
+      let values = try file.read(Float.self, from: "/features", shape: [rows, columns])
+      guard try file.attribute("features_digest", as: String.self) == Self.digest(values) else { return nil }
+      return Matrix(values, rows: rows, columns: columns)
+    } catch { return nil }
+  }
+
+  /// Keeps the features of a picture.
+  func write(_ features: Matrix<Float>, of picture: Picture) {
+    guard writes.withLock({ $0 }) else { return }
+    let (path, values) = (path(of: picture), features.values)
+    do {
+      try File.replace(path, partial: Self.temporary(path)) { file in
+        try file.setAttribute("schema_version", to: Self.schemaVersion)
+        for (name, value) in attributes(of: picture) { try file.setAttribute(name, to: value) }
+        try file.setAttribute("features_digest", to: Self.digest(values))
+        try file.write(values, shape: [features.rows, features.columns], to: "/features", filters: [.fletcher32])
+      }
+    } catch {
+      let isFirst = writes.withLock { writes in
+        defer { writes = false }
+        return writes
+      }
+      if isFirst { warn("model.feature_cache: \(error); the run goes on and keeps no more features there") }
+    }
+  }
+
+  /// All but the picture and the weights that decides the bits of features, one thing a line.
+  /// - Throws: `FeatureCacheError` where the running program cannot be read.
+  static func conditions(
+    _ settings: FeatureStore.Settings, vision: VisionConfiguration, rotaryFrequencies: String,
+    preprocessor: PreprocessorConfiguration
+  ) throws(FeatureCacheError) -> String {
+    // A picture's grid says what came of the limits.
+    var preprocessor = preprocessor
+    (preprocessor.minPixels, preprocessor.maxPixels) = (0, 0)
+    // Another version or build of the program may round otherwise.
+    guard let program = try? Data(contentsOf: URL(fileURLWithPath: "/proc/self/exe"), options: .mappedIfSafe) else {
+      throw FeatureCacheError(
+        folder: settings.cacheFolder ?? "", reason: "this program cannot be told from others: /proc/self/exe is closed")
+    }
+    var digest = SHA256()
+    program.withUnsafeBytes { digest.update($0) }
+    return [
+      "threads \(settings.threads)", "\(vision), rotary frequencies \(rotaryFrequencies)",
+      "\(preprocessor)", productLibrary, "program \(digest.finish())",
+    ].joined(separator: "\n")
+  }
+
+  private func attributes(of picture: Picture) -> KeyValuePairs<String, String> {
+    [
+      "picture_digest": picture.digest, "grid": picture.gridText, "base_digest": baseDigest, "conditions": conditions,
+    ]
+  }
+
+  /// Stronger than the filter's checksum, which takes some wrong bytes for right ones.
+  private static func digest(_ values: [Float]) -> String {
+    var digest = SHA256()
+    values.withUnsafeBytes { digest.update($0) }
+    return digest.finish()
+  }
+}
+
+/// A folder that cannot hold features.
+public struct FeatureCacheError: Error, Equatable, CustomStringConvertible {
+  public let folder: String
+  public let reason: String
+  public var description: String {
+    "model.feature_cache: \(folder): \(reason); name a folder that can be written, or leave the key out"
+  }
+}

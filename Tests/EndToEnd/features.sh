@@ -1,0 +1,92 @@
+# Features of pictures kept on disk: the same bytes without them, while they are made, and from them alone, on 1 and 2
+# ranks; damage and a full disk cost time and no numbers.
+declare -F whole >/dev/null || source "$top/Tests/EndToEnd/ranks.sh"
+
+keep=(--set model.feature_cache=features --set model.feature_memory_mib=0)
+
+# kept N WHAT [ARGUMENT...]: the run with a cache on N ranks ends with the bytes of the run without one.
+kept() {
+  rm -rf run
+  if train "$1" "${keep[@]}" "${@:3}"; then ok "$2, $1 ranks"; else fail "$2, $1 ranks" out err; fi
+  check "$2, $1 ranks: adapter, optimizer, scores and losses have the bytes of the run without a cache" \
+    same_state "whole-1/$last" "run/$last"
+}
+
+# The ten pictures of the rows; the validation's are among them.
+whole 1
+for count in 1 2; do
+  rm -rf features
+  kept "$count" "a cold cache"
+  check "a cold cache, $count ranks: announced as empty" \
+    grep -qE '^features +cache .*/features, 0 of 10 pictures kept there$' out
+  check "a cold cache, $count ranks: ten whole files and nothing else" \
+    sh -c 'test $(find features -name "*.h5" | wc -l) = 10 && test $(find features -type f | wc -l) = 10'
+  sha256sum $(find features -name '*.h5' | sort) >"features-$count.sha256"
+done
+check "two ranks write the files of one" cmp features-1.sha256 features-2.sha256
+for count in 1 2; do
+  kept "$count" "a warm cache"
+  check "a warm cache, $count ranks: announced as full" grep -q ', 10 of 10 pictures kept there$' out
+  check "a warm cache, $count ranks: no picture is computed" \
+    grep -qE '^features read from the cache: [1-9][0-9]*, computed: 0$' out
+done
+kept 1 "a warm cache behind memory" --set model.feature_memory_mib=256
+check "a warm cache behind memory: each picture is read once" \
+  grep -q '^features read from the cache: 10, computed: 0$' out
+
+for command in "probe run.yaml --output kept.h5" "evaluate run.yaml --base --no-generate"; do
+  check "${command%% *} takes them too" ranks 2 "$IMAGELORA" $command "${keep[@]}"
+done
+ranks 0 "$IMAGELORA" probe run.yaml --output plain.h5 >out 2>err
+check "and its scores are the same file" cmp plain.h5 kept.h5
+check "with all this no file was written again" sha256sum --check --quiet features-1.sha256
+
+files=($(find features -name '*.h5' | sort))
+truncate -s 1000 "${files[0]}"
+printf 'not HDF5' >"${files[1]}"
+cp "${files[3]}" "${files[2]}"
+half=$(($(stat -c %s "${files[4]}") / 2))
+head -c "$half" /dev/zero | tr '\0' '\377' | dd of="${files[4]}" bs="$half" seek=1 conv=notrunc 2>dd.err
+kept 2 "damaged, foreign and mistaken files"
+check "damaged, foreign and mistaken files are written anew" sha256sum --check --quiet features-1.sha256
+
+h5attributes() { h5dump -A "${files[0]}" | sed -nE 's/^ *ATTRIBUTE "(.*)" .*/\1/p' | sort | tr '\n' ' '; }
+check "a file's attributes" test "$(h5attributes)" = \
+  "base_digest conditions features_digest grid picture_digest schema_version "
+check "a file's checksum" sh -c "h5dump -p -H ${files[0]} | grep -q FLETCHER32"
+
+# Two jobs at once on an empty folder.
+rm -rf features run run-b
+train 1 "${keep[@]}" --set checkpoint.directory=run-b &
+other=$!
+ranks 1 "$IMAGELORA" train run.yaml "${keep[@]}" >out.a 2>err.a || fail "two jobs at once: the first" out.a err.a
+wait "$other" || fail "two jobs at once: the second" out err
+for folder in run run-b; do
+  check "two jobs at once: the bytes of the run without a cache ($folder)" same_state "whole-1/$last" "$folder/$last"
+done
+check "two jobs at once: the files of one" sha256sum --check --quiet features-1.sha256
+rm -rf run run-b
+
+: >a-file
+for count in 0 2; do
+  found=0
+  train "$count" --set model.feature_cache=a-file/features || found=$?
+  check "a folder that cannot be made ($count ranks): status 65" test "$found" = 65
+  check "a folder that cannot be made ($count ranks): one line names the key" sh -c \
+    'test $(grep -c "^imagelora: " err) = 1 && grep -q "^imagelora: model.feature_cache: .*/a-file/features: " err'
+done
+
+# Room for a few pictures.
+mkdir -p little
+if mount -t tmpfs -o "size=$(($(stat -c %s "${files[0]}") * 3 + 8192))" tmpfs little 2>/dev/null; then
+  mounted=$work/little
+  kept 1 "a full disk" --set model.feature_cache=little
+  check "a full disk: one line says so" sh -c \
+    'test $(grep -c "^imagelora: " err) = 1 && grep -q "^imagelora: model.feature_cache: .*No space left" err'
+  check "a full disk: nothing half-written is left" test "$(find little -name '*.partial' | wc -l)" = 0
+  umount little
+  mounted=
+else
+  echo "      no mount allowed here: a full disk is left to the unit tests"
+fi
+rm -rf run features
