@@ -32,7 +32,7 @@ final class FeatureCache: Sendable {
   private let baseDigest: String
   private let conditions: String
   private let warn: @Sendable (String) -> Void
-  private let writes = Mutex(true)
+  private let mayWrite = Mutex(true)
 
   /// Makes the folder where it is missing, and tries to write there.
   /// - Parameters:
@@ -99,7 +99,7 @@ final class FeatureCache: Sendable {
 
   /// Keeps the features of a picture.
   func write(_ features: Matrix<Float>, of picture: Picture) {
-    guard writes.withLock({ $0 }) else { return }
+    guard mayWrite.withLock({ $0 }) else { return }
     let (path, values) = (path(of: picture), features.values)
     do {
       try File.replace(path, partial: Self.temporary(path)) { file in
@@ -109,9 +109,9 @@ final class FeatureCache: Sendable {
         try file.write(values, shape: [features.rows, features.columns], to: "/features", filters: [.fletcher32])
       }
     } catch {
-      let isFirst = writes.withLock { writes in
-        defer { writes = false }
-        return writes
+      let isFirst = mayWrite.withLock { mayWrite in
+        defer { mayWrite = false }
+        return mayWrite
       }
       if isFirst { warn("model.feature_cache: \(error); the run goes on and keeps no more features there") }
     }

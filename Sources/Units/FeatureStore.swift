@@ -88,6 +88,7 @@ public final class FeatureStore: Sendable {
   /// Makes sure that a picture can be decoded; one whose features are in the cache was decoded before.
   /// - Returns: what `remember` takes, nil without a cache.
   public func check(_ source: ImageSource) throws(PreprocessingError) -> Checked? {
+    if let known = kept.withLock({ $0.checked[source] }) { return known }
     let bytes = try ImageDecoder.bytes(of: source)
     var checked: Checked?
     if let cache {
