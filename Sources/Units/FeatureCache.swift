@@ -45,7 +45,7 @@ final class FeatureCache: Sendable {
   ) throws(FeatureCacheError) {
     self.folder = folder
     self.baseDigest = baseDigest
-    self.conditions = conditions
+    self.conditions = "\(precision), \(conditions)"
     self.warn = warn
     directory = "\(folder)/\(baseDigest.prefix(16))-\(precision)"
     do {

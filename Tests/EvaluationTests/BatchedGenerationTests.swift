@@ -12,7 +12,8 @@ import Units
 
 @Suite("Answers generated together")
 struct BatchedGenerationTests {
-  /// Three questions about one picture, two about two pictures, two of text, and two without a common token.
+  /// Three questions about one picture, three about two pictures, also after an answer or with one in it, two of which one
+  /// is asked before its second picture, two of text, and two without a common token.
   private struct Questions {
     let base: BaseModel
     let units: [EvaluationUnit]
@@ -20,20 +21,28 @@ struct BatchedGenerationTests {
     init(_ model: TinyModel) throws {
       base = try model.base()
       let samples = try base.sampleBuilder(maxLength: 512)
-      func row(_ id: String, pictures: Int, _ question: String) throws -> Row {
+      func row(_ id: String, pictures: Int, _ turns: [String]) throws -> Row {
         let images = Array(repeating: "\"\(TinyRows.picture)\"", count: pictures).joined(separator: ",")
-        let places = String(repeating: "<image>", count: pictures)
+        let messages = turns.enumerated().map { turn, text in
+          #"{"role": "\#(turn % 2 == 0 ? "user" : "assistant")", "content": "\#(text)"}"#
+        }
         let line =
-          #"{"id": "\#(id)", "images": [\#(images)], "messages": [{"role": "user", "content": "\#(places)\#(question)"},"#
-          + #"{"role": "assistant", "content": "(1, 2)"}]}"#
+          #"{"id": "\#(id)", "images": [\#(images)], "messages": [\#(messages.joined(separator: ","))]}"#
         return try RowReader().read(Data(line.utf8), name: id).rows[0]
       }
       var units: [EvaluationUnit] = []
       for (pictures, questions) in [
-        (1, ["Where?", "Which colour has the disc on the right?", "Where?"]), (2, ["Compare.", "Are they the same?"]),
-        (0, ["2+2", "What is the capital of France?"]),
+        (1, [["<image>Where?"], ["<image>Which colour has the disc on the right?"], ["<image>Where?"]]),
+        (
+          2, [["<image><image>Compare."], ["<image>And?", "Yes", "<image>Same?"], ["<image>Draw.", "<image>", "So?"]]
+        ),
+        (2, [["<image>One.", "<image> is it."], ["<image><image>Are they the same?"]]),
+        (0, [["2+2"], ["What is the capital of France?"]]),
       ] {
-        let rows = try questions.enumerated().map { try row("\(pictures).\($0)", pictures: pictures, $1) }
+        // A conversation that ends with a question has the answer put behind it.
+        let rows = try questions.enumerated().map { index, turns in
+          try row("\(pictures).\(index)", pictures: pictures, turns.count % 2 == 0 ? turns : turns + ["(1, 2)"])
+        }
         let given = try rows.map(samples.sample)
         units.append(
           EvaluationUnit(
@@ -57,7 +66,7 @@ struct BatchedGenerationTests {
     // Tokens that some answers have and others lack, so that the batch shrinks on the way.
     let answers = try generator.run(free.units, adapter: nil).generations.map(\.tokens)
     #expect(Set(answers).count > 5 && answers.allSatisfy { $0.count > 4 })
-    let ending = try Questions(TinyModel(endTokens: [271, answers[0][3], answers[5][5], answers[7][1]]))
+    let ending = try Questions(TinyModel(endTokens: [271, answers[0][3], answers[5][5], answers[9][1]]))
     for questions in [free, ending] {
       let generator = Generator(questions.base, maxNewTokens: 12)
       for adapter in [nil, TinyModel.adapter(for: questions.base)] {
@@ -91,7 +100,7 @@ struct BatchedGenerationTests {
         questions.base.loss(questions.base.unitInput([$0], features: unit.features), adapter: adapter)[0]
       }
     }
-    #expect(together.count == 7 && together.map(\.tokens) == alone.map(\.tokens))
+    #expect(together.count == 10 && together.map(\.tokens) == alone.map(\.tokens))
     #expect(together.map(\.likeliest) == alone.map(\.likeliest))
     for (a, b) in zip(together, alone) { #expect(abs(a.nll - b.nll) < 1e-5 * b.nll) }
   }
