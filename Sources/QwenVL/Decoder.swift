@@ -14,24 +14,33 @@ public struct DecoderInput<Element: Scalar>: Sendable {
   public var visual: [Range<Int>]
   /// The sequences that the rows belong to, in their order, `T` rows in all.
   public var runs: [KeyRun]
+  /// The rows before, where they are known already; the first of the runs' keys are theirs.
+  public var earlier: EarlierRows<Element>?
 
   /// New rows of the sequences `runs`.
-  public init(embeddings: Matrix<Element>, positions: [[Int32]], visual: [Range<Int>], runs: [KeyRun]) {
+  public init(
+    embeddings: Matrix<Element>, positions: [[Int32]], visual: [Range<Int>], runs: [KeyRun],
+    earlier: EarlierRows<Element>? = nil
+  ) {
     precondition(runs.reduce(0) { $0 + $1.rows } == embeddings.rows)
     (self.embeddings, self.positions, self.visual, self.runs) = (embeddings, positions, visual, runs)
+    self.earlier = earlier
   }
 
   /// A prefix, all rows unless stated, and the branches behind it.
   /// - Parameters:
   ///   - firstKey: where in a cache the prefix begins.
   ///   - room: keys that stay free behind each branch, or behind a prefix without branches.
+  ///   - earlier: rows before the prefix's.
   public init(
     embeddings: Matrix<Element>, positions: [[Int32]], visual: [Range<Int>], prefix: Int? = nil,
-    branches: [Range<Int>] = [], firstKey: Int = 0, room: Int = 0
+    branches: [Range<Int>] = [], firstKey: Int = 0, room: Int = 0, earlier: EarlierRows<Element>? = nil
   ) {
     self.init(
       embeddings: embeddings, positions: positions, visual: visual,
-      runs: KeyRun.packed(prefix: prefix ?? embeddings.rows, branches: branches, from: firstKey, room: room))
+      runs: KeyRun.packed(
+        prefix: prefix ?? embeddings.rows, branches: branches, from: firstKey, earlier: earlier?.count ?? 0, room: room),
+      earlier: earlier)
   }
 }
 
@@ -60,17 +69,42 @@ public struct Decoder<Element: Scalar>: Sendable {
       theta: configuration.ropeTheta, dimension: configuration.headDimension, roundedTo: type)
   }
 
-  /// A forward pass and what its backward needs.
-  public struct Pass: Sendable {
+  /// A forward pass and what its backward needs; backward uses it up, a layer's memory at a time.
+  public final class Pass {
     /// Normed hidden states of the rows asked for, `[R, H]`.
     public let hidden: Matrix<Element>
     /// The same before the last norm.
     fileprivate let residual: Matrix<Element>
     fileprivate let outputRows: [Int]
-    fileprivate let rotary: Rotary<Element>
-    fileprivate let visual: [Range<Int>]
-    /// Tapes of the layers from the lowest adapted one up.
-    fileprivate let tapes: [DecoderLayer<Element>.Tape]
+    fileprivate let rows: Rows
+    /// Of the layers from the lowest adapted one up: the input, and the tape unless it is to be computed again.
+    fileprivate var records: [(x: Matrix<Element>, tape: DecoderLayer<Element>.Tape?)]
+
+    fileprivate init(
+      hidden: Matrix<Element>, residual: Matrix<Element>, outputRows: [Int], rows: Rows,
+      records: [(x: Matrix<Element>, tape: DecoderLayer<Element>.Tape?)]
+    ) {
+      (self.hidden, self.residual, self.outputRows) = (hidden, residual, outputRows)
+      (self.rows, self.records) = (rows, records)
+    }
+  }
+
+  /// What every layer is told about the new rows.
+  fileprivate struct Rows {
+    let rotary: Rotary<Element>
+    let visual: [Range<Int>]
+    /// All rows ask, but in the last layer those alone whose hidden states are wanted.
+    let all, last: Queries<Element>
+    let earlier: EarlierRows<Element>?
+  }
+
+  /// Keys and values of rows that depend on no adapter, for passes that begin behind them.
+  /// - Parameters: `embeddings` `[N, H]`, without a picture's; `positions` `[3][N]`.
+  public func earlierRows(_ embeddings: Matrix<Element>, positions: [[Int32]]) -> EarlierRows<Element> {
+    let cache = KeyValueCache<Element>(capacity: embeddings.rows, configuration: configuration)
+    let input = DecoderInput(embeddings: embeddings, positions: positions, visual: [])
+    _ = forward(input, outputRows: [], adapter: nil, keepTapes: .none, cache: cache)
+    return cache.earlierRows
   }
 
   /// Hidden states at `outputRows`; tapes are kept from the adapter's lowest layer up, if a picture is there to learn
@@ -82,42 +116,58 @@ public struct Decoder<Element: Scalar>: Sendable {
     cache: KeyValueCache<Element>? = nil
   ) -> Pass {
     let T = input.embeddings.rows
-    precondition(cache == nil || keepTapes == .none, "backward knows the rows of one pass")
+    if case .forBackward = keepTapes { precondition(cache == nil, "backward knows the rows of one pass") }
     let rotary = rotaryTables(input.positions)
     let pattern = AttentionPattern.causal(input.runs.map { ($0.shared, $0.own, $0.rows) })
-    let all = Queries(rows: Array(0..<T), of: T, rotary: rotary, pattern: pattern)
-    let last = Queries(rows: outputRows, of: T, rotary: rotary, pattern: pattern.selecting(outputRows))
+    let rows = Rows(
+      rotary: rotary, visual: input.visual,
+      all: Queries(rows: Array(0..<T), of: T, rotary: rotary, pattern: pattern),
+      last: Queries(rows: outputRows, of: T, rotary: rotary, pattern: pattern.selecting(outputRows)),
+      earlier: input.earlier)
+    precondition(cache == nil || input.earlier == nil, "a cache has its own earlier rows")
     let kept = cache.map { ($0, input.runs.flatMap(\.newKeys)) }
-    let lowest = keepTapes == .forBackward && !input.visual.isEmpty ? adapter?.lowestLayer : nil
     var x = input.embeddings
-    var tapes: [DecoderLayer<Element>.Tape] = []
+    var records: [(x: Matrix<Element>, tape: DecoderLayer<Element>.Tape?)] = []
     for layer in layers {
-      let (y, tape) = layer.forward(
-        x, rotary: rotary, queries: layer.index == layers.count - 1 ? last : all, visual: input.visual, cache: kept,
-        adapter: adapter)
-      if let lowest, layer.index >= lowest { tapes.append(tape) }
+      let (y, tape) = forward(x, through: layer, rows, cache: kept, adapter: adapter)
+      if case .forBackward(let maximumBytes) = keepTapes, !input.visual.isEmpty, let lowest = adapter?.lowestLayer,
+        layer.index >= lowest
+      {
+        // Backward wants the uppermost first; when it comes to the others, those are gone.
+        let isKept = layers.count - layer.index <= maximumBytes / tape.byteCount
+        records.append((x, isKept ? tape : nil))
+      }
       x = y
     }
-    return Pass(
-      hidden: norm.forward(x), residual: x, outputRows: outputRows, rotary: rotary, visual: input.visual, tapes: tapes)
+    return Pass(hidden: norm.forward(x), residual: x, outputRows: outputRows, rows: rows, records: records)
+  }
+
+  private func forward(
+    _ x: Matrix<Element>, through layer: DecoderLayer<Element>, _ rows: Rows,
+    cache: (KeyValueCache<Element>, newKeys: [Int])? = nil, adapter: (any ValueAdapter<Element>)?
+  ) -> (y: Matrix<Element>, tape: DecoderLayer<Element>.Tape) {
+    layer.forward(
+      x, rotary: rows.rotary, queries: layer.index == layers.count - 1 ? rows.last : rows.all, visual: rows.visual,
+      cache: cache, earlier: rows.earlier, adapter: adapter)
   }
 
   /// From the gradient of `pass.hidden` down to the lowest adapted layer; the adapter takes what it wants on the way.
   /// Nothing happens for a row without a picture.   dHidden [R, H]
   public func backward(_ dHidden: Matrix<Element>, pass: Pass, adapter: any ValueAdapter<Element>) {
-    guard let lowest = adapter.lowestLayer, let firstRow = pass.visual.first?.lowerBound, !pass.tapes.isEmpty
+    guard let lowest = adapter.lowestLayer, let firstRow = pass.rows.visual.first?.lowerBound, !pass.records.isEmpty
     else { return }
     // Answers before the first picture depend on no adapter.
     let first = pass.outputRows.firstIndex { $0 >= firstRow } ?? pass.outputRows.count
     let kept = first..<pass.outputRows.count
     if kept.isEmpty { return }
     var dx = norm.backward(dHidden.rows(kept), input: pass.residual.rows(kept))
-    for tape in pass.tapes.indices.reversed() {
-      let layer = layers[lowest + tape]
+    while let record = pass.records.popLast() {
+      let layer = layers[lowest + pass.records.count]
+      let tape = record.tape ?? forward(record.x, through: layer, pass.rows, adapter: adapter).tape
       let needed: Attention<Element>.Needed = layer.index == lowest ? .valuesOnly : .all
       guard
         let next = layer.backward(
-          dx, tape: pass.tapes[tape], firstRow: firstRow, visual: pass.visual, rotary: pass.rotary, adapter: adapter,
+          dx, tape: tape, firstRow: firstRow, visual: pass.rows.visual, rotary: pass.rows.rotary, adapter: adapter,
           needed: needed)
       else { return }
       dx = next
@@ -131,5 +181,9 @@ public struct Decoder<Element: Scalar>: Sendable {
   }
 }
 
-/// Whether a forward pass will be followed by a backward.
-public enum TapePolicy: Sendable { case none, forBackward }
+/// Whether a forward pass will be followed by a backward, and how much it may keep for it besides the layers' inputs:
+/// what is not kept is computed again, to the same bits.
+public enum TapePolicy: Sendable {
+  case none
+  case forBackward(maximumBytes: Int = .max)
+}

@@ -17,24 +17,34 @@ struct DecoderLayer<Element: Scalar>: Sendable {
     let queries: Queries<Element>
     /// Layer input `[N, H]`.
     let x: Matrix<Element>
-    /// Rotated queries `[Q, heads D]`; rotated keys and adapted values `[N, kvHeads D]`.
+    /// Rotated queries `[Q, heads D]`; rotated keys and adapted values, those of earlier rows first,
+    /// `[earlier + N, kvHeads D]`.
     let q, k, v: Matrix<Element>
     let attended: Attention<Element>.Result
     /// Residual stream behind attention `[Q, H]`.
     let h: Matrix<Element>
     /// MLP pre-activations `[Q, I]`.
     let gate, up: Matrix<Element>
+
+    /// Without the input, which is the layer's below.
+    var byteCount: Int {
+      [q, k, v, attended.output, attended.logSumExp, h, gate, up].reduce(0) {
+        $0 + $1.rows * $1.columns * MemoryLayout<Element>.stride
+      }
+    }
   }
 
   /// h = x + O(attention(Q n, K n, V n + adapter)), y = h + down(silu(gate m) up m), n = norm(x), m = norm(h).
   /// - Parameters:
   ///   - x: rows new to the model, `[N, H]`.
   ///   - queries: which of them are asked for.
-  ///   - cache: keys and values of earlier rows, and where those of the new rows go; nil: there are no others.
+  ///   - cache: keys and values of other rows, and where those of the new rows go.
+  ///   - earlier: keys and values of the rows before; with neither there are no others.
   /// - Returns: y `[Q, H]`.
   func forward(
     _ x: Matrix<Element>, rotary: Rotary<Element>, queries: Queries<Element>, visual: [Range<Int>],
-    cache: (KeyValueCache<Element>, newKeys: [Int])?, adapter: (any ValueAdapter<Element>)?
+    cache: (KeyValueCache<Element>, newKeys: [Int])?, earlier: EarlierRows<Element>?,
+    adapter: (any ValueAdapter<Element>)?
   ) -> (y: Matrix<Element>, tape: Tape) {
     let n = inputNorm.forward(x)
     let keys = keyProjection.forward(n)
@@ -43,7 +53,9 @@ struct DecoderLayer<Element: Scalar>: Sendable {
     if !visual.isEmpty { adapter?.forward(layer: index, input: n, values: values, visual: visual) }
     let q = queryProjection.forward(queries.select(n))
     queries.rotary.forward(inPlace: q)
-    let (k, v) = cache.map { $0.adding(keys, values, at: $1, layer: index) } ?? (keys, values)
+    let (k, v) =
+      cache.map { $0.adding(keys, values, at: $1, layer: index) }
+      ?? earlier?.followed(by: keys, values, layer: index) ?? (keys, values)
     let attended = attention.forward(q: q, k: k, v: v, pattern: queries.pattern)
     let h = outputProjection.forward(attended.output)
     h.add(queries.select(x))
@@ -64,6 +76,7 @@ struct DecoderLayer<Element: Scalar>: Sendable {
     let first = tape.queries.rows.firstIndex { $0 >= firstRow } ?? tape.queries.rows.count
     let asked = first..<tape.queries.rows.count
     let later = firstRow..<tape.x.rows
+    let laterKeys = tape.k.rows - later.count..<tape.k.rows
     // MLP
     let (dgate, dup) = SwiGLU.backward(
       downProjection.backward(dy), gate: tape.gate.rows(asked), up: tape.up.rows(asked))
@@ -75,18 +88,18 @@ struct DecoderLayer<Element: Scalar>: Sendable {
     let gradients = attention.backward(
       outputProjection.backward(dh), q: tape.q.rows(asked), k: tape.k, v: tape.v,
       output: tape.attended.output.rows(asked), logSumExp: tape.attended.logSumExp.columns(asked),
-      pattern: tape.queries.pattern.dropping(first: first), firstKey: firstRow, needed: needed)
+      pattern: tape.queries.pattern.dropping(first: first), firstKey: laterKeys.lowerBound, needed: needed)
     // Values, keys, queries
     let n = inputNorm.forward(tape.x.rows(later))
     let shifted = visual.map { $0.lowerBound - firstRow..<$0.upperBound - firstRow }
     guard let dq = gradients.q, let dk = gradients.k else {
       adapter.backward(
-        layer: index, input: n, values: tape.v.rows(later), dValues: gradients.v, visual: shifted, dInput: nil)
+        layer: index, input: n, values: tape.v.rows(laterKeys), dValues: gradients.v, visual: shifted, dInput: nil)
       return nil
     }
     let dn = valueProjection.backward(gradients.v)
     adapter.backward(
-      layer: index, input: n, values: tape.v.rows(later), dValues: gradients.v, visual: shifted, dInput: dn)
+      layer: index, input: n, values: tape.v.rows(laterKeys), dValues: gradients.v, visual: shifted, dInput: dn)
     rotary.rows(later).backward(inPlace: dk)
     keyProjection.backward(dk, addingTo: dn)
     tape.queries.rotary.rows(asked).backward(inPlace: dq)

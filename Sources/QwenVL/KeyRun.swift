@@ -17,9 +17,13 @@ public struct KeyRun: Sendable, Equatable {
 
   /// A prefix, then its branches, each with `room` keys behind it for rows to come; a prefix without branches has the
   /// room itself.
-  /// - Parameter first: the first key.
-  static func packed(prefix: Int, branches: [Range<Int>], from first: Int = 0, room: Int = 0) -> [KeyRun] {
-    let shared = first..<first + prefix
+  /// - Parameters:
+  ///   - first: the first key.
+  ///   - earlier: keys of the prefix whose rows are not new.
+  static func packed(
+    prefix: Int, branches: [Range<Int>], from first: Int = 0, earlier: Int = 0, room: Int = 0
+  ) -> [KeyRun] {
+    let shared = first..<first + earlier + prefix
     var end = shared.upperBound
     return [KeyRun(shared: first..<first, own: shared, rows: prefix)]
       + branches.map { branch in

@@ -2,6 +2,26 @@
 import HuggingFace
 import Tensors
 
+/// Rotated keys and values of the rows before a pass, of every layer: the same in every pass, since no adapter reaches
+/// rows before the first picture.
+public struct EarlierRows<Element: Scalar>: Sendable {
+  fileprivate let keys, values: [Matrix<Element>]
+  public let count: Int
+
+  /// A layer's keys and values, then those of the new rows.   newKeys, newValues [N, kvHeads D] -> [count + N, kvHeads D]
+  func followed(
+    by newKeys: Matrix<Element>, _ newValues: Matrix<Element>, layer: Int
+  ) -> (keys: Matrix<Element>, values: Matrix<Element>) {
+    func joined(_ first: Matrix<Element>, _ second: Matrix<Element>) -> Matrix<Element> {
+      let result = Matrix<Element>(uninitialized: first.rows + second.rows, first.columns)
+      result.rows(0..<first.rows).assign(first)
+      result.rows(first.rows..<result.rows).assign(second)
+      return result
+    }
+    return (joined(keys[layer], newKeys), joined(values[layer], newValues))
+  }
+}
+
 /// Rotated keys and adapted values of rows that a decoder has seen; a `KeyRun` says which of them are a sequence's.
 public final class KeyValueCache<Element: Scalar> {
   private let keys: [Matrix<Element>]
@@ -13,6 +33,9 @@ public final class KeyValueCache<Element: Scalar> {
     keys = (0..<configuration.layers).map { _ in Matrix(uninitialized: capacity, width) }
     values = (0..<configuration.layers).map { _ in Matrix(uninitialized: capacity, width) }
   }
+
+  /// All rows, for passes that begin behind them; nothing may be added afterwards.
+  var earlierRows: EarlierRows<Element> { EarlierRows(keys: keys, values: values, count: keys.first?.rows ?? 0) }
 
   /// Takes the keys and values of new rows of a layer, `[N, kvHeads D]` each, to its rows `places`.
   /// - Returns: all of the layer's, `[capacity, kvHeads D]`; rows that nothing was written to are undefined.

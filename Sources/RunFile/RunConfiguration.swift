@@ -129,6 +129,8 @@ extension RunConfiguration {
     public var beta1 = 0.9
     public var beta2 = 0.999
     public var epsilon = 1e-8
+    /// Memory for what forward keeps for backward besides the layers' inputs, a rank; absent: everything is kept.
+    public var activationMemoryMiB: Int?
     /// Steps between validations; absent: with every checkpoint.
     public var validationEverySteps: Int?
 

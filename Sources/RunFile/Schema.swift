@@ -110,6 +110,7 @@ extension RunConfiguration.Training: Section {
     try v.field("beta1", &beta1, .within(0...1.nextDown, "a number from 0 to below 1"))
     try v.field("beta2", &beta2, .within(0...1.nextDown, "a number from 0 to below 1"))
     try v.field("epsilon", &epsilon, .positive)
+    try v.field("activation_memory_mib", &activationMemoryMiB, .within(0...1_048_576), effect: .elsewhere)
     try v.field("validation_every_steps", &validationEverySteps, .within(1...1_000_000_000), effect: .elsewhere)
   }
 }

@@ -46,7 +46,7 @@ extension Job {
   private func rowInfluence(
     _ input: UnitInput, id: String, probe: InfluenceProbe<Float>
   ) throws -> RowInfluence {
-    let gradients = base.influence(of: input, probe: probe)
+    let gradients = base.influence(of: input, probe: probe, activationBytes: run.activationBytes)
     let row = RowInfluence(
       id: id,
       rank1Norm2: stride(from: 0, to: gradients.rank1.count, by: probe.headDimension).map { start in
@@ -62,9 +62,11 @@ extension Job {
 
 extension BaseModel {
   /// Gradients of a row's mean NLL for both estimators: gate `[L Hkv]`, rank-1 `[L Hkv D]`.
-  func influence(of row: UnitInput, probe: InfluenceProbe<Float>) -> (gate: [Float], rank1: [Float]) {
+  func influence(
+    of row: UnitInput, probe: InfluenceProbe<Float>, activationBytes: Int = .max
+  ) -> (gate: [Float], rank1: [Float]) {
     probe.reset()
-    let tokens = Float(lossAndGradient(row, adapter: probe)[0].tokens)
+    let tokens = Float(lossAndGradient(row, adapter: probe, activationBytes: activationBytes)[0].tokens)
     return (probe.gateGradient.values.map { $0 / tokens }, probe.rank1Gradient.values.map { $0 / tokens })
   }
 }

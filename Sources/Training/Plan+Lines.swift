@@ -79,7 +79,7 @@ extension Plan {
     return [
       """
       memory     a rank \(size(m.total)) at its largest unit (\(largestUnit.tokens) tokens, \
-      \(plural(largestUnit.rows, "row"))): kept for backward \(size(m.tapes)), keys and values \(size(m.cache)), \
+      \(plural(largestUnit.rows, "row"))): kept for backward \(size(m.tapes)), \
       work space \(size(m.work)), pictures' features \(size(m.features)), adapter and optimizer \(size(m.adapter)), \
       program about \(size(m.program))
       """,

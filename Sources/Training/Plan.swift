@@ -62,7 +62,7 @@ public struct Plan {
     let needs = sampled.joined().lazy.map { unit in
       let memory = RankMemory(
         unit, budgets: budgets.worst, rank: run.adapter.rank, pictureTokens: pictureTokens,
-        featureMiB: run.model.featureMemoryMiB, configuration)
+        featureMiB: run.model.featureMemoryMiB, activationBytes: run.activationBytes, configuration)
       return (unit: unit, memory: memory)
     }
     guard let largest = needs.max(by: { $0.memory.total < $1.memory.total }) else {

@@ -145,10 +145,8 @@ struct StepWork: Equatable {
 
 /// Bytes of a rank beside the mapped weights, at one unit.
 struct RankMemory: Equatable {
-  /// What `DecoderLayer.Tape` keeps for backward, layers from the lowest adapted one up.
+  /// The inputs of the layers from the lowest adapted one up, and what `DecoderLayer.Tape` keeps of them for backward.
   let tapes: Double
-  /// Keys and values of all layers.
-  let cache: Double
   /// The largest of what lives only while a layer, the head or the vision tower computes.
   let work: Double
   /// Parameters, gradients, both moments, the reduced gradient, and the exact sum's words.
@@ -157,13 +155,14 @@ struct RankMemory: Equatable {
   let features: Double
   /// The program, its libraries, tokenizer and rows: about so much.
   let program: Double
-  var total: Double { tapes + cache + work + adapter + features + program }
+  var total: Double { tapes + work + adapter + features + program }
 
   /// - Parameters:
   ///   - pictureTokens: visual tokens of all different pictures together.
   ///   - featureMiB: `model.feature_memory_mib`.
+  ///   - activationBytes: what tapes may take besides the layers' inputs.
   init(
-    _ unit: UnitShape, budgets: LayerBudgets, rank: Int, pictureTokens: Double, featureMiB: Int,
+    _ unit: UnitShape, budgets: LayerBudgets, rank: Int, pictureTokens: Double, featureMiB: Int, activationBytes: Int,
     _ configuration: ModelConfiguration
   ) {
     let (v, t) = (configuration.vision, configuration.text)
@@ -171,11 +170,12 @@ struct RankMemory: Equatable {
     let (T, R) = (Double(unit.tokens), Double(unit.answers))
     let (H, I, heads) = (Double(t.hiddenSize), Double(t.intermediateSize), Double(t.attentionHeads))
     let (queries, keys) = (heads * Double(t.headDimension), Double(t.kvHeads * t.headDimension))
-    // x of every row; q, attention's output and statistics, h, gate and up of rows that ask. k and v lie in the cache.
-    func tape(_ Q: Double) -> Double { float * (T * H + Q * (2 * queries + heads + H + 2 * I)) }
+    // k and v of every row; q, attention's output and statistics, h, gate and up of rows that ask; x of every row besides.
+    func tape(_ Q: Double) -> Double { float * (2 * T * keys + Q * (2 * queries + heads + H + 2 * I)) }
     let taped = unit.visual > 0 ? t.layers - budgets.lowest : 0
-    tapes = taped > 0 ? Double(taped - 1) * tape(T) + tape(R) : 0
-    cache = float * 2 * Double(t.layers) * T * keys
+    let all = taped > 0 ? Double(taped - 1) * tape(T) + tape(R) : 0
+    // Beyond the budget a layer at a time is computed again.
+    tapes = float * Double(taped) * T * H + min(all, Double(activationBytes) + tape(T))
     // Backward of the MLP at its widest: three matrices of the MLP's width, and a handful of the hidden size.
     let layer = float * T * (3 * I + 5 * H)
     let head = float * (min(R, 128) * Double(t.vocabularySize) + 2 * R * H)

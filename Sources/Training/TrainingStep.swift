@@ -117,7 +117,7 @@ final class Stepper {
   private func add(_ unit: Datasets.Unit) throws -> Bool {
     let input = try job.base.unitInput(unit, of: job.training)
     adapter.resetGradients()
-    let losses = job.base.lossAndGradient(input, adapter: adapter)
+    let losses = job.base.lossAndGradient(input, adapter: adapter, activationBytes: job.run.activationBytes)
     let nll = losses.reduce(0) { $0 + $1.nll }
     let before = sum.nonFinite
     sum.add(

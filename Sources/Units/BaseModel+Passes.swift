@@ -27,9 +27,13 @@ extension BaseModel {
   }
 
   /// Losses of a unit's rows; the adapter takes the gradient of the sum of all their tokens' NLL.
-  public func lossAndGradient(_ unit: UnitInput, adapter: any ValueAdapter<Float>) -> [RowLoss] {
+  /// - Parameter activationBytes: how much forward may keep for backward besides the layers' inputs; see `TapePolicy`.
+  public func lossAndGradient(
+    _ unit: UnitInput, adapter: any ValueAdapter<Float>, activationBytes: Int = .max
+  ) -> [RowLoss] {
     let pass = model.decoder.forward(
-      unit.decoderInput, outputRows: unit.outputRows, adapter: adapter, keepTapes: .forBackward)
+      unit.decoderInput, outputRows: unit.outputRows, adapter: adapter,
+      keepTapes: .forBackward(maximumBytes: activationBytes))
     let (losses, dHidden) = model.head.lossAndGradient(pass.hidden, targets: unit.targets)
     model.decoder.backward(dHidden, pass: pass, adapter: adapter)
     return rowLosses(unit, losses)

@@ -17,6 +17,7 @@ public struct BaseModel: Sendable {
   public let digest: String
   /// Features of pictures, kept for all who share this model.
   public let featureStore: FeatureStore
+  let textPrefixes = TextPrefixes()
   /// Of the products with the weights.
   public var arithmetic: Arithmetic { model.arithmetic }
 

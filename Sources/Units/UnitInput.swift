@@ -30,7 +30,7 @@ struct Packing: Equatable {
 
   init(_ samples: [Sample]) {
     guard samples.count > 1, let first = samples.first else {
-      prefix = samples.first?.inputIDs.count ?? 0
+      prefix = samples.first?.decisiveTokens ?? 0
       branches = []
       count = prefix
       return
@@ -39,14 +39,14 @@ struct Packing: Equatable {
     var shared = samples.map { sample in
       let firstLabel = sample.labels.firstIndex { $0 != Sample.ignoredLabel } ?? sample.labels.count
       let common = zip(first.inputIDs, sample.inputIDs).prefix { $0 == $1 }.count
-      return min(common, firstLabel - 1, sample.inputIDs.count - 1)
+      return min(common, firstLabel - 1, sample.decisiveTokens - 1)
     }.reduce(first.inputIDs.count, min)
     for span in samples.flatMap(\.visualSpans) where span.contains(shared) { shared = min(shared, span.lowerBound) }
     var next = shared
     prefix = shared
     branches = samples.map { sample in
-      defer { next += sample.inputIDs.count - shared }
-      return next..<next + sample.inputIDs.count - shared
+      defer { next += sample.decisiveTokens - shared }
+      return next..<next + sample.decisiveTokens - shared
     }
     count = next
   }
@@ -74,12 +74,12 @@ extension BaseModel {
     var outputs: [(row: Int, target: Int32, sample: Int)] = []
     for (index, sample) in samples.enumerated() {
       let own = index == 0 ? 0 : packing.prefix
-      for token in own..<sample.inputIDs.count {
+      for token in own..<sample.decisiveTokens {
         let row = packing.row(of: token, sample: index)
         ids[row] = sample.inputIDs[token]
         for axis in 0..<3 { positions[axis][row] = sample.positionIDs[axis][token] }
       }
-      for (span, picture) in zip(sample.visualSpans, features) where span.lowerBound >= own {
+      for (span, picture) in zip(sample.visualSpans, features) where own..<sample.decisiveTokens ~= span.lowerBound {
         let start = packing.row(of: span.lowerBound, sample: index)
         visual.append((start..<start + span.count, picture))
       }
@@ -87,15 +87,28 @@ extension BaseModel {
         outputs.append((packing.row(of: token - 1, sample: index), sample.labels[token], index))
       }
     }
-    let embeddings = model.embed(ids, visual: visual.map(\.rows), features: visual.map(\.features))
+    // What comes before the first picture and the first prediction is the same in every row of a job, mostly. A cache for
+    // answers holds whole rows.
+    let isContinued = firstKey > 0 || room > 0
+    let first = isContinued ? 0 : min(visual.first?.rows.lowerBound ?? 0, outputs.first?.row ?? 0, packing.prefix)
+    func shifted(_ rows: Range<Int>) -> Range<Int> { rows.lowerBound - first..<rows.upperBound - first }
     let input = DecoderInput(
-      embeddings: embeddings, positions: positions, visual: visual.map(\.rows), prefix: packing.prefix,
-      branches: packing.branches, firstKey: firstKey, room: room)
+      embeddings: model.embed(
+        Array(ids[first...]), visual: visual.map { shifted($0.rows) }, features: visual.map(\.features)),
+      positions: positions.map { Array($0[first...]) }, visual: visual.map { shifted($0.rows) },
+      prefix: packing.prefix - first, branches: packing.branches.map(shifted), firstKey: firstKey, room: room,
+      earlier: first > 0 ? textPrefix(Array(ids[..<first]), positions.map { Array($0[..<first]) }) : nil)
     return UnitInput(
       decoderInput: input,
-      outputRows: outputs.map(\.row), targets: outputs.map(\.target), rowOfOutput: outputs.map(\.sample),
+      outputRows: outputs.map { $0.row - first }, targets: outputs.map(\.target), rowOfOutput: outputs.map(\.sample),
       rowCount: samples.count,
-      lastRows: samples.enumerated().map { packing.row(of: $1.inputIDs.count - 1, sample: $0) },
+      lastRows: samples.enumerated().map { packing.row(of: $1.decisiveTokens - 1, sample: $0) - first },
       sequences: Array(input.runs.suffix(samples.count)))
+  }
+
+  private func textPrefix(_ ids: [Int32], _ positions: [[Int32]]) -> EarlierRows<Float> {
+    textPrefixes.rows(ids, positions: positions) {
+      model.decoder.earlierRows(model.embed(ids, visual: [], features: []), positions: positions)
+    }
   }
 }

@@ -25,6 +25,50 @@ struct DecoderGradientTests {
     #expect(error < 1e-8)
   }
 
+  /// Tapes that are not kept are computed again to the same bits; one layer's fits, or none.
+  @Test(arguments: [0, 6000, 12_000]) func activationsComputedAgain(activationBytes: Int) {
+    var numbers = TestNumbers(seed: 5)
+    let adapter = ImageLoRA<Double>(
+      ImageLoRAConfiguration(
+        rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: [0: [0], 1: [1], 2: [0, 1]]),
+      text: model.text)
+    adapter.load((0..<adapter.layout.count).map { _ in numbers.next() })
+    let input = model.input(branches: true)
+    model.backward(input, adapter)
+    let expected = adapter.gradients.values
+    adapter.resetGradients()
+    model.backward(input, adapter, activationBytes: activationBytes)
+    #expect(adapter.gradients.values == expected)
+  }
+
+  /// Behind rows that are known already: the same losses and gradients.
+  @Test(arguments: [false, true]) func earlierRows(branches: Bool) {
+    var numbers = TestNumbers(seed: 5)
+    let adapter = ImageLoRA<Double>(
+      ImageLoRAConfiguration(rank: 2, alpha: 4, normalization: .none, kvIndices: [0: [0, 1], 2: [1]]), text: model.text)
+    adapter.load((0..<adapter.layout.count).map { _ in numbers.next() })
+    let whole = model.input(branches: branches)
+    func gradients(_ input: DecoderInput<Double>, _ outputRows: [Int]) -> (hidden: [Double], adapter: [Double]) {
+      adapter.resetGradients()
+      let pass = model.decoder.forward(input, outputRows: outputRows, adapter: adapter, keepTapes: .forBackward())
+      let (_, dHidden) = model.head.lossAndGradient(pass.hidden, targets: [3, 0, 12])
+      let hidden = pass.hidden.values
+      model.decoder.backward(dHidden, pass: pass, adapter: adapter)
+      return (hidden, adapter.gradients.values)
+    }
+    let expected = gradients(whole, [9, 11, 13])
+    func positions(_ range: Range<Int>) -> [[Int32]] { whole.positions.map { Array($0[range]) } }
+    let later = DecoderInput(
+      embeddings: whole.embeddings.rows(2..<14), positions: positions(2..<14), visual: [0..<4, 5..<7],
+      prefix: branches ? 8 : 12, branches: branches ? [8..<10, 10..<12] : [],
+      earlier: model.decoder.earlierRows(whole.embeddings.rows(0..<2), positions: positions(0..<2)))
+    let found = gradients(later, [7, 9, 11])
+    for (a, b) in [(found.hidden, expected.hidden), (found.adapter, expected.adapter)] {
+      let largest = b.map(abs).max() ?? 0
+      #expect(a.count == b.count && largest > 0 && zip(a, b).allSatisfy { abs($0 - $1) <= 1e-12 * largest })
+    }
+  }
+
   /// The gate estimator's gradient is that of v (1 + g), the rank-1 estimator's that of B in v + (x A) B.
   @Test(arguments: [false, true]) func influence(branches: Bool) {
     var numbers = TestNumbers(seed: 9)
@@ -44,7 +88,7 @@ struct DecoderGradientTests {
     adapter.load((0..<adapter.layout.count).map { Double($0) })
     var input = model.input(branches: false)
     input.visual = []
-    let with = model.decoder.forward(input, outputRows: [3, 13], adapter: adapter, keepTapes: .forBackward)
+    let with = model.decoder.forward(input, outputRows: [3, 13], adapter: adapter, keepTapes: .forBackward())
     let without = model.decoder.forward(input, outputRows: [3, 13], adapter: nil, keepTapes: .none)
     #expect(with.hidden.values == without.hidden.values)
     model.backward(input, adapter)

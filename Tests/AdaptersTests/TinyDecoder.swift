@@ -55,8 +55,11 @@ struct TinyDecoder {
     return head.loss(pass.hidden, targets: targets).reduce(0) { $0 + $1.nll }
   }
 
-  func backward(_ input: DecoderInput<Double>, _ adapter: any ValueAdapter<Double>) {
-    let pass = decoder.forward(input, outputRows: outputRows, adapter: adapter, keepTapes: .forBackward)
+  func backward(
+    _ input: DecoderInput<Double>, _ adapter: any ValueAdapter<Double>, activationBytes: Int = .max
+  ) {
+    let pass = decoder.forward(
+      input, outputRows: outputRows, adapter: adapter, keepTapes: .forBackward(maximumBytes: activationBytes))
     decoder.backward(head.lossAndGradient(pass.hidden, targets: targets).dHidden, pass: pass, adapter: adapter)
   }
 }

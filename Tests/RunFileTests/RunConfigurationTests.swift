@@ -31,7 +31,7 @@ struct RunConfigurationTests {
       heads: {select: file, num_heads: 12, tau: 0.25, estimator: gate, probe_rows: 64, seed: 3, file: kv.json}
     training: {epochs: 1.5, global_batch: 32, learning_rate: 1e-4, schedule: linear, warmup_steps: 7,
       weight_decay: 0.01, max_gradient_norm: .inf, seed: 18446744073709551615, beta1: 0.8, beta2: 0.95, epsilon: 1e-6,
-      validation_every_steps: 50}
+      activation_memory_mib: 512, validation_every_steps: 50}
     checkpoint: {directory: out, every_steps: 5, every_minutes: 2.5, keep: 1}
     logging: {every_steps: 1, tensorboard: true}
     """
@@ -128,6 +128,7 @@ struct RunConfigurationTests {
           beta1: 0.8
           beta2: 0.95
           epsilon: 1e-06
+          activation_memory_mib: 512
           validation_every_steps: 50
         checkpoint:
           directory: "/runs/one/out"
@@ -239,6 +240,7 @@ struct DigestTests {
       "data.image_root=/i", "data.bad_rows=skip",
       "checkpoint.directory=/c", "checkpoint.every_steps=1", "checkpoint.every_minutes=1", "checkpoint.keep=1",
       "logging.every_steps=1", "logging.tensorboard=true", "training.validation_every_steps=1",
+      "training.activation_memory_mib=1",
     ])
   func elsewhere(override: String) throws {
     #expect(try run(minimal, override).digest(including: []) == run(minimal).digest(including: []))

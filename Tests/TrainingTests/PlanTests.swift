@@ -84,15 +84,20 @@ struct PlanTests {
     #expect(UnitOperations(words, budgets: .even(18, text), rank: 8, threeB).backward == 0)
   }
 
-  /// A tape's numbers: 2048 a row; q, attention's output, its statistics, h, gate and up 28,176 a row that asks.
+  /// The layers' inputs, 2048 a row; of a tape's numbers keys and values a row; q, attention's output, its statistics, h, gate and up 28,176 a row that asks.
   @Test func memory() {
-    let found = RankMemory(unit, budgets: .even(18, text), rank: 8, pictureTokens: 800, featureMiB: 256, threeB)
-    let (inner, last) = (1000 * 2048 + 1000 * 28_176, 1000 * 2048 + 30 * 28_176)
-    #expect(found.tapes == Double(4 * (35 * inner + last)))
-    #expect(found.cache == 4 * 2 * 36 * 1000 * 256)
+    let found = RankMemory(
+      unit, budgets: .even(18, text), rank: 8, pictureTokens: 800, featureMiB: 256, activationBytes: .max, threeB)
+    let (inputs, keysValues) = (36 * 1000 * 2048, 1000 * 2 * 256)
+    let (inner, last) = (keysValues + 1000 * 28_176, keysValues + 30 * 28_176)
+    #expect(found.tapes == Double(4 * (inputs + 35 * inner + last)))
+    let bounded = RankMemory(
+      unit, budgets: .even(18, text), rank: 8, pictureTokens: 800, featureMiB: 256, activationBytes: 1 << 20, threeB)
+    #expect(bounded.tapes == Double(4 * (inputs + inner) + (1 << 20)))
     #expect(found.features == 4 * 800 * 2048)
     #expect(found.adapter == 313_362 * 52)
-    let many = RankMemory(unit, budgets: .even(18, text), rank: 8, pictureTokens: 1e9, featureMiB: 256, threeB)
+    let many = RankMemory(
+      unit, budgets: .even(18, text), rank: 8, pictureTokens: 1e9, featureMiB: 256, activationBytes: .max, threeB)
     #expect(many.features == 256 * 1024 * 1024)
   }
 

@@ -15,9 +15,11 @@ struct PackingTests {
       nextPosition: Int32(ids.count))
   }
 
+  /// Up to its last supervised token, which is predicted and never read; a prompt without any is whole.
   @Test func oneRowIsAllPrefix() {
     let packing = Packing([sample([1, 2, 3], answer: 2)])
-    #expect((packing.prefix, packing.count, packing.branches) == (3, 3, []))
+    #expect((packing.prefix, packing.count, packing.branches) == (2, 2, []))
+    #expect(Packing([sample([1, 2, 3], answer: 0)]).count == 3)
   }
 
   @Test func branchesBeginAtTheFirstDifference() {
@@ -25,15 +27,15 @@ struct PackingTests {
       sample([1, 9, 9, 2, 3, 4], answer: 1, visual: [1..<3]),
       sample([1, 9, 9, 2, 5, 6, 7], answer: 2, visual: [1..<3]),
     ])
-    #expect((packing.prefix, packing.branches, packing.count) == (4, [4..<6, 6..<9], 9))
+    #expect((packing.prefix, packing.branches, packing.count) == (4, [4..<5, 5..<7], 7))
     #expect(packing.row(of: 2, sample: 1) == 2)
-    #expect(packing.row(of: 4, sample: 1) == 6)
+    #expect(packing.row(of: 4, sample: 1) == 5)
   }
 
   /// Equal questions with other answers: the row that predicts the first answer token stays in each branch.
   @Test func predictionsStayInBranches() {
     let packing = Packing([sample([1, 2, 3, 4], answer: 1), sample([1, 2, 3, 5, 6], answer: 2)])
-    #expect((packing.prefix, packing.branches) == (2, [2..<4, 4..<7]))
+    #expect((packing.prefix, packing.branches) == (2, [2..<3, 3..<5]))
   }
 
   /// Another text before the picture: the picture is in every branch, whole.
@@ -46,6 +48,6 @@ struct PackingTests {
 
   @Test func nothingInCommon() {
     let packing = Packing([sample([1, 2], answer: 1), sample([3, 4], answer: 1)])
-    #expect((packing.prefix, packing.branches) == (0, [0..<2, 2..<4]))
+    #expect((packing.prefix, packing.branches) == (0, [0..<1, 1..<2]))
   }
 }
