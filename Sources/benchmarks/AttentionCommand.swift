@@ -29,7 +29,7 @@ struct AttentionCommand: ParsableCommand {
     begin(common)
     let square = SquareProduct(side: common.side, arithmetic: .float32)
     var table = Table([
-      "attention", "rows", "forward s", "growth", "GFLOP/s", "of square", "backward s", "growth", "GFLOP/s",
+      "attention", "rows", "forward", "growth", "GFLOP/s", "of square", "backward", "growth", "GFLOP/s",
       "of square",
     ])
     for shape in shapes {

@@ -13,7 +13,7 @@ struct Growth: ParsableCommand {
     abstract: "Forward, loss and backward of made-up rows of growing length: time, operations, memory.",
     discussion: """
       Four fifths of a row are visual tokens of one picture; embeddings are made up, weights are the model's. Memory is \
-      the highest that the process held while it computed rows of that length, mapped weights left out. Growth is the \
+      the highest that rows of that length added to the process; mapped weights are not in it. Growth is the \
       value over that of the line before.
 
       Example: benchmarks growth --model DIR --tokens 300 1200 --repeats 3
@@ -55,6 +55,7 @@ struct Growth: ParsableCommand {
     var table = Table([
       "tokens", "visual", "seconds", "growth", "useful GFLOP", "growth", "GFLOP/s", "of peak", "peak memory", "growth",
     ])
+    let program = Memory.peakWithoutFiles
     var before: [Double]?
     for count in tokens {
       let needed = LongRow.estimatedBytes(tokens: count, text)
@@ -71,7 +72,7 @@ struct Growth: ParsableCommand {
       Memory.forgetPeak()
       _ = row.step(model, adapter)
       let found = (0..<common.repeats).map { _ in (rate: square.measure(), seconds: row.step(model, adapter)) }
-      let memory = Memory.peakWithoutFiles
+      let memory = Memory.peakWithoutFiles - program
       let elapsed = median(found.map(\.seconds))
       let now = [elapsed, useful, memory]
       let growth = now.indices.map { index in before.map { fixed(now[index] / $0[index], 2) } ?? "" }

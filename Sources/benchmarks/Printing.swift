@@ -44,10 +44,13 @@ func gflops(_ rate: Double) -> String { fixed(rate / 1e9, 1) }
 
 func percent(_ share: Double) -> String { fixed(100 * share, 1) + "%" }
 
-/// Seconds with three digits that count.
+/// A time in the unit that suits it.
 func time(_ seconds: Double) -> String {
-  seconds >= 1 ? fixed(seconds, 2) : seconds >= 1e-3 ? fixed(1e3 * seconds, 1) + " m" : fixed(1e6 * seconds, 1) + " u"
+  seconds >= 1 ? fixed(seconds, 2) + " s" : fixed(1e3 * seconds, seconds >= 0.01 ? 1 : 3) + " ms"
 }
+
+/// A count with its noun.
+func plural(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
 
 func mebibytes(_ bytes: Double) -> String { fixed(bytes / 0x1p20, 0) + " MiB" }
 
@@ -55,8 +58,8 @@ func mebibytes(_ bytes: Double) -> String { fixed(bytes / 0x1p20, 0) + " MiB" }
 func begin(_ options: CommonOptions) {
   setProductThreads(options.threads)
   let cores = ProcessInfo.processInfo.activeProcessorCount
-  let threads = options.threads == 1 ? "1 thread" : "\(options.threads) threads"
-  say("machine    \(processorName), \(cores) cores; \(threads), \(options.repeats) repeats")
+  let measured = "\(plural(options.threads, "thread")), \(plural(options.repeats, "repeat"))"
+  say("machine    \(processorName), \(plural(cores, "core")); \(measured)")
   say("date       \(Date.now.formatted(.iso8601))")
   say("products   \(productLibrary)")
 }

@@ -90,7 +90,7 @@ private final class WeightProduct {
 
   init(_ outputs: Int, _ inputs: Int, type: ElementType, rows: Int, _ arithmetic: Arithmetic) {
     // More than the last cache of most processors holds.
-    let copies = max(2, min(32, (128 << 20) / (outputs * inputs * type.byteCount)))
+    let copies = max(2, min(512, (64 << 20) / (outputs * inputs * type.byteCount)))
     weights = (0..<copies).map { _ in
       StoredMatrix(randomTensor([outputs, inputs], type: type), arithmetic: arithmetic)
     }

@@ -57,8 +57,8 @@ struct Step: ParsableCommand {
       "model      \(model): \(text.layers) layers, hidden \(text.hiddenSize); products in \(base.arithmetic.rawValue)")
     let shape = phases.shape
     say(
-      "unit       \(shape.rows) rows, \(shape.tokens) tokens, \(shape.visual) visual, \(shape.answers) supervised, "
-        + "pictures of \(shape.pictures) patches")
+      "unit       \(plural(shape.rows, "row")), \(shape.tokens) tokens, \(shape.visual) visual, \(shape.answers) supervised, "
+        + "\(shape.pictures.reduce(0, +)) patches of \(plural(shape.pictures.count, "picture"))")
     say(
       "adapter    rank \(rank), \(heads) of \(text.layers * text.kvHeads) KV heads from layer \(phases.budgets.lowest) on, "
         + "\(phases.adapter.layout.count) numbers")
