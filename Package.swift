@@ -67,6 +67,10 @@ let package = Package(
       exclude: ["README.md"]),
     .executableTarget(
       name: "ranktests", dependencies: ["MPI", "Collectives", "Digests"], exclude: ["README.md"]),
+    .executableTarget(
+      name: "benchmarks",
+      dependencies: ["Training", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      exclude: ["README.md"]),
     // tests, one target a module
     .target(name: "GradientCheck", dependencies: ["Tensors"], path: "Tests/GradientCheck"),
     .testTarget(name: "CollectivesTests", dependencies: ["Collectives"]),

@@ -3,19 +3,19 @@ import Datasets
 import HuggingFace
 
 /// Floating-point operations of one unit, two a multiply-add; elementwise work is left out.
-struct UnitOperations: Equatable {
+package struct UnitOperations: Equatable {
   /// The vision tower; once a picture as long as its features are kept.
-  let vision: Double
+  package let vision: Double
   /// The decoder's forward pass.
-  let forward: Double
+  package let forward: Double
   /// Its backward pass: input gradients only, down to the lowest adapted layer.
-  let backward: Double
+  package let backward: Double
   /// The language-model head, both ways.
-  let head: Double
+  package let head: Double
   /// The adapter, both ways.
-  let adapter: Double
+  package let adapter: Double
   /// All but the vision tower.
-  var decoding: Double { forward + backward + head + adapter }
+  package var decoding: Double { forward + backward + head + adapter }
 
   /// Those of several units, divided by a number.
   static func mean(_ units: [UnitOperations], over count: Double) -> UnitOperations {
@@ -30,7 +30,7 @@ struct UnitOperations: Equatable {
     (self.head, self.adapter) = (head, adapter)
   }
 
-  init(_ unit: UnitShape, budgets: LayerBudgets, rank: Int, _ configuration: ModelConfiguration) {
+  package init(_ unit: UnitShape, budgets: LayerBudgets, rank: Int, _ configuration: ModelConfiguration) {
     let (v, t) = (configuration.vision, configuration.text)
     let learns = unit.visual > 0 && unit.answers > 0
     vision = 2 * unit.pictures.reduce(0) { $0 + Self.vision(patches: $1, v) }

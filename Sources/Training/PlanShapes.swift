@@ -36,12 +36,14 @@ struct ParameterCounts: Equatable {
 }
 
 /// How many KV heads of each layer have an adapter; which ones costs nothing.
-struct LayerBudgets: Equatable {
+package struct LayerBudgets: Equatable {
   /// One count a layer.
-  let heads: [Int]
+  package let heads: [Int]
+
+  package init(heads: [Int]) { self.heads = heads }
 
   /// Spread evenly from layer 0 on: the most layers, hence the most numbers, and the longest way back.
-  static func even(_ count: Int, _ text: TextConfiguration) -> LayerBudgets {
+  package static func even(_ count: Int, _ text: TextConfiguration) -> LayerBudgets {
     let (K, L) = (min(max(count, 1), text.layers * text.kvHeads), text.layers)
     func before(_ layer: Int) -> Int { (layer * K + L - 1) / L }
     return LayerBudgets(heads: (0..<L).map { before($0 + 1) - before($0) })
@@ -83,7 +85,7 @@ struct LayerBudgets: Equatable {
   var selected: Int { heads.reduce(0, +) }
   var layers: Int { heads.count { $0 > 0 } }
   /// The lowest adapted layer, where backward ends.
-  var lowest: Int { heads.firstIndex { $0 > 0 } ?? heads.count }
+  package var lowest: Int { heads.firstIndex { $0 > 0 } ?? heads.count }
 
   /// Trainable numbers: H r + |S_l| r D + 1 an adapted layer.
   func parameters(rank r: Int, _ text: TextConfiguration) -> Int {
@@ -122,19 +124,19 @@ struct RowShape: Equatable {
 }
 
 /// Rows that are computed together behind their common pictures.
-struct UnitShape: Equatable {
-  let rows: Int
+package struct UnitShape: Equatable {
+  package let rows: Int
   /// Tokens that pass the decoder.
-  let tokens: Int
-  let visual: Int
-  let answers: Int
+  package let tokens: Int
+  package let visual: Int
+  package let answers: Int
   /// Tokens before the first picture; all of them where there is none.
-  let first: Int
+  package let first: Int
   /// Pairs of a query and a key it sees: all queries; those from the first picture on; of these, with such a key.
-  let pairs, latePairs, keptPairs: Double
+  package let pairs, latePairs, keptPairs: Double
   /// Pairs of the answers' queries alone.
-  let answerPairs: Double
-  let pictures: [Int]
+  package let answerPairs: Double
+  package let pictures: [Int]
 
   init(_ members: [RowShape]) {
     func triangle(_ n: Int) -> Double { Double(n) * Double(n + 1) / 2 }

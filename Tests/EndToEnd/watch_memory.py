@@ -3,7 +3,7 @@
 
     watch_memory.py PID NAME FOLDER
 
-PID's descendants called NAME are the ranks; FOLDER holds the mapped weights. Prints, in bytes of Pss and each at its
+PID's descendants called NAME are the ranks, all of them where NAME is "-"; FOLDER holds the mapped weights. Prints, in bytes of Pss and each at its
 peak: how many ranks were seen at once, their sum of all memory, of the weights' files, and of anonymous memory.
 """
 import sys
@@ -40,7 +40,7 @@ def main(job, name, folder):
         ranks = []
         try:
             for pid in descendants(job):
-                if Path(f"/proc/{pid}/comm").read_text().strip() == name:
+                if name in ("-", Path(f"/proc/{pid}/comm").read_text().strip()):
                     ranks.append(pss(pid, folder))
         except (FileNotFoundError, ProcessLookupError):
             continue  # a rank ended meanwhile
@@ -51,4 +51,5 @@ def main(job, name, folder):
     print(*peak)
 
 
-main(sys.argv[1], sys.argv[2], sys.argv[3])
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], sys.argv[3])

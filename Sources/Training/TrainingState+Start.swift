@@ -1,0 +1,13 @@
+// The state of a run that has only begun.
+import Adapters
+import Units
+
+extension TrainingState {
+  /// The state of one rank beside a base, without history.
+  package init(startOf base: BaseModel, adapter: ImageLoRA<Float>, optimizer: AdamW, selection: HeadSelection) {
+    self.init(
+      step: optimizer.step, epoch: 0, consumedRows: 0, worldSize: 1, seed: 0, runDigest: "", runYAML: "",
+      provenance: Provenance(of: base), adapter: adapter.configuration, parameters: adapter.parameters.values,
+      optimizer: optimizer, selection: selection, metrics: [], best: nil)
+  }
+}

@@ -1,0 +1,145 @@
+// benchmarks attention: causal rows of growing length, and the vision tower's windows and frames.
+import ArgumentParser
+import Layers
+import Tensors
+
+struct AttentionCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "attention",
+    abstract: "Attention forward and backward: causal rows, windows and frames of pictures.",
+    discussion: """
+      Useful are two products a pair of query and key that sees it in forward, four in backward; scores that backward \
+      computes again are not. Growth is the time over that of the line before, and in brackets the same of the work.
+
+      Example: benchmarks attention --tokens 300 1200 --shapes 0.5b --repeats 3
+      """)
+
+  @OptionGroup var common: CommonOptions
+  @Option(parsing: .upToNextOption, help: "Lengths of causal rows.") var tokens = [300, 1200, 4800]
+  @Option(parsing: .upToNextOption, help: "Patches of pictures; 1024 are 448 x 448 pixels.") var patches = [1024, 4096]
+  @Option(parsing: .upToNextOption, help: "Models whose shapes are taken.") var shapes = ModelShape.allCases
+
+  func validate() throws {
+    guard (tokens + patches).allSatisfy({ (1...65_536).contains($0) }) else {
+      throw ValidationError("--tokens, --patches: give 1 to 65536")
+    }
+  }
+
+  func run() throws {
+    begin(common)
+    let square = SquareProduct(side: common.side, arithmetic: .float32)
+    var table = Table([
+      "attention", "rows", "forward", "growth", "GFLOP/s", "of square", "backward", "growth", "GFLOP/s",
+      "of square",
+    ])
+    for shape in shapes {
+      add(
+        "\(shape.rawValue) causal", tokens, shape.decoderAttention, backward: true, square, to: &table,
+        pattern: { .causal([(shared: 0..<0, own: 0..<$0, rows: $0)]) })
+      add(
+        "\(shape.rawValue) windows", patches, shape.visionAttention, backward: false, square, to: &table,
+        pattern: { count in .blocks(stride(from: 0, to: count, by: 64).map { $0..<min($0 + 64, count) }) })
+      add(
+        "\(shape.rawValue) frame", patches, shape.visionAttention, backward: false, square, to: &table,
+        pattern: { .blocks([0..<$0]) })
+    }
+    say(square.line)
+    say()
+    table.show()
+  }
+
+  /// A line for each length.
+  private func add(
+    _ name: String, _ lengths: [Int], _ attention: Attention<Float>, backward: Bool, _ square: SquareProduct,
+    to table: inout Table, pattern: (Int) -> AttentionPattern
+  ) {
+    var before: (forward: Double, backward: Double, pairs: Double)?
+    for length in lengths {
+      let pattern = pattern(length)
+      let pairs = pattern.pairs
+      // Multiply-adds of one product over all heads, twice.
+      let product = 2 * pairs * Double(attention.heads * attention.headDimension)
+      let rows = AttentionRows(attention, length, pattern)
+      let found = (0..<common.repeats).map { _ in
+        let rate = square.measure()
+        let there = secondsOfOne(rows.forward)
+        let back = backward ? secondsOfOne(rows.backward) : 0
+        return (there: there, back: back, rate: rate)
+      }
+      let (there, back) = (median(found.map(\.there)), median(found.map(\.back)))
+      func growth(_ now: Double, _ then: Double?) -> String {
+        guard let then, let before else { return "" }
+        return "\(fixed(now / then, 1)) (\(fixed(pairs / before.pairs, 1)))"
+      }
+      let last =
+        backward
+        ? [
+          time(back), growth(back, before?.backward), gflops(4 * product / back),
+          percent(median(found.map { 4 * product / $0.back / $0.rate })),
+        ] : ["", "", "", ""]
+      table.add(
+        [
+          name, "\(length)", time(there), growth(there, before?.forward), gflops(2 * product / there),
+          percent(median(found.map { 2 * product / $0.there / $0.rate })),
+        ] + last)
+      before = (there, back, pairs)
+    }
+  }
+}
+
+extension ModelShape {
+  fileprivate var decoderAttention: Attention<Float> {
+    switch self {
+    case .half: Attention(heads: 14, kvHeads: 2, headDimension: 64)
+    case .three: Attention(heads: 16, kvHeads: 2, headDimension: 128)
+    }
+  }
+
+  fileprivate var visionAttention: Attention<Float> {
+    switch self {
+    case .half: Attention(heads: 12, kvHeads: 12, headDimension: 64)
+    case .three: Attention(heads: 16, kvHeads: 16, headDimension: 80)
+    }
+  }
+}
+
+extension AttentionPattern {
+  /// Pairs of a query and a key that it sees.
+  fileprivate var pairs: Double {
+    spans.reduce(0) { sum, span in
+      span.queries.reduce(sum) { sum, query in
+        let own = span.causal ? keyOfQuery[query] + 1 - span.own.lowerBound : span.own.count
+        return sum + Double(span.shared.count + own)
+      }
+    }
+  }
+}
+
+/// Made-up queries, keys and values.
+private struct AttentionRows {
+  private let attention: Attention<Float>
+  private let pattern: AttentionPattern
+  private let q, k, v, dOutput: Matrix<Float>
+  private let result: Attention<Float>.Result
+
+  init(_ attention: Attention<Float>, _ rows: Int, _ pattern: AttentionPattern) {
+    let (queries, keys) = (
+      attention.heads * attention.headDimension, attention.kvHeads * attention.headDimension
+    )
+    self.attention = attention
+    self.pattern = pattern
+    q = randomMatrix(rows, queries, seed: 0)
+    k = randomMatrix(rows, keys, seed: 1)
+    v = randomMatrix(rows, keys, seed: 2)
+    dOutput = randomMatrix(rows, queries, seed: 3)
+    result = attention.forward(q: q, k: k, v: v, pattern: pattern)
+  }
+
+  func forward() { _ = attention.forward(q: q, k: k, v: v, pattern: pattern) }
+
+  func backward() {
+    _ = attention.backward(
+      dOutput, q: q, k: k, v: v, output: result.output, logSumExp: result.logSumExp, pattern: pattern, firstKey: 0,
+      needed: .all)
+  }
+}

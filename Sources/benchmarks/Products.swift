@@ -1,0 +1,117 @@
+// benchmarks products: products with frozen weights of real shapes, against a square one.
+import ArgumentParser
+import Tensors
+
+/// The widths of a released or usual model.
+enum ModelShape: String, CaseIterable, ExpressibleByArgument {
+  case half = "0.5b"
+  case three = "3b"
+
+  /// Outputs and inputs of the decoder's and the vision tower's larger matrices.
+  var weights: [(name: String, outputs: Int, inputs: Int)] {
+    switch self {
+    case .half:
+      [
+        ("q, o", 896, 896), ("k, v", 128, 896), ("gate, up", 4864, 896), ("down", 896, 4864),
+        ("vision q k v", 2304, 768), ("vision down", 768, 2048),
+      ]
+    case .three:
+      [
+        ("q, o", 2048, 2048), ("k, v", 256, 2048), ("gate, up", 11_008, 2048), ("down", 2048, 11_008),
+        ("vision q k v", 3840, 1280), ("vision down", 1280, 3420),
+      ]
+    }
+  }
+}
+
+struct Products: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Products with weights of real shapes, forward (x W^T) and backward (dy W).",
+    discussion: """
+      As in a model, each product finds another weight than the one before it, so that weights come from memory and not \
+      from a cache: copies of a weight take turns.
+
+      Example: benchmarks products --rows 315 --shapes 0.5b --repeats 3
+      """)
+
+  @OptionGroup var common: CommonOptions
+  @Option(parsing: .upToNextOption, help: "Rows of x, the tokens of a unit.") var rows = [128, 315, 1024]
+  @Option(parsing: .upToNextOption, help: "Models whose shapes are taken.") var shapes = ModelShape.allCases
+
+  func validate() throws {
+    guard rows.allSatisfy({ (1...65_536).contains($0) }) else { throw ValidationError("--rows: give 1 to 65536") }
+  }
+
+  func run() throws {
+    begin(common)
+    let arithmetics = Arithmetic.allCases.filter { $0 == .float32 || Arithmetic.hasBFloat16Instructions }
+    let squares = arithmetics.map { SquareProduct(side: common.side, arithmetic: $0) }
+    if arithmetics.count == 1 { say("no bf16   this processor has no bf16 instructions: products in fp32 alone") }
+    var table = Table([
+      "shape", "out x in", "rows", "stored", "products in", "forward GFLOP/s", "of square", "backward GFLOP/s",
+      "of square",
+    ])
+    for shape in shapes {
+      for weight in shape.weights {
+        for type in [ElementType.bfloat16, .float32] {
+          for rows in rows {
+            for square in squares {
+              let product = WeightProduct(weight.outputs, weight.inputs, type: type, rows: rows, square.arithmetic)
+              let found = (0..<common.repeats).map { _ in product.measure(against: square.measure()) }
+              func middle(_ part: KeyPath<WeightProduct.Rates, Double>) -> Double {
+                median(found.map { $0[keyPath: part] })
+              }
+              table.add([
+                "\(shape.rawValue) \(weight.name)", "\(weight.outputs) x \(weight.inputs)", "\(rows)", type.rawValue,
+                square.arithmetic.rawValue, gflops(middle(\.forward)), percent(middle(\.forwardShare)),
+                gflops(middle(\.backward)), percent(middle(\.backwardShare)),
+              ])
+            }
+          }
+        }
+      }
+    }
+    squares.forEach { say($0.line) }
+    say()
+    table.show()
+  }
+}
+
+/// Both products with one shape of weight.
+private final class WeightProduct {
+  struct Rates {
+    let forward, forwardShare, backward, backwardShare: Double
+  }
+
+  private let weights: [StoredMatrix]
+  private let x, dy, dx: Matrix<Float>
+  private let operations: Double
+  private var turn = 0
+
+  init(_ outputs: Int, _ inputs: Int, type: ElementType, rows: Int, _ arithmetic: Arithmetic) {
+    // More than the last cache of most processors holds.
+    let copies = max(2, min(512, (64 << 20) / (outputs * inputs * type.byteCount)))
+    weights = (0..<copies).map { _ in
+      StoredMatrix(randomTensor([outputs, inputs], type: type), arithmetic: arithmetic)
+    }
+    x = randomMatrix(rows, inputs)
+    dy = randomMatrix(rows, outputs)
+    dx = Matrix(uninitialized: rows, inputs)
+    operations = 2 * Double(rows) * Double(outputs) * Double(inputs)
+    forward()
+    backward()
+  }
+
+  private func next() -> StoredMatrix {
+    turn = (turn + 1) % weights.count
+    return weights[turn]
+  }
+
+  private func forward() { _ = next().timesTransposed(x) }
+  private func backward() { next().times(dy, into: dx, accumulate: false) }
+
+  func measure(against square: Double) -> Rates {
+    let (there, back) = (operations / secondsOfOne(forward), operations / secondsOfOne(backward))
+    return Rates(forward: there, forwardShare: there / square, backward: back, backwardShare: back / square)
+  }
+}

@@ -1,0 +1,81 @@
+# What the benchmark scripts share: options, the run of imagelora, the step of PyTorch. Sourced from the top folder.
+
+usage() {
+  sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2
+  exit 64
+}
+
+data='' model='' rows='' image_root='' questions=1 rounds=3 epochs=2 precision=fp32
+python=${TORCH_PYTHON:-} torch_step=scripts/bench/torch_step.py torch_steps=6
+while [[ $# -gt 0 ]]; do
+  [[ $# -ge 2 ]] || usage
+  case $1 in
+    --data) data=$2 ;;
+    --model) model=$2 ;;
+    --rows) rows=$2 ;;
+    --image-root) image_root=$2 ;;
+    --questions) questions=$2 ;;
+    --rounds) rounds=$2 ;;
+    --epochs) epochs=$2 ;;
+    --precision) precision=$2 ;;
+    --python) python=$2 ;;
+    --torch-step) torch_step=$2 ;;
+    --torch-steps) torch_steps=$2 ;;
+    *) usage ;;
+  esac
+  shift 2
+done
+[[ -n $data || (-n $model && -n $rows) ]] || usage
+[[ $questions == 1 || $questions == 7 ]] || usage
+model=$(realpath "${model:-$data/model}")
+rows=$(realpath "${rows:-$data/rows-$questions.jsonl}")
+image_root=$(realpath "${image_root:-$(dirname "$rows")}")
+torch_step=$(realpath "$torch_step")
+bench=$PWD/scripts/bench
+
+LIMIT=${LIMIT:-14400}
+source scripts/test-support.sh
+export OPENBLAS_NUM_THREADS=1
+
+work=$(mktemp -d)
+children=()
+trap 'for child in "${children[@]}"; do kill "$child" 2>/dev/null || true; done; rm -rf "$work"' EXIT
+python3 "$bench/heads.py" "$model" >"$work/heads.json"
+
+# A step has a unit of `questions` rows for each of two ranks, whatever the number of ranks.
+cat >"$work/run.yaml" <<YAML
+model: {path: "$model", precision: $precision, threads: 1}
+data: {train: "$rows", image_root: "$image_root"}
+adapter: {rank: 8, alpha: 16, heads: {select: file, file: heads.json}}
+training: {epochs: $epochs, global_batch: $((2 * questions)), learning_rate: 1e-5}
+checkpoint: {directory: run, every_steps: 1000000}
+logging: {every_steps: 1000000}
+YAML
+
+# train RANKS FOLDER [ARGUMENT...]: a run whose metrics.jsonl lies in FOLDER.
+train() {
+  ranks "$1" "$IMAGELORA" train "$work/run.yaml" --set checkpoint.directory="$2" "${@:3}" >"$2.out" 2>"$2.err" ||
+    { tail -n 5 "$2.out" "$2.err" >&2; exit 1; }
+}
+
+# torch_train PROCESSES THREADS LOG: a row a process and step.
+torch_train() {
+  local start=("$python")
+  [[ $1 -eq 1 ]] || start+=(-m torch.distributed.run --nproc_per_node "$1")
+  env -u OPENBLAS_NUM_THREADS OMP_NUM_THREADS="$2" timeout "$LIMIT" "${start[@]}" "$torch_step" --model "$model" \
+    --rows "$rows" --threads "$2" --steps "$torch_steps" --precision "$precision" >"$3" 2>&1 ||
+    { tail -n 5 "$3" >&2; exit 1; }
+}
+
+# What the numbers below belong to.
+announce() {
+  local processor
+  processor=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
+  echo "machine    ${processor:-unknown processor}, $(nproc) cores, $(awk '/MemTotal/ { printf "%.0f", $2 / 1048576 }' /proc/meminfo) GiB"
+  echo "date       $(date -u +%Y-%m-%dT%H:%M:%SZ)"
+  echo "imagelora  $("$IMAGELORA" --version), commit $(git rev-parse --short HEAD 2>/dev/null || echo unknown); $(mpirun --version | head -n 1)"
+  [[ -z $python ]] || "$python" -c 'import sys, torch, transformers
+print(f"pytorch    {torch.__version__}, transformers {transformers.__version__}, Python {sys.version.split()[0]}")'
+  echo "data       $(wc -l <"$rows") rows, $questions a picture; products in $precision; $rounds rounds, $epochs epochs"
+  echo
+}
