@@ -119,7 +119,7 @@ private struct LongRow {
   func step(_ model: QwenVLModel<Float>, _ adapter: ImageLoRA<Float>) -> Double {
     adapter.resetGradients()
     return seconds {
-      let pass = model.decoder.forward(input, outputRows: outputRows, adapter: adapter, keepTapes: .forBackward)
+      let pass = model.decoder.forward(input, outputRows: outputRows, adapter: adapter, keepTapes: .forBackward())
       let (_, dHidden) = model.head.lossAndGradient(pass.hidden, targets: targets)
       model.decoder.backward(dHidden, pass: pass, adapter: adapter)
     }.seconds

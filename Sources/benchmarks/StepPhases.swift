@@ -99,7 +99,7 @@ final class StepPhases {
     let input = timed(.packing) { base.unitInput(made, features: features) }
     let decoder = base.model.decoder
     let pass = timed(.forward) {
-      decoder.forward(input.decoderInput, outputRows: input.outputRows, adapter: adapter, keepTapes: .forBackward)
+      decoder.forward(input.decoderInput, outputRows: input.outputRows, adapter: adapter, keepTapes: .forBackward())
     }
     let (losses, dHidden) = timed(.loss) { base.model.head.lossAndGradient(pass.hidden, targets: input.targets) }
     pause()
