@@ -53,7 +53,7 @@ part "layers" scripts/check-layers.sh
 part "build" build_without_warnings
 if [[ ${summary[1]} == ok* ]]; then
   program=$(swift build "${build[@]}" --show-bin-path)
-  export IMAGELORA=$program/imagelora RANKTESTS=$program/ranktests
+  export IMAGELORA=$program/imagelora RANKTESTS=$program/ranktests BENCHMARKS=$program/benchmarks
   part "unit tests" unit_tests
   part "ranks" scripts/test-ranks.sh
   part "end to end" scripts/test-end-to-end.sh

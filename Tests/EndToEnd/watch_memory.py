@@ -3,8 +3,9 @@
 
     watch_memory.py PID NAME FOLDER
 
-PID's descendants called NAME are the ranks, all of them where NAME is "-"; FOLDER holds the mapped weights. Prints, in bytes of Pss and each at its
-peak: how many ranks were seen at once, their sum of all memory, of the weights' files, and of anonymous memory.
+PID's descendants called NAME are the ranks; where NAME is "-", those that have started no other. FOLDER holds the
+mapped weights. Prints, in bytes of Pss and each at its peak: how many ranks were seen at once, their sum of all memory,
+of the weights' files, and of anonymous memory.
 """
 import sys
 import time
@@ -16,6 +17,12 @@ def descendants(pid):
         for child in children.read_text().split():
             yield int(child)
             yield from descendants(int(child))
+
+
+def is_rank(pid, name):
+    if name == "-":
+        return next(descendants(pid), None) is None
+    return Path(f"/proc/{pid}/comm").read_text().strip() == name
 
 
 def pss(pid, folder):
@@ -40,7 +47,7 @@ def main(job, name, folder):
         ranks = []
         try:
             for pid in descendants(job):
-                if name in ("-", Path(f"/proc/{pid}/comm").read_text().strip()):
+                if is_rank(pid, name):
                     ranks.append(pss(pid, folder))
         except (FileNotFoundError, ProcessLookupError):
             continue  # a rank ended meanwhile

@@ -9,6 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 source scripts/bench/support.sh
+rounds=1
 
 # watch NAME RESULT COMMAND...: the command in the background, its processes called NAME measured until it ends.
 watch() {

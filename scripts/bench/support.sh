@@ -72,8 +72,9 @@ announce() {
   local processor
   processor=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
   echo "machine    ${processor:-unknown processor}, $(nproc) cores, $(awk '/MemTotal/ { printf "%.0f", $2 / 1048576 }' /proc/meminfo) GiB"
+  echo "load       $(cut -d ' ' -f 1-3 /proc/loadavg) before the first run; ratios hold only where nothing else runs"
   echo "date       $(date -u +%Y-%m-%dT%H:%M:%SZ)"
-  echo "imagelora  $("$IMAGELORA" --version), commit $(git rev-parse --short HEAD 2>/dev/null || echo unknown); $(mpirun --version | head -n 1)"
+  echo "imagelora  $("$IMAGELORA" --version), commit $(git describe --always --dirty 2>/dev/null || echo unknown); $(mpirun --version | head -n 1)"
   [[ -z $python ]] || "$python" -c 'import sys, torch, transformers
 print(f"pytorch    {torch.__version__}, transformers {transformers.__version__}, Python {sys.version.split()[0]}")'
   echo "data       $(wc -l <"$rows") rows, $questions a picture; products in $precision; $rounds rounds, $epochs epochs"

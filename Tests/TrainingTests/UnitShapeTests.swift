@@ -1,0 +1,80 @@
+import Adapters
+import Datasets
+import Foundation
+import HuggingFace
+import Preprocessing
+import Testing
+import Units
+
+@testable import Training
+
+@Suite("A unit's shape as it is packed against the shape that a plan makes from lengths")
+struct UnitShapeTests {
+  static let fixture = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .appendingPathComponent("ParityTests/Resources/a").path
+
+  let base: BaseModel
+  let rows: [Row]
+  let samples: [Sample]
+
+  init() throws {
+    base = try BaseModel(folder: Self.fixture + "/model")
+    rows = ["Where is the search button?", "How many widgets are there? Count them all."].enumerated().map {
+      index, text in
+      Row(
+        id: "\(index)", line: 1, images: [.file(Self.fixture + "/images/0.png")],
+        messages: [
+          Message(role: .user, content: [.image(0), .text(text)]),
+          Message(role: .assistant, content: [.text("(12, 34)")]),
+        ])
+    }
+    samples = try rows.map(try base.sampleBuilder(maxLength: 4096).sample)
+  }
+
+  private func packed(_ count: Int) throws -> UnitShape {
+    let features = try base.featureStore.features(of: rows[0], sample: samples[0])
+    return UnitShape(
+      base.unitInput(Array(samples.prefix(count)), features: features), pictures: samples[0].grids.map(\.patches))
+  }
+
+  /// One row: all the same, but that an answer's token does not see those behind it.
+  @Test func oneRow() throws {
+    let (found, planned) = (try packed(1), UnitShape([RowShape(samples[0])]))
+    #expect(found.rows == 1 && found.tokens == planned.tokens && found.visual == planned.visual)
+    #expect(found.answers == planned.answers && found.first == planned.first && found.pictures == planned.pictures)
+    #expect(found.pairs == planned.pairs && found.latePairs == planned.latePairs)
+    #expect(found.keptPairs == planned.keptPairs)
+    let (answers, tokens) = (Double(planned.answers), Double(planned.tokens))
+    #expect(found.answerPairs <= planned.answerPairs && found.answerPairs >= answers * (tokens - answers - 4))
+  }
+
+  /// Two rows on one picture: they share besides the picture what their questions have in common, which a plan does not
+  /// know.
+  @Test func twoRows() throws {
+    var shapes = samples.map { RowShape($0) }
+    let common = zip(samples[0].inputIDs, samples[1].inputIDs).prefix { $0 == $1 }.count
+    #expect(common >= shapes[0].shared)
+    shapes = shapes.map {
+      RowShape(
+        tokens: $0.tokens, visual: $0.visual, first: $0.first, shared: common, answers: $0.answers,
+        pictures: $0.pictures)
+    }
+    let (found, planned) = (try packed(2), UnitShape(shapes))
+    #expect(found.rows == 2 && found.tokens == planned.tokens && found.visual == planned.visual)
+    #expect(found.answers == planned.answers && found.first == planned.first)
+    #expect(found.pairs == planned.pairs && found.latePairs == planned.latePairs)
+    #expect(found.keptPairs == planned.keptPairs)
+  }
+
+  /// Backward's second scores: all rows behind the first picture in layers 1 and 2 of 4, the answers in the last.
+  @Test func repeatedScores() throws {
+    let (unit, text) = (try packed(1), base.configuration.text)
+    let budgets = LayerBudgets(heads: [0, 1] + Array(repeating: 0, count: text.layers - 2))
+    let width = Double(2 * text.attentionHeads * text.headDimension)
+    #expect(
+      UnitOperations.repeatedScores(unit, budgets: budgets, base.configuration)
+        == width * (Double(text.layers - 2) * unit.latePairs + unit.answerPairs))
+    let work = UnitOperations(unit, budgets: budgets, rank: 4, base.configuration)
+    #expect(work.backward > UnitOperations.repeatedScores(unit, budgets: budgets, base.configuration))
+  }
+}
