@@ -52,9 +52,11 @@ checkpoint: {directory: run, every_steps: 1000000}
 logging: {every_steps: 1000000}
 YAML
 
-# train RANKS FOLDER [ARGUMENT...]: a run whose metrics.jsonl lies in FOLDER.
+# train RANKS FOLDER [ARGUMENT...]: a run whose metrics.jsonl lies in FOLDER. Its feature cache is empty at the start, so
+# that both ranks find in the second epoch what either computed in the first.
 train() {
-  ranks "$1" "$IMAGELORA" train "$work/run.yaml" --set checkpoint.directory="$2" "${@:3}" >"$2.out" 2>"$2.err" ||
+  ranks "$1" "$IMAGELORA" train "$work/run.yaml" --set checkpoint.directory="$2" \
+    --set model.feature_cache="$work/features/${2##*/}" "${@:3}" >"$2.out" 2>"$2.err" ||
     { tail -n 5 "$2.out" "$2.err" >&2; exit 1; }
 }
 
