@@ -55,7 +55,7 @@ public struct PlaceTarget: Sendable {
   private static func hits(_ region: Region, _ box: Objects.Box, _ frame: ImageFrame) -> Bool {
     let (x, y) = region.center
     // Before mapping, which would move what lies outside onto the edge.
-    guard x >= 0, x < Double(frame.resized.width), y >= 0, y < Double(frame.resized.height) else { return false }
+    guard x >= 0, x < Double(frame.written.width), y >= 0, y < Double(frame.written.height) else { return false }
     let point = frame.toOriginal(Objects.Box(x1: x, y1: y, x2: x, y2: y))
     return point.x1 >= box.x1 && point.x1 < box.x2 && point.y1 >= box.y1 && point.y1 < box.y2
   }

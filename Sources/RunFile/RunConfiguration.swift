@@ -29,6 +29,12 @@ public enum Precision: String, Sendable, CaseIterable { case fp32, bf16 }
 /// What a bad row of data does.
 public enum BadRows: String, Sendable, CaseIterable { case strict, skip }
 
+/// What the coordinates of places count: pixels of the resized picture, or thousandths of the picture's sides.
+public enum Coordinates: String, Sendable, CaseIterable {
+  case pixels
+  case relative1000 = "relative_1000"
+}
+
 public enum AdapterKind: String, Sendable, CaseIterable {
   case imageLoRA = "image_lora"
   case lora
@@ -83,6 +89,8 @@ extension RunConfiguration {
     public var maxLength = 4096
     /// Rows of the same images are computed together.
     public var groupByImage = true
+    /// Of `<bbox>`, `<point>` and answers; absent: the base model's.
+    public var coordinates: Coordinates?
     public var badRows = BadRows.strict
   }
 

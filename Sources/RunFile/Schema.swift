@@ -66,6 +66,7 @@ extension RunConfiguration.Data: Section {
     try v.field("image_root", &imageRoot, .absent("."), effect: .elsewhere)
     try v.field("max_length", &maxLength, .within(1...1_048_576))
     try v.field("group_by_image", &groupByImage)
+    try v.field("coordinates", &coordinates)
     try v.field("bad_rows", &badRows, effect: .elsewhere)
   }
 }

@@ -111,6 +111,7 @@ extension Value where Self: RawRepresentable & CaseIterable, RawValue == String 
 
 extension Precision: Value {}
 extension BadRows: Value {}
+extension Coordinates: Value {}
 extension AdapterKind: Value {}
 extension Normalization: Value {}
 extension HeadSelection: Value {}

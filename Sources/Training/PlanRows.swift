@@ -40,7 +40,9 @@ struct PlannedRows {
     settings.maxPixels = run.model.maxPixels ?? settings.maxPixels
     let samples = try SampleBuilder(
       encoding: try Tokenizer(folder: folder), template: try ChatTemplate(folder: folder),
-      processor: try ImageProcessor(settings), maxLength: run.data.maxLength)
+      processor: try ImageProcessor(settings),
+      coordinates: try run.coordinates ?? Preprocessing.Coordinates(of: ModelConfiguration(folder: folder).family),
+      maxLength: run.data.maxLength)
     let file = run.data.train.resolved
     let dataset = try RowReader(imageRoot: run.data.imageRoot.resolved, policy: .skip).read(file)
     var usable: [(row: Row, shape: RowShape)] = []

@@ -16,7 +16,8 @@ struct Evaluate: ParsableCommand {
       Give a checkpoint, --base for the model without an adapter, or both for a table side by side. Answers are \
       generated greedily from each row up to its last answer. Rows whose answer is a point or a box are scored against \
       the row's "objects": a point, or a box's centre, counts where it lies in the box (half-open, original pixels); \
-      what the model writes is taken as pixels of the resized picture. The numbers are the same in every bit for any \
+      what the model writes is in the coordinates of its family, or those of data.coordinates. Where rows state a \
+      "group", accuracy is printed for each of its values. The numbers are the same in every bit for any \
       number of ranks.
 
       Examples:
@@ -69,10 +70,12 @@ struct Evaluate: ParsableCommand {
       guard communicator.rank == 0 else { return }
       for problem in data.problems.prefix(5) { say("left out   \(problem)") }
       say("\(rows.count) rows of \(file)")
-      Metrics.table(zip(models, results).map { ($0.name, Metrics($1)) }).forEach(say)
+      let columns = zip(models, results).map { (name: $0.name, results: $1) }
+      Metrics.table(columns.map { ($0.name, Metrics($0.results)) }).forEach(say)
+      Metrics.table(by: rows.map(\.groups), columns).forEach(say)
       if let output {
         let lines = rows.indices.flatMap { row in
-          zip(models, results).map { PredictionLine(id: rows[row].id, model: $0.name, $1[row]) }
+          zip(models, results).map { PredictionLine(rows[row], model: $0.name, $1[row]) }
         }
         try PredictionLine.write(lines, to: output)
         say("wrote \(output)")

@@ -16,6 +16,6 @@ struct ImageLoRACommand: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       PlanCommand.self, Train.self, Probe.self, Scores.self, Evaluate.self, Generate.self, Inspect.self, Export.self,
-      Parity.self,
+      Parity.self, RowsCommand.self,
     ])
 }

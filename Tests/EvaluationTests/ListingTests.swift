@@ -18,7 +18,7 @@ struct ListingTests {
     #expect(lines[1].text.hasSuffix("grid 1x6x8, original 120x90 -> 112x84"))
     #expect(
       lines[2].text
-        == "box 0  picture 0  original [10.0, 20.0, 51.0, 61.0]  resized [9.33, 18.67, 47.6, 56.93]")
+        == "box 0  picture 0  original [10.0, 20.0, 51.0, 61.0]  written [9.33, 18.67, 47.6, 56.93]")
     let pictures = lines.filter { $0.kind == .picture }
     #expect(pictures.count == 1)
     let start = sample.visualSpans[0].lowerBound
