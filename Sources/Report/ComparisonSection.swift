@@ -1,5 +1,6 @@
 // Runs side by side: what is trained, what it costs, how well it does.
 import Evaluation
+import Foundation
 import Training
 
 /// The table over the runs, and for a single one its numbers at a glance.
@@ -59,9 +60,16 @@ struct ComparisonSection {
   }
 
   private func heads(_ checkpoint: ReportedCheckpoint) -> String {
+    "\(chosen(checkpoint)) KV heads \(layers(checkpoint))"
+  }
+
+  private func chosen(_ checkpoint: ReportedCheckpoint) -> String {
     let chosen = checkpoint.adapter.kvIndices.values.reduce(0) { $0 + $1.count }
-    let all = checkpoint.selection.map { " of \($0.capacity.reduce(0, +))" } ?? ""
-    return "\(chosen)\(all) KV heads in \(plural(checkpoint.adapter.kvIndices.count, "layer"))"
+    return "\(chosen)" + (checkpoint.selection.map { " of \($0.capacity.reduce(0, +))" } ?? "")
+  }
+
+  private func layers(_ checkpoint: ReportedCheckpoint) -> String {
+    "in \(plural(checkpoint.adapter.kvIndices.count, "layer"))"
   }
 
   private func ranks(_ run: ReportedRun) -> String {
@@ -73,6 +81,8 @@ struct ComparisonSection {
   private struct Column {
     var name: String
     var cell: (RunGroup) -> String?
+    /// Below it, smaller.
+    var detail: (RunGroup) -> String? = { _ in nil }
     var isNumber = true
     /// What is compared, and whether less is better; nil where nothing is best.
     var rank: (value: (RunGroup) -> Double?, lessIsBetter: Bool)?
@@ -90,8 +100,10 @@ struct ComparisonSection {
   private var columns: [Column] {
     let operations = hasRows
     var columns = [
-      Column(name: "adapter", cell: { adapter($0.first) }, isNumber: false),
-      Column(name: "KV heads", cell: { $0.first.checkpoint.map(heads) }, isNumber: false),
+      Column(name: "adapter", cell: { kind($0.first) }, detail: { sizes($0.first) }, isNumber: false),
+      Column(
+        name: "KV heads", cell: { $0.first.checkpoint.map(chosen) }, detail: { $0.first.checkpoint.map(layers) },
+        isNumber: false),
       column("trainable", { $0.costs.map { Double($0.trainable) } }) { grouped(Int($0.rounded())) },
       column("reduced a step", { $0.costs.map { Double($0.reducedBytes) } }) { bytes(Int($0.rounded())) },
       column(
@@ -123,9 +135,10 @@ struct ComparisonSection {
       headings: ["run"] + columns.map(\.name),
       rows: groups.map { group in
         [Table.Cell(name(group), isNumber: false)]
-          + zip(columns, best).map { column, best in
-            .text(
-              column.cell(group), isNumber: column.isNumber,
+          + zip(columns, best).map { column, best -> Table.Cell in
+            let detail: Markup? = column.detail(group).map { "<small>\($0)</small>" }
+            return Table.Cell(
+              "\(column.cell(group) ?? "–")\(detail)", isNumber: column.isNumber,
               isBest: best != nil && column.rank?.value(group) == best)
           }
       })
@@ -140,8 +153,9 @@ struct ComparisonSection {
     return "\(colour)\(group.name)\(detail)"
   }
 
-  private func adapter(_ run: ReportedRun) -> String {
-    let kind = run.run.adapter.kind == .imageLoRA ? "Image-LoRA" : "LoRA"
-    return "\(kind), rank \(run.run.adapter.rank), alpha \(significant(run.run.adapter.alpha, digits: 3))"
+  private func kind(_ run: ReportedRun) -> String { run.run.adapter.kind == .imageLoRA ? "Image-LoRA" : "LoRA" }
+
+  private func sizes(_ run: ReportedRun) -> String {
+    "rank \(run.run.adapter.rank), alpha \(String(format: "%g", run.run.adapter.alpha))"
   }
 }

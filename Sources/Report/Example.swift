@@ -17,7 +17,7 @@ struct Example {
   var answers: [Answer]
   var pictures: [PictureFigure]
   /// Longest text that is shown of a question or an answer, in characters.
-  static let longest = 300
+  static let longest = 160
 
   var figure: Markup {
     let lines: [Markup] = answers.map { answer in

@@ -10,7 +10,7 @@ struct FactsSection {
     let blocks: [Markup] = runs.map { run in
       let rows: [Markup] = facts(run).map { "<tr><th scope=\"row\">\($0.name)</th><td>\($0.value)</td></tr>\n" }
       return """
-        <details\(runs.count <= 4 ? " open" : "")><summary>\(run.name)</summary>
+        <details\(runs.count <= 2 ? " open" : "")><summary>\(run.name)</summary>
         <div class="scroll"><table class="facts"><tbody>\(rows)</tbody></table></div>
         <details><summary>run.yaml</summary><pre>\(run.run.yaml)</pre></details></details>
 

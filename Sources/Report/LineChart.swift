@@ -62,7 +62,7 @@ struct LineChart {
     return """
       <figure class="chart"><figcaption><h3>\(title)</h3>\(legend(firm))</figcaption>
       <svg viewBox="0 0 \(Size.width) \(Size.height)" role="img" aria-label="\(title)">
-      <clipPath id="\(clip)"><rect x="\(Size.left)" y="\(Size.top)" width="\(right - Size.left)" height="\(bottom - Size.top)"/></clipPath>
+      <clipPath id="\(clip)"><rect x="\(Size.left - 5)" y="\(Size.top - 5)" width="\(right - Size.left + 10)" height="\(bottom - Size.top + 10)"/></clipPath>
       \(axes(plot))<g clip-path="url(#\(clip))">\(drawn.compactMap { bandPath($0, plot) })\(lines(drawn, plot))</g>
       \(stops(firm, plot))</svg>\(note.map { "<p class=\"note\">\($0)</p>" as Markup })</figure>
 

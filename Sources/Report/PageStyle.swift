@@ -37,8 +37,8 @@ enum PageStyle {
     th,td{padding:.45rem .9rem .45rem 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--rule)}
     th:last-child,td:last-child{padding-right:0}
     thead th{color:var(--soft);font-weight:500;font-size:.82rem;vertical-align:bottom}
-    tbody th{font-weight:500;overflow-wrap:anywhere;min-width:8rem}
-    th small{display:block;font-weight:400}
+    tbody th{font-weight:500;overflow-wrap:anywhere;min-width:9.5rem}
+    th small,td small{display:block;font-weight:400}td small{white-space:nowrap}tbody th small{overflow-wrap:anywhere}
     .number{text-align:right;white-space:nowrap}
     .best{font-weight:700}
     .facts th{color:var(--soft);white-space:nowrap;width:1%;min-width:0}.facts td{overflow-wrap:anywhere}
@@ -65,11 +65,11 @@ enum PageStyle {
     .heat .bar{fill:var(--none)}.heat .adapted{fill:var(--mark)}
     .gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,15.5rem),1fr));gap:1.25rem}
     .example{display:flex;flex-direction:column;border:1px solid var(--rule);border-radius:8px;overflow:hidden;break-inside:avoid}
-    .example .picture{display:block;width:100%;height:auto;max-height:26rem;background:var(--tint)}
+    .example .picture{display:block;width:100%;height:auto;max-height:20rem;background:var(--tint)}
     .example figcaption{padding:.7rem .9rem .8rem;font-size:.9rem}
     .example p{margin:0 0 .45rem;font-weight:500;overflow-wrap:anywhere}
-    .example dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem .8rem;margin:0 0 .4rem}
-    .example dt{color:var(--soft);max-width:9rem;overflow-wrap:anywhere}.example dd{margin:0;overflow-wrap:anywhere;white-space:pre-wrap}
+    .example dl{display:grid;grid-template-columns:fit-content(45%) 1fr;gap:.1rem .8rem;margin:0 0 .4rem}
+    .example dt{color:var(--soft);overflow-wrap:anywhere}.example dd{margin:0;overflow-wrap:anywhere;white-space:pre-wrap}
     .example small{overflow-wrap:anywhere}
     .right{color:var(--right)}.wrong{color:var(--wrong)}
     .picture rect,.picture circle,.picture path{fill:none;stroke:var(--c);stroke-width:2;vector-effect:non-scaling-stroke}
@@ -77,6 +77,7 @@ enum PageStyle {
     .picture .halo{stroke:#000;stroke-opacity:.55;stroke-width:4.5}
     details{margin:0 0 .75rem}summary{cursor:pointer;font-weight:600}details details summary{font-weight:400;color:var(--soft);font-size:.9rem}
     .omissions{margin:0;padding-left:1.1rem;color:var(--soft);font-size:.9rem;overflow-wrap:anywhere}
+    @media (max-width:600px){.tick{font-size:14px}h1{font-size:1.5rem}}
     @media print{body{font-size:11pt}header,main{max-width:none;padding:0}nav,.stop{display:none}h2{break-after:avoid}
     figure,tr,.tiles{break-inside:avoid}details::details-content{content-visibility:visible;display:block;height:auto;opacity:1}
     *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}

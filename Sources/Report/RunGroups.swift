@@ -64,9 +64,10 @@ struct Estimate: Equatable {
     margin = Self.quantile(degreesOfFreedom: count - 1) * (variance / Double(count)).squareRoot()
   }
 
-  /// The mean and its margin, written alike.
+  /// The mean and its margin, written alike; values that are all the same have none.
   func text(_ written: (Double) -> String) -> String {
-    written(mean) + (margin.map { " ± \(written($0))" } ?? "")
+    guard let margin, margin > 0 else { return written(mean) }
+    return "\(written(mean)) ± \(written(margin))"
   }
 
   /// Two-sided 95% quantile of Student's t.

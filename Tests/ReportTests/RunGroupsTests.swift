@@ -13,6 +13,7 @@ struct RunGroupsTests {
     #expect(three.mean == 2)
     #expect(abs(try #require(three.margin) - 2.4841) < 1e-3)
     #expect(three.text { fixed($0, 1) } == "2.0 ± 2.5")
+    #expect(Estimate([2, 2])?.text { fixed($0, 1) } == "2.0")
   }
 
   /// scipy.stats.t.ppf(0.975, n).
