@@ -76,7 +76,7 @@ public final class Trainer {
     stepper = Stepper(
       job: job, adapter: adapter, optimizer: state?.optimizer ?? AdamW(count: adapter.layout.count, options: options))
     try together(job.communicator) {
-      if isRoot { try log.start(run: run.yaml, keeping: metrics.last?.step ?? 0) }
+      if isRoot { try log.start(run: run.yaml, session: RunSession(job, afterStep: metrics.last?.step ?? 0)) }
     }
     log.summary(
       Summary(job: job, adapter: adapter, selection: selection, totalSteps: total, startStep: stepper.optimizer.step))

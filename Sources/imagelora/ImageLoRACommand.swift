@@ -2,6 +2,7 @@
 import ArgumentParser
 import Collectives
 import Foundation
+import Training
 
 /// `imagelora`
 @main
@@ -13,9 +14,9 @@ struct ImageLoRACommand: ParsableCommand {
       Every command runs alone or on many ranks: mpirun -n 4 imagelora train run.yaml. Start with imagelora inspect on a \
       model folder and a row, then probe, train, evaluate and export.
       """,
-    version: "0.1.0",
+    version: programVersion,
     subcommands: [
-      PlanCommand.self, Train.self, Probe.self, Scores.self, Evaluate.self, Generate.self, Inspect.self, Export.self,
-      Parity.self, RowsCommand.self,
+      PlanCommand.self, Train.self, Probe.self, Scores.self, Evaluate.self, Generate.self, Inspect.self, Report.self,
+      Export.self, Parity.self, RowsCommand.self,
     ])
 }
