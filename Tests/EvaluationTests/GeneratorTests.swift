@@ -18,7 +18,7 @@ struct GeneratorTests {
     let input = DecoderInput(
       embeddings: base.model.embed(ids, visual: sample.visualSpans, features: features),
       positions: sample.positionIDs.map { $0 + tokens.indices.map { sample.nextPosition + Int32($0) } },
-      visual: sample.visualSpans)
+      visual: sample.visualSpans, features: features)
     let pass = base.model.decoder.forward(input, outputRows: [ids.count - 1], adapter: adapter, keepTapes: .none)
     return base.model.head.argmax(pass.hidden)[0]
   }

@@ -15,7 +15,7 @@ import Testing
       model.text.mropeSection == [16, 24, 24] && model.text.ropeTheta == 1e6 && model.text.rmsNormEpsilon == 1e-6)
     #expect(!model.text.tieWordEmbeddings && model.text.maxPositionEmbeddings == 128000)
     #expect(model.vision.depth == 32 && model.vision.headDimension == 80 && model.vision.patchNumbers == 1176)
-    #expect(model.vision.fullAttentionBlocks == [7, 15, 23, 31] && model.vision.tokensPerSecond == 2)
+    #expect(model.vision.fullAttentionBlocks == [7, 15, 23, 31] && model.vision.windowSize == 112)
     #expect(model.imageTokenID == 151655 && model.visionStartTokenID == 151652)
     #expect(model.endTokenIDs == [151645, 151643], "generation_config.json wins")
   }

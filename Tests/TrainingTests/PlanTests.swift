@@ -9,8 +9,7 @@ private let threeB = ModelConfiguration(
   family: .qwen2_5_vl,
   vision: VisionConfiguration(
     depth: 32, hiddenSize: 1280, intermediateSize: 3420, heads: 16, inChannels: 3, patchSize: 14, temporalPatchSize: 2,
-    spatialMergeSize: 2, windowSize: 112, fullAttentionBlocks: [7, 15, 23, 31], outHiddenSize: 2048,
-    tokensPerSecond: 2),
+    spatialMergeSize: 2, windowSize: 112, fullAttentionBlocks: [7, 15, 23, 31], outHiddenSize: 2048),
   text: TextConfiguration(
     hiddenSize: 2048, intermediateSize: 11008, layers: 36, attentionHeads: 16, kvHeads: 2, headDimension: 128,
     vocabularySize: 151_936, rmsNormEpsilon: 1e-6, ropeTheta: 1e6, mropeSection: [16, 24, 24],
