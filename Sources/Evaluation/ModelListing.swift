@@ -82,7 +82,8 @@ extension BaseModel {
   /// What blocks see, and which of them deepstack reads.
   private static func attention(_ vision: VisionConfiguration) -> String {
     func list(_ blocks: [Int]) -> String { blocks.map(String.init).joined(separator: ",") }
-    let whole = "whole picture in \(vision.windowSize == nil ? "all blocks" : "blocks \(list(vision.fullAttentionBlocks))")"
+    let whole =
+      "whole picture in \(vision.windowSize == nil ? "all blocks" : "blocks \(list(vision.fullAttentionBlocks))")"
     return (vision.windowSize.map { "windows of \($0), " } ?? "") + whole
       + (vision.deepstackBlocks.isEmpty ? "" : ", deepstack of blocks \(list(vision.deepstackBlocks))")
   }

@@ -12,6 +12,7 @@ public struct PlaceScore: Codable, Sendable, Equatable {
 
 /// What a row's answer should name: its boxes and the pictures they are in.
 public struct PlaceTarget: Sendable {
+  /// Boxes in pixels of their pictures, and how the answer's numbers lie to those.
   let boxes: [(box: Objects.Box, frame: ImageFrame)]
   /// Whether the right answer is a box.
   let asksForBox: Bool
@@ -28,9 +29,8 @@ public struct PlaceTarget: Sendable {
     let own = Self.placeholders(row.messages[answer])
     let all = row.messages.reduce(0) { $0 + Self.placeholders($1) }
     let meant = all == 0 ? objects.boxes[...] : objects.boxes.dropFirst(before).prefix(own)
-    boxes = meant.compactMap { box in
-      prompt.sample.frames.indices.contains(box.image) ? (box, prompt.sample.frames[box.image]) : nil
-    }
+    let frames = prompt.sample.placeFrames
+    boxes = meant.compactMap { box in frames.indices.contains(box.image) ? (box, frames[box.image]) : nil }
     guard !boxes.isEmpty else { return nil }
     if case .box = place { asksForBox = true } else { asksForBox = false }
   }

@@ -1,6 +1,6 @@
 // The point or box that a text names, in the ways in which models write them.
 
-/// A place in a picture, in pixels of the picture that the model saw.
+/// A place in a picture, in the numbers in which the model writes places (see `Coordinates`).
 public enum Region: Sendable, Equatable {
   case point(x: Double, y: Double)
   case box(x1: Double, y1: Double, x2: Double, y2: Double)

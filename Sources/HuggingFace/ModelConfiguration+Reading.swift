@@ -101,7 +101,8 @@ extension TextConfiguration {
     case .qwen2_5_vl:
       guard hiddenSize % (2 * attentionHeads) == 0 else {
         throw fields.failure(
-          "num_attention_heads", "\(attentionHeads) does not cut hidden_size \(hiddenSize) into heads of even dimension")
+          "num_attention_heads", "\(attentionHeads) does not cut hidden_size \(hiddenSize) into heads of even dimension"
+        )
       }
       headDimension = hiddenSize / attentionHeads
       try fields.require("head_dim", toBe: .integer(headDimension))

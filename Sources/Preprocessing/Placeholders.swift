@@ -15,7 +15,7 @@ struct Placeholders {
   private var referencesUsed = 0
 
   /// The messages with each `<bbox>` as `[x1, y1, x2, y2]` and each `<point>` as `[x, y]`, the box's centre, both in
-  /// whole pixels of the resized picture (Qwen2.5-VL's coordinates), and each `<ref>` as a name; messages without
+  /// whole numbers of the frames' resized sides (see `Coordinates`), and each `<ref>` as a name; messages without
   /// placeholders stay as written.
   static func filled(
     _ messages: [Message], objects: Objects?, frames: [ImageFrame]

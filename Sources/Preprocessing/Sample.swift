@@ -22,6 +22,11 @@ public struct Sample: Sendable, Equatable {
   public var frames: [ImageFrame]
   /// The position of the first token that would be generated.
   public var nextPosition: Int32
+  /// How places in the images are written.
+  public var coordinates = Coordinates.resizedPixels
+
+  /// From the images' pixels to the numbers of written places.
+  public var placeFrames: [ImageFrame] { frames.map(coordinates.frame) }
 
   /// Tokens that take part in the loss.
   public var supervisedTokens: Int { labels.count { $0 != Self.ignoredLabel } }

@@ -11,13 +11,15 @@ public struct SampleBuilder: Sendable {
   private let maxLength: Int
   private let maximumPixels: Int
   private let imageTokenID: Int32
+  private let coordinates: Coordinates
 
-  /// `maxLength` in tokens; `maximumPixels` bounds an image before its decoding.
+  /// `maxLength` in tokens; `coordinates` of the placeholders' boxes and points; `maximumPixels` bounds an image before
+  /// its decoding.
   ///
   /// Throws `PreprocessingError.missingToken` for a tokenizer without `<|image_pad|>`.
   public init(
     encoding: any TextEncoding, template: any PromptRendering, processor: ImageProcessor, maxLength: Int,
-    maximumPixels: Int = ImageDecoder.maximumPixels
+    coordinates: Coordinates = .resizedPixels, maximumPixels: Int = ImageDecoder.maximumPixels
   ) throws(PreprocessingError) {
     guard let imageTokenID = encoding.id(of: Self.imageToken) else { throw .missingToken(Self.imageToken) }
     self.encoding = encoding
@@ -26,6 +28,7 @@ public struct SampleBuilder: Sendable {
     self.maxLength = maxLength
     self.maximumPixels = maximumPixels
     self.imageTokenID = imageTokenID
+    self.coordinates = coordinates
   }
 
   /// The row with its answers' tokens as labels; reads the headers of its images and no more.
@@ -78,7 +81,7 @@ public struct SampleBuilder: Sendable {
           try processor.frame(of: ImageDecoder.size(of: source, maximumPixels: maximumPixels), name: source.name)
         })
     }
-    let messages = try Placeholders.filled(row.messages, objects: row.objects, frames: frames)
+    let messages = try Placeholders.filled(row.messages, objects: row.objects, frames: frames.map(coordinates.frame))
     return (try Conversation(messages, images: frames.count), frames)
   }
 
@@ -112,7 +115,7 @@ public struct SampleBuilder: Sendable {
     }
     return Sample(
       id: id, inputIDs: inputIDs, labels: labels, visualSpans: spans, positionIDs: rope.positions, grids: grids,
-      frames: frames, nextPosition: rope.next)
+      frames: frames, nextPosition: rope.next, coordinates: coordinates)
   }
 
   private static func asReason<T>(

@@ -24,7 +24,8 @@ public struct VisionTower<Element: Scalar>: Sendable {
     patchEmbedding = try weights.patchEmbedding()
     positionEmbedding = try weights.positionEmbedding()
     blocks = try (0..<configuration.depth).map { try weights.visionBlock($0) }
-    mergers = [try weights.merger()] + (try configuration.deepstackBlocks.indices.map { try weights.merger(deepstack: $0) })
+    mergers =
+      [try weights.merger()] + (try configuration.deepstackBlocks.indices.map { try weights.merger(deepstack: $0) })
     frequencies = Rotary.inverseFrequencies(
       theta: Self.ropeTheta, dimension: configuration.headDimension / 2, roundedTo: type)
   }

@@ -83,7 +83,7 @@ public struct Plan {
     }
     if let assumed { return all(assumed, "as stated, not read from data") }
     do {
-      return try PlannedRows(reading: run)
+      return try PlannedRows(reading: run, configuration)
     } catch {
       return all(.usual, "assumed, since the data cannot be read: \(error)")
     }

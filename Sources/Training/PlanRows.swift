@@ -33,14 +33,15 @@ struct PlannedRows {
 
   /// Reads the run's training rows without its weights; only the headers of pictures are read.
   /// - Throws: the error of the first file that is missing or broken; `TrainingError.noRows`.
-  init(reading run: RunConfiguration) throws {
+  init(reading run: RunConfiguration, _ configuration: ModelConfiguration) throws {
     let folder = run.model.path.resolved
     var settings = try PreprocessorConfiguration(folder: folder)
     settings.minPixels = run.model.minPixels ?? settings.minPixels
     settings.maxPixels = run.model.maxPixels ?? settings.maxPixels
     let samples = try SampleBuilder(
       encoding: try Tokenizer(folder: folder), template: try ChatTemplate(folder: folder),
-      processor: try ImageProcessor(settings), maxLength: run.data.maxLength)
+      processor: try ImageProcessor(settings), maxLength: run.data.maxLength,
+      coordinates: configuration.family.coordinates)
     let file = run.data.train.resolved
     let dataset = try RowReader(imageRoot: run.data.imageRoot.resolved, policy: .skip).read(file)
     var usable: [(row: Row, shape: RowShape)] = []

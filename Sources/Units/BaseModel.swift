@@ -60,7 +60,8 @@ public struct BaseModel: Sendable {
   /// A builder of samples of at most `maxLength` tokens.
   public func sampleBuilder(maxLength: Int) throws -> SampleBuilder {
     try SampleBuilder(
-      encoding: tokenizer, template: template, processor: ImageProcessor(preprocessor), maxLength: maxLength)
+      encoding: tokenizer, template: template, processor: ImageProcessor(preprocessor), maxLength: maxLength,
+      coordinates: configuration.family.coordinates)
   }
 
   /// The parts of a folder must be of one model.

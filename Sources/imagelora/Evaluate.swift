@@ -16,8 +16,8 @@ struct Evaluate: ParsableCommand {
       Give a checkpoint, --base for the model without an adapter, or both for a table side by side. Answers are \
       generated greedily from each row up to its last answer. Rows whose answer is a point or a box are scored against \
       the row's "objects": a point, or a box's centre, counts where it lies in the box (half-open, original pixels); \
-      what the model writes is taken as pixels of the resized picture. The numbers are the same in every bit for any \
-      number of ranks.
+      what the model writes is taken as pixels of the resized picture (Qwen2.5-VL) or thousandths of its sides (Qwen3-VL). The \
+      numbers are the same in every bit for any number of ranks.
 
       Examples:
         imagelora evaluate run.yaml --base --no-generate --limit 100

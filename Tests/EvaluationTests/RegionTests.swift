@@ -53,7 +53,8 @@ struct RegionTests {
     original: ImageSize(width: 200, height: 100), resized: ImageSize(width: 100, height: 50))
 
   private func target(
-    _ boxes: [Objects.Box], user: String = "where?", answer: String = "[0, 0, 1, 1]"
+    _ boxes: [Objects.Box], user: String = "where?", answer: String = "[0, 0, 1, 1]",
+    coordinates: Coordinates = .resizedPixels
   ) throws -> PlaceTarget? {
     let row = Row(
       id: "r", line: 1, images: [.file("a.png")],
@@ -62,7 +63,7 @@ struct RegionTests {
       ], objects: Objects(boxes: boxes))
     let sample = Sample(
       id: "r", inputIDs: [], labels: [], visualSpans: [], positionIDs: [[], [], []], grids: [], frames: [frame],
-      nextPosition: 0)
+      nextPosition: 0, coordinates: coordinates)
     let reference = answer.replacing("<bbox>", with: "[0, 0, 1, 1]").replacing("<point>", with: "[0, 0]")
     return PlaceTarget(row: row, prompt: Prompt(sample: sample, reference: reference))
   }
@@ -75,6 +76,18 @@ struct RegionTests {
       ("[10, 20, 30, 40]", true), ("[30, 20, 50, 40]", false), ("nothing", false), ("(20", false),
     ]
     for (text, hit) in cases { #expect(target.score(text).pointInBox == hit, "\(text)") }
+  }
+
+  @Test("thousandths of the picture's sides are mapped to the original's pixels")
+  func thousandths() throws {
+    let target = try #require(
+      try target([Objects.Box(x1: 20, y1: 40, x2: 60, y2: 80)], coordinates: .thousandths))
+    let cases: [(String, Bool)] = [
+      ("(100, 400)", true), ("(99, 400)", false), ("(299, 799)", true), ("(300, 500)", false), ("(200, 800)", false),
+      ("(1000, 1000)", false),
+    ]
+    for (text, hit) in cases { #expect(target.score(text).pointInBox == hit, "\(text)") }
+    #expect(target.score("[100, 400, 300, 800]").iou == 1)
   }
 
   @Test("what lies outside the picture is not moved into a box at its edge")

@@ -17,11 +17,11 @@ struct SampleTests {
   }
 
   private func builder(
-    maxLength: Int = 4096, template: any PromptRendering = QwenTemplate()
+    maxLength: Int = 4096, template: any PromptRendering = QwenTemplate(), coordinates: Coordinates = .resizedPixels
   ) throws -> SampleBuilder {
     try SampleBuilder(
       encoding: encoding, template: template, processor: ImageProcessor(PreprocessorConfiguration()),
-      maxLength: maxLength)
+      maxLength: maxLength, coordinates: coordinates)
   }
 
   private func row(_ messages: [Message], images: [ImageSource] = [], objects: Objects? = nil) -> Row {
@@ -184,7 +184,7 @@ struct SampleTests {
     }
   }
 
-  @Test("placeholders become the row's objects in the resized picture's pixels")
+  @Test("placeholders become the row's objects in the resized picture's pixels, or in thousandths of its sides")
   func placeholders() throws {
     let objects = Objects(
       boxes: [
@@ -200,6 +200,9 @@ struct SampleTests {
     // 37 x 29 became 84 x 56; 40 x 30 became 84 x 56.
     #expect(text.contains("OK <bbox> and B, a < b <b>?"))
     #expect(supervisedText(sample) == "[8, 6, 42, 28] [32, 37]<|im_end|>\n")
+    let relative = try builder(coordinates: .thousandths).sample(for: row(messages, images: images, objects: objects))
+    #expect(supervisedText(relative) == "[100, 100, 500, 500] [375, 667]<|im_end|>\n")
+    #expect(relative.frames == sample.frames && relative.grids == sample.grids)
 
     func with(_ objects: Objects?) throws -> SampleError.Reason {
       try reason { _ = try builder().sample(for: row(messages, images: images, objects: objects)) }
