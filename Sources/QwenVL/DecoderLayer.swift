@@ -2,7 +2,7 @@
 import Layers
 import Tensors
 
-/// A frozen decoder layer (transformers `Qwen2_5_VLDecoderLayer`).
+/// A frozen decoder layer (transformers `Qwen2_5_VLDecoderLayer`, `Qwen3VLTextDecoderLayer`).
 struct DecoderLayer<Element: Scalar>: Sendable {
   let index: Int
   let inputNorm: RMSNorm<Element>
@@ -11,6 +11,8 @@ struct DecoderLayer<Element: Scalar>: Sendable {
   let outputProjection: Linear<Element>
   let postAttentionNorm: RMSNorm<Element>
   let gateProjection, upProjection, downProjection: Linear<Element>
+  /// Norms of queries and keys before they are turned, each head by itself; nil: there are none.
+  var headNorms: (query: RMSNorm<Element>, key: RMSNorm<Element>)?
 
   /// What backward needs of forward; dropped at once where no backward follows.
   struct Tape: Sendable {
@@ -20,6 +22,8 @@ struct DecoderLayer<Element: Scalar>: Sendable {
     /// Rotated queries `[Q, heads D]`; rotated keys and adapted values, those of earlier rows first,
     /// `[earlier + N, kvHeads D]`.
     let q, k, v: Matrix<Element>
+    /// Queries `[Q, heads D]` and keys `[N, kvHeads D]` before their norms, where there are norms.
+    let unnormed: (q: Matrix<Element>, k: Matrix<Element>)?
     let attended: Attention<Element>.Result
     /// Residual stream behind attention `[Q, H]`.
     let h: Matrix<Element>
@@ -28,13 +32,14 @@ struct DecoderLayer<Element: Scalar>: Sendable {
 
     /// Without the input, which is the layer's below.
     var byteCount: Int {
-      [q, k, v, attended.output, attended.logSumExp, h, gate, up].reduce(0) {
-        $0 + $1.rows * $1.columns * MemoryLayout<Element>.stride
+      [q, k, v, unnormed?.q, unnormed?.k, attended.output, attended.logSumExp, h, gate, up].reduce(0) {
+        $0 + ($1.map { $0.rows * $0.columns } ?? 0) * MemoryLayout<Element>.stride
       }
     }
   }
 
-  /// h = x + O(attention(Q n, K n, V n + adapter)), y = h + down(silu(gate m) up m), n = norm(x), m = norm(h).
+  /// h = x + O(attention(Q n, K n, V n + adapter)), y = h + down(silu(gate m) up m), n = norm(x), m = norm(h); Q n and
+  /// K n normed where there are `headNorms`.
   /// - Parameters:
   ///   - x: rows new to the model, `[N, H]`.
   ///   - queries: which of them are asked for.
@@ -47,11 +52,13 @@ struct DecoderLayer<Element: Scalar>: Sendable {
     adapter: (any ValueAdapter<Element>)?
   ) -> (y: Matrix<Element>, tape: Tape) {
     let n = inputNorm.forward(x)
-    let keys = keyProjection.forward(n)
+    let unnormedKeys = keyProjection.forward(n)
+    let keys = headNorms?.key.forward(unnormedKeys) ?? unnormedKeys
     rotary.forward(inPlace: keys)
     let values = valueProjection.forward(n)
     if !visual.isEmpty { adapter?.forward(layer: index, input: n, values: values, visual: visual) }
-    let q = queryProjection.forward(queries.select(n))
+    let unnormedQueries = queryProjection.forward(queries.select(n))
+    let q = headNorms?.query.forward(unnormedQueries) ?? unnormedQueries
     queries.rotary.forward(inPlace: q)
     let (k, v) =
       cache.map { $0.adding(keys, values, at: $1, layer: index) }
@@ -63,7 +70,12 @@ struct DecoderLayer<Element: Scalar>: Sendable {
     let (gate, up) = (gateProjection.forward(m), upProjection.forward(m))
     let y = downProjection.forward(SwiGLU.forward(gate: gate, up: up))
     y.add(h)
-    return (y, Tape(queries: queries, x: x, q: q, k: k, v: v, attended: attended, h: h, gate: gate, up: up))
+    let unnormed = headNorms.map { _ in (unnormedQueries, unnormedKeys) }
+    return (
+      y,
+      Tape(
+        queries: queries, x: x, q: q, k: k, v: v, unnormed: unnormed, attended: attended, h: h, gate: gate, up: up)
+    )
   }
 
   /// The gradient of x for the rows from `firstRow` on, from the gradient of y for the queries among them. Rows before
@@ -92,7 +104,7 @@ struct DecoderLayer<Element: Scalar>: Sendable {
     // Values, keys, queries
     let n = inputNorm.forward(tape.x.rows(later))
     let shifted = visual.map { $0.lowerBound - firstRow..<$0.upperBound - firstRow }
-    guard let dq = gradients.q, let dk = gradients.k else {
+    guard var dq = gradients.q, var dk = gradients.k else {
       adapter.backward(
         layer: index, input: n, values: tape.v.rows(laterKeys), dValues: gradients.v, visual: shifted, dInput: nil)
       return nil
@@ -101,8 +113,12 @@ struct DecoderLayer<Element: Scalar>: Sendable {
     adapter.backward(
       layer: index, input: n, values: tape.v.rows(laterKeys), dValues: gradients.v, visual: shifted, dInput: dn)
     rotary.rows(later).backward(inPlace: dk)
-    keyProjection.backward(dk, addingTo: dn)
     tape.queries.rotary.rows(asked).backward(inPlace: dq)
+    if let headNorms, let unnormed = tape.unnormed {
+      dk = headNorms.key.backward(dk, input: unnormed.k.rows(later))
+      dq = headNorms.query.backward(dq, input: unnormed.q.rows(asked))
+    }
+    keyProjection.backward(dk, addingTo: dn)
     let askedRows = tape.queries.rows[asked].map { $0 - firstRow }
     if askedRows.count == later.count {
       queryProjection.backward(dq, addingTo: dn)

@@ -32,12 +32,12 @@ public struct ModelCard {
     text = """
       ---
       library_name: imagelora
-      tags: [image-lora, qwen2_5_vl, adapter]
+      tags: [image-lora, qwen-vl, adapter]
       ---
 
       # Image-LoRA adapter
 
-      \(layout.count) trained numbers for Qwen2.5-VL: rank \(configuration.rank), alpha \(configuration.alpha), \
+      \(layout.count) trained numbers for a Qwen-VL model: rank \(configuration.rank), alpha \(configuration.alpha), \
       normalization `\(configuration.normalization.rawValue)`, hidden size \(layout.hiddenSize), head dimension \
       \(layout.headDimension). Added to the output of `v_proj` at visual tokens `j` and the KV heads `h` below, with \
       `x` the input of `v_proj` and `c` = alpha / rank\

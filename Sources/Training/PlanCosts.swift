@@ -70,16 +70,18 @@ package struct UnitOperations: Equatable {
     }
   }
 
-  /// Multiply-adds of one picture through the tower and the merger.
+  /// Multiply-adds of one picture through the tower and the mergers.
   private static func vision(patches: Int, _ v: VisionConfiguration) -> Double {
     let (P, H, I) = (Double(patches), Double(v.hiddenSize), Double(v.intermediateSize))
-    let side = v.windowSize / v.patchSize / v.spatialMergeSize * v.spatialMergeSize
-    let window = min(P, Double(side * side))
+    let side = v.windowSize.map { $0 / v.patchSize / v.spatialMergeSize * v.spatialMergeSize }
+    let window = side.map { min(P, Double($0 * $0)) } ?? P
     let full = Double(v.fullAttentionBlocks.count)
     let attention = 2 * P * H * (full * P + (Double(v.depth) - full) * window)
     let unit = Double(v.spatialMergeSize * v.spatialMergeSize)
     let merger = P / unit * unit * H * (unit * H + Double(v.outHiddenSize))
-    return P * H * Double(v.patchNumbers) + Double(v.depth) * P * (4 * H * H + 3 * H * I) + attention + merger
+    let block = 4 * H * H + Double(v.mlpInputs + 1) * H * I
+    return P * H * Double(v.patchNumbers) + Double(v.depth) * P * block + attention
+      + Double(1 + v.deepstackBlocks.count) * merger
   }
 }
 
@@ -171,7 +173,11 @@ struct RankMemory: Equatable {
     let (H, I, heads) = (Double(t.hiddenSize), Double(t.intermediateSize), Double(t.attentionHeads))
     let (queries, keys) = (heads * Double(t.headDimension), Double(t.kvHeads * t.headDimension))
     // k and v of every row; q, attention's output and statistics, h, gate and up of rows that ask; x of every row besides.
-    func tape(_ Q: Double) -> Double { float * (2 * T * keys + Q * (2 * queries + heads + H + 2 * I)) }
+    // Queries and keys once more where they have norms.
+    let twice: Double = t.queryKeyNorm ? 1 : 0
+    func tape(_ Q: Double) -> Double {
+      float * ((2 + twice) * T * keys + Q * ((2 + twice) * queries + heads + H + 2 * I))
+    }
     let taped = unit.visual > 0 ? t.layers - budgets.lowest : 0
     let all = taped > 0 ? Double(taped - 1) * tape(T) + tape(R) : 0
     // Beyond the budget a layer at a time is computed again.
@@ -180,11 +186,11 @@ struct RankMemory: Equatable {
     let layer = float * T * (3 * I + 5 * H)
     let head = float * (min(R, 128) * Double(t.vocabularySize) + 2 * R * H)
     let patches = Double(unit.pictures.max() ?? 0)
-    let vision = float * patches * Double(v.patchNumbers + 6 * v.hiddenSize + 3 * v.intermediateSize)
+    let vision = float * patches * Double(v.patchNumbers + 6 * v.hiddenSize + (v.mlpInputs + 1) * v.intermediateSize)
     work = max(layer, head, vision) + float * T * H
     // Four vectors of fp32, the gradient taken from the sum, its words and MPI's copy of them.
     adapter = Double(budgets.parameters(rank: rank, t)) * (5 * float + 2 * Double(MemoryLayout<Int128>.stride))
-    features = min(Double(featureMiB) * 0x1p20, pictureTokens * H * float)
+    features = min(Double(featureMiB) * 0x1p20, pictureTokens * Double(v.featureColumns) * float)
     program = Double(60 << 20)
   }
 }

@@ -111,6 +111,7 @@ extension BaseModel {
       embeddings: model.embed(
         Array(ids[first...]), visual: visual.map { shifted($0.rows) }, features: visual.map(\.features)),
       positions: positions.map { Array($0[first...]) }, visual: visual.map { shifted($0.rows) },
+      features: visual.map(\.features),
       prefix: packing.prefix - first, branches: packing.branches.map(shifted), firstKey: firstKey, room: room,
       earlier: first > 0 ? textPrefix(Array(ids[..<first]), positions.map { Array($0[..<first]) }) : nil)
     return UnitInput(

@@ -14,7 +14,7 @@ struct Generate: ParsableCommand {
     discussion: """
       <image> in the prompt says where each picture goes, in the order of the --image options; without any, pictures \
       come first. Pixel limits are the adapter's where it states them, otherwise the model folder's. Points and boxes \
-      in the answer are in pixels of the resized picture.
+      in the answer are in pixels of the resized picture (Qwen2.5-VL) or in thousandths of its sides (Qwen3-VL).
 
       Examples:
         imagelora generate --model Qwen2.5-VL-3B \\

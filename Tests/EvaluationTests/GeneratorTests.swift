@@ -1,4 +1,5 @@
 // Generation with a cache is what the whole sequence without one says, and it ends where it must.
+import HuggingFace
 @testable import Preprocessing
 import QwenVL
 import Tensors
@@ -18,14 +19,16 @@ struct GeneratorTests {
     let input = DecoderInput(
       embeddings: base.model.embed(ids, visual: sample.visualSpans, features: features),
       positions: sample.positionIDs.map { $0 + tokens.indices.map { sample.nextPosition + Int32($0) } },
-      visual: sample.visualSpans)
+      visual: sample.visualSpans, features: features)
     let pass = base.model.decoder.forward(input, outputRows: [ids.count - 1], adapter: adapter, keepTapes: .none)
     return base.model.head.argmax(pass.hidden)[0]
   }
 
-  @Test("equals running the whole sequence again for every token, with and without an adapter", arguments: [0, 3])
-  func equalsWithoutCache(row: Int) throws {
-    let model = try TinyModel(endTokens: [271])
+  @Test(
+    "equals running the whole sequence again for every token, with and without an adapter", arguments: [0, 3],
+    ModelConfiguration.Family.allCases)
+  func equalsWithoutCache(row: Int, family: ModelConfiguration.Family) throws {
+    let model = try TinyModel(family, endTokens: [271])
     let base = try model.base()
     let samples = try base.sampleBuilder(maxLength: 512)
     let rows = try TinyRows.rows()

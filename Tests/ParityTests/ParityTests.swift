@@ -9,10 +9,11 @@ import Training
 struct ParityTests {
   /// Resources/a: fp32 weights, one shard, tied head, flat config.json, four decoder layers.
   /// Resources/b: bf16 weights in shards, own head, nested config.json, six layers, a head count that is no power of
-  /// two. Each with one picture (as it is, and resized), two pictures, two turns and a row of text alone.
+  /// two.
+  /// Resources/qwen3-vl: Qwen3-VL, otherwise as b; deepstack behind the first two layers. Each with one picture (as it is, and resized), two pictures, two turns and a row of text alone.
   @Test(
     "ids are equal, pixels within 0.01 levels, all else within 1e-4 of the tensor's largest value",
-    arguments: ["a", "b"])
+    arguments: ["a", "b", "qwen3-vl"])
   func everyRung(preset: String) throws {
     let fixture = try Fixture(preset)
     let written = try TemporaryFile()
@@ -24,11 +25,12 @@ struct ParityTests {
     for difference in comparison.differences { Issue.record("\(difference)") }
   }
 
-  /// The reference of preset b had its rotary frequencies rounded to bf16 with the module; `from_pretrained` keeps
+  /// The references of bf16 weights had their rotary frequencies rounded to bf16 with the module; `from_pretrained` keeps
   /// them.
-  @Test("with unrounded rotary frequencies the base's logits are those of from_pretrained")
-  func fromPretrained() throws {
-    let fixture = try Fixture("b")
+  @Test(
+    "with unrounded rotary frequencies the base's logits are those of from_pretrained", arguments: ["b", "qwen3-vl"])
+  func fromPretrained(preset: String) throws {
+    let fixture = try Fixture(preset)
     let written = try TemporaryFile()
     try fixture.writeParity(to: written.path, rotaryFrequencies: .float32)
     let reference = try File.open(fixture.file("from-pretrained.h5"))
@@ -49,7 +51,7 @@ struct ParityTests {
   }
 
   /// Of a row's adapter gradient as one vector.
-  @Test("in bf16 every row's gradient has a cosine of at least 0.999 to fp32's", arguments: ["a", "b"])
+  @Test("in bf16 every row's gradient has a cosine of at least 0.999 to fp32's", arguments: ["a", "b", "qwen3-vl"])
   func bfloat16(preset: String) throws {
     let fixture = try Fixture(preset)
     let written = try TemporaryFile()
@@ -73,9 +75,9 @@ struct ParityTests {
     #expect(compared >= 3)
   }
 
-  @Test("without pictures the adapter changes no bit")
-  func textOnly() throws {
-    let fixture = try Fixture("a")
+  @Test("without pictures the adapter changes no bit", arguments: ["a", "qwen3-vl"])
+  func textOnly(preset: String) throws {
+    let fixture = try Fixture(preset)
     let written = try TemporaryFile()
     try fixture.writeParity(to: written.path)
     let file = try File.open(written.path)

@@ -66,7 +66,9 @@ struct PageTests {
         "{\"started\":\"<2026>\",\"after_step\":0,\"world_size\":2,\"threads\":1,\"precision\":\"fp32\",\"version\":\"1\"}\n",
     ])
     let html = try page().html
-    for part in ["<polyline", "&lt;/figure&gt;", "&lt;g&gt;", "&lt;k&gt;", "&lt;2026&gt;", "line 4 is no JSON object", "1.0000"] {
+    for part in [
+      "<polyline", "&lt;/figure&gt;", "&lt;g&gt;", "&lt;k&gt;", "&lt;2026&gt;", "line 4 is no JSON object", "1.0000",
+    ] {
       #expect(html.contains(part), "\(part)")
     }
     try make(["predictions.jsonl": prediction + "\n" + prediction + "\n"])

@@ -9,8 +9,7 @@ private let threeB = ModelConfiguration(
   family: .qwen2_5_vl,
   vision: VisionConfiguration(
     depth: 32, hiddenSize: 1280, intermediateSize: 3420, heads: 16, inChannels: 3, patchSize: 14, temporalPatchSize: 2,
-    spatialMergeSize: 2, windowSize: 112, fullAttentionBlocks: [7, 15, 23, 31], outHiddenSize: 2048,
-    tokensPerSecond: 2),
+    spatialMergeSize: 2, windowSize: 112, fullAttentionBlocks: [7, 15, 23, 31], outHiddenSize: 2048),
   text: TextConfiguration(
     hiddenSize: 2048, intermediateSize: 11008, layers: 36, attentionHeads: 16, kvHeads: 2, headDimension: 128,
     vocabularySize: 151_936, rmsNormEpsilon: 1e-6, ropeTheta: 1e6, mropeSection: [16, 24, 24],
@@ -35,6 +34,33 @@ struct PlanTests {
     (sevenB.text.attentionHeads, sevenB.text.kvHeads) = (28, 4)
     (sevenB.text.vocabularySize, sevenB.text.tieWordEmbeddings) = (152_064, false)
     #expect(ParameterCounts(sevenB).total == 8_292_166_656)
+  }
+
+  /// The index of a released Qwen3-VL-8B without a head states 8,144,793,840 numbers. A tower of 576,388,336: 1152 x
+  /// (1536 + 1 + 2304) for patches and positions, 27 blocks of 15,239,504, mergers of 40,119,040 and 3 x 40,125,952.
+  @Test func qwen3() throws {
+    let text = TextConfiguration(
+      hiddenSize: 4096, intermediateSize: 12288, layers: 36, attentionHeads: 32, kvHeads: 8, headDimension: 128,
+      vocabularySize: 151_936, rmsNormEpsilon: 1e-6, ropeTheta: 5e6, mropeSection: [24, 20, 20],
+      tieWordEmbeddings: false, maxPositionEmbeddings: 262_144, mropeInterleaved: true, qkvBias: false,
+      queryKeyNorm: true)
+    var eightB = threeB
+    (eightB.family, eightB.text, eightB.vision) = (.qwen3_vl, text, VisionConfiguration(defaultsOf: .qwen3_vl))
+    eightB.vision.outHiddenSize = 4096
+    let counts = ParameterCounts(eightB)
+    #expect(counts.total - counts.head == 8_144_793_840 && counts.head == 151_936 * 4096)
+    #expect(counts.vision == 1152 * 3841 + 27 * 15_239_504 + 40_119_040 + 3 * 40_125_952)
+    // Patches of 1536 numbers; 27 blocks of 3200 x (4 x 1152^2 + 2 x 1152 x 4304) that see all 3200 patches; 800 tokens
+    // through four times 4608 x 4608 and 4608 x 4096.
+    let work = UnitOperations(unit, budgets: .even(18, text), rank: 8, eightB)
+    let vision = [5_662_310_400, 27 * 48_719_462_400, 27 * 23_592_960_000, 4 * 32_086_425_600]
+    #expect(work.vision == Double(2 * vision.reduce(0, +)))
+    // Queries and keys once more: 3 x 1024 and 3 x 4096 + 32 + 4096 + 2 x 12288 numbers a row.
+    let memory = RankMemory(
+      unit, budgets: .even(36, text), rank: 8, pictureTokens: 800, featureMiB: 256, activationBytes: .max, eightB)
+    let (inner, last) = (1000 * 3072 + 1000 * 40_992, 1000 * 3072 + 30 * 40_992)
+    #expect(memory.tapes == Double(4 * (36 * 1000 * 4096 + 35 * inner + last)))
+    #expect(memory.features == 4 * 800 * 4 * 4096)
   }
 
   /// Rank 8, 18 of 72 KV heads. A: 2048 x 8 and gamma, a layer; B: 8 x 128 a head.
