@@ -61,11 +61,13 @@ extension BaseModel {
   /// Packs samples of the same pictures.
   /// - Parameters:
   ///   - features: the pictures' visual tokens; a sample may have fewer of the pictures, which are then the first ones.
+  ///   - adapter: one that will act on all tokens; without, text before the first picture is not computed again.
   ///   - firstKey: where in a cache the unit's keys begin.
   ///   - room: keys that stay free behind each sample for tokens to come.
   /// - Precondition: every sample has a token.
   public func unitInput(
-    _ samples: [Sample], features: [Matrix<Float>], firstKey: Int = 0, room: Int = 0
+    _ samples: [Sample], features: [Matrix<Float>], adapter: (any ProjectionAdapter<Float>)? = nil, firstKey: Int = 0,
+    room: Int = 0
   ) -> UnitInput {
     let packing = Packing(samples)
     var ids = [Int32](repeating: 0, count: packing.count)
@@ -88,9 +90,11 @@ extension BaseModel {
       }
     }
     // What comes before the first picture and the first prediction is the same in every row of a job, mostly. A cache for
-    // answers holds whole rows.
+    // answers holds whole rows, and an adapter of all tokens acts on all of them.
     let isContinued = firstKey > 0 || room > 0
-    let first = isContinued ? 0 : min(visual.first?.rows.lowerBound ?? 0, outputs.first?.row ?? 0, packing.prefix)
+    let first =
+      isContinued || adapter?.tokens == .all
+      ? 0 : min(visual.first?.rows.lowerBound ?? 0, outputs.first?.row ?? 0, packing.prefix)
     func shifted(_ rows: Range<Int>) -> Range<Int> { rows.lowerBound - first..<rows.upperBound - first }
     let input = DecoderInput(
       embeddings: model.embed(

@@ -24,7 +24,7 @@ struct RunConfigurationTests {
       group_by_image: false
       bad_rows: skip
     adapter:
-      kind: lora
+      kind: image_lora
       rank: 16
       alpha: 32
       normalization: none
@@ -104,7 +104,7 @@ struct RunConfigurationTests {
           group_by_image: false
           bad_rows: skip
         adapter:
-          kind: lora
+          kind: image_lora
           rank: 16
           alpha: 32.0
           normalization: none

@@ -25,7 +25,7 @@ struct GroupedUnitTests {
 
   /// Losses and gradients of all three rows in one unit, with a shared prefix and branches of different lengths,
   /// against the sum over the rows alone, to fp32 rounding of the largest number.
-  @Test(arguments: [1, 2]) func lossesAndGradients(images: Int) throws {
+  @Test(arguments: [1, 2], [false, true]) func lossesAndGradients(images: Int, standard: Bool) throws {
     let base = try BaseModel(folder: Self.fixture + "/model")
     let builder = try base.sampleBuilder(maxLength: 4096)
     let rows = [
@@ -36,16 +36,23 @@ struct GroupedUnitTests {
     let samples = try rows.map(builder.sample)
     let features = try base.featureStore.features(of: rows[0], sample: samples[0])
     let text = base.configuration.text
-    let adapter = ImageLoRA<Float>(
-      ImageLoRAConfiguration(
-        rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: [0: [0, 2], 1: [1], 3: [3]]), text: text)
+    let configuration: AdapterConfiguration =
+      standard
+      ? .lora(
+        LoRAConfiguration(rank: 2, alpha: 4, targets: [0: Projection.allCases, 1: [.query], 3: [.value, .output]]))
+      : .imageLoRA(
+        ImageLoRAConfiguration(
+          rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: [0: [0, 2], 1: [1], 3: [3]]))
+    let adapter: any Adapter<Float> = configuration.adapter(text)
     var source = NormalSource(seed: 1)
     adapter.load((0..<adapter.layout.count).map { _ in Float(source.nextGaussian()) * 0.3 })
 
-    let together = base.lossAndGradient(base.unitInput(samples, features: features), adapter: adapter)
+    let together = base.lossAndGradient(base.unitInput(samples, features: features, adapter: adapter), adapter: adapter)
     let grouped = adapter.gradients.values
     adapter.resetGradients()
-    let alone = samples.map { base.lossAndGradient(base.unitInput([$0], features: features), adapter: adapter)[0] }
+    let alone = samples.map {
+      base.lossAndGradient(base.unitInput([$0], features: features, adapter: adapter), adapter: adapter)[0]
+    }
     let separate = adapter.gradients.values
 
     #expect(together.map(\.tokens) == alone.map(\.tokens))
