@@ -124,12 +124,15 @@ public struct Decoder<Element: Scalar>: Sendable {
     return cache.earlierRows
   }
 
-  /// Hidden states at `outputRows`; tapes are kept from the adapter's lowest layer up, if a picture is there to learn
-  /// from. The last layer asks only for `outputRows`.
-  /// - Parameter cache: keys and values of earlier passes, which takes those of the new rows where `input.runs` says; nil
-  ///   for a pass of its own.
+  /// Hidden states at `outputRows`; tapes are kept from the adapter's lowest layer up, if there is a token that it acts on.
+  /// The last layer asks only for `outputRows`.
+  /// - Parameters:
+  ///   - adapter: one of all tokens may not be given with `input.earlier`, whose rows it would have acted on.
+  ///   - cache: keys and values of earlier passes, which takes those of the new rows where `input.runs` says; nil for a
+  ///     pass of its own.
   public func forward(
-    _ input: DecoderInput<Element>, outputRows: [Int], adapter: (any ValueAdapter<Element>)?, keepTapes: TapePolicy,
+    _ input: DecoderInput<Element>, outputRows: [Int], adapter: (any ProjectionAdapter<Element>)?,
+    keepTapes: TapePolicy,
     cache: KeyValueCache<Element>? = nil
   ) -> Pass {
     let T = input.embeddings.rows
@@ -148,8 +151,8 @@ public struct Decoder<Element: Scalar>: Sendable {
     for layer in layers {
       let (y, tape) = forward(x, through: layer, rows, cache: kept, adapter: adapter)
       input.addDeepstack(to: y, behind: layer.index, rows: tape.queries.rows)
-      if case .forBackward(let maximumBytes) = keepTapes, !input.visual.isEmpty, let lowest = adapter?.lowestLayer,
-        layer.index >= lowest
+      if case .forBackward(let maximumBytes) = keepTapes, let adapter, let lowest = adapter.lowestLayer,
+        layer.index >= lowest, !adapter.tokens.rows(visual: input.visual, of: T).isEmpty
       {
         // Backward wants the uppermost first; when it comes to the others, those are gone.
         let isKept = layers.count - layer.index <= maximumBytes / tape.byteCount
@@ -162,7 +165,7 @@ public struct Decoder<Element: Scalar>: Sendable {
 
   private func forward(
     _ x: Matrix<Element>, through layer: DecoderLayer<Element>, _ rows: Rows,
-    cache: (KeyValueCache<Element>, newKeys: [Int])? = nil, adapter: (any ValueAdapter<Element>)?
+    cache: (KeyValueCache<Element>, newKeys: [Int])? = nil, adapter: (any ProjectionAdapter<Element>)?
   ) -> (y: Matrix<Element>, tape: DecoderLayer<Element>.Tape) {
     layer.forward(
       x, rotary: rows.rotary, queries: layer.index == layers.count - 1 ? rows.last : rows.all, visual: rows.visual,
@@ -170,11 +173,12 @@ public struct Decoder<Element: Scalar>: Sendable {
   }
 
   /// From the gradient of `pass.hidden` down to the lowest adapted layer; the adapter takes what it wants on the way.
-  /// Nothing happens for a row without a picture.   dHidden [R, H]
-  public func backward(_ dHidden: Matrix<Element>, pass: Pass, adapter: any ValueAdapter<Element>) {
-    guard let lowest = adapter.lowestLayer, let firstRow = pass.rows.visual.first?.lowerBound, !pass.records.isEmpty
+  /// Nothing happens for rows without a token that it acts on.   dHidden [R, H]
+  public func backward(_ dHidden: Matrix<Element>, pass: Pass, adapter: any ProjectionAdapter<Element>) {
+    guard let lowest = adapter.lowestLayer, !pass.records.isEmpty,
+      let firstRow = adapter.tokens.rows(visual: pass.rows.visual, of: pass.rows.all.rows.count).first?.lowerBound
     else { return }
-    // Answers before the first picture depend on no adapter.
+    // Answers before the first adapted token depend on no adapter.
     let first = pass.outputRows.firstIndex { $0 >= firstRow } ?? pass.outputRows.count
     let kept = first..<pass.outputRows.count
     if kept.isEmpty { return }
@@ -182,11 +186,9 @@ public struct Decoder<Element: Scalar>: Sendable {
     while let record = pass.records.popLast() {
       let layer = layers[lowest + pass.records.count]
       let tape = record.tape ?? forward(record.x, through: layer, pass.rows, adapter: adapter).tape
-      let needed: Attention<Element>.Needed = layer.index == lowest ? .valuesOnly : .all
       guard
         let next = layer.backward(
-          dx, tape: tape, firstRow: firstRow, visual: pass.rows.visual, rotary: pass.rows.rotary, adapter: adapter,
-          needed: needed)
+          dx, tape: tape, firstRow: firstRow, visual: pass.rows.visual, rotary: pass.rows.rotary, adapter: adapter)
       else { return }
       dx = next
     }

@@ -2,6 +2,7 @@
 import Adapters
 import Datasets
 import HuggingFace
+import QwenVL
 import RunFile
 
 /// Numbers of a model by part, as the checkpoint's table of names has them.
@@ -80,7 +81,7 @@ package struct LayerBudgets: Equatable {
       (LayerBudgets(heads: selection.kvIndices.map(\.count)), nil)
     }
     switch heads.select {
-    case .influence: return (even(budget, text), fewestLayers(budget, text))
+    case .influence, .lowest: return (even(budget, text), fewestLayers(budget, text))
     case .all: return known(.all(layers: text.layers, kvHeads: text.kvHeads))
     case .random:
       return known(.random(numHeads: budget, seed: heads.seed, layers: text.layers, kvHeads: text.kvHeads))
@@ -111,10 +112,7 @@ package struct LayerBudgets: Equatable {
 enum StandardLoRA {
   /// in r + r out, summed over the four matrices of all layers; also the multiply-adds of one token.
   static func parameters(rank r: Int, _ text: TextConfiguration) -> Int {
-    let (H, queries, keys) = (
-      text.hiddenSize, text.attentionHeads * text.headDimension, text.kvHeads * text.headDimension
-    )
-    return text.layers * r * ((H + queries) + 2 * (H + keys) + (queries + H))
+    PlannedAdapter.lora(Projection.allCases, rank: r).parameters(text)
   }
 }
 

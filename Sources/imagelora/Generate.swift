@@ -25,7 +25,7 @@ struct Generate: ParsableCommand {
 
   @Option(help: "The base model's folder.") var model: String
   @Option(help: ArgumentHelp("A checkpoint whose adapter is used.", valueName: "C.h5")) var checkpoint: String?
-  @Option(help: ArgumentHelp("A folder of imagelora export whose adapter is used.", valueName: "dir"))
+  @Option(help: ArgumentHelp("A folder of imagelora export, or a LoRA of PEFT, that is used.", valueName: "dir"))
   var adapter: String?
   @Option(help: ArgumentHelp("A picture, PNG or JPEG; may be given several times.", valueName: "file"))
   var image: [String] = []

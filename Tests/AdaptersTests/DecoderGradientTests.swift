@@ -191,15 +191,20 @@ struct DecoderGradientTests {
 }
 
 /// Both estimators as trainable numbers in the forward pass, the plain twin of `InfluenceProbe`.
-private final class GateAdapter: ValueAdapter {
+private final class GateAdapter: ProjectionAdapter {
   let gate = Matrix<Double>(zeros: 3, 2)
   let loraB = Matrix<Double>(zeros: 3, 8)
   let projections: [[Double]]
   init(projections: [[Double]]) { self.projections = projections }
+  var tokens: AdaptedTokens { .visual }
   var lowestLayer: Int? { 0 }
+  func adaptsAtLowestLayer(_ projection: Projection) -> Bool { projection == .value }
 
-  func forward(layer: Int, input: Matrix<Double>, values: Matrix<Double>, visual: [Range<Int>]) {
-    for row in visual.joined() {
+  func forward(
+    layer: Int, _ projection: Projection, input: Matrix<Double>, output values: Matrix<Double>, rows: [Range<Int>]
+  ) {
+    guard projection == .value else { return }
+    for row in rows.joined() {
       let u = Double.dot(8, input.row(row), projections[layer])
       for j in 0..<8 {
         values.row(row)[j] = values.row(row)[j] * (1 + gate.row(layer)[j / 4]) + u * loraB.row(layer)[j]
@@ -208,7 +213,7 @@ private final class GateAdapter: ValueAdapter {
   }
 
   func backward(
-    layer: Int, input: Matrix<Double>, values: Matrix<Double>, dValues: Matrix<Double>, visual: [Range<Int>],
-    dInput: Matrix<Double>?
+    layer: Int, _ projection: Projection, input: Matrix<Double>, values: Matrix<Double>?, dOutput: Matrix<Double>,
+    rows: [Range<Int>], dInput: Matrix<Double>?
   ) {}
 }

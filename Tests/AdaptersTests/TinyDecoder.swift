@@ -61,13 +61,13 @@ struct TinyDecoder {
   let outputRows = [1, 9, 10, 11, 13]
   let targets: [Int32] = [3, 0, 12, 7, 5]
 
-  func loss(_ input: DecoderInput<Double>, _ adapter: (any ValueAdapter<Double>)?) -> Double {
+  func loss(_ input: DecoderInput<Double>, _ adapter: (any ProjectionAdapter<Double>)?) -> Double {
     let pass = decoder.forward(input, outputRows: outputRows, adapter: adapter, keepTapes: .none)
     return head.loss(pass.hidden, targets: targets).reduce(0) { $0 + $1.nll }
   }
 
   func backward(
-    _ input: DecoderInput<Double>, _ adapter: any ValueAdapter<Double>, activationBytes: Int = .max
+    _ input: DecoderInput<Double>, _ adapter: any ProjectionAdapter<Double>, activationBytes: Int = .max
   ) {
     let pass = decoder.forward(
       input, outputRows: outputRows, adapter: adapter, keepTapes: .forBackward(maximumBytes: activationBytes))

@@ -1,6 +1,7 @@
 // Generation with a cache is what the whole sequence without one says, and it ends where it must.
 import HuggingFace
 @testable import Preprocessing
+import Adapters
 import QwenVL
 import Tensors
 import Testing
@@ -13,7 +14,7 @@ struct GeneratorTests {
   /// The most likely next token from the whole sequence at once.
   private func next(
     _ base: BaseModel, _ sample: Sample, _ features: [Matrix<Float>], _ tokens: [Int32],
-    _ adapter: (any ValueAdapter<Float>)?
+    _ adapter: (any ProjectionAdapter<Float>)?
   ) -> Int32 {
     let ids = sample.inputIDs + tokens
     let input = DecoderInput(
@@ -35,7 +36,7 @@ struct GeneratorTests {
     let prompt = try samples.prompt(for: rows[row]).sample
     let features = try base.featureStore.features(of: rows[row], sample: prompt)
     var answers: [[Int32]] = []
-    for adapter in [nil, TinyModel.adapter(for: base)] {
+    for adapter in [nil, TinyModel.adapter(for: base), TinyModel.lora(for: base)] as [(any ProjectionAdapter<Float>)?] {
       let unit = EvaluationUnit(prompts: [prompt], features: features)
       let generation = try Generator(base, maxNewTokens: 12).run([unit], adapter: adapter).generations[0]
       var expected: [Int32] = []

@@ -3,6 +3,7 @@ import Adapters
 import Datasets
 import Foundation
 import HuggingFace
+import QwenVL
 import Units
 
 /// A folder that is removed with its owner.
@@ -43,6 +44,16 @@ final class TinyModel {
       ImageLoRAConfiguration(rank: 2, alpha: 4, normalization: .none, kvIndices: [0: [0], 1: [0]]), text: text)
     var source = NormalSource(seed: 5)
     adapter.load((0..<adapter.layout.count).map { _ in Float(source.nextGaussian()) })
+    return adapter
+  }
+
+  /// A standard LoRA on all four projections of both layers.
+  static func lora(for base: BaseModel) -> LoRA<Float> {
+    let adapter = LoRA<Float>(
+      LoRAConfiguration(rank: 2, alpha: 4, targets: [0: Projection.allCases, 1: Projection.allCases]),
+      text: base.configuration.text)
+    var source = NormalSource(seed: 6)
+    adapter.load((0..<adapter.layout.count).map { _ in Float(source.nextGaussian()) * 0.3 })
     return adapter
   }
 

@@ -25,6 +25,33 @@ struct ParityTests {
     for difference in comparison.differences { Issue.record("\(difference)") }
   }
 
+  /// Resources/peft-a: rank 4 on q, k, v and o over a's model. Resources/peft-b: rank 3 on v alone, rank-stabilised, over
+  /// b's model as `from_pretrained` loads it. Written by PEFT, with rows of text alone.
+  @Test(
+    "a LoRA folder of PEFT gives PEFT's logits, losses and gradients within 1e-4 of the tensor's largest value",
+    arguments: [("peft-a", "a", 4 * 8), ("peft-b", "b", 6 * 2)])
+  func peft(name: String, base: String, tensors: Int) throws {
+    let fixture = try Fixture(name, base: base)
+    let written = try TemporaryFile()
+    try fixture.writeParity(to: written.path, rotaryFrequencies: .float32)
+    let reference = try File.open(fixture.file("parity.h5"))
+    let ours = try File.open(written.path)
+    let comparison = try Comparison(reference, ours)
+    #expect(
+      comparison.rungs == [
+        .baseLogits, .baseLoss, .baseTokens, .adaptedLogits, .adaptedLoss, .adaptedTokens, .gradientA, .gradientB,
+      ])
+    for difference in comparison.differences { Issue.record("\(difference)") }
+    for row in try reference.children(of: "/") {
+      let names = try reference.children(of: "/\(row)/adapted/gradients")
+      #expect(try names.count == tensors && ours.children(of: "/\(row)/adapted/gradients") == names)
+    }
+    func logits(_ part: String) throws -> [Float] {
+      try ours.read(Float.self, from: "/text-only/\(part)/logits", maximumCount: 1 << 24).values
+    }
+    #expect(relativeError(try logits("adapted"), try logits("base")) > 0.01, "it acts on text")
+  }
+
   /// The references of bf16 weights had their rotary frequencies rounded to bf16 with the module; `from_pretrained` keeps
   /// them.
   @Test(

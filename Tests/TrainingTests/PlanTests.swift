@@ -81,6 +81,28 @@ struct PlanTests {
     }
   }
 
+  /// All tokens, 4096 + 4096 numbers of q and o and 2304 + 2304 of k and v, times rank and layers; backward from row 0.
+  @Test func standardLoRA() {
+    let all = PlannedAdapter.lora([.query, .key, .value, .output], rank: 8)
+    let values = PlannedAdapter.lora([.value], rank: 8)
+    #expect(all.parameters(text) == 36 * 8 * (2 * 4096 + 2 * 2304) && values.parameters(text) == 36 * 8 * 2304)
+    #expect(all.multiplyAdds(tokens: 1000, visual: 800, text) == Double(1000 * all.parameters(text)))
+    let found = UnitOperations(unit, adapter: all, threeB)
+    #expect(found.adapter == 2 * 3 * 1000 * Double(all.parameters(text)))
+    #expect(found.forward == UnitOperations(unit, budgets: .even(18, text), rank: 8, threeB).forward)
+    // The lowest layer: o and MLP 71,827,456 a row, attention over 5 x 500,500 pairs; 34 layers: 77,070,336 a row.
+    let pairs = 2048 * 5 * 500_500
+    let lowest = 1000 * 71_827_456 + pairs
+    let inner = 1000 * 77_070_336 + pairs
+    let last = 1000 * 1_048_576 + 30 * 76_021_760 + 2048 * 5 * 30_000
+    #expect(found.backward == Double(2 * (lowest + 34 * inner + last)))
+    // Values alone: no dp, dq, dk in the lowest layer.
+    let short = UnitOperations(unit, adapter: values, threeB)
+    #expect(found.backward - short.backward == Double(2 * 2048 * 3 * 500_500))
+    let words = UnitShape([RowShape(tokens: 1000, visual: 0, answers: 30, merge: 2)])
+    #expect(UnitOperations(words, adapter: all, threeB).backward == found.backward)
+  }
+
   /// Multiply-adds of a layer: k and v 1,048,576 a row; q and o 8,388,608, MLP 67,633,152 a row that asks; attention
   /// 2 x 2048 a pair. 35 layers ask for 1000 rows and 500,500 pairs, the last for 30 rows and 30,000 pairs.
   @Test func forward() {
@@ -113,17 +135,20 @@ struct PlanTests {
   /// The layers' inputs, 2048 a row; of a tape's numbers keys and values a row; q, attention's output, its statistics, h, gate and up 28,176 a row that asks.
   @Test func memory() {
     let found = RankMemory(
-      unit, budgets: .even(18, text), rank: 8, pictureTokens: 800, featureMiB: 256, activationBytes: .max, threeB)
+      unit, adapter: .imageLoRA(.even(18, text), rank: 8), pictureTokens: 800, featureMiB: 256, activationBytes: .max,
+      threeB)
     let (inputs, keysValues) = (36 * 1000 * 2048, 1000 * 2 * 256)
     let (inner, last) = (keysValues + 1000 * 28_176, keysValues + 30 * 28_176)
     #expect(found.tapes == Double(4 * (inputs + 35 * inner + last)))
     let bounded = RankMemory(
-      unit, budgets: .even(18, text), rank: 8, pictureTokens: 800, featureMiB: 256, activationBytes: 1 << 20, threeB)
+      unit, adapter: .imageLoRA(.even(18, text), rank: 8), pictureTokens: 800, featureMiB: 256,
+      activationBytes: 1 << 20, threeB)
     #expect(bounded.tapes == Double(4 * (inputs + inner) + (1 << 20)))
     #expect(found.features == 4 * 800 * 2048)
     #expect(found.adapter == 313_362 * 52)
     let many = RankMemory(
-      unit, budgets: .even(18, text), rank: 8, pictureTokens: 1e9, featureMiB: 256, activationBytes: .max, threeB)
+      unit, adapter: .imageLoRA(.even(18, text), rank: 8), pictureTokens: 1e9, featureMiB: 256, activationBytes: .max,
+      threeB)
     #expect(many.features == 256 * 1024 * 1024)
   }
 
@@ -135,7 +160,7 @@ struct PlanTests {
     #expect(two.pairs == 2 * 500_500 - 816 * 817 / 2)
     #expect(two.latePairs == two.pairs - 136)
     #expect(two.keptPairs == 2 * 484_620 - 800 * 801 / 2)
-    let work = StepWork([[two, unit]], ranks: 2, budgets: .even(18, text), rank: 8, threeB)
+    let work = StepWork([[two, unit]], ranks: 2, adapter: .imageLoRA(.even(18, text), rank: 8), rank: 8, threeB)
     let (a, b) = (
       UnitOperations(two, budgets: .even(18, text), rank: 8, threeB).decoding,
       UnitOperations(unit, budgets: .even(18, text), rank: 8, threeB).decoding

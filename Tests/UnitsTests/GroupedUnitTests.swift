@@ -28,43 +28,55 @@ struct GroupedUnitTests {
 
   /// Losses and gradients of all three rows in one unit, with a shared prefix and branches of different lengths,
   /// against the sum over the rows alone, to fp32 rounding of the largest number.
-  @Test(arguments: [0..<1, 0..<2], ["a", "qwen3-vl"]) func samePictures(images: Range<Int>, fixture: String) throws {
+  @Test(arguments: [0..<1, 0..<2], [("a", false), ("a", true), ("qwen3-vl", false), ("qwen3-vl", true)])
+  func samePictures(images: Range<Int>, model: (fixture: String, standard: Bool)) throws {
     let rows = [
       row("a", "Where is the search button?", "(12, 34)", images: images),
       row("b", "Where is the search field? Answer with a point.", "(56, 7), I think", images: images),
       row("c", "How many widgets are there?", "3", images: images),
     ]
-    try compare(rows, fixture) { base, samples, features in base.unitInput(samples, features: features[0]) }
+    try compare(rows, model.fixture, model.standard) { base, samples, features, adapter in
+      base.unitInput(samples, features: features[0], adapter: adapter)
+    }
   }
 
   /// The same of a micro-batch: pictures of their own, a row of text among them, and text alone.
-  @Test(arguments: [[0..<1, 1..<2, 0..<2], [1..<2, 0..<0, 0..<1], [0..<0, 0..<0]], ["a", "qwen3-vl"])
-  func otherPictures(images: [Range<Int>], fixture: String) throws {
+  @Test(arguments: [[0..<1, 1..<2, 0..<2], [1..<2, 0..<0, 0..<1], [0..<0, 0..<0]],
+    [("a", false), ("a", true), ("qwen3-vl", false), ("qwen3-vl", true)])
+  func otherPictures(images: [Range<Int>], model: (fixture: String, standard: Bool)) throws {
     let questions = [("Where is the search button?", "(12, 34)"), ("What is this?", "A page."), ("How many?", "3")]
     let rows = zip(images, questions).enumerated().map { index, part in
       row("\(index)", part.1.0, part.1.1, images: part.0)
     }
-    try compare(rows, fixture) { base, samples, features in base.unitInput(samples, features: features) }
+    try compare(rows, model.fixture, model.standard) { base, samples, features, adapter in
+      base.unitInput(samples, features: features, adapter: adapter)
+    }
   }
 
   private func compare(
-    _ rows: [Row], _ fixture: String, _ pack: (BaseModel, [Sample], [[Matrix<Float>]]) -> UnitInput
+    _ rows: [Row], _ fixture: String, _ standard: Bool,
+    _ pack: (BaseModel, [Sample], [[Matrix<Float>]], any Adapter<Float>) -> UnitInput
   ) throws {
     let base = try BaseModel(folder: Self.fixture(fixture) + "/model")
     let samples = try rows.map(try base.sampleBuilder(maxLength: 4096).sample)
     let features = try zip(rows, samples).map { try base.featureStore.features(of: $0, sample: $1) }
     let text = base.configuration.text
-    let adapter = ImageLoRA<Float>(
-      ImageLoRAConfiguration(
-        rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: [0: [0, 2], 1: [1], 3: [2]]), text: text)
+    let configuration: AdapterConfiguration =
+      standard
+      ? .lora(
+        LoRAConfiguration(rank: 2, alpha: 4, targets: [0: Projection.allCases, 1: [.query], 3: [.value, .output]]))
+      : .imageLoRA(
+        ImageLoRAConfiguration(
+          rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: [0: [0, 2], 1: [1], 3: [2]]))
+    let adapter: any Adapter<Float> = configuration.adapter(text)
     var source = NormalSource(seed: 1)
     adapter.load((0..<adapter.layout.count).map { _ in Float(source.nextGaussian()) * 0.3 })
 
-    let together = base.lossAndGradient(pack(base, samples, features), adapter: adapter)
+    let together = base.lossAndGradient(pack(base, samples, features, adapter), adapter: adapter)
     let grouped = adapter.gradients.values
     adapter.resetGradients()
     let alone = zip(samples, features).map {
-      base.lossAndGradient(base.unitInput([$0], features: $1), adapter: adapter)[0]
+      base.lossAndGradient(base.unitInput([$0], features: $1, adapter: adapter), adapter: adapter)[0]
     }
     let separate = adapter.gradients.values
 
