@@ -69,7 +69,7 @@ struct BatchedGenerationTests {
     // Tokens that some answers have and others lack, so that the batch shrinks on the way.
     let answers = try generator.run(free.units, adapter: nil).generations.map(\.tokens)
     #expect(Set(answers).count > 5 && answers.allSatisfy { $0.count > 4 })
-    let ending = try Questions(TinyModel(family, endTokens: [271, answers[0][3], answers[5][5], answers[9][1]]))
+    let ending = try Questions(TinyModel(family, endTokens: [271] + Self.endTokens(answers)))
     for questions in [free, ending] {
       let generator = Generator(questions.base, maxNewTokens: 12)
       for adapter in [nil, TinyModel.adapter(for: questions.base)] {
@@ -91,6 +91,17 @@ struct BatchedGenerationTests {
     let lengths = try Generator(ending.base, maxNewTokens: 12).run(ending.units, adapter: nil).generations
       .map(\.tokens.count)
     #expect(Set(lengths).count > 4, "\(lengths)")
+  }
+
+  /// Three tokens that end the answers after as many different lengths as three can, one chosen after the other.
+  private static func endTokens(_ answers: [[Int32]]) -> [Int32] {
+    func lengths(_ tokens: [Int32]) -> Int {
+      Set(answers.map { answer in answer.firstIndex(where: tokens.contains) ?? answer.count }).count
+    }
+    let candidates = Set(answers.joined()).sorted()
+    return (0..<3).reduce(into: []) { chosen, _ in
+      chosen.append(candidates.max { lengths(chosen + [$0]) < lengths(chosen + [$1]) } ?? 271)
+    }
   }
 
   @Test(

@@ -59,15 +59,19 @@ import Testing
 
   @Test("Qwen3-VL in the nested form of transformers 5, and flat; heads need not divide the hidden size")
   func qwen3() throws {
-    let nested = try ModelConfiguration(folder: TemporaryFolder(["config.json": Self.qwen3]).path)
+    func configuration(_ text: String) throws -> ModelConfiguration {
+      let folder = try TemporaryFolder(["config.json": text])
+      return try withExtendedLifetime(folder) { try ModelConfiguration(folder: folder.path) }
+    }
+    let nested = try configuration(Self.qwen3)
     #expect(nested.text.headDimension == 32 && nested.text.ropeTheta == 5e6 && nested.text.tieWordEmbeddings)
     #expect(nested.text.mropeAxes == [0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0])
     #expect(nested.vision.deepstackBlocks == [0, 1] && nested.vision.positionEmbeddings == 100)
     let text = Self.qwen3.replacingOccurrences(of: #""text_config": {"#, with: "")
       .replacingOccurrences(of: "5000000.0}}", with: "5000000.0}")
-    #expect(try ModelConfiguration(folder: TemporaryFolder(["config.json": text]).path) == nested)
+    #expect(try configuration(text) == nested)
     let exact = Self.qwen3.replacingOccurrences(of: "gelu_pytorch_tanh", with: "gelu")
-    #expect(try ModelConfiguration(folder: TemporaryFolder(["config.json": exact]).path).vision.mlp == .exactGELU)
+    #expect(try configuration(exact).vision.mlp == .exactGELU)
   }
 
   @Test(
