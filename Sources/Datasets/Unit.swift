@@ -41,6 +41,24 @@ public func imageGroups(of rows: [Row]) -> [Int] {
   }
 }
 
+/// Units that are computed together, as many as `rows` rows: those of one row join, a unit of several rows is alone, and
+/// rows of text are apart from rows with pictures, since no adapter learns from them. A function of the units alone, so
+/// that the number of ranks changes no bit.
+public func microBatches(of units: [Unit], rows: Int, isText: (Int) -> Bool) -> [[Unit]] {
+  var batches: [[Unit]] = []
+  var open: [Bool: Int] = [:]
+  for unit in units {
+    let kind = isText(unit.rows[0])
+    if unit.rows.count == 1, let place = open[kind], batches[place].count < rows {
+      batches[place].append(unit)
+      continue
+    }
+    if unit.rows.count == 1 { open[kind] = batches.count }
+    batches.append([unit])
+  }
+  return batches
+}
+
 /// All rows as units, in the order of their first rows: rows of the same images together, as many as memory should hold
 /// at once. A function of the rows and their tokens alone.
 /// - Parameter tokens: how many tokens a unit has.

@@ -130,6 +130,9 @@ extension RunConfiguration {
     public var steps: Int?
     /// Rows of an optimizer step, over all ranks.
     public var globalBatch = 8
+    /// Rows of different pictures that a rank computes in one pass, one unless stated: more is faster and takes more
+    /// memory. The last bits of the result depend on it.
+    public var microBatch: Int?
     public var learningRate = 1e-5
     public var schedule = Schedule.cosine
     /// Steps of linear warm-up; absent: `warmupFraction` of all steps.

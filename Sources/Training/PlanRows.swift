@@ -75,13 +75,16 @@ struct PlannedRows {
   /// The units of some first steps, enough to see what a step is like.
   func steps(of run: RunConfiguration) -> [[UnitShape]] {
     let batch = run.training.globalBatch
-    guard count != nil else { return [Array(repeating: UnitShape([shapes[0]]), count: batch)] }
+    func shape(_ units: [Datasets.Unit]) -> [UnitShape] {
+      microBatches(of: units, rows: run.rowsPerPass) { shapes[$0].visual == 0 }.map { batch in
+        UnitShape(joining: batch.map { unit in UnitShape(unit.rows.map { shapes[$0] }) })
+      }
+    }
+    guard count != nil else { return [shape((0..<batch).map { _ in Datasets.Unit(rows: [0]) })] }
     let sampler = Sampler(rows: shapes.count, groups: groups, globalBatch: batch, seed: run.training.seed)
     let epoch = Int(sampler.stepsPerEpoch.rounded(.up))
     let steps = min(self.steps(run.training) ?? epoch, epoch, max(1, Self.sampledRows / batch))
-    return (0..<steps).map { step in
-      sampler.units(step: step, grouping: groups).map { unit in UnitShape(unit.rows.map { shapes[$0] }) }
-    }
+    return (0..<steps).map { shape(sampler.units(step: $0, grouping: groups)) }
   }
 }
 

@@ -154,4 +154,14 @@ package struct UnitShape: Equatable {
     answerPairs = members.reduce(0) { $0 + Double($1.answers) * Double($1.tokens) }
     pictures = members.first?.pictures ?? []
   }
+
+  /// Units of one pass of the decoder.
+  init(joining units: [UnitShape]) {
+    func sum<Number: AdditiveArithmetic>(_ part: KeyPath<UnitShape, Number>) -> Number {
+      units.reduce(.zero) { $0 + $1[keyPath: part] }
+    }
+    (rows, tokens, visual, answers, first) = (sum(\.rows), sum(\.tokens), sum(\.visual), sum(\.answers), sum(\.first))
+    (pairs, latePairs, keptPairs, answerPairs) = (sum(\.pairs), sum(\.latePairs), sum(\.keptPairs), sum(\.answerPairs))
+    pictures = units.flatMap(\.pictures)
+  }
 }

@@ -96,8 +96,8 @@ public struct PreparedRows: Sendable {
     }
   }
 
-  /// What a unit costs.
-  func cost(_ unit: Datasets.Unit) -> Double { Double(tokens(of: unit)) }
+  /// What units cost.
+  func cost(_ units: [Datasets.Unit]) -> Double { Double(units.reduce(0) { $0 + tokens(of: $1) }) }
 
   /// Tokens of a unit that pass the decoder; those of its pictures count once.
   public func tokens(of unit: Datasets.Unit) -> Int {

@@ -8,6 +8,9 @@ extension RunConfiguration {
   /// How much forward may keep for backward besides the layers' inputs.
   var activationBytes: Int { training.activationMemoryMiB.map { $0 << 20 } ?? .max }
 
+  /// Rows of different pictures in one pass.
+  var rowsPerPass: Int { training.microBatch ?? 1 }
+
   /// Opens the base, with features kept where the run says, and says in the run what was chosen where it states no precision: bf16 for a checkpoint stored as
   /// bf16 if every rank's processor multiplies bf16 numbers itself, otherwise fp32.
   /// - Parameter warn: takes one line where the feature cache can no longer be written.

@@ -1,4 +1,4 @@
-// One optimizer step: this rank's units one by one, one exact sum over units and ranks, one update.
+// One optimizer step: this rank's micro-batches one by one, one exact sum over all of them and all ranks, one update.
 import Adapters
 import Collectives
 import Datasets
@@ -17,7 +17,7 @@ public struct StepReport: Sendable, Equatable {
   public var learningRate: Double
   /// Global norm of the gradient before clipping.
   public var gradientNorm: Double
-  /// Time of this rank's units, and of waiting for and adding up all ranks' gradients.
+  /// Time of this rank's micro-batches, and of waiting for and adding up all ranks' gradients.
   public var computeSeconds, reduceSeconds: Double
   /// Requests of any rank that came with the reduction.
   public var requests: Requests
@@ -77,14 +77,16 @@ final class Stepper {
   func run(learningRate: Double, requests: Requests) throws -> StepReport {
     let start = ContinuousClock.now
     let step = optimizer.step
-    let units = sampler.units(step: step, grouping: groups)
-    let hands = deal(units: units.map(job.training.cost), ranks: job.communicator.size)
+    let batches = microBatches(of: sampler.units(step: step, grouping: groups), rows: job.run.rowsPerPass) {
+      job.training.visualTokens[$0] == 0
+    }
+    let hands = deal(units: batches.map(job.training.cost), ranks: job.communicator.size)
     sum.reset()
-    var badUnit: String?
+    var badRows: String?
     for index in hands[job.communicator.rank] {
-      let unit = units[index]
-      if try !add(unit), badUnit == nil {
-        badUnit = unit.rows.map { job.training.rows[$0].id }.joined(separator: ", ")
+      let batch = batches[index]
+      if try !add(batch), badRows == nil {
+        badRows = batch.flatMap(\.rows).map { job.training.rows[$0].id }.joined(separator: ", ")
       }
     }
     if requests.save { sum.add(count: 1, at: words[.save]) }
@@ -93,7 +95,7 @@ final class Stepper {
     try sum.reduce(over: job.communicator)
     let reduced = ContinuousClock.now
 
-    try refuseFailures(step: step + 1, badUnit: badUnit)
+    try refuseFailures(step: step + 1, badRows: badRows)
     let tokens = sum.count(at: words[.tokens])
     var gradients = sum.values(words.gradients)
     let scale = 1 / Float(tokens)
@@ -114,9 +116,9 @@ final class Stepper {
       requests: Requests(save: sum.count(at: words[.save]) > 0, stop: sum.count(at: words[.stop]) > 0))
   }
 
-  /// Adds a unit's gradient and counts; false if any of its numbers is not finite.
-  private func add(_ unit: Datasets.Unit) throws -> Bool {
-    let input = try job.base.unitInput(unit, of: job.training, adapter: adapter)
+  /// Adds a micro-batch's gradient and counts; false if any of its numbers is not finite.
+  private func add(_ batch: [Datasets.Unit]) throws -> Bool {
+    let input = try job.base.unitInput(batch, of: job.training, adapter: adapter)
     adapter.resetGradients()
     let losses = job.base.lossAndGradient(input, adapter: adapter, activationBytes: job.run.activationBytes)
     let nll = losses.reduce(0) { $0 + $1.nll }
@@ -129,15 +131,26 @@ final class Stepper {
   }
 
   /// All ranks see the same count of numbers that are not finite, so all refuse the same step.
-  private func refuseFailures(step: Int, badUnit: String?) throws {
+  private func refuseFailures(step: Int, badRows: String?) throws {
     guard sum.nonFinite > 0 else { return }
-    let names = try job.communicator.allGather(Array((badUnit ?? "").utf8)).map { String(decoding: $0, as: UTF8.self) }
+    let names = try job.communicator.allGather(Array((badRows ?? "").utf8)).map { String(decoding: $0, as: UTF8.self) }
     let rank = names.firstIndex { !$0.isEmpty } ?? 0
     throw TrainingError.notFinite(step: step, what: "loss or gradient of row \(names[rank]) (rank \(rank))")
   }
 }
 
 extension BaseModel {
+  /// Rows that are computed together as decoder input: one unit, or several of one row each.
+  func unitInput(
+    _ batch: [Datasets.Unit], of data: PreparedRows, adapter: any ProjectionAdapter<Float>
+  ) throws -> UnitInput {
+    if batch.count == 1 { return try unitInput(batch[0], of: data, adapter: adapter) }
+    let rows = batch.flatMap(\.rows).map { data.rows[$0] }
+    let samples = try rows.map(data.samples.sample)
+    let features = try zip(rows, samples).map { try featureStore.features(of: $0, sample: $1) }
+    return unitInput(samples, features: features, adapter: adapter)
+  }
+
   /// A unit's rows as decoder input, with their pictures' features.
   func unitInput(
     _ unit: Datasets.Unit, of data: PreparedRows, adapter: (any ProjectionAdapter<Float>)? = nil

@@ -1,4 +1,4 @@
-// Rows of one picture as one decoder input: what they share once, then each row's own branch.
+// Rows as one decoder input: what they share once, then each row's own branch.
 import Datasets
 import Preprocessing
 import QwenVL
@@ -28,7 +28,8 @@ struct Packing: Equatable {
   let branches: [Range<Int>]
   let count: Int
 
-  init(_ samples: [Sample]) {
+  /// - Parameter samePictures: whether a picture's tokens are the same picture in all samples.
+  init(_ samples: [Sample], samePictures: Bool = true) {
     guard samples.count > 1, let first = samples.first else {
       prefix = samples.first?.decisiveTokens ?? 0
       branches = []
@@ -39,7 +40,8 @@ struct Packing: Equatable {
     var shared = samples.map { sample in
       let firstLabel = sample.labels.firstIndex { $0 != Sample.ignoredLabel } ?? sample.labels.count
       let common = zip(first.inputIDs, sample.inputIDs).prefix { $0 == $1 }.count
-      return min(common, firstLabel - 1, sample.decisiveTokens - 1)
+      let limit = samePictures ? common : sample.visualSpans.first?.lowerBound ?? common
+      return min(common, limit, firstLabel - 1, sample.decisiveTokens - 1)
     }.reduce(first.inputIDs.count, min)
     for span in samples.flatMap(\.visualSpans) where span.contains(shared) { shared = min(shared, span.lowerBound) }
     var next = shared
@@ -69,7 +71,24 @@ extension BaseModel {
     _ samples: [Sample], features: [Matrix<Float>], adapter: (any ProjectionAdapter<Float>)? = nil, firstKey: Int = 0,
     room: Int = 0
   ) -> UnitInput {
-    let packing = Packing(samples)
+    input(
+      samples, Packing(samples), features: samples.map { _ in features }, adapter: adapter, firstKey: firstKey,
+      room: room)
+  }
+
+  /// Packs samples of different pictures: they share at most the text before their first pictures.
+  /// - Parameters: `features` the visual tokens of each sample's pictures; `adapter` as above.
+  /// - Precondition: every sample has a token.
+  public func unitInput(
+    _ samples: [Sample], features: [[Matrix<Float>]], adapter: (any ProjectionAdapter<Float>)? = nil
+  ) -> UnitInput {
+    input(samples, Packing(samples, samePictures: false), features: features, adapter: adapter)
+  }
+
+  private func input(
+    _ samples: [Sample], _ packing: Packing, features: [[Matrix<Float>]], adapter: (any ProjectionAdapter<Float>)?,
+    firstKey: Int = 0, room: Int = 0
+  ) -> UnitInput {
     var ids = [Int32](repeating: 0, count: packing.count)
     var positions = [[Int32]](repeating: ids, count: 3)
     var visual: [(rows: Range<Int>, features: Matrix<Float>)] = []
@@ -81,7 +100,8 @@ extension BaseModel {
         ids[row] = sample.inputIDs[token]
         for axis in 0..<3 { positions[axis][row] = sample.positionIDs[axis][token] }
       }
-      for (span, picture) in zip(sample.visualSpans, features) where own..<sample.decisiveTokens ~= span.lowerBound {
+      for (span, picture) in zip(sample.visualSpans, features[index])
+      where own..<sample.decisiveTokens ~= span.lowerBound {
         let start = packing.row(of: span.lowerBound, sample: index)
         visual.append((start..<start + span.count, picture))
       }

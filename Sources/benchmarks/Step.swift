@@ -17,7 +17,8 @@ struct Step: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "One training unit by phase: time, useful operations, share of the product peak.",
     discussion: """
-      The unit is the first row of the data, or with --questions grouped the rows that share its pictures. The influence \
+      The unit is the first row of the data, with --questions grouped the rows that share its pictures, or with \
+      --micro-batch as many first rows, which should have pictures of their own. The influence \
       pass (imagelora probe) is timed on the first row beside it.
 
       Example: benchmarks step --model DIR --data rows.jsonl --repeats 5
@@ -28,6 +29,7 @@ struct Step: ParsableCommand {
   @Option(help: "Rows (JSON Lines).") var data: String
   @Option(help: "Where relative image paths start; the data's folder unless stated.") var imageRoot: String?
   @Option(help: "What a unit is.") var questions = Questions.single
+  @Option(help: "Rows of different pictures that are computed together.") var microBatch = 1
   @Option(help: "Products with the weights; what this processor is best at unless stated.") var precision: Arithmetic?
   @Option(help: "Rank of the adapter.") var rank = 8
   @Option(help: "Adapted KV heads, spread evenly over the layers; a quarter of all unless stated.") var kvHeads: Int?
@@ -38,6 +40,9 @@ struct Step: ParsableCommand {
   func validate() throws {
     try requireInstructions(precision)
     guard (1...4096).contains(rank) else { throw ValidationError("--rank \(rank): give 1 to 4096") }
+    guard microBatch == 1 || questions == .single, microBatch > 0 else {
+      throw ValidationError("--micro-batch \(microBatch): give 1 or more, and no --questions grouped")
+    }
     if let kvHeads, kvHeads < 1 { throw ValidationError("--kv-heads \(kvHeads): give 1 or more") }
   }
 
@@ -50,9 +55,8 @@ struct Step: ParsableCommand {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("benchmarks-\(UUID().uuidString)").path
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let phases = try StepPhases(
-      base, rows: try unit(RowReader(imageRoot: root).read(data).rows), maxLength: maxLength, rank: rank,
-      kvHeads: heads,
-      folder: folder)
+      base, rows: try unit(RowReader(imageRoot: root).read(data).rows), samePictures: microBatch == 1,
+      maxLength: maxLength, rank: rank, kvHeads: heads, folder: folder)
     say(
       "model      \(model): \(text.layers) layers, hidden \(text.hiddenSize); products in \(base.arithmetic.rawValue)")
     let shape = phases.shape
@@ -77,7 +81,7 @@ struct Step: ParsableCommand {
   private func unit(_ rows: [Row]) throws -> [Row] {
     guard let first = rows.first else { throw ValidationError("\(data): no rows") }
     switch questions {
-    case .single: return [first]
+    case .single: return Array(rows.prefix(microBatch))
     case .grouped:
       let keys = imageGroups(of: rows)
       return Array(zip(rows, keys).filter { $0.1 == keys[0] }.map(\.0).prefix(Datasets.Unit.maximumRows))

@@ -38,6 +38,8 @@ final class StepPhases {
   let adapter: ImageLoRA<Float>
   private let selection: HeadSelection
   private let samples: SampleBuilder
+  /// Rows whose pictures are different.
+  private let pictured: [Row]
   private let probe: InfluenceProbe<Float>
   private let first: (input: UnitInput, shape: UnitShape)
   private let store: CheckpointStore
@@ -45,12 +47,16 @@ final class StepPhases {
   private var sum: ExactSum
 
   /// - Parameters:
+  ///   - rows: of the same pictures, or each of its own.
   ///   - kvHeads: adapted KV heads, spread evenly over the layers.
   ///   - folder: where checkpoints are written.
   /// - Throws: what is wrong with a row or its pictures.
-  init(_ base: BaseModel, rows: [Row], maxLength: Int, rank: Int, kvHeads: Int, folder: String) throws {
+  init(_ base: BaseModel, rows: [Row], samePictures: Bool, maxLength: Int, rank: Int, kvHeads: Int, folder: String)
+    throws
+  {
     let text = base.configuration.text
     (self.base, self.rows) = (base, rows)
+    pictured = samePictures ? [rows[0]] : rows
     budgets = .even(kvHeads, text)
     let indices = budgets.heads.map { Array(0..<$0) }
     selection = HeadSelection(
@@ -70,11 +76,15 @@ final class StepPhases {
     try store.prepare()
 
     let made = try rows.map(samples.sample)
-    let features = try base.featureStore.features(of: rows[0], sample: made[0])
-    let pictures = made[0].grids.map(\.patches)
-    shape = UnitShape(base.unitInput(made, features: features), pictures: pictures)
-    let alone = base.unitInput([made[0]], features: features)
-    first = (alone, UnitShape(alone, pictures: pictures))
+    let features = try zip(pictured, made).map { try base.featureStore.features(of: $0, sample: $1) }
+    let pictures = zip(pictured, made).map { $1.grids.map(\.patches) }
+    shape = UnitShape(Self.packed(made, features, base), pictures: pictures.flatMap(\.self))
+    let alone = base.unitInput([made[0]], features: features[0])
+    first = (alone, UnitShape(alone, pictures: pictures[0]))
+  }
+
+  private static func packed(_ samples: [Sample], _ features: [[Matrix<Float>]], _ base: BaseModel) -> UnitInput {
+    features.count == 1 ? base.unitInput(samples, features: features[0]) : base.unitInput(samples, features: features)
   }
 
   /// One pass through all phases.
@@ -87,16 +97,19 @@ final class StepPhases {
       return result
     }
     let made = try timed(.tokens) { try rows.map(samples.sample) }
-    let images = try timed(.decoding) { try samples.images(of: rows[0], for: made[0]) }
+    let images = try timed(.decoding) { try zip(pictured, made).map { try samples.images(of: $0, for: $1) } }
     pause()
     let features = timed(.vision) {
-      images.map { image in
-        let patches = Matrix(image.patches, rows: image.grid.patches, columns: image.patches.count / image.grid.patches)
-        return base.model.vision.forward(patches: patches, grid: image.grid)
+      images.map { row in
+        row.map { image in
+          let patches = Matrix(
+            image.patches, rows: image.grid.patches, columns: image.patches.count / image.grid.patches)
+          return base.model.vision.forward(patches: patches, grid: image.grid)
+        }
       }
     }
     pause()
-    let input = timed(.packing) { base.unitInput(made, features: features) }
+    let input = timed(.packing) { Self.packed(made, features, base) }
     let decoder = base.model.decoder
     let pass = timed(.forward) {
       decoder.forward(input.decoderInput, outputRows: input.outputRows, adapter: adapter, keepTapes: .forBackward())

@@ -158,6 +158,17 @@ struct UnitTests {
     }
   }
 
+  @Test("rows of their own join up to a micro-batch; grouped rows and rows of text stay apart")
+  func microBatches() {
+    let units = [[0], [1], [2, 3], [4], [5], [6], [7]].map { Datasets.Unit(rows: $0) }
+    func found(_ rows: Int) -> [[Int]] {
+      Datasets.microBatches(of: units, rows: rows) { $0 == 1 || $0 == 5 }.map { $0.flatMap(\.rows) }
+    }
+    #expect(found(1) == units.map(\.rows))
+    #expect(found(2) == [[0, 4], [1, 5], [2, 3], [6, 7]])
+    #expect(found(3) == [[0, 4, 6], [1, 5], [2, 3], [7]])
+  }
+
   @Test("the costliest unit goes first, to the least loaded rank, ties to the lower one")
   func dealing() {
     #expect(deal(units: [1, 5, 3, 3, 2], ranks: 2) == [[1, 4], [0, 2, 3]])

@@ -17,6 +17,16 @@ for count in 2 3; do
   check "metrics.jsonl of $count ranks has the numbers of one" \
     same_log whole-1/metrics.jsonl "whole-$count/metrics.jsonl"
 done
+# Rows of several pictures in one pass.
+for count in 1 3; do
+  rm -rf run
+  if train "$count" --set training.micro_batch=2; then ok "micro_batch 2 on $count ranks"; else fail "micro_batch 2 on $count ranks" out err; fi
+  mv run "micro-$count"
+done
+check "with micro_batch 2 as well 3 ranks have the bytes of one" same_state "micro-1/$last" "micro-3/$last"
+differs() { ! same_state "$@" >/dev/null; }
+check "which are others than those of rows alone" differs "micro-1/$last" "whole-1/$last"
+
 check "the losses are 40 different numbers" test \
   "$(sed -nE '/gradient_norm/ s/.*"loss":([^,]*),.*/\1/p' whole-1/metrics.jsonl | sort -u | wc -l)" = 40
 

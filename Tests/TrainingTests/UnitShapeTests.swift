@@ -71,6 +71,17 @@ struct UnitShapeTests {
     #expect(found.keptPairs == planned.keptPairs)
   }
 
+  /// Rows of one pass: every number is the sum of theirs, as the packed rows have it.
+  @Test func joinedRows() throws {
+    let features = try base.featureStore.features(of: rows[0], sample: samples[0])
+    let joined = UnitShape(
+      base.unitInput(samples, features: [features, features]), pictures: samples.flatMap { $0.grids.map(\.patches) })
+    let alone = samples.map { sample in
+      UnitShape(base.unitInput([sample], features: features), pictures: sample.grids.map(\.patches))
+    }
+    #expect(joined == UnitShape(joining: alone))
+  }
+
   /// Backward's second scores: all rows behind the first picture in layers 1 and 2 of 4, the answers in the last.
   @Test func repeatedScores() throws {
     let (unit, text) = (try packed(1), base.configuration.text)

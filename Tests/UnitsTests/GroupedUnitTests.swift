@@ -1,20 +1,21 @@
 import Adapters
 import Datasets
 import Foundation
+import Preprocessing
 import QwenVL
 import Tensors
 import Testing
 
 @testable import Units
 
-@Suite("Many questions about one picture equal separate rows")
+@Suite("Rows computed together equal separate rows")
 struct GroupedUnitTests {
   /// The parity fixture's model, which lies beside this target's folder.
   static let fixture = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .appendingPathComponent("ParityTests/Resources/a").path
 
-  func row(_ id: String, _ question: String, _ answer: String, images: Int = 1) -> Row {
-    let pictures = ["0.png", "1.jpg"].prefix(images).map { ImageSource.file("\(Self.fixture)/images/\($0)") }
+  func row(_ id: String, _ question: String, _ answer: String, images: Range<Int> = 0..<1) -> Row {
+    let pictures = ["0.png", "1.jpg"][images].map { ImageSource.file("\(Self.fixture)/images/\($0)") }
     let content = pictures.indices.map { ContentPart.image($0) } + [.text(question)]
     return Row(
       id: id, line: 1, images: Array(pictures),
@@ -25,16 +26,36 @@ struct GroupedUnitTests {
 
   /// Losses and gradients of all three rows in one unit, with a shared prefix and branches of different lengths,
   /// against the sum over the rows alone, to fp32 rounding of the largest number.
-  @Test(arguments: [1, 2], [false, true]) func lossesAndGradients(images: Int, standard: Bool) throws {
-    let base = try BaseModel(folder: Self.fixture + "/model")
-    let builder = try base.sampleBuilder(maxLength: 4096)
+  @Test(arguments: [0..<1, 0..<2], [false, true]) func samePictures(images: Range<Int>, standard: Bool) throws {
     let rows = [
       row("a", "Where is the search button?", "(12, 34)", images: images),
       row("b", "Where is the search field? Answer with a point.", "(56, 7), I think", images: images),
       row("c", "How many widgets are there?", "3", images: images),
     ]
-    let samples = try rows.map(builder.sample)
-    let features = try base.featureStore.features(of: rows[0], sample: samples[0])
+    try compare(rows, standard: standard) { base, samples, features, adapter in
+      base.unitInput(samples, features: features[0], adapter: adapter)
+    }
+  }
+
+  /// The same of a micro-batch: pictures of their own, a row of text among them, and text alone.
+  @Test(arguments: [[0..<1, 1..<2, 0..<2], [1..<2, 0..<0, 0..<1], [0..<0, 0..<0]], [false, true])
+  func otherPictures(images: [Range<Int>], standard: Bool) throws {
+    let questions = [("Where is the search button?", "(12, 34)"), ("What is this?", "A page."), ("How many?", "3")]
+    let rows = zip(images, questions).enumerated().map { index, part in
+      row("\(index)", part.1.0, part.1.1, images: part.0)
+    }
+    try compare(rows, standard: standard) { base, samples, features, adapter in
+      base.unitInput(samples, features: features, adapter: adapter)
+    }
+  }
+
+  private func compare(
+    _ rows: [Row], standard: Bool,
+    _ pack: (BaseModel, [Sample], [[Matrix<Float>]], any ProjectionAdapter<Float>) -> UnitInput
+  ) throws {
+    let base = try BaseModel(folder: Self.fixture + "/model")
+    let samples = try rows.map(try base.sampleBuilder(maxLength: 4096).sample)
+    let features = try zip(rows, samples).map { try base.featureStore.features(of: $0, sample: $1) }
     let text = base.configuration.text
     let configuration: AdapterConfiguration =
       standard
@@ -47,11 +68,11 @@ struct GroupedUnitTests {
     var source = NormalSource(seed: 1)
     adapter.load((0..<adapter.layout.count).map { _ in Float(source.nextGaussian()) * 0.3 })
 
-    let together = base.lossAndGradient(base.unitInput(samples, features: features, adapter: adapter), adapter: adapter)
+    let together = base.lossAndGradient(pack(base, samples, features, adapter), adapter: adapter)
     let grouped = adapter.gradients.values
     adapter.resetGradients()
-    let alone = samples.map {
-      base.lossAndGradient(base.unitInput([$0], features: features, adapter: adapter), adapter: adapter)[0]
+    let alone = zip(samples, features).map {
+      base.lossAndGradient(base.unitInput([$0], features: $1, adapter: adapter), adapter: adapter)[0]
     }
     let separate = adapter.gradients.values
 

@@ -46,6 +46,18 @@ struct PackingTests {
     #expect(packing.prefix == 1)
   }
 
+  /// Other pictures of the same size: equal ids, and nothing shared from the first picture on.
+  @Test func otherPicturesAreNotShared() {
+    let samples = [
+      sample([1, 2, 9, 9, 3, 4], answer: 1, visual: [2..<4]), sample([1, 2, 9, 9, 3, 5], answer: 1, visual: [2..<4]),
+    ]
+    let packing = Packing(samples, samePictures: false)
+    #expect((packing.prefix, packing.branches) == (2, [2..<5, 5..<8]))
+    #expect(Packing(samples).prefix == 4)
+    let text = Packing([samples[0], sample([1, 7, 8], answer: 1)], samePictures: false)
+    #expect((text.prefix, text.branches) == (1, [1..<5, 5..<6]))
+  }
+
   @Test func nothingInCommon() {
     let packing = Packing([sample([1, 2], answer: 1), sample([3, 4], answer: 1)])
     #expect((packing.prefix, packing.branches) == (0, [0..<1, 1..<2]))
