@@ -77,7 +77,9 @@ public struct CheckpointFile: ~Copyable {
   func selectionJSON() throws -> String { try file.read(String.self, from: "/influence/selection", shape: [])[0] }
 
   /// The selected heads and their scores, for the shape of model that the document itself states.
-  public func selection() throws -> Adapters.HeadSelection { try Adapters.HeadSelection(json: selectionJSON(), file: path) }
+  public func selection() throws -> Adapters.HeadSelection {
+    try Adapters.HeadSelection(json: selectionJSON(), file: path)
+  }
 
   /// Lowest validation loss and its step, nil before the first validation.
   public func best() throws -> TrainingState.Best? {

@@ -41,7 +41,8 @@ struct GroupedUnitTests {
   }
 
   /// The same of a micro-batch: pictures of their own, a row of text among them, and text alone.
-  @Test(arguments: [[0..<1, 1..<2, 0..<2], [1..<2, 0..<0, 0..<1], [0..<0, 0..<0]],
+  @Test(
+    arguments: [[0..<1, 1..<2, 0..<2], [1..<2, 0..<0, 0..<1], [0..<0, 0..<0]],
     [("a", false), ("a", true), ("qwen3-vl", false), ("qwen3-vl", true)])
   func otherPictures(images: [Range<Int>], model: (fixture: String, standard: Bool)) throws {
     let questions = [("Where is the search button?", "(12, 34)"), ("What is this?", "A page."), ("How many?", "3")]
