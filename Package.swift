@@ -62,7 +62,7 @@ let package = Package(
     .target(
       name: "Report",
       dependencies: [
-        "HuggingFace", "RunFile", "Datasets", "Preprocessing", "Adapters", "Training", "Evaluation",
+        "HuggingFace", "RunFile", "Datasets", "Preprocessing", "QwenVL", "Adapters", "Training", "Evaluation",
       ],
       exclude: ["README.md"]),
     // 8

@@ -9,8 +9,6 @@ public struct PredictionLine: Codable, Sendable, Equatable {
   public var group: [String: String]?
   /// `base` or `adapted`.
   public var model: String
-  /// The row's groups, nil where it has none.
-  public var group: [String: String]?
   public var prompt, reference, prediction: String?
   public var finished, exact_match, point_in_box: Bool?
   public var iou: Double?

@@ -1,6 +1,8 @@
 // Runs side by side: what is trained, what it costs, how well it does.
+import Adapters
 import Evaluation
 import Foundation
+import QwenVL
 import Training
 
 /// The table over the runs, and for a single one its numbers at a glance.
@@ -60,16 +62,26 @@ struct ComparisonSection {
   }
 
   private func heads(_ checkpoint: ReportedCheckpoint) -> String {
-    "\(chosen(checkpoint)) KV heads \(layers(checkpoint))"
+    switch checkpoint.adapter {
+    case .imageLoRA: "\(chosen(checkpoint)) KV heads \(layers(checkpoint))"
+    case .lora: "\(chosen(checkpoint)) \(layers(checkpoint))"
+    }
   }
 
+  /// KV heads of an Image-LoRA, projections of a standard LoRA.
   private func chosen(_ checkpoint: ReportedCheckpoint) -> String {
-    let chosen = checkpoint.adapter.kvIndices.values.reduce(0) { $0 + $1.count }
-    return "\(chosen)" + (checkpoint.selection.map { " of \($0.capacity.reduce(0, +))" } ?? "")
+    switch checkpoint.adapter {
+    case .imageLoRA(let options):
+      let chosen = options.kvIndices.values.reduce(0) { $0 + $1.count }
+      return "\(chosen)" + (checkpoint.selection.map { " of \($0.capacity.reduce(0, +))" } ?? "")
+    case .lora(let options):
+      let targets = Set(options.targets.values.joined())
+      return Projection.allCases.filter(targets.contains).map(\.rawValue).joined(separator: ", ")
+    }
   }
 
   private func layers(_ checkpoint: ReportedCheckpoint) -> String {
-    "in \(plural(checkpoint.adapter.kvIndices.count, "layer"))"
+    "in \(plural(checkpoint.adapter.layers.count, "layer"))"
   }
 
   private func ranks(_ run: ReportedRun) -> String {
@@ -102,14 +114,14 @@ struct ComparisonSection {
     var columns = [
       Column(name: "adapter", cell: { kind($0.first) }, detail: { sizes($0.first) }, isNumber: false),
       Column(
-        name: "KV heads", cell: { $0.first.checkpoint.map(chosen) }, detail: { $0.first.checkpoint.map(layers) },
+        name: "adapted", cell: { $0.first.checkpoint.map(chosen) }, detail: { $0.first.checkpoint.map(layers) },
         isNumber: false),
       column("trainable", { $0.costs.map { Double($0.trainable) } }) { grouped(Int($0.rounded())) },
       column("reduced a step", { $0.costs.map { Double($0.reducedBytes) } }) { bytes(Int($0.rounded())) },
       column(
         operations ? "adapter FLOP a row" : "adapter FLOP a token",
         { run in
-          run.costs.map { Double($0.operationsPerVisualToken) * (operations ? run.lengths?.visualTokens ?? 0 : 1) }
+          run.costs.map { Double($0.operationsPerToken) * (operations ? adaptedTokens(run) : 1) }
         }, written: prefixed),
       column("step", lessIsBetter: true, { $0.log.times?.step }, written: seconds),
       column("rows/s", lessIsBetter: false, { $0.log.times?.rowsPerSecond }) { significant($0, digits: 3) },
@@ -151,6 +163,12 @@ struct ComparisonSection {
       differences.isEmpty ? nil : "<small>\(shortened(differences.joined(separator: ", "), to: 160))</small>"
     let colour: Markup? = groups.count > 1 ? "<span class=\"key s\(group.index % LineChart.colours)\"></span>" : nil
     return "\(colour)\(group.name)\(detail)"
+  }
+
+  /// Tokens of a row that the adapter acts on.
+  private func adaptedTokens(_ run: ReportedRun) -> Double {
+    let isImageLoRA = run.run.adapter.kind == .imageLoRA
+    return (isImageLoRA ? run.lengths?.visualTokens : run.lengths?.tokens) ?? 0
   }
 
   private func kind(_ run: ReportedRun) -> String { run.run.adapter.kind == .imageLoRA ? "Image-LoRA" : "LoRA" }

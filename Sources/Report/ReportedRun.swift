@@ -147,9 +147,9 @@ struct ReportedCheckpoint {
   let seed: UInt64
   let runDigest: String
   let provenance: TrainingState.Provenance
-  let adapter: ImageLoRAConfiguration
+  let adapter: AdapterConfiguration
   let layout: AdapterLayout
-  /// Nil where it does not belong to the adapter.
+  /// Nil where it does not belong to the adapter, and for standard LoRA, which selects no heads.
   let selection: Adapters.HeadSelection?
   let best: TrainingState.Best?
 
@@ -169,9 +169,13 @@ struct ReportedCheckpoint {
     provenance = try file.provenance()
     (adapter, layout) = try file.adapter()
     best = try file.best()
+    guard case .imageLoRA(let options) = adapter else {
+      selection = nil
+      return
+    }
     do {
       let selection = try file.selection()
-      guard selection.adapted == adapter.kvIndices else {
+      guard selection.adapted == options.kvIndices else {
         throw ReportError(file: path, problem: "its selection is not the adapter's kv_indices")
       }
       self.selection = selection

@@ -9,13 +9,13 @@ public struct AdapterCosts: Sendable, Equatable {
   public let reducedBytes: Int
   /// Floating-point operations of the adapter at one token that it acts on, forward: two for each number of its matrices.
   /// Backward is twice that.
-  public let operationsPerVisualToken: Int
+  public let operationsPerToken: Int
 
   public init(_ layout: AdapterLayout) {
     trainable = layout.count
     let reduced = Stepper.reducedBytes(parameters: layout.count)
     reducedBytes = reduced.gradients + reduced.counts
-    operationsPerVisualToken = 2 * layout.tensors.reduce(0) { $0 + ($1.shape.isEmpty ? 0 : $1.range.count) }
+    operationsPerToken = 2 * layout.tensors.reduce(0) { $0 + ($1.shape.isEmpty ? 0 : $1.range.count) }
   }
 }
 

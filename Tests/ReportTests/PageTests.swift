@@ -87,9 +87,9 @@ struct PageTests {
       maxPositionEmbeddings: 64)
     let selection = HeadSelection.influence(
       scores: [[1, 2], [0, 0], [4, 3]], numHeads: 3, tau: 0.5, method: "influence/gate")
-    let configuration = ImageLoRAConfiguration(
-      rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: selection.adapted)
-    let layout = AdapterLayout(configuration, text: text)
+    let configuration = AdapterConfiguration.imageLoRA(
+      ImageLoRAConfiguration(rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: selection.adapted))
+    let layout = configuration.layout(text)
     var optimizer = AdamW(count: layout.count, options: .init(beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0))
     optimizer.step = 3
     let state = TrainingState(
@@ -108,7 +108,7 @@ struct PageTests {
     }
     // Two numbers of A and B each: 2 layers of 8 x 2, three heads of 2 x 4.
     #expect(
-      AdapterCosts(layout).operationsPerVisualToken == 2 * (2 * 16 + 3 * 8) && AdapterCosts(layout).trainable == 58)
+      AdapterCosts(layout).operationsPerToken == 2 * (2 * 16 + 3 * 8) && AdapterCosts(layout).trainable == 58)
     // A damaged checkpoint is left out by name.
     var bytes = try Data(contentsOf: URL(fileURLWithPath: store.path(step: 3)))
     bytes[bytes.count / 2] ^= 1

@@ -1,7 +1,7 @@
 import Adapters
 import Datasets
 import Foundation
-import Preprocessing
+@testable import Preprocessing
 import Testing
 
 @testable import Evaluation
@@ -72,7 +72,7 @@ struct PictureTests {
 
   private func line(_ id: Int, right: Bool) -> PredictionLine {
     PredictionLine(
-      id: "\(id)", model: "adapted",
+      Row(id: "\(id)", line: 1, images: [], messages: []), model: "adapted",
       RowResult(
         nll: 1, tokens: 1, likeliest: 1,
         answer: .init(

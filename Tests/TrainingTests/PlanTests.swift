@@ -57,7 +57,8 @@ struct PlanTests {
     #expect(work.vision == Double(2 * vision.reduce(0, +)))
     // Queries and keys once more: 3 x 1024 and 3 x 4096 + 32 + 4096 + 2 x 12288 numbers a row.
     let memory = RankMemory(
-      unit, budgets: .even(36, text), rank: 8, pictureTokens: 800, featureMiB: 256, activationBytes: .max, eightB)
+      unit, adapter: .imageLoRA(.even(36, text), rank: 8), pictureTokens: 800, featureMiB: 256, activationBytes: .max,
+      eightB)
     let (inner, last) = (1000 * 3072 + 1000 * 40_992, 1000 * 3072 + 30 * 40_992)
     #expect(memory.tapes == Double(4 * (36 * 1000 * 4096 + 35 * inner + last)))
     #expect(memory.features == 4 * 800 * 4 * 4096)
