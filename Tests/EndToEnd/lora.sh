@@ -119,8 +119,8 @@ heads influence 5
 check "the lowest heads are others than the highest" sh -c '
   for name in lowest influence; do h5dump -g /adapter/kv_indices heads-$name/step-00000002.h5 | tail -n +2 >$name.heads; done
   ! cmp -s lowest.heads influence.heads'
-h5dump -d /influence/selection -b LE -o kv.bin heads-lowest/step-00000002.h5 >/dev/null
-tr -d '\0' <kv.bin >kv.json
+"$IMAGELORA" inspect heads-lowest/step-00000002.h5 | sed -nE \
+  '/^heads/ { s/.*\): //; s/([0-9]+)\[([0-9,]+)\]/"\1": [\2]/g; s/\] "/], "/g; s/.*/{"kv_indices": {&}}/; p }' >kv.json
 heads file 5 --set adapter.heads.select=file --set adapter.heads.file=kv.json
 check "the same heads from their file" sh -c '
   for name in lowest file; do h5dump -g /adapter/kv_indices heads-$name/step-00000002.h5 | tail -n +2 >$name.heads; done
