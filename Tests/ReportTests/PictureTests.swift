@@ -1,10 +1,10 @@
 import Adapters
 import Datasets
 import Foundation
-import Preprocessing
 import Testing
 
 @testable import Evaluation
+@testable import Preprocessing
 @testable import Report
 
 @Suite("Pictures carry what was asked for and what was found, in the original's pixels")
