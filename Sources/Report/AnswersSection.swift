@@ -110,10 +110,11 @@ struct AnswersSection {
   private var legend: Markup {
     let places = examples.contains { !$0.pictures.allSatisfy(\.predictions.isEmpty) }
     let boxes = examples.contains { !$0.pictures.allSatisfy(\.boxes.isEmpty) }
-    let truth: Markup? = boxes ? " <span class=\"key truth\"></span> the row's box." : nil
-    let keys: [Markup] = models.map { "<span class=\"key s\($0.colour)\"></span> \($0.name) " }
+    let truth: Markup? = boxes ? " <span class=\"key truth\"></span>The row's box." : nil
+    let keys: [Markup] = models.map { "<span class=\"key s\($0.colour)\"></span>\($0.name)" }
     let found: Markup? =
-      places ? " What a model named is a cross or a dashed box: \(keys.joined())." : nil
-    return "Some that \(models.last?.name ?? "the model") gets wrong, then some that it gets right.\(truth)\(found)"
+      places ? " What a model named is a cross or a dashed box: \(keys.joined(separator: ", "))." : nil
+    let name = models.last.map { $0.name == "adapted" ? "the adapted model" : $0.name } ?? "the model"
+    return "Some rows that \(name) gets wrong, then some that it gets right.\(truth)\(found)"
   }
 }

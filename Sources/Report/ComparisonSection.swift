@@ -105,7 +105,8 @@ struct ComparisonSection {
     written: @escaping (Double) -> String
   ) -> Column {
     Column(
-      name: name, cell: { $0.estimate(value)?.text(written) },
+      name: name, cell: { $0.estimate(value).map { written($0.mean) } },
+      detail: { $0.estimate(value)?.marginText(written) },
       rank: lessIsBetter.map { ({ $0.estimate(value)?.mean }, $0) })
   }
 

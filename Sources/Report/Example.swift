@@ -16,22 +16,23 @@ struct Example {
   var reference: String
   var answers: [Answer]
   var pictures: [PictureFigure]
-  /// Longest text that is shown of a question or an answer, in characters.
+  /// Longest texts that are shown, in characters.
   static let longest = 160
+  static let longestAnswer = 80
 
   var figure: Markup {
     let lines: [Markup] = answers.map { answer in
       let mark: Markup? = answer.isRight.map {
         $0 ? "<b class=\"right\" title=\"right\">✓</b>" : "<b class=\"wrong\" title=\"wrong\">✗</b>"
       }
-      let text = answer.text.isEmpty ? "(nothing)" : shortened(answer.text, to: Self.longest)
+      let text = answer.text.isEmpty ? "(nothing)" : shortened(answer.text, to: Self.longestAnswer)
       return """
         <dt><span class="key s\(answer.colour % LineChart.colours)"></span>\(answer.name)</dt><dd>\(mark) \(text)</dd>
         """
     }
     return """
       <figure class="example">\(pictures.map(\.svg))<figcaption><p>\(shortened(question, to: Self.longest))</p>\
-      <dl><dt>right answer</dt><dd>\(shortened(reference, to: Self.longest))</dd>\(lines)</dl>\
+      <dl><dt>right answer</dt><dd>\(shortened(reference, to: Self.longestAnswer))</dd>\(lines)</dl>\
       <small>\(shortened(id, to: 80))</small></figcaption></figure>
 
       """

@@ -176,7 +176,7 @@ struct LineChart {
     return found.sorted { $0.key < $1.key }.map { strip, values in
       let step = values.map(\.point.step).max() ?? 0
       let title = values.map { value in
-        let other = value.point.step == step ? "" : " (step \(significant(value.point.step, digits: 7)))"
+        let other = value.point.step == step ? "" : " (step \(grouped(Int(value.point.step))))"
         return "\(value.series.name) \(significant(value.point.value))\(other)"
       }.joined(separator: "\n")
       let dots: [Markup] = values.map { value in
@@ -186,7 +186,7 @@ struct LineChart {
       return """
         <g class="stop"><rect x="\(plot.left + Double(strip) * width)" y="\(plot.top)" width="\(width)" \
         height="\(plot.bottom - plot.top)"/><g><line x1="\(plot.x(step))" x2="\(plot.x(step))" y1="\(plot.top)" \
-        y2="\(plot.bottom)"/>\(dots)</g><title>step \(significant(step, digits: 7))
+        y2="\(plot.bottom)"/>\(dots)</g><title>step \(grouped(Int(step)))
         \(title)</title></g>
         """
     }

@@ -21,6 +21,7 @@ enum PageStyle {
     h2{margin:2.5rem 0 .9rem;font-size:1.25rem;letter-spacing:-.01em}
     h3{margin:0;font-size:1rem;font-weight:600;overflow-wrap:anywhere}
     main{padding-bottom:4rem}
+    section>h3{margin-top:1.6rem}
     .note,small,caption{color:var(--soft);font-size:.85rem}
     .note{margin:.35rem 0 .9rem}
     code,pre{font:.85em/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;overflow-wrap:anywhere}
@@ -34,7 +35,7 @@ enum PageStyle {
     .scroll{overflow-x:auto;margin:0 0 .5rem}
     table{border-collapse:collapse;min-width:100%;font-size:.9rem}
     caption{text-align:left;padding:.6rem 0 .3rem}
-    th,td{padding:.45rem .9rem .45rem 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--rule)}
+    th,td{padding:.45rem .8rem .45rem 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--rule)}
     th:last-child,td:last-child{padding-right:0}
     thead th{color:var(--soft);font-weight:500;font-size:.82rem;vertical-align:bottom}
     tbody th{font-weight:500;overflow-wrap:anywhere;min-width:9.5rem}
@@ -63,7 +64,7 @@ enum PageStyle {
     .heat svg{display:block;width:100%;height:auto}
     .heat .none{fill:var(--none)}.heat .chosen{fill:none;stroke:var(--mark);stroke-width:2.5}
     .heat .bar{fill:var(--none)}.heat .adapted{fill:var(--mark)}
-    .gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,15.5rem),1fr));gap:1.25rem}
+    .gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,15.5rem),1fr));gap:1.25rem;align-items:start}
     .example{display:flex;flex-direction:column;border:1px solid var(--rule);border-radius:8px;overflow:hidden;break-inside:avoid}
     .example .picture{display:block;width:100%;height:auto;max-height:20rem;background:var(--tint)}
     .example figcaption{padding:.7rem .9rem .8rem;font-size:.9rem}
@@ -72,9 +73,10 @@ enum PageStyle {
     .example dt{color:var(--soft);overflow-wrap:anywhere}.example dd{margin:0;overflow-wrap:anywhere;white-space:pre-wrap}
     .example small{overflow-wrap:anywhere}
     .right{color:var(--right)}.wrong{color:var(--wrong)}
-    .picture rect,.picture circle,.picture path{fill:none;stroke:var(--c);stroke-width:2;vector-effect:non-scaling-stroke}
+    .picture rect,.picture circle,.picture path{fill:none;stroke:var(--c);stroke-width:2.2;vector-effect:non-scaling-stroke}
+    .picture{--c0:#1d4fd7;--c1:#c2410c;--c2:#0b7a5e;--c3:#8b2a94;--c4:#8a6500;--c5:#b01f52;--c6:#22658c;--c7:#4b5563}
     .picture .truth{--c:var(--truth)}.picture .dashed{stroke-dasharray:6 4}
-    .picture .halo{stroke:#000;stroke-opacity:.55;stroke-width:4.5}
+    .picture .halo{stroke:#fff;stroke-opacity:.8;stroke-width:5}
     details{margin:0 0 .75rem}summary{cursor:pointer;font-weight:600}details details summary{font-weight:400;color:var(--soft);font-size:.9rem}
     .omissions{margin:0;padding-left:1.1rem;color:var(--soft);font-size:.9rem;overflow-wrap:anywhere}
     @media (max-width:600px){.tick{font-size:14px}h1{font-size:1.5rem}}

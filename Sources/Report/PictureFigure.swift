@@ -29,7 +29,7 @@ struct PictureFigure {
       """
   }
 
-  /// A light line under a dark one reads on any picture.
+  /// A dark line over a light one reads on any picture.
   private func truth(_ box: Objects.Box) -> Markup {
     let rect = Self.rect(box.x1, box.y1, box.x2, box.y2)
     return "<g class=\"truth\"><rect class=\"halo\" \(rect)/><rect \(rect)/><title>the row's box</title></g>"
@@ -41,7 +41,7 @@ struct PictureFigure {
     let shape: Markup
     switch prediction.place {
     case .point(let x, let y):
-      let r = side / 45
+      let r = side / 34
       let cross: Markup = """
         M\(x - r * 1.7),\(y)H\(x - r * 0.5)M\(x + r * 0.5),\(y)H\(x + r * 1.7)M\(x),\(y - r * 1.7)V\(y - r * 0.5)\
         M\(x),\(y + r * 0.5)V\(y + r * 1.7)

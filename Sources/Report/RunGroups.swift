@@ -66,8 +66,12 @@ struct Estimate: Equatable {
 
   /// The mean and its margin, written alike; values that are all the same have none.
   func text(_ written: (Double) -> String) -> String {
-    guard let margin, margin > 0 else { return written(mean) }
-    return "\(written(mean)) ± \(written(margin))"
+    ([written(mean)] + [marginText(written)].compactMap(\.self)).joined(separator: " ")
+  }
+
+  /// The margin alone, as `± 0.02`; nil where there is none.
+  func marginText(_ written: (Double) -> String) -> String? {
+    margin.flatMap { $0 > 0 ? "± \(written($0))" : nil }
   }
 
   /// Two-sided 95% quantile of Student's t.

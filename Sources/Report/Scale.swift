@@ -29,7 +29,7 @@ struct Scale: Equatable {
         (low, high) = (low - room, high + room)
       }
       let step = Self.roundStep((high - low) / Double(count))
-      if rounded { (low, high) = ((low / step).rounded(.down) * step, (high / step).rounded(.up) * step) }
+      if rounded { (low, high) = ((low / step + 1e-9).rounded(.down) * step, (high / step - 1e-9).rounded(.up) * step) }
       let first = (low / step - 1e-9).rounded(.up)
       ticks = stride(from: first, through: high / step + 1e-9, by: 1).map { $0 * step }
     case .logarithmic:
@@ -68,7 +68,9 @@ struct Scale: Equatable {
     let step = ticks.count > 1 ? ticks[1] - ticks[0] : largest
     // A step of 0.25 has two decimals, one of 0.2 has one.
     var decimals = 0
-    while decimals < 12, abs(step * pow(10, Double(decimals)) - (step * pow(10, Double(decimals))).rounded()) > 1e-6 {
+    while decimals < 12 {
+      let shifted = step * pow(10, Double(decimals))
+      if shifted > 0.5, abs(shifted - shifted.rounded()) < 1e-6 * shifted { break }
       decimals += 1
     }
     return fixed(tick, decimals)

@@ -21,7 +21,7 @@ struct ChartTests {
     let thousands = Scale(of: [0, 12_000])
     #expect(thousands.ticks.map(thousands.label) == ["0", "2500", "5000", "7500", "10000", "12500"])
     let close = Scale(of: [5, 5.000_000_1])
-    #expect(close.ticks.map(close.label).contains("5.00000002"))
+    #expect(close.ticks.map(close.label).contains("5.000000050"))
     let small = Scale(of: [0, 2e-5])
     #expect(small.ticks.map(small.label) == ["0", "5e\u{2212}6", "1e\u{2212}5", "1.5e\u{2212}5", "2e\u{2212}5"])
   }

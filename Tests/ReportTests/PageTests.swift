@@ -56,9 +56,9 @@ struct PageTests {
 
   @Test func curvesAndAnswers() throws {
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    let prediction = #"""
-      {"id":"<i>","model":"adapted","group":{"<k>":"<g>"},"prompt":"<|im_start|>user\nWhat?<|im_end|>\n","reference":"a","prediction":"</figure>","finished":true,"exact_match":false,"nll":1,"tokens":2,"likeliest_tokens":1}
-      """#
+    let prediction =
+      #"{"id":"<i>","model":"adapted","group":{"<k>":"<g>"},"prompt":"<|im_start|>user\nWhat?<|im_end|>\n","reference":"a","#
+      + #""prediction":"</figure>","finished":true,"exact_match":false,"nll":1,"tokens":2,"likeliest_tokens":1}"#
     try make([
       "run.yaml": run, "predictions.jsonl": prediction + "\n",
       "metrics.jsonl": "{\"step\":1,\"loss\":2}\n{\"step\":2,\"loss\":1}\n{\"step\":2,\"validation_loss\":1}\nbroken\n",

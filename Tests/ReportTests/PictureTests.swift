@@ -5,6 +5,7 @@ import Foundation
 import Testing
 
 @testable import Evaluation
+@testable import Preprocessing
 @testable import Report
 
 @Suite("Pictures carry what was asked for and what was found, in the original's pixels")
