@@ -8,6 +8,7 @@ struct JSONRow: Decodable {
   var messages: [JSONMessage]?
   var conversations: [JSONTurn]?
   var objects: JSONObjects?
+  var group: JSONGroup?
 }
 
 /// The id alone, for naming a row of which the rest does not decode.
@@ -92,6 +93,20 @@ struct JSONImageURL: Decodable {
       url = try decoder.singleValueContainer().decode(String.self)
     } catch DecodingError.typeMismatch {
       url = try decoder.container(keyedBy: CodingKeys.self).decode(String.self, forKey: .url)
+    }
+  }
+}
+
+/// `{"task": "click-link", ...}`, or a name alone as that of the key "group".
+struct JSONGroup: Decodable {
+  let values: [String: String]
+  init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    do {
+      values = try container.decode([String: String].self)
+    } catch let error as DecodingError {
+      guard case .typeMismatch = error, let name = try? container.decode(String.self) else { throw error }
+      values = ["group": name]
     }
   }
 }

@@ -21,7 +21,17 @@ extension Row {
       id: id, line: line, images: images.placed, messages: messages,
       objects: try json.objects.map { (objects) throws(BadRow) in
         try Objects(objects, imageCount: images.placed.count)
-      })
+      }, groups: try Self.groups(json.group?.values ?? [:]))
+  }
+
+  /// Groups are printed as they stand: short, without control characters.
+  private static func groups(_ groups: [String: String]) throws(BadRow) -> [String: String] {
+    for text in groups.flatMap({ [$0, $1] }) {
+      guard (1...100).contains(text.utf8.count),
+        !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
+      else { throw BadRow("group: \(quoted(text)) is empty, longer than 100 bytes or holds a control character") }
+    }
+    return groups
   }
 
   /// Ids name groups of HDF5 files: one path component, no control characters.

@@ -51,7 +51,7 @@ public struct Objects: Sendable, Equatable {
   }
 }
 
-/// One row: unique id, images in the order in which the messages place them, messages, optional objects.
+/// One row: unique id, images in the order in which the messages place them, messages, optional objects and groups.
 public struct Row: Sendable, Equatable {
   public var id: String
   /// Line in the file, from 1, for messages.
@@ -59,11 +59,17 @@ public struct Row: Sendable, Equatable {
   public var images: [ImageSource]
   public var messages: [Message]
   public var objects: Objects?
-  public init(id: String, line: Int, images: [ImageSource], messages: [Message], objects: Objects? = nil) {
+  /// What accuracy is told apart by, as `["task": "click-link"]`.
+  public var groups: [String: String]
+  public init(
+    id: String, line: Int, images: [ImageSource], messages: [Message], objects: Objects? = nil,
+    groups: [String: String] = [:]
+  ) {
     self.id = id
     self.line = line
     self.images = images
     self.messages = messages
     self.objects = objects
+    self.groups = groups
   }
 }

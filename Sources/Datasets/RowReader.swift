@@ -127,7 +127,7 @@ private struct Pass: ~Copyable {
 }
 
 /// A row's fault in one line: ours, the decoder's with the place in the row, or the parser's with the column.
-private func reason(of error: any Error, in data: Data) -> String {
+func reason(of error: any Error, in data: Data) -> String {
   switch error {
   case let fault as BadRow: return fault.reason
   case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):

@@ -19,9 +19,10 @@ public struct Metrics: Sendable, Equatable {
     /// Nil over nothing.
     public var value: Double?
 
+    init(count: Int, value: Double?) { (self.count, self.value) = (count, value) }
+
     init(_ values: [Double]) {
-      count = values.count
-      value = values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
+      self.init(count: values.count, value: values.isEmpty ? nil : values.reduce(0, +) / Double(values.count))
     }
   }
 
@@ -48,18 +49,9 @@ public struct Metrics: Sendable, Equatable {
   /// The table's lines: a column a model, and with two of them their difference, second less first.
   public static func table(_ columns: [(name: String, metrics: Metrics)]) -> [String] {
     guard let first = columns.first?.metrics else { return [] }
-    func line(_ name: String, _ cells: [String]) -> String {
-      name.padding(toLength: 28, withPad: " ", startingAt: 0)
-        + cells.map { cell in
-          String(repeating: " ", count: max(1, 14 - cell.count)) + cell
-        }.joined()
-    }
     func row(_ name: String, _ decimals: Int, scale: Double = 1, _ value: (Metrics) -> Double?) -> String? {
-      let values = columns.compactMap { value($0.metrics).map { $0 * scale } }
-      guard values.count == columns.count else { return nil }
-      let unit = scale == 100 ? "%" : ""
-      let difference = values.count == 2 ? [String(format: "%+.\(decimals)f", values[1] - values[0]) + unit] : []
-      return line(name, values.map { String(format: "%.\(decimals)f", $0) + unit } + difference)
+      let values = columns.compactMap { value($0.metrics) }
+      return values.count == columns.count ? line(name, cells(values, decimals, scale: scale)) : nil
     }
     return [
       line("", columns.map(\.name) + (columns.count == 2 ? ["difference"] : [])),
@@ -72,5 +64,19 @@ public struct Metrics: Sendable, Equatable {
       row("IoU >= 0.5 (\(first.iouAtHalf.count) rows)", 2, scale: 100) { $0.iouAtHalf.value },
       row("mean IoU", 4) { $0.meanIoU.value },
     ].compactMap(\.self)
+  }
+
+  static func line(_ name: String, _ cells: [String]) -> String {
+    name.padding(toLength: max(28, name.count), withPad: " ", startingAt: 0)
+      + cells.map { cell in
+        String(repeating: " ", count: max(1, 14 - cell.count)) + cell
+      }.joined()
+  }
+
+  /// Numbers as text, per cent for a scale of 100, and behind two of them their difference.
+  static func cells(_ values: [Double], _ decimals: Int, scale: Double = 1) -> [String] {
+    let (values, unit) = (values.map { $0 * scale }, scale == 100 ? "%" : "")
+    let difference = values.count == 2 ? [String(format: "%+.\(decimals)f", values[1] - values[0]) + unit] : []
+    return values.map { String(format: "%.\(decimals)f", $0) + unit } + difference
   }
 }

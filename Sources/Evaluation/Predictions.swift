@@ -5,6 +5,8 @@ import Foundation
 /// One line of a predictions file.
 public struct PredictionLine: Codable, Sendable, Equatable {
   public var id: String
+  /// The row's groups, nil where it has none.
+  public var group: [String: String]?
   /// `base` or `adapted`.
   public var model: String
   public var prompt, reference, prediction: String?
@@ -13,8 +15,9 @@ public struct PredictionLine: Codable, Sendable, Equatable {
   public var nll: Double
   public var tokens, likeliest_tokens: Int
 
-  public init(id: String, model: String, _ result: RowResult) {
-    self.id = id
+  public init(_ row: Row, model: String, _ result: RowResult) {
+    id = row.id
+    group = row.groups.isEmpty ? nil : row.groups
     self.model = model
     prompt = result.answer?.prompt
     reference = result.answer?.reference

@@ -30,10 +30,10 @@ extension BaseModel {
       lines.append("picture \(index)  \(source.shortName)  \(Self.describe(sample, index))")
     }
     for (index, box) in (row.objects?.boxes ?? []).enumerated() {
-      let resized = sample.frames.indices.contains(box.image) ? sample.frames[box.image].toResized(box) : nil
+      let written = sample.frames.indices.contains(box.image) ? sample.frames[box.image].toWritten(box) : nil
       lines.append(
-        "box \(index)  picture \(box.image)  original \(Self.describe(box))  resized "
-          + (resized.map(Self.describe) ?? "unknown"))
+        "box \(index)  picture \(box.image)  original \(Self.describe(box))  written "
+          + (written.map(Self.describe) ?? "unknown"))
     }
     return lines + ["", "  index      id  position            label  token"]
   }

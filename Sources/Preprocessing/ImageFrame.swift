@@ -1,18 +1,32 @@
-// Boxes follow the picture: from the original's pixels to the resized picture's and back.
+// Boxes follow the picture: from the original's pixels to what a model writes and back.
 import Datasets
+
+/// What a model's coordinates count.
+public enum Coordinates: String, Sendable, CaseIterable {
+  /// Pixels of the resized picture: Qwen2.5-VL.
+  case pixels
+  /// Thousandths of the picture's width and height: Qwen3-VL.
+  case relative1000 = "relative_1000"
+}
 
 /// A picture's size before and after resizing.
 public struct ImageFrame: Sendable, Hashable {
   public var original: ImageSize
   public var resized: ImageSize
+  public var coordinates: Coordinates
   /// Both sizes in pixels.
-  public init(original: ImageSize, resized: ImageSize) { (self.original, self.resized) = (original, resized) }
+  public init(original: ImageSize, resized: ImageSize, coordinates: Coordinates = .pixels) {
+    (self.original, self.resized, self.coordinates) = (original, resized, coordinates)
+  }
 
-  /// A box of the original, in pixels of the resized picture, clamped to it.
-  public func toResized(_ box: Objects.Box) -> Objects.Box { scaled(box, from: original, to: resized) }
+  /// The picture's size in the coordinates that the model writes.
+  public var written: ImageSize { coordinates == .pixels ? resized : ImageSize(width: 1000, height: 1000) }
 
-  /// A box of the resized picture, in pixels of the original, clamped to it.
-  public func toOriginal(_ box: Objects.Box) -> Objects.Box { scaled(box, from: resized, to: original) }
+  /// A box of the original as the model writes it, clamped to the picture.
+  public func toWritten(_ box: Objects.Box) -> Objects.Box { scaled(box, from: original, to: written) }
+
+  /// A box as the model writes it, in pixels of the original, clamped to it.
+  public func toOriginal(_ box: Objects.Box) -> Objects.Box { scaled(box, from: written, to: original) }
 
   private func scaled(_ box: Objects.Box, from source: ImageSize, to target: ImageSize) -> Objects.Box {
     func scale(_ value: Double, _ from: Int, _ to: Int) -> Double {

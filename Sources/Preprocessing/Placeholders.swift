@@ -15,8 +15,7 @@ struct Placeholders {
   private var referencesUsed = 0
 
   /// The messages with each `<bbox>` as `[x1, y1, x2, y2]` and each `<point>` as `[x, y]`, the box's centre, both in
-  /// whole pixels of the resized picture (Qwen2.5-VL's coordinates), and each `<ref>` as a name; messages without
-  /// placeholders stay as written.
+  /// whole numbers of the frame's coordinates, and each `<ref>` as a name; messages without placeholders stay as written.
   static func filled(
     _ messages: [Message], objects: Objects?, frames: [ImageFrame]
   ) throws(SampleError.Reason) -> [Message] {
@@ -67,7 +66,7 @@ struct Placeholders {
       throw .boxImage(box: boxesUsed, image: box.image, images: frames.count)
     }
     guard [box.x1, box.y1, box.x2, box.y2].allSatisfy(\.isFinite) else { throw .boxNotFinite(box: boxesUsed) }
-    let seen = frames[box.image].toResized(box)
+    let seen = frames[box.image].toWritten(box)
     let numbers =
       kind == .box ? [seen.x1, seen.y1, seen.x2, seen.y2] : [(seen.x1 + seen.x2) / 2, (seen.y1 + seen.y2) / 2]
     return "[" + numbers.map { String(Int($0.rounded())) }.joined(separator: ", ") + "]"

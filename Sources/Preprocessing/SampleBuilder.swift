@@ -8,21 +8,24 @@ public struct SampleBuilder: Sendable {
   private let encoding: any TextEncoding
   private let template: any PromptRendering
   private let processor: ImageProcessor
+  private let coordinates: Coordinates
   private let maxLength: Int
   private let maximumPixels: Int
   private let imageTokenID: Int32
 
-  /// `maxLength` in tokens; `maximumPixels` bounds an image before its decoding.
+  /// `coordinates` are those that the model writes; `maxLength` in tokens; `maximumPixels` bounds an image before its decoding.
   ///
   /// Throws `PreprocessingError.missingToken` for a tokenizer without `<|image_pad|>`.
   public init(
-    encoding: any TextEncoding, template: any PromptRendering, processor: ImageProcessor, maxLength: Int,
-    maximumPixels: Int = ImageDecoder.maximumPixels
+    encoding: any TextEncoding, template: any PromptRendering, processor: ImageProcessor,
+    coordinates: Coordinates = .pixels,
+    maxLength: Int, maximumPixels: Int = ImageDecoder.maximumPixels
   ) throws(PreprocessingError) {
     guard let imageTokenID = encoding.id(of: Self.imageToken) else { throw .missingToken(Self.imageToken) }
     self.encoding = encoding
     self.template = template
     self.processor = processor
+    self.coordinates = coordinates
     self.maxLength = maxLength
     self.maximumPixels = maximumPixels
     self.imageTokenID = imageTokenID
@@ -73,10 +76,11 @@ public struct SampleBuilder: Sendable {
   private func conversation(of row: Row) throws(SampleError.Reason) -> (Conversation, [ImageFrame]) {
     var frames: [ImageFrame] = []
     for source in row.images {
-      frames.append(
-        try Self.asReason { () throws(PreprocessingError) in
-          try processor.frame(of: ImageDecoder.size(of: source, maximumPixels: maximumPixels), name: source.name)
-        })
+      var frame = try Self.asReason { () throws(PreprocessingError) in
+        try processor.frame(of: ImageDecoder.size(of: source, maximumPixels: maximumPixels), name: source.name)
+      }
+      frame.coordinates = coordinates
+      frames.append(frame)
     }
     let messages = try Placeholders.filled(row.messages, objects: row.objects, frames: frames)
     return (try Conversation(messages, images: frames.count), frames)

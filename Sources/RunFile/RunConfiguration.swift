@@ -29,9 +29,23 @@ public enum Precision: String, Sendable, CaseIterable { case fp32, bf16 }
 /// What a bad row of data does.
 public enum BadRows: String, Sendable, CaseIterable { case strict, skip }
 
+/// What the coordinates of places count: pixels of the resized picture, or thousandths of the picture's sides.
+public enum Coordinates: String, Sendable, CaseIterable {
+  case pixels
+  case relative1000 = "relative_1000"
+}
+
 public enum AdapterKind: String, Sendable, CaseIterable {
   case imageLoRA = "image_lora"
   case lora
+}
+
+/// Attention projections of the decoder, by their names in checkpoints.
+public enum TargetModule: String, Sendable, CaseIterable {
+  case query = "q_proj"
+  case key = "k_proj"
+  case value = "v_proj"
+  case output = "o_proj"
 }
 
 /// The factor for the number of selected heads of a layer.
@@ -44,7 +58,7 @@ public enum Normalization: String, Sendable, CaseIterable {
 public enum HeadSelection: String, Sendable, CaseIterable {
   case influence, all, random
   case perLayer = "per_layer"
-  case file
+  case file, lowest
 }
 
 /// How a head's influence is estimated.
@@ -83,6 +97,8 @@ extension RunConfiguration {
     public var maxLength = 4096
     /// Rows of the same images are computed together.
     public var groupByImage = true
+    /// Of `<bbox>`, `<point>` and answers; absent: the base model's.
+    public var coordinates: Coordinates?
     public var badRows = BadRows.strict
   }
 
@@ -92,6 +108,10 @@ extension RunConfiguration {
     public var alpha = 16.0
     public var normalization = Normalization.inverseSqrtSelected
     public var heads = Heads()
+    /// What a LoRA adapts in every layer, all four unless stated; nil with an Image-LoRA.
+    public var targets: [TargetModule]?
+    /// Folder of an adapter of the same shape whose numbers training starts from; absent: a new adapter.
+    public var start: RunPath?
   }
 
   public struct Heads: Sendable, Equatable {

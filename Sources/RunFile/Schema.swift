@@ -66,6 +66,7 @@ extension RunConfiguration.Data: Section {
     try v.field("image_root", &imageRoot, .absent("."), effect: .elsewhere)
     try v.field("max_length", &maxLength, .within(1...1_048_576))
     try v.field("group_by_image", &groupByImage)
+    try v.field("coordinates", &coordinates)
     try v.field("bad_rows", &badRows, effect: .elsewhere)
   }
 }
@@ -75,8 +76,14 @@ extension RunConfiguration.Adapter: Section {
     try v.field("kind", &kind)
     try v.field("rank", &rank, .within(1...1024))
     try v.field("alpha", &alpha, .positive)
-    try v.field("normalization", &normalization)
-    try v.section("heads", &heads)
+    switch kind {
+    case .imageLoRA:
+      try v.field("normalization", &normalization)
+      try v.section("heads", &heads)
+    case .lora:
+      try v.field("targets", &targets)
+    }
+    try v.field("start", &start, effect: .elsewhere)
   }
 }
 

@@ -43,7 +43,7 @@ public struct PreparedRows: Sendable {
     let (dataset, samples) = try together(communicator) {
       (
         try RowReader(imageRoot: run.data.imageRoot.resolved, policy: .skip).read(file),
-        try base.sampleBuilder(maxLength: run.data.maxLength)
+        try base.sampleBuilder(for: run)
       )
     }
     let findings = try Self.check(dataset.rows, samples, base.featureStore, communicator)

@@ -1,10 +1,23 @@
 // The base model of a run, in the arithmetic that it states or that its processors are best at.
 import Collectives
+import Preprocessing
 import RunFile
 import Tensors
 import Units
 
+extension BaseModel {
+  /// A builder of a run's samples.
+  public func sampleBuilder(for run: RunConfiguration) throws -> SampleBuilder {
+    try sampleBuilder(maxLength: run.data.maxLength, coordinates: run.coordinates)
+  }
+}
+
 extension RunConfiguration {
+  /// What the run says that places are written in; nil: what the base's family writes.
+  var coordinates: Preprocessing.Coordinates? {
+    data.coordinates.flatMap { Preprocessing.Coordinates(rawValue: $0.rawValue) }
+  }
+
   /// How much forward may keep for backward besides the layers' inputs.
   var activationBytes: Int { training.activationMemoryMiB.map { $0 << 20 } ?? .max }
 

@@ -51,16 +51,17 @@ public struct BaseModel: Sendable {
         warn: features.warn)
     }
     featureStore = FeatureStore(
-      tower: model.vision, processor: try ImageProcessor(preprocessor), columns: configuration.vision.outHiddenSize,
+      tower: model.vision, processor: try ImageProcessor(preprocessor), columns: configuration.vision.featureColumns,
       memoryBytes: features.memoryBytes, cache: cache)
     (self.configuration, self.model, self.digest) = (configuration, model, digest)
     (self.tokenizer, self.preprocessor) = (tokenizer, preprocessor)
   }
 
-  /// A builder of samples of at most `maxLength` tokens.
-  public func sampleBuilder(maxLength: Int) throws -> SampleBuilder {
+  /// A builder of samples of at most `maxLength` tokens, places in the family's coordinates unless others are given.
+  public func sampleBuilder(maxLength: Int, coordinates: Coordinates? = nil) throws -> SampleBuilder {
     try SampleBuilder(
-      encoding: tokenizer, template: template, processor: ImageProcessor(preprocessor), maxLength: maxLength)
+      encoding: tokenizer, template: template, processor: ImageProcessor(preprocessor),
+      coordinates: coordinates ?? Coordinates(of: configuration.family), maxLength: maxLength)
   }
 
   /// The parts of a folder must be of one model.
@@ -88,6 +89,13 @@ public struct BaseModel: Sendable {
         problem: "the tokenizer has \(tokenizer.vocabularySize) tokens, the embedding only "
           + "\(configuration.text.vocabularySize) rows")
     }
+  }
+}
+
+extension Coordinates {
+  /// What the released models of a family write.
+  public init(of family: ModelConfiguration.Family) {
+    self = family == .qwen3_vl ? .relative1000 : .pixels
   }
 }
 

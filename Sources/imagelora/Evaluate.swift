@@ -13,10 +13,11 @@ struct Evaluate: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Loss, token accuracy, exact match and box metrics on a run's validation rows.",
     discussion: """
-      Give a checkpoint, --base for the model without an adapter, or both for a table side by side. Answers are \
+      Give a checkpoint or an adapter's folder, --base for the model without an adapter, or both for a table side by side. Answers are \
       generated greedily from each row up to its last answer. Rows whose answer is a point or a box are scored against \
       the row's "objects": a point, or a box's centre, counts where it lies in the box (half-open, original pixels); \
-      what the model writes is taken as pixels of the resized picture. The numbers are the same in every bit for any \
+      what the model writes is in the coordinates of its family, or those of data.coordinates. Where rows state a \
+      "group", accuracy is printed for each of its values. The numbers are the same in every bit for any \
       number of ranks.
 
       Examples:
@@ -29,6 +30,11 @@ struct Evaluate: ParsableCommand {
 
   @Option(help: ArgumentHelp("The checkpoint whose adapter is evaluated.", valueName: "C.h5"))
   var checkpoint: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "A folder of imagelora export, or a LoRA of PEFT, that is evaluated instead of a checkpoint.", valueName: "dir"))
+  var adapter: String?
 
   @Flag(help: "Evaluate the base model without an adapter, too or alone.")
   var base = false
@@ -48,7 +54,10 @@ struct Evaluate: ParsableCommand {
   var limit: Int?
 
   func validate() throws {
-    guard base || checkpoint != nil else { throw ValidationError("give --checkpoint C.h5, --base, or both") }
+    guard base || checkpoint != nil || adapter != nil else {
+      throw ValidationError("give --checkpoint C.h5 or --adapter DIR, --base, or both")
+    }
+    guard checkpoint == nil || adapter == nil else { throw ValidationError("give --checkpoint or --adapter, not both") }
     guard maxNewTokens > 0 else { throw ValidationError("--max-new-tokens \(maxNewTokens): an answer has at least 1") }
     guard limit ?? 1 > 0 else { throw ValidationError("--limit \(limit ?? 0): evaluate at least 1 row") }
   }
@@ -69,10 +78,12 @@ struct Evaluate: ParsableCommand {
       guard communicator.rank == 0 else { return }
       for problem in data.problems.prefix(5) { say("left out   \(problem)") }
       say("\(rows.count) rows of \(file)")
-      Metrics.table(zip(models, results).map { ($0.name, Metrics($1)) }).forEach(say)
+      let columns = zip(models, results).map { (name: $0.name, results: $1) }
+      Metrics.table(columns.map { ($0.name, Metrics($0.results)) }).forEach(say)
+      Metrics.table(by: rows.map(\.groups), columns).forEach(say)
       if let output {
         let lines = rows.indices.flatMap { row in
-          zip(models, results).map { PredictionLine(id: rows[row].id, model: $0.name, $1[row]) }
+          zip(models, results).map { PredictionLine(rows[row], model: $0.name, $1[row]) }
         }
         try PredictionLine.write(lines, to: output)
         say("wrote \(output)")
@@ -83,16 +94,15 @@ struct Evaluate: ParsableCommand {
   /// The file of rows and the models to evaluate by name, checked before any row is read.
   private func open(
     _ run: RunConfiguration, _ model: BaseModel
-  ) throws -> (file: String, models: [(name: String, adapter: ImageLoRA<Float>?)]) {
+  ) throws -> (file: String, models: [(name: String, adapter: (any ProjectionAdapter<Float>)?)]) {
     guard let file = run.data.validation?.resolved else {
       throw EvaluationError.file(
         run.path,
         problem: "data.validation is not set; name a file of rows there or with --set data.validation=rows.jsonl")
     }
     if let output { try PredictionLine.checkWritable(output) }
-    var models: [(name: String, adapter: ImageLoRA<Float>?)] = base ? [("base", nil)] : []
-    if let checkpoint {
-      let source = AdapterSource.checkpoint(checkpoint)
+    var models: [(name: String, adapter: (any ProjectionAdapter<Float>)?)] = base ? [("base", nil)] : []
+    if let source = checkpoint.map(AdapterSource.checkpoint) ?? adapter.map(AdapterSource.folder) {
       try source.conditions().require(of: model, file: source.path) { "model.\($0): \($1) in the run file" }
       models.append(("adapted", try source.load(for: model)))
     }

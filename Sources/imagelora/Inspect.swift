@@ -77,7 +77,7 @@ struct Inspect: ParsableCommand {
     let row = try find(in: run)
     let base = try BaseModel(
       folder: run.model.path.resolved, minPixels: run.model.minPixels, maxPixels: run.model.maxPixels)
-    let sample = try base.sampleBuilder(maxLength: run.data.maxLength).sample(for: row)
+    let sample = try base.sampleBuilder(for: run).sample(for: row)
     let isTerminal = isatty(STDOUT_FILENO) == 1
     for line in base.listing(of: row, sample: sample) {
       switch line.kind {

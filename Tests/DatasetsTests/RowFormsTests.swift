@@ -113,6 +113,14 @@ struct RowFormsTests {
     #expect(read(other).rows.first?.objects?.boxes.map(\.image) == [0, 0])
   }
 
+  @Test("groups by key, or one name")
+  func groups() {
+    func groups(_ json: String) -> [String: String]? { read(#"{"id":"a",\#(Self.user)\#(json)}"#).rows.first?.groups }
+    #expect(groups(#","group":{"task":"t","split":"s"}"#) == ["task": "t", "split": "s"])
+    #expect(groups(#","group":"g""#) == ["group": "g"])
+    #expect(groups("") == [:] && groups(#","group":{}"#) == [:])
+  }
+
   static let user = #""messages":[{"role":"user","content":"u"}]"#
 
   @Test(
@@ -201,6 +209,15 @@ struct RowFormsTests {
         #"{"id":"a",\#(user),"objects":{"bbox":[[1,2,3,4]],"image_id":[0.5]}}"#,
         "objects.bbox[0]: image_id 0.5 is none of the row's 0 images, counted from 0"
       ),
+      (
+        #"{"id":"a",\#(user),"group":{"task":""}}"#,
+        #"group: "" is empty, longer than 100 bytes or holds a control character"#
+      ),
+      (
+        #"{"id":"a",\#(user),"group":{"task":"a\u001b[2J"}}"#,
+        #"group: "a\u{1B}[2J" is empty, longer than 100 bytes or holds a control character"#
+      ),
+      (#"{"id":"a",\#(user),"group":{"task":1}}"#, "group.task: Expected to decode String but found number instead."),
       (
         #"{"id":"a",\#(user),"objects":{"bbox":[[1,2,3]]}}"#,
         "objects.bbox[0]: 3 numbers, needs [x1, y1, x2, y2]"

@@ -26,3 +26,17 @@ for way in "--max-new-tokens 6" --no-generate; do
   check "$way: the adapter changes no number of a row of text" test "$(distinct text-)" = 6
   check "$way: it changes those of rows with pictures" test "$(distinct p)" = 60
 done
+
+# A benchmark's annotations become rows, and accuracy is told by their groups.
+cp data/images/0.png data/web_a.png
+cat >spot.json <<'JSON'
+[{"img_filename": "web_a.png", "bbox": [1, 2, 10, 8], "instruction": "close", "data_type": "icon", "data_source": "tool"},
+ {"img_filename": "web_a.png", "bbox": [4, 4, 9, 9], "instruction": "open", "data_type": "text", "data_source": "tool"}]
+JSON
+check "ScreenSpot's annotations become rows" "$IMAGELORA" rows spot.json --answer box --prompt "Where? {}" --output spot.jsonl
+check "a line an annotation, with its corners" grep -q '"<image>Where? close".*"bbox":\[\[1,2,11,10\]\]' spot.jsonl
+check "the rows are evaluated" evaluate 0 spotted --set data.validation=spot.jsonl --set data.coordinates=relative_1000 \
+  --max-new-tokens 6
+check "accuracy by platform" grep -q '^  web (2 rows) ' spotted.out
+check "accuracy by kind" grep -q '^  icon (1 rows) ' spotted.out
+check "predictions have their group" grep -q '"group":{"data_source":"tool","data_type":"icon","platform":"web"' spotted.jsonl

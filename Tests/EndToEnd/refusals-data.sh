@@ -32,6 +32,9 @@ refused 65 "a picture larger than the limit" 'huge.jsonl' 'huge.*huge.png.*60000
 refused 65 "an id given twice" 'twice.jsonl' "$(head -1 data/rows.jsonl | cut -d '"' -f 4)" $(on twice)
 refused 65 "a marker without a picture" 'markers.jsonl' 'image' $(on markers)
 refused 65 "no rows" 'empty.jsonl' '.' $(on empty)
+printf '[{"img_filename": "web_a.png", "bbox": [1, 2, 0, 8], "instruction": "", "data_type": "", "data_source": ""}]' >spot.json
+refused 65 "an annotation whose box has no width" 'spot.json' '\[0\]: bbox' rows spot.json --answer point --output spot.jsonl
+refused 65 "annotations that are none" 'two.jsonl' 'JSON' rows data/two.jsonl --answer point --output spot.jsonl
 refused 65 "no file of rows" 'nowhere.jsonl' 'No such file|cannot be read' $(on nowhere)
 refused 65 "several bad rows are all named" 'mixed.jsonl' '3 bad rows: line 11.*gone.png.*huge.png' $(on mixed)
 COUNTS=3 refused 65 "fewer rows than ranks" 'two.jsonl' '2 .*rows.*3 ranks' $(on two)

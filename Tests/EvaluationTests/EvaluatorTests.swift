@@ -163,6 +163,39 @@ struct EvaluatorTests {
     #expect(Metrics.table([("base", bare)]).count == 4)
   }
 
+  @Test("accuracy by group: places by point and IoU, words by exact match, rows without the key nowhere")
+  func groups() {
+    let groups = [["split": "seen"], ["split": "unseen"], ["split": "seen"], [:], ["kind": "words"]]
+    func results(_ hits: [Bool]) -> [RowResult] {
+      hits.enumerated().map { index, hit in
+        result(
+          nll: 1, tokens: 1, likeliest: 1, exact: hit, hit: index < 4 ? hit : nil,
+          iou: index == 1 ? (hit ? 0.5 : 0.4) : nil)
+      }
+    }
+    let models = [
+      (name: "base", results: results([true, false, false, false, true])),
+      (name: "adapted", results: results([true, true, false, true, false])),
+    ]
+    #expect(
+      Metrics.table(by: groups, models) == [
+        "",
+        "exact match by kind                   base       adapted    difference",
+        "  words (1 rows)                   100.00%         0.00%      -100.00%",
+        "",
+        "point in box by split                 base       adapted    difference",
+        "  seen (2 rows)                     50.00%        50.00%        +0.00%",
+        "  unseen (1 rows)                    0.00%       100.00%      +100.00%",
+        "",
+        "IoU >= 0.5 by split                   base       adapted    difference",
+        "  unseen (1 rows)                    0.00%       100.00%      +100.00%",
+      ])
+    #expect(Metrics.table(by: [[:]], [("base", [result(nll: 1, tokens: 1, likeliest: 1)])]).isEmpty)
+    #expect(
+      Metrics.table(by: [["task": "t"]], [("base", [result(nll: 1, tokens: 4, likeliest: 1)])]).last
+        == "  t (1 rows)                        25.00%")
+  }
+
   @Test("a predictions file has a line a row and model; what cannot be written is said before the work")
   func predictions() throws {
     let folder = NSTemporaryDirectory() + "predictions-" + UUID().uuidString
@@ -172,13 +205,16 @@ struct EvaluatorTests {
     try PredictionLine.checkWritable(path)
     let lines = [
       PredictionLine(
-        id: "a/b", model: "base", result(nll: 1.5, tokens: 2, likeliest: 1, exact: true, hit: true, iou: 0.5)),
-      PredictionLine(id: "c", model: "adapted", result(nll: .nan, tokens: 2, likeliest: 1)),
+        Row(id: "a/b", line: 1, images: [], messages: [], groups: ["task": "t"]), model: "base",
+        result(nll: 1.5, tokens: 2, likeliest: 1, exact: true, hit: true, iou: 0.5)),
+      PredictionLine(
+        Row(id: "c", line: 2, images: [], messages: []), model: "adapted",
+        result(nll: .nan, tokens: 2, likeliest: 1)),
     ]
     try PredictionLine.write(lines, to: path)
     #expect(
       try String(contentsOfFile: path, encoding: .utf8)
-        == #"{"exact_match":true,"finished":true,"id":"a/b","iou":0.5,"likeliest_tokens":1,"model":"base","nll":1.5,"#
+        == #"{"exact_match":true,"finished":true,"group":{"task":"t"},"id":"a/b","iou":0.5,"likeliest_tokens":1,"model":"base","nll":1.5,"#
         + #""point_in_box":true,"prediction":"q","prompt":"p","reference":"r","tokens":2}"# + "\n"
         + #"{"id":"c","likeliest_tokens":1,"model":"adapted","nll":"NaN","tokens":2}"# + "\n")
     #expect(throws: EvaluationError.self) { try PredictionLine.checkWritable(folder + "/none/p.jsonl") }

@@ -1,4 +1,5 @@
 // What users read: a row's listing, a model's listing, and why an adapter does not fit.
+import HuggingFace
 import Testing
 import Units
 
@@ -18,7 +19,7 @@ struct ListingTests {
     #expect(lines[1].text.hasSuffix("grid 1x6x8, original 120x90 -> 112x84"))
     #expect(
       lines[2].text
-        == "box 0  picture 0  original [10.0, 20.0, 51.0, 61.0]  resized [9.33, 18.67, 47.6, 56.93]")
+        == "box 0  picture 0  original [10.0, 20.0, 51.0, 61.0]  written [9.33, 18.67, 47.6, 56.93]")
     let pictures = lines.filter { $0.kind == .picture }
     #expect(pictures.count == 1)
     let start = sample.visualSpans[0].lowerBound
@@ -32,9 +33,9 @@ struct ListingTests {
     #expect(lines.filter { $0.kind != .heading }.count == sample.inputIDs.count - 11)
   }
 
-  @Test("a model: parts add up to the whole")
-  func model() throws {
-    let model = try TinyModel()
+  @Test("a model: parts add up to the whole", arguments: ModelConfiguration.Family.allCases)
+  func model(family: ModelConfiguration.Family) throws {
+    let model = try TinyModel(family)
     let lines = try model.base().listing()
     func number(_ part: String) throws -> Int {
       let line = try #require(lines.first { $0.hasPrefix("  \(part) ") })
@@ -44,6 +45,10 @@ struct ListingTests {
     #expect(parts[2] == 272 * 16)
     #expect(try number("all") == parts.reduce(0, +))
     #expect(lines.contains { $0.contains("<|im_end|> 258") })
+    let attention =
+      family == .qwen2_5_vl
+      ? "windows of 112, whole picture in blocks 1" : "whole picture in all blocks, deepstack of blocks 0"
+    #expect(lines.contains { $0.hasPrefix("vision tower ") && $0.hasSuffix("pixels, \(attention)") }, "\(lines)")
     #expect(lines.contains { $0.hasSuffix("4 to 16 visual tokens a picture, sides in multiples of 28") })
   }
 

@@ -16,6 +16,9 @@ struct RegionTests {
       ("[1, 2, 3, 4]", .box(x1: 1, y1: 2, x2: 3, y2: 4)),
       ("(1,2,3,4)", .box(x1: 1, y1: 2, x2: 3, y2: 4)),
       ("<|box_start|>(12,345),(678,901)<|box_end|>", .box(x1: 12, y1: 345, x2: 678, y2: 901)),
+      ("<box>(12,345),(678,901)</box>", .box(x1: 12, y1: 345, x2: 678, y2: 901)),
+      ("<box>[[12, 345, 678, 901]]</box>", .box(x1: 12, y1: 345, x2: 678, y2: 901)),
+      ("{\"point_2d\": [484, 516], \"label\": \"a\"}", .point(x: 484, y: 516)),
       ("(12,345), (678,901)", .box(x1: 12, y1: 345, x2: 678, y2: 901)),
       ("(12,345) and (678,901)", .point(x: 12, y: 345)),
       ("```json\n[\n\t{\"bbox_2d\": [10, 20, 30, 40], \"label\": \"a\"}\n]\n```", .box(x1: 10, y1: 20, x2: 30, y2: 40)),
@@ -53,8 +56,11 @@ struct RegionTests {
     original: ImageSize(width: 200, height: 100), resized: ImageSize(width: 100, height: 50))
 
   private func target(
-    _ boxes: [Objects.Box], user: String = "where?", answer: String = "[0, 0, 1, 1]"
+    _ boxes: [Objects.Box], user: String = "where?", answer: String = "[0, 0, 1, 1]",
+    coordinates: Coordinates = .pixels
   ) throws -> PlaceTarget? {
+    var frame = frame
+    frame.coordinates = coordinates
     let row = Row(
       id: "r", line: 1, images: [.file("a.png")],
       messages: [
@@ -83,6 +89,20 @@ struct RegionTests {
     for (text, hit) in [("(0,0)", true), ("(99,49)", true), ("(-1,5)", false), ("(100,5)", false), ("(5,50)", false)] {
       #expect(target.score(text).pointInBox == hit, "\(text)")
     }
+  }
+
+  @Test("thousandths are of the picture's sides, whatever its size")
+  func thousandths() throws {
+    let box = Objects.Box(x1: 20, y1: 40, x2: 60, y2: 80)
+    let target = try #require(try target([box], coordinates: .relative1000))
+    for (text, hit) in [
+      ("(100,400)", true), ("(99,400)", false), ("(299,799)", true), ("(300,799)", false), ("(299,800)", false),
+      ("{\"bbox_2d\": [100, 400, 300, 800]}", true), ("(1000,500)", false),
+    ] { #expect(target.score(text).pointInBox == hit, "\(text)") }
+    #expect(target.score("{\"bbox_2d\": [100, 400, 300, 800]}").iou == 1)
+    #expect(target.score("[100, 400, 200, 800]").iou == 0.5)
+    let whole = try #require(try self.target([Objects.Box(x1: 0, y1: 0, x2: 200, y2: 100)], coordinates: .relative1000))
+    #expect(whole.score("(999,999)").pointInBox && !whole.score("(1000,0)").pointInBox)
   }
 
   @Test("IoU of hand-made boxes, in the original's pixels")

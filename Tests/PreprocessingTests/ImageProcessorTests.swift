@@ -86,7 +86,7 @@ struct ImageProcessorTests {
       let frame = try processor.frame(of: ImageSize(width: width, height: height), name: "x")
       let box = Objects.Box(
         x1: 1, y1: 0.25 * Double(height), x2: 0.75 * Double(width), y2: Double(height), image: 2)
-      let back = frame.toOriginal(frame.toResized(box))
+      let back = frame.toOriginal(frame.toWritten(box))
       for (found, expected) in [(back.x1, box.x1), (back.y1, box.y1), (back.x2, box.x2), (back.y2, box.y2)] {
         #expect(abs(found - expected) < 1e-9 * Double(width + height))
       }
@@ -94,8 +94,8 @@ struct ImageProcessorTests {
     }
     let frame = ImageFrame(original: ImageSize(width: 100, height: 50), resized: ImageSize(width: 200, height: 25))
     #expect(
-      frame.toResized(Objects.Box(x1: 10, y1: 10, x2: 60, y2: 20)) == Objects.Box(x1: 20, y1: 5, x2: 120, y2: 10))
+      frame.toWritten(Objects.Box(x1: 10, y1: 10, x2: 60, y2: 20)) == Objects.Box(x1: 20, y1: 5, x2: 120, y2: 10))
     #expect(
-      frame.toResized(Objects.Box(x1: -5, y1: -5, x2: 160, y2: 70)) == Objects.Box(x1: 0, y1: 0, x2: 200, y2: 25))
+      frame.toWritten(Objects.Box(x1: -5, y1: -5, x2: 160, y2: 70)) == Objects.Box(x1: 0, y1: 0, x2: 200, y2: 25))
   }
 }

@@ -17,11 +17,11 @@ struct SampleTests {
   }
 
   private func builder(
-    maxLength: Int = 4096, template: any PromptRendering = QwenTemplate()
+    maxLength: Int = 4096, template: any PromptRendering = QwenTemplate(), coordinates: Coordinates = .pixels
   ) throws -> SampleBuilder {
     try SampleBuilder(
       encoding: encoding, template: template, processor: ImageProcessor(PreprocessorConfiguration()),
-      maxLength: maxLength)
+      coordinates: coordinates, maxLength: maxLength)
   }
 
   private func row(_ messages: [Message], images: [ImageSource] = [], objects: Objects? = nil) -> Row {
@@ -184,7 +184,7 @@ struct SampleTests {
     }
   }
 
-  @Test("placeholders become the row's objects in the resized picture's pixels")
+  @Test("placeholders become the row's objects in the resized picture's pixels, or in thousandths of its sides")
   func placeholders() throws {
     let objects = Objects(
       boxes: [
@@ -200,6 +200,9 @@ struct SampleTests {
     // 37 x 29 became 84 x 56; 40 x 30 became 84 x 56.
     #expect(text.contains("OK <bbox> and B, a < b <b>?"))
     #expect(supervisedText(sample) == "[8, 6, 42, 28] [32, 37]<|im_end|>\n")
+    // 3.7 / 37, 2.9 / 29, 18.5 / 37, 14.5 / 29; 15 / 40 and 20 / 30 are the second box's centre.
+    let relative = try builder(coordinates: .relative1000).sample(for: row(messages, images: images, objects: objects))
+    #expect(supervisedText(relative) == "[100, 100, 500, 500] [375, 667]<|im_end|>\n")
 
     func with(_ objects: Objects?) throws -> SampleError.Reason {
       try reason { _ = try builder().sample(for: row(messages, images: images, objects: objects)) }

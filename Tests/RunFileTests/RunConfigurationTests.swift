@@ -22,9 +22,10 @@ struct RunConfigurationTests {
       image_root: ./images
       max_length: 2048
       group_by_image: false
+      coordinates: relative_1000
       bad_rows: skip
     adapter:
-      kind: lora
+      kind: image_lora
       rank: 16
       alpha: 32
       normalization: none
@@ -102,9 +103,10 @@ struct RunConfigurationTests {
           image_root: "/runs/one/images"
           max_length: 2048
           group_by_image: false
+          coordinates: relative_1000
           bad_rows: skip
         adapter:
-          kind: lora
+          kind: image_lora
           rank: 16
           alpha: 32.0
           normalization: none
@@ -251,7 +253,8 @@ struct DigestTests {
     "follows every key that decides the numbers, and contents",
     arguments: [
       ["model.precision=bf16"], ["model.min_pixels=1"], ["model.max_pixels=9"], ["model.threads=2"],
-      ["data.max_length=1"], ["data.group_by_image=false"], ["adapter.kind=lora"], ["adapter.rank=1"],
+      ["data.max_length=1"], ["data.group_by_image=false"], ["data.coordinates=pixels"], ["adapter.kind=lora"],
+      ["adapter.rank=1"],
       ["adapter.alpha=1"], ["adapter.normalization=none"], ["adapter.heads.select=all"], ["adapter.heads.num_heads=1"],
       ["adapter.heads.tau=1"], ["adapter.heads.estimator=gate"], ["adapter.heads.probe_rows=1"],
       ["adapter.heads.select=per_layer", "adapter.heads.per_layer=1"], ["adapter.heads.seed=1"], ["training.steps=11"],

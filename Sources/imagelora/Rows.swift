@@ -1,0 +1,66 @@
+// imagelora rows: a benchmark's annotations as rows of data.
+import ArgumentParser
+import Datasets
+import Evaluation
+import Foundation
+
+struct RowsCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "rows",
+    abstract: "Make rows of data from the annotations of ScreenSpot(-v2) or RefCOCO(+, g).",
+    discussion: """
+      ScreenSpot is a list of {img_filename, bbox, instruction, data_type, data_source}; RefCOCO is a list of refs (the \
+      JSON of refs(unc).p) with --instances instances.json. Set data.validation to the rows and data.image_root to the \
+      pictures' folder, and evaluate them: point in box is ScreenSpot's measure, IoU >= 0.5 RefCOCO's.
+
+      Examples:
+        imagelora rows screenspot_*_v2.json --answer point --output screenspot.jsonl
+        imagelora rows refs.json --instances instances.json --split testA --answer box --output testA.jsonl \\
+          --prompt "Locate {} in this picture and output its bbox coordinates in JSON."
+      """)
+
+  @Argument(help: ArgumentHelp("Annotation files of one benchmark.", valueName: "annotations.json")) var files: [String]
+  @Option(help: "RefCOCO's pictures and boxes, in COCO's form.") var instances: String?
+  @Option(help: "RefCOCO: the only split to take.") var split: String?
+  @Option(help: "What the answer is: point or box.") var answer: Annotation.Answer
+  @Option(help: "The question; {} stands for the benchmark's words.") var prompt = "{}"
+  @Option(help: ArgumentHelp("The rows to write (JSON Lines).", valueName: "rows.jsonl")) var output: String
+
+  func validate() throws {
+    guard split == nil || instances != nil else {
+      throw ValidationError("--split is for RefCOCO: give --instances too")
+    }
+  }
+
+  func run() throws {
+    try onRanks { communicator in
+      guard communicator.rank == 0 else { return }
+      let boxes = try instances.map { ($0, try Self.read($0)) }
+      let annotations = try files.flatMap { file in
+        let data = try Self.read(file)
+        guard let (instancesName, instances) = boxes else { return try Annotation.screenSpot(data, name: file) }
+        return try Annotation.refCOCO(
+          refs: data, name: file, instances: instances, instancesName: instancesName, split: split)
+      }
+      guard !annotations.isEmpty else { throw DatasetError.empty(file: files.joined(separator: ", "), problems: []) }
+      var text = Data()
+      for annotation in annotations { text += try annotation.line(prompt: prompt, answer: answer) + Data("\n".utf8) }
+      do {
+        try text.write(to: URL(fileURLWithPath: output), options: .atomic)
+      } catch {
+        throw EvaluationError.file(output, problem: "cannot be written: \(error.localizedDescription)")
+      }
+      say("wrote \(output): \(annotations.count) rows")
+    }
+  }
+
+  private static func read(_ file: String) throws -> Data {
+    do {
+      return try Data(contentsOf: URL(fileURLWithPath: file))
+    } catch {
+      throw DatasetError.unreadable(file: file, reason: error.localizedDescription)
+    }
+  }
+}
+
+extension Annotation.Answer: ExpressibleByArgument {}

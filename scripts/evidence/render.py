@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""Renders MiniWoB++ pages and writes the rows of the comparison: pictures, questions, places that the pages reward.
+
+    render.py --data data
+
+Needs Chromium and chromedriver (Debian: chromium chromium-driver fonts-liberation), Python 3.11, Pillow and the package miniwob
+(pip install --no-deps miniwob==1.1.0). Nothing is drawn at random: a task and a seed are a page.
+"""
+import argparse, json, pathlib, random, sys, time
+from context import with_context
+from episodes import HEIGHT, WIDTH, MiniWoB
+from referring import expressions
+
+BINS = 32  # of an axis: answers are the centres of these
+TASKS = ["click-button", "click-color", "click-dialog-2", "click-link", "click-shape", "click-tab", "click-test-2", "click-widget",
+         "email-inbox-important", "focus-text-2", "grid-coordinate", "identify-shape"]
+UNSEEN = ["click-tab-2-easy", "email-inbox-delete", "unicode-test"]  # asked for in validation only
+NAMED = ["click-button", "click-checkboxes", "click-color", "click-link", "click-option", "click-shape", "click-widget"]
+VALIDATION_SEED = 1_000_000  # seeds from here on are for validation, those of referring pages from half of it
+
+
+def written(place):
+    """A place in thousandths of the page's width and height, as the base writes it."""
+    return f"({place[0]},{place[1]})"
+
+
+def row(name, image, question, place, boxes, group):
+    return {"id": name, "images": [image], "messages": [{"role": "user", "content": "<image>" + question},
+            {"role": "assistant", "content": written(place)}], "objects": {"bbox": boxes}, "group": group}
+
+
+def save_png(picture, path):
+    """Writes a palette PNG where that keeps every pixel, else RGB."""
+    few = picture.quantize(256) if picture.getcolors(256) else picture
+    (few if few.convert("RGB").tobytes() == picture.tobytes() else picture).save(path, optimize=True)
+
+
+def clicks(browser, folder, task, seeds, count, split):
+    """Rows of the first `count` seeds that one click answers, and how many seeds that took."""
+    browser.open(task)
+    rows = []
+    for tried, seed in enumerate(seeds, 1):
+        page = browser.solve(seed, BINS)
+        if page["answer"]:
+            image = f"pages/{task}-{seed}.png"
+            save_png(browser.picture(), folder / image)
+            rows.append(row(f"{task}-{seed}", image, page["instruction"], page["answer"], page["boxes"], {"task": task, "split": split}))
+            if len(rows) == count:
+                return rows, tried
+        if tried > 3 * count:
+            sys.exit(f"{task}: only {len(rows)} of {tried} seeds have an answer of one click")
+
+
+def references(browser, folder, task, seeds, pages, each):
+    """Rows of `pages` pages with up to `each` expressions a page; those of a page follow one another."""
+    browser.open(task)
+    rows, made = [], 0
+    for seed in seeds:
+        browser.script("episodes.start(arguments[0]);", seed)
+        elements = browser.script("return episodes.named();")
+        rng = random.Random(f"{task} {seed}")
+        asked = {}
+        for what, text, index in rng.sample(found := expressions(elements), len(found)):
+            place = binned(elements[index]["box"])
+            if place and sum(what == w for w, *_ in asked.values()) < 2:
+                asked.setdefault(text, (what, index, place))
+        if len(asked) < 3:
+            continue
+        image = f"pages/{task}-{seed}.png"
+        save_png(browser.picture(), folder / image)
+        for number, (text, (what, index, place)) in enumerate(list(asked.items())[:each]):
+            rows.append(row(f"{task}-{seed}-{number}", image, f"Click on {text}.", place, [elements[index]["box"]],
+                            {"task": task, "expression": what}))
+        made += 1
+        if made == pages:
+            return rows
+
+
+def binned(box):
+    """The place nearest to a box's centre, None where it is not in the box."""
+    place = []
+    for low, high, size in ((box[0], box[2], WIDTH), (box[1], box[3], HEIGHT)):
+        bin = int((low + high) / 2 / size * BINS)
+        place.append(round((bin + 0.5) * 1000 / BINS))
+        if not low <= place[-1] / 1000 * size < high:
+            return None
+    return place
+
+
+def write(rows, path):
+    path.write_text("".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows))
+    print(f"{path}: {len(rows)} rows")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path(__file__).resolve().parent / "data")
+    parser.add_argument("--train", type=int, default=100, help="training pages a task")
+    parser.add_argument("--validation", type=int, default=16, help="validation pages a task")
+    parser.add_argument("--unseen", type=int, default=36, help="validation pages a task that training has not seen")
+    parser.add_argument("--named", type=int, default=30, help="training pages a task with several expressions, a fourth for validation")
+    a = parser.parse_args()
+    (a.data / "pages").mkdir(parents=True, exist_ok=True)
+    with MiniWoB() as browser:
+        for name, first, tasks in (("train", 0, [(t, a.train, "seen") for t in TASKS]),
+                                   ("validation", VALIDATION_SEED, [(t, a.validation, "seen") for t in TASKS]
+                                    + [(t, a.unseen, "unseen") for t in UNSEEN])):
+            plain = []
+            for task, count, split in tasks:
+                started = time.time()
+                rows, tried = clicks(browser, a.data, task, range(first, sys.maxsize), count, split)
+                print(f"{name}: {task}: {count} of {tried} seeds, {time.time() - started:.1f} s", flush=True)
+                plain += rows
+            write(plain, a.data / f"plain-{name}.jsonl")
+            write(with_context(plain), a.data / f"context-{name}.jsonl")
+            pages = a.named if name == "train" else -(-a.named // 4)
+            write([r for task in NAMED for r in references(browser, a.data, task, range(first + VALIDATION_SEED // 2, sys.maxsize),
+                                                           pages, 6)], a.data / f"referring-{name}.jsonl")
+
+
+if __name__ == "__main__":
+    main()
