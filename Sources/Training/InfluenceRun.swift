@@ -31,7 +31,7 @@ extension Job {
     guard !rows.isEmpty else { throw TrainingError.noRows(file: "\(training.file), shard \(shard)") }
     let probe = InfluenceProbe<Float>(
       text: text, projections: InfluenceProbe.seededProjections(text: text, seed: seed))
-    let hands = deal(units: rows.map { Double(training.tokens[$0]) }, ranks: communicator.size)
+    let hands = deal(units: rows.map { Double(training.shapes[$0].tokens) }, ranks: communicator.size)
     var progress = log.counter("probe", of: hands[communicator.rank].count)
     let found: [RowInfluence?] = try mapOverRanks(hands, communicator) { index -> RowInfluence? in
       if signals.stopRequested { return nil }

@@ -117,7 +117,7 @@ enum StandardLoRA {
 }
 
 /// One row as the decoder sees it.
-struct RowShape: Equatable {
+struct RowShape: Codable, Equatable {
   let tokens: Int
   let visual: Int
   /// Tokens before the first picture: they have no backward.

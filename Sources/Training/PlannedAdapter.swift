@@ -9,6 +9,17 @@ package enum PlannedAdapter: Equatable {
   /// On the same projections of every layer, at all tokens.
   case lora([Projection], rank: Int)
 
+  /// What an adapter comes to.
+  init(_ configuration: AdapterConfiguration, layers: Int) {
+    switch configuration {
+    case .imageLoRA(let options):
+      let budgets = LayerBudgets(heads: (0..<layers).map { options.kvIndices[$0]?.count ?? 0 })
+      self = .imageLoRA(budgets, rank: options.rank)
+    case .lora(let options):
+      self = .lora(Projection.allCases.filter { Set(options.targets.values.joined()).contains($0) }, rank: options.rank)
+    }
+  }
+
   /// Trainable numbers.
   func parameters(_ text: TextConfiguration) -> Int {
     switch self {

@@ -11,10 +11,12 @@ import Units
 public struct PreparedRows: Sendable {
   public let file: String
   public let rows: [Row]
+  /// What each row is like for the decoder.
+  let shapes: [RowShape]
   /// Tokens of each row.
-  public let tokens: [Int]
+  public var tokens: [Int] { shapes.map(\.tokens) }
   /// Visual tokens of each row.
-  public let visualTokens: [Int]
+  public var visualTokens: [Int] { shapes.map(\.visual) }
   /// What was wrong with the rows left out, one line each.
   public let problems: [String]
   /// Digest of the usable rows.
@@ -23,8 +25,7 @@ public struct PreparedRows: Sendable {
 
   /// What a rank found out about a row.
   private struct Finding: Codable {
-    var tokens = 0
-    var visualTokens = 0
+    var shape: RowShape?
     var problem: String?
   }
 
@@ -57,8 +58,7 @@ public struct PreparedRows: Sendable {
     self.file = file
     self.samples = samples
     rows = good.map { dataset.rows[$0] }
-    tokens = good.map { findings[$0].tokens }
-    visualTokens = good.map { findings[$0].visualTokens }
+    shapes = good.compactMap { findings[$0].shape }
     self.problems = problems
     let left = bad.isEmpty ? "" : rows.map(\.id).joined(separator: "\n")
     digest = SHA256.hex("\(dataset.digest)\n\(left)")
@@ -89,20 +89,20 @@ public struct PreparedRows: Sendable {
         return Finding(problem: "row \(row.id) (line \(row.line)): \(fault)")
       }
       do {
-        let sample = try samples.sample(for: row)
-        return Finding(
-          tokens: sample.inputIDs.count, visualTokens: sample.visualSpans.reduce(0) { $0 + $1.count })
+        return Finding(shape: RowShape(try samples.sample(for: row)))
       } catch { return Finding(problem: "\(error)") }
     }
   }
 
-  /// What units cost.
-  func cost(_ units: [Datasets.Unit]) -> Double { Double(units.reduce(0) { $0 + tokens(of: $1) }) }
+  /// Units that are computed together, as the decoder sees them.
+  func shape(_ units: [Datasets.Unit]) -> UnitShape {
+    UnitShape(joining: units.map { unit in UnitShape(unit.rows.map { shapes[$0] }) })
+  }
 
   /// Tokens of a unit that pass the decoder; those of its pictures count once.
   public func tokens(of unit: Datasets.Unit) -> Int {
-    let all: Int = unit.rows.reduce(0) { $0 + tokens[$1] }
-    let sharedPictures: Int = (unit.rows.count - 1) * visualTokens[unit.rows[0]]
+    let all: Int = unit.rows.reduce(0) { $0 + shapes[$1].tokens }
+    let sharedPictures: Int = (unit.rows.count - 1) * shapes[unit.rows[0]].visual
     return all - sharedPictures
   }
 }

@@ -10,7 +10,7 @@ public func rowLosses(
   _ job: Job, _ rows: PreparedRows, adapter: (any ProjectionAdapter<Float>)?, signals: SignalRequests
 ) throws -> [RowLoss]? {
   let units = units(of: rows.rows, tokens: rows.tokens(of:))
-  let hands = deal(units: units.map { rows.cost([$0]) }, ranks: job.communicator.size)
+  let hands = deal(units: units.map { Double(rows.tokens(of: $0)) }, ranks: job.communicator.size)
   let losses: [[RowLoss]?] = try mapOverRanks(hands, job.communicator) { index -> [RowLoss]? in
     if signals.stopRequested { return nil }
     let input = try job.base.unitInput(units[index], of: rows, adapter: adapter)

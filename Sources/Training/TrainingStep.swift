@@ -51,6 +51,7 @@ final class Stepper {
   var optimizer: AdamW
   let sampler: Sampler
   private let groups: [Int]?
+  private let planned: PlannedAdapter
   private let words: StepWords
   private var sum: ExactSum
 
@@ -60,6 +61,7 @@ final class Stepper {
     self.optimizer = optimizer
     sampler = job.sampler()
     groups = job.groups
+    planned = PlannedAdapter(adapter.configuration, layers: job.base.configuration.text.layers)
     words = StepWords(gradients: 0..<adapter.layout.count)
     sum = ExactSum(count: words.count)
   }
@@ -78,9 +80,12 @@ final class Stepper {
     let start = ContinuousClock.now
     let step = optimizer.step
     let batches = microBatches(of: sampler.units(step: step, grouping: groups), rows: job.run.rowsPerPass) {
-      job.training.visualTokens[$0] == 0
+      job.training.shapes[$0].visual == 0
     }
-    let hands = deal(units: batches.map(job.training.cost), ranks: job.communicator.size)
+    let costs = batches.map {
+      UnitOperations(job.training.shape($0), adapter: planned, job.base.configuration).decoding
+    }
+    let hands = deal(units: costs, ranks: job.communicator.size)
     sum.reset()
     var badRows: String?
     for index in hands[job.communicator.rank] {
