@@ -35,7 +35,7 @@ let package = Package(
     .target(name: "Layers", dependencies: ["Tensors"], exclude: ["README.md"], swiftSettings: kernels),
     // 4
     .target(
-      name: "Preprocessing", dependencies: ["CImages", "HuggingFace", "Datasets"], exclude: ["README.md"]),
+      name: "Preprocessing", dependencies: ["CImages", "CPNG", "HuggingFace", "Datasets"], exclude: ["README.md"]),
     .target(
       name: "QwenVL", dependencies: ["Tensors", "HuggingFace", "Layers"], exclude: ["README.md"],
       swiftSettings: kernels),
@@ -45,7 +45,7 @@ let package = Package(
       dependencies: ["Tensors", "Digests", "HDF5", "HuggingFace", "Datasets", "Preprocessing", "QwenVL"],
       exclude: ["README.md"]),
     .target(
-      name: "Adapters", dependencies: ["CPNG", "Tensors", "Datasets", "QwenVL", "HuggingFace", "HDF5"],
+      name: "Adapters", dependencies: ["Tensors", "Datasets", "Preprocessing", "QwenVL", "HuggingFace", "HDF5"],
       exclude: ["README.md"], swiftSettings: kernels),
     // 6
     .target(
@@ -59,10 +59,17 @@ let package = Package(
       ],
       exclude: ["README.md"]),
     // 7
+    .target(
+      name: "Report",
+      dependencies: [
+        "HuggingFace", "RunFile", "Datasets", "Preprocessing", "QwenVL", "Adapters", "Training", "Evaluation",
+      ],
+      exclude: ["README.md"]),
+    // 8
     .executableTarget(
       name: "imagelora",
       dependencies: [
-        "MPI", "Training", "Evaluation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "MPI", "Training", "Evaluation", "Report", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       exclude: ["README.md"]),
     .executableTarget(
@@ -96,6 +103,9 @@ let package = Package(
         "Evaluation", "Tensors", "Collectives", "HuggingFace", "Datasets", "Preprocessing", "QwenVL", "Units",
         "Adapters",
       ]),
+    .testTarget(
+      name: "ReportTests",
+      dependencies: ["Report", "Training", "Evaluation", "Adapters", "Preprocessing", "Datasets", "HuggingFace"]),
     .testTarget(
       name: "HuggingFaceTests", dependencies: ["HuggingFace", "Tensors", "Digests"], resources: [.copy("Resources")]),
     .testTarget(

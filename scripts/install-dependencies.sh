@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that building and testing need, where it may (root, or sudo without a password);
 # otherwise says which are missing. Quick if nothing is missing.
-# Usage: scripts/install-dependencies.sh (from any folder)
+# Usage: scripts/install-dependencies.sh [--tests] (from any folder)
+# --tests: what only tests need besides, too.
 set -euo pipefail
 
 packages=(
@@ -14,6 +15,9 @@ packages=(
   libssl-dev                  # SHA-256
   hdf5-tools python3          # tests: h5dump and h5diff; data sets and damaged files
 )
+if [[ ${1:-} == --tests ]]; then
+  packages+=(chromium)        # pages of imagelora report, loaded
+fi
 
 missing=()
 for package in "${packages[@]}"; do

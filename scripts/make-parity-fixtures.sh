@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes Tests/ParityTests/Resources/{a,b} anew with PyTorch and transformers as the oracle.
+# Makes Tests/ParityTests/Resources/{a,b,qwen3-vl,peft-a,peft-b} anew with PyTorch, transformers and PEFT as the oracle.
 #
 #   PYTHON=.../python scripts/make-parity-fixtures.sh make_fixture.py TOKENIZER [FOLDER]
 #
@@ -38,12 +38,20 @@ open(sys.argv[2], "w", encoding="utf-8").write(text)
 PYTHON
 
 "$python" scripts/parity-fixtures/draw.py "$work/pictures"
-fixture() { # name, seed: seeds with which no gradient of a gamma cancels (finish.py checks)
+fixture() { # name, family, preset, seed: seeds with which no gradient of a gamma cancels (finish.py checks)
   rm -rf "${folder:?}/$1"
-  "$python" "$work/make_fixture.py" --preset "$1" --seed "$2" --merges 100 --tokenizer "$tokenizer" \
+  "$python" "$work/make_fixture.py" --family "$2" --preset "$3" --seed "$4" --merges 100 --tokenizer "$tokenizer" \
     --images "$work/pictures/form.png" "$work/pictures/list.jpg" --out "$folder/$1"
   "$python" scripts/parity-fixtures/finish.py "$folder/$1"
 }
-fixture a "${SEED_A:-1}"
-fixture b "${SEED_B:-2}"
-(cd "$folder" && find a b -type f | LC_ALL=C sort | xargs sha256sum >SHA256SUMS)
+fixture a qwen2_5_vl a "${SEED_A:-1}"
+fixture b qwen2_5_vl b "${SEED_B:-2}"
+fixture qwen3-vl qwen3_vl b "${SEED_QWEN3:-2}"
+# PEFT over both models (peft 0.21.2).
+peft() { # name, base, options
+  rm -rf "${folder:?}/$1"
+  "$python" scripts/parity-fixtures/peft_reference.py "$folder/$2" "$folder/$1" "${@:3}"
+}
+peft peft-a a --rows single-1 two-turns text-only
+peft peft-b b --targets v_proj --rslora --rank 3 --rows single-1 text-only
+(cd "$folder" && find a b qwen3-vl peft-a peft-b -type f | LC_ALL=C sort | xargs sha256sum >SHA256SUMS)

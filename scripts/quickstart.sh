@@ -1,6 +1,6 @@
 #!/bin/bash
 # Sets everything up, then runs the main job on the small model and the pages that lie in the repository: probe, select, train
-# on 2 ranks, kill, resume, evaluate, generate, export. usage: scripts/quickstart.sh [FOLDER]   (default: quickstart-run)
+# on 2 ranks, kill, resume, evaluate, report, export. usage: scripts/quickstart.sh [FOLDER]   (default: quickstart-run)
 set -euo pipefail
 repository=$(cd "$(dirname "$0")/.." && pwd)
 data=$repository/scripts/quickstart/data
@@ -47,6 +47,9 @@ say "Base and adapted model on held-out pages of the new look"
 show "${mpi[@]}" imagelora evaluate "${run[@]}" --checkpoint "$out/checkpoints/best.h5" --base \
   --output "$out/predictions.jsonl"
 
+say "A page about the run"
+show imagelora report "$out/checkpoints" --predictions "$out/predictions.jsonl" --title "Quickstart" --output "$out/report.html"
+
 say "Adapter files for others"
 show imagelora export "$out/checkpoints/best.h5" --output "$out/adapter"
 
@@ -56,6 +59,7 @@ Everything lies in ${out/$repository\//}:
   scores.h5, influence.png     influence of every KV head, row by row, and its heat map
   checkpoints/                 step-*.h5 with checksums, best.h5, metrics.jsonl, run.yaml
   predictions.jsonl            every validation row with both answers
+  report.html                  curves, influence, answers on their pictures: open it in a browser
   adapter/                     adapter.safetensors and adapter_config.json
 Next: look at one row as the model sees it with
   .build/release/imagelora inspect scripts/quickstart/data/run.yaml

@@ -8,7 +8,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 top=$PWD
 
-scripts/install-dependencies.sh || exit 1
+scripts/install-dependencies.sh --tests || exit 1
 
 build=(-c release -Xswiftc -enable-testing --scratch-path .build-tests)
 summary=()

@@ -1,53 +1,67 @@
 // Writing an adapter's folder: all of it, read back and compared, or nothing.
 import Foundation
-import Glibc
-import HDF5
 import HuggingFace
 import Tensors
 
 extension AdapterFiles {
-  /// Makes a folder with adapter.safetensors (fp32, `layers.{l}.{A,B,gamma}`), adapter_config.json and README.md. It
-  /// is filled beside its name, synchronised, read back and compared, and then renamed.
+  /// What a folder is made of.
+  private struct Contents {
+    let tensorFile: String
+    /// The layout's tensors by the names that they have in the file.
+    let tensors: [(name: String, tensor: AdapterLayout.Tensor)]
+    /// The other files.
+    let texts: [String: Data]
+  }
+
+  /// Makes a folder with an adapter's tensors in fp32, its configuration and README.md: an Image-LoRA as
+  /// adapter.safetensors (`layers.{l}.{A,B,gamma}`) and adapter_config.json, a LoRA as PEFT writes it. It is filled beside
+  /// its name, synchronised, read back and compared, and then renamed.
   /// - Parameters:
   ///   - parameters: all numbers, in the layout's order.
   ///   - card: the text of README.md.
+  ///   - baseName: the base model as PEFT's configuration names it.
   /// - Throws: `FileError` if the folder is there already and not empty, or cannot be written.
   public static func export(
-    _ config: Config, layout: AdapterLayout, parameters: [Float], card: String, to folder: String
+    _ configuration: AdapterConfiguration, conditions: Conditions, layout: AdapterLayout, parameters: [Float],
+    card: String, baseName: String? = nil, to folder: String
   ) throws {
     precondition(parameters.count == layout.count)
-    let folder = folder.count > 1 && folder.hasSuffix("/") ? String(folder.dropLast()) : folder
-    func refuse(_ problem: String) -> FileError { FileError(file: folder, problem: problem) }
-    if let entries = try? FileManager.default.contentsOfDirectory(atPath: folder), !entries.isEmpty {
-      throw refuse("the folder is not empty; name a new one")
-    }
-    var template = Array("\(folder).partial-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw refuse("cannot be made: \(String(cString: strerror(errno)))") }
-    let partial = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    do {
-      chmod(partial, 0o755)
-      try write(config, layout: layout, parameters: parameters, card: card, to: partial)
-      try verify(partial, config: config, layout: layout, parameters: parameters)
-      try File.synchronizeFolder(of: partial + "/adapter.safetensors")
-      guard rename(partial, folder) == 0 else { throw refuse("cannot be made: \(String(cString: strerror(errno)))") }
-      try File.synchronizeFolder(of: folder)
-    } catch {
-      try? FileManager.default.removeItem(atPath: partial)
-      throw error
+    let contents = try contents(
+      configuration, conditions: conditions, layout: layout, card: card, baseName: baseName)
+    try making(folder) { partial in
+      try write(contents, parameters: parameters, to: partial)
+      try verify(partial, contents, parameters: parameters)
     }
   }
 
-  private static func write(
-    _ config: Config, layout: AdapterLayout, parameters: [Float], card: String, to folder: String
-  ) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-    let files = [
-      "adapter.safetensors": try SafetensorsWriter.encode(
-        layout.tensors.map { .init(name: $0.name, shape: $0.shape, values: Array(parameters[$0.range])) }),
-      "adapter_config.json": try encoder.encode(config) + Data("\n".utf8),
-      "README.md": Data(card.utf8),
-    ]
+  private static func contents(
+    _ configuration: AdapterConfiguration, conditions: Conditions, layout: AdapterLayout, card: String,
+    baseName: String?
+  ) throws -> Contents {
+    func json(_ value: some Encodable) throws -> Data {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+      return try encoder.encode(value) + Data("\n".utf8)
+    }
+    switch configuration {
+    case .imageLoRA(let options):
+      return Contents(
+        tensorFile: "adapter.safetensors", tensors: layout.tensors.map { ($0.name, $0) },
+        texts: ["adapter_config.json": try json(Config(options, conditions)), "README.md": Data(card.utf8)])
+    case .lora(let options):
+      return Contents(
+        tensorFile: PEFTFiles.tensorFile, tensors: layout.tensors.map { (PEFTFiles.name($0), $0) },
+        texts: [
+          "adapter_config.json": try PEFTFiles.config(options, baseName: baseName),
+          Conditions.file: try json(conditions), "README.md": Data(card.utf8),
+        ])
+    }
+  }
+
+  private static func write(_ contents: Contents, parameters: [Float], to folder: String) throws {
+    var files = contents.texts
+    files[contents.tensorFile] = try SafetensorsWriter.encode(
+      contents.tensors.map { .init(name: $0, shape: $1.shape, values: Array(parameters[$1.range])) })
     for (name, data) in files {
       let path = "\(folder)/\(name)"
       do {
@@ -62,19 +76,20 @@ extension AdapterFiles {
   }
 
   /// Reads the files as any reader does and compares every bit.
-  private static func verify(
-    _ folder: String, config expected: Config, layout: AdapterLayout, parameters: [Float]
-  ) throws {
-    let file = try Checkpoint(file: folder + "/adapter.safetensors")
-    for tensor in layout.tensors {
-      let values: [Float] = try file.tensor(tensor.name, shape: tensor.shape).values()
+  private static func verify(_ folder: String, _ contents: Contents, parameters: [Float]) throws {
+    func otherwise(_ what: String) -> FileError {
+      FileError(file: folder, problem: "\(what) reads back otherwise than written; check the disk")
+    }
+    let file = try Checkpoint(file: folder + "/" + contents.tensorFile)
+    for (name, tensor) in contents.tensors {
+      let values: [Float] = try file.tensor(name, shape: tensor.shape).values()
       guard values.elementsEqual(parameters[tensor.range], by: { $0.bitPattern == $1.bitPattern }) else {
-        throw FileError(
-          file: folder, problem: "tensor \(tensor.name) reads back otherwise than written; check the disk")
+        throw otherwise("tensor \(name)")
       }
     }
-    guard file.unclaimed.isEmpty, try config(folder) == expected else {
-      throw FileError(file: folder, problem: "adapter_config.json reads back otherwise than written; check the disk")
+    guard file.unclaimed.isEmpty else { throw otherwise(contents.tensorFile) }
+    for (name, data) in contents.texts {
+      guard try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(name)")) == data else { throw otherwise(name) }
     }
   }
 }

@@ -1,30 +1,50 @@
-// Adapter files: adapter.safetensors and adapter_config.json, read for use here and written for others.
+// Adapter files, read for use here and written for others: this program's form of an Image-LoRA, PEFT's of a LoRA.
 import Foundation
 import HuggingFace
+import QwenVL
 import Tensors
 
-/// Reads and writes the folder that `imagelora export` makes.
+/// Reads and writes folders of adapters.
 public enum AdapterFiles {
-  /// adapter_config.json.
-  public struct Config: Codable, Equatable, Sendable {
-    public var adapter_type: String
-    public var rank: Int
-    public var alpha: Double
-    public var normalization: String
-    public var kv_indices: [String: [Int]]
-    /// What the adapter must be used with, where known.
-    public var base_digest: String?
-    public var min_pixels: Int?
-    public var max_pixels: Int?
-    public var chat_template_digest: String?
+  /// adapter_config.json of an Image-LoRA.
+  struct Config: Codable, Equatable, Sendable {
+    var adapter_type: String
+    var rank: Int
+    var alpha: Double
+    var normalization: String
+    var kv_indices: [String: [Int]]
+    var base_digest: String?
+    var min_pixels: Int?
+    var max_pixels: Int?
+    var chat_template_digest: String?
 
-    public init(_ configuration: ImageLoRAConfiguration) {
+    init(_ configuration: ImageLoRAConfiguration, _ conditions: Conditions) {
       adapter_type = "image_lora"
       rank = configuration.rank
       alpha = configuration.alpha
       normalization = configuration.normalization.rawValue
       kv_indices = Dictionary(uniqueKeysWithValues: configuration.kvIndices.map { ("\($0)", $1) })
+      (base_digest, chat_template_digest) = (conditions.base_digest, conditions.chat_template_digest)
+      (min_pixels, max_pixels) = (conditions.min_pixels, conditions.max_pixels)
     }
+  }
+
+  /// What an adapter must be used with, where known: in adapter_config.json of an Image-LoRA, in conditions.json beside
+  /// PEFT's files.
+  public struct Conditions: Codable, Equatable, Sendable {
+    public var base_digest: String?
+    public var min_pixels: Int?
+    public var max_pixels: Int?
+    public var chat_template_digest: String?
+
+    public init(
+      base_digest: String? = nil, min_pixels: Int? = nil, max_pixels: Int? = nil, chat_template_digest: String? = nil
+    ) {
+      (self.base_digest, self.chat_template_digest) = (base_digest, chat_template_digest)
+      (self.min_pixels, self.max_pixels) = (min_pixels, max_pixels)
+    }
+
+    static let file = "conditions.json"
   }
 
   /// An adapter's files that cannot be used, and why.
@@ -34,24 +54,36 @@ public enum AdapterFiles {
     public var description: String { "\(file): \(problem)" }
   }
 
-  /// What a folder's adapter_config.json states, as it states it.
-  /// - Throws: `FileError`.
-  public static func config(_ folder: String) throws -> Config {
-    let path = folder + "/adapter_config.json"
+  private static func decode<T: Decodable>(_ type: T.Type, _ path: String) throws -> T {
     guard let data = try? Data(contentsOf: URL(fileURLWithPath: path)) else {
-      throw FileError(file: path, problem: "cannot be read; give a folder that imagelora export made")
+      throw FileError(file: path, problem: "cannot be read; give a folder of imagelora export or of PEFT")
     }
     do {
-      return try JSONDecoder().decode(Config.self, from: data)
+      return try JSONDecoder().decode(type, from: data)
     } catch {
       throw FileError(file: path, problem: "not an adapter's configuration: \(error.localizedDescription)")
     }
   }
 
-  /// Reads an adapter for a model of the stated shape.
+  /// What a folder's adapter must be used with; nothing where it does not say.
   /// - Throws: `FileError` or `HuggingFaceError`.
-  public static func load(_ folder: String, base text: TextConfiguration) throws -> ImageLoRA<Float> {
-    let config = try config(folder)
+  public static func conditions(_ folder: String) throws -> Conditions {
+    guard try PEFTConfiguration.isPresent(in: folder) else {
+      return try decode(Conditions.self, folder + "/adapter_config.json")
+    }
+    let path = folder + "/" + Conditions.file
+    return FileManager.default.fileExists(atPath: path) ? try decode(Conditions.self, path) : Conditions()
+  }
+
+  /// Reads an adapter for a model of the stated shape: what `export` wrote, or a LoRA of PEFT.
+  /// - Throws: `FileError` or `HuggingFaceError`.
+  public static func load(_ folder: String, base text: TextConfiguration) throws -> any Adapter<Float> {
+    try PEFTConfiguration.isPresent(in: folder)
+      ? try PEFTFiles.load(folder, base: text) : try imageLoRA(folder, base: text)
+  }
+
+  private static func imageLoRA(_ folder: String, base text: TextConfiguration) throws -> ImageLoRA<Float> {
+    let config = try decode(Config.self, folder + "/adapter_config.json")
     func refuse(_ problem: String) -> FileError {
       FileError(file: folder + "/adapter_config.json", problem: problem)
     }

@@ -1,6 +1,6 @@
-// A small picture in memory: rectangles, a bitmap font, PNG through libpng's simplified interface.
-import CPNG
+// A small picture in memory: rectangles, a bitmap font, PNG.
 import Foundation
+import Preprocessing
 
 /// Pixels of 8-bit RGB, rows from the top.
 struct Canvas {
@@ -54,19 +54,11 @@ struct Canvas {
   /// The picture as a PNG file's bytes; `path` is for messages.
   /// - Throws: `AdapterFiles.FileError` with libpng's words.
   func png(for path: String) throws -> Data {
-    var image = png_image()
-    image.version = png_uint_32(PNG_IMAGE_VERSION)
-    (image.width, image.height) = (png_uint_32(width), png_uint_32(height))
-    image.format = png_uint_32(PNG_FORMAT_RGB)
-    defer { png_image_free(&image) }
-    // More than any compression of these bytes takes: zlib's bound, a filter byte a row, the chunks.
-    var count = pixels.count + pixels.count / 256 + height + (1 << 16)
-    var bytes = [UInt8](repeating: 0, count: count)
-    guard png_image_write_to_memory(&image, &bytes, &count, 0, pixels, 0, nil) != 0 else {
-      let words = withUnsafeBytes(of: image.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-      throw AdapterFiles.FileError(file: path, problem: "libpng: \(words)")
+    do {
+      return try RGBImage(width: width, height: height, pixels: pixels).png()
+    } catch {
+      throw AdapterFiles.FileError(file: path, problem: "\(error)")
     }
-    return Data(bytes.prefix(count))
   }
 
   /// Five by seven dots: digits and the capitals of the labels.

@@ -40,6 +40,20 @@ extension HeadSelection {
   /// Parses a document for a model of the stated shape; layers that it leaves out get no adapter.
   /// - Throws: `FileError` for broken JSON and for layers or heads that the model does not have.
   public init(json: String, file: String, text: TextConfiguration) throws {
+    try self.init(json: json, file: file, layers: text.layers, kvHeads: text.kvHeads)
+  }
+
+  /// Parses a document that states its model's shape itself: `hkv` lists every layer.
+  /// - Throws: `FileError`, also for a shape that no model has.
+  public init(json: String, file: String) throws {
+    let shape = (try? JSONDecoder().decode(Document.self, from: Data(json.utf8)))?.hkv ?? [:]
+    guard let kvHeads = shape["0"], (1...1024).contains(kvHeads), shape.count <= 1024 else {
+      throw FileError(file: file, problem: "not a selection that lists the KV heads (hkv) of every layer")
+    }
+    try self.init(json: json, file: file, layers: shape.count, kvHeads: kvHeads)
+  }
+
+  private init(json: String, file: String, layers: Int, kvHeads: Int) throws {
     func refuse(_ problem: String) -> FileError { FileError(file: file, problem: problem) }
     let document: Document
     do {
@@ -48,19 +62,19 @@ extension HeadSelection {
       throw refuse("not a selection: \(error.localizedDescription)")
     }
     func layer(_ name: String) throws -> Int {
-      guard let layer = Int(name), (0..<text.layers).contains(layer) else {
-        throw refuse("layer \(name) is not one of the model's \(text.layers) layers")
+      guard let layer = Int(name), (0..<layers).contains(layer) else {
+        throw refuse("layer \(name) is not one of the model's \(layers) layers")
       }
       return layer
     }
-    for (name, heads) in document.hkv ?? [:] where heads != text.kvHeads {
-      throw refuse("hkv of layer \(try layer(name)) is \(heads), the model has \(text.kvHeads) KV heads a layer")
+    for (name, heads) in document.hkv ?? [:] where heads != kvHeads {
+      throw refuse("hkv of layer \(try layer(name)) is \(heads), the model has \(kvHeads) KV heads a layer")
     }
-    var indices = Array(repeating: [Int](), count: text.layers)
+    var indices = Array(repeating: [Int](), count: layers)
     for (name, heads) in document.kv_indices {
       let layer = try layer(name)
-      guard heads.allSatisfy({ (0..<text.kvHeads).contains($0) }), Set(heads).count == heads.count else {
-        throw refuse("layer \(layer) selects heads \(heads) of \(text.kvHeads)")
+      guard heads.allSatisfy({ (0..<kvHeads).contains($0) }), Set(heads).count == heads.count else {
+        throw refuse("layer \(layer) selects heads \(heads) of \(kvHeads)")
       }
       indices[layer] = heads.sorted()
     }
@@ -68,15 +82,15 @@ extension HeadSelection {
     guard selected > 0 else { throw refuse("no head is selected") }
     var scores: [[Double]] = []
     if let given = document.scores {
-      scores = try (0..<text.layers).map { layer in
-        guard let row = given["\(layer)"], row.count == text.kvHeads else {
-          throw refuse("scores of layer \(layer) are not \(text.kvHeads) numbers")
+      scores = try (0..<layers).map { layer in
+        guard let row = given["\(layer)"], row.count == kvHeads else {
+          throw refuse("scores of layer \(layer) are not \(kvHeads) numbers")
         }
         return row
       }
     }
     self.init(
       method: document.method ?? "file", numHeads: document.num_heads ?? selected, tau: document.tau ?? 0,
-      kvIndices: indices, scores: scores, capacity: Array(repeating: text.kvHeads, count: text.layers))
+      kvIndices: indices, scores: scores, capacity: Array(repeating: kvHeads, count: layers))
   }
 }

@@ -4,7 +4,7 @@ import Foundation
 
 /// Selected KV heads of a model and how they were chosen; read and written as the selection JSON of the method.
 public struct HeadSelection: Sendable, Equatable {
-  /// `influence`, `all`, `random`, `per_layer` or `file`, with the estimator where one was used.
+  /// `influence`, `lowest`, `all`, `random`, `per_layer` or `file`, with the estimator where one was used.
   public var method: String
   public var numHeads: Int
   public var tau: Double
@@ -36,11 +36,24 @@ public struct HeadSelection: Sendable, Equatable {
   public static func influence(
     scores: [[Double]], numHeads: Int, tau: Double, method: String = "influence"
   ) -> HeadSelection {
+    budgeted(scores: scores, numHeads: numHeads, tau: tau, method: method) { best($0, of: $1) }
+  }
+
+  /// For ablation: the same budgets, and in each layer its heads of lowest score, ties to the lower head.
+  public static func lowest(
+    scores: [[Double]], numHeads: Int, tau: Double, method: String = "lowest"
+  ) -> HeadSelection {
+    budgeted(scores: scores, numHeads: numHeads, tau: tau, method: method) { best($0, of: $1.map(-)) }
+  }
+
+  private static func budgeted(
+    scores: [[Double]], numHeads: Int, tau: Double, method: String, choosing: (_ count: Int, _ layer: [Double]) -> [Int]
+  ) -> HeadSelection {
     let capacity = scores.map(\.count)
     let all = capacity.reduce(0, +)
     let K = numHeads <= 0 || numHeads >= all ? all : numHeads
     let budgets = budgets(masses: scores.map { $0.reduce(0) { $0 + max($1, 0) } }, capacity: capacity, K: K, tau: tau)
-    let kvIndices = zip(scores, budgets).map { best($1, of: $0) }
+    let kvIndices = zip(scores, budgets).map { choosing($1, $0) }
     return HeadSelection(
       method: method, numHeads: K, tau: tau, kvIndices: kvIndices, scores: scores, capacity: capacity)
   }

@@ -43,11 +43,11 @@ public struct HeatMap: Sendable {
 }
 
 /// A colour of 8 bits a channel (sRGB).
-struct Colour: Equatable {
-  var red, green, blue: UInt8
+public struct Colour: Equatable, Sendable {
+  public var red, green, blue: UInt8
 
   /// Perceptually even from dark to light: nine control points of matplotlib's viridis (CC0) and straight lines.
-  static func viridis(_ level: Double) -> Colour {
+  public static func viridis(_ level: Double) -> Colour {
     let points: [(Double, Double, Double)] = [
       (68, 1, 84), (71, 44, 122), (59, 81, 139), (44, 113, 142), (33, 144, 141), (39, 173, 129), (92, 200, 99),
       (170, 220, 50), (253, 231, 37),
@@ -60,7 +60,12 @@ struct Colour: Equatable {
   }
 
   /// Whether dark text reads better on it than light text.
-  var isLight: Bool { 299 * Int(red) + 587 * Int(green) + 114 * Int(blue) > 128_000 }
+  public var isLight: Bool { 299 * Int(red) + 587 * Int(green) + 114 * Int(blue) > 128_000 }
+
+  /// As `#1f9e89`.
+  public var hexadecimal: String {
+    "#" + [red, green, blue].map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
 
   /// The nearest colour of a terminal's 6 x 6 x 6 cube.
   var terminalIndex: Int {

@@ -5,51 +5,62 @@ import QwenVL
 import Tensors
 
 /// The trainable adapter of arXiv 2512.19219, with its gradients.
-public final class ImageLoRA<Element: Scalar>: ValueAdapter {
-  public let configuration: ImageLoRAConfiguration
+public final class ImageLoRA<Element: Scalar>: Adapter {
   public let layout: AdapterLayout
-  /// All trainable numbers in the layout's order, `[1, count]`.
   public let parameters: Matrix<Element>
-  /// Gradients accumulated since `resetGradients`, in the same order.
   public let gradients: Matrix<Element>
-  private let slots: [Int: AdapterLayout.Layer]
+  private let options: ImageLoRAConfiguration
+  private let hiddenSize, headDimension: Int
+  private let slots: [Int: Slot]
+
+  /// Where an adapted layer's numbers lie.
+  private struct Slot {
+    let heads: [Int]
+    let loraA, loraB: Range<Int>
+    let gamma: Int
+  }
 
   /// An adapter with all numbers zero; see `initialize` and `load`.
-  public init(_ configuration: ImageLoRAConfiguration, text: TextConfiguration) {
-    self.configuration = configuration
-    layout = AdapterLayout(configuration, text: text)
+  public init(_ options: ImageLoRAConfiguration, text: TextConfiguration) {
+    self.options = options
+    (hiddenSize, headDimension) = (text.hiddenSize, text.headDimension)
+    let layout = AdapterConfiguration.imageLoRA(options).layout(text)
+    self.layout = layout
     parameters = Matrix(zeros: 1, layout.count)
     gradients = Matrix(zeros: 1, layout.count)
-    slots = Dictionary(uniqueKeysWithValues: layout.layers.map { ($0.index, $0) })
+    let ranges = layout.ranges
+    var slots: [Int: Slot] = [:]
+    for (layer, heads) in options.kvIndices {
+      guard let loraA = ranges["layers.\(layer).A"], let loraB = ranges["layers.\(layer).B"],
+        let gamma = ranges["layers.\(layer).gamma"]
+      else { continue }
+      slots[layer] = Slot(heads: heads, loraA: loraA, loraB: loraB, gamma: gamma.lowerBound)
+    }
+    self.slots = slots
   }
+
+  public var configuration: AdapterConfiguration { .imageLoRA(options) }
+  public var tokens: AdaptedTokens { .visual }
+  public func adaptsAtLowestLayer(_ projection: Projection) -> Bool { projection == .value }
 
   /// The paper's start: `A ~ N(0, (1/r)^2)`, `B = 0`, `gamma = 0.01`. Each layer draws from a stream of its own, so that
   /// its start does not depend on which other layers are selected.
   public func initialize(seed: UInt64) {
     parameters.base.update(repeating: 0, count: layout.count)
-    for layer in layout.layers {
-      var source = NormalSource(seed: seed, stream: UInt64(layer.index))
-      for i in layer.loraA { parameters.base[i] = Element(source.nextGaussian() / Double(layout.rank)) }
-      parameters.base[layer.gamma] = 0.01
+    for (layer, slot) in slots {
+      var source = NormalSource(seed: seed, stream: UInt64(layer))
+      for i in slot.loraA { parameters.base[i] = Element(source.nextGaussian() / Double(options.rank)) }
+      parameters.base[slot.gamma] = 0.01
     }
   }
 
-  /// Takes all numbers, in the layout's order.
-  /// - Precondition: as many as the layout has.
-  public func load(_ values: [Element]) {
-    precondition(values.count == layout.count)
-    parameters.assign(Matrix(values, rows: 1, columns: values.count))
-  }
-
-  public func resetGradients() { gradients.base.update(repeating: 0, count: layout.count) }
-
-  public var lowestLayer: Int? { layout.layers.first?.index }
-
   /// v[j, h] += c gamma (x[j] A) B_h.
-  public func forward(layer: Int, input: Matrix<Element>, values: Matrix<Element>, visual: [Range<Int>]) {
-    guard let slot = slots[layer] else { return }
+  public func forward(
+    layer: Int, _ projection: Projection, input: Matrix<Element>, output values: Matrix<Element>, rows: [Range<Int>]
+  ) {
+    guard projection == .value, let slot = slots[layer] else { return }
     let scale = coefficient(slot) * parameters.base[slot.gamma]
-    for rows in visual {
+    for rows in rows {
       let u = projected(input.rows(rows), slot)
       for (s, head) in slot.heads.enumerated() {
         multiply(u, .asIs, loraB(slot, s, parameters), .asIs, into: slice(values, rows, head), alpha: scale, beta: 1)
@@ -60,22 +71,22 @@ public final class ImageLoRA<Element: Scalar>: ValueAdapter {
   /// With G_h = dv[:, h], u = x A, w = sum_h G_h B_h^T:
   /// dB_h = c gamma u^T G_h; dgamma = c <u, w>; dA = c gamma x^T w; dx = c gamma w A^T.
   public func backward(
-    layer: Int, input: Matrix<Element>, values: Matrix<Element>, dValues: Matrix<Element>, visual: [Range<Int>],
-    dInput: Matrix<Element>?
+    layer: Int, _ projection: Projection, input: Matrix<Element>, values: Matrix<Element>?,
+    dOutput dValues: Matrix<Element>, rows: [Range<Int>], dInput: Matrix<Element>?
   ) {
-    guard let slot = slots[layer] else { return }
+    guard projection == .value, let slot = slots[layer] else { return }
     let c = coefficient(slot)
     let scale = c * parameters.base[slot.gamma]
-    for rows in visual {
+    for rows in rows {
       let x = input.rows(rows)
       let u = projected(x, slot)  // [n, r]
-      let w = Matrix<Element>(zeros: rows.count, layout.rank)
+      let w = Matrix<Element>(zeros: rows.count, options.rank)
       for (s, head) in slot.heads.enumerated() {
         let G = slice(dValues, rows, head)  // [n, D]
         multiply(u, .transposed, G, .asIs, into: loraB(slot, s, gradients), alpha: scale, beta: 1)
         multiply(G, .asIs, loraB(slot, s, parameters), .transposed, into: w, beta: 1)
       }
-      gradients.base[slot.gamma] += c * Element.dot(rows.count * layout.rank, u.base, w.base)
+      gradients.base[slot.gamma] += c * Element.dot(rows.count * options.rank, u.base, w.base)
       multiply(x, .transposed, w, .asIs, into: loraA(slot, gradients), alpha: scale, beta: 1)
       if let dInput {
         multiply(w, .asIs, loraA(slot, parameters), .transposed, into: dInput.rows(rows), alpha: scale, beta: 1)
@@ -85,27 +96,27 @@ public final class ImageLoRA<Element: Scalar>: ValueAdapter {
 
   // MARK: - Views of the flat vectors
 
-  private func coefficient(_ slot: AdapterLayout.Layer) -> Element {
-    Element(configuration.scale(selected: slot.heads.count))
+  private func coefficient(_ slot: Slot) -> Element {
+    Element(options.scale(selected: slot.heads.count))
   }
 
-  private func loraA(_ slot: AdapterLayout.Layer, _ vector: Matrix<Element>) -> Matrix<Element> {
-    vector.columns(slot.loraA).reshaped(rows: layout.hiddenSize, columns: layout.rank)
+  private func loraA(_ slot: Slot, _ vector: Matrix<Element>) -> Matrix<Element> {
+    vector.columns(slot.loraA).reshaped(rows: hiddenSize, columns: options.rank)
   }
 
-  private func loraB(_ slot: AdapterLayout.Layer, _ selected: Int, _ vector: Matrix<Element>) -> Matrix<Element> {
-    let size = layout.rank * layout.headDimension
+  private func loraB(_ slot: Slot, _ selected: Int, _ vector: Matrix<Element>) -> Matrix<Element> {
+    let size = options.rank * headDimension
     let start = slot.loraB.lowerBound + selected * size
-    return vector.columns(start..<start + size).reshaped(rows: layout.rank, columns: layout.headDimension)
+    return vector.columns(start..<start + size).reshaped(rows: options.rank, columns: headDimension)
   }
 
-  private func projected(_ x: Matrix<Element>, _ slot: AdapterLayout.Layer) -> Matrix<Element> {
-    let u = Matrix<Element>(uninitialized: x.rows, layout.rank)
+  private func projected(_ x: Matrix<Element>, _ slot: Slot) -> Matrix<Element> {
+    let u = Matrix<Element>(uninitialized: x.rows, options.rank)
     multiply(x, .asIs, loraA(slot, parameters), .asIs, into: u)
     return u
   }
 
   private func slice(_ values: Matrix<Element>, _ rows: Range<Int>, _ head: Int) -> Matrix<Element> {
-    values.rows(rows).columns(head * layout.headDimension..<(head + 1) * layout.headDimension)
+    values.rows(rows).columns(head * headDimension..<(head + 1) * headDimension)
   }
 }

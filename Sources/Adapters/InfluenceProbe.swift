@@ -6,7 +6,7 @@ import Tensors
 
 /// Watches dv at visual tokens. With G = dv: gate gradient `sum_j <G[j, h], v[j, h]>`, rank-1 gradient
 /// `sum_j (x[j] A_l) G[j, h]`; nothing is added in forward, so the base stays the base.
-public final class InfluenceProbe<Element: Scalar>: ValueAdapter {
+public final class InfluenceProbe<Element: Scalar>: ProjectionAdapter {
   public let layers, kvHeads, headDimension: Int
   /// The rank-1 probe's `A_l`, `[L][H]`.
   private let projections: [Matrix<Element>]
@@ -39,15 +39,20 @@ public final class InfluenceProbe<Element: Scalar>: ValueAdapter {
     rank1Gradient.base.update(repeating: 0, count: layers * kvHeads * headDimension)
   }
 
+  public var tokens: AdaptedTokens { .visual }
   public var lowestLayer: Int? { 0 }
+  public func adaptsAtLowestLayer(_ projection: Projection) -> Bool { projection == .value }
 
-  public func forward(layer: Int, input: Matrix<Element>, values: Matrix<Element>, visual: [Range<Int>]) {}
+  public func forward(
+    layer: Int, _ projection: Projection, input: Matrix<Element>, output: Matrix<Element>, rows: [Range<Int>]
+  ) {}
 
   public func backward(
-    layer: Int, input: Matrix<Element>, values: Matrix<Element>, dValues: Matrix<Element>, visual: [Range<Int>],
-    dInput: Matrix<Element>?
+    layer: Int, _ projection: Projection, input: Matrix<Element>, values: Matrix<Element>?,
+    dOutput dValues: Matrix<Element>, rows: [Range<Int>], dInput: Matrix<Element>?
   ) {
-    for rows in visual {
+    guard let values else { return }
+    for rows in rows {
       let u = Matrix<Element>(uninitialized: rows.count, 1)
       multiply(input.rows(rows), .asIs, projections[layer], .asIs, into: u)
       multiply(u, .transposed, dValues.rows(rows), .asIs, into: rank1Gradient.rows(layer..<layer + 1), beta: 1)

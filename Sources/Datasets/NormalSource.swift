@@ -20,18 +20,13 @@ public struct NormalSource: Sendable {
       return number
     }
     while true {
-      let (u, v) = (symmetric(), symmetric())
+      let (u, v) = (generator.nextSymmetric(), generator.nextSymmetric())
       let s = u * u + v * v
       guard s > 0, s < 1 else { continue }
       let factor = (-2 * naturalLogarithm(s) / s).squareRoot()
       spare = v * factor
       return u * factor
     }
-  }
-
-  /// A uniform multiple of 2^-52 in [-1, 1).
-  private mutating func symmetric() -> Double {
-    Double(Int64(bitPattern: generator.next()) >> 11) * 0x1p-52
   }
 }
 

@@ -21,6 +21,9 @@ public struct SplitMix64: Sendable, Equatable {
     return Self.mix(state)
   }
 
+  /// A uniform multiple of 2^-52 in [-1, 1).
+  public mutating func nextSymmetric() -> Double { Double(Int64(bitPattern: next()) >> 11) * 0x1p-52 }
+
   /// A uniform integer in `0..<bound`, without bias (Lemire 2019: multiply, reject the uneven rest).
   public mutating func next(below bound: Int) -> Int {
     precondition(bound > 0, "an empty range has no number")

@@ -18,7 +18,7 @@ public struct AdapterConditions: Sendable, Equatable {
       maxPixels: base.preprocessor.maxPixels)
   }
 
-  public init(_ config: AdapterFiles.Config) {
+  public init(_ config: AdapterFiles.Conditions) {
     self.init(
       baseDigest: config.base_digest, templateDigest: config.chat_template_digest, minPixels: config.min_pixels,
       maxPixels: config.max_pixels)

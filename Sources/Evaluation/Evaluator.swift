@@ -59,7 +59,7 @@ public struct Evaluator: Sendable {
   /// - Throws: the same `RankFailure` on every rank, naming the row.
   /// - Important: Collective.
   public func results(
-    _ rows: [Row], tokens: (Datasets.Unit) -> Int, adapters: [(any ValueAdapter<Float>)?],
+    _ rows: [Row], tokens: (Datasets.Unit) -> Int, adapters: [(any ProjectionAdapter<Float>)?],
     communicator: any Communicator, onRows: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws -> [[RowResult]] {
     let features = base.featureStore
@@ -80,7 +80,7 @@ public struct Evaluator: Sendable {
 
   /// Results of a batch's rows for each of the adapters: `[rows][adapters]`.
   private func results(
-    _ batch: Batch, of rows: [Row], adapters: [(any ValueAdapter<Float>)?], features: FeatureStore
+    _ batch: Batch, of rows: [Row], adapters: [(any ProjectionAdapter<Float>)?], features: FeatureStore
   ) throws -> [[RowResult]] {
     var prompts: [Prompt] = []
     let units = try batch.units.map { unit in

@@ -39,20 +39,20 @@ public struct Generator: Sendable {
     self.maxNewTokens = maxNewTokens
   }
 
-  /// Losses of the units' samples and answers to their prompts, each in order; an adapter acts on visual tokens and on
-  /// nothing that is generated.
+  /// Losses of the units' samples and answers to their prompts, each in order; an adapter of visual tokens acts on nothing
+  /// that is generated, one of all tokens on every token.
   ///
   /// Each unit is one pass. Then every pass takes the next token of each answer that has not ended: the last bits of a
   /// row's numbers depend on the units that it is run with, and on nothing else.
   /// - Parameter onToken: takes each token of an answer as it comes, and which prompt it answers.
   /// - Throws: `EvaluationError` for a prompt without tokens and for one that leaves no room.
   public func run(
-    _ units: [EvaluationUnit], adapter: (any ValueAdapter<Float>)?,
+    _ units: [EvaluationUnit], adapter: (any ProjectionAdapter<Float>)?,
     onToken: (_ prompt: Int, _ token: Int32) -> Void = { _, _ in }
   ) throws(EvaluationError) -> (losses: [RowLoss], generations: [Generation]) {
     let prompts = units.flatMap(\.prompts)
     for prompt in prompts { try checkRoom(prompt) }
-    let (inputs, keys) = packed(units)
+    let (inputs, keys) = packed(units, adapter: adapter)
     let cache = prompts.isEmpty ? nil : KeyValueCache<Float>(capacity: keys, configuration: base.configuration.text)
     var losses: [RowLoss] = []
     var sequences: [KeyRun] = []
@@ -97,12 +97,14 @@ public struct Generator: Sendable {
   }
 
   /// The units one behind the other in a cache of `keys` rows, samples before prompts.
-  private func packed(_ units: [EvaluationUnit]) -> (inputs: [UnitInput], keys: Int) {
+  private func packed(
+    _ units: [EvaluationUnit], adapter: (any ProjectionAdapter<Float>)?
+  ) -> (inputs: [UnitInput], keys: Int) {
     var inputs: [UnitInput] = []
     var keys = 0
     for unit in units {
       let input = base.unitInput(
-        unit.samples + unit.prompts, features: unit.features, firstKey: keys, room: maxNewTokens)
+        unit.samples + unit.prompts, features: unit.features, adapter: adapter, firstKey: keys, room: maxNewTokens)
       inputs.append(input)
       keys = (input.sequences.last?.own.upperBound ?? keys) + maxNewTokens
     }

@@ -14,7 +14,7 @@ struct ModelPart: Equatable {
 
   /// The part that a tensor belongs to, by its name in either naming of the family.
   static func name(of tensor: String) -> String {
-    if tensor.contains("visual.merger.") { return "merger" }
+    if tensor.contains("visual.merger.") || tensor.contains("visual.deepstack_merger_list.") { return "merger" }
     if tensor.contains("visual.") { return "vision tower" }
     if tensor.contains("embed_tokens") { return "embedding" }
     return tensor.hasPrefix("lm_head") ? "head" : "decoder"
@@ -61,8 +61,7 @@ extension BaseModel {
       """,
       """
       vision tower     \(vision.depth) blocks, hidden \(vision.hiddenSize), intermediate \(vision.intermediateSize), \
-      \(vision.heads) heads, patches of \(vision.patchSize) pixels, windows of \(vision.windowSize), whole picture in \
-      blocks \(vision.fullAttentionBlocks.map(String.init).joined(separator: ","))
+      \(vision.heads) heads, patches of \(vision.patchSize) pixels, \(Self.attention(vision))
       """,
     ] + (parts + [whole]).map(Self.describe) + [
       """
@@ -78,6 +77,15 @@ extension BaseModel {
       ].map(named).joined(separator: ", ")); tokenizer of \(tokenizer.vocabularySize) tokens
       """,
     ]
+  }
+
+  /// What blocks see, and which of them deepstack reads.
+  private static func attention(_ vision: VisionConfiguration) -> String {
+    func list(_ blocks: [Int]) -> String { blocks.map(String.init).joined(separator: ",") }
+    let whole =
+      "whole picture in \(vision.windowSize == nil ? "all blocks" : "blocks \(list(vision.fullAttentionBlocks))")"
+    return (vision.windowSize.map { "windows of \($0), " } ?? "") + whole
+      + (vision.deepstackBlocks.isEmpty ? "" : ", deepstack of blocks \(list(vision.deepstackBlocks))")
   }
 
   private func named(_ id: Int32) -> String { "\(tokenizer.text(of: id)) \(id)" }

@@ -43,6 +43,22 @@ public struct PlaceTarget: Sendable {
       iou: asksForBox ? boxes.map { Self.iou(region, $0.box, $0.frame) }.max() : nil)
   }
 
+  /// The right boxes, in pixels of the original pictures.
+  public var rightBoxes: [Objects.Box] { boxes.map(\.box) }
+
+  /// The place that a text names, in pixels of the original picture that the first right box is in, cut at its edges.
+  public func place(in text: String) -> (place: Region, image: Int)? {
+    guard let region = Region(parsing: text), let (box, frame) = boxes.first else { return nil }
+    switch region {
+    case .point(let x, let y):
+      let point = frame.toOriginal(Objects.Box(x1: x, y1: y, x2: x, y2: y))
+      return (.point(x: point.x1, y: point.y1), box.image)
+    case .box(let x1, let y1, let x2, let y2):
+      let cut = frame.toOriginal(Objects.Box(x1: x1, y1: y1, x2: x2, y2: y2))
+      return (.box(x1: cut.x1, y1: cut.y1, x2: cut.x2, y2: cut.y2), box.image)
+    }
+  }
+
   private static func placeholders(_ message: Message) -> Int {
     message.content.reduce(0) { count, part in
       guard case .text(let text) = part else { return count }

@@ -3,7 +3,7 @@
 
 extension ModelConfiguration {
   /// The model's shape from `folder`'s config.json, end tokens from its generation_config.json where present;
-  /// absent keys take the defaults of transformers' `Qwen2_5_VLConfig`.
+  /// absent keys take the defaults of transformers' `Qwen2_5_VLConfig` or `Qwen3VLConfig`.
   ///
   /// - Throws: `HuggingFaceError` that names the key which is missing, out of range, inconsistent or unsupported.
   public init(folder: String) throws {
@@ -11,15 +11,17 @@ extension ModelConfiguration {
     let root = try files.fields("config.json")
     let type = try root.string("model_type")
     guard let family = Family(rawValue: type) else {
-      throw root.unsupported("model_type \"\(type)\"", use: "a Qwen2.5-VL checkpoint (qwen2_5_vl)")
-    }
-    if root["quantization_config"] != nil {
-      throw root.unsupported("quantization_config", use: "the unquantised checkpoint (BF16, F16 or F32)")
+      let kind = type.hasSuffix("_moe") ? " (mixture of experts)" : ""
+      let known = Family.allCases.map { "\($0.name) (\($0.rawValue))" }.joined(separator: " or ")
+      throw root.unsupported("model_type \"\(type)\"\(kind)", use: "a dense checkpoint of \(known)")
     }
     let nested = try root.object("text_config")
-    let text = try TextConfiguration(nested ?? root, tied: Self.isTied(root: root, nested: nested))
+    for fields in [root, nested].compactMap(\.self) where fields["quantization_config"] != nil {
+      throw fields.unsupported("quantization_config", use: "the unquantised checkpoint (BF16, F16 or F32)")
+    }
+    let text = try TextConfiguration(nested ?? root, family, tied: Self.isTied(root: root, nested: nested))
     guard let visionFields = try root.object("vision_config") else { throw root.failure("vision_config", "missing") }
-    let vision = try VisionConfiguration(visionFields)
+    let vision = try VisionConfiguration(visionFields, family)
     guard vision.outHiddenSize == text.hiddenSize else {
       throw visionFields.failure(
         "out_hidden_size", "\(vision.outHiddenSize) is not the decoder's hidden_size \(text.hiddenSize)")
@@ -65,32 +67,53 @@ extension ModelConfiguration {
 }
 
 extension TextConfiguration {
-  fileprivate init(_ fields: Fields, tied: Bool) throws {
+  fileprivate init(_ fields: Fields, _ family: ModelConfiguration.Family, tied: Bool) throws {
+    self.init(defaultsOf: family)
     try fields.require("use_sliding_window", toBe: .bool(false))
     try fields.require("hidden_act", toBe: .string("silu"))
     for type in try fields.array("layer_types", default: []) where type != .string("full_attention") {
       throw fields.unsupported("layer_types \(Fields.show(type))", use: "full_attention in every layer")
     }
-    hiddenSize = try fields.integer("hidden_size", in: 1...(1 << 16), default: 8192)
-    intermediateSize = try fields.integer("intermediate_size", in: 1...(1 << 20), default: 29568)
-    layers = try fields.integer("num_hidden_layers", in: 1...1024, default: 80)
-    attentionHeads = try fields.integer("num_attention_heads", in: 1...1024, default: 64)
-    kvHeads = try fields.integer("num_key_value_heads", in: 1...1024, default: min(8, attentionHeads))
-    vocabularySize = try fields.integer("vocab_size", in: 1...(1 << 21), default: 152064)
-    rmsNormEpsilon = try fields.number("rms_norm_eps", in: 0...1, default: 1e-5)
-    maxPositionEmbeddings = try fields.integer("max_position_embeddings", in: 1...(1 << 24), default: 32768)
-    tieWordEmbeddings = tied
-    guard hiddenSize % (2 * attentionHeads) == 0 else {
-      throw fields.failure(
-        "num_attention_heads", "\(attentionHeads) does not cut hidden_size \(hiddenSize) into heads of even dimension")
+    if let experts = fields["num_experts"], experts != .integer(0) {
+      throw fields.unsupported("num_experts \(Fields.show(experts)) (mixture of experts)", use: "a dense checkpoint")
     }
+    hiddenSize = try fields.integer("hidden_size", in: 1...(1 << 16), default: hiddenSize)
+    intermediateSize = try fields.integer("intermediate_size", in: 1...(1 << 20), default: intermediateSize)
+    layers = try fields.integer("num_hidden_layers", in: 1...1024, default: layers)
+    attentionHeads = try fields.integer("num_attention_heads", in: 1...1024, default: attentionHeads)
+    kvHeads = try fields.integer("num_key_value_heads", in: 1...1024, default: min(kvHeads, attentionHeads))
+    vocabularySize = try fields.integer("vocab_size", in: 1...(1 << 21), default: vocabularySize)
+    rmsNormEpsilon = try fields.number("rms_norm_eps", in: 0...1, default: rmsNormEpsilon)
+    maxPositionEmbeddings = try fields.integer(
+      "max_position_embeddings", in: 1...(1 << 24), default: maxPositionEmbeddings)
+    tieWordEmbeddings = tied
     guard attentionHeads % kvHeads == 0 else {
       throw fields.failure(
         "num_key_value_heads", "\(kvHeads) does not divide num_attention_heads \(attentionHeads)")
     }
-    headDimension = hiddenSize / attentionHeads
-    try fields.require("head_dim", toBe: .integer(headDimension))
+    try readHeadDimension(fields, family)
+    try readRotary(fields, family)
+  }
 
+  /// Qwen2.5-VL cuts the hidden size into heads, Qwen3-VL states what a head has.
+  private mutating func readHeadDimension(_ fields: Fields, _ family: ModelConfiguration.Family) throws {
+    switch family {
+    case .qwen2_5_vl:
+      guard hiddenSize % (2 * attentionHeads) == 0 else {
+        throw fields.failure(
+          "num_attention_heads", "\(attentionHeads) does not cut hidden_size \(hiddenSize) into heads of even dimension"
+        )
+      }
+      headDimension = hiddenSize / attentionHeads
+      try fields.require("head_dim", toBe: .integer(headDimension))
+    case .qwen3_vl:
+      headDimension = try fields.integer("head_dim", in: 2...(1 << 12), default: headDimension)
+      guard headDimension.isMultiple(of: 2) else { throw fields.failure("head_dim", "\(headDimension) is odd") }
+      try fields.require("attention_bias", toBe: .bool(false))
+    }
+  }
+
+  private mutating func readRotary(_ fields: Fields, _ family: ModelConfiguration.Family) throws {
     let key = fields["rope_scaling"] == nil ? "rope_parameters" : "rope_scaling"
     guard let rope = try fields.object(key) else { throw fields.failure(key, "missing, with its mrope_section") }
     for name in ["rope_type", "type"] {
@@ -99,10 +122,12 @@ extension TextConfiguration {
         throw rope.unsupported("\(name) \"\(type)\"", use: "default or mrope")
       }
     }
-    try rope.require("mrope_interleaved", toBe: .bool(false))
-    let outerTheta = try fields.number("rope_theta", in: 1...1e12, default: 1e6)
+    try rope.require("mrope_interleaved", toBe: .bool(mropeInterleaved))
+    let outerTheta = try fields.number("rope_theta", in: 1...1e12, default: ropeTheta)
     ropeTheta = try rope.number("rope_theta", in: 1...1e12, default: outerTheta)
-    mropeSection = try rope.integers("mrope_section", in: 0...(1 << 16))
+    // Only Qwen3-VL's class has sections of its own for a file without any.
+    mropeSection = try rope.integers(
+      "mrope_section", in: 0...(1 << 16), default: family == .qwen3_vl ? mropeSection : nil)
     guard mropeSection.count == 3, mropeSection.reduce(0, +) == headDimension / 2 else {
       throw rope.failure(
         "mrope_section",
@@ -112,34 +137,57 @@ extension TextConfiguration {
 }
 
 extension VisionConfiguration {
-  fileprivate init(_ fields: Fields) throws {
-    try fields.require("hidden_act", toBe: .string("silu"))
+  fileprivate init(_ fields: Fields, _ family: ModelConfiguration.Family) throws {
+    self.init(defaultsOf: family)
     if let rope = try fields.object("rope_parameters") {
       try rope.require("rope_type", toBe: .string("axial"))
       guard try rope.number("rope_theta", in: 1...1e12, default: 10000) == 10000 else {
         throw rope.unsupported("rope_theta", use: "10000")
       }
     }
-    depth = try fields.integer("depth", in: 1...1024, default: 32)
-    hiddenSize = try fields.integer("hidden_size", in: 1...(1 << 16), default: 3584)
-    intermediateSize = try fields.integer("intermediate_size", in: 1...(1 << 20), default: 3420)
-    heads = try fields.integer("num_heads", in: 1...1024, default: 16)
+    depth = try fields.integer("depth", in: 1...1024, default: depth)
+    hiddenSize = try fields.integer("hidden_size", in: 1...(1 << 16), default: hiddenSize)
+    intermediateSize = try fields.integer("intermediate_size", in: 1...(1 << 20), default: intermediateSize)
+    heads = try fields.integer("num_heads", in: 1...1024, default: heads)
     let channels = fields["in_channels"] == nil ? "in_chans" : "in_channels"
-    inChannels = try fields.integer(channels, in: 1...64, default: 3)
-    patchSize = try fields.integer("patch_size", in: 1...1024, default: 14)
-    temporalPatchSize = try fields.integer("temporal_patch_size", in: 1...64, default: 2)
-    spatialMergeSize = try fields.integer("spatial_merge_size", in: 1...64, default: 2)
-    windowSize = try fields.integer("window_size", in: 1...(1 << 16), default: 112)
-    outHiddenSize = try fields.integer("out_hidden_size", in: 1...(1 << 16), default: 3584)
-    tokensPerSecond = try fields.integer("tokens_per_second", in: 1...(1 << 16), default: 4)
-    let usual = [7, 15, 23, 31].filter { [depth] in $0 < depth }
-    fullAttentionBlocks = try fields.integers("fullatt_block_indexes", in: 0...(depth - 1), default: usual)
+    inChannels = try fields.integer(channels, in: 1...64, default: inChannels)
+    patchSize = try fields.integer("patch_size", in: 1...1024, default: patchSize)
+    temporalPatchSize = try fields.integer("temporal_patch_size", in: 1...64, default: temporalPatchSize)
+    spatialMergeSize = try fields.integer("spatial_merge_size", in: 1...64, default: spatialMergeSize)
+    outHiddenSize = try fields.integer("out_hidden_size", in: 1...(1 << 16), default: outHiddenSize)
     guard hiddenSize % (4 * heads) == 0 else {
       throw fields.failure(
         "num_heads", "\(heads) does not cut hidden_size \(hiddenSize) into heads whose dimension is a multiple of 4")
     }
-    guard windowSize >= patchSize * spatialMergeSize else {
-      throw fields.failure("window_size", "\(windowSize) pixels hold no group of merged patches")
+    switch family {
+    case .qwen2_5_vl: try readWindows(fields)
+    case .qwen3_vl: try readEmbeddings(fields)
+    }
+  }
+
+  private mutating func readWindows(_ fields: Fields) throws {
+    try fields.require("hidden_act", toBe: .string(mlp.rawValue))
+    let side = try fields.integer("window_size", in: 1...(1 << 16), default: windowSize)
+    guard side >= patchSize * spatialMergeSize else {
+      throw fields.failure("window_size", "\(side) pixels hold no group of merged patches")
+    }
+    windowSize = side
+    let usual = fullAttentionBlocks.filter { [depth] in $0 < depth }
+    fullAttentionBlocks = try fields.integers("fullatt_block_indexes", in: 0...(depth - 1), default: usual)
+  }
+
+  private mutating func readEmbeddings(_ fields: Fields) throws {
+    let activation = try fields.string("hidden_act", default: mlp.rawValue)
+    guard let known = MLP(rawValue: activation), known != .gatedSiLU else {
+      throw fields.unsupported(
+        "hidden_act \"\(activation)\"", use: "\(MLP.tanhGELU.rawValue) or \(MLP.exactGELU.rawValue)")
+    }
+    mlp = known
+    positionEmbeddings = try fields.integer("num_position_embeddings", in: 1...(1 << 20), default: positionEmbeddings)
+    let usual = deepstackBlocks.filter { [depth] in $0 < depth }
+    deepstackBlocks = try fields.integers("deepstack_visual_indexes", in: 0...(depth - 1), default: usual)
+    guard zip(deepstackBlocks, deepstackBlocks.dropFirst()).allSatisfy(<) else {
+      throw fields.failure("deepstack_visual_indexes", "\(deepstackBlocks) do not ascend")
     }
   }
 }

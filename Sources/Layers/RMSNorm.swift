@@ -1,9 +1,9 @@
 // Root-mean-square normalisation: y = w x / sqrt(mean(x^2) + eps).
 import Tensors
 
-/// A frozen RMSNorm (transformers `Qwen2RMSNorm`).
-public struct RMSNorm<Element: Scalar>: Sendable {
-  /// `[H]`
+/// A frozen RMSNorm (transformers `Qwen2RMSNorm`); see `Norm` for groups.
+public struct RMSNorm<Element: Scalar>: Norm {
+  /// `[W]`
   public let weight: [Element]
   public let epsilon: Element
 
@@ -12,44 +12,48 @@ public struct RMSNorm<Element: Scalar>: Sendable {
     self.epsilon = Element(epsilon)
   }
 
-  /// y = w x s with s = 1 / sqrt(mean(x^2) + eps).   x [R, H] -> y [R, H]
+  /// y = w x s with s = 1 / sqrt(mean(x^2) + eps).   x [R, groups W] -> y [R, groups W]
   @specialized(where Element == Float)
   @specialized(where Element == Double)
   public func forward(_ x: Matrix<Element>) -> Matrix<Element> {
-    let (R, H) = (x.rows, x.columns)
-    precondition(H == weight.count)
-    let y = Matrix<Element>(uninitialized: R, H)
+    let W = weight.count
+    precondition(x.columns % W == 0)
+    let y = Matrix<Element>(uninitialized: x.rows, x.columns)
     weight.withUnsafeBufferPointer { w in
-      for i in 0..<R {
-        let (xi, yi) = (x.row(i), y.row(i))
-        let s = scale(xi, H)
-        for j in 0..<H { yi[j] = w[j] * (xi[j] * s) }
+      for i in 0..<x.rows {
+        for group in stride(from: 0, to: x.columns, by: W) {
+          let (xi, yi) = (x.row(i) + group, y.row(i) + group)
+          let s = scale(xi, W)
+          for j in 0..<W { yi[j] = w[j] * (xi[j] * s) }
+        }
       }
     }
     return y
   }
 
-  /// dx = s (w dy) - x s^3 mean(x w dy); s is recomputed from x.   dy, x [R, H] -> dx [R, H]
+  /// dx = s (w dy) - x s^3 mean(x w dy); s is recomputed from x.   dy, x [R, groups W] -> dx [R, groups W]
   @specialized(where Element == Float)
   @specialized(where Element == Double)
   public func backward(_ dy: Matrix<Element>, input x: Matrix<Element>) -> Matrix<Element> {
-    let (R, H) = (x.rows, x.columns)
-    precondition(H == weight.count && dy.rows == R && dy.columns == H)
-    let dx = Matrix<Element>(uninitialized: R, H)
+    let W = weight.count
+    precondition(x.columns % W == 0 && dy.rows == x.rows && dy.columns == x.columns)
+    let dx = Matrix<Element>(uninitialized: x.rows, x.columns)
     weight.withUnsafeBufferPointer { w in
-      for i in 0..<R {
-        let (xi, dyi, dxi) = (x.row(i), dy.row(i), dx.row(i))
-        let s = scale(xi, H)
-        for j in 0..<H { dxi[j] = w[j] * dyi[j] }
-        let c = Element.dot(H, xi, dxi) * s * s * s / Element(H)
-        for j in 0..<H { dxi[j] = dxi[j] * s - xi[j] * c }
+      for i in 0..<x.rows {
+        for group in stride(from: 0, to: x.columns, by: W) {
+          let (xi, dyi, dxi) = (x.row(i) + group, dy.row(i) + group, dx.row(i) + group)
+          let s = scale(xi, W)
+          for j in 0..<W { dxi[j] = w[j] * dyi[j] }
+          let c = Element.dot(W, xi, dxi) * s * s * s / Element(W)
+          for j in 0..<W { dxi[j] = dxi[j] * s - xi[j] * c }
+        }
       }
     }
     return dx
   }
 
   @inline(__always)
-  private func scale(_ x: UnsafePointer<Element>, _ H: Int) -> Element {
-    1 / (Element.dot(H, x, x) / Element(H) + epsilon).squareRoot()
+  private func scale(_ x: UnsafePointer<Element>, _ W: Int) -> Element {
+    1 / (Element.dot(W, x, x) / Element(W) + epsilon).squareRoot()
   }
 }

@@ -1,4 +1,5 @@
-// Positions along time, height and width: transformers' `Qwen2_5_VLModel.get_rope_index` for text and still pictures.
+// Positions along time, height and width: `get_rope_index` of transformers' `Qwen2_5_VLModel` and `Qwen3VLModel`, which
+// agree for text and still pictures.
 import HuggingFace
 
 /// Where each token of a sequence stands.

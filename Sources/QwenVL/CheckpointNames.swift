@@ -1,4 +1,4 @@
-// Every tensor name of a Qwen2.5-VL checkpoint, once, with its shape; the code above uses Swift names only.
+// Every tensor name of a checkpoint of either family, once, with its shape; the code above uses Swift names only.
 import HuggingFace
 import Layers
 import Tensors
@@ -35,6 +35,17 @@ struct Weights<Element: Scalar> {
     RMSNorm(weight: try checkpoint.tensor("\(name).weight", shape: [width]), epsilon: epsilon)
   }
 
+  private func visionNorm(_ name: String, width: Int) throws -> any Norm<Element> {
+    let epsilon = VisionTower<Element>.normEpsilon
+    switch configuration.vision.norm {
+    case .rms: return try norm(name, width: width, epsilon: epsilon)
+    case .layer:
+      return LayerNorm<Element>(
+        weight: try checkpoint.tensor("\(name).weight", shape: [width]),
+        bias: try checkpoint.tensor("\(name).bias", shape: [width]), epsilon: epsilon)
+    }
+  }
+
   // MARK: - Decoder
 
   func embedding() throws -> StoredMatrix {
@@ -63,51 +74,84 @@ struct Weights<Element: Scalar> {
     let text = configuration.text
     let (H, I, D) = (text.hiddenSize, text.intermediateSize, text.headDimension)
     let layer = "\(decoder).layers.\(index)"
+    func headNorm(_ name: String) throws -> RMSNorm<Element> {
+      try norm("\(layer).self_attn.\(name)", width: D, epsilon: text.rmsNormEpsilon)
+    }
     return DecoderLayer(
       index: index,
       inputNorm: try norm("\(layer).input_layernorm", width: H, epsilon: text.rmsNormEpsilon),
-      queryProjection: try linear("\(layer).self_attn.q_proj", out: text.attentionHeads * D, in: H, bias: true),
-      keyProjection: try linear("\(layer).self_attn.k_proj", out: text.kvHeads * D, in: H, bias: true),
-      valueProjection: try linear("\(layer).self_attn.v_proj", out: text.kvHeads * D, in: H, bias: true),
+      queryProjection: try linear("\(layer).self_attn.q_proj", out: text.attentionHeads * D, in: H, bias: text.qkvBias),
+      keyProjection: try linear("\(layer).self_attn.k_proj", out: text.kvHeads * D, in: H, bias: text.qkvBias),
+      valueProjection: try linear("\(layer).self_attn.v_proj", out: text.kvHeads * D, in: H, bias: text.qkvBias),
       attention: Attention(heads: text.attentionHeads, kvHeads: text.kvHeads, headDimension: D),
       outputProjection: try linear("\(layer).self_attn.o_proj", out: H, in: text.attentionHeads * D, bias: false),
       postAttentionNorm: try norm("\(layer).post_attention_layernorm", width: H, epsilon: text.rmsNormEpsilon),
       gateProjection: try linear("\(layer).mlp.gate_proj", out: I, in: H, bias: false),
       upProjection: try linear("\(layer).mlp.up_proj", out: I, in: H, bias: false),
-      downProjection: try linear("\(layer).mlp.down_proj", out: H, in: I, bias: false))
+      downProjection: try linear("\(layer).mlp.down_proj", out: H, in: I, bias: false),
+      headNorms: text.queryKeyNorm ? (try headNorm("q_norm"), try headNorm("k_norm")) : nil)
   }
 
   // MARK: - Vision tower
 
   func patchEmbedding() throws -> Linear<Element> {
     let v = configuration.vision
+    let name = "\(vision).patch_embed.proj"
     return Linear(
       weight: try matrix(
-        "\(vision).patch_embed.proj.weight",
-        shape: [v.hiddenSize, v.inChannels, v.temporalPatchSize, v.patchSize, v.patchSize]))
+        "\(name).weight", shape: [v.hiddenSize, v.inChannels, v.temporalPatchSize, v.patchSize, v.patchSize]),
+      bias: v.patchBias ? try checkpoint.tensor("\(name).bias", shape: [v.hiddenSize]) : nil)
+  }
+
+  func positionEmbedding() throws -> PositionEmbedding<Element>? {
+    let v = configuration.vision
+    return try v.positionEmbeddings.map {
+      PositionEmbedding(table: try matrix("\(vision).pos_embed.weight", shape: [$0, v.hiddenSize]))
+    }
   }
 
   func visionBlock(_ index: Int) throws -> VisionBlock<Element> {
     let v = configuration.vision
-    let (H, I) = (v.hiddenSize, v.intermediateSize)
+    let H = v.hiddenSize
     let block = "\(vision).blocks.\(index)"
     return VisionBlock(
-      norm1: try norm("\(block).norm1", width: H, epsilon: VisionTower<Element>.normEpsilon),
+      norm1: try visionNorm("\(block).norm1", width: H),
       queryKeyValue: try linear("\(block).attn.qkv", out: 3 * H, in: H, bias: true),
       attention: Attention(heads: v.heads, kvHeads: v.heads, headDimension: v.headDimension),
       projection: try linear("\(block).attn.proj", out: H, in: H, bias: true),
-      norm2: try norm("\(block).norm2", width: H, epsilon: VisionTower<Element>.normEpsilon),
-      gateProjection: try linear("\(block).mlp.gate_proj", out: I, in: H, bias: true),
-      upProjection: try linear("\(block).mlp.up_proj", out: I, in: H, bias: true),
-      downProjection: try linear("\(block).mlp.down_proj", out: H, in: I, bias: true))
+      norm2: try visionNorm("\(block).norm2", width: H), mlp: try visionMLP("\(block).mlp"))
   }
 
-  func merger() throws -> PatchMerger<Element> {
+  private func visionMLP(_ name: String) throws -> any VisionMLP<Element> {
+    let v = configuration.vision
+    let (H, I) = (v.hiddenSize, v.intermediateSize)
+    func plain(_ activation: GELU) throws -> PlainMLP<Element> {
+      PlainMLP(
+        first: try linear("\(name).linear_fc1", out: I, in: H, bias: true), activation: activation,
+        second: try linear("\(name).linear_fc2", out: H, in: I, bias: true))
+    }
+    switch v.mlp {
+    case .gatedSiLU:
+      return GatedMLP(
+        gateProjection: try linear("\(name).gate_proj", out: I, in: H, bias: true),
+        upProjection: try linear("\(name).up_proj", out: I, in: H, bias: true),
+        downProjection: try linear("\(name).down_proj", out: H, in: I, bias: true))
+    case .tanhGELU: return try plain(.tanh)
+    case .exactGELU: return try plain(.exact)
+    }
+  }
+
+  /// The merger behind the last block, or the one of a level of deepstack, which norms joined patches.
+  func merger(deepstack level: Int? = nil) throws -> PatchMerger<Element> {
     let v = configuration.vision
     let width = v.hiddenSize * v.spatialMergeSize * v.spatialMergeSize
+    let merger = level.map { "\(vision).deepstack_merger_list.\($0)" } ?? "\(vision).merger"
+    let names =
+      configuration.family == .qwen2_5_vl ? ("ln_q", "mlp.0", "mlp.2") : ("norm", "linear_fc1", "linear_fc2")
     return PatchMerger(
-      norm: try norm("\(vision).merger.ln_q", width: v.hiddenSize, epsilon: VisionTower<Element>.normEpsilon),
-      first: try linear("\(vision).merger.mlp.0", out: width, in: width, bias: true),
-      second: try linear("\(vision).merger.mlp.2", out: v.outHiddenSize, in: width, bias: true))
+      norm: try visionNorm("\(merger).\(names.0)", width: level == nil ? v.hiddenSize : width),
+      mlp: PlainMLP(
+        first: try linear("\(merger).\(names.1)", out: width, in: width, bias: true), activation: .exact,
+        second: try linear("\(merger).\(names.2)", out: v.outHiddenSize, in: width, bias: true)))
   }
 }

@@ -12,6 +12,9 @@ public struct DecoderInput<Element: Scalar>: Sendable {
   public var positions: [[Int32]]
   /// Rows of visual tokens, ascending.
   public var visual: [Range<Int>]
+  /// What the vision tower has for each run of visual rows, `[rows, H (1 + levels)]`: behind its first `H` columns what
+  /// deepstack adds to the outputs of the first layers, a layer a level. Empty where nothing is added.
+  public var features: [Matrix<Element>]
   /// The sequences that the rows belong to, in their order, `T` rows in all.
   public var runs: [KeyRun]
   /// The rows before, where they are known already; the first of the runs' keys are theirs.
@@ -19,12 +22,12 @@ public struct DecoderInput<Element: Scalar>: Sendable {
 
   /// New rows of the sequences `runs`.
   public init(
-    embeddings: Matrix<Element>, positions: [[Int32]], visual: [Range<Int>], runs: [KeyRun],
-    earlier: EarlierRows<Element>? = nil
+    embeddings: Matrix<Element>, positions: [[Int32]], visual: [Range<Int>], features: [Matrix<Element>] = [],
+    runs: [KeyRun], earlier: EarlierRows<Element>? = nil
   ) {
     precondition(runs.reduce(0) { $0 + $1.rows } == embeddings.rows)
     (self.embeddings, self.positions, self.visual, self.runs) = (embeddings, positions, visual, runs)
-    self.earlier = earlier
+    (self.features, self.earlier) = (features, earlier)
   }
 
   /// A prefix, all rows unless stated, and the branches behind it.
@@ -33,18 +36,32 @@ public struct DecoderInput<Element: Scalar>: Sendable {
   ///   - room: keys that stay free behind each branch, or behind a prefix without branches.
   ///   - earlier: rows before the prefix's.
   public init(
-    embeddings: Matrix<Element>, positions: [[Int32]], visual: [Range<Int>], prefix: Int? = nil,
-    branches: [Range<Int>] = [], firstKey: Int = 0, room: Int = 0, earlier: EarlierRows<Element>? = nil
+    embeddings: Matrix<Element>, positions: [[Int32]], visual: [Range<Int>], features: [Matrix<Element>] = [],
+    prefix: Int? = nil, branches: [Range<Int>] = [], firstKey: Int = 0, room: Int = 0,
+    earlier: EarlierRows<Element>? = nil
   ) {
     self.init(
-      embeddings: embeddings, positions: positions, visual: visual,
+      embeddings: embeddings, positions: positions, visual: visual, features: features,
       runs: KeyRun.packed(
         prefix: prefix ?? embeddings.rows, branches: branches, from: firstKey, earlier: earlier?.count ?? 0, room: room),
       earlier: earlier)
   }
+
+  /// Adds what deepstack has for layer `layer` to its output; it depends on no adapter, so gradients pass unchanged.
+  /// - Parameters: `y` `[Q, H]`; `rows`, `[Q]`, which of the input's rows they are.
+  fileprivate func addDeepstack(to y: Matrix<Element>, behind layer: Int, rows: [Int]) {
+    let H = y.columns
+    for (picture, features) in zip(visual, features) where features.columns >= (layer + 2) * H {
+      let level = features.columns((layer + 1) * H..<(layer + 2) * H)
+      for (place, row) in rows.enumerated() where picture.contains(row) {
+        let token = row - picture.lowerBound
+        y.rows(place..<place + 1).add(level.rows(token..<token + 1))
+      }
+    }
+  }
 }
 
-/// Qwen2.5-VL's decoder (transformers `Qwen2_5_VLTextModel`).
+/// The decoder of both families (transformers `Qwen2_5_VLTextModel`, `Qwen3VLTextModel`).
 public struct Decoder<Element: Scalar>: Sendable {
   let configuration: TextConfiguration
   let layers: [DecoderLayer<Element>]
@@ -107,12 +124,15 @@ public struct Decoder<Element: Scalar>: Sendable {
     return cache.earlierRows
   }
 
-  /// Hidden states at `outputRows`; tapes are kept from the adapter's lowest layer up, if a picture is there to learn
-  /// from. The last layer asks only for `outputRows`.
-  /// - Parameter cache: keys and values of earlier passes, which takes those of the new rows where `input.runs` says; nil
-  ///   for a pass of its own.
+  /// Hidden states at `outputRows`; tapes are kept from the adapter's lowest layer up, if there is a token that it acts on.
+  /// The last layer asks only for `outputRows`.
+  /// - Parameters:
+  ///   - adapter: one of all tokens may not be given with `input.earlier`, whose rows it would have acted on.
+  ///   - cache: keys and values of earlier passes, which takes those of the new rows where `input.runs` says; nil for a
+  ///     pass of its own.
   public func forward(
-    _ input: DecoderInput<Element>, outputRows: [Int], adapter: (any ValueAdapter<Element>)?, keepTapes: TapePolicy,
+    _ input: DecoderInput<Element>, outputRows: [Int], adapter: (any ProjectionAdapter<Element>)?,
+    keepTapes: TapePolicy,
     cache: KeyValueCache<Element>? = nil
   ) -> Pass {
     let T = input.embeddings.rows
@@ -130,8 +150,9 @@ public struct Decoder<Element: Scalar>: Sendable {
     var records: [(x: Matrix<Element>, tape: DecoderLayer<Element>.Tape?)] = []
     for layer in layers {
       let (y, tape) = forward(x, through: layer, rows, cache: kept, adapter: adapter)
-      if case .forBackward(let maximumBytes) = keepTapes, !input.visual.isEmpty, let lowest = adapter?.lowestLayer,
-        layer.index >= lowest
+      input.addDeepstack(to: y, behind: layer.index, rows: tape.queries.rows)
+      if case .forBackward(let maximumBytes) = keepTapes, let adapter, let lowest = adapter.lowestLayer,
+        layer.index >= lowest, !adapter.tokens.rows(visual: input.visual, of: T).isEmpty
       {
         // Backward wants the uppermost first; when it comes to the others, those are gone.
         let isKept = layers.count - layer.index <= maximumBytes / tape.byteCount
@@ -144,7 +165,7 @@ public struct Decoder<Element: Scalar>: Sendable {
 
   private func forward(
     _ x: Matrix<Element>, through layer: DecoderLayer<Element>, _ rows: Rows,
-    cache: (KeyValueCache<Element>, newKeys: [Int])? = nil, adapter: (any ValueAdapter<Element>)?
+    cache: (KeyValueCache<Element>, newKeys: [Int])? = nil, adapter: (any ProjectionAdapter<Element>)?
   ) -> (y: Matrix<Element>, tape: DecoderLayer<Element>.Tape) {
     layer.forward(
       x, rotary: rows.rotary, queries: layer.index == layers.count - 1 ? rows.last : rows.all, visual: rows.visual,
@@ -152,11 +173,12 @@ public struct Decoder<Element: Scalar>: Sendable {
   }
 
   /// From the gradient of `pass.hidden` down to the lowest adapted layer; the adapter takes what it wants on the way.
-  /// Nothing happens for a row without a picture.   dHidden [R, H]
-  public func backward(_ dHidden: Matrix<Element>, pass: Pass, adapter: any ValueAdapter<Element>) {
-    guard let lowest = adapter.lowestLayer, let firstRow = pass.rows.visual.first?.lowerBound, !pass.records.isEmpty
+  /// Nothing happens for rows without a token that it acts on.   dHidden [R, H]
+  public func backward(_ dHidden: Matrix<Element>, pass: Pass, adapter: any ProjectionAdapter<Element>) {
+    guard let lowest = adapter.lowestLayer, !pass.records.isEmpty,
+      let firstRow = adapter.tokens.rows(visual: pass.rows.visual, of: pass.rows.all.rows.count).first?.lowerBound
     else { return }
-    // Answers before the first picture depend on no adapter.
+    // Answers before the first adapted token depend on no adapter.
     let first = pass.outputRows.firstIndex { $0 >= firstRow } ?? pass.outputRows.count
     let kept = first..<pass.outputRows.count
     if kept.isEmpty { return }
@@ -164,11 +186,9 @@ public struct Decoder<Element: Scalar>: Sendable {
     while let record = pass.records.popLast() {
       let layer = layers[lowest + pass.records.count]
       let tape = record.tape ?? forward(record.x, through: layer, pass.rows, adapter: adapter).tape
-      let needed: Attention<Element>.Needed = layer.index == lowest ? .valuesOnly : .all
       guard
         let next = layer.backward(
-          dx, tape: tape, firstRow: firstRow, visual: pass.rows.visual, rotary: pass.rows.rotary, adapter: adapter,
-          needed: needed)
+          dx, tape: tape, firstRow: firstRow, visual: pass.rows.visual, rotary: pass.rows.rotary, adapter: adapter)
       else { return }
       dx = next
     }
@@ -176,8 +196,7 @@ public struct Decoder<Element: Scalar>: Sendable {
 
   /// Pair j follows the temporal, height or width position as `mrope_section` deals them out.
   private func rotaryTables(_ positions: [[Int32]]) -> Rotary<Element> {
-    let axes = configuration.mropeSection.enumerated().flatMap { axis, count in Array(repeating: axis, count: count) }
-    return Rotary(positions: positions, axes: axes, frequencies: frequencies)
+    Rotary(positions: positions, axes: configuration.mropeAxes, frequencies: frequencies)
   }
 }
 

@@ -2,8 +2,8 @@
 import HuggingFace
 import Tensors
 
-/// Rotated keys and values of the rows before a pass, of every layer: the same in every pass, since no adapter reaches
-/// rows before the first picture.
+/// Rotated keys and values of the rows before a pass, of every layer: the same in every pass, since no adapter of visual
+/// tokens reaches rows before the first picture.
 public struct EarlierRows<Element: Scalar>: Sendable {
   fileprivate let keys, values: [Matrix<Element>]
   public let count: Int

@@ -2,7 +2,7 @@
 import HuggingFace
 import Tensors
 
-/// A Qwen2.5-VL model; immutable, its weights stay in the mapped file.
+/// A Qwen2.5-VL or Qwen3-VL model; immutable, its weights stay in the mapped file.
 public struct QwenVLModel<Element: Scalar>: Sendable {
   public let configuration: ModelConfiguration
   public let vision: VisionTower<Element>
@@ -38,16 +38,17 @@ public struct QwenVLModel<Element: Scalar>: Sendable {
     decoder = try Decoder(weights, rotaryFrequencies: type)
     vision = try VisionTower(weights, rotaryFrequencies: type)
     guard checkpoint.unclaimed.isEmpty else {
-      throw UnknownTensors(checkpoint: checkpoint.source, names: checkpoint.unclaimed)
+      throw UnknownTensors(
+        checkpoint: checkpoint.source, family: configuration.family.name, names: checkpoint.unclaimed)
     }
   }
 
-  /// Embeddings of the ids with the pictures' features at the visual rows, in order.   -> [T, H]
+  /// Embeddings of the ids with the first `H` columns of the pictures' features at the visual rows, in order.   -> [T, H]
   /// - Precondition: the features' rows are as many as the visual rows.
   public func embed(_ inputIDs: [Int32], visual: [Range<Int>], features: [Matrix<Element>]) -> Matrix<Element> {
     let result: Matrix<Element> = embedding.gathering(inputIDs)
     precondition(visual.count == features.count)
-    for (rows, picture) in zip(visual, features) { result.rows(rows).assign(picture) }
+    for (rows, picture) in zip(visual, features) { result.rows(rows).assign(picture.columns(0..<result.columns)) }
     return result
   }
 }
@@ -56,9 +57,11 @@ public struct QwenVLModel<Element: Scalar>: Sendable {
 public struct UnknownTensors: Error, Equatable, CustomStringConvertible {
   /// The folder or file.
   public let checkpoint: String
+  /// What the model's own family is called.
+  public let family: String
   public let names: [String]
   public var description: String {
-    "\(checkpoint): tensors that belong to no part of a Qwen2.5-VL model, \(names.count) of them: "
+    "\(checkpoint): tensors that belong to no part of a \(family) model, \(names.count) of them: "
       + names.prefix(3).joined(separator: ", ") + (names.count > 3 ? ", ..." : "")
       + "; merge adapters first, or use a checkpoint of this family"
   }

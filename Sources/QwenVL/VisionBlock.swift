@@ -1,15 +1,15 @@
-// One block of the vision tower, and the merger behind the last; forward only, since the tower is frozen.
+// One block of the vision tower, and the mergers; forward only, since the tower is frozen.
 import Layers
 import Tensors
 
-/// Attention in windows or over a frame, and a gated MLP (transformers `Qwen2_5_VLVisionBlock`).
+/// Attention in windows or over a frame, and an MLP (transformers `Qwen2_5_VLVisionBlock`, `Qwen3VLVisionBlock`).
 struct VisionBlock<Element: Scalar>: Sendable {
-  let norm1: RMSNorm<Element>
+  let norm1: any Norm<Element>
   let queryKeyValue: Linear<Element>
   let attention: Attention<Element>
   let projection: Linear<Element>
-  let norm2: RMSNorm<Element>
-  let gateProjection, upProjection, downProjection: Linear<Element>
+  let norm2: any Norm<Element>
+  let mlp: any VisionMLP<Element>
 
   /// x + attention(norm(x)), then + mlp(norm).   x [P, H], changed in place
   func forward(inPlace x: Matrix<Element>, rotary: Rotary<Element>, pattern: AttentionPattern) {
@@ -19,21 +19,49 @@ struct VisionBlock<Element: Scalar>: Sendable {
     rotary.forward(inPlace: q)
     rotary.forward(inPlace: k)
     x.add(projection.forward(attention.forward(q: q, k: k, v: v, pattern: pattern).output))
-    let n = norm2.forward(x)
-    x.add(downProjection.forward(SwiGLU.forward(gate: gateProjection.forward(n), up: upProjection.forward(n))))
+    x.add(mlp.forward(norm2.forward(x)))
   }
 }
 
-/// Joins merge x merge patches to one visual token of the decoder's width (transformers `Qwen2_5_VLPatchMerger`).
+/// What follows attention in a block.
+protocol VisionMLP<Element>: Sendable {
+  associatedtype Element: Scalar
+  /// x [R, in] -> [R, out]
+  func forward(_ x: Matrix<Element>) -> Matrix<Element>
+}
+
+/// down(silu(gate x) up x)
+struct GatedMLP<Element: Scalar>: VisionMLP {
+  let gateProjection, upProjection, downProjection: Linear<Element>
+
+  func forward(_ x: Matrix<Element>) -> Matrix<Element> {
+    downProjection.forward(SwiGLU.forward(gate: gateProjection.forward(x), up: upProjection.forward(x)))
+  }
+}
+
+/// second(gelu(first x))
+struct PlainMLP<Element: Scalar>: VisionMLP {
+  let first: Linear<Element>
+  let activation: GELU
+  let second: Linear<Element>
+
+  func forward(_ x: Matrix<Element>) -> Matrix<Element> {
+    let h = first.forward(x)
+    activation.forward(inPlace: h)
+    return second.forward(h)
+  }
+}
+
+/// Joins merge x merge patches to one visual token of the decoder's width (transformers `Qwen2_5_VLPatchMerger`,
+/// `Qwen3VLVisionPatchMerger`).
 struct PatchMerger<Element: Scalar>: Sendable {
-  let norm: RMSNorm<Element>
-  let first, second: Linear<Element>
+  /// Of each patch, or of the joined ones where it is so wide.
+  let norm: any Norm<Element>
+  let mlp: PlainMLP<Element>
 
   /// x [P, H] -> [P / merge^2, out]
   func forward(_ x: Matrix<Element>) -> Matrix<Element> {
-    let width = first.weight.columns
-    let h = first.forward(norm.forward(x).reshaped(rows: x.rows * x.columns / width, columns: width))
-    GELU.forward(inPlace: h)
-    return second.forward(h)
+    let width = mlp.first.weight.columns
+    return mlp.forward(norm.forward(x.reshaped(rows: x.rows * x.columns / width, columns: width)))
   }
 }

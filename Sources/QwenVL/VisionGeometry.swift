@@ -16,8 +16,9 @@ struct VisionGeometry {
   init(grid: GridTHW, configuration: VisionConfiguration) {
     let merge = configuration.spatialMergeSize
     let unit = merge * merge
-    let side = configuration.windowSize / merge / configuration.patchSize
     let (H, W) = (grid.h / merge, grid.w / merge)
+    // A frame is one window where there are none.
+    let side = configuration.windowSize.map { $0 / merge / configuration.patchSize } ?? max(H, W)
     var order: [Int] = []
     var windows: [Range<Int>] = []
     for frame in 0..<grid.t {

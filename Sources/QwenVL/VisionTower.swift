@@ -3,7 +3,7 @@ import HuggingFace
 import Layers
 import Tensors
 
-/// Qwen2.5-VL's vision tower (transformers `Qwen2_5_VisionTransformerPretrainedModel`).
+/// The vision tower of both families (transformers `Qwen2_5_VisionTransformerPretrainedModel`, `Qwen3VLVisionModel`).
 public struct VisionTower<Element: Scalar>: Sendable {
   /// Not in config.json: the tower's norms are fixed at this.
   static var normEpsilon: Double { 1e-6 }
@@ -12,24 +12,29 @@ public struct VisionTower<Element: Scalar>: Sendable {
 
   let configuration: VisionConfiguration
   let patchEmbedding: Linear<Element>
+  let positionEmbedding: PositionEmbedding<Element>?
   let blocks: [VisionBlock<Element>]
-  let merger: PatchMerger<Element>
+  /// The last block's, then those of `deepstackBlocks`.
+  let mergers: [PatchMerger<Element>]
   /// Rotary frequencies of a patch's row and column, half of a head's pairs each.
   let frequencies: [Element]
 
   init(_ weights: Weights<Element>, rotaryFrequencies type: ElementType) throws {
     configuration = weights.configuration.vision
     patchEmbedding = try weights.patchEmbedding()
+    positionEmbedding = try weights.positionEmbedding()
     blocks = try (0..<configuration.depth).map { try weights.visionBlock($0) }
-    merger = try weights.merger()
+    mergers =
+      [try weights.merger()] + (try configuration.deepstackBlocks.indices.map { try weights.merger(deepstack: $0) })
     frequencies = Rotary.inverseFrequencies(
       theta: Self.ropeTheta, dimension: configuration.headDimension / 2, roundedTo: type)
   }
 
-  /// Features of one picture.   patches [P, 1176] -> [P / merge^2, hidden size of the decoder]
+  /// Features of one picture: of each visual token what enters the decoder, then what deepstack adds behind its first
+  /// layers.   patches [P, numbers of a patch] -> [P / merge^2, featureColumns]
   public func forward(patches: Matrix<Element>, grid: GridTHW) -> Matrix<Element> {
     precondition(patches.rows == grid.patches && patches.columns == configuration.patchNumbers)
-    let merge = configuration.spatialMergeSize
+    let unit = configuration.spatialMergeSize * configuration.spatialMergeSize
     let geometry = VisionGeometry(grid: grid, configuration: configuration)
     let rotary = Rotary(
       positions: geometry.positions,
@@ -37,14 +42,22 @@ public struct VisionTower<Element: Scalar>: Sendable {
     let windowed = AttentionPattern.blocks(geometry.windows)
     let full = AttentionPattern.blocks(geometry.frames)
 
-    let x = patchEmbedding.forward(patches).gathering(geometry.patchOrder(unit: merge * merge))  // [P, H]
+    let x = patchEmbedding.forward(patches).gathering(geometry.patchOrder(unit: unit))  // [P, H]
+    positionEmbedding?.add(to: x, positions: geometry.positions, grid: grid)
+    let features = Matrix<Element>(uninitialized: geometry.unitOrder.count, configuration.featureColumns)
+    func merge(by level: Int) {
+      let merged = mergers[level].forward(x)
+      let columns = features.columns(level * merged.columns..<(level + 1) * merged.columns)
+      for (place, token) in geometry.unitOrder.enumerated() {
+        columns.rows(token..<token + 1).assign(merged.rows(place..<place + 1))
+      }
+    }
     for (index, block) in blocks.enumerated() {
       let pattern = configuration.fullAttentionBlocks.contains(index) ? full : windowed
       block.forward(inPlace: x, rotary: rotary, pattern: pattern)
+      if let level = configuration.deepstackBlocks.firstIndex(of: index) { merge(by: level + 1) }
     }
-    let merged = merger.forward(x)
-    var inverse = [Int](repeating: 0, count: merged.rows)
-    for (place, unit) in geometry.unitOrder.enumerated() { inverse[unit] = place }
-    return merged.gathering(inverse)
+    merge(by: 0)
+    return features
   }
 }

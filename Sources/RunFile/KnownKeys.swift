@@ -7,9 +7,18 @@ struct KnownKeys: Visitor {
   private(set) var sections: [[String]] = []
   private var prefix: [String] = []
 
+  /// Keys that other programs have and this one has not, with the reason.
+  private static let refused: [String: String] = {
+    let dropout = "dropout is not supported: a unit's numbers depend on nothing but the unit; leave the key out"
+    return ["adapter.dropout": dropout, "adapter.lora_dropout": dropout]
+  }()
+
   init() {
     var run = RunConfiguration(defaultsOf: "")
-    run.visit(&self)
+    for kind in AdapterKind.allCases {
+      run.adapter.kind = kind
+      run.visit(&self)
+    }
   }
 
   mutating func section<S: Section>(_ key: String, _ section: inout S) {
@@ -31,6 +40,9 @@ struct KnownKeys: Visitor {
   func check(_ tree: Tree, at path: [String] = []) throws(RunFileError) {
     for entry in tree.entries ?? [] {
       let whole = path + [entry.key]
+      if let reason = Self.refused[dotted(whole)] {
+        throw .conflict(place: entry.place, keys: [dotted(whole)], problem: reason)
+      }
       if sections.contains(whole) {
         try check(entry.value, at: whole)
       } else if !fields.contains(whole) {

@@ -19,6 +19,7 @@ extension RunConfiguration {
     let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
     var reader = Reader(file: path, folder: folder, tree: tree)
     try visit(&reader)
+    if adapter.kind == .lora { adapter.targets = adapter.targets ?? TargetModule.allCases }
     try checkTogether(tree)
   }
 
@@ -77,6 +78,12 @@ extension RunConfiguration {
     if let least = model.minPixels, let most = model.maxPixels, least > most {
       throw conflict(["model.min_pixels", "model.max_pixels"], "\(least) is more than \(most)")
     }
+    for (key, kind) in [
+      ("adapter.normalization", AdapterKind.imageLoRA), ("adapter.heads", .imageLoRA), ("adapter.targets", .lora),
+    ] where adapter.kind != kind && tree.gives(key.split(separator: ".").map(String.init)) {
+      throw conflict(
+        ["adapter.kind", key], "with kind: \(adapter.kind.rawValue) the latter has no meaning; remove it")
+    }
     let heads = adapter.heads
     for (key, selection, given) in [
       ("adapter.heads.per_layer", HeadSelection.perLayer, heads.perLayer != nil),
@@ -133,6 +140,12 @@ private struct Reader: Visitor {
     if case .scalar(let scalar) = node.content {
       if scalar.isNull { return nil }
       if let value = V(scalar, folder: folder), accepted.contains(value) { return value }
+    }
+    if case .list(let elements) = node.content {
+      let scalars = elements.compactMap { (element) -> Scalar? in
+        if case .scalar(let scalar) = element.content { scalar } else { nil }
+      }
+      if scalars.count == elements.count, let value = V(list: scalars), accepted.contains(value) { return value }
     }
     throw .value(
       place: node.place, key: dotted(path + [key]), value: node.summary, expected: accepted.expectation)

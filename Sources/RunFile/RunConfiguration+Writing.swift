@@ -12,17 +12,22 @@ extension RunConfiguration {
     return printer.text
   }
 
-  /// SHA-256 of what decides the numbers: `model.{precision, emulate_bf16, min_pixels, max_pixels, threads}`, `data.{max_length,
-  /// group_by_image}`, all of `adapter` but the path of `heads.file`, all of `training` but `validation_every_steps`.
-  ///
-  /// Paths, kept features, checkpoints and logging do not count. What lies behind the paths does: the caller passes the digests of the
-  /// base model, of the rows and of a selection that was read, in a fixed order.
-  public func digest(including contents: [String]) -> String {
+  /// Keys that decide the numbers, as `training.seed`, and their values; absent keys are left out.
+  public var decisiveSettings: [(key: String, value: String)] {
     var decisive = Decisive()
     var run = self
     run.visit(&decisive)
+    return decisive.settings
+  }
+
+  /// SHA-256 of what decides the numbers: `model.{precision, emulate_bf16, min_pixels, max_pixels, threads}`, `data.{max_length,
+  /// group_by_image}`, all of `adapter` but the paths `heads.file` and `start`, all of `training` but `validation_every_steps`.
+  ///
+  /// Paths, kept features, checkpoints and logging do not count. What lies behind the paths does: the caller passes the digests of the
+  /// base model, of the rows, of a selection and of an adapter to start from, in a fixed order.
+  public func digest(including contents: [String]) -> String {
     var digest = SHA256()
-    digest.update(decisive.text)
+    for setting in decisiveSettings { digest.update("\(setting.key)=\(setting.value)\n") }
     for content in contents { digest.update("\(content.utf8.count) \(content)\n") }
     return digest.finish()
   }
@@ -51,7 +56,7 @@ private struct Printer: Visitor {
 
 private struct Decisive: Visitor {
   typealias Failure = Never
-  var text = ""
+  var settings: [(key: String, value: String)] = []
   private var prefix = ""
 
   mutating func section<S: Section>(_ key: String, _ section: inout S) {
@@ -62,7 +67,7 @@ private struct Decisive: Visitor {
   }
 
   mutating func field<V: Value>(_ key: String, _ value: inout V, _ accepted: Accepted<V>, _ effect: Effect) {
-    if effect == .numbers { text += "\(prefix)\(key)=\(value.yaml)\n" }
+    if effect == .numbers { settings.append((prefix + key, value.yaml)) }
   }
 
   mutating func field<V: Value>(_ key: String, _ value: inout V?, _ accepted: Accepted<V>, _ effect: Effect) {

@@ -40,6 +40,14 @@ public enum AdapterKind: String, Sendable, CaseIterable {
   case lora
 }
 
+/// Attention projections of the decoder, by their names in checkpoints.
+public enum TargetModule: String, Sendable, CaseIterable {
+  case query = "q_proj"
+  case key = "k_proj"
+  case value = "v_proj"
+  case output = "o_proj"
+}
+
 /// The factor for the number of selected heads of a layer.
 public enum Normalization: String, Sendable, CaseIterable {
   case inverseSqrtSelected = "inverse_sqrt_selected"
@@ -50,7 +58,7 @@ public enum Normalization: String, Sendable, CaseIterable {
 public enum HeadSelection: String, Sendable, CaseIterable {
   case influence, all, random
   case perLayer = "per_layer"
-  case file
+  case file, lowest
 }
 
 /// How a head's influence is estimated.
@@ -100,6 +108,10 @@ extension RunConfiguration {
     public var alpha = 16.0
     public var normalization = Normalization.inverseSqrtSelected
     public var heads = Heads()
+    /// What a LoRA adapts in every layer, all four unless stated; nil with an Image-LoRA.
+    public var targets: [TargetModule]?
+    /// Folder of an adapter of the same shape whose numbers training starts from; absent: a new adapter.
+    public var start: RunPath?
   }
 
   public struct Heads: Sendable, Equatable {

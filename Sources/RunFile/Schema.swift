@@ -76,8 +76,14 @@ extension RunConfiguration.Adapter: Section {
     try v.field("kind", &kind)
     try v.field("rank", &rank, .within(1...1024))
     try v.field("alpha", &alpha, .positive)
-    try v.field("normalization", &normalization)
-    try v.section("heads", &heads)
+    switch kind {
+    case .imageLoRA:
+      try v.field("normalization", &normalization)
+      try v.section("heads", &heads)
+    case .lora:
+      try v.field("targets", &targets)
+    }
+    try v.field("start", &start, effect: .elsewhere)
   }
 }
 

@@ -41,8 +41,13 @@ extension Tree {
         entries.append(Entry(key: name, place: keyPlace, value: try Self(value, level: level + 1, place: place)))
       }
       self.init(place: here, content: .mapping(entries))
-    case .sequence, .alias:
-      self.init(place: here, content: .list)
+    case .sequence(let sequence):
+      _ = try Self.tag(sequence.tag, at: here)
+      var elements: [Tree] = []
+      for element in sequence { elements.append(try Self(element, level: level + 1, place: place)) }
+      self.init(place: here, content: .list(elements))
+    case .alias:
+      self.init(place: here, content: .list([]))
     }
   }
 

@@ -11,7 +11,7 @@ struct Tree: Equatable {
   enum Content: Equatable {
     case scalar(Scalar)
     case mapping([Entry])
-    case list
+    case list([Tree])
   }
   let place: String
   var content: Content
@@ -32,6 +32,15 @@ struct Tree: Equatable {
     case .mapping: "a mapping"
     case .list: "a list"
     }
+  }
+
+  /// Whether a key is there with a value.
+  func gives(_ path: [String]) -> Bool {
+    guard let first = path.first else {
+      if case .scalar(let scalar) = content { return !scalar.isNull }
+      return true
+    }
+    return entries?.first { $0.key == first }?.value.gives(Array(path.dropFirst())) ?? false
   }
 
   /// The place of a key, or the tree's own.

@@ -14,8 +14,14 @@ protocol Value: Equatable {
   static var expectation: String { get }
   /// Nil where the scalar is no such value; relative paths start from `folder`.
   init?(_ scalar: Scalar, folder: String)
+  /// Nil where the list is no such value, as it is for all types but lists.
+  init?(list: [Scalar])
   /// The canonical form; reading it gives the same value.
   var yaml: String { get }
+}
+
+extension Value {
+  init?(list: [Scalar]) { nil }
 }
 
 /// Which values of a type a key takes, and what stands for an absent one.
@@ -107,6 +113,18 @@ extension Value where Self: RawRepresentable & CaseIterable, RawValue == String 
   static var expectation: String { allCases.map(\.rawValue).joined(separator: " or ") }
   init?(_ scalar: Scalar, folder: String) { self.init(rawValue: scalar.text) }
   var yaml: String { rawValue }
+}
+
+/// A list of names, each once; in the order of all cases, since no other order means anything.
+extension [TargetModule]: Value {
+  static var expectation: String { "a list of " + TargetModule.allCases.map(\.rawValue).joined(separator: ", ") }
+  init?(_ scalar: Scalar, folder: String) { nil }
+  init?(list: [Scalar]) {
+    let names = list.compactMap { TargetModule(rawValue: $0.text) }
+    guard !list.isEmpty, Set(names).count == list.count else { return nil }
+    self = TargetModule.allCases.filter(names.contains)
+  }
+  var yaml: String { "[\(map(\.rawValue).joined(separator: ", "))]" }
 }
 
 extension Precision: Value {}

@@ -43,7 +43,8 @@ enum OneDNN {
 
   /// `C = A op(B)` (`+ C` when `accumulate`).   A [m, k], op(B) [k, n], C fp32 [m, n]
   ///
-  /// Primitives are made anew for each call: oneDNN keeps what it generated for a shape.
+  /// Primitives are made anew for each call: oneDNN keeps what it generated for a shape (the last 1024 shapes,
+  /// `ONEDNN_PRIMITIVE_CACHE_CAPACITY`), for all threads.
   static func multiply<Number: OneDNNNumber>(
     _ m: Int, _ n: Int, _ k: Int, _ a: UnsafePointer<Number>, _ lda: Int, _ b: UnsafePointer<Number>,
     _ transposeB: Transpose, _ ldb: Int, accumulate: Bool, _ c: UnsafeMutablePointer<Float>, _ ldc: Int

@@ -17,6 +17,15 @@ public enum ElementType: String, Sendable {
     case .bfloat16: return Float(bitPattern: UInt32(x.bfloat16) << 16)
     }
   }
+
+  /// Numbers in this encoding, each the nearest that it holds, ties to even.
+  public func bytes(of values: [Float]) -> [UInt8] {
+    switch self {
+    case .float32: values.withUnsafeBytes(Array.init)
+    case .float16: values.map { Float16($0).bitPattern }.withUnsafeBytes(Array.init)
+    case .bfloat16: values.map(\.bfloat16).withUnsafeBytes(Array.init)
+    }
+  }
 }
 
 extension Float {

@@ -1,6 +1,8 @@
 // A checkpoint file opened to read: what it says of itself, checked against itself and not against a model.
 import Adapters
+import Foundation
 import HDF5
+import RunFile
 import Units
 
 /// A checkpoint that cannot be used, and why.
@@ -16,9 +18,9 @@ public struct CheckpointFile: ~Copyable {
   public let path: String
   let file: File
   /// More than any model that can be opened has.
-  private static var maximumLayers: Int { 1024 }
-  private static var maximumHeads: Int { 1024 }
-  private static var maximumWidth: Int { 1 << 16 }
+  static var maximumLayers: Int { 1024 }
+  static var maximumHeads: Int { 1024 }
+  static var maximumWidth: Int { 1 << 16 }
   /// Steps of history that are read at most.
   private static var maximumSteps: Int { 1 << 24 }
 
@@ -62,12 +64,22 @@ public struct CheckpointFile: ~Copyable {
   public func runDigest() throws -> String { try file.attribute("run_digest", as: String.self) }
   /// The resolved run, in YAML.
   public func runYAML() throws -> String { try file.read(String.self, from: "/run/yaml", shape: [])[0] }
+  /// The name of the base's folder, as the run had it; nil where the run cannot be read.
+  public func baseName() throws -> String? {
+    let run = try? RunConfiguration(text: runYAML(), path: "/run.yaml")
+    return run.map { URL(fileURLWithPath: $0.model.path.resolved).lastPathComponent }
+  }
   /// How the heads were chosen, as `influence/rank1`.
   public func selectionMethod() throws -> String {
     try file.read(String.self, from: "/influence/estimator", shape: [])[0]
   }
   /// The selection's JSON document.
   func selectionJSON() throws -> String { try file.read(String.self, from: "/influence/selection", shape: [])[0] }
+
+  /// The selected heads and their scores, for the shape of model that the document itself states.
+  public func selection() throws -> Adapters.HeadSelection {
+    try Adapters.HeadSelection(json: selectionJSON(), file: path)
+  }
 
   /// Lowest validation loss and its step, nil before the first validation.
   public func best() throws -> TrainingState.Best? {
@@ -88,7 +100,9 @@ public struct CheckpointFile: ~Copyable {
   }
 
   /// Throws `CheckpointError` unless a base model is the one that the adapter was trained on, and its template too.
-  public func require(_ base: BaseModel, layout: AdapterLayout) throws {
+  public func require(
+    _ base: BaseModel, configuration: AdapterConfiguration, layout: AdapterLayout
+  ) throws {
     let (trained, given) = (try provenance(), TrainingState.Provenance(of: base))
     for (what, digest, other) in [
       ("base_digest", trained.baseDigest, given.baseDigest),
@@ -98,45 +112,9 @@ public struct CheckpointFile: ~Copyable {
         "its \(what) \(digest.prefix(12))... is not that of \(base.folder), \(other.prefix(12))...; give the base that "
           + "it was trained on")
     }
-    guard layout.fits(base.configuration.text) else {
+    guard configuration.fits(base.configuration.text, layout: layout) else {
       throw refuse("its adapter's layers, heads or widths do not fit \(base.folder)")
     }
-  }
-
-  /// The adapter's options, and its layout as the shapes of its tensors tell it.
-  public func adapter() throws -> (configuration: ImageLoRAConfiguration, layout: AdapterLayout) {
-    var kvIndices: [Int: [Int]] = [:]
-    for name in try file.children(of: "/adapter/kv_indices") {
-      let heads = try file.read(
-        Int32.self, from: "/adapter/kv_indices/\(name)", maximumCount: Self.maximumHeads
-      ).values
-      guard let layer = Int(name), "\(layer)" == name, (0..<Self.maximumLayers).contains(layer), !heads.isEmpty,
-        heads.allSatisfy({ (0..<Int32(Self.maximumHeads)).contains($0) }), Set(heads).count == heads.count
-      else { throw refuse("kv_indices of layer \(name) are not heads of a layer") }
-      kvIndices[layer] = heads.map(Int.init)
-    }
-    let named = try file.attribute("normalization", of: "/adapter", as: String.self)
-    guard let normalization = ImageLoRAConfiguration.Normalization(rawValue: named) else {
-      throw refuse("normalization \(named) is unknown")
-    }
-    let rank = try integer("rank", of: "/adapter")
-    let alpha = try file.attribute("alpha", of: "/adapter", as: Double.self)
-    guard (1...Self.maximumWidth).contains(rank), alpha.isFinite, let first = kvIndices.keys.min() else {
-      throw refuse("rank \(rank), alpha \(alpha) or an empty selection")
-    }
-    let configuration = ImageLoRAConfiguration(
-      rank: rank, alpha: alpha, normalization: normalization, kvIndices: kvIndices)
-    func shape(_ name: String, dimensions: Int) throws -> [Int] {
-      let path = "/adapter/layers.\(first).\(name)"
-      let shape = try file.read(Float.self, from: path, maximumCount: Self.maximumWidth * rank).shape
-      guard shape.count == dimensions, shape.allSatisfy({ (1...Self.maximumWidth).contains($0) }) else {
-        throw refuse("\(path) has shape \(shape)")
-      }
-      return shape
-    }
-    let layout = AdapterLayout(
-      configuration, hiddenSize: try shape("A", dimensions: 2)[0], headDimension: try shape("B", dimensions: 3)[2])
-    return (configuration, layout)
   }
 
   /// The numbers of a group, `/adapter` or one of `/optimizer`'s, in the layout's order.

@@ -21,6 +21,10 @@ extension Job {
   /// - Returns: nil if a signal to stop came meanwhile.
   /// - Important: Collective.
   public func influence(shard: Shard, log: RunLog, signals: SignalRequests) throws -> InfluenceScores? {
+    guard run.adapter.kind == .imageLoRA else {
+      throw TrainingError.unsupported(
+        key: "adapter.kind", value: "\(run.adapter.kind.rawValue) with a probe", supported: "image_lora")
+    }
     let text = base.configuration.text
     let seed = run.adapter.heads.seed
     let rows = probeRows.enumerated().filter { shard.indices.contains($0.offset % shard.count) }.map(\.element)
@@ -78,24 +82,26 @@ func chooseHeads(_ job: Job, log: RunLog, signals: SignalRequests) throws -> Ada
   let heads = job.run.adapter.heads
   let all = text.layers * text.kvHeads
   let budget = heads.numHeads ?? max(1, all / 4)
-  switch heads.select {
-  case .influence:
+  let estimator = Adapters.Estimator(heads.estimator)
+  func scores() throws -> [[Double]] {
     guard let scores = try job.influence(shard: .whole, log: log, signals: signals) else {
       throw TrainingError.interrupted(step: 0)
     }
-    let estimator = Adapters.Estimator(heads.estimator)
+    return scores.scores(estimator)
+  }
+  switch heads.select {
+  case .influence:
     return .influence(
-      scores: scores.scores(estimator), numHeads: budget, tau: heads.tau, method: "influence/\(estimator.rawValue)")
+      scores: try scores(), numHeads: budget, tau: heads.tau, method: "influence/\(estimator.rawValue)")
+  case .lowest:
+    return .lowest(scores: try scores(), numHeads: budget, tau: heads.tau, method: "lowest/\(estimator.rawValue)")
   case .all: return .all(layers: text.layers, kvHeads: text.kvHeads)
   case .random: return .random(numHeads: budget, seed: heads.seed, layers: text.layers, kvHeads: text.kvHeads)
   case .perLayer:
     guard let count = heads.perLayer else {
       throw TrainingError.unsupported(key: "adapter.heads.per_layer", value: "absent", supported: "heads a layer")
     }
-    guard let scores = try job.influence(shard: .whole, log: log, signals: signals) else {
-      throw TrainingError.interrupted(step: 0)
-    }
-    return .perLayer(count, scores: scores.scores(Adapters.Estimator(heads.estimator)))
+    return .perLayer(count, scores: try scores())
   case .file:
     return try together(job.communicator) { try readSelection(heads.file?.resolved ?? "", text) }
   }

@@ -1,4 +1,5 @@
 // What a run file names, opened and checked before anything is computed: the base model and the usable rows.
+import Adapters
 import Collectives
 import Datasets
 import Digests
@@ -13,7 +14,9 @@ public struct Job: Sendable {
   public let base: BaseModel
   public let training: PreparedRows
   public let validation: PreparedRows?
-  /// Digest of everything that decides the run's numbers: its keys, base and rows.
+  /// What training starts from, nil for a new adapter.
+  let start: AdapterStart?
+  /// Digest of everything that decides the run's numbers: its keys, base, rows and start.
   public let digest: String
 
   /// Opens what the run names. An error of any rank is thrown on all.
@@ -22,7 +25,6 @@ public struct Job: Sendable {
   public init(
     _ run: RunConfiguration, communicator: any Communicator, warn: @escaping @Sendable (String) -> Void
   ) throws {
-    try Self.requireSupported(run)
     let (run, base) = try run.openBase(communicator, warn: warn)
     self.run = run
     self.communicator = communicator
@@ -35,15 +37,12 @@ public struct Job: Sendable {
     validation = try run.data.validation.map {
       try PreparedRows($0.resolved, run: run, base: base, communicator: communicator)
     }
-    digest = run.digest(including: [base.digest, base.template.digest, training.digest])
-    try agreeOnDigest()
-  }
-
-  /// Throws `TrainingError.unsupported` for what a run file may say and this version does not do.
-  static func requireSupported(_ run: RunConfiguration) throws {
-    guard run.adapter.kind == .imageLoRA else {
-      throw TrainingError.unsupported(key: "adapter.kind", value: run.adapter.kind.rawValue, supported: "image_lora")
+    start = try run.adapter.start.map { folder in
+      try together(communicator) { try AdapterStart(folder.resolved, base: base) }
     }
+    let contents = [base.digest, base.template.digest, training.digest] + (start.map { [$0.digest] } ?? [])
+    digest = run.digest(including: contents)
+    try agreeOnDigest()
   }
 
   /// Ranks of one job must have read the same files.
@@ -86,6 +85,7 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
   case noRows(file: String)
   case notFinite(step: Int, what: String)
   case selection(file: String, problem: String)
+  case start(folder: String, problem: String)
   case interrupted(step: Int)
 
   public var description: String {
@@ -111,6 +111,8 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
       "step \(step): \(what) is not finite; nothing was updated; lower training.learning_rate or leave the row out"
     case .selection(let file, let problem):
       "\(file): \(problem); select heads for this model"
+    case .start(let folder, let problem):
+      "\(folder): \(problem), so this run cannot start from it"
     case .interrupted(let step):
       "stopped by a signal after step \(step); continue with --resume auto"
     }

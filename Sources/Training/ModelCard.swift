@@ -13,7 +13,7 @@ public struct ModelCard {
 
   /// The card of a checkpoint's adapter.
   /// - Throws: `HDF5Error` or `CheckpointError`.
-  public init(_ file: borrowing CheckpointFile, configuration: ImageLoRAConfiguration, layout: AdapterLayout) throws {
+  public init(_ file: borrowing CheckpointFile, configuration: AdapterConfiguration, layout: AdapterLayout) throws {
     let provenance = try file.provenance()
     let steps = try file.step()
     var facts = [
@@ -28,25 +28,14 @@ public struct ModelCard {
       facts.append(("Lowest validation loss", "\(fixed(best.loss, 4)) at step \(best.step)"))
     }
     facts += try Self.settings(file.runYAML())
-    let heads = layout.layers.map { "| \($0.index) | \($0.heads.map(String.init).joined(separator: ", ")) |" }
+    let kind =
+      switch configuration {
+      case .imageLoRA(let options):
+        try Self.imageLoRA(options, layout: layout, selection: file.selectionMethod())
+      case .lora(let options): Self.lora(options, layout: layout)
+      }
     text = """
-      ---
-      library_name: imagelora
-      tags: [image-lora, qwen2_5_vl, adapter]
-      ---
-
-      # Image-LoRA adapter
-
-      \(layout.count) trained numbers for Qwen2.5-VL: rank \(configuration.rank), alpha \(configuration.alpha), \
-      normalization `\(configuration.normalization.rawValue)`, hidden size \(layout.hiddenSize), head dimension \
-      \(layout.headDimension). Added to the output of `v_proj` at visual tokens `j` and the KV heads `h` below, with \
-      `x` the input of `v_proj` and `c` = alpha / rank\
-      \(configuration.normalization == .inverseSqrtSelected ? " / sqrt(selected heads of the layer)" : ""):
-
-          v[j, h] += c * gamma * (x[j] A) B[h]
-
-      `adapter.safetensors` holds, in fp32, `layers.{l}.A [H, r]`, `layers.{l}.B [heads, r, D]` (heads in ascending \
-      order) and `layers.{l}.gamma []`; `adapter_config.json` the rest.
+      \(kind.head)
 
       ## Use it only with
       | | |
@@ -55,14 +44,7 @@ public struct ModelCard {
       | Pictures | resized to \(provenance.minPixels) to \(provenance.maxPixels) pixels |
       | Chat template | of digest `\(provenance.templateDigest)` |
 
-      ## Never merge it
-      Do not merge it into the base's weights: \(Self.whyNotMerged). Rows without pictures give the base model's \
-      numbers, bit for bit, as long as the adapter stays beside the base.
-
-      ## Heads (chosen by \(try file.selectionMethod()))
-      | layer | KV heads |
-      | --- | --- |
-      \(heads.joined(separator: "\n"))
+      \(kind.use)
 
       ## Training
       | | |
@@ -70,6 +52,76 @@ public struct ModelCard {
       \(facts.map { "| \($0.0) | \($0.1) |" }.joined(separator: "\n"))
 
       """
+  }
+
+  /// What it is, and how it is to be used.
+  private typealias Kind = (head: String, use: String)
+
+  private static func lora(_ options: LoRAConfiguration, layout: AdapterLayout) -> Kind {
+    let targets = (options.targets.values.first ?? []).map { "`\($0.rawValue)`" }.joined(separator: ", ")
+    let head = """
+      ---
+      library_name: peft
+      tags: [lora, adapter]
+      ---
+
+      # LoRA adapter
+
+      \(layout.count) trained numbers: rank \(options.rank), alpha \(options.alpha), on \(targets) of \
+      \(options.targets.count) decoder layers, at all tokens:
+
+          y += alpha / rank * (x A^T) B^T
+
+      The files are PEFT's: `adapter_model.safetensors` in fp32 and `adapter_config.json`; `conditions.json` says what \
+      it was trained with.
+      """
+    let use = """
+      ## With PEFT
+          model = PeftModel.from_pretrained(base, "this folder")
+      """
+    return (head, use)
+  }
+
+  private static func imageLoRA(
+    _ configuration: ImageLoRAConfiguration, layout: AdapterLayout, selection: String
+  ) throws -> Kind {
+    let heads = configuration.kvIndices.sorted { $0.key < $1.key }.map { layer, heads in
+      "| \(layer) | \(heads.map(String.init).joined(separator: ", ")) |"
+    }
+    // The widths, as the shapes of A [H, r] and B [heads, r, D] tell them.
+    let (hiddenSize, headDimension) = (
+      layout.tensors.first?.shape[0] ?? 0, layout.tensors.dropFirst().first?.shape[2] ?? 0
+    )
+    let head = """
+      ---
+      library_name: imagelora
+      tags: [image-lora, qwen2_5_vl, adapter]
+      ---
+
+      # Image-LoRA adapter
+
+      \(layout.count) trained numbers for Qwen2.5-VL: rank \(configuration.rank), alpha \(configuration.alpha), \
+      normalization `\(configuration.normalization.rawValue)`, hidden size \(hiddenSize), head dimension \
+      \(headDimension). Added to the output of `v_proj` at visual tokens `j` and the KV heads `h` below, with \
+      `x` the input of `v_proj` and `c` = alpha / rank\
+      \(configuration.normalization == .inverseSqrtSelected ? " / sqrt(selected heads of the layer)" : ""):
+
+          v[j, h] += c * gamma * (x[j] A) B[h]
+
+      `adapter.safetensors` holds, in fp32, `layers.{l}.A [H, r]`, `layers.{l}.B [heads, r, D]` (heads in ascending \
+      order) and `layers.{l}.gamma []`; `adapter_config.json` the rest.
+      """
+    let use = """
+      ## Never merge it
+      Do not merge it into the base's weights: \(Self.whyNotMerged). Rows without pictures give the base model's \
+      numbers, bit for bit, as long as the adapter stays beside the base.
+
+      ## Heads (chosen by \(selection))
+      | layer | KV heads |
+      | --- | --- |
+      \(heads.joined(separator: "\n"))
+      """
+    return (head, use)
   }
 
   /// What the run file said of training, without paths of the machine it ran on; nothing where it cannot be read.

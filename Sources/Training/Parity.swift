@@ -44,14 +44,15 @@ private struct ParityRow {
   let probe: InfluenceProbe<Float>
 
   init(
-    _ row: Row, base model: BaseModel, samples: SampleBuilder, adapter: ImageLoRA<Float>,
+    _ row: Row, base model: BaseModel, samples: SampleBuilder, adapter: any Adapter<Float>,
     probe: InfluenceProbe<Float>
   ) throws {
     id = row.id
     let sample = try samples.sample(for: row)
     self.sample = sample
     pixels = try samples.images(of: row, for: sample)
-    let unit = model.unitInput([sample], features: try model.featureStore.features(of: row, sample: sample))
+    let features = try model.featureStore.features(of: row, sample: sample)
+    let unit = model.unitInput([sample], features: features, adapter: adapter)
     base = (model.model.head.logits(model.hidden(unit, adapter: nil)), model.loss(unit, adapter: nil)[0])
     adapter.resetGradients()
     let loss = model.lossAndGradient(unit, adapter: adapter)[0]

@@ -28,18 +28,10 @@ extension Plan {
 
   private var adapterLines: [String] {
     let (text, rank) = (configuration.text, run.adapter.rank)
-    let numbers = budgets.worst.parameters(rank: rank, text)
+    let numbers = adapter.worst.parameters(text)
     let standard = StandardLoRA.parameters(rank: rank, text)
-    let fewest =
-      budgets.best.map { best in
-        "; at best \(grouped(best.parameters(rank: rank, text))), all in the top \(plural(best.layers, "layer"))"
-      } ?? ""
-    let spread = budgets.best == nil ? "" : " at worst, spread evenly: the probe will choose"
     return [
-      """
-      adapter    Image-LoRA rank \(rank), \(budgets.worst.selected) of \(text.layers * text.kvHeads) KV heads in \
-      \(plural(budgets.worst.layers, "layer")): \(grouped(numbers)) trainable numbers\(spread)\(fewest)
-      """,
+      adapterNumbers(numbers),
       """
       against    standard LoRA (q, k, v, o; all tokens; rank \(rank)): \(grouped(standard)) trainable numbers; \
       here \(percent(Double(numbers) / Double(standard)))
@@ -50,6 +42,28 @@ extension Plan {
       \(percent(work.adapter / work.standard))
       """,
     ]
+  }
+
+  private func adapterNumbers(_ numbers: Int) -> String {
+    let (text, rank) = (configuration.text, run.adapter.rank)
+    switch adapter.worst {
+    case .lora(let targets, _):
+      return """
+        adapter    LoRA rank \(rank) on \(targets.map(\.rawValue).joined(separator: ", ")) of \
+        \(plural(text.layers, "layer")), all tokens: \(grouped(numbers)) trainable numbers
+        """
+    case .imageLoRA(let budgets, _):
+      var line = """
+        adapter    Image-LoRA rank \(rank), \(budgets.selected) of \(text.layers * text.kvHeads) KV heads in \
+        \(plural(budgets.layers, "layer")): \(grouped(numbers)) trainable numbers
+        """
+      if case .imageLoRA(let best, _) = adapter.best {
+        line +=
+          " at worst, spread evenly: the probe will choose; at best "
+          + "\(grouped(best.parameters(rank: rank, text))), all in the top \(plural(best.layers, "layer"))"
+      }
+      return line
+    }
   }
 
   private var rowLines: [String] {
@@ -90,7 +104,7 @@ extension Plan {
   }
 
   private var reducedLine: String {
-    let numbers = budgets.worst.parameters(rank: run.adapter.rank, configuration.text)
+    let numbers = adapter.worst.parameters(configuration.text)
     let bytes = Stepper.reducedBytes(parameters: numbers)
     return """
       reduced    \(grouped(bytes.gradients + bytes.counts)) bytes a rank and step: \(grouped(numbers)) numbers of \

@@ -29,8 +29,8 @@ public struct Plan {
   let ranks: Ranks
   let counts: ParameterCounts
   let weights: PlannedWeights
-  /// Heads a layer: the worst, and where they are not known yet the best.
-  let budgets: (worst: LayerBudgets, best: LayerBudgets?)
+  /// The adapter: where its heads are not known yet the worst and the best.
+  let adapter: (worst: PlannedAdapter, best: PlannedAdapter?)
   let rows: PlannedRows
   let steps: Int?
   let work: StepWork
@@ -41,7 +41,6 @@ public struct Plan {
   /// - Parameter assumed: a row to plan for instead of the run's data.
   /// - Throws: `HuggingFaceError`, or what in the run `train` would refuse too.
   public init(_ run: RunConfiguration, ranks: Ranks, assumed: AssumedRow? = nil) throws {
-    try Job.requireSupported(run)
     guard run.training.globalBatch >= ranks.count else {
       throw TrainingError.smallBatch(batch: run.training.globalBatch, ranks: ranks.count)
     }
@@ -51,24 +50,36 @@ public struct Plan {
     self.configuration = configuration
     counts = ParameterCounts(configuration)
     weights = try PlannedWeights(folder: run.model.path.resolved, counts: counts)
-    let budgets = try LayerBudgets.planned(run.adapter.heads, configuration.text)
-    self.budgets = budgets
+    let adapter = try Self.adapter(run, configuration.text)
+    self.adapter = adapter
     rows = try Self.rows(run, assumed: assumed, configuration)
     steps = rows.steps(run.training)
     let sampled = rows.steps(of: run)
     work = StepWork(
-      sampled, ranks: ranks.count, budgets: budgets.worst, rank: run.adapter.rank, configuration)
+      sampled, ranks: ranks.count, adapter: adapter.worst, rank: run.adapter.rank, configuration)
     let pictureTokens = rows.pictureTokens
     let needs = sampled.joined().lazy.map { unit in
       let memory = RankMemory(
-        unit, budgets: budgets.worst, rank: run.adapter.rank, pictureTokens: pictureTokens,
-        featureMiB: run.model.featureMemoryMiB, activationBytes: run.activationBytes, configuration)
+        unit, adapter: adapter.worst, pictureTokens: pictureTokens, featureMiB: run.model.featureMemoryMiB,
+        activationBytes: run.activationBytes, configuration)
       return (unit: unit, memory: memory)
     }
     guard let largest = needs.max(by: { $0.memory.total < $1.memory.total }) else {
       throw TrainingError.noRows(file: run.data.train.resolved)
     }
     (largestUnit, memory) = largest
+  }
+
+  private static func adapter(
+    _ run: RunConfiguration, _ text: TextConfiguration
+  ) throws -> (worst: PlannedAdapter, best: PlannedAdapter?) {
+    let rank = run.adapter.rank
+    switch run.adapter.kind {
+    case .lora: return (.lora(run.adapter.projections, rank: rank), nil)
+    case .imageLoRA:
+      let budgets = try LayerBudgets.planned(run.adapter.heads, text)
+      return (.imageLoRA(budgets.worst, rank: rank), budgets.best.map { .imageLoRA($0, rank: rank) })
+    }
   }
 
   /// The run's own rows; where they cannot be read, the usual one, and why.

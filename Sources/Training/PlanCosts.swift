@@ -31,12 +31,17 @@ package struct UnitOperations: Equatable {
   }
 
   package init(_ unit: UnitShape, budgets: LayerBudgets, rank: Int, _ configuration: ModelConfiguration) {
+    self.init(unit, adapter: .imageLoRA(budgets, rank: rank), configuration)
+  }
+
+  init(_ unit: UnitShape, adapter planned: PlannedAdapter, _ configuration: ModelConfiguration) {
     let (v, t) = (configuration.vision, configuration.text)
-    let learns = unit.visual > 0 && unit.answers > 0
+    let learns = planned.learns(from: unit)
+    let (first, latePairs, keptPairs) = planned.backward(of: unit)
     vision = 2 * unit.pictures.reduce(0) { $0 + Self.vision(patches: $1, v) }
     let widths = DecoderWidths(t)
     let (T, R) = (Double(unit.tokens), Double(unit.answers))
-    let N = Double(unit.tokens - unit.first)  // rows that have a gradient
+    let N = Double(unit.tokens - first)  // rows that have a gradient
     let L = t.layers
 
     // Keys and values of all rows; the rest of the last layer for the answers alone.
@@ -44,9 +49,9 @@ package struct UnitOperations: Equatable {
     let last = T * widths.keysValues + R * widths.perQuery + 2 * widths.queries * unit.answerPairs
     forward = 2 * (Double(L - 1) * whole + last)
     head = 2 * (learns ? 2 : 1) * R * widths.head
-    let multiplyAdds = budgets.multiplyAdds(visualTokens: unit.visual, rank: rank, t)
+    let multiplyAdds = planned.multiplyAdds(tokens: T, visual: Double(unit.visual), t)
     adapter = 2 * multiplyAdds * (learns ? 3 : 1)
-    guard learns, budgets.lowest < L else {
+    guard learns else {
       backward = 0
       return
     }
@@ -54,32 +59,39 @@ package struct UnitOperations: Equatable {
     func layer(queries Q: Double, pairs: Double, kept: Double) -> Double {
       N * widths.keysValues + Q * widths.perQuery + widths.queries * (3 * pairs + 2 * kept)
     }
-    /// The lowest adapted layer ends at its values: neither projection of q, k, v, nor dp, dq, dk.
+    /// The lowest adapted layer ends at what is adapted: no projection of q, k, v; dp, dq, dk for queries and keys alone;
+    /// no attention for the output projection.
     func lowest(queries Q: Double, pairs: Double, kept: Double) -> Double {
-      Q * (widths.perQuery - widths.queryProjection) + widths.queries * (pairs + kept)
+      let needed = planned.lowestProjections
+      if needed == [.output] { return Q * (widths.perQuery - 2 * widths.queryProjection) }
+      let whole = needed.contains(.query) || needed.contains(.key)
+      return Q * (widths.perQuery - widths.queryProjection)
+        + widths.queries * (whole ? 3 * pairs + 2 * kept : pairs + kept)
     }
-    let keptAnswers = unit.answerPairs - R * Double(unit.first)
-    if budgets.lowest == L - 1 {
+    let keptAnswers = unit.answerPairs - R * Double(first)
+    if planned.lowest == L - 1 {
       backward = 2 * lowest(queries: R, pairs: unit.answerPairs, kept: keptAnswers)
     } else {
       backward =
         2
-        * (lowest(queries: N, pairs: unit.latePairs, kept: unit.keptPairs)
-          + Double(L - 2 - budgets.lowest) * layer(queries: N, pairs: unit.latePairs, kept: unit.keptPairs)
+        * (lowest(queries: N, pairs: latePairs, kept: keptPairs)
+          + Double(L - 2 - planned.lowest) * layer(queries: N, pairs: latePairs, kept: keptPairs)
           + layer(queries: R, pairs: unit.answerPairs, kept: keptAnswers))
     }
   }
 
-  /// Multiply-adds of one picture through the tower and the merger.
+  /// Multiply-adds of one picture through the tower and the mergers.
   private static func vision(patches: Int, _ v: VisionConfiguration) -> Double {
     let (P, H, I) = (Double(patches), Double(v.hiddenSize), Double(v.intermediateSize))
-    let side = v.windowSize / v.patchSize / v.spatialMergeSize * v.spatialMergeSize
-    let window = min(P, Double(side * side))
+    let side = v.windowSize.map { $0 / v.patchSize / v.spatialMergeSize * v.spatialMergeSize }
+    let window = side.map { min(P, Double($0 * $0)) } ?? P
     let full = Double(v.fullAttentionBlocks.count)
     let attention = 2 * P * H * (full * P + (Double(v.depth) - full) * window)
     let unit = Double(v.spatialMergeSize * v.spatialMergeSize)
     let merger = P / unit * unit * H * (unit * H + Double(v.outHiddenSize))
-    return P * H * Double(v.patchNumbers) + Double(v.depth) * P * (4 * H * H + 3 * H * I) + attention + merger
+    let block = 4 * H * H + Double(v.mlpInputs + 1) * H * I
+    return P * H * Double(v.patchNumbers) + Double(v.depth) * P * block + attention
+      + Double(1 + v.deepstackBlocks.count) * merger
   }
 }
 
@@ -117,14 +129,12 @@ struct StepWork: Equatable {
   let adapter, standard: Double
 
   /// - Precondition: at least one step with at least one unit.
-  init(
-    _ steps: [[UnitShape]], ranks: Int, budgets: LayerBudgets, rank r: Int, _ configuration: ModelConfiguration
-  ) {
+  init(_ steps: [[UnitShape]], ranks: Int, adapter: PlannedAdapter, rank r: Int, _ configuration: ModelConfiguration) {
     let text = configuration.text
     var operations: [UnitOperations] = []
     var (busiest, vision, rows, visual, tokens) = (0.0, 0.0, 0, 0.0, 0.0)
     for units in steps {
-      let work = units.map { UnitOperations($0, budgets: budgets, rank: r, configuration) }
+      let work = units.map { UnitOperations($0, adapter: adapter, configuration) }
       let hands = deal(units: units.map { Double($0.tokens) }, ranks: ranks)
       busiest += hands.map { $0.reduce(0) { $0 + work[$1].decoding } }.max() ?? 0
       vision += hands.map { $0.reduce(0) { $0 + work[$1].vision } }.max() ?? 0
@@ -138,7 +148,7 @@ struct StepWork: Equatable {
     busiestVision = vision / Double(steps.count)
     let all = operations.reduce(0) { $0 + $1.decoding }
     idle = busiest > 0 ? 1 - all / (busiest * Double(ranks)) : 0
-    adapter = budgets.multiplyAdds(visualTokens: 1, rank: r, text) * visual / Double(rows)
+    self.adapter = adapter.multiplyAdds(tokens: tokens, visual: visual, text) / Double(rows)
     standard = Double(StandardLoRA.parameters(rank: r, text)) * tokens / Double(rows)
   }
 }
@@ -162,7 +172,7 @@ struct RankMemory: Equatable {
   ///   - featureMiB: `model.feature_memory_mib`.
   ///   - activationBytes: what tapes may take besides the layers' inputs.
   init(
-    _ unit: UnitShape, budgets: LayerBudgets, rank: Int, pictureTokens: Double, featureMiB: Int, activationBytes: Int,
+    _ unit: UnitShape, adapter planned: PlannedAdapter, pictureTokens: Double, featureMiB: Int, activationBytes: Int,
     _ configuration: ModelConfiguration
   ) {
     let (v, t) = (configuration.vision, configuration.text)
@@ -171,8 +181,12 @@ struct RankMemory: Equatable {
     let (H, I, heads) = (Double(t.hiddenSize), Double(t.intermediateSize), Double(t.attentionHeads))
     let (queries, keys) = (heads * Double(t.headDimension), Double(t.kvHeads * t.headDimension))
     // k and v of every row; q, attention's output and statistics, h, gate and up of rows that ask; x of every row besides.
-    func tape(_ Q: Double) -> Double { float * (2 * T * keys + Q * (2 * queries + heads + H + 2 * I)) }
-    let taped = unit.visual > 0 ? t.layers - budgets.lowest : 0
+    // Queries and keys once more where they have norms.
+    let twice: Double = t.queryKeyNorm ? 1 : 0
+    func tape(_ Q: Double) -> Double {
+      float * ((2 + twice) * T * keys + Q * ((2 + twice) * queries + heads + H + 2 * I))
+    }
+    let taped = planned.learns(from: unit) ? t.layers - planned.lowest : 0
     let all = taped > 0 ? Double(taped - 1) * tape(T) + tape(R) : 0
     // Beyond the budget a layer at a time is computed again.
     tapes = float * Double(taped) * T * H + min(all, Double(activationBytes) + tape(T))
@@ -180,11 +194,11 @@ struct RankMemory: Equatable {
     let layer = float * T * (3 * I + 5 * H)
     let head = float * (min(R, 128) * Double(t.vocabularySize) + 2 * R * H)
     let patches = Double(unit.pictures.max() ?? 0)
-    let vision = float * patches * Double(v.patchNumbers + 6 * v.hiddenSize + 3 * v.intermediateSize)
+    let vision = float * patches * Double(v.patchNumbers + 6 * v.hiddenSize + (v.mlpInputs + 1) * v.intermediateSize)
     work = max(layer, head, vision) + float * T * H
     // Four vectors of fp32, the gradient taken from the sum, its words and MPI's copy of them.
-    adapter = Double(budgets.parameters(rank: rank, t)) * (5 * float + 2 * Double(MemoryLayout<Int128>.stride))
-    features = min(Double(featureMiB) * 0x1p20, pictureTokens * H * float)
+    adapter = Double(planned.parameters(t)) * (5 * float + 2 * Double(MemoryLayout<Int128>.stride))
+    features = min(Double(featureMiB) * 0x1p20, pictureTokens * Double(v.featureColumns) * float)
     program = Double(60 << 20)
   }
 }

@@ -5,6 +5,22 @@ import HuggingFace
 import Preprocessing
 import RunFile
 
+extension RunConfiguration {
+  /// What makes the samples of the run's rows, from the small files of the model's folder.
+  /// - Throws: the error of the first of them that is missing or broken.
+  public func samplesWithoutWeights() throws -> SampleBuilder {
+    let folder = model.path.resolved
+    var settings = try PreprocessorConfiguration(folder: folder)
+    settings.minPixels = model.minPixels ?? settings.minPixels
+    settings.maxPixels = model.maxPixels ?? settings.maxPixels
+    return try SampleBuilder(
+      encoding: try Tokenizer(folder: folder), template: try ChatTemplate(folder: folder),
+      processor: try ImageProcessor(settings),
+      coordinates: try coordinates ?? Preprocessing.Coordinates(of: ModelConfiguration(folder: folder).family),
+      maxLength: data.maxLength)
+  }
+}
+
 /// Lengths of rows, and which of them are computed together.
 struct PlannedRows {
   /// Rows of the file that are usable as far as they were read.
@@ -34,15 +50,7 @@ struct PlannedRows {
   /// Reads the run's training rows without its weights; only the headers of pictures are read.
   /// - Throws: the error of the first file that is missing or broken; `TrainingError.noRows`.
   init(reading run: RunConfiguration) throws {
-    let folder = run.model.path.resolved
-    var settings = try PreprocessorConfiguration(folder: folder)
-    settings.minPixels = run.model.minPixels ?? settings.minPixels
-    settings.maxPixels = run.model.maxPixels ?? settings.maxPixels
-    let samples = try SampleBuilder(
-      encoding: try Tokenizer(folder: folder), template: try ChatTemplate(folder: folder),
-      processor: try ImageProcessor(settings),
-      coordinates: try run.coordinates ?? Preprocessing.Coordinates(of: ModelConfiguration(folder: folder).family),
-      maxLength: run.data.maxLength)
+    let samples = try run.samplesWithoutWeights()
     let file = run.data.train.resolved
     let dataset = try RowReader(imageRoot: run.data.imageRoot.resolved, policy: .skip).read(file)
     var usable: [(row: Row, shape: RowShape)] = []

@@ -2,11 +2,12 @@
 import Adapters
 import Datasets
 import HuggingFace
+import QwenVL
 import RunFile
 
 /// Numbers of a model by part, as the checkpoint's table of names has them.
 struct ParameterCounts: Equatable {
-  /// The vision tower with its merger.
+  /// The vision tower with its mergers.
   let vision: Int
   /// The decoder's layers and last norm.
   let decoder: Int
@@ -18,21 +19,30 @@ struct ParameterCounts: Equatable {
   init(_ configuration: ModelConfiguration) {
     let (v, t) = (configuration.vision, configuration.text)
     let merged = v.hiddenSize * v.spatialMergeSize * v.spatialMergeSize
-    // Norms, fused q k v, projection, gated MLP, all linears with a bias.
+    let norm = v.norm == .layer ? 2 : 1  // a width's weight, and its bias
+    // Norms, fused q k v, projection, MLP, all linears with a bias.
     let block =
-      2 * v.hiddenSize + 3 * v.hiddenSize * (v.hiddenSize + 1) + v.hiddenSize * (v.hiddenSize + 1)
-      + 2 * v.intermediateSize * (v.hiddenSize + 1) + v.hiddenSize * (v.intermediateSize + 1)
-    let merger = v.hiddenSize + merged * (merged + 1) + v.outHiddenSize * (merged + 1)
-    vision = v.hiddenSize * v.patchNumbers + v.depth * block + merger
+      2 * norm * v.hiddenSize + 4 * v.hiddenSize * (v.hiddenSize + 1)
+      + v.mlpInputs * v.intermediateSize * (v.hiddenSize + 1) + v.hiddenSize * (v.intermediateSize + 1)
+    let merging = merged * (merged + 1) + v.outHiddenSize * (merged + 1)
+    // Deepstack's norms are as wide as the joined patches.
+    let mergers = norm * v.hiddenSize + merging + v.deepstackBlocks.count * (norm * merged + merging)
+    let patches = v.hiddenSize * (v.patchNumbers + (v.patchBias ? 1 : 0) + (v.positionEmbeddings ?? 0))
+    vision = patches + v.depth * block + mergers
     let (queries, keys) = (t.attentionHeads * t.headDimension, t.kvHeads * t.headDimension)
-    // Norms; q, k, v with a bias, o without; gated MLP without.
+    // Norms; q, k, v, o, of which o has no bias; gated MLP without.
     let layer =
-      2 * t.hiddenSize + (queries + 2 * keys) * (t.hiddenSize + 1) + t.hiddenSize * queries
-      + 3 * t.hiddenSize * t.intermediateSize
+      2 * t.hiddenSize + (queries + 2 * keys) * (t.hiddenSize + (t.qkvBias ? 1 : 0)) + t.hiddenSize * queries
+      + 3 * t.hiddenSize * t.intermediateSize + (t.queryKeyNorm ? 2 * t.headDimension : 0)
     decoder = t.layers * layer + t.hiddenSize
     embedding = t.vocabularySize * t.hiddenSize
     head = t.tieWordEmbeddings ? 0 : embedding
   }
+}
+
+extension VisionConfiguration {
+  /// Projections from a block's width to its MLP's.
+  var mlpInputs: Int { mlp == .gatedSiLU ? 2 : 1 }
 }
 
 /// How many KV heads of each layer have an adapter; which ones costs nothing.
@@ -71,7 +81,7 @@ package struct LayerBudgets: Equatable {
       (LayerBudgets(heads: selection.kvIndices.map(\.count)), nil)
     }
     switch heads.select {
-    case .influence: return (even(budget, text), fewestLayers(budget, text))
+    case .influence, .lowest: return (even(budget, text), fewestLayers(budget, text))
     case .all: return known(.all(layers: text.layers, kvHeads: text.kvHeads))
     case .random:
       return known(.random(numHeads: budget, seed: heads.seed, layers: text.layers, kvHeads: text.kvHeads))
@@ -102,10 +112,7 @@ package struct LayerBudgets: Equatable {
 enum StandardLoRA {
   /// in r + r out, summed over the four matrices of all layers; also the multiply-adds of one token.
   static func parameters(rank r: Int, _ text: TextConfiguration) -> Int {
-    let (H, queries, keys) = (
-      text.hiddenSize, text.attentionHeads * text.headDimension, text.kvHeads * text.headDimension
-    )
-    return text.layers * r * ((H + queries) + 2 * (H + keys) + (queries + H))
+    PlannedAdapter.lora(Projection.allCases, rank: r).parameters(text)
   }
 }
 

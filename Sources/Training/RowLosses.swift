@@ -7,13 +7,13 @@ import Units
 /// Loss of each row in order, rows of the same pictures computed together; the same bits for any number of ranks. Nil if a signal to stop came meanwhile.
 /// - Important: Collective.
 public func rowLosses(
-  _ job: Job, _ rows: PreparedRows, adapter: (any ValueAdapter<Float>)?, signals: SignalRequests
+  _ job: Job, _ rows: PreparedRows, adapter: (any ProjectionAdapter<Float>)?, signals: SignalRequests
 ) throws -> [RowLoss]? {
   let units = units(of: rows.rows, tokens: rows.tokens(of:))
   let hands = deal(units: units.map { rows.cost([$0]) }, ranks: job.communicator.size)
   let losses: [[RowLoss]?] = try mapOverRanks(hands, job.communicator) { index -> [RowLoss]? in
     if signals.stopRequested { return nil }
-    let input = try job.base.unitInput(units[index], of: rows)
+    let input = try job.base.unitInput(units[index], of: rows, adapter: adapter)
     return job.base.loss(input, adapter: adapter)
   }
   return losses.contains { $0 == nil } ? nil : inRowOrder(losses.compactMap(\.self), of: units)

@@ -38,10 +38,10 @@ public final class RunLog {
   /// One line for people.
   public func note(_ line: String) { if isRoot { output(line) } }
 
-  /// Saves the resolved run and opens metrics.jsonl, dropping lines behind the step that the run goes on from.
-  func start(run yaml: String, keeping step: Int) throws {
+  /// Saves the resolved run, notes the start and opens metrics.jsonl, dropping lines behind the step that the run goes on from.
+  func start(run yaml: String, session: RunSession) throws {
     guard isRoot else { return }
-    let path = directory + "/metrics.jsonl"
+    let (path, step) = (directory + "/metrics.jsonl", session.after_step)
     try write(Data(yaml.utf8), to: directory + "/run.yaml")
     let lines = (try? String(contentsOfFile: path, encoding: .utf8))?.split(separator: "\n") ?? []
     let kept = lines.filter { line in
@@ -51,6 +51,7 @@ public final class RunLog {
     try write(Data(kept.map { $0 + "\n" }.joined().utf8), to: path)
     metrics = FileHandle(forWritingAtPath: path)
     _ = try metrics?.seekToEnd()
+    try session.append(to: directory)
     if tensorboard { events = try TensorBoardWriter(directory: directory, after: step) }
   }
 

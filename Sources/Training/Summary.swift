@@ -1,43 +1,59 @@
 // What a run is, in a few lines before its first step.
 import Adapters
+import QwenVL
 import RunFile
 
 /// The facts of a run that a user checks before going for coffee.
 struct Summary {
   let lines: [String]
 
-  init(job: Job, adapter: ImageLoRA<Float>, selection: Adapters.HeadSelection, totalSteps: Int, startStep: Int) {
+  init(job: Job, adapter: any Adapter<Float>, selection: Adapters.HeadSelection?, totalSteps: Int, startStep: Int) {
     let text = job.base.configuration.text
     let training = job.run.training
     let threads = job.run.model.threads
     let reduced = Stepper.reducedBytes(parameters: adapter.layout.count)
     let width = MemoryLayout<Int128>.stride
     let perEpoch = fixed(job.sampler().stepsPerEpoch, 1)
-    lines =
-      [
-        """
-        model      \(job.base.folder): \(job.base.configuration.family.rawValue), \(text.layers) layers, hidden \
-        \(text.hiddenSize), \(text.attentionHeads) heads, \(text.kvHeads) KV heads; base \(job.base.digest.prefix(12))
-        """,
-        """
-        adapter    Image-LoRA rank \(job.run.adapter.rank), alpha \(job.run.adapter.alpha), \
-        \(job.run.adapter.normalization.rawValue): \(adapter.layout.count) trainable numbers
-        """,
+    var lines = [
+      """
+      model      \(job.base.folder): \(job.base.configuration.family.rawValue), \(text.layers) layers, hidden \
+      \(text.hiddenSize), \(text.attentionHeads) heads, \(text.kvHeads) KV heads; base \(job.base.digest.prefix(12))
+      """,
+      Self.adapter(adapter),
+    ]
+    if let selection {
+      lines.append(
         """
         heads      \(selection.numHeads) of \(text.layers * text.kvHeads) KV heads (\(selection.method)): \
         \(Self.heads(selection))
-        """,
-        Self.data(job),
-        "ranks      \(job.communicator.size), \(threads) thread\(threads == 1 ? "" : "s") each; products in \(job.base.arithmetic.rawValue)",
-        """
-        reduced    \(reduced.gradients + reduced.counts) bytes a rank and step: \(adapter.layout.count) numbers of \
-        \(width) bytes, and \(reduced.counts) bytes of \(StepWords.summary)
-        """,
-        """
-        steps      \(totalSteps) of \(training.globalBatch) rows (\(perEpoch) an epoch), peak lr \(training.learningRate), \
-        \(training.schedule.rawValue); run \(job.digest.prefix(12))\(startStep > 0 ? "; after step \(startStep)" : "")
-        """,
-      ] + Self.features(job) + job.training.problems.prefix(5).map { "left out   \($0)" }
+        """)
+    }
+    if let start = job.start { lines.append("start      \(start.folder)") }
+    lines += [
+      Self.data(job),
+      "ranks      \(job.communicator.size), \(threads) thread\(threads == 1 ? "" : "s") each; products in \(job.base.arithmetic.rawValue)",
+      """
+      reduced    \(reduced.gradients + reduced.counts) bytes a rank and step: \(adapter.layout.count) numbers of \
+      \(width) bytes, and \(reduced.counts) bytes of \(StepWords.summary)
+      """,
+      """
+      steps      \(totalSteps) of \(training.globalBatch) rows (\(perEpoch) an epoch), peak lr \(training.learningRate), \
+      \(training.schedule.rawValue); run \(job.digest.prefix(12))\(startStep > 0 ? "; after step \(startStep)" : "")
+      """,
+    ]
+    self.lines = lines + Self.features(job) + job.training.problems.prefix(5).map { "left out   \($0)" }
+  }
+
+  private static func adapter(_ adapter: any Adapter<Float>) -> String {
+    let options =
+      switch adapter.configuration {
+      case .imageLoRA(let options):
+        "Image-LoRA rank \(options.rank), alpha \(options.alpha), \(options.normalization.rawValue)"
+      case .lora(let options):
+        "LoRA rank \(options.rank), alpha \(options.alpha), all tokens, \(options.targets.count) layers, "
+          + (options.targets.values.first ?? []).map(\.rawValue).joined(separator: " ")
+      }
+    return "adapter    \(options): \(adapter.layout.count) trainable numbers"
   }
 
   /// `3[0,2] 5[1]`: the selected heads of each adapted layer.

@@ -3,6 +3,7 @@ import Adapters
 import Collectives
 import Datasets
 import Foundation
+import QwenVL
 import RunFile
 import Units
 
@@ -22,7 +23,7 @@ public final class Trainer {
   private let store: CheckpointStore
   private let totalSteps: Int
   private let schedule: LearningRateSchedule
-  private let selection: Adapters.HeadSelection
+  private let selection: Adapters.HeadSelection?
   private let stepper: Stepper
   private var metrics: [TrainingState.StepMetrics] = []
   private var best: TrainingState.Best?
@@ -60,23 +61,25 @@ public final class Trainer {
     }
     found.notes.forEach(log.note)
     let state = found.state
-    selection = try state?.selection ?? chooseHeads(job, log: log, signals: signals)
-    let configuration = ImageLoRAConfiguration(
-      rank: run.adapter.rank, alpha: run.adapter.alpha,
-      normalization: ImageLoRAConfiguration.Normalization(run.adapter.normalization), kvIndices: selection.adapted)
-    let adapter = ImageLoRA<Float>(configuration, text: job.base.configuration.text)
+    let (configuration, selection) =
+      try state.map { ($0.adapter, $0.selection) } ?? chooseAdapter(job, log: log, signals: signals)
+    self.selection = selection
+    let adapter: any Adapter<Float> = configuration.adapter(job.base.configuration.text)
     if let state {
       adapter.load(state.parameters)
       metrics = state.metrics
       best = state.best
       validationDue = state.validationDue && job.validation != nil
+    } else if let start = job.start {
+      try start.require(configuration)
+      adapter.load(start.parameters)
     } else {
       adapter.initialize(seed: run.training.seed)
     }
     stepper = Stepper(
       job: job, adapter: adapter, optimizer: state?.optimizer ?? AdamW(count: adapter.layout.count, options: options))
     try together(job.communicator) {
-      if isRoot { try log.start(run: run.yaml, keeping: metrics.last?.step ?? 0) }
+      if isRoot { try log.start(run: run.yaml, session: RunSession(job, afterStep: metrics.last?.step ?? 0)) }
     }
     log.summary(
       Summary(job: job, adapter: adapter, selection: selection, totalSteps: total, startStep: stepper.optimizer.step))

@@ -24,14 +24,19 @@ extension TrainingState {
     if validationDue { try file.setAttribute("validation_due", to: Int64(1)) }
     try file.write([runYAML], shape: [], to: "/run/yaml")
 
-    try file.createGroup("/adapter/kv_indices")
+    let imageLoRA: ImageLoRAConfiguration? = if case .imageLoRA(let options) = adapter { options } else { nil }
+    try file.createGroup(imageLoRA == nil ? "/adapter" : "/adapter/kv_indices")
     try file.setAttribute("rank", of: "/adapter", to: Int64(adapter.rank))
     try file.setAttribute("alpha", of: "/adapter", to: adapter.alpha)
-    try file.setAttribute("normalization", of: "/adapter", to: adapter.normalization.rawValue)
+    if let imageLoRA {
+      try file.setAttribute("normalization", of: "/adapter", to: imageLoRA.normalization.rawValue)
+    } else {
+      try file.setAttribute("kind", of: "/adapter", to: "lora")
+    }
     try file.setAttribute("chat_template_digest", of: "/adapter", to: provenance.templateDigest)
     try file.setAttribute("min_pixels", of: "/adapter", to: Int64(provenance.minPixels))
     try file.setAttribute("max_pixels", of: "/adapter", to: Int64(provenance.maxPixels))
-    for (layer, heads) in adapter.kvIndices.sorted(by: { $0.key < $1.key }) {
+    for (layer, heads) in (imageLoRA?.kvIndices ?? [:]).sorted(by: { $0.key < $1.key }) {
       try file.write(
         heads.map { Int32($0) }, shape: [heads.count], to: "/adapter/kv_indices/\(layer)", filters: [.fletcher32])
     }
@@ -47,13 +52,15 @@ extension TrainingState {
     try file.createGroup("/optimizer")
     try file.setAttribute("step", of: "/optimizer", to: Int64(optimizer.step))
 
-    if !selection.scores.isEmpty, Set(selection.scores.map(\.count)).count == 1 {
-      try file.write(
-        selection.scores.flatMap(\.self), shape: [selection.scores.count, selection.scores[0].count],
-        to: "/influence/scores", filters: [.fletcher32])
+    if let selection {
+      if !selection.scores.isEmpty, Set(selection.scores.map(\.count)).count == 1 {
+        try file.write(
+          selection.scores.flatMap(\.self), shape: [selection.scores.count, selection.scores[0].count],
+          to: "/influence/scores", filters: [.fletcher32])
+      }
+      try file.write([selection.method], shape: [], to: "/influence/estimator")
+      try file.write([try selection.json()], shape: [], to: "/influence/selection")
     }
-    try file.write([selection.method], shape: [], to: "/influence/estimator")
-    try file.write([try selection.json()], shape: [], to: "/influence/selection")
 
     func column<T: Element>(_ name: String, _ values: [T]) throws {
       try file.write(values, shape: [values.count], to: "/metrics/\(name)", filters: [.fletcher32])
@@ -88,14 +95,18 @@ extension TrainingState {
     validationDue = try file.validationDue()
     let layout: AdapterLayout
     (adapter, layout) = try file.adapter()
-    guard layout.fits(text) else { throw file.refuse("its adapter's layers, heads or widths do not fit the model") }
+    guard adapter.fits(text, layout: layout) else {
+      throw file.refuse("its adapter's layers, heads or widths do not fit the model")
+    }
     parameters = try file.numbers(layout: layout)
     optimizer = AdamW(count: layout.count, options: options)
     optimizer.expAvg = try file.numbers("/optimizer/exp_avg", layout: layout)
     optimizer.expAvgSq = try file.numbers("/optimizer/exp_avg_sq", layout: layout)
     optimizer.step = try file.integer("step", of: "/optimizer")
     guard optimizer.step == step else { throw file.refuse("optimizer step \(optimizer.step) is not step \(step)") }
-    selection = try HeadSelection(json: try file.selectionJSON(), file: path, text: text)
+    if case .imageLoRA = adapter {
+      selection = try HeadSelection(json: try file.selectionJSON(), file: path, text: text)
+    }
     metrics = try file.metrics()
   }
 }

@@ -39,11 +39,12 @@ public struct TrainingState: Sendable, Equatable {
   /// The resolved run, in YAML.
   public var runYAML: String
   public var provenance: Provenance
-  public var adapter: ImageLoRAConfiguration
+  public var adapter: AdapterConfiguration
   /// All trainable numbers, in the adapter's layout.
   public var parameters: [Float]
   public var optimizer: AdamW
-  public var selection: HeadSelection
+  /// How the heads of an Image-LoRA were chosen.
+  public var selection: HeadSelection?
   public var metrics: [StepMetrics]
   /// Lowest validation loss so far and its step.
   public var best: Best?

@@ -3,6 +3,7 @@ import Adapters
 import Collectives
 import Datasets
 import Foundation
+import QwenVL
 import Tensors
 import Units
 
@@ -46,14 +47,14 @@ struct StepWords {
 /// Runs steps on this rank.
 final class Stepper {
   let job: Job
-  let adapter: ImageLoRA<Float>
+  let adapter: any Adapter<Float>
   var optimizer: AdamW
   let sampler: Sampler
   private let groups: [Int]?
   private let words: StepWords
   private var sum: ExactSum
 
-  init(job: Job, adapter: ImageLoRA<Float>, optimizer: AdamW) {
+  init(job: Job, adapter: any Adapter<Float>, optimizer: AdamW) {
     self.job = job
     self.adapter = adapter
     self.optimizer = optimizer
@@ -117,7 +118,7 @@ final class Stepper {
 
   /// Adds a micro-batch's gradient and counts; false if any of its numbers is not finite.
   private func add(_ batch: [Datasets.Unit]) throws -> Bool {
-    let input = try job.base.unitInput(batch, of: job.training)
+    let input = try job.base.unitInput(batch, of: job.training, adapter: adapter)
     adapter.resetGradients()
     let losses = job.base.lossAndGradient(input, adapter: adapter, activationBytes: job.run.activationBytes)
     let nll = losses.reduce(0) { $0 + $1.nll }
@@ -140,16 +141,22 @@ final class Stepper {
 
 extension BaseModel {
   /// Rows that are computed together as decoder input: one unit, or several of one row each.
-  func unitInput(_ batch: [Datasets.Unit], of data: PreparedRows) throws -> UnitInput {
-    if batch.count == 1 { return try unitInput(batch[0], of: data) }
+  func unitInput(
+    _ batch: [Datasets.Unit], of data: PreparedRows, adapter: any ProjectionAdapter<Float>
+  ) throws -> UnitInput {
+    if batch.count == 1 { return try unitInput(batch[0], of: data, adapter: adapter) }
     let rows = batch.flatMap(\.rows).map { data.rows[$0] }
     let samples = try rows.map(data.samples.sample)
-    return unitInput(samples, features: try zip(rows, samples).map { try featureStore.features(of: $0, sample: $1) })
+    let features = try zip(rows, samples).map { try featureStore.features(of: $0, sample: $1) }
+    return unitInput(samples, features: features, adapter: adapter)
   }
 
   /// A unit's rows as decoder input, with their pictures' features.
-  func unitInput(_ unit: Datasets.Unit, of data: PreparedRows) throws -> UnitInput {
+  func unitInput(
+    _ unit: Datasets.Unit, of data: PreparedRows, adapter: (any ProjectionAdapter<Float>)? = nil
+  ) throws -> UnitInput {
     let samples = try unit.rows.map { try data.samples.sample(for: data.rows[$0]) }
-    return unitInput(samples, features: try featureStore.features(of: data.rows[unit.rows[0]], sample: samples[0]))
+    let features = try featureStore.features(of: data.rows[unit.rows[0]], sample: samples[0])
+    return unitInput(samples, features: features, adapter: adapter)
   }
 }

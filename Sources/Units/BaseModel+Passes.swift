@@ -12,7 +12,7 @@ public struct RowLoss: Sendable, Equatable, Codable {
 
 extension BaseModel {
   /// Losses of a unit's rows.
-  public func loss(_ unit: UnitInput, adapter: (any ValueAdapter<Float>)?) -> [RowLoss] {
+  public func loss(_ unit: UnitInput, adapter: (any ProjectionAdapter<Float>)?) -> [RowLoss] {
     loss(unit, hidden: hidden(unit, adapter: adapter))
   }
 
@@ -22,21 +22,28 @@ extension BaseModel {
   }
 
   /// Normed hidden states of the unit's output rows, `[outputs, H]`.
-  public func hidden(_ unit: UnitInput, adapter: (any ValueAdapter<Float>)?) -> Matrix<Float> {
-    model.decoder.forward(unit.decoderInput, outputRows: unit.outputRows, adapter: adapter, keepTapes: .none).hidden
+  public func hidden(_ unit: UnitInput, adapter: (any ProjectionAdapter<Float>)?) -> Matrix<Float> {
+    forward(unit, adapter: adapter, keepTapes: .none).hidden
   }
 
   /// Losses of a unit's rows; the adapter takes the gradient of the sum of all their tokens' NLL.
   /// - Parameter activationBytes: how much forward may keep for backward besides the layers' inputs; see `TapePolicy`.
   public func lossAndGradient(
-    _ unit: UnitInput, adapter: any ValueAdapter<Float>, activationBytes: Int = .max
+    _ unit: UnitInput, adapter: any ProjectionAdapter<Float>, activationBytes: Int = .max
   ) -> [RowLoss] {
-    let pass = model.decoder.forward(
-      unit.decoderInput, outputRows: unit.outputRows, adapter: adapter,
-      keepTapes: .forBackward(maximumBytes: activationBytes))
+    let pass = forward(unit, adapter: adapter, keepTapes: .forBackward(maximumBytes: activationBytes))
     let (losses, dHidden) = model.head.lossAndGradient(pass.hidden, targets: unit.targets)
     model.decoder.backward(dHidden, pass: pass, adapter: adapter)
     return rowLosses(unit, losses)
+  }
+
+  private func forward(
+    _ unit: UnitInput, adapter: (any ProjectionAdapter<Float>)?, keepTapes: TapePolicy
+  ) -> Decoder<Float>.Pass {
+    precondition(
+      unit.decoderInput.earlier == nil || adapter?.tokens != .all, "the unit was made for an adapter of visual tokens")
+    return model.decoder.forward(
+      unit.decoderInput, outputRows: unit.outputRows, adapter: adapter, keepTapes: keepTapes)
   }
 
   private func rowLosses(_ unit: UnitInput, _ tokens: [(nll: Double, isLikeliest: Bool)]) -> [RowLoss] {

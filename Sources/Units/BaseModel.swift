@@ -51,7 +51,7 @@ public struct BaseModel: Sendable {
         warn: features.warn)
     }
     featureStore = FeatureStore(
-      tower: model.vision, processor: try ImageProcessor(preprocessor), columns: configuration.vision.outHiddenSize,
+      tower: model.vision, processor: try ImageProcessor(preprocessor), columns: configuration.vision.featureColumns,
       memoryBytes: features.memoryBytes, cache: cache)
     (self.configuration, self.model, self.digest) = (configuration, model, digest)
     (self.tokenizer, self.preprocessor) = (tokenizer, preprocessor)
@@ -95,7 +95,7 @@ public struct BaseModel: Sendable {
 extension Coordinates {
   /// What the released models of a family write.
   public init(of family: ModelConfiguration.Family) {
-    self = family.rawValue == "qwen3_vl" ? .relative1000 : .pixels
+    self = family == .qwen3_vl ? .relative1000 : .pixels
   }
 }
 

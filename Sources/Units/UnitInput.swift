@@ -63,24 +63,33 @@ extension BaseModel {
   /// Packs samples of the same pictures.
   /// - Parameters:
   ///   - features: the pictures' visual tokens; a sample may have fewer of the pictures, which are then the first ones.
+  ///   - adapter: one that will act on all tokens; without, text before the first picture is not computed again.
   ///   - firstKey: where in a cache the unit's keys begin.
   ///   - room: keys that stay free behind each sample for tokens to come.
   /// - Precondition: every sample has a token.
   public func unitInput(
-    _ samples: [Sample], features: [Matrix<Float>], firstKey: Int = 0, room: Int = 0
+    _ samples: [Sample], features: [Matrix<Float>], adapter: (any ProjectionAdapter<Float>)? = nil, firstKey: Int = 0,
+    room: Int = 0
   ) -> UnitInput {
-    input(samples, Packing(samples), features: samples.map { _ in features }, firstKey: firstKey, room: room)
+    input(
+      samples, Packing(samples), features: samples.map { _ in features }, adapter: adapter, firstKey: firstKey,
+      room: room)
   }
 
   /// Packs samples of different pictures: they share at most the text before their first pictures.
-  /// - Parameter features: the visual tokens of each sample's pictures.
+  /// - Parameters:
+  ///   - features: the visual tokens of each sample's pictures.
+  ///   - adapter: one that will act on all tokens.
   /// - Precondition: every sample has a token.
-  public func unitInput(_ samples: [Sample], features: [[Matrix<Float>]]) -> UnitInput {
-    input(samples, Packing(samples, samePictures: false), features: features)
+  public func unitInput(
+    _ samples: [Sample], features: [[Matrix<Float>]], adapter: (any ProjectionAdapter<Float>)? = nil
+  ) -> UnitInput {
+    input(samples, Packing(samples, samePictures: false), features: features, adapter: adapter)
   }
 
   private func input(
-    _ samples: [Sample], _ packing: Packing, features: [[Matrix<Float>]], firstKey: Int = 0, room: Int = 0
+    _ samples: [Sample], _ packing: Packing, features: [[Matrix<Float>]], adapter: (any ProjectionAdapter<Float>)?,
+    firstKey: Int = 0, room: Int = 0
   ) -> UnitInput {
     var ids = [Int32](repeating: 0, count: packing.count)
     var positions = [[Int32]](repeating: ids, count: 3)
@@ -103,14 +112,17 @@ extension BaseModel {
       }
     }
     // What comes before the first picture and the first prediction is the same in every row of a job, mostly. A cache for
-    // answers holds whole rows.
+    // answers holds whole rows, and an adapter of all tokens acts on all of them.
     let isContinued = firstKey > 0 || room > 0
-    let first = isContinued ? 0 : min(visual.first?.rows.lowerBound ?? 0, outputs.first?.row ?? 0, packing.prefix)
+    let first =
+      isContinued || adapter?.tokens == .all
+      ? 0 : min(visual.first?.rows.lowerBound ?? 0, outputs.first?.row ?? 0, packing.prefix)
     func shifted(_ rows: Range<Int>) -> Range<Int> { rows.lowerBound - first..<rows.upperBound - first }
     let input = DecoderInput(
       embeddings: model.embed(
         Array(ids[first...]), visual: visual.map { shifted($0.rows) }, features: visual.map(\.features)),
       positions: positions.map { Array($0[first...]) }, visual: visual.map { shifted($0.rows) },
+      features: visual.map(\.features),
       prefix: packing.prefix - first, branches: packing.branches.map(shifted), firstKey: firstKey, room: room,
       earlier: first > 0 ? textPrefix(Array(ids[..<first]), positions.map { Array($0[..<first]) }) : nil)
     return UnitInput(

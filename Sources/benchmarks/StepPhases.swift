@@ -155,7 +155,7 @@ final class StepPhases {
 
   /// Useful operations of each phase that has products.
   var operations: [Phase: Double] {
-    let work = UnitOperations(shape, budgets: budgets, rank: adapter.layout.rank, base.configuration)
+    let work = UnitOperations(shape, budgets: budgets, rank: adapter.configuration.rank, base.configuration)
     let again = UnitOperations.repeatedScores(shape, budgets: budgets, base.configuration)
     // The adapter takes one product of three on the way forward, two on the way back.
     let learns = shape.visual > 0

@@ -1,8 +1,9 @@
-// Where a command finds an adapter: a checkpoint of a run, or a folder that export made.
+// Where a command finds an adapter: a checkpoint of a run, or a folder that export or PEFT made.
 import Adapters
 import Evaluation
 import Foundation
 import HDF5
+import QwenVL
 import Training
 import Units
 
@@ -32,27 +33,19 @@ enum AdapterSource {
         minPixels: Int(try file.attribute("min_pixels", of: "/adapter", as: Int64.self)),
         maxPixels: Int(try file.attribute("max_pixels", of: "/adapter", as: Int64.self)))
     case .folder(let path):
-      let file = path + "/adapter_config.json"
-      do {
-        let data = try Data(contentsOf: URL(fileURLWithPath: file))
-        return AdapterConditions(try JSONDecoder().decode(AdapterFiles.Config.self, from: data))
-      } catch {
-        throw EvaluationError.file(
-          file,
-          problem: "not an adapter's configuration: \(error.localizedDescription); give a folder of imagelora export")
-      }
+      return AdapterConditions(try AdapterFiles.conditions(path))
     }
   }
 
   /// The adapter for a base that fulfils its conditions.
-  func load(for base: BaseModel) throws -> ImageLoRA<Float> {
+  func load(for base: BaseModel) throws -> any Adapter<Float> {
     switch self {
     case .checkpoint(let path):
       // The optimizer's state is read along and not used: its options are of no account.
       let state = try TrainingState(
         reading: path, text: base.configuration.text, baseDigest: base.digest,
         options: AdamW.Options(beta1: 0, beta2: 0, epsilon: 1, weightDecay: 0))
-      let adapter = ImageLoRA<Float>(state.adapter, text: base.configuration.text)
+      let adapter: any Adapter<Float> = state.adapter.adapter(base.configuration.text)
       adapter.load(state.parameters)
       return adapter
     case .folder(let path):

@@ -13,7 +13,7 @@ struct Evaluate: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Loss, token accuracy, exact match and box metrics on a run's validation rows.",
     discussion: """
-      Give a checkpoint, --base for the model without an adapter, or both for a table side by side. Answers are \
+      Give a checkpoint or an adapter's folder, --base for the model without an adapter, or both for a table side by side. Answers are \
       generated greedily from each row up to its last answer. Rows whose answer is a point or a box are scored against \
       the row's "objects": a point, or a box's centre, counts where it lies in the box (half-open, original pixels); \
       what the model writes is in the coordinates of its family, or those of data.coordinates. Where rows state a \
@@ -30,6 +30,11 @@ struct Evaluate: ParsableCommand {
 
   @Option(help: ArgumentHelp("The checkpoint whose adapter is evaluated.", valueName: "C.h5"))
   var checkpoint: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "A folder of imagelora export, or a LoRA of PEFT, that is evaluated instead of a checkpoint.", valueName: "dir"))
+  var adapter: String?
 
   @Flag(help: "Evaluate the base model without an adapter, too or alone.")
   var base = false
@@ -49,7 +54,10 @@ struct Evaluate: ParsableCommand {
   var limit: Int?
 
   func validate() throws {
-    guard base || checkpoint != nil else { throw ValidationError("give --checkpoint C.h5, --base, or both") }
+    guard base || checkpoint != nil || adapter != nil else {
+      throw ValidationError("give --checkpoint C.h5 or --adapter DIR, --base, or both")
+    }
+    guard checkpoint == nil || adapter == nil else { throw ValidationError("give --checkpoint or --adapter, not both") }
     guard maxNewTokens > 0 else { throw ValidationError("--max-new-tokens \(maxNewTokens): an answer has at least 1") }
     guard limit ?? 1 > 0 else { throw ValidationError("--limit \(limit ?? 0): evaluate at least 1 row") }
   }
@@ -86,16 +94,15 @@ struct Evaluate: ParsableCommand {
   /// The file of rows and the models to evaluate by name, checked before any row is read.
   private func open(
     _ run: RunConfiguration, _ model: BaseModel
-  ) throws -> (file: String, models: [(name: String, adapter: ImageLoRA<Float>?)]) {
+  ) throws -> (file: String, models: [(name: String, adapter: (any ProjectionAdapter<Float>)?)]) {
     guard let file = run.data.validation?.resolved else {
       throw EvaluationError.file(
         run.path,
         problem: "data.validation is not set; name a file of rows there or with --set data.validation=rows.jsonl")
     }
     if let output { try PredictionLine.checkWritable(output) }
-    var models: [(name: String, adapter: ImageLoRA<Float>?)] = base ? [("base", nil)] : []
-    if let checkpoint {
-      let source = AdapterSource.checkpoint(checkpoint)
+    var models: [(name: String, adapter: (any ProjectionAdapter<Float>)?)] = base ? [("base", nil)] : []
+    if let source = checkpoint.map(AdapterSource.checkpoint) ?? adapter.map(AdapterSource.folder) {
       try source.conditions().require(of: model, file: source.path) { "model.\($0): \($1) in the run file" }
       models.append(("adapted", try source.load(for: model)))
     }

@@ -1,6 +1,8 @@
 // imagelora export: a checkpoint's adapter as files that other programs read.
 import Adapters
 import ArgumentParser
+import Evaluation
+import QwenVL
 import Training
 import Units
 
@@ -8,42 +10,60 @@ struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Write a checkpoint's adapter as safetensors, with its configuration and a model card.",
     discussion: """
-      The folder holds adapter.safetensors (fp32), adapter_config.json and README.md. The checkpoint is enough; with \
+      The folder holds adapter.safetensors (fp32), adapter_config.json and README.md; of a LoRA adapter_model.safetensors \
+      and adapter_config.json as PEFT writes and reads them. The checkpoint is enough; with \
       --model the base is opened too, and refused if it is not the one that the adapter was trained on.
 
       Examples:
         imagelora export checkpoints/best.h5 --output my-adapter
         imagelora export checkpoints/latest.h5 --output my-adapter --model DIR
+        imagelora export checkpoints/best.h5 --merged my-model --model DIR
 
-      There is no merged export: \(ModelCard.whyNotMerged).
+      With --merged a LoRA is added to the weights of the base that --model names, W + (alpha / rank) B A, in the types that \
+      they are stored in; the folder is a model of its own. An Image-LoRA cannot be merged: \(ModelCard.whyNotMerged).
       """)
 
   @Argument(help: "The checkpoint (HDF5); its .sha256 lies beside it.") var checkpoint: String
-  @Option(help: "The folder to make.") var output: String
+  @Option(help: ArgumentHelp("The folder to make.", valueName: "dir")) var output: String?
   @Option(help: "The base model's folder, to check that the adapter is its own.") var model: String?
-  @Flag(help: "Refused: an Image-LoRA cannot be merged.") var merge = false
+  @Option(help: ArgumentHelp("The folder of a merged model to make; of LoRA only, with --model.", valueName: "dir"))
+  var merged: String?
+
+  func validate() throws {
+    guard output != nil || merged != nil else { throw ValidationError("give --output DIR or --merged DIR") }
+    guard merged == nil || model != nil else { throw ValidationError("--merged: give the base too, --model DIR") }
+  }
 
   func run() throws {
-    if merge {
-      complain("--merge: \(ModelCard.whyNotMerged); leave it out and load the adapter beside its base")
-      throw ExitCode(ExitStatus.badUsage)
-    }
     try onRanks { communicator in
       guard communicator.rank == 0 else { return }
       try CheckpointStore.verify(checkpoint)
       let file = try CheckpointFile(checkpoint)
       let (configuration, layout) = try file.adapter()
-      if let model { try file.require(BaseModel(folder: model), layout: layout) }
-      let provenance = try file.provenance()
-      var config = AdapterFiles.Config(configuration)
-      config.base_digest = provenance.baseDigest
-      config.min_pixels = provenance.minPixels
-      config.max_pixels = provenance.maxPixels
-      config.chat_template_digest = provenance.templateDigest
-      let card = try ModelCard(file, configuration: configuration, layout: layout)
-      try AdapterFiles.export(
-        config, layout: layout, parameters: file.numbers(layout: layout), card: card.text, to: output)
-      say("wrote \(output): \(layout.count) numbers in \(layout.layers.count) layers, read back and compared")
+      if merged != nil, case .imageLoRA = configuration {
+        throw EvaluationError.file(
+          checkpoint, problem: "cannot be merged: \(ModelCard.whyNotMerged); export it with --output")
+      }
+      let base = try model.map { try BaseModel(folder: $0) }
+      if let base { try file.require(base, configuration: configuration, layout: layout) }
+      let parameters = try file.numbers(layout: layout)
+      if let output {
+        let provenance = try file.provenance()
+        let conditions = AdapterFiles.Conditions(
+          base_digest: provenance.baseDigest, min_pixels: provenance.minPixels, max_pixels: provenance.maxPixels,
+          chat_template_digest: provenance.templateDigest)
+        try AdapterFiles.export(
+          configuration, conditions: conditions, layout: layout, parameters: parameters,
+          card: ModelCard(file, configuration: configuration, layout: layout).text, baseName: model ?? file.baseName(),
+          to: output)
+        say("wrote \(output): \(layout.count) numbers in \(configuration.layers.count) layers, read back and compared")
+      }
+      if let merged, let base, case .lora(let options) = configuration {
+        let adapter = LoRA<Float>(options, text: base.configuration.text)
+        adapter.load(parameters)
+        try AdapterFiles.merge(adapter, base: base.folder, to: merged)
+        say("wrote \(merged): \(base.folder) with \(layout.tensors.count / 2) weights changed")
+      }
     }
   }
 }

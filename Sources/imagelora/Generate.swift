@@ -14,7 +14,7 @@ struct Generate: ParsableCommand {
     discussion: """
       <image> in the prompt says where each picture goes, in the order of the --image options; without any, pictures \
       come first. Pixel limits are the adapter's where it states them, otherwise the model folder's. Points and boxes \
-      in the answer are in pixels of the resized picture.
+      in the answer are in pixels of the resized picture (Qwen2.5-VL) or in thousandths of its sides (Qwen3-VL).
 
       Examples:
         imagelora generate --model Qwen2.5-VL-3B \\
@@ -25,7 +25,7 @@ struct Generate: ParsableCommand {
 
   @Option(help: "The base model's folder.") var model: String
   @Option(help: ArgumentHelp("A checkpoint whose adapter is used.", valueName: "C.h5")) var checkpoint: String?
-  @Option(help: ArgumentHelp("A folder of imagelora export whose adapter is used.", valueName: "dir"))
+  @Option(help: ArgumentHelp("A folder of imagelora export, or a LoRA of PEFT, that is used.", valueName: "dir"))
   var adapter: String?
   @Option(help: ArgumentHelp("A picture, PNG or JPEG; may be given several times.", valueName: "file"))
   var image: [String] = []

@@ -27,7 +27,7 @@ struct HDF5Listing {
 
   private func kinds() throws -> (isCheckpoint: Bool, isScores: Bool) {
     let file = try File.open(path)
-    return (try file.exists("/adapter/kv_indices"), try file.exists("/rows/rank1_norm2"))
+    return (try file.exists("/adapter"), try file.exists("/rows/rank1_norm2"))
   }
 
   // MARK: - Checkpoint
@@ -56,11 +56,17 @@ struct HDF5Listing {
     say(
       "  pixels        \(try file.attribute("min_pixels", of: "/adapter", as: Int64.self)) to "
         + "\(try file.attribute("max_pixels", of: "/adapter", as: Int64.self))")
-    say(
-      "adapter         rank \(try file.attribute("rank", of: "/adapter", as: Int64.self)), alpha "
-        + "\(try file.attribute("alpha", of: "/adapter", as: Double.self)), normalization "
-        + "\(try file.attribute("normalization", of: "/adapter", as: String.self))")
-    try showHeads(file)
+    let options =
+      "rank \(try file.attribute("rank", of: "/adapter", as: Int64.self)), alpha "
+      + "\(try file.attribute("alpha", of: "/adapter", as: Double.self))"
+    if try file.hasAttribute("kind", of: "/adapter") {
+      say("adapter         \(try file.attribute("kind", of: "/adapter", as: String.self)), \(options), all tokens")
+    } else {
+      say(
+        "adapter         \(options), normalization "
+          + "\(try file.attribute("normalization", of: "/adapter", as: String.self))")
+      try showHeads(file)
+    }
     try showTensors(file)
     try showMetrics(file)
     try damage.get()

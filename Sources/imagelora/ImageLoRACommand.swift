@@ -2,20 +2,22 @@
 import ArgumentParser
 import Collectives
 import Foundation
+import Training
 
 /// `imagelora`
 @main
 struct ImageLoRACommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "imagelora",
-    abstract: "Fine-tune Qwen2.5-VL with Image-LoRA: adapters on the values of visual tokens, in a few KV heads.",
+    abstract:
+      "Fine-tune Qwen2.5-VL and Qwen3-VL with Image-LoRA: adapters on the values of visual tokens, in a few KV heads.",
     discussion: """
       Every command runs alone or on many ranks: mpirun -n 4 imagelora train run.yaml. Start with imagelora inspect on a \
       model folder and a row, then probe, train, evaluate and export.
       """,
-    version: "0.1.0",
+    version: programVersion,
     subcommands: [
-      PlanCommand.self, Train.self, Probe.self, Scores.self, Evaluate.self, Generate.self, Inspect.self, Export.self,
-      Parity.self, RowsCommand.self,
+      PlanCommand.self, Train.self, Probe.self, Scores.self, Evaluate.self, Generate.self, Inspect.self, Report.self,
+      Export.self, Parity.self, RowsCommand.self,
     ])
 }

@@ -17,8 +17,7 @@ struct Parity: ParsableCommand {
 
   @Option(help: "The base model's folder.") var model: String
   @Option(help: "Rows (JSON Lines); image paths are relative to its folder.") var data: String
-  @Option(help: "A folder with adapter.safetensors, adapter_config.json and perhaps probe.safetensors.") var adapter:
-    String
+  @Option(help: "A folder of imagelora export or a LoRA of PEFT; perhaps with probe.safetensors.") var adapter: String
   @Option(help: "The file to write.") var output: String
   @Option(help: "Seed of the rank-1 probe where the adapter's folder has none.") var seed: UInt64 = 0
   @Option(help: "Products with the weights in fp32 or bf16, whatever this processor is best at.")

@@ -8,25 +8,37 @@ import Testing
 
 @Suite("Gradients through the whole decoder agree with finite differences in double precision")
 struct DecoderGradientTests {
-  let model = TinyDecoder()
+  /// Which family's parts the decoder has, and whether two branches follow a prefix.
+  struct Setting: Sendable {
+    let family: ModelConfiguration.Family
+    let branches: Bool
+    var model: TinyDecoder { TinyDecoder(family) }
+
+    static let all = ModelConfiguration.Family.allCases.flatMap { family in
+      [false, true].map { Setting(family: family, branches: $0) }
+    }
+  }
 
   /// Every number of A, B and gamma, over plain sequences and branches, with the lowest adapted layer at the bottom, in
   /// the middle, and at the top where only the answers' rows ask.
-  @Test(arguments: [[0: [0, 1], 2: [1]], [1: [0], 2: [0, 1]], [2: [1]]] as [[Int: [Int]]], [false, true])
-  func imageLoRA(kvIndices: [Int: [Int]], branches: Bool) {
+  @Test(arguments: [[0: [0, 1], 2: [1]], [1: [0], 2: [0, 1]], [2: [1]]] as [[Int: [Int]]], Setting.all)
+  func imageLoRA(kvIndices: [Int: [Int]], setting: Setting) {
+    let model = setting.model
     let adapter = ImageLoRA<Double>(
       ImageLoRAConfiguration(rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: kvIndices),
       text: model.text)
     var numbers = TestNumbers(seed: 5)
     adapter.load((0..<adapter.layout.count).map { _ in numbers.next() })
-    let input = model.input(branches: branches)
+    let input = model.input(branches: setting.branches)
     model.backward(input, adapter)
     let error = gradientError(of: adapter.parameters, gradient: adapter.gradients) { model.loss(input, adapter) }
     #expect(error < 1e-8)
   }
 
   /// Tapes that are not kept are computed again to the same bits; one layer's fits, or none.
-  @Test(arguments: [0, 6000, 12_000]) func activationsComputedAgain(activationBytes: Int) {
+  @Test(arguments: [0, 6000, 12_000], ModelConfiguration.Family.allCases)
+  func activationsComputedAgain(activationBytes: Int, family: ModelConfiguration.Family) {
+    let model = TinyDecoder(family)
     var numbers = TestNumbers(seed: 5)
     let adapter = ImageLoRA<Double>(
       ImageLoRAConfiguration(
@@ -42,7 +54,8 @@ struct DecoderGradientTests {
   }
 
   /// Behind rows that are known already: the same losses and gradients.
-  @Test(arguments: [false, true]) func earlierRows(branches: Bool) {
+  @Test(arguments: Setting.all) func earlierRows(setting: Setting) {
+    let (model, branches) = (setting.model, setting.branches)
     var numbers = TestNumbers(seed: 5)
     let adapter = ImageLoRA<Double>(
       ImageLoRAConfiguration(rank: 2, alpha: 4, normalization: .none, kvIndices: [0: [0, 1], 2: [1]]), text: model.text)
@@ -60,7 +73,7 @@ struct DecoderGradientTests {
     func positions(_ range: Range<Int>) -> [[Int32]] { whole.positions.map { Array($0[range]) } }
     let later = DecoderInput(
       embeddings: whole.embeddings.rows(2..<14), positions: positions(2..<14), visual: [0..<4, 5..<7],
-      prefix: branches ? 8 : 12, branches: branches ? [8..<10, 10..<12] : [],
+      features: whole.features, prefix: branches ? 8 : 12, branches: branches ? [8..<10, 10..<12] : [],
       earlier: model.decoder.earlierRows(whole.embeddings.rows(0..<2), positions: positions(0..<2)))
     let found = gradients(later, [7, 9, 11])
     for (a, b) in [(found.hidden, expected.hidden), (found.adapter, expected.adapter)] {
@@ -70,11 +83,12 @@ struct DecoderGradientTests {
   }
 
   /// The gate estimator's gradient is that of v (1 + g), the rank-1 estimator's that of B in v + (x A) B.
-  @Test(arguments: [false, true]) func influence(branches: Bool) {
+  @Test(arguments: Setting.all) func influence(setting: Setting) {
+    let model = setting.model
     var numbers = TestNumbers(seed: 9)
     let projections = (0..<3).map { _ in (0..<8).map { _ in numbers.next() } }
     let probe = InfluenceProbe<Double>(text: model.text, projections: projections)
-    let input = model.input(branches: branches)
+    let input = model.input(branches: setting.branches)
     model.backward(input, probe)
     let gates = GateAdapter(projections: projections)
     #expect(gradientError(of: gates.gate, gradient: probe.gateGradient) { model.loss(input, gates) } < 1e-8)
@@ -82,7 +96,8 @@ struct DecoderGradientTests {
   }
 
   /// A row without pictures gives the frozen model's numbers, bit for bit, and no gradient.
-  @Test func textOnlyIsTheBase() {
+  @Test(arguments: ModelConfiguration.Family.allCases) func textOnlyIsTheBase(family: ModelConfiguration.Family) {
+    let model = TinyDecoder(family)
     let adapter = ImageLoRA<Double>(
       ImageLoRAConfiguration(rank: 2, alpha: 4, normalization: .none, kvIndices: [0: [0, 1], 1: [1]]), text: model.text)
     adapter.load((0..<adapter.layout.count).map { Double($0) })
@@ -95,9 +110,35 @@ struct DecoderGradientTests {
     #expect(adapter.gradients.values.allSatisfy { $0 == 0 })
   }
 
+  /// Each level is added behind its own layer, also to the few rows that the last layer is asked for, and no level more.
+  @Test func deepstack() {
+    let outputs = [1, 5, 8, 13]
+    func hidden(_ levels: Int, _ outputRows: [Int]) -> Matrix<Double> {
+      let model = TinyDecoder(.qwen3_vl)
+      var input = model.input(branches: true)
+      input.features = input.features.map { $0.columns(0..<8 * (1 + levels)) }
+      return model.decoder.forward(input, outputRows: outputRows, adapter: nil, keepTapes: .none).hidden
+    }
+    var seen: [[Double]] = []
+    for levels in 0...3 {
+      let (all, asked) = (hidden(levels, Array(0..<14)), hidden(levels, outputs))
+      for (place, row) in outputs.enumerated() {
+        for j in 0..<8 { #expect(abs(all.row(row)[j] - asked.row(place)[j]) < 1e-12) }
+      }
+      seen.append(asked.values)
+    }
+    #expect(Set(seen).count == 4)
+    // Text before the first picture sees none of it.
+    #expect(Set(seen.map { $0[0..<8] }).count == 1)
+    // The last layer's level reaches the rows of pictures alone, for no layer follows.
+    #expect(seen[2][24..<32] == seen[3][24..<32] && seen[2][8..<16] != seen[3][8..<16])
+  }
+
   /// Generation's cache: a prefix and two branches in one pass, then the next row of both branches together, then of
   /// one, are each branch's whole sequence in one pass, wherever in the cache the keys lie.
-  @Test(arguments: [0, 5]) func cachedRowsEqualOnePass(firstKey: Int) {
+  @Test(arguments: [0, 5], ModelConfiguration.Family.allCases)
+  func cachedRowsEqualOnePass(firstKey: Int, family: ModelConfiguration.Family) {
+    let model = TinyDecoder(family)
     let adapter = ImageLoRA<Double>(
       ImageLoRAConfiguration(rank: 2, alpha: 4, normalization: .none, kvIndices: [0: [0, 1], 2: [1]]), text: model.text)
     var numbers = TestNumbers(seed: 5)
@@ -107,7 +148,8 @@ struct DecoderGradientTests {
     let sequences = [Array(0..<12) + [0, 1], Array(0..<10) + [12, 13, 2]]
     func input(_ sequence: [Int]) -> DecoderInput<Double> {
       DecoderInput(
-        embeddings: rows.embeddings.gathering(sequence), positions: positions(0..<sequence.count), visual: rows.visual)
+        embeddings: rows.embeddings.gathering(sequence), positions: positions(0..<sequence.count), visual: rows.visual,
+        features: rows.features)
     }
     func positions(_ range: Range<Int>) -> [[Int32]] {
       rows.positions.map { $0[0..<10] + (10..<20).map { Int32($0) } }.map { Array($0[range]) }
@@ -149,15 +191,20 @@ struct DecoderGradientTests {
 }
 
 /// Both estimators as trainable numbers in the forward pass, the plain twin of `InfluenceProbe`.
-private final class GateAdapter: ValueAdapter {
+private final class GateAdapter: ProjectionAdapter {
   let gate = Matrix<Double>(zeros: 3, 2)
   let loraB = Matrix<Double>(zeros: 3, 8)
   let projections: [[Double]]
   init(projections: [[Double]]) { self.projections = projections }
+  var tokens: AdaptedTokens { .visual }
   var lowestLayer: Int? { 0 }
+  func adaptsAtLowestLayer(_ projection: Projection) -> Bool { projection == .value }
 
-  func forward(layer: Int, input: Matrix<Double>, values: Matrix<Double>, visual: [Range<Int>]) {
-    for row in visual.joined() {
+  func forward(
+    layer: Int, _ projection: Projection, input: Matrix<Double>, output values: Matrix<Double>, rows: [Range<Int>]
+  ) {
+    guard projection == .value else { return }
+    for row in rows.joined() {
       let u = Double.dot(8, input.row(row), projections[layer])
       for j in 0..<8 {
         values.row(row)[j] = values.row(row)[j] * (1 + gate.row(layer)[j / 4]) + u * loraB.row(layer)[j]
@@ -166,7 +213,7 @@ private final class GateAdapter: ValueAdapter {
   }
 
   func backward(
-    layer: Int, input: Matrix<Double>, values: Matrix<Double>, dValues: Matrix<Double>, visual: [Range<Int>],
-    dInput: Matrix<Double>?
+    layer: Int, _ projection: Projection, input: Matrix<Double>, values: Matrix<Double>?, dOutput: Matrix<Double>,
+    rows: [Range<Int>], dInput: Matrix<Double>?
   ) {}
 }

@@ -8,9 +8,9 @@ import Testing
 struct ExportTests {
   let folder: TemporaryFolder
   let text = TinyDecoder().text
-  let configuration = ImageLoRAConfiguration(
-    rank: 2, alpha: 4, normalization: .none, kvIndices: [2: [1, 0], 0: [1]])
-  var layout: AdapterLayout { AdapterLayout(configuration, text: text) }
+  let configuration = AdapterConfiguration.imageLoRA(
+    ImageLoRAConfiguration(rank: 2, alpha: 4, normalization: .none, kvIndices: [2: [1, 0], 0: [1]]))
+  var layout: AdapterLayout { configuration.layout(text) }
   /// Negative numbers, a subnormal one and a negative zero among them.
   var parameters: [Float] {
     (0..<layout.count).map { $0 == 5 ? -0.0 : (Float($0) - 20) * ($0 == 7 ? .leastNonzeroMagnitude : 0.37) }
@@ -18,11 +18,10 @@ struct ExportTests {
   init() throws { folder = try TemporaryFolder() }
 
   private func export(to name: String) throws {
-    var config = AdapterFiles.Config(configuration)
-    config.base_digest = "abc"
-    config.max_pixels = 602_112
+    let conditions = AdapterFiles.Conditions(base_digest: "abc", max_pixels: 602_112)
     try AdapterFiles.export(
-      config, layout: layout, parameters: parameters, card: "# A card\n", to: folder.path(name))
+      configuration, conditions: conditions, layout: layout, parameters: parameters, card: "# A card\n",
+      to: folder.path(name))
   }
 
   @Test func readBack() throws {
@@ -35,8 +34,9 @@ struct ExportTests {
     let adapter = try AdapterFiles.load(path, base: text)
     #expect(adapter.configuration == configuration)
     #expect(adapter.parameters.values.map(\.bitPattern) == parameters.map(\.bitPattern))
-    let config = try AdapterFiles.config(path)
-    #expect(config.base_digest == "abc" && config.max_pixels == 602_112 && config.min_pixels == nil)
+    #expect(try AdapterFiles.conditions(path) == AdapterFiles.Conditions(base_digest: "abc", max_pixels: 602_112))
+    let config = try JSONDecoder().decode(
+      AdapterFiles.Config.self, from: Data(contentsOf: URL(filePath: path + "/adapter_config.json")))
     #expect(config.kv_indices == ["0": [1], "2": [0, 1]] && config.adapter_type == "image_lora")
     let file = try Checkpoint(file: path + "/adapter.safetensors")
     #expect(file.names == ["0.A", "0.B", "0.gamma", "2.A", "2.B", "2.gamma"].map { "layers.\($0)" })

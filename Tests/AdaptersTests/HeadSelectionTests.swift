@@ -30,6 +30,19 @@ struct HeadSelectionTests {
     #expect(selection.kvIndices == [[], [0]])
   }
 
+  /// The layers' budgets are those of the highest heads.
+  @Test func lowestHeadsTiesToTheLower() {
+    let scores: [[Double]] = [[1, 3, 3, 1], [0, 5, 0, 6], [0.1, 0, 0.2, 0.3]]
+    for K in 1...11 {
+      let (lowest, highest) = (
+        HeadSelection.lowest(scores: scores, numHeads: K, tau: 0.5),
+        HeadSelection.influence(scores: scores, numHeads: K, tau: 0.5)
+      )
+      #expect(lowest.kvIndices.map(\.count) == highest.kvIndices.map(\.count))
+    }
+    #expect(HeadSelection.lowest(scores: scores, numHeads: 5, tau: 0).kvIndices == [[0, 3], [0, 2], [1]])
+  }
+
   @Test(arguments: [0, -1, 4, 9]) func allHeads(budget: Int) {
     let selection = HeadSelection.influence(scores: [[1, 2], [3, 4]], numHeads: budget, tau: 0.5)
     #expect(selection.kvIndices == [[0, 1], [0, 1]])

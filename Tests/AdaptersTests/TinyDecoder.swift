@@ -7,28 +7,36 @@ import Tensors
 
 /// A decoder of a few numbers in double precision, with a loss over a small vocabulary.
 struct TinyDecoder {
-  let text = TextConfiguration(
-    hiddenSize: 8, intermediateSize: 12, layers: 3, attentionHeads: 4, kvHeads: 2, headDimension: 4,
-    vocabularySize: 13, rmsNormEpsilon: 1e-6, ropeTheta: 1e4, mropeSection: [1, 1, 0], tieWordEmbeddings: false,
-    maxPositionEmbeddings: 64)
+  let text: TextConfiguration
   let decoder: Decoder<Double>
   let head: LanguageModelHead<Double>
+  /// Layers behind which deepstack adds something: none, or in Qwen3-VL all of these few.
+  private let levels: Int
 
-  init() {
+  init(_ family: ModelConfiguration.Family = .qwen2_5_vl) {
+    var t = TextConfiguration(
+      hiddenSize: 8, intermediateSize: 12, layers: 3, attentionHeads: 4, kvHeads: 2, headDimension: 4,
+      vocabularySize: 13, rmsNormEpsilon: 1e-6, ropeTheta: 1e4, mropeSection: [1, 1, 0], tieWordEmbeddings: false,
+      maxPositionEmbeddings: 64)
+    let isThird = family == .qwen3_vl
+    (t.mropeInterleaved, t.qkvBias, t.queryKeyNorm) = (isThird, !isThird, isThird)
+    text = t
+    levels = isThird ? t.layers : 0
     var numbers = TestNumbers(seed: 7)
-    let t = text
     func linear(_ out: Int, _ columns: Int, bias: Bool) -> Linear<Double> {
       Linear(
         weight: StoredMatrix(numbers.tensor([out, columns], scale: 0.7)), bias: bias ? numbers.tensor([out]) : nil)
     }
-    func norm() -> RMSNorm<Double> { RMSNorm(weight: numbers.tensor([t.hiddenSize]), epsilon: t.rmsNormEpsilon) }
+    func norm(_ width: Int = 8) -> RMSNorm<Double> {
+      RMSNorm(weight: numbers.tensor([width]), epsilon: t.rmsNormEpsilon)
+    }
     let layers = (0..<t.layers).map { index in
       DecoderLayer(
-        index: index, inputNorm: norm(), queryProjection: linear(16, 8, bias: true),
-        keyProjection: linear(8, 8, bias: true), valueProjection: linear(8, 8, bias: true),
+        index: index, inputNorm: norm(), queryProjection: linear(16, 8, bias: t.qkvBias),
+        keyProjection: linear(8, 8, bias: t.qkvBias), valueProjection: linear(8, 8, bias: t.qkvBias),
         attention: Attention(heads: 4, kvHeads: 2, headDimension: 4), outputProjection: linear(8, 16, bias: false),
         postAttentionNorm: norm(), gateProjection: linear(12, 8, bias: false), upProjection: linear(12, 8, bias: false),
-        downProjection: linear(8, 12, bias: false))
+        downProjection: linear(8, 12, bias: false), headNorms: t.queryKeyNorm ? (norm(4), norm(4)) : nil)
     }
     decoder = Decoder(configuration: t, layers: layers, norm: norm())
     head = LanguageModelHead(weight: StoredMatrix(numbers.tensor([t.vocabularySize, t.hiddenSize])))
@@ -37,26 +45,29 @@ struct TinyDecoder {
   /// Text, a picture of four tokens, text, a second picture, then two branches of an answer each.
   func input(branches: Bool) -> DecoderInput<Double> {
     var numbers = TestNumbers(seed: 3)
+    let embeddings = numbers.matrix(14, text.hiddenSize)
     return DecoderInput(
-      embeddings: numbers.matrix(14, text.hiddenSize),
+      embeddings: embeddings,
       positions: [
         [0, 1, 2, 2, 2, 2, 4, 5, 5, 7, 8, 9, 8, 9], [0, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 8, 9],
         [0, 1, 2, 3, 2, 3, 4, 5, 5, 7, 8, 9, 8, 9],
       ],
-      visual: [2..<6, 7..<9], prefix: branches ? 10 : 14, branches: branches ? [10..<12, 12..<14] : [])
+      visual: [2..<6, 7..<9],
+      features: [4, 2].map { numbers.matrix($0, text.hiddenSize * (1 + levels)) }, prefix: branches ? 10 : 14,
+      branches: branches ? [10..<12, 12..<14] : [])
   }
 
   /// One supervised row before the first picture, then rows of the answers.
   let outputRows = [1, 9, 10, 11, 13]
   let targets: [Int32] = [3, 0, 12, 7, 5]
 
-  func loss(_ input: DecoderInput<Double>, _ adapter: (any ValueAdapter<Double>)?) -> Double {
+  func loss(_ input: DecoderInput<Double>, _ adapter: (any ProjectionAdapter<Double>)?) -> Double {
     let pass = decoder.forward(input, outputRows: outputRows, adapter: adapter, keepTapes: .none)
     return head.loss(pass.hidden, targets: targets).reduce(0) { $0 + $1.nll }
   }
 
   func backward(
-    _ input: DecoderInput<Double>, _ adapter: any ValueAdapter<Double>, activationBytes: Int = .max
+    _ input: DecoderInput<Double>, _ adapter: any ProjectionAdapter<Double>, activationBytes: Int = .max
   ) {
     let pass = decoder.forward(
       input, outputRows: outputRows, adapter: adapter, keepTapes: .forBackward(maximumBytes: activationBytes))

@@ -2,6 +2,7 @@
 import Adapters
 import Datasets
 import Foundation
+import HuggingFace
 @testable import Preprocessing
 import QwenVL
 import Tensors
@@ -59,14 +60,16 @@ struct BatchedGenerationTests {
     }
   }
 
-  @Test("are those of each prompt alone, with and without an adapter, also where some end early")
-  func equalsOneByOne() throws {
-    let free = try Questions(TinyModel(endTokens: [271]))
+  @Test(
+    "are those of each prompt alone, with and without an adapter, also where some end early",
+    arguments: ModelConfiguration.Family.allCases)
+  func equalsOneByOne(family: ModelConfiguration.Family) throws {
+    let free = try Questions(TinyModel(family, endTokens: [271]))
     let generator = Generator(free.base, maxNewTokens: 12)
     // Tokens that some answers have and others lack, so that the batch shrinks on the way.
     let answers = try generator.run(free.units, adapter: nil).generations.map(\.tokens)
     #expect(Set(answers).count > 5 && answers.allSatisfy { $0.count > 4 })
-    let ending = try Questions(TinyModel(endTokens: [271, answers[0][3], answers[5][5], answers[9][1]]))
+    let ending = try Questions(TinyModel(family, endTokens: [271] + Self.endTokens(answers)))
     for questions in [free, ending] {
       let generator = Generator(questions.base, maxNewTokens: 12)
       for adapter in [nil, TinyModel.adapter(for: questions.base)] {
@@ -90,9 +93,22 @@ struct BatchedGenerationTests {
     #expect(Set(lengths).count > 4, "\(lengths)")
   }
 
-  @Test("losses beside prompts, in a batch of units, are those of rows alone to rounding")
-  func losses() throws {
-    let questions = try Questions(TinyModel())
+  /// Three tokens that end the answers after as many different lengths as three can, one chosen after the other.
+  private static func endTokens(_ answers: [[Int32]]) -> [Int32] {
+    func lengths(_ tokens: [Int32]) -> Int {
+      Set(answers.map { answer in answer.firstIndex(where: tokens.contains) ?? answer.count }).count
+    }
+    let candidates = Set(answers.joined()).sorted()
+    return (0..<3).reduce(into: []) { chosen, _ in
+      chosen.append(candidates.max { lengths(chosen + [$0]) < lengths(chosen + [$1]) } ?? 271)
+    }
+  }
+
+  @Test(
+    "losses beside prompts, in a batch of units, are those of rows alone to rounding",
+    arguments: ModelConfiguration.Family.allCases)
+  func losses(family: ModelConfiguration.Family) throws {
+    let questions = try Questions(TinyModel(family))
     let adapter = TinyModel.adapter(for: questions.base)
     let together = try Generator(questions.base, maxNewTokens: 5).run(questions.units, adapter: adapter).losses
     let alone = questions.units.flatMap { unit in
@@ -105,9 +121,11 @@ struct BatchedGenerationTests {
     for (a, b) in zip(together, alone) { #expect(abs(a.nll - b.nll) < 1e-5 * b.nll) }
   }
 
-  @Test("start from the hidden states of each prompt alone, to fp32 rounding")
-  func hiddenStates() throws {
-    let questions = try Questions(TinyModel())
+  @Test(
+    "start from the hidden states of each prompt alone, to fp32 rounding", arguments: ModelConfiguration.Family.allCases
+  )
+  func hiddenStates(family: ModelConfiguration.Family) throws {
+    let questions = try Questions(TinyModel(family))
     let base = questions.base
     func last(_ input: UnitInput, _ adapter: ImageLoRA<Float>?, _ cache: KeyValueCache<Float>?) -> Matrix<Float> {
       base.model.decoder.forward(

@@ -1,5 +1,7 @@
 // Generation with a cache is what the whole sequence without one says, and it ends where it must.
+import HuggingFace
 @testable import Preprocessing
+import Adapters
 import QwenVL
 import Tensors
 import Testing
@@ -12,27 +14,29 @@ struct GeneratorTests {
   /// The most likely next token from the whole sequence at once.
   private func next(
     _ base: BaseModel, _ sample: Sample, _ features: [Matrix<Float>], _ tokens: [Int32],
-    _ adapter: (any ValueAdapter<Float>)?
+    _ adapter: (any ProjectionAdapter<Float>)?
   ) -> Int32 {
     let ids = sample.inputIDs + tokens
     let input = DecoderInput(
       embeddings: base.model.embed(ids, visual: sample.visualSpans, features: features),
       positions: sample.positionIDs.map { $0 + tokens.indices.map { sample.nextPosition + Int32($0) } },
-      visual: sample.visualSpans)
+      visual: sample.visualSpans, features: features)
     let pass = base.model.decoder.forward(input, outputRows: [ids.count - 1], adapter: adapter, keepTapes: .none)
     return base.model.head.argmax(pass.hidden)[0]
   }
 
-  @Test("equals running the whole sequence again for every token, with and without an adapter", arguments: [0, 3])
-  func equalsWithoutCache(row: Int) throws {
-    let model = try TinyModel(endTokens: [271])
+  @Test(
+    "equals running the whole sequence again for every token, with and without an adapter", arguments: [0, 3],
+    ModelConfiguration.Family.allCases)
+  func equalsWithoutCache(row: Int, family: ModelConfiguration.Family) throws {
+    let model = try TinyModel(family, endTokens: [271])
     let base = try model.base()
     let samples = try base.sampleBuilder(maxLength: 512)
     let rows = try TinyRows.rows()
     let prompt = try samples.prompt(for: rows[row]).sample
     let features = try base.featureStore.features(of: rows[row], sample: prompt)
     var answers: [[Int32]] = []
-    for adapter in [nil, TinyModel.adapter(for: base)] {
+    for adapter in [nil, TinyModel.adapter(for: base), TinyModel.lora(for: base)] as [(any ProjectionAdapter<Float>)?] {
       let unit = EvaluationUnit(prompts: [prompt], features: features)
       let generation = try Generator(base, maxNewTokens: 12).run([unit], adapter: adapter).generations[0]
       var expected: [Int32] = []

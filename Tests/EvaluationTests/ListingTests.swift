@@ -1,4 +1,5 @@
 // What users read: a row's listing, a model's listing, and why an adapter does not fit.
+import HuggingFace
 import Testing
 import Units
 
@@ -32,9 +33,9 @@ struct ListingTests {
     #expect(lines.filter { $0.kind != .heading }.count == sample.inputIDs.count - 11)
   }
 
-  @Test("a model: parts add up to the whole")
-  func model() throws {
-    let model = try TinyModel()
+  @Test("a model: parts add up to the whole", arguments: ModelConfiguration.Family.allCases)
+  func model(family: ModelConfiguration.Family) throws {
+    let model = try TinyModel(family)
     let lines = try model.base().listing()
     func number(_ part: String) throws -> Int {
       let line = try #require(lines.first { $0.hasPrefix("  \(part) ") })
@@ -44,6 +45,10 @@ struct ListingTests {
     #expect(parts[2] == 272 * 16)
     #expect(try number("all") == parts.reduce(0, +))
     #expect(lines.contains { $0.contains("<|im_end|> 258") })
+    let attention =
+      family == .qwen2_5_vl
+      ? "windows of 112, whole picture in blocks 1" : "whole picture in all blocks, deepstack of blocks 0"
+    #expect(lines.contains { $0.hasPrefix("vision tower ") && $0.hasSuffix("pixels, \(attention)") }, "\(lines)")
     #expect(lines.contains { $0.hasSuffix("4 to 16 visual tokens a picture, sides in multiples of 28") })
   }
 

@@ -3,6 +3,7 @@ import Adapters
 import Datasets
 import Foundation
 import HuggingFace
+import QwenVL
 import Units
 
 /// A folder that is removed with its owner.
@@ -18,15 +19,18 @@ final class TinyModel {
   static func id(_ token: String) -> Int32 { Int32(256 + (special.firstIndex(of: token) ?? 0)) }
 
   /// - Parameter endTokens: what ends a generation.
-  init(endTokens: [Int32] = [TinyModel.id("<|im_end|>")], maxPositions: Int = 512) throws {
+  init(
+    _ family: ModelConfiguration.Family = .qwen2_5_vl, endTokens: [Int32] = [TinyModel.id("<|im_end|>")],
+    maxPositions: Int = 512
+  ) throws {
     folder = NSTemporaryDirectory() + "tiny-model-" + UUID().uuidString
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    try write("config.json", Self.configuration(maxPositions: maxPositions))
+    try write("config.json", Self.configuration(family, maxPositions: maxPositions))
     try write("generation_config.json", ["eos_token_id": endTokens])
     try write("preprocessor_config.json", ["min_pixels": 3136, "max_pixels": 12544])
     try write("chat_template.json", ["chat_template": Self.template])
     try writeTokenizer()
-    try Self.weights().write(to: URL(fileURLWithPath: folder + "/model.safetensors"))
+    try Self.weights(family).write(to: URL(fileURLWithPath: folder + "/model.safetensors"))
   }
 
   deinit { try? FileManager.default.removeItem(atPath: folder) }
@@ -43,23 +47,41 @@ final class TinyModel {
     return adapter
   }
 
+  /// A standard LoRA on all four projections of both layers.
+  static func lora(for base: BaseModel) -> LoRA<Float> {
+    let adapter = LoRA<Float>(
+      LoRAConfiguration(rank: 2, alpha: 4, targets: [0: Projection.allCases, 1: Projection.allCases]),
+      text: base.configuration.text)
+    var source = NormalSource(seed: 6)
+    adapter.load((0..<adapter.layout.count).map { _ in Float(source.nextGaussian()) * 0.3 })
+    return adapter
+  }
+
   private func write(_ name: String, _ object: Any) throws {
     try JSONSerialization.data(withJSONObject: object).write(to: URL(fileURLWithPath: folder + "/" + name))
   }
 
-  private static func configuration(maxPositions: Int) -> [String: Any] {
-    [
-      "model_type": "qwen2_5_vl", "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
+  private static func configuration(_ family: ModelConfiguration.Family, maxPositions: Int) -> [String: Any] {
+    let rope: [String: Any] =
+      family == .qwen2_5_vl
+      ? ["type": "mrope", "mrope_section": [2, 1, 1]]
+      : ["rope_type": "default", "mrope_interleaved": true, "mrope_section": [4, 2, 2]]
+    let tower: [String: Any] =
+      family == .qwen2_5_vl
+      ? ["window_size": 112, "fullatt_block_indexes": [1], "tokens_per_second": 2]
+      : ["num_position_embeddings": 9, "deepstack_visual_indexes": [0]]
+    let shape: [String: Any] = [
+      "depth": 2, "hidden_size": 16, "intermediate_size": 24, "num_heads": 2, "out_hidden_size": 16, "patch_size": 14,
+      "spatial_merge_size": 2, "temporal_patch_size": 2,
+    ]
+    return [
+      "model_type": family.rawValue, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
       "num_attention_heads": 2, "num_key_value_heads": 1, "rms_norm_eps": 1e-6, "rope_theta": 10000.0,
-      "rope_scaling": ["type": "mrope", "mrope_section": [2, 1, 1]], "tie_word_embeddings": false,
+      "rope_scaling": rope, "head_dim": family == .qwen2_5_vl ? 8 : 16, "tie_word_embeddings": false,
       "vocab_size": vocabularySize, "max_position_embeddings": maxPositions,
       "image_token_id": Int(id("<|image_pad|>")), "video_token_id": Int(id("<|video_pad|>")),
       "vision_start_token_id": Int(id("<|vision_start|>")), "vision_end_token_id": Int(id("<|vision_end|>")),
-      "vision_config": [
-        "depth": 2, "hidden_size": 16, "intermediate_size": 24, "num_heads": 2, "in_chans": 3, "out_hidden_size": 16,
-        "patch_size": 14, "spatial_merge_size": 2, "window_size": 112, "fullatt_block_indexes": [1],
-        "temporal_patch_size": 2, "tokens_per_second": 2,
-      ],
+      "vision_config": shape.merging(tower) { $1 },
     ]
   }
 
@@ -89,55 +111,6 @@ final class TinyModel {
     try write(
       "tokenizer_config.json",
       ["tokenizer_class": "Qwen2Tokenizer", "added_tokens_decoder": Dictionary(uniqueKeysWithValues: added)])
-  }
-
-  /// A safetensors file of normal numbers.
-  private static func weights() throws -> Data {
-    var header: [String: Any] = [:]
-    var body = Data()
-    var source = NormalSource(seed: 1)
-    func add(_ name: String, _ shape: [Int], scale: Double) {
-      let count = shape.reduce(1, *)
-      let isNorm = name.contains("norm") || name.hasSuffix("ln_q.weight")
-      let values = (0..<count).map { _ in Float((isNorm ? 1 : 0) + scale * source.nextGaussian()) }
-      let start = body.count
-      values.withUnsafeBytes { body.append(contentsOf: $0) }
-      header[name] = ["dtype": "F32", "shape": shape, "data_offsets": [start, body.count]]
-    }
-    add("model.embed_tokens.weight", [vocabularySize, 16], scale: 1)
-    add("lm_head.weight", [vocabularySize, 16], scale: 1)
-    add("model.norm.weight", [16], scale: 0.1)
-    for layer in 0..<2 {
-      let name = "model.layers.\(layer)."
-      for norm in ["input_layernorm", "post_attention_layernorm"] { add(name + norm + ".weight", [16], scale: 0.1) }
-      for (projection, out) in [("q", 16), ("k", 8), ("v", 8)] {
-        add(name + "self_attn.\(projection)_proj.weight", [out, 16], scale: 0.5)
-        add(name + "self_attn.\(projection)_proj.bias", [out], scale: 0.2)
-      }
-      add(name + "self_attn.o_proj.weight", [16, 16], scale: 0.5)
-      for projection in ["gate", "up"] { add(name + "mlp.\(projection)_proj.weight", [24, 16], scale: 0.3) }
-      add(name + "mlp.down_proj.weight", [16, 24], scale: 0.3)
-    }
-    add("visual.patch_embed.proj.weight", [16, 3, 2, 14, 14], scale: 0.05)
-    for block in 0..<2 {
-      let name = "visual.blocks.\(block)."
-      for norm in ["norm1", "norm2"] { add(name + norm + ".weight", [16], scale: 0.1) }
-      for (linear, out, columns) in [
-        ("attn.qkv", 48, 16), ("attn.proj", 16, 16), ("mlp.gate_proj", 24, 16), ("mlp.up_proj", 24, 16),
-        ("mlp.down_proj", 16, 24),
-      ] {
-        add(name + linear + ".weight", [out, columns], scale: 0.3)
-        add(name + linear + ".bias", [out], scale: 0.1)
-      }
-    }
-    add("visual.merger.ln_q.weight", [16], scale: 0.1)
-    for (linear, out) in [("0", 64), ("2", 16)] {
-      add("visual.merger.mlp.\(linear).weight", [out, 64], scale: 0.2)
-      add("visual.merger.mlp.\(linear).bias", [out], scale: 0.1)
-    }
-    var json = try JSONSerialization.data(withJSONObject: header)
-    while json.count % 8 != 0 { json.append(UInt8(ascii: " ")) }
-    return withUnsafeBytes(of: UInt64(json.count).littleEndian) { Data($0) } + json + body
   }
 }
 

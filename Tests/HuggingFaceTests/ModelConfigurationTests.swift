@@ -15,7 +15,7 @@ import Testing
       model.text.mropeSection == [16, 24, 24] && model.text.ropeTheta == 1e6 && model.text.rmsNormEpsilon == 1e-6)
     #expect(!model.text.tieWordEmbeddings && model.text.maxPositionEmbeddings == 128000)
     #expect(model.vision.depth == 32 && model.vision.headDimension == 80 && model.vision.patchNumbers == 1176)
-    #expect(model.vision.fullAttentionBlocks == [7, 15, 23, 31] && model.vision.tokensPerSecond == 2)
+    #expect(model.vision.fullAttentionBlocks == [7, 15, 23, 31] && model.vision.windowSize == 112)
     #expect(model.imageTokenID == 151655 && model.visionStartTokenID == 151652)
     #expect(model.endTokenIDs == [151645, 151643], "generation_config.json wins")
   }
@@ -27,6 +27,73 @@ import Testing
     let model = try ModelConfiguration(folder: folder.path)
     #expect(model.text.tieWordEmbeddings && model.text.kvHeads == 2 && model.text.headDimension == 128)
     #expect(model.endTokenIDs == [151645])
+  }
+
+  @Test("The released 8B configuration of Qwen3-VL")
+  func released8B() throws {
+    let model = try ModelConfiguration(folder: Fixtures.path("qwen3-vl"))
+    #expect(model.family == .qwen3_vl && model.family.name == "Qwen3-VL")
+    #expect(model.text.hiddenSize == 4096 && model.text.layers == 36 && model.text.intermediateSize == 12288)
+    #expect(model.text.attentionHeads == 32 && model.text.kvHeads == 8 && model.text.headDimension == 128)
+    #expect(model.text.queryKeyNorm && !model.text.qkvBias && model.text.ropeTheta == 5e6)
+    #expect(model.text.mropeInterleaved && model.text.mropeSection == [24, 20, 20])
+    // Height and width have 20 pairs each, in turn with time's up to pair 60; the last four are time's.
+    #expect(model.text.mropeAxes == (0..<20).flatMap { _ in [0, 1, 2] } + [0, 0, 0, 0])
+    #expect(model.vision.depth == 27 && model.vision.headDimension == 72 && model.vision.patchNumbers == 1536)
+    #expect(model.vision.windowSize == nil && model.vision.fullAttentionBlocks.isEmpty)
+    #expect(model.vision.norm == .layer && model.vision.mlp == .tanhGELU && model.vision.patchBias)
+    #expect(model.vision.positionEmbeddings == 2304 && model.vision.deepstackBlocks == [8, 16, 24])
+    #expect(model.vision.featureColumns == 4 * 4096 && model.endTokenIDs == [151645])
+  }
+
+  static let qwen3 = #"""
+    {"model_type": "qwen3_vl", "image_token_id": 2268, "video_token_id": 2269, "vision_start_token_id": 2265,
+     "vision_end_token_id": 2266, "text_config": {"tie_word_embeddings": true, "attention_bias": false,
+     "head_dim": 32, "hidden_size": 192, "intermediate_size": 512, "num_hidden_layers": 6, "num_attention_heads": 12,
+     "num_key_value_heads": 3, "vocab_size": 2304, "eos_token_id": 2258, "hidden_act": "silu",
+     "rope_parameters": {"mrope_interleaved": true, "mrope_section": [6, 5, 5], "rope_theta": 5000000.0}},
+     "vision_config": {"deepstack_visual_indexes": [0, 1], "depth": 3, "hidden_act": "gelu_pytorch_tanh",
+     "hidden_size": 80, "intermediate_size": 200, "num_heads": 5, "num_position_embeddings": 100,
+     "out_hidden_size": 192, "patch_size": 16, "rope_parameters": {"rope_theta": 10000.0, "rope_type": "axial"}}}
+    """#
+
+  @Test("Qwen3-VL in the nested form of transformers 5, and flat; heads need not divide the hidden size")
+  func qwen3() throws {
+    func configuration(_ text: String) throws -> ModelConfiguration {
+      let folder = try TemporaryFolder(["config.json": text])
+      return try withExtendedLifetime(folder) { try ModelConfiguration(folder: folder.path) }
+    }
+    let nested = try configuration(Self.qwen3)
+    #expect(nested.text.headDimension == 32 && nested.text.ropeTheta == 5e6 && nested.text.tieWordEmbeddings)
+    #expect(nested.text.mropeAxes == [0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0])
+    #expect(nested.vision.deepstackBlocks == [0, 1] && nested.vision.positionEmbeddings == 100)
+    let text = Self.qwen3.replacingOccurrences(of: #""text_config": {"#, with: "")
+      .replacingOccurrences(of: "5000000.0}}", with: "5000000.0}")
+    #expect(try configuration(text) == nested)
+    let exact = Self.qwen3.replacingOccurrences(of: "gelu_pytorch_tanh", with: "gelu")
+    #expect(try configuration(exact).vision.mlp == .exactGELU)
+  }
+
+  @Test(
+    "What Qwen3-VL's configuration may not say is an error that names it",
+    arguments: [
+      (#""head_dim": 32"#, #""head_dim": 31"#, "head_dim"), (#""head_dim": 32"#, #""head_dim": 0"#, "head_dim"),
+      (#""attention_bias": false"#, #""attention_bias": true"#, "attention_bias"),
+      (#""mrope_interleaved": true"#, #""mrope_interleaved": false"#, "mrope_interleaved"),
+      ("[6, 5, 5]", "[6, 5, 6]", "mrope_section"), ("gelu_pytorch_tanh", "silu", "vision_config.hidden_act"),
+      (#""hidden_act": "silu""#, #""hidden_act": "gelu""#, "text_config.hidden_act"),
+      (#""deepstack_visual_indexes": [0, 1]"#, #""deepstack_visual_indexes": [1, 0]"#, "deepstack_visual_indexes"),
+      (#""deepstack_visual_indexes": [0, 1]"#, #""deepstack_visual_indexes": [0, 3]"#, "deepstack_visual_indexes"),
+      (#""num_position_embeddings": 100"#, #""num_position_embeddings": 0"#, "num_position_embeddings"),
+      (#""model_type": "qwen3_vl""#, #""model_type": "qwen3_vl_moe""#, "\"qwen3_vl_moe\" (mixture of experts)"),
+      (#""attention_bias": false"#, #""num_experts": 8"#, "num_experts 8 (mixture of experts)"),
+      (#""attention_bias": false"#, #""quantization_config": {}"#, "text_config.quantization_config"),
+    ])
+  func wrongQwen3(_ change: (String, String, String)) throws {
+    let changed = Self.qwen3.replacingOccurrences(of: change.0, with: change.1)
+    #expect(changed != Self.qwen3)
+    let folder = try TemporaryFolder(["config.json": changed])
+    expectError("config.json", change.2) { _ = try ModelConfiguration(folder: folder.path) }
   }
 
   static let text = #"""
@@ -57,7 +124,7 @@ import Testing
   @Test(
     "A wrong, missing, inconsistent or unsupported key is an error that names it",
     arguments: [
-      (#""model_type": "qwen2_5_vl""#, #""model_type": "qwen3_vl""#, "qwen3_vl"),
+      (#""model_type": "qwen2_5_vl""#, #""model_type": "qwen2_vl""#, "qwen2_vl"),
       (#""hidden_size": 192"#, #""hidden_size": 0"#, "hidden_size"),
       (#""hidden_size": 192"#, #""hidden_size": -192"#, "hidden_size"),
       (#""hidden_size": 192"#, #""hidden_size": "192""#, "hidden_size"),

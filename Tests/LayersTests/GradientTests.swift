@@ -1,3 +1,4 @@
+import Foundation
 import GradientCheck
 import Tensors
 import Testing
@@ -25,6 +26,17 @@ struct GradientTests {
     let (x, w) = (numbers.matrix(3, 9), numbers.matrix(3, 9))
     #expect(
       gradientError(of: x, gradient: layer.backward(w, input: x)) { weighted(layer.forward(x), w) } < tolerance)
+  }
+
+  /// Two heads a row, each normalised by itself.
+  @Test func rmsNormOfHeads() {
+    var numbers = TestNumbers()
+    let layer = RMSNorm<Double>(weight: numbers.tensor([4]), epsilon: 1e-6)
+    let (x, w) = (numbers.matrix(3, 8), numbers.matrix(3, 8))
+    #expect(
+      gradientError(of: x, gradient: layer.backward(w, input: x)) { weighted(layer.forward(x), w) } < tolerance)
+    let heads = layer.forward(x.reshaped(rows: 6, columns: 4))
+    #expect(layer.forward(x).values == heads.values)
   }
 
   @Test func swiGLU() {
@@ -92,6 +104,41 @@ struct GradientTests {
     #expect(later.v.values == d.v.rows(2..<T).values)
     #expect(later.q == nil && later.k == nil)
     #expect(backward(2, .all).k?.values == d.k?.rows(2..<T).values)
+  }
+}
+
+@Suite("Layers without a backward equal the plain formula")
+struct ForwardTests {
+  @Test func layerNorm() {
+    var numbers = TestNumbers()
+    let (weight, bias) = (numbers.tensor([5]), numbers.tensor([5]))
+    let layer = LayerNorm<Double>(weight: weight, bias: bias, epsilon: 1e-6)
+    let x = numbers.matrix(3, 10)
+    let y = layer.forward(x).values
+    for group in 0..<6 {
+      let values = Array(x.values[5 * group..<5 * group + 5])
+      let mean = values.reduce(0, +) / 5
+      let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 5
+      for j in 0..<5 {
+        let plain = (values[j] - mean) / (variance + 1e-6).squareRoot() * layer.weight[j] + layer.bias[j]
+        #expect(abs(y[5 * group + j] - plain) < 1e-14)
+      }
+    }
+  }
+
+  @Test func gelu() {
+    let values = (-60...60).map { Double($0) / 10 }
+    let (exact, tanh) = (Matrix(values, rows: 11, columns: 11), Matrix(values, rows: 11, columns: 11))
+    GELU.exact.forward(inPlace: exact)
+    GELU.tanh.forward(inPlace: tanh)
+    for (i, x) in values.enumerated() {
+      let u = (2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)
+      #expect(abs(exact.values[i] - x / 2 * (1 + Foundation.erf(x / 2.0.squareRoot()))) < 1e-14)
+      #expect(abs(tanh.values[i] - x / 2 * (1 + Foundation.tanh(u))) < 1e-14)
+    }
+    let float = Matrix(values.map { Float($0) }, rows: 11, columns: 11)
+    GELU.tanh.forward(inPlace: float)
+    for (a, b) in zip(float.values, tanh.values) { #expect(abs(Double(a) - b) < 1e-6 * max(1, abs(b))) }
   }
 }
 

@@ -9,11 +9,15 @@ import Training
 /// A model, rows, an adapter and the reference's numbers in one folder.
 struct Fixture {
   private let folder: URL
+  /// Of model and rows.
+  private let base: URL
 
   /// - Throws: a failed requirement if a file of the folder is missing, added or not the one that the reference saw.
-  init(_ name: String) throws {
+  /// - Parameter base: the fixture whose model and rows it shares; its own unless stated.
+  init(_ name: String, base: String? = nil) throws {
     let resources = Bundle.module.bundleURL.appendingPathComponent("Resources")
     folder = resources.appendingPathComponent(name)
+    self.base = resources.appendingPathComponent(base ?? name)
     let sums = try String(contentsOf: resources.appendingPathComponent("SHA256SUMS"), encoding: .utf8)
     let lines = sums.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
     let expected = Dictionary(uniqueKeysWithValues: try lines.map { ($0[try #require($0.indices.last)], $0[0]) })
@@ -36,7 +40,8 @@ struct Fixture {
     rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies = .asWeights
   ) throws {
     try Training.writeParity(
-      model: file("model"), data: file("data.jsonl"), adapter: file("adapter"), output: output, seed: 0,
+      model: base.appendingPathComponent("model").path, data: base.appendingPathComponent("data.jsonl").path,
+      adapter: file("adapter"), output: output, seed: 0,
       arithmetic: arithmetic, rotaryFrequencies: rotaryFrequencies)
   }
 }

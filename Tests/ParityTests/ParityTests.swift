@@ -9,10 +9,11 @@ import Training
 struct ParityTests {
   /// Resources/a: fp32 weights, one shard, tied head, flat config.json, four decoder layers.
   /// Resources/b: bf16 weights in shards, own head, nested config.json, six layers, a head count that is no power of
-  /// two. Each with one picture (as it is, and resized), two pictures, two turns and a row of text alone.
+  /// two.
+  /// Resources/qwen3-vl: Qwen3-VL, otherwise as b; deepstack behind the first two layers. Each with one picture (as it is, and resized), two pictures, two turns and a row of text alone.
   @Test(
     "ids are equal, pixels within 0.01 levels, all else within 1e-4 of the tensor's largest value",
-    arguments: ["a", "b"])
+    arguments: ["a", "b", "qwen3-vl"])
   func everyRung(preset: String) throws {
     let fixture = try Fixture(preset)
     let written = try TemporaryFile()
@@ -24,11 +25,39 @@ struct ParityTests {
     for difference in comparison.differences { Issue.record("\(difference)") }
   }
 
-  /// The reference of preset b had its rotary frequencies rounded to bf16 with the module; `from_pretrained` keeps
+  /// Resources/peft-a: rank 4 on q, k, v and o over a's model. Resources/peft-b: rank 3 on v alone, rank-stabilised, over
+  /// b's model as `from_pretrained` loads it. Written by PEFT, with rows of text alone.
+  @Test(
+    "a LoRA folder of PEFT gives PEFT's logits, losses and gradients within 1e-4 of the tensor's largest value",
+    arguments: [("peft-a", "a", 4 * 8), ("peft-b", "b", 6 * 2)])
+  func peft(name: String, base: String, tensors: Int) throws {
+    let fixture = try Fixture(name, base: base)
+    let written = try TemporaryFile()
+    try fixture.writeParity(to: written.path, rotaryFrequencies: .float32)
+    let reference = try File.open(fixture.file("parity.h5"))
+    let ours = try File.open(written.path)
+    let comparison = try Comparison(reference, ours)
+    #expect(
+      comparison.rungs == [
+        .baseLogits, .baseLoss, .baseTokens, .adaptedLogits, .adaptedLoss, .adaptedTokens, .gradientA, .gradientB,
+      ])
+    for difference in comparison.differences { Issue.record("\(difference)") }
+    for row in try reference.children(of: "/") {
+      let names = try reference.children(of: "/\(row)/adapted/gradients")
+      #expect(try names.count == tensors && ours.children(of: "/\(row)/adapted/gradients") == names)
+    }
+    func logits(_ part: String) throws -> [Float] {
+      try ours.read(Float.self, from: "/text-only/\(part)/logits", maximumCount: 1 << 24).values
+    }
+    #expect(relativeError(try logits("adapted"), try logits("base")) > 0.01, "it acts on text")
+  }
+
+  /// The references of bf16 weights had their rotary frequencies rounded to bf16 with the module; `from_pretrained` keeps
   /// them.
-  @Test("with unrounded rotary frequencies the base's logits are those of from_pretrained")
-  func fromPretrained() throws {
-    let fixture = try Fixture("b")
+  @Test(
+    "with unrounded rotary frequencies the base's logits are those of from_pretrained", arguments: ["b", "qwen3-vl"])
+  func fromPretrained(preset: String) throws {
+    let fixture = try Fixture(preset)
     let written = try TemporaryFile()
     try fixture.writeParity(to: written.path, rotaryFrequencies: .float32)
     let reference = try File.open(fixture.file("from-pretrained.h5"))
@@ -49,7 +78,7 @@ struct ParityTests {
   }
 
   /// Of a row's adapter gradient as one vector.
-  @Test("in bf16 every row's gradient has a cosine of at least 0.999 to fp32's", arguments: ["a", "b"])
+  @Test("in bf16 every row's gradient has a cosine of at least 0.999 to fp32's", arguments: ["a", "b", "qwen3-vl"])
   func bfloat16(preset: String) throws {
     let fixture = try Fixture(preset)
     let written = try TemporaryFile()
@@ -73,9 +102,9 @@ struct ParityTests {
     #expect(compared >= 3)
   }
 
-  @Test("without pictures the adapter changes no bit")
-  func textOnly() throws {
-    let fixture = try Fixture("a")
+  @Test("without pictures the adapter changes no bit", arguments: ["a", "qwen3-vl"])
+  func textOnly(preset: String) throws {
+    let fixture = try Fixture(preset)
     let written = try TemporaryFile()
     try fixture.writeParity(to: written.path)
     let file = try File.open(written.path)

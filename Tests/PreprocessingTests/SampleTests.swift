@@ -184,7 +184,7 @@ struct SampleTests {
     }
   }
 
-  @Test("placeholders become the row's objects in the resized picture's pixels")
+  @Test("placeholders become the row's objects in the resized picture's pixels, or in thousandths of its sides")
   func placeholders() throws {
     let objects = Objects(
       boxes: [

@@ -25,7 +25,7 @@ struct RunConfigurationTests {
       coordinates: relative_1000
       bad_rows: skip
     adapter:
-      kind: lora
+      kind: image_lora
       rank: 16
       alpha: 32
       normalization: none
@@ -106,7 +106,7 @@ struct RunConfigurationTests {
           coordinates: relative_1000
           bad_rows: skip
         adapter:
-          kind: lora
+          kind: image_lora
           rank: 16
           alpha: 32.0
           normalization: none

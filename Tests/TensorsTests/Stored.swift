@@ -1,4 +1,7 @@
 // Stored tensors of a test's own numbers.
+import Foundation
+import Testing
+
 @testable import Tensors
 
 /// Keeps the bytes of a test's stored tensor.
@@ -10,6 +13,38 @@ private final class Memory {
     base.copyMemory(from: bytes, byteCount: bytes.count)
   }
   deinit { base.deallocate() }
+}
+
+/// Pages that end with a test's numbers, as a mapped file ends with its last tensor: aligned to a number alone, and
+/// reading on is a fault.
+private final class LastPages {
+  let base: UnsafeMutableRawPointer
+  private let pages: UnsafeMutableRawPointer
+  private let length: Int
+
+  init(_ numbers: [some BitwiseCopyable]) throws {
+    let page = sysconf(Int32(_SC_PAGESIZE))
+    let bytes = numbers.withUnsafeBytes { Array($0) }
+    let readable = (bytes.count + page - 1) / page * page
+    length = readable + page
+    let mapped = mmap(nil, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    pages = try #require(mapped != MAP_FAILED ? mapped : nil)
+    base = pages + readable - bytes.count
+    base.copyMemory(from: bytes, byteCount: bytes.count)
+    try #require(mprotect(pages + readable, page, PROT_NONE) == 0)
+  }
+  deinit { munmap(pages, length) }
+}
+
+/// The numbers in their encoding where mapped memory ends.
+func storedLast(_ numbers: [Float], _ type: ElementType, _ shape: [Int]) throws -> StoredTensor {
+  let memory =
+    switch type {
+    case .float32: try LastPages(numbers)
+    case .float16: try LastPages(numbers.map { Float16($0).bitPattern })
+    case .bfloat16: try LastPages(numbers.map(\.bfloat16))
+    }
+  return StoredTensor(name: "test", type: type, shape: shape, base: memory.base, owner: memory)
 }
 
 func stored(_ numbers: [some BitwiseCopyable], _ type: ElementType, _ shape: [Int]) -> StoredTensor {

@@ -45,20 +45,65 @@ struct StoredMatrixTests {
     #expect(largestDifference(sum.values, reference(dy.roundedToBFloat16, rounded, .asIs, adding: base)) <= 1e-4)
   }
 
-  /// In fp32, which every processor has; rows of all three lie with gaps between them.
-  @Test(arguments: [Transpose.asIs, .transposed], [false, true]) func oneDNN(transpose: Transpose, accumulate: Bool) {
+  /// Outputs, inputs and rows: single ones, odd ones, a unit of 315 rows.
+  static let shapes = [
+    (1, 1, 1), (1, 64, 3), (64, 1, 2), (3, 2, 1), (33, 31, 17), (64, 64, 64), (130, 65, 1), (40, 48, 315),
+    (257, 130, 63),
+  ]
+
+  /// The weight ends where mapped memory does; what is read and written are columns of wider matrices, but for y, which
+  /// is new. In fp32, which every processor has, oneDNN's wrapper takes the same shapes below.
+  @Test(arguments: [ElementType.bfloat16, .float16, .float32], shapes)
+  func bfloat16Shapes(type: ElementType, shape: (out: Int, columns: Int, rows: Int)) throws {
+    let (out, columns, R) = shape
+    var numbers = Numbers(type)
+    let values = numbers.array(out * columns)
+    let weight = StoredMatrix(try storedLast(values, type, [out, columns]), arithmetic: .bfloat16)
+    let rounded = Matrix(values, rows: out, columns: columns).roundedToBFloat16
+    var inputs = Numbers()
+    let x = inputs.matrix(R, columns + 3).columns(1..<columns + 1)
+    let y = weight.timesTransposed(x)
+    #expect(largestDifference(y.values, reference(x.roundedToBFloat16, rounded, .transposed)) <= 1e-5)
+
+    let dy = inputs.matrix(R, out + 5).columns(5..<out + 5)
+    for accumulate in [false, true] {
+      let whole = inputs.matrix(R, columns + 2)
+      let before = Matrix(whole.values, rows: R, columns: columns + 2)
+      let base = before.columns(1..<columns + 1)
+      weight.times(dy, into: whole.columns(1..<columns + 1), accumulate: accumulate)
+      let expected = reference(dy.roundedToBFloat16, rounded, .asIs, adding: accumulate ? base : nil)
+      #expect(largestDifference(whole.columns(1..<columns + 1).values, expected) <= 1e-5)
+      for i in 0..<R {
+        #expect(whole.row(i)[0] == before.row(i)[0] && whole.row(i)[columns + 1] == before.row(i)[columns + 1])
+      }
+      let dense = Matrix(base.values, rows: R, columns: columns)
+      weight.times(dy, into: dense, accumulate: accumulate)
+      #expect(largestDifference(dense.values, expected) <= 1e-5, "rows without gaps")
+    }
+  }
+
+  /// In fp32, which every processor has; B ends where mapped memory does, rows of A and C lie with gaps between them.
+  @Test(arguments: [Transpose.asIs, .transposed], shapes)
+  func oneDNN(transpose: Transpose, shape: (n: Int, k: Int, m: Int)) throws {
+    let (n, k, m) = shape
     var numbers = Numbers()
-    let x = numbers.matrix(4, 40).columns(8..<24)
-    let w = transpose == .asIs ? numbers.matrix(16, 30).columns(2..<26) : numbers.matrix(24, 19).columns(1..<17)
-    let whole = numbers.matrix(4, 50)
-    let before = Matrix(whole.values, rows: 4, columns: 50)
-    let y = whole.columns(3..<27)
-    OneDNN.multiply(
-      4, 24, 16, x.base, x.stride, w.base, transpose, w.stride, accumulate: accumulate, y.base, y.stride)
-    let expected = reference(x, w, transpose, adding: accumulate ? before.columns(3..<27) : nil)
-    #expect(largestDifference(y.values, expected) <= 1e-5)
-    for i in 0..<4 {
-      #expect(whole.row(i)[2] == before.row(i)[2] && whole.row(i)[27] == before.row(i)[27])
+    let x = numbers.matrix(m, k + 4).columns(3..<k + 3)
+    let (rows, columns, gap) = transpose == .asIs ? (k, n, 2) : (n, k, 1)
+    let stored = Matrix(numbers.array(rows * (columns + gap)), rows: rows, columns: columns + gap)
+    let last = try storedLast(stored.values, .float32, [rows, columns + gap])
+    let w = stored.columns(gap..<columns + gap)
+    for accumulate in [false, true] {
+      let whole = numbers.matrix(m, n + 4)
+      let before = Matrix(whole.values, rows: m, columns: n + 4)
+      let y = whole.columns(3..<n + 3)
+      OneDNN.multiply(
+        m, n, k, x.base, x.stride, last.base.assumingMemoryBound(to: Float.self) + gap, transpose, w.stride,
+        accumulate: accumulate, y.base, y.stride)
+      let expected = reference(x, w, transpose, adding: accumulate ? before.columns(3..<n + 3) : nil)
+      #expect(largestDifference(y.values, expected) <= 1e-5)
+      for i in 0..<m {
+        #expect(whole.row(i)[2] == before.row(i)[2] && whole.row(i)[n + 3] == before.row(i)[n + 3])
+      }
     }
   }
 

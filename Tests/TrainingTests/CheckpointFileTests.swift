@@ -1,6 +1,7 @@
 import Adapters
 import Foundation
 import HDF5
+import QwenVL
 import Testing
 
 @testable import HuggingFace
@@ -19,9 +20,10 @@ struct CheckpointFileTests {
   private func state(step: Int = 3) -> (TrainingState, AdapterLayout) {
     let selection = HeadSelection.influence(
       scores: [[1, 2], [0, 0], [4, 3]], numHeads: 3, tau: 0.5, method: "influence/gate")
-    let configuration = ImageLoRAConfiguration(
-      rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: selection.adapted)
-    let layout = AdapterLayout(configuration, text: text)
+    let configuration = AdapterConfiguration.imageLoRA(
+      ImageLoRAConfiguration(
+        rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: selection.adapted))
+    let layout = configuration.layout(text)
     var optimizer = AdamW(count: layout.count, options: options)
     optimizer.step = step
     return (
@@ -62,6 +64,36 @@ struct CheckpointFileTests {
     smaller.layers = 2
     #expect(
       line { _ = try TrainingState(reading: path, text: smaller, baseDigest: "base", options: options) }
+        .contains("do not fit the model"))
+  }
+
+  /// A LoRA's file has other tensors and no selection; it is read alone and for a model.
+  @Test func standardLoRA() throws {
+    let options = LoRAConfiguration(
+      rank: 2, alpha: 4, targets: [0: [.query, .output], 1: [.query, .output], 2: [.query, .output]])
+    var (state, _) = state()
+    state.adapter = .lora(options)
+    state.selection = nil
+    let layout = state.adapter.layout(text)
+    state.parameters = (0..<layout.count).map { Float($0) / 7 }
+    state.optimizer = AdamW(count: layout.count, options: self.options)
+    state.optimizer.step = 3
+    let store = CheckpointStore(directory: folder.path, keep: 2)
+    try store.save(state, layout: layout)
+    let path = store.path(step: 3)
+    let file = try CheckpointFile(path)
+    let (configuration, found) = try file.adapter()
+    #expect(configuration == state.adapter && found == layout)
+    #expect(layout.tensors.first?.name == "layers.0.q_proj.A" && layout.tensors.first?.shape == [2, 8])
+    #expect(layout.tensors.last?.name == "layers.2.o_proj.B" && layout.tensors.last?.shape == [8, 2])
+    #expect(try file.numbers(layout: found) == state.parameters)
+    #expect(try TrainingState(reading: path, text: text, baseDigest: "base", options: self.options) == state)
+    let card = try ModelCard(file, configuration: configuration, layout: layout).text
+    #expect(card.contains("PeftModel") && card.contains("`q_proj`, `o_proj` of 3 decoder layers"))
+    var smaller = text
+    smaller.attentionHeads = 2
+    #expect(
+      line { _ = try TrainingState(reading: path, text: smaller, baseDigest: "base", options: self.options) }
         .contains("do not fit the model"))
   }
 

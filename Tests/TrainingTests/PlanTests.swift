@@ -9,8 +9,7 @@ private let threeB = ModelConfiguration(
   family: .qwen2_5_vl,
   vision: VisionConfiguration(
     depth: 32, hiddenSize: 1280, intermediateSize: 3420, heads: 16, inChannels: 3, patchSize: 14, temporalPatchSize: 2,
-    spatialMergeSize: 2, windowSize: 112, fullAttentionBlocks: [7, 15, 23, 31], outHiddenSize: 2048,
-    tokensPerSecond: 2),
+    spatialMergeSize: 2, windowSize: 112, fullAttentionBlocks: [7, 15, 23, 31], outHiddenSize: 2048),
   text: TextConfiguration(
     hiddenSize: 2048, intermediateSize: 11008, layers: 36, attentionHeads: 16, kvHeads: 2, headDimension: 128,
     vocabularySize: 151_936, rmsNormEpsilon: 1e-6, ropeTheta: 1e6, mropeSection: [16, 24, 24],
@@ -37,6 +36,34 @@ struct PlanTests {
     #expect(ParameterCounts(sevenB).total == 8_292_166_656)
   }
 
+  /// The index of a released Qwen3-VL-8B without a head states 8,144,793,840 numbers. A tower of 576,388,336: 1152 x
+  /// (1536 + 1 + 2304) for patches and positions, 27 blocks of 15,239,504, mergers of 40,119,040 and 3 x 40,125,952.
+  @Test func qwen3() throws {
+    let text = TextConfiguration(
+      hiddenSize: 4096, intermediateSize: 12288, layers: 36, attentionHeads: 32, kvHeads: 8, headDimension: 128,
+      vocabularySize: 151_936, rmsNormEpsilon: 1e-6, ropeTheta: 5e6, mropeSection: [24, 20, 20],
+      tieWordEmbeddings: false, maxPositionEmbeddings: 262_144, mropeInterleaved: true, qkvBias: false,
+      queryKeyNorm: true)
+    var eightB = threeB
+    (eightB.family, eightB.text, eightB.vision) = (.qwen3_vl, text, VisionConfiguration(defaultsOf: .qwen3_vl))
+    eightB.vision.outHiddenSize = 4096
+    let counts = ParameterCounts(eightB)
+    #expect(counts.total - counts.head == 8_144_793_840 && counts.head == 151_936 * 4096)
+    #expect(counts.vision == 1152 * 3841 + 27 * 15_239_504 + 40_119_040 + 3 * 40_125_952)
+    // Patches of 1536 numbers; 27 blocks of 3200 x (4 x 1152^2 + 2 x 1152 x 4304) that see all 3200 patches; 800 tokens
+    // through four times 4608 x 4608 and 4608 x 4096.
+    let work = UnitOperations(unit, budgets: .even(18, text), rank: 8, eightB)
+    let vision = [5_662_310_400, 27 * 48_719_462_400, 27 * 23_592_960_000, 4 * 32_086_425_600]
+    #expect(work.vision == Double(2 * vision.reduce(0, +)))
+    // Queries and keys once more: 3 x 1024 and 3 x 4096 + 32 + 4096 + 2 x 12288 numbers a row.
+    let memory = RankMemory(
+      unit, adapter: .imageLoRA(.even(36, text), rank: 8), pictureTokens: 800, featureMiB: 256, activationBytes: .max,
+      eightB)
+    let (inner, last) = (1000 * 3072 + 1000 * 40_992, 1000 * 3072 + 30 * 40_992)
+    #expect(memory.tapes == Double(4 * (36 * 1000 * 4096 + 35 * inner + last)))
+    #expect(memory.features == 4 * 800 * 4 * 4096)
+  }
+
   /// Rank 8, 18 of 72 KV heads. A: 2048 x 8 and gamma, a layer; B: 8 x 128 a head.
   @Test func adapter() {
     let (even, fewest) = (LayerBudgets.even(18, text), LayerBudgets.fewestLayers(18, text))
@@ -53,6 +80,28 @@ struct PlanTests {
       #expect(LayerBudgets.even(count, text).selected == min(count, 72))
       #expect(LayerBudgets.fewestLayers(count, text).selected == min(count, 72))
     }
+  }
+
+  /// All tokens, 4096 + 4096 numbers of q and o and 2304 + 2304 of k and v, times rank and layers; backward from row 0.
+  @Test func standardLoRA() {
+    let all = PlannedAdapter.lora([.query, .key, .value, .output], rank: 8)
+    let values = PlannedAdapter.lora([.value], rank: 8)
+    #expect(all.parameters(text) == 36 * 8 * (2 * 4096 + 2 * 2304) && values.parameters(text) == 36 * 8 * 2304)
+    #expect(all.multiplyAdds(tokens: 1000, visual: 800, text) == Double(1000 * all.parameters(text)))
+    let found = UnitOperations(unit, adapter: all, threeB)
+    #expect(found.adapter == 2 * 3 * 1000 * Double(all.parameters(text)))
+    #expect(found.forward == UnitOperations(unit, budgets: .even(18, text), rank: 8, threeB).forward)
+    // The lowest layer: o and MLP 71,827,456 a row, attention over 5 x 500,500 pairs; 34 layers: 77,070,336 a row.
+    let pairs = 2048 * 5 * 500_500
+    let lowest = 1000 * 71_827_456 + pairs
+    let inner = 1000 * 77_070_336 + pairs
+    let last = 1000 * 1_048_576 + 30 * 76_021_760 + 2048 * 5 * 30_000
+    #expect(found.backward == Double(2 * (lowest + 34 * inner + last)))
+    // Values alone: no dp, dq, dk in the lowest layer.
+    let short = UnitOperations(unit, adapter: values, threeB)
+    #expect(found.backward - short.backward == Double(2 * 2048 * 3 * 500_500))
+    let words = UnitShape([RowShape(tokens: 1000, visual: 0, answers: 30, merge: 2)])
+    #expect(UnitOperations(words, adapter: all, threeB).backward == found.backward)
   }
 
   /// Multiply-adds of a layer: k and v 1,048,576 a row; q and o 8,388,608, MLP 67,633,152 a row that asks; attention
@@ -87,17 +136,20 @@ struct PlanTests {
   /// The layers' inputs, 2048 a row; of a tape's numbers keys and values a row; q, attention's output, its statistics, h, gate and up 28,176 a row that asks.
   @Test func memory() {
     let found = RankMemory(
-      unit, budgets: .even(18, text), rank: 8, pictureTokens: 800, featureMiB: 256, activationBytes: .max, threeB)
+      unit, adapter: .imageLoRA(.even(18, text), rank: 8), pictureTokens: 800, featureMiB: 256, activationBytes: .max,
+      threeB)
     let (inputs, keysValues) = (36 * 1000 * 2048, 1000 * 2 * 256)
     let (inner, last) = (keysValues + 1000 * 28_176, keysValues + 30 * 28_176)
     #expect(found.tapes == Double(4 * (inputs + 35 * inner + last)))
     let bounded = RankMemory(
-      unit, budgets: .even(18, text), rank: 8, pictureTokens: 800, featureMiB: 256, activationBytes: 1 << 20, threeB)
+      unit, adapter: .imageLoRA(.even(18, text), rank: 8), pictureTokens: 800, featureMiB: 256,
+      activationBytes: 1 << 20, threeB)
     #expect(bounded.tapes == Double(4 * (inputs + inner) + (1 << 20)))
     #expect(found.features == 4 * 800 * 2048)
     #expect(found.adapter == 313_362 * 52)
     let many = RankMemory(
-      unit, budgets: .even(18, text), rank: 8, pictureTokens: 1e9, featureMiB: 256, activationBytes: .max, threeB)
+      unit, adapter: .imageLoRA(.even(18, text), rank: 8), pictureTokens: 1e9, featureMiB: 256, activationBytes: .max,
+      threeB)
     #expect(many.features == 256 * 1024 * 1024)
   }
 
@@ -109,7 +161,7 @@ struct PlanTests {
     #expect(two.pairs == 2 * 500_500 - 816 * 817 / 2)
     #expect(two.latePairs == two.pairs - 136)
     #expect(two.keptPairs == 2 * 484_620 - 800 * 801 / 2)
-    let work = StepWork([[two, unit]], ranks: 2, budgets: .even(18, text), rank: 8, threeB)
+    let work = StepWork([[two, unit]], ranks: 2, adapter: .imageLoRA(.even(18, text), rank: 8), rank: 8, threeB)
     let (a, b) = (
       UnitOperations(two, budgets: .even(18, text), rank: 8, threeB).decoding,
       UnitOperations(unit, budgets: .even(18, text), rank: 8, threeB).decoding

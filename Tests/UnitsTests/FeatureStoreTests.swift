@@ -15,14 +15,16 @@ private final class Setup {
   let folder = NSTemporaryDirectory() + "features-\(UUID().uuidString)"
   var cache: String { folder + "/cache" }
   let row: Row
+  private let model: String
   var pictures: [String] { ["0.png", "1.jpg"].map { "\(folder)/\($0)" } }
 
-  init() throws {
+  init(_ fixture: String = "a") throws {
+    model = GroupedUnitTests.fixture(fixture) + "/model"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     let folder = folder
     let sources = try ["0.png", "1.jpg"].map { name in
       try FileManager.default.copyItem(
-        atPath: "\(GroupedUnitTests.fixture)/images/\(name)", toPath: "\(folder)/\(name)")
+        atPath: "\(GroupedUnitTests.fixture(fixture))/images/\(name)", toPath: "\(folder)/\(name)")
       return ImageSource.file("\(folder)/\(name)")
     }
     row = Row(
@@ -42,7 +44,7 @@ private final class Setup {
     warn: @escaping @Sendable (String) -> Void = { _ in }
   ) throws -> BaseModel {
     try BaseModel(
-      folder: GroupedUnitTests.fixture + "/model", arithmetic: arithmetic, maxPixels: maxPixels,
+      folder: model, arithmetic: arithmetic, maxPixels: maxPixels,
       features: FeatureStore.Settings(
         memoryBytes: memory, cacheFolder: cached ? cache : nil, threads: threads, warn: warn))
   }
@@ -72,9 +74,10 @@ private func tally(read: Int, computed: Int) -> FeatureStore.Tally {
 
 @Suite("Kept features are the computed ones")
 struct FeatureStoreTests {
-  @Test("the same bits without a cache, with a cold and with a warm one", arguments: [0, 256 << 20])
-  func sameBits(memory: Int) throws {
-    let setup = try Setup()
+  @Test(
+    "the same bits without a cache, with a cold and with a warm one", arguments: [0, 256 << 20], ["a", "qwen3-vl"])
+  func sameBits(memory: Int, fixture: String) throws {
+    let setup = try Setup(fixture)
     let expected = try setup.features(setup.base(cached: false))
     let (cold, warm) = (try setup.base(memory: memory), try setup.base(memory: memory))
     #expect(try setup.features(cold) == expected && cold.featureStore.tally == tally(read: 0, computed: 2))
@@ -93,14 +96,14 @@ struct FeatureStoreTests {
     }
   }
 
-  @Test("a file says what it holds")
-  func layout() throws {
-    let setup = try Setup()
+  @Test("a file says what it holds, deepstack's features too", arguments: [("a", 1), ("qwen3-vl", 3)])
+  func layout(fixture: String, parts: Int) throws {
+    let setup = try Setup(fixture)
     let base = try setup.base()
     let features = try setup.features(base)
     let sample = try base.sampleBuilder(maxLength: 4096).sample(for: setup.row)
     let digests = try setup.pictures.map { SHA256.hex([UInt8](try Data(contentsOf: URL(fileURLWithPath: $0)))) }
-    let columns = base.configuration.vision.outHiddenSize
+    let columns = parts * base.configuration.text.hiddenSize
     for path in try setup.files().keys {
       #expect(path.hasPrefix("\(setup.cache)/\(base.digest.prefix(16))-fp32/"))
       let file = try File.open(path)

@@ -5,7 +5,7 @@ usage() {
   exit 64
 }
 
-data='' model='' rows='' image_root='' questions=1 rounds=3 epochs=2 precision=fp32
+data='' model='' rows='' image_root='' questions=1 micro_batch=1 rounds=3 epochs=2 precision=fp32
 python=${TORCH_PYTHON:-} torch_step=scripts/bench/torch_step.py torch_steps=6
 while [[ $# -gt 0 ]]; do
   [[ $# -ge 2 ]] || usage
@@ -15,6 +15,7 @@ while [[ $# -gt 0 ]]; do
     --rows) rows=$2 ;;
     --image-root) image_root=$2 ;;
     --questions) questions=$2 ;;
+    --micro-batch) micro_batch=$2 ;;
     --rounds) rounds=$2 ;;
     --epochs) epochs=$2 ;;
     --precision) precision=$2 ;;
@@ -27,6 +28,7 @@ while [[ $# -gt 0 ]]; do
 done
 [[ -n $data || (-n $model && -n $rows) ]] || usage
 [[ $questions == 1 || $questions == 7 ]] || usage
+[[ $micro_batch -eq 1 || $questions == 1 ]] || usage
 model=$(realpath "${model:-$data/model}")
 rows=$(realpath "${rows:-$data/rows-$questions.jsonl}")
 image_root=$(realpath "${image_root:-$(dirname "$rows")}")
@@ -42,12 +44,13 @@ children=()
 trap 'for child in "${children[@]}"; do kill "$child" 2>/dev/null || true; done; rm -rf "$work"' EXIT
 python3 "$bench/heads.py" "$model" >"$work/heads.json"
 
-# A step has a unit of `questions` rows for each of two ranks, whatever the number of ranks.
+# A step has for each of two ranks a unit of `questions` rows, or `micro_batch` rows of pictures of their own, whatever the
+# number of ranks.
 cat >"$work/run.yaml" <<YAML
 model: {path: "$model", precision: $precision, threads: 1}
 data: {train: "$rows", image_root: "$image_root"}
 adapter: {rank: 8, alpha: 16, heads: {select: file, file: heads.json}}
-training: {epochs: $epochs, global_batch: $((2 * questions)), learning_rate: 1e-5}
+training: {epochs: $epochs, global_batch: $((2 * questions * micro_batch)), micro_batch: $micro_batch, learning_rate: 1e-5}
 checkpoint: {directory: run, every_steps: 1000000}
 logging: {every_steps: 1000000}
 YAML
@@ -79,6 +82,6 @@ announce() {
   echo "imagelora  $("$IMAGELORA" --version), commit $(git describe --always --dirty 2>/dev/null || echo unknown); $(mpirun --version | head -n 1)"
   [[ -z $python ]] || "$python" -c 'import sys, torch, transformers
 print(f"pytorch    {torch.__version__}, transformers {transformers.__version__}, Python {sys.version.split()[0]}")'
-  echo "data       $(wc -l <"$rows") rows, $questions a picture; products in $precision; $rounds rounds, $epochs epochs"
+  echo "data       $(wc -l <"$rows") rows, $questions a picture, micro_batch $micro_batch; products in $precision; $rounds rounds, $epochs epochs"
   echo
 }

@@ -19,12 +19,14 @@ import h5py
 import torch
 import tv_shim  # noqa: F401  (the oracle's helper: before transformers)
 from safetensors.torch import load_file
-from transformers import Qwen2_5_VLForConditionalGeneration as Model
+from transformers import Qwen2_5_VLForConditionalGeneration, Qwen3VLForConditionalGeneration
 
 GAMMA_LIMIT = 3e-5  # a third of the comparison's tolerance
 folder = Path(sys.argv[1])
 rows = {r["id"]: r for r in map(json.loads, (folder / "data.jsonl").read_text(encoding="utf-8").splitlines())}
-bf16 = json.loads((folder / "model/config.json").read_text()).get("dtype") == "bfloat16"
+config_json = json.loads((folder / "model/config.json").read_text())
+bf16 = config_json.get("dtype") == "bfloat16"
+Model = Qwen3VLForConditionalGeneration if config_json["model_type"] == "qwen3_vl" else Qwen2_5_VLForConditionalGeneration
 warnings.simplefilter("ignore")
 
 
@@ -45,7 +47,7 @@ def gamma_gradients_fp64(parity):
     model = Model.from_pretrained(folder / "model", dtype=torch.float32, attn_implementation="eager")
     model = (model.to(torch.bfloat16) if bf16 else model).double().eval()
     text = model.config.text_config
-    kv_heads, depth = text.num_key_value_heads, text.hidden_size // text.num_attention_heads
+    kv_heads, depth = text.num_key_value_heads, getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
     config = json.loads((folder / "adapter/adapter_config.json").read_text())
     stored = load_file(folder / "adapter/adapter.safetensors")
     for row in parity:

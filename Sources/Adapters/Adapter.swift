@@ -1,0 +1,29 @@
+// What training, checkpoints and evaluation know of an adapter, whatever its kind.
+import QwenVL
+import Tensors
+
+/// A trainable adapter with its gradients, each as one flat vector.
+public protocol Adapter<Element>: ProjectionAdapter {
+  var configuration: AdapterConfiguration { get }
+  var layout: AdapterLayout { get }
+  /// All trainable numbers in the layout's order, `[1, count]`.
+  var parameters: Matrix<Element> { get }
+  /// Gradients accumulated since `resetGradients`, in the same order.
+  var gradients: Matrix<Element> { get }
+
+  /// The start of training. Each tensor that is drawn has a stream of its own.
+  func initialize(seed: UInt64)
+}
+
+extension Adapter {
+  /// Takes all numbers, in the layout's order.
+  /// - Precondition: as many as the layout has.
+  public func load(_ values: [Element]) {
+    precondition(values.count == layout.count)
+    parameters.assign(Matrix(values, rows: 1, columns: values.count))
+  }
+
+  public func resetGradients() { gradients.base.update(repeating: 0, count: layout.count) }
+
+  public var lowestLayer: Int? { configuration.layers.first }
+}

@@ -1,0 +1,159 @@
+// What an adapter is: its kind and the options that decide its numbers.
+import HuggingFace
+import QwenVL
+import Tensors
+
+/// Options of an Image-LoRA that decide its numbers.
+public struct ImageLoRAConfiguration: Sendable, Equatable {
+  /// Factor of a layer's delta beside alpha / rank.
+  public enum Normalization: String, Sendable, CaseIterable {
+    /// `1 / sqrt(|S_l|)`, so that layers with few and with many heads move alike (method: selection-size normalization).
+    case inverseSqrtSelected = "inverse_sqrt_selected"
+    case none
+  }
+  public var rank: Int
+  public var alpha: Double
+  public var normalization: Normalization
+  /// Selected KV heads of each adapted layer, ascending.
+  public var kvIndices: [Int: [Int]]
+
+  public init(rank: Int, alpha: Double, normalization: Normalization, kvIndices: [Int: [Int]]) {
+    self.rank = rank
+    self.alpha = alpha
+    self.normalization = normalization
+    self.kvIndices = kvIndices.filter { !$0.value.isEmpty }.mapValues { $0.sorted() }
+  }
+
+  /// alpha / rank, normalised for a layer with `selected` heads.
+  func scale(selected: Int) -> Double {
+    switch normalization {
+    case .inverseSqrtSelected: alpha / Double(rank) / Double(selected).squareRoot()
+    case .none: alpha / Double(rank)
+    }
+  }
+
+  /// Layers ascending, in each `A [H, r]`, `B [|S|, r, D]`, `gamma`.
+  public func layout(hiddenSize: Int, headDimension: Int) -> AdapterLayout {
+    AdapterLayout(
+      kvIndices.sorted { $0.key < $1.key }.flatMap { layer, heads -> [(name: String, shape: [Int])] in
+        [
+          ("layers.\(layer).A", [hiddenSize, rank]), ("layers.\(layer).B", [heads.count, rank, headDimension]),
+          ("layers.\(layer).gamma", []),
+        ]
+      })
+  }
+}
+
+/// Options of a standard LoRA (arXiv 2106.09685, PEFT's `LoraConfig`) that decide its numbers.
+public struct LoRAConfiguration: Sendable, Equatable {
+  public var rank: Int
+  public var alpha: Double
+  /// Adapted projections of each adapted layer, in the order of `Projection`.
+  public var targets: [Int: [Projection]]
+
+  public init(rank: Int, alpha: Double, targets: [Int: [Projection]]) {
+    self.rank = rank
+    self.alpha = alpha
+    self.targets = targets.filter { !$0.value.isEmpty }.mapValues { given in
+      Projection.allCases.filter(given.contains)
+    }
+  }
+
+  /// alpha / rank
+  var scale: Double { alpha / Double(rank) }
+
+  /// Layers ascending, in each layer and projection `A [r, in]`, `B [out, r]`, as PEFT's.
+  /// - Parameter widths: of the projections that are adapted.
+  public func layout(_ widths: (Projection) -> ProjectionWidths) -> AdapterLayout {
+    AdapterLayout(
+      targets.sorted { $0.key < $1.key }.flatMap { layer, projections -> [(name: String, shape: [Int])] in
+        projections.flatMap { projection -> [(name: String, shape: [Int])] in
+          let name = Self.name(layer, projection)
+          return [("\(name).A", [rank, widths(projection).input]), ("\(name).B", [widths(projection).output, rank])]
+        }
+      })
+  }
+
+  /// `layers.{l}.{q,k,v,o}_proj`
+  static func name(_ layer: Int, _ projection: Projection) -> String { "layers.\(layer).\(projection.rawValue)" }
+
+  /// What stands behind the name of a layer's projection, undone: nil for a name of another form.
+  public static func parse(_ name: String) -> (layer: Int, projection: Projection, part: String)? {
+    let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count == 4, parts[0] == "layers", let layer = Int(parts[1]), layer >= 0, "\(layer)" == parts[1],
+      let projection = Projection(rawValue: String(parts[2])), ["A", "B"].contains(parts[3])
+    else { return nil }
+    return (layer, projection, String(parts[3]))
+  }
+}
+
+/// Columns of a projection's input and output.
+public struct ProjectionWidths: Sendable, Equatable {
+  public let input, output: Int
+  public init(input: Int, output: Int) { (self.input, self.output) = (input, output) }
+
+  /// Those of a model.
+  public init(_ projection: Projection, _ text: TextConfiguration) {
+    let (hidden, head) = (text.hiddenSize, text.headDimension)
+    switch projection {
+    case .query: self.init(input: hidden, output: text.attentionHeads * head)
+    case .key, .value: self.init(input: hidden, output: text.kvHeads * head)
+    case .output: self.init(input: text.attentionHeads * head, output: hidden)
+    }
+  }
+}
+
+/// An adapter's kind with its options.
+public enum AdapterConfiguration: Sendable, Equatable {
+  case imageLoRA(ImageLoRAConfiguration)
+  case lora(LoRAConfiguration)
+
+  public var rank: Int {
+    switch self {
+    case .imageLoRA(let options): options.rank
+    case .lora(let options): options.rank
+    }
+  }
+
+  public var alpha: Double {
+    switch self {
+    case .imageLoRA(let options): options.alpha
+    case .lora(let options): options.alpha
+    }
+  }
+
+  /// Adapted layers, ascending.
+  public var layers: [Int] {
+    switch self {
+    case .imageLoRA(let options): options.kvIndices.keys.sorted()
+    case .lora(let options): options.targets.keys.sorted()
+    }
+  }
+
+  /// Where its numbers lie, for a model of the stated shape.
+  public func layout(_ text: TextConfiguration) -> AdapterLayout {
+    switch self {
+    case .imageLoRA(let options):
+      options.layout(hiddenSize: text.hiddenSize, headDimension: text.headDimension)
+    case .lora(let options): options.layout { ProjectionWidths($0, text) }
+    }
+  }
+
+  /// Whether a model has these layers and heads, and widths that give this layout.
+  public func fits(_ text: TextConfiguration, layout: AdapterLayout) -> Bool {
+    let isInside =
+      switch self {
+      case .imageLoRA(let options): options.kvIndices.values.joined().allSatisfy { (0..<text.kvHeads).contains($0) }
+      case .lora: true
+      }
+    return isInside && layers.allSatisfy { (0..<text.layers).contains($0) } && self.layout(text) == layout
+  }
+
+  /// The adapter with all numbers zero; see `Adapter.initialize` and `load`.
+  public func adapter<Element: Scalar>(_ text: TextConfiguration) -> any Adapter<Element> {
+    switch self {
+    case .imageLoRA(let options): ImageLoRA<Element>(options, text: text)
+    case .lora(let options): LoRA<Element>(options, text: text)
+    }
+  }
+}

@@ -1,0 +1,117 @@
+// Standard LoRA: y += (alpha / r) (x A^T) B^T at every token, for any of the attention's four projections.
+import Datasets
+import HuggingFace
+import QwenVL
+import Tensors
+
+/// The trainable adapter of arXiv 2106.09685 as PEFT computes it without dropout, with its gradients.
+public final class LoRA<Element: Scalar>: Adapter {
+  public let layout: AdapterLayout
+  public let parameters: Matrix<Element>
+  public let gradients: Matrix<Element>
+  private let options: LoRAConfiguration
+  /// Of each layer's adapted projections.
+  private let slots: [Int: [Projection: Slot]]
+
+  /// Where a projection's numbers lie.
+  private struct Slot {
+    let widths: ProjectionWidths
+    let loraA, loraB: Range<Int>
+  }
+
+  public init(_ options: LoRAConfiguration, text: TextConfiguration) {
+    self.options = options
+    let layout = AdapterConfiguration.lora(options).layout(text)
+    self.layout = layout
+    parameters = Matrix(zeros: 1, layout.count)
+    gradients = Matrix(zeros: 1, layout.count)
+    let ranges = layout.ranges
+    var slots: [Int: [Projection: Slot]] = [:]
+    for (layer, projections) in options.targets {
+      for projection in projections {
+        let name = LoRAConfiguration.name(layer, projection)
+        guard let loraA = ranges["\(name).A"], let loraB = ranges["\(name).B"] else { continue }
+        slots[layer, default: [:]][projection] = Slot(
+          widths: ProjectionWidths(projection, text), loraA: loraA, loraB: loraB)
+      }
+    }
+    self.slots = slots
+  }
+
+  public var configuration: AdapterConfiguration { .lora(options) }
+  public var tokens: AdaptedTokens { .all }
+
+  public func adaptsAtLowestLayer(_ projection: Projection) -> Bool {
+    lowestLayer.map { slots[$0]?[projection] != nil } ?? false
+  }
+
+  /// PEFT's start: A uniform in +-1 / sqrt(in) (`kaiming_uniform_(a=sqrt(5))`), B = 0.
+  public func initialize(seed: UInt64) {
+    parameters.base.update(repeating: 0, count: layout.count)
+    for (layer, projections) in slots {
+      for (index, projection) in Projection.allCases.enumerated() {
+        guard let slot = projections[projection] else { continue }
+        var generator = SplitMix64(seed: seed, stream: UInt64(layer * Projection.allCases.count + index))
+        let bound = 1 / Double(slot.widths.input).squareRoot()
+        for i in slot.loraA { parameters.base[i] = Element(bound * generator.nextSymmetric()) }
+      }
+    }
+  }
+
+  /// y += s (x A^T) B^T.
+  public func forward(
+    layer: Int, _ projection: Projection, input: Matrix<Element>, output: Matrix<Element>, rows: [Range<Int>]
+  ) {
+    guard let slot = slots[layer]?[projection] else { return }
+    for rows in rows {
+      let u = product(input.rows(rows), .transposed, loraA(slot, parameters))  // [n, r]
+      multiply(
+        u, .asIs, loraB(slot, parameters), .transposed, into: output.rows(rows), alpha: Element(options.scale), beta: 1)
+    }
+  }
+
+  /// With u = x A^T, w = dy B: dB = s dy^T u; dA = s w^T x; dx = s w A.
+  public func backward(
+    layer: Int, _ projection: Projection, input: Matrix<Element>, values: Matrix<Element>?, dOutput: Matrix<Element>,
+    rows: [Range<Int>], dInput: Matrix<Element>?
+  ) {
+    guard let slot = slots[layer]?[projection] else { return }
+    let scale = Element(options.scale)
+    for rows in rows {
+      let (x, dy) = (input.rows(rows), dOutput.rows(rows))
+      let u = product(x, .transposed, loraA(slot, parameters))  // [n, r]
+      let w = product(dy, .asIs, loraB(slot, parameters))  // [n, r]
+      multiply(dy, .transposed, u, .asIs, into: loraB(slot, gradients), alpha: scale, beta: 1)
+      multiply(w, .transposed, x, .asIs, into: loraA(slot, gradients), alpha: scale, beta: 1)
+      if let dInput {
+        multiply(w, .asIs, loraA(slot, parameters), .asIs, into: dInput.rows(rows), alpha: scale, beta: 1)
+      }
+    }
+  }
+
+  /// A `[r, in]` and B `[out, r]` of a projection, nil where it is not adapted.
+  func factors(layer: Int, _ projection: Projection) -> (loraA: Matrix<Element>, loraB: Matrix<Element>)? {
+    slots[layer]?[projection].map { (loraA($0, parameters), loraB($0, parameters)) }
+  }
+
+  var scale: Double { options.scale }
+
+  /// x op(m)   -> [n, r]
+  private func product(_ x: Matrix<Element>, _ transpose: Transpose, _ m: Matrix<Element>) -> Matrix<Element> {
+    let result = Matrix<Element>(uninitialized: x.rows, options.rank)
+    multiply(x, .asIs, m, transpose, into: result)
+    return result
+  }
+
+  // MARK: - Views of the flat vectors
+
+  /// [r, in]
+  private func loraA(_ slot: Slot, _ vector: Matrix<Element>) -> Matrix<Element> {
+    vector.columns(slot.loraA).reshaped(rows: options.rank, columns: slot.widths.input)
+  }
+
+  /// [out, r]
+  private func loraB(_ slot: Slot, _ vector: Matrix<Element>) -> Matrix<Element> {
+    vector.columns(slot.loraB).reshaped(rows: slot.widths.output, columns: options.rank)
+  }
+}

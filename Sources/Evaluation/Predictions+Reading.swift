@@ -1,0 +1,71 @@
+// A predictions file read back, with suspicion: every line, or the first that is wrong.
+import Foundation
+
+extension PredictionLine {
+  /// Largest file that is read, in bytes.
+  private static let maximumBytes = 1 << 30
+
+  /// Reads a file that `evaluate --output` wrote.
+  /// - Throws: `EvaluationError.file`, naming the line.
+  public static func read(_ path: String) throws(EvaluationError) -> [PredictionLine] {
+    let data: Data
+    do {
+      let url = URL(fileURLWithPath: path).resolvingSymlinksInPath()
+      let values = try url.resourceValues(forKeys: [.isRegularFileKey, .fileSizeKey])
+      guard values.isRegularFile == true, values.fileSize ?? 0 <= maximumBytes else {
+        throw EvaluationError.file(path, problem: "is no regular file of at most \(maximumBytes) bytes")
+      }
+      data = try Data(contentsOf: url, options: .mappedIfSafe)
+    } catch let error as EvaluationError {
+      throw error
+    } catch {
+      let reason = FileManager.default.fileExists(atPath: path) ? error.localizedDescription : "there is no such file"
+      throw .file(path, problem: "cannot be read: \(reason)")
+    }
+    let decoder = JSONDecoder()
+    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+      positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
+    var lines: [PredictionLine] = []
+    var seen = Set<[String]>()
+    for (index, bytes) in data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated()
+    where bytes.contains(where: { ![0x20, 0x09, 0x0D].contains($0) }) {
+      func refuse(_ problem: String) -> EvaluationError {
+        .file(path, problem: "line \(index + 1): \(problem); write it with imagelora evaluate --output")
+      }
+      let line: PredictionLine
+      do {
+        line = try decoder.decode(PredictionLine.self, from: Data(bytes))
+      } catch {
+        throw refuse("is no prediction")
+      }
+      guard line.tokens > 0, line.tokens < 1 << 40, (0...line.tokens).contains(line.likeliest_tokens) else {
+        throw refuse("\(line.likeliest_tokens) likeliest of \(line.tokens) tokens")
+      }
+      guard seen.insert([line.model, line.id]).inserted else {
+        throw refuse("a second prediction of this model for this row")
+      }
+      lines.append(line)
+    }
+    guard !lines.isEmpty else { throw .file(path, problem: "holds no predictions; run imagelora evaluate --output") }
+    return lines
+  }
+
+  /// What the line says, as the evaluation had it.
+  public var result: RowResult {
+    RowResult(
+      nll: nll, tokens: tokens, likeliest: likeliest_tokens,
+      answer: prediction.map { prediction in
+        RowResult.Answer(
+          prompt: prompt ?? "", reference: reference ?? "", prediction: prediction, finished: finished ?? false,
+          exactMatch: exact_match ?? false, place: point_in_box.map { PlaceScore(pointInBox: $0, iou: iou) })
+      })
+  }
+
+  /// Whether the answer is right: the place where one was asked for (a box by half its union), otherwise every character.
+  /// Nil where nothing was generated.
+  public var isRight: Bool? {
+    guard prediction != nil else { return nil }
+    if let iou { return iou >= 0.5 }
+    return point_in_box ?? exact_match
+  }
+}

@@ -1,0 +1,61 @@
+// A model's folder written anew with some tensors changed, one tensor in memory at a time.
+import Foundation
+import Tensors
+
+public enum ModelFolderCopy {
+  /// Copies all files of `source` into the folder `target`, which is there. Safetensors files keep their headers, so names,
+  /// shapes, types and sharding stay.
+  /// - Parameter changing: the new numbers of a tensor, as many as it has, nil for one that stays as it is.
+  /// - Throws: `HuggingFaceError` for a damaged file, and what stops writing.
+  public static func write(
+    from source: String, to target: String, changing: (StoredTensor) throws -> [Float]?
+  ) throws {
+    for name in try FileManager.default.contentsOfDirectory(atPath: source).sorted() {
+      // Folders of a hub's cache hold links.
+      let path = URL(fileURLWithPath: "\(source)/\(name)").resolvingSymlinksInPath()
+      var isFolder: ObjCBool = false
+      guard FileManager.default.fileExists(atPath: path.path, isDirectory: &isFolder), !isFolder.boolValue else {
+        continue
+      }
+      let written = "\(target)/\(name)"
+      if name.hasSuffix(".safetensors") {
+        try copy(MappedFile(path: path.path), to: written, changing: changing)
+      } else {
+        try FileManager.default.copyItem(at: path, to: URL(fileURLWithPath: written))
+      }
+    }
+  }
+
+  private static func copy(_ file: MappedFile, to path: String, changing: (StoredTensor) throws -> [Float]?) throws {
+    let entries = try SafetensorsHeader(file).entries
+    guard FileManager.default.createFile(atPath: path, contents: nil),
+      let output = FileHandle(forWritingAtPath: path), let base = file.bytes.baseAddress
+    else { throw HuggingFaceError.unreadable(file: path, reason: "it cannot be made") }
+    /// A part at a time, so that mapped pages need not be in memory together.
+    func write(_ range: Range<Int>) throws {
+      for start in stride(from: range.lowerBound, to: range.upperBound, by: 16 << 20) {
+        let end = min(start + 16 << 20, range.upperBound)
+        try output.write(contentsOf: Data(bytes: base + start, count: end - start))
+      }
+    }
+    try write(0..<(entries.first?.range.lowerBound ?? file.bytes.count))
+    for entry in entries {
+      let type = ElementType(rawValue: entry.type)
+      let isAligned = type.map { entry.range.lowerBound % $0.byteCount == 0 } ?? false
+      guard let type, isAligned else {
+        try write(entry.range)
+        continue
+      }
+      let tensor = StoredTensor(
+        name: entry.name, type: type, shape: entry.shape, base: base + entry.range.lowerBound, owner: file)
+      if let values = try changing(tensor) {
+        precondition(values.count == tensor.count)
+        try output.write(contentsOf: Data(type.bytes(of: values)))
+      } else {
+        try write(entry.range)
+      }
+    }
+    try output.synchronize()
+    try output.close()
+  }
+}

@@ -1,0 +1,39 @@
+// Layer normalisation: y = w (x - mean(x)) / sqrt(var(x) + eps) + b; the vision tower has no backward.
+import Tensors
+
+/// A frozen LayerNorm (torch `nn.LayerNorm`).
+public struct LayerNorm<Element: Scalar>: Norm {
+  /// `[W]`
+  public let weight, bias: [Element]
+  public let epsilon: Element
+
+  public init(weight: StoredTensor, bias: StoredTensor, epsilon: Double) {
+    self.weight = weight.values()
+    self.bias = bias.values()
+    self.epsilon = Element(epsilon)
+    precondition(self.weight.count == self.bias.count)
+  }
+
+  /// y = w (x - m) s + b with m = mean(x), s = 1 / sqrt(mean((x - m)^2) + eps).   x [R, groups W] -> y [R, groups W]
+  @specialized(where Element == Float)
+  @specialized(where Element == Double)
+  public func forward(_ x: Matrix<Element>) -> Matrix<Element> {
+    let W = weight.count
+    precondition(x.columns % W == 0)
+    let y = Matrix<Element>(uninitialized: x.rows, x.columns)
+    weight.withUnsafeBufferPointer { w in
+      bias.withUnsafeBufferPointer { b in
+        for i in 0..<x.rows {
+          for group in stride(from: 0, to: x.columns, by: W) {
+            let (xi, yi) = (x.row(i) + group, y.row(i) + group)
+            let m = Element.sum(W, xi) / Element(W)
+            for j in 0..<W { yi[j] = xi[j] - m }
+            let s = 1 / (Element.dot(W, yi, yi) / Element(W) + epsilon).squareRoot()
+            for j in 0..<W { yi[j] = w[j] * (yi[j] * s) + b[j] }
+          }
+        }
+      }
+    }
+    return y
+  }
+}

@@ -1,0 +1,180 @@
+// Runs side by side: what is trained, what it costs, how well it does.
+import Adapters
+import Evaluation
+import Foundation
+import QwenVL
+import Training
+
+/// The table over the runs, and for a single one its numbers at a glance.
+struct ComparisonSection {
+  let groups: [RunGroup]
+
+  var body: Markup? {
+    let note =
+      groups.contains { $0.runs.count > 1 }
+      ? " Runs that differ in seeds alone are one row: the mean ± half its 95% interval (Student's t)." : ""
+    return """
+      \(tiles)\(table.markup)<p class="note">Operations are the adapter's own, forward, two a multiply-add\
+      \(hasRows ? ", for a mean training row" : ", at one visual token"). Times are medians over the steps of rank 0.\(note)</p>
+
+      """
+  }
+
+  private var hasRows: Bool { groups.allSatisfy { $0.runs.contains { $0.lengths != nil } } }
+
+  // MARK: - One run
+
+  private var tiles: Markup? {
+    guard groups.count == 1, let group = groups.first else { return nil }
+    var tiles: [(value: String, name: String, detail: String)] = []
+    if let loss = group.estimate({ $0.best?.loss }) {
+      let step =
+        group.runs.count == 1 ? group.first.best.map { "at step \($0.step)" } ?? "" : "over \(group.runs.count) seeds"
+      tiles.append((loss.text { fixed($0, 4) }, "lowest validation loss", step))
+    }
+    for (name, measure) in Self.measures {
+      guard let adapted = group.estimate({ run in metrics(run, "adapted").flatMap(measure) }) else { continue }
+      let base = group.estimate { run in metrics(run, "base").flatMap(measure) }
+      tiles.append((adapted.text(percent), name, base.map { "base \(percent($0.mean))" } ?? "adapted model"))
+    }
+    if let costs = group.first.costs, let checkpoint = group.first.checkpoint {
+      tiles.append((grouped(costs.trainable), "trainable numbers", heads(checkpoint)))
+    }
+    if let times = group.estimate({ $0.log.times?.rowsPerSecond }) {
+      tiles.append((times.text { significant($0, digits: 3) }, "rows per second", ranks(group.first)))
+    }
+    guard !tiles.isEmpty else { return nil }
+    let items: [Markup] = tiles.prefix(6).map { tile in
+      "<li><strong>\(tile.value)</strong><span>\(tile.name)</span><small>\(tile.detail)</small></li>"
+    }
+    return "<ul class=\"tiles\">\(items)</ul>"
+  }
+
+  /// Accuracies, the first that a run has being its main one.
+  static let measures: [(name: String, value: @Sendable (Metrics) -> Double?)] = [
+    ("point in box", { $0.pointInBox.value }), ("IoU ≥ 0.5", { $0.iouAtHalf.value }),
+    ("exact match", { $0.exactMatch.value }),
+  ]
+
+  private func metrics(_ run: ReportedRun, _ model: String) -> Metrics? {
+    let lines = run.predictions(of: model)
+    return lines.isEmpty ? nil : Metrics(lines.map(\.result))
+  }
+
+  private func heads(_ checkpoint: ReportedCheckpoint) -> String {
+    switch checkpoint.adapter {
+    case .imageLoRA: "\(chosen(checkpoint)) KV heads \(layers(checkpoint))"
+    case .lora: "\(chosen(checkpoint)) \(layers(checkpoint))"
+    }
+  }
+
+  /// KV heads of an Image-LoRA, projections of a standard LoRA.
+  private func chosen(_ checkpoint: ReportedCheckpoint) -> String {
+    switch checkpoint.adapter {
+    case .imageLoRA(let options):
+      let chosen = options.kvIndices.values.reduce(0) { $0 + $1.count }
+      return "\(chosen)" + (checkpoint.selection.map { " of \($0.capacity.reduce(0, +))" } ?? "")
+    case .lora(let options):
+      let targets = Set(options.targets.values.joined())
+      return Projection.allCases.filter(targets.contains).map(\.rawValue).joined(separator: ", ")
+    }
+  }
+
+  private func layers(_ checkpoint: ReportedCheckpoint) -> String {
+    "in \(plural(checkpoint.adapter.layers.count, "layer"))"
+  }
+
+  private func ranks(_ run: ReportedRun) -> String {
+    run.checkpoint.map { "\(plural($0.worldSize, "rank")), \(plural(run.run.model.threads, "thread")) each" } ?? ""
+  }
+
+  // MARK: - Table
+
+  private struct Column {
+    var name: String
+    var cell: (RunGroup) -> String?
+    /// Below it, smaller.
+    var detail: (RunGroup) -> String? = { _ in nil }
+    var isNumber = true
+    /// What is compared, and whether less is better; nil where nothing is best.
+    var rank: (value: (RunGroup) -> Double?, lessIsBetter: Bool)?
+  }
+
+  private func column(
+    _ name: String, lessIsBetter: Bool? = nil, _ value: @escaping (ReportedRun) -> Double?,
+    written: @escaping (Double) -> String
+  ) -> Column {
+    Column(
+      name: name, cell: { $0.estimate(value).map { written($0.mean) } },
+      detail: { $0.estimate(value)?.marginText(written) },
+      rank: lessIsBetter.map { ({ $0.estimate(value)?.mean }, $0) })
+  }
+
+  private var columns: [Column] {
+    let operations = hasRows
+    var columns = [
+      Column(name: "adapter", cell: { kind($0.first) }, detail: { sizes($0.first) }, isNumber: false),
+      Column(
+        name: "adapted", cell: { $0.first.checkpoint.map(chosen) }, detail: { $0.first.checkpoint.map(layers) },
+        isNumber: false),
+      column("trainable", { $0.costs.map { Double($0.trainable) } }) { grouped(Int($0.rounded())) },
+      column("reduced a step", { $0.costs.map { Double($0.reducedBytes) } }) { bytes(Int($0.rounded())) },
+      column(
+        operations ? "adapter FLOP a row" : "adapter FLOP a token",
+        { run in
+          run.costs.map { Double($0.operationsPerToken) * (operations ? adaptedTokens(run) : 1) }
+        }, written: prefixed),
+      column("step", lessIsBetter: true, { $0.log.times?.step }, written: seconds),
+      column("rows/s", lessIsBetter: false, { $0.log.times?.rowsPerSecond }) { significant($0, digits: 3) },
+      column("validation loss", lessIsBetter: true, { $0.best?.loss }) { fixed($0, 4) },
+    ]
+    for (name, measure) in Self.measures {
+      let value = { (run: ReportedRun) in metrics(run, "adapted").flatMap(measure) }
+      if groups.contains(where: { $0.estimate(value) != nil }) {
+        columns.append(column(name, lessIsBetter: false, value, written: percent))
+      }
+    }
+    return columns.filter { column in groups.contains { column.cell($0) != nil } }
+  }
+
+  private var table: Table {
+    let columns = columns
+    let best = columns.map { column -> Double? in
+      guard let rank = column.rank, groups.count > 1 else { return nil }
+      let values = groups.compactMap(rank.value)
+      return rank.lessIsBetter ? values.min() : values.max()
+    }
+    return Table(
+      headings: ["run"] + columns.map(\.name),
+      rows: groups.map { group in
+        [Table.Cell(name(group), isNumber: false)]
+          + zip(columns, best).map { column, best -> Table.Cell in
+            let detail: Markup? = column.detail(group).map { "<small>\($0)</small>" }
+            return Table.Cell(
+              "\(column.cell(group) ?? "–")\(detail)", isNumber: column.isNumber,
+              isBest: best != nil && column.rank?.value(group) == best)
+          }
+      })
+  }
+
+  /// The run's name, and what tells its configuration from the first one's.
+  private func name(_ group: RunGroup) -> Markup {
+    let differences = group.index == 0 ? [] : group.differences(from: groups[0])
+    let detail: Markup? =
+      differences.isEmpty ? nil : "<small>\(shortened(differences.joined(separator: ", "), to: 160))</small>"
+    let colour: Markup? = groups.count > 1 ? "<span class=\"key s\(group.index % LineChart.colours)\"></span>" : nil
+    return "\(colour)\(group.name)\(detail)"
+  }
+
+  /// Tokens of a row that the adapter acts on.
+  private func adaptedTokens(_ run: ReportedRun) -> Double {
+    let isImageLoRA = run.run.adapter.kind == .imageLoRA
+    return (isImageLoRA ? run.lengths?.visualTokens : run.lengths?.tokens) ?? 0
+  }
+
+  private func kind(_ run: ReportedRun) -> String { run.run.adapter.kind == .imageLoRA ? "Image-LoRA" : "LoRA" }
+
+  private func sizes(_ run: ReportedRun) -> String {
+    "rank \(run.run.adapter.rank), alpha \(String(format: "%g", run.run.adapter.alpha))"
+  }
+}

@@ -1,0 +1,56 @@
+// One row as an example: its pictures with what was asked and answered.
+import Evaluation
+import Foundation
+
+/// A row, the right answer and the models' answers.
+struct Example {
+  struct Answer {
+    var name: String
+    var colour: Int
+    var text: String
+    var isRight: Bool?
+  }
+
+  var id: String
+  var question: String
+  var reference: String
+  var answers: [Answer]
+  var pictures: [PictureFigure]
+  /// Longest texts that are shown, in characters.
+  static let longest = 160
+  static let longestAnswer = 80
+
+  var figure: Markup {
+    let lines: [Markup] = answers.map { answer in
+      let mark: Markup? = answer.isRight.map {
+        $0 ? "<b class=\"right\" title=\"right\">✓</b>" : "<b class=\"wrong\" title=\"wrong\">✗</b>"
+      }
+      let text = answer.text.isEmpty ? "(nothing)" : shortened(answer.text, to: Self.longestAnswer)
+      return """
+        <dt><span class="key s\(answer.colour % LineChart.colours)"></span>\(answer.name)</dt><dd>\(mark) \(text)</dd>
+        """
+    }
+    return """
+      <figure class="example">\(pictures.map(\.svg))<figcaption><p>\(shortened(question, to: Self.longest))</p>\
+      <dl><dt>right answer</dt><dd>\(shortened(reference, to: Self.longestAnswer))</dd>\(lines)</dl>\
+      <small>\(shortened(id, to: 80))</small></figcaption></figure>
+
+      """
+  }
+}
+
+/// The question of a rendered prompt: the last turn that is not the answer's, without the template's marks.
+func question(ofPrompt prompt: String) -> String {
+  // Turns end in <|im_end|>; the last piece is the head of the answer.
+  let turns = prompt.split(separator: "<|im_end|>")
+  let turn = turns.count > 1 ? turns[turns.count - 2] : Substring(prompt)
+  var text = String(turn).replacing(/<\|[^|<>]{1,40}\|>/, with: "")
+  for role in ["user\n", "system\n"] {
+    let trimmed = text.drop { $0.isWhitespace }
+    if trimmed.hasPrefix(role) {
+      text = String(trimmed.dropFirst(role.count))
+      break
+    }
+  }
+  return text.trimmingCharacters(in: .whitespacesAndNewlines)
+}

@@ -1,0 +1,77 @@
+// What was run on what, so that a reader can find or repeat it.
+import Foundation
+import Training
+
+/// A table of facts for each run, and its whole run file.
+struct FactsSection {
+  let runs: [ReportedRun]
+
+  var body: Markup? {
+    let blocks: [Markup] = runs.map { run in
+      let rows: [Markup] = facts(run).map { "<tr><th scope=\"row\">\($0.name)</th><td>\($0.value)</td></tr>\n" }
+      return """
+        <details\(runs.count <= 2 ? " open" : "")><summary>\(run.name)</summary>
+        <div class="scroll"><table class="facts"><tbody>\(rows)</tbody></table></div>
+        <details><summary>run.yaml</summary><pre>\(run.run.yaml)</pre></details></details>
+
+        """
+    }
+    return blocks.joined()
+  }
+
+  private func facts(_ run: ReportedRun) -> [(name: String, value: Markup)] {
+    var facts: [(name: String, value: Markup)] = [("folder", "<code>\(run.folder)</code>")]
+    func fact(_ name: String, _ value: String?) { if let value { facts.append((name, "\(value)")) } }
+    func digest(_ name: String, _ value: String?) { if let value { facts.append((name, "<code>\(value)</code>")) } }
+    facts.append(("model", "<code>\(run.run.model.path.resolved)</code>"))
+    digest("base digest", run.checkpoint?.provenance.baseDigest)
+    digest("chat template digest", run.checkpoint?.provenance.templateDigest)
+    digest("run digest", run.checkpoint?.runDigest)
+    fact("picture sizes", run.checkpoint.map { pixels($0.provenance) })
+    facts.append(("training rows", rows(run)))
+    if let validation = run.run.data.validation {
+      facts.append(("validation rows", "<code>\(validation.resolved)</code>"))
+    }
+    fact("batch", "\(plural(run.run.training.globalBatch, "row")) a step over all ranks")
+    fact("seed", String(run.run.training.seed))
+    fact("checkpoint", run.checkpoint.map(checkpoint))
+    if run.sessions.isEmpty {
+      fact("ranks", run.checkpoint.map { "\($0.worldSize), \(plural(run.run.model.threads, "thread")) each" })
+      fact("precision", run.run.model.precision?.rawValue)
+    }
+    for (index, session) in run.sessions.enumerated() {
+      fact(index == 0 ? "started" : "resumed", describe(session))
+    }
+    fact("written", run.checkpoint.flatMap { Self.date(of: $0.path) }.map { "\($0), the checkpoint" })
+    return facts
+  }
+
+  private func pixels(_ provenance: TrainingState.Provenance) -> String {
+    "\(grouped(provenance.minPixels)) to \(grouped(provenance.maxPixels)) pixels"
+  }
+
+  private func rows(_ run: ReportedRun) -> Markup {
+    let lengths = run.lengths.map {
+      ": \(plural($0.rows, "row")), \(fixed($0.tokens, 1)) tokens on average, \(fixed($0.visualTokens, 1)) of them visual"
+    }
+    return "<code>\(run.run.data.train.resolved)</code>\(lengths ?? "")"
+  }
+
+  private func checkpoint(_ checkpoint: ReportedCheckpoint) -> String {
+    let name = URL(fileURLWithPath: checkpoint.path).lastPathComponent
+    return
+      "\(name): step \(grouped(checkpoint.step)), \(plural(checkpoint.consumedRows, "row")) consumed, epoch \(checkpoint.epoch)"
+  }
+
+  private func describe(_ session: RunSession) -> String {
+    let step = session.after_step > 0 ? " after step \(grouped(session.after_step))" : ""
+    return
+      "\(session.started)\(step) on \(plural(session.world_size, "rank")), \(plural(session.threads, "thread")) each; "
+      + "\(session.precision); version \(session.version)"
+  }
+
+  private static func date(of path: String) -> String? {
+    let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+    return (attributes?[.modificationDate] as? Date)?.formatted(.iso8601)
+  }
+}

@@ -1,0 +1,85 @@
+// metrics.jsonl of a run, read line by line: what cannot be read is counted and left out.
+import Foundation
+
+/// Every number of every step.
+struct MetricsLog {
+  /// `[name][step]`; names as in the file.
+  private var values: [String: [Int: Double]] = [:]
+  /// Lines that were left out: which, and why.
+  private(set) var problems: [String] = []
+  /// Steps, and names of numbers, of one file at most: for a bound on time and memory.
+  private static let maximumStep = 1 << 53
+  private static let maximumNames = 64
+
+  /// A number, or text that stands for one; anything else is nothing.
+  private struct Number: Decodable {
+    var value: Double?
+
+    init(from decoder: any Decoder) throws {
+      let container = try decoder.singleValueContainer()
+      if let number = try? container.decode(Double.self) {
+        value = number
+      } else if let text = try? container.decode(String.self), ["nan", "inf", "infinity"].contains(text.lowercased()) {
+        value = .nan
+      }
+    }
+  }
+
+  init(_ data: Data) {
+    let decoder = JSONDecoder()
+    // Python writes NaN and Infinity without quotes.
+    decoder.allowsJSON5 = true
+    for (index, bytes) in data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated()
+    where bytes.contains(where: { ![0x20, 0x09, 0x0D].contains($0) }) {
+      guard let entry = try? decoder.decode([String: Number].self, from: Data(bytes)) else {
+        problems.append("line \(index + 1) is no JSON object of numbers")
+        continue
+      }
+      guard let step = entry["step"]?.value, step >= 0, step < Double(Self.maximumStep), step == step.rounded() else {
+        problems.append("line \(index + 1) has no step")
+        continue
+      }
+      for (name, number) in entry where name != "step" {
+        guard let value = number.value, values[name] != nil || values.count < Self.maximumNames else { continue }
+        // The later line of a step counts: a resumed run computed it again.
+        values[name, default: [:]][Int(step)] = value
+      }
+    }
+  }
+
+  var isEmpty: Bool { values.isEmpty }
+
+  /// A number over the steps that have it.
+  func curve(_ name: String) -> Curve {
+    Curve((values[name] ?? [:]).sorted { $0.key < $1.key }.map { CurvePoint(step: Double($0.key), value: $0.value) })
+  }
+
+  /// Numbers of validations besides the loss and counts, as `validation_accuracy`.
+  var validationMeasures: [String] {
+    values.keys.filter {
+      $0.hasPrefix("validation_") && !["validation_loss", "validation_rows", "validation_tokens"].contains($0)
+    }.sorted()
+  }
+
+  /// The lowest loss of a validation and its step.
+  var lowestValidationLoss: CurvePoint? {
+    curve("validation_loss").points.filter { Scale.isDrawable($0.value) }.min { $0.value < $1.value }
+  }
+
+  /// Medians over the steps, the first left out where there are others: it warms up.
+  var times: (step: Double, reduce: Double, rowsPerSecond: Double)? {
+    let (compute, reduce, rows) = (curve("compute_seconds"), curve("reduce_seconds"), curve("rows"))
+    let waits = Dictionary(reduce.points.map { ($0.step, $0.value) }) { $1 }
+    let counts = Dictionary(rows.points.map { ($0.step, $0.value) }) { $1 }
+    let steps = compute.points.compactMap { point -> (total: Double, reduce: Double, rows: Double)? in
+      guard let wait = waits[point.step], let rows = counts[point.step], point.value > 0, wait >= 0, rows > 0,
+        (point.value + wait + rows).isFinite
+      else { return nil }
+      return (point.value + wait, wait, rows)
+    }
+    let warm = steps.count > 1 ? Array(steps.dropFirst()) : steps
+    guard !warm.isEmpty else { return nil }
+    func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
+    return (median(warm.map(\.total)), median(warm.map(\.reduce)), median(warm.map { $0.rows / $0.total }))
+  }
+}

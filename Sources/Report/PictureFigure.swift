@@ -1,0 +1,64 @@
+// A picture with what should be found in it and what models found, drawn over it in the original's pixels.
+import Datasets
+import Evaluation
+import Preprocessing
+
+/// One picture of a row.
+struct PictureFigure {
+  /// A place that a model named, in the original's pixels.
+  struct Prediction {
+    var place: Region
+    var isRight: Bool
+    /// Which of the page's colours.
+    var colour: Int
+    /// Who said it.
+    var name: String
+  }
+
+  let image: EmbeddedPicture
+  let description: String
+  var boxes: [Objects.Box] = []
+  var predictions: [Prediction] = []
+
+  var svg: Markup {
+    let (width, height) = (image.original.width, image.original.height)
+    return """
+      <svg class="picture" viewBox="0 0 \(width) \(height)" role="img" aria-label="\(description)">\
+      <image width="\(width)" height="\(height)" href="data:image/png;base64,\(image.base64)"/>\
+      \(boxes.map(truth))\(predictions.map(mark))</svg>
+      """
+  }
+
+  /// A dark line over a light one reads on any picture.
+  private func truth(_ box: Objects.Box) -> Markup {
+    let rect = Self.rect(box.x1, box.y1, box.x2, box.y2)
+    return "<g class=\"truth\"><rect class=\"halo\" \(rect)/><rect \(rect)/><title>the row's box</title></g>"
+  }
+
+  private func mark(_ prediction: Prediction) -> Markup {
+    let side = Double(max(image.original.width, image.original.height))
+    let title: Markup = "<title>\(prediction.name): \(prediction.isRight ? "right" : "wrong")</title>"
+    let shape: Markup
+    switch prediction.place {
+    case .point(let x, let y):
+      let r = side / 34
+      let cross: Markup = """
+        M\(x - r * 1.7),\(y)H\(x - r * 0.5)M\(x + r * 0.5),\(y)H\(x + r * 1.7)M\(x),\(y - r * 1.7)V\(y - r * 0.5)\
+        M\(x),\(y + r * 0.5)V\(y + r * 1.7)
+        """
+      shape = """
+        <circle class="halo" cx="\(x)" cy="\(y)" r="\(r)"/><path class="halo" d="\(cross)"/>\
+        <circle cx="\(x)" cy="\(y)" r="\(r)"/><path d="\(cross)"/>
+        """
+    case .box(let x1, let y1, let x2, let y2):
+      let rect = Self.rect(x1, y1, x2, y2)
+      shape = "<rect class=\"halo\" \(rect)/><rect class=\"dashed\" \(rect)/>"
+    }
+    return "<g class=\"found s\(prediction.colour % LineChart.colours)\">\(shape)\(title)</g>"
+  }
+
+  /// Corners in any order.
+  private static func rect(_ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double) -> Markup {
+    "x=\"\(min(x1, x2))\" y=\"\(min(y1, y2))\" width=\"\(abs(x2 - x1))\" height=\"\(abs(y2 - y1))\""
+  }
+}

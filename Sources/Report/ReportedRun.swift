@@ -1,0 +1,187 @@
+// One run as its folder tells it: what is missing is left out, with a line that says why.
+import Adapters
+import Evaluation
+import Foundation
+import RunFile
+import Training
+
+/// A folder that cannot be reported on, and why.
+public struct ReportError: Error, Equatable, CustomStringConvertible {
+  public let file: String
+  public let problem: String
+  public var description: String { "\(file): \(problem)" }
+}
+
+/// A run's files, read.
+struct ReportedRun {
+  /// As the user wrote it.
+  let folder: String
+  /// Its name in the page; shorter than the folder.
+  var name = ""
+  let run: RunConfiguration
+  let log: MetricsLog
+  let sessions: [RunSession]
+  let checkpoint: ReportedCheckpoint?
+  let lengths: RowLengths?
+  let predictions: [PredictionLine]?
+  /// What is not in the page, and why, a line each.
+  let omissions: [String]
+
+  /// Longest metrics.jsonl that is read, in bytes.
+  private static let maximumBytes = 1 << 29
+
+  /// - Parameters:
+  ///   - predictions: the file of the run's predictions; its own `predictions.jsonl` unless given.
+  /// - Throws: `ReportError` for a folder that is no run; `RunFileError` for its run.yaml; `EvaluationError` for broken
+  ///   predictions.
+  init(folder: String, predictions given: String?) throws {
+    self.folder = folder
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder) else {
+      throw ReportError(file: folder, problem: "there is no such folder; give the folder of a run's checkpoints")
+    }
+    guard isFolder.boolValue else {
+      throw ReportError(file: folder, problem: "is no folder; give the folder that this file of a run lies in")
+    }
+    func has(_ name: String) -> Bool { FileManager.default.fileExists(atPath: "\(folder)/\(name)") }
+    let store = CheckpointStore(directory: folder, keep: 1)
+    guard has("run.yaml"), try has("metrics.jsonl") || !store.steps().isEmpty else {
+      throw ReportError(
+        file: folder,
+        problem: "is no run: it has \(has("run.yaml") ? "neither metrics.jsonl nor checkpoints" : "no run.yaml"); give "
+          + "the folder that checkpoint.directory of a run names")
+    }
+    run = try RunConfiguration(path: "\(folder)/run.yaml")
+    var omissions: [String] = []
+
+    let (log, problem) = Self.log(folder)
+    self.log = log
+    problem.map { omissions.append("curves and times: \($0)") }
+    if !log.problems.isEmpty {
+      let more = log.problems.count > 1 ? " and \(plural(log.problems.count - 1, "more line"))" : ""
+      omissions.append("of metrics.jsonl: \(log.problems[0])\(more)")
+    }
+    sessions = Self.sessions(folder)
+    if sessions.isEmpty { omissions.append("dates and versions of its starts: there is no readable sessions.jsonl") }
+
+    do {
+      checkpoint = try ReportedCheckpoint(store, notes: &omissions)
+      if checkpoint == nil { omissions.append("adapter and heads: there is no sound checkpoint") }
+    } catch {
+      checkpoint = nil
+      omissions.append("adapter and heads: \(error)")
+    }
+    do {
+      lengths = try RowLengths(run)
+    } catch {
+      lengths = nil
+      omissions.append("lengths of the training rows: \(error)")
+    }
+    if given == nil, !has("predictions.jsonl") {
+      predictions = nil
+      omissions.append("answers: there is no predictions.jsonl; write it with imagelora evaluate --output")
+    } else {
+      predictions = try PredictionLine.read(given ?? "\(folder)/predictions.jsonl")
+    }
+    self.omissions = omissions
+  }
+
+  private static func log(_ folder: String) -> (log: MetricsLog, problem: String?) {
+    let path = "\(folder)/metrics.jsonl"
+    do {
+      let log = MetricsLog(try regularFile(path, maximumBytes: maximumBytes))
+      return (log, log.isEmpty ? "metrics.jsonl holds no numbers" : nil)
+    } catch {
+      return (MetricsLog(Data()), "\(error)")
+    }
+  }
+
+  private static func sessions(_ folder: String) -> [RunSession] {
+    guard let data = try? regularFile("\(folder)/sessions.jsonl", maximumBytes: 1 << 24) else { return [] }
+    let decoder = JSONDecoder()
+    return data.split(separator: UInt8(ascii: "\n")).compactMap {
+      try? decoder.decode(RunSession.self, from: Data($0))
+    }
+  }
+
+  /// What a whole file holds; a pipe or device has no end that could be trusted.
+  private static func regularFile(_ path: String, maximumBytes: Int) throws -> Data {
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw ReportError(file: path, problem: "there is no such file")
+    }
+    let url = URL(fileURLWithPath: path).resolvingSymlinksInPath()
+    let values = try url.resourceValues(forKeys: [.isRegularFileKey, .fileSizeKey])
+    guard values.isRegularFile == true, values.fileSize ?? 0 <= maximumBytes else {
+      throw ReportError(file: path, problem: "is no regular file of at most \(maximumBytes) bytes")
+    }
+    return try Data(contentsOf: url)
+  }
+
+  // MARK: - What several parts of the page say
+
+  /// Lowest validation loss: of the log, or where that is missing of the checkpoint.
+  var best: (step: Int, loss: Double)? {
+    log.lowestValidationLoss.map { (Int($0.step), $0.value) } ?? checkpoint?.best.map { ($0.step, $0.loss) }
+  }
+
+  var costs: AdapterCosts? { checkpoint.map { AdapterCosts($0.layout) } }
+
+  /// Lines of a model, in the file's order.
+  func predictions(of model: String) -> [PredictionLine] { predictions?.filter { $0.model == model } ?? [] }
+
+  /// Settings apart from seeds, and what is trained from what: runs with the same ones are of one configuration.
+  var configuration: [(key: String, value: String)] {
+    var same = run
+    same.training.seed = 0
+    same.adapter.heads.seed = 0
+    return [("model.path", run.model.path.resolved), ("data.train", run.data.train.resolved)]
+      + (run.data.validation.map { [("data.validation", $0.resolved)] } ?? [])
+      + same.decisiveSettings.filter { !["training.seed", "adapter.heads.seed"].contains($0.key) }
+  }
+}
+
+/// What a checkpoint says of its run.
+struct ReportedCheckpoint {
+  let path: String
+  let step, epoch, consumedRows, worldSize: Int
+  let seed: UInt64
+  let runDigest: String
+  let provenance: TrainingState.Provenance
+  let adapter: AdapterConfiguration
+  let layout: AdapterLayout
+  /// Nil where it does not belong to the adapter, and for standard LoRA, which selects no heads.
+  let selection: Adapters.HeadSelection?
+  let best: TrainingState.Best?
+
+  /// Reads a folder's best checkpoint, or its newest where there is no best one; nil where none is sound.
+  init?(_ store: CheckpointStore, notes: inout [String]) throws {
+    var found = "\(store.directory)/best.h5"
+    if !FileManager.default.fileExists(atPath: found) || (try? CheckpointStore.verify(found)) == nil {
+      let (newest, refused) = try store.newest()
+      notes += refused.map { "a checkpoint: \($0)" }
+      guard let newest else { return nil }
+      found = newest
+    }
+    path = URL(fileURLWithPath: found).resolvingSymlinksInPath().path
+    let file = try CheckpointFile(path)
+    (step, epoch, consumedRows) = (try file.step(), try file.epoch(), try file.consumedRows())
+    (worldSize, seed, runDigest) = (try file.worldSize(), try file.seed(), try file.runDigest())
+    provenance = try file.provenance()
+    (adapter, layout) = try file.adapter()
+    best = try file.best()
+    guard case .imageLoRA(let options) = adapter else {
+      selection = nil
+      return
+    }
+    do {
+      let selection = try file.selection()
+      guard selection.adapted == options.kvIndices else {
+        throw ReportError(file: path, problem: "its selection is not the adapter's kv_indices")
+      }
+      self.selection = selection
+    } catch {
+      selection = nil
+      notes.append("heads: \(error)")
+    }
+  }
+}

@@ -1,0 +1,107 @@
+import GradientCheck
+import HuggingFace
+import QwenVL
+import Tensors
+import Testing
+
+@testable import Adapters
+
+@Suite("Standard LoRA through the whole decoder agrees with finite differences in double precision")
+struct LoRAGradientTests {
+  let model = TinyDecoder()
+
+  private func adapter(_ targets: [Int: [Projection]]) -> LoRA<Double> {
+    let adapter = LoRA<Double>(LoRAConfiguration(rank: 2, alpha: 3, targets: targets), text: model.text)
+    var numbers = TestNumbers(seed: 5)
+    adapter.load((0..<adapter.layout.count).map { _ in numbers.next() })
+    return adapter
+  }
+
+  /// Every number of A and B, over plain sequences and branches: all four projections of all layers; each alone as the
+  /// lowest; the last layer alone, where only some rows ask.
+  @Test(
+    arguments: [
+      [0: Projection.allCases, 1: Projection.allCases, 2: Projection.allCases],
+      [0: [.query], 1: [.value, .output]], [0: [.key], 2: [.query]], [0: [.value], 1: [.value], 2: [.value]],
+      [1: [.output], 2: [.query, .key]], [1: [.output]], [2: Projection.allCases], [2: [.query]], [2: [.output]],
+    ] as [[Int: [Projection]]], [false, true])
+  func everyNumber(targets: [Int: [Projection]], branches: Bool) {
+    let adapter = adapter(targets)
+    let input = model.input(branches: branches)
+    model.backward(input, adapter)
+    let error = gradientError(of: adapter.parameters, gradient: adapter.gradients) { model.loss(input, adapter) }
+    #expect(error < 1e-8)
+    for tensor in adapter.layout.tensors {
+      #expect(adapter.gradients.values[tensor.range].contains { $0 != 0 }, "\(tensor.name) has a gradient")
+    }
+  }
+
+  /// Rows of text train too.
+  @Test func textOnly() {
+    let adapter = adapter([0: Projection.allCases, 2: [.value]])
+    var input = model.input(branches: false)
+    input.visual = []
+    #expect(abs(model.loss(input, adapter) - model.loss(input, nil)) > 1e-3)
+    model.backward(input, adapter)
+    let error = gradientError(of: adapter.parameters, gradient: adapter.gradients) { model.loss(input, adapter) }
+    #expect(error < 1e-8)
+  }
+
+  /// Tapes that are not kept are computed again to the same bits; one layer's fits, or none.
+  @Test(arguments: [0, 6000, 12_000]) func activationsComputedAgain(activationBytes: Int) {
+    let adapter = adapter([0: Projection.allCases, 1: [.query, .output], 2: [.key, .value]])
+    let input = model.input(branches: true)
+    model.backward(input, adapter)
+    let expected = adapter.gradients.values
+    adapter.resetGradients()
+    model.backward(input, adapter, activationBytes: activationBytes)
+    #expect(adapter.gradients.values == expected && expected.contains { $0 != 0 })
+  }
+
+  /// Branches behind a shared prefix: the sum of the sequences alone.
+  @Test func branchesAreSequences() {
+    let adapter = adapter([0: Projection.allCases, 1: Projection.allCases])
+    let whole = model.input(branches: true)
+    func gradients(_ input: DecoderInput<Double>, _ rows: [Int], _ targets: [Int32]) -> [Double] {
+      adapter.resetGradients()
+      let pass = model.decoder.forward(input, outputRows: rows, adapter: adapter, keepTapes: .forBackward())
+      let (_, dHidden) = model.head.lossAndGradient(pass.hidden, targets: targets)
+      model.decoder.backward(dHidden, pass: pass, adapter: adapter)
+      return adapter.gradients.values
+    }
+    func sequence(_ rows: [Int]) -> DecoderInput<Double> {
+      DecoderInput(
+        embeddings: whole.embeddings.gathering(rows), positions: whole.positions.map { axis in rows.map { axis[$0] } },
+        visual: whole.visual)
+    }
+    let together = gradients(whole, [10, 11, 13], [12, 7, 5])
+    let first = gradients(sequence(Array(0..<12)), [10, 11], [12, 7])
+    let second = gradients(sequence(Array(0..<10) + [12, 13]), [11], [5])
+    let largest = together.map(abs).max() ?? 0
+    #expect(largest > 0)
+    for (i, value) in together.enumerated() { #expect(abs(value - first[i] - second[i]) <= 1e-12 * largest) }
+  }
+
+  /// PEFT's start: B is 0, so the model is the base; A fills +-1 / sqrt(in) and differs from tensor to tensor.
+  @Test func start() {
+    let adapter = LoRA<Double>(
+      LoRAConfiguration(rank: 8, alpha: 16, targets: [0: Projection.allCases, 2: [.value]]), text: model.text)
+    adapter.initialize(seed: 3)
+    let values = adapter.parameters.values
+    var seen = Set<Double>()
+    for tensor in adapter.layout.tensors {
+      if tensor.name.hasSuffix("B") {
+        #expect(values[tensor.range].allSatisfy { $0 == 0 })
+        continue
+      }
+      let bound = 1 / Double(tensor.shape[1]).squareRoot()
+      let largest = values[tensor.range].map(abs).max() ?? 0
+      #expect(largest <= bound && largest > 0.9 * bound)
+      let mean = values[tensor.range].reduce(0, +) / Double(tensor.range.count)
+      #expect(abs(mean) < 0.2 * bound)
+      #expect(seen.insert(values[tensor.range.lowerBound]).inserted)
+    }
+    let input = model.input(branches: true)
+    #expect(model.loss(input, adapter) == model.loss(input, nil))
+  }
+}

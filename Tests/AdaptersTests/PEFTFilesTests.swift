@@ -1,0 +1,138 @@
+import Foundation
+import HuggingFace
+import QwenVL
+import Testing
+
+@testable import Adapters
+
+@Suite("LoRA folders as PEFT has them")
+struct PEFTFilesTests {
+  let folder: TemporaryFolder
+  let text = TinyDecoder().text
+  let options = LoRAConfiguration(
+    rank: 2, alpha: 6, targets: [0: [.value, .query], 1: [.query, .value], 2: [.query, .value]])
+  var configuration: AdapterConfiguration { .lora(options) }
+  var parameters: [Float] { (0..<configuration.layout(text).count).map { Float($0) * 0.25 - 9 } }
+  init() throws { folder = try TemporaryFolder() }
+
+  private func exported() throws -> String {
+    let path = folder.path("adapter")
+    try AdapterFiles.export(
+      configuration, conditions: .init(base_digest: "abc"), layout: configuration.layout(text), parameters: parameters,
+      card: "# A card\n", baseName: "base", to: path)
+    return path
+  }
+
+  /// Changes keys of adapter_config.json; nil takes one out.
+  private func change(_ path: String, _ changes: [String: Any?]) throws {
+    let file = URL(filePath: path + "/adapter_config.json")
+    var keys = try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any] ?? [:]
+    for (key, value) in changes { keys[key] = value }
+    try JSONSerialization.data(withJSONObject: keys).write(to: file)
+  }
+
+  /// Writes tensors anew, names changed by `rename`; nil leaves one out.
+  private func rewrite(
+    _ path: String, adding: [SafetensorsWriter.Tensor] = [], _ rename: (String) -> String? = { $0 }
+  ) throws {
+    let layout = configuration.layout(text)
+    let tensors = layout.tensors.compactMap { tensor in
+      rename(PEFTFiles.name(tensor)).map {
+        SafetensorsWriter.Tensor(name: $0, shape: tensor.shape, values: Array(parameters[tensor.range]))
+      }
+    }
+    try SafetensorsWriter.encode(tensors + adding).write(to: URL(filePath: path + "/adapter_model.safetensors"))
+  }
+
+  @Test func readBack() throws {
+    let path = try exported()
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: path).sorted()
+        == ["README.md", "adapter_config.json", "adapter_model.safetensors", "conditions.json"])
+    let adapter = try AdapterFiles.load(path, base: text)
+    #expect(adapter.configuration == configuration && adapter.parameters.values == parameters)
+    #expect(try AdapterFiles.conditions(path) == AdapterFiles.Conditions(base_digest: "abc"))
+    let file = try Checkpoint(file: path + "/adapter_model.safetensors")
+    #expect(file.names.count == 12)
+    #expect(
+      file.shape(of: "base_model.model.model.language_model.layers.1.self_attn.v_proj.lora_B.weight") == [8, 2])
+    #expect(
+      file.shape(of: "base_model.model.model.language_model.layers.2.self_attn.q_proj.lora_B.weight") == [16, 2])
+  }
+
+  @Test func olderNames() throws {
+    let path = try exported()
+    try rewrite(path) { $0.replacing("language_model.", with: "") }
+    #expect(try AdapterFiles.load(path, base: text).parameters.values == parameters)
+  }
+
+  @Test func waysToNameTheSame() throws {
+    for targets: Any in [
+      ".*language_model.*\\.(q_proj|v_proj)", ["v_proj", "self_attn.q_proj"],
+      (0..<3).flatMap { layer in
+        ["q_proj", "v_proj"].map { "model.language_model.layers.\(layer).self_attn.\($0)" }
+      },
+    ] {
+      let path = try exported()
+      try change(path, ["target_modules": targets])
+      #expect(try AdapterFiles.load(path, base: text).parameters.values == parameters)
+      try FileManager.default.removeItem(atPath: path)
+    }
+  }
+
+  /// With `use_rslora` the factor is alpha / sqrt(r).
+  @Test func rankStabilised() throws {
+    let path = try exported()
+    try change(path, ["use_rslora": true])
+    let found = try AdapterFiles.load(path, base: text).configuration
+    #expect(abs(found.alpha / 2 - 6 / 2.0.squareRoot()) < 1e-12)
+  }
+
+  @Test(
+    arguments: [
+      ("use_dora", "true"), ("bias", "\"all\""), ("bias", "\"lora_only\""), ("modules_to_save", "[\"lm_head\"]"),
+      ("rank_pattern", "{\"q_proj\": 4}"), ("alpha_pattern", "{\"q_proj\": 4}"), ("fan_in_fan_out", "true"),
+      ("lora_bias", "true"), ("layer_replication", "[[0, 1]]"), ("init_lora_weights", "\"pissa\""),
+      ("target_parameters", "[\"x\"]"), ("trainable_token_indices", "[1]"), ("use_qalora", "true"),
+      ("peft_type", "\"LOHA\""), ("target_modules", "[\"q_proj\", \"gate_proj\"]"),
+      ("target_modules", "\"all-linear\""),
+      ("target_modules", "[]"), ("target_modules", "[7]"), ("target_modules", "null"), ("r", "0"), ("r", "\"2\""),
+      ("lora_alpha", "null"), ("alora_invocation_tokens", "[5]"),
+    ])
+  func unsupportedIsRefusedByName(key: String, value: String) throws {
+    let path = try exported()
+    let parsed = try JSONSerialization.jsonObject(with: Data(value.utf8), options: .fragmentsAllowed)
+    try change(path, [key: parsed])
+    let said = line { _ = try AdapterFiles.load(path, base: text) }
+    #expect(said.contains(key) && said.contains("adapter_config.json") && !said.contains("\n"), "\(said)")
+  }
+
+  @Test func tensorsAreRefused() throws {
+    let path = try exported()
+    func said(adding: [SafetensorsWriter.Tensor] = [], _ rename: (String) -> String? = { $0 }) throws -> String {
+      try rewrite(path, adding: adding, rename)
+      return line { _ = try AdapterFiles.load(path, base: text) }
+    }
+    let prefix = "base_model.model.model.language_model.layers"
+    func tensor(_ name: String) -> SafetensorsWriter.Tensor { .init(name: name, shape: [1], values: [0]) }
+    for name in [
+      "\(prefix).0.mlp.up_proj.lora_A.weight", "base_model.model.model.visual.blocks.0.attn.qkv.lora_A.weight",
+      "\(prefix).0.self_attn.q_proj.lora_magnitude_vector", "\(prefix).00.self_attn.q_proj.lora_A.weight", "x",
+    ] {
+      #expect(try said(adding: [tensor(name)]).contains("tensor \(name) is no LoRA"))
+    }
+    #expect(try said(adding: [tensor("\(prefix).3.self_attn.q_proj.lora_A.weight")]).contains("the model has 3 layers"))
+    #expect(
+      try said(adding: [tensor("base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight")])
+        .contains("under another name too"))
+    #expect(try said { $0.contains(".1.self_attn.q_proj.lora_B") ? nil : $0 }.contains("layers.1.q_proj.B"))
+    #expect(
+      try said { $0.contains(".1.self_attn.q_proj") ? nil : $0 }.contains("layer 1 has no LoRA of q_proj"))
+    #expect(
+      try said { $0.replacing("0.self_attn.v_proj", with: "0.self_attn.o_proj") }.contains("layer 0 has"))
+    try change(path, ["r": 3])
+    #expect(try said().contains("expected shape [3, 8], found [2, 8]"))
+    try change(path, ["r": 2, "layers_to_transform": [0, 1]])
+    #expect(try said().contains("layer 2 has a LoRA of q_proj, contrary to target_modules"))
+  }
+}

@@ -1,0 +1,128 @@
+# Standard LoRA and the other adapters that a comparison wants: the same bytes on any number of ranks and through a
+# stop, PEFT's files out and in again with the same numbers, every way to choose heads.
+source "$top/Tests/EndToEnd/refusals.sh"
+
+cat >lora.yaml <<'YAML'
+model: {path: model, min_pixels: 784}
+data: {train: data/rows.jsonl, validation: data/rows.jsonl, image_root: data}
+adapter: {kind: lora, rank: 2, alpha: 4, targets: [v_proj, q_proj, k_proj, o_proj]}
+training: {steps: 8, global_batch: 8, learning_rate: 1e-2, warmup_steps: 1}
+checkpoint: {directory: lora-run, every_steps: 4, keep: 9}
+logging: {every_steps: 1}
+YAML
+end=step-00000008.h5
+
+lora() { # N [ARGUMENT...]
+  local count=$1
+  shift
+  ranks "$count" "$IMAGELORA" train lora.yaml "$@" >out 2>err
+}
+
+for count in 1 2 3; do
+  rm -rf lora-run
+  if lora "$count"; then ok "LoRA: 8 steps on $count ranks"; else fail "LoRA: 8 steps on $count ranks" out err; fi
+  mv lora-run "lora-$count"
+  mv out "lora-$count/out"
+done
+for count in 2 3; do
+  check "LoRA: adapter, optimizer and losses of $count ranks have the bytes of one" \
+    same_state "lora-1/$end" "lora-$count/$end"
+  check "LoRA: so has metrics.jsonl" same_log lora-1/metrics.jsonl "lora-$count/metrics.jsonl"
+done
+check "LoRA: tensors of four projections in four layers" test \
+  "$(h5ls lora-1/$end/adapter | grep -cE '^layers\.[0-3]\.[qkvo]_proj\.[AB] ')" = 32
+check "LoRA: nothing of influence in the file" sh -c "! h5ls -r lora-1/$end | grep -q influence"
+check "LoRA: announced numbers are the checkpoint's" test \
+  "$(sed -nE 's/^adapter .*: ([0-9]+) trainable.*/\1/p' lora-1/out)" = "$(h5ls lora-1/$end/adapter |
+    sed -nE 's/.*\{([0-9]+), ([0-9]+)\}/\1 \2/p' | awk '{ sum += $1 * $2 } END { print sum }')"
+first() { sed -nE '/validation_loss/ s/.*"validation_loss":([^,]*),.*/\1/p' lora-1/metrics.jsonl | sed -n "$1p"; }
+check "LoRA: validation loss falls" awk "BEGIN { exit !($(first 2) < $(first 1)) }"
+
+mkdir lora-run
+cp "lora-2/step-00000004.h5" "lora-2/step-00000004.h5.sha256" lora-run/
+if lora 1 --resume auto; then ok "LoRA: goes on on 1 rank"; else fail "LoRA: goes on on 1 rank" out err; fi
+check "LoRA: resumed on another number of ranks, the bytes of the run never stopped" \
+  same_state "lora-2/$end" "lora-run/$end"
+rm -rf lora-run
+
+check "LoRA: inspect" sh -c "$IMAGELORA inspect lora-1/$end >out && grep -q '^adapter .*lora, rank 2, alpha 4' out"
+check "LoRA: export" "$IMAGELORA" export "lora-1/$end" --output peft --model model
+check "LoRA: PEFT's names" grep -aq '"base_model.model.model.language_model.layers.0.self_attn.q_proj.lora_A.weight"' \
+  peft/adapter_model.safetensors
+evaluated() { # NAME ARGUMENT...: the table in NAME.out and the rows in NAME.jsonl
+  local name=$1
+  shift
+  "$IMAGELORA" evaluate lora.yaml --max-new-tokens 6 --base --output "$name.jsonl" "$@" >"$name.raw" &&
+    grep -v '^wrote' "$name.raw" >"$name.out"
+}
+check "LoRA: evaluate the checkpoint" evaluated by-checkpoint --checkpoint "lora-1/$end"
+check "LoRA: evaluate PEFT's folder" evaluated by-folder --adapter peft
+check "LoRA: the folder's numbers are the checkpoint's in every bit" cmp by-checkpoint.jsonl by-folder.jsonl
+check "LoRA: and so is the table" cmp by-checkpoint.out by-folder.out
+distinct() { grep "\"id\":\"$1" by-folder.jsonl | sed -E 's/"model":"[a-z]+",?//' | sort -u | wc -l; }
+check "LoRA: rows of text change too" test "$(distinct text-)" = 12
+check "LoRA: a row in parity" "$IMAGELORA" parity --model model --data data/rows.jsonl --adapter peft --output peft.h5
+check "LoRA: generate from the folder" "$IMAGELORA" generate --model model --adapter peft --min-pixels 784 \
+  --prompt "How many?" --max-new-tokens 3
+
+check "LoRA: merged into the base" "$IMAGELORA" export "lora-1/$end" --merged merged --model model
+check "LoRA: the merged model alone" evaluated by-merge --set model.path=merged
+check "LoRA: the merged model alone has the adapter's losses to fp32 rounding" python3 -c '
+import json
+def nll(name, model):
+    rows = map(json.loads, open(name))
+    return {row["id"]: row["nll"] for row in rows if row["model"] == model}
+merged, adapted, base = nll("by-merge.jsonl", "base"), nll("by-folder.jsonl", "adapted"), nll("by-folder.jsonl", "base")
+assert merged.keys() == adapted.keys() and len(merged) == 40
+assert all(abs(merged[row] - adapted[row]) < 1e-5 * adapted[row] for row in merged)
+assert all(abs(merged[row] - base[row]) > 1e-4 * base[row] for row in merged)
+'
+check "LoRA: its other weights are the base's" test "$(cmp -l model/model.safetensors merged/model.safetensors | wc -l)" \
+  -gt 1000 -a "$(stat -c %s model/model.safetensors)" = "$(stat -c %s merged/model.safetensors)"
+
+# A folder as a start: the same numbers before the first step.
+check "LoRA: start from a folder" lora 2 --set adapter.start=peft --set training.learning_rate=0 \
+  --set checkpoint.directory=started
+check "LoRA: without a step's effect it stays what it was" sh -c "
+  for file in lora-1/$end started/$end; do h5dump -g /adapter \$file | grep -vE 'HDF5|FILE_CONTENTS' >\$file.text; done
+  cmp lora-1/$end.text started/$end.text"
+refused 65 "a start of another shape" 'peft' 'rank 2, alpha 4.0, the run says lora of rank 4' \
+  train lora.yaml --set adapter.start=peft --set adapter.rank=4 --set checkpoint.directory=none
+refused 65 "heads with a LoRA" 'lora.yaml|--set' 'adapter.heads.*kind: lora' train lora.yaml --set adapter.heads.select=all
+refused 65 "dropout" 'lora.yaml|--set' 'adapter.dropout' train lora.yaml --set adapter.dropout=0.1
+refused 65 "a probe of a LoRA" 'adapter.kind' 'image_lora' probe lora.yaml --output none.h5
+checkpoints
+refused 65 "merging an Image-LoRA" "run/$last" 'visual tokens only' export "run/$last" --merged none --model model
+rm -rf run
+cp -r peft peft-dora
+sed -i 's/"use_dora" *: *false/"use_dora": true/' peft-dora/adapter_config.json
+refused 65 "DoRA" 'peft-dora/adapter_config.json' 'use_dora' evaluate lora.yaml --adapter peft-dora --no-generate
+
+# The controls of a comparison.
+check "LoRA on values alone" lora 2 --set 'adapter.targets=[v_proj]' --set training.steps=2 \
+  --set checkpoint.directory=values
+check "LoRA on values alone: 8 tensors" test "$(h5ls values/step-00000002.h5/adapter | grep -c 'v_proj')" = 8
+check "plan of a LoRA" sh -c "$IMAGELORA plan lora.yaml >out && grep -qE '^against .*here 100%' out"
+heads() { # NAME HEADS ARGUMENT...: two steps with Image-LoRA; says how many heads
+  local name=$1 count=$2
+  shift 2
+  check "Image-LoRA, heads $name" ranks 2 "$IMAGELORA" train run.yaml --set training.steps=2 \
+    --set checkpoint.directory="heads-$name" "$@"
+  check "Image-LoRA, heads $name: $count of them" test "$("$IMAGELORA" inspect "heads-$name/step-00000002.h5" |
+    sed -nE 's/^heads +([0-9]+) KV.*/\1/p')" = "$count"
+}
+heads all 16 --set adapter.heads.select=all --set adapter.normalization=none
+heads random 5 --set adapter.heads.select=random --set adapter.heads.seed=3
+heads per_layer 8 --set adapter.heads.select=per_layer --set adapter.heads.per_layer=2
+heads lowest 5 --set adapter.heads.select=lowest
+heads influence 5
+check "the lowest heads are others than the highest" sh -c '
+  for name in lowest influence; do h5dump -g /adapter/kv_indices heads-$name/step-00000002.h5 | tail -n +2 >$name.heads; done
+  ! cmp -s lowest.heads influence.heads'
+"$IMAGELORA" inspect heads-lowest/step-00000002.h5 | sed -nE \
+  '/^heads/ { s/.*\): //; s/([0-9]+)\[([0-9,]+)\]/"\1": [\2]/g; s/\] "/], "/g; s/.*/{"kv_indices": {&}}/; p }' >kv.json
+heads file 5 --set adapter.heads.select=file --set adapter.heads.file=kv.json
+check "the same heads from their file" sh -c '
+  for name in lowest file; do h5dump -g /adapter/kv_indices heads-$name/step-00000002.h5 | tail -n +2 >$name.heads; done
+  cmp lowest.heads file.heads'
+rm -rf lora-[123] heads-* values started peft peft-dora merged

@@ -1,0 +1,47 @@
+# model.precision: bf16 is refused where it would cost more than fp32, chosen by itself where the processor has it, and
+# trains either way. Every processor is one without its instructions to oneDNN under DNNL_MAX_CPU_ISA=AVX2; whether this
+# one has them is asked of the kernel.
+source "$top/Tests/EndToEnd/refusals.sh"
+
+native=fp32
+! grep -qw avx512_bf16 /proc/cpuinfo || native=bf16
+
+bf16=$top/Tests/ParityTests/Resources/b/model # all weights BF16
+on_bf16=(run.yaml --set "model.path=$bf16" --set training.steps=6)
+
+# trained CLAIM PRECISION NAME [ARGUMENT...]: the run NAME on the BF16 model says that it multiplies in PRECISION, and
+# its loss falls.
+trained() {
+  local claim=$1 precision=$2 name=$3 status=0 losses
+  shift 3
+  rm -rf "$name"
+  ranks 0 "$IMAGELORA" train "${on_bf16[@]}" --set checkpoint.directory="$name" "$@" >out 2>err || status=$?
+  losses=$(grep -oE '"loss":[0-9.]+' "$name/metrics.jsonl" | cut -d: -f2) || true
+  if [[ $status -ne 0 ]]; then
+    fail "$claim: status $status" err
+  elif ! grep -q "products in $precision\$" out; then
+    fail "$claim: products are not in $precision" out
+  else
+    check "$claim: products in $precision, the loss falls" \
+      awk 'NR == 1 { first = $1 } { last = $1 } END { exit !(NR == 6 && last < first) }' <<<"$losses"
+  fi
+}
+
+trained "a BF16 checkpoint on this processor" "$native" chosen
+trained "rounded fp32 numbers in place of bf16 instructions" bf16 emulated \
+  --set model.precision=bf16 --set model.emulate_bf16=true
+export DNNL_MAX_CPU_ISA=AVX2
+trained "a BF16 checkpoint on a processor without bf16 instructions" fp32 plain
+refused 65 "bf16 on a processor without its instructions" 'run file: model.precision: bf16' 'emulate_bf16: true' \
+  train "${on_bf16[@]}" --set checkpoint.directory=never --set model.precision=bf16
+unset DNNL_MAX_CPU_ISA
+check "nothing was written for the refused run" test ! -e never
+if [[ $native = bf16 ]]; then
+  trained "bf16 as the run file states it" bf16 stated --set model.precision=bf16
+else
+  refused 65 "bf16 on this processor" 'run file: model.precision: bf16' 'emulate_bf16: true' \
+    train "${on_bf16[@]}" --set checkpoint.directory=never --set model.precision=bf16
+fi
+different() { ! same_log "$1" "$2"; }
+check "bf16 is not fp32 by another name: other losses" different emulated/metrics.jsonl plain/metrics.jsonl
+rm -rf chosen emulated plain stated

@@ -1,0 +1,119 @@
+import Adapters
+import Evaluation
+import Foundation
+import Testing
+
+@testable import HuggingFace
+@testable import Report
+@testable import Training
+
+@Suite("A page from a run's folder: what is there is shown, what is not is named")
+struct PageTests {
+  private let folder = FileManager.default.temporaryDirectory.appending(path: "report-tests-\(UUID().uuidString)").path
+
+  private func make(_ files: [String: String]) throws {
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    for (name, text) in files { try Data(text.utf8).write(to: URL(fileURLWithPath: "\(folder)/\(name)")) }
+  }
+
+  private func page(title: String? = nil) throws -> ReportPage {
+    try ReportPage(folders: [folder], predictions: [], title: title, examples: 4)
+  }
+
+  private func problem(_ body: () throws -> Void) -> String {
+    do {
+      try body()
+      return "nothing thrown"
+    } catch { return "\(error)" }
+  }
+
+  private let run = "model: {path: <b>nowhere</b>}\ndata: {train: rows.jsonl}\ntraining: {steps: 3, seed: 7}\n"
+
+  @Test func noRun() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    #expect(problem { _ = try page() }.hasSuffix("there is no such folder; give the folder of a run's checkpoints"))
+    try make([:])
+    #expect(problem { _ = try page() }.contains("is no run: it has no run.yaml"))
+    try make(["run.yaml": run])
+    #expect(problem { _ = try page() }.contains("is no run: it has neither metrics.jsonl nor checkpoints"))
+    try make(["metrics.jsonl": "", "run.yaml": "nonsense: 1\n"])
+    #expect(problem { _ = try page() }.contains("unknown key nonsense"))
+  }
+
+  /// An empty log, no checkpoint, no rows: a page all the same, which says what it lacks.
+  @Test func almostNothing() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try make(["run.yaml": run, "metrics.jsonl": ""])
+    let page = try page(title: "</title><script>x</script>")
+    let html = page.html
+    #expect(!html.contains("<script") && !html.contains("<b>nowhere") && html.contains("&lt;/title&gt;&lt;script&gt;"))
+    for part in ["curves and times", "adapter and heads", "lengths of the training rows", "answers", "sessions.jsonl"] {
+      #expect(page.omissions.contains { $0.contains(part) }, "\(part)")
+    }
+    #expect(html.contains("id=\"omissions\"") && html.contains("id=\"facts\"") && !html.contains("id=\"curves\""))
+    #expect(!html.contains("http://") && !html.contains("https://") && !html.contains("src="))
+  }
+
+  @Test func curvesAndAnswers() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let prediction =
+      #"{"id":"<i>","model":"adapted","group":{"<k>":"<g>"},"prompt":"<|im_start|>user\nWhat?<|im_end|>\n","reference":"a","#
+      + #""prediction":"</figure>","finished":true,"exact_match":false,"nll":1,"tokens":2,"likeliest_tokens":1}"#
+    try make([
+      "run.yaml": run, "predictions.jsonl": prediction + "\n",
+      "metrics.jsonl": "{\"step\":1,\"loss\":2}\n{\"step\":2,\"loss\":1}\n{\"step\":2,\"validation_loss\":1}\nbroken\n",
+      "sessions.jsonl":
+        "{\"started\":\"<2026>\",\"after_step\":0,\"world_size\":2,\"threads\":1,\"precision\":\"fp32\",\"version\":\"1\"}\n",
+    ])
+    let html = try page().html
+    for part in [
+      "<polyline", "&lt;/figure&gt;", "&lt;g&gt;", "&lt;k&gt;", "&lt;2026&gt;", "line 4 is no JSON object", "1.0000",
+    ] {
+      #expect(html.contains(part), "\(part)")
+    }
+    try make(["predictions.jsonl": prediction + "\n" + prediction + "\n"])
+    #expect(problem { _ = try page() }.contains("line 2: a second prediction of this model for this row"))
+    try make(["predictions.jsonl": "{}\n"])
+    #expect(problem { _ = try page() }.contains("predictions.jsonl: line 1: is no prediction"))
+  }
+
+  /// A checkpoint alone tells adapter, heads and costs.
+  @Test func checkpointAlone() throws {
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try make(["run.yaml": run])
+    let text = TextConfiguration(
+      hiddenSize: 8, intermediateSize: 12, layers: 3, attentionHeads: 4, kvHeads: 2, headDimension: 4,
+      vocabularySize: 13, rmsNormEpsilon: 1e-6, ropeTheta: 1e4, mropeSection: [1, 1, 0], tieWordEmbeddings: false,
+      maxPositionEmbeddings: 64)
+    let selection = HeadSelection.influence(
+      scores: [[1, 2], [0, 0], [4, 3]], numHeads: 3, tau: 0.5, method: "influence/gate")
+    let configuration = AdapterConfiguration.imageLoRA(
+      ImageLoRAConfiguration(rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: selection.adapted))
+    let layout = configuration.layout(text)
+    var optimizer = AdamW(count: layout.count, options: .init(beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0))
+    optimizer.step = 3
+    let state = TrainingState(
+      step: 3, epoch: 1, consumedRows: 24, worldSize: 2, seed: 7, runDigest: "digest-of-run", runYAML: run,
+      provenance: .init(baseDigest: "digest-of-base", templateDigest: "t", minPixels: 3136, maxPixels: 602_112),
+      adapter: configuration, parameters: [Float](repeating: 1, count: layout.count), optimizer: optimizer,
+      selection: selection, metrics: [], best: .init(step: 3, loss: 1.25))
+    let store = CheckpointStore(directory: folder, keep: 2)
+    try store.save(state, layout: layout)
+    let page = try page()
+    let html = page.html
+    for part in [
+      "digest-of-run", "digest-of-base", "1.2500", "influence/gate", "3 of 6 KV heads in 2 layers", "3,136 to 602,112",
+    ] {
+      #expect(html.contains(part), "\(part)")
+    }
+    // Two numbers of A and B each: 2 layers of 8 x 2, three heads of 2 x 4.
+    #expect(
+      AdapterCosts(layout).operationsPerToken == 2 * (2 * 16 + 3 * 8) && AdapterCosts(layout).trainable == 58)
+    // A damaged checkpoint is left out by name.
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: store.path(step: 3)))
+    bytes[bytes.count / 2] ^= 1
+    try bytes.write(to: URL(fileURLWithPath: store.path(step: 3)))
+    let without = try self.page()
+    #expect(without.omissions.contains { $0.contains("damaged") } && !without.html.contains("class=\"heat\""))
+  }
+}

@@ -1,0 +1,98 @@
+import Adapters
+import Datasets
+import Foundation
+@testable import Preprocessing
+import Testing
+
+@testable import Evaluation
+@testable import Preprocessing
+@testable import Report
+
+@Suite("Pictures carry what was asked for and what was found, in the original's pixels")
+struct PictureTests {
+  private func source(_ width: Int, _ height: Int) throws -> ImageSource {
+    let pixels = (0..<3 * width * height).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+    return .inline([UInt8](try RGBImage(width: width, height: height, pixels: pixels).png()))
+  }
+
+  /// Written anew: the same pixels, or fewer of a large one.
+  @Test func embedding() throws {
+    let small = try EmbeddedPicture(source(30, 20))
+    let bytes = try #require(Data(base64Encoded: small.base64))
+    let image = try ImageDecoder.decode([UInt8](bytes), name: "embedded")
+    let original = try ImageDecoder.load(source(30, 20))
+    #expect(image == original)
+    let large = try EmbeddedPicture(source(1600, 40))
+    let shrunk = try ImageDecoder.decode([UInt8](try #require(Data(base64Encoded: large.base64))), name: "embedded")
+    #expect(large.original == ImageSize(width: 1600, height: 40) && shrunk.size == ImageSize(width: 800, height: 20))
+    #expect(throws: PreprocessingError.self) { try EmbeddedPicture(.inline(Array("no picture".utf8))) }
+  }
+
+  /// A picture of 100 x 50 that the model saw at 56 x 28: what it wrote is scaled, what the row says is not.
+  @Test func scaledFrames() throws {
+    let frame = ImageFrame(original: ImageSize(width: 100, height: 50), resized: ImageSize(width: 56, height: 28))
+    let box = Objects.Box(x1: 10, y1: 10, x2: 60, y2: 30)
+    let row = Row(
+      id: "r", line: 1, images: [try source(100, 50)],
+      messages: [
+        Message(role: .user, content: [.image(0), .text("Where?")]),
+        Message(role: .assistant, content: [.text("<bbox>")]),
+      ], objects: Objects(boxes: [box]))
+    func target(_ frames: [ImageFrame]) -> PlaceTarget? {
+      let sample = Sample(
+        id: "r", inputIDs: [], labels: [], visualSpans: [], positionIDs: [[], [], []], grids: [], frames: frames,
+        nextPosition: 0)
+      return PlaceTarget(row: row, prompt: Prompt(sample: sample, reference: "[6, 6, 34, 17]"))
+    }
+    let right = try #require(target([frame]))
+    let found = try #require(right.place(in: "it is at (28, 14)"))
+    #expect(found.place == .point(x: 50, y: 25) && found.image == 0 && right.rightBoxes == [box])
+    #expect(right.place(in: "[28, 14, 9999, 14]")?.place == .box(x1: 50, y1: 25, x2: 100, y2: 25))
+    #expect(right.place(in: "nowhere") == nil)
+    #expect(target([]) == nil)
+
+    var figure = PictureFigure(image: try EmbeddedPicture(row.images[0]), description: "a <b>")
+    figure.boxes = right.rightBoxes
+    figure.predictions = [.init(place: found.place, isRight: true, colour: 0, name: "<i>")]
+    let svg = figure.svg.source
+    #expect(svg.contains("viewBox=\"0 0 100 50\"") && svg.contains("x=\"10\" y=\"10\" width=\"50\" height=\"20\""))
+    #expect(svg.contains("cx=\"50\" cy=\"25\"") && svg.contains("&lt;i&gt;: right") && svg.contains("a &lt;b&gt;"))
+  }
+
+  @Test func heatMap() {
+    let scores = HeadSelection.influence(
+      scores: [[1e-3, 0], [1e-2, 1e-1]], numHeads: 2, tau: 1, method: "influence/<x>")
+    let source = HeatMapFigure(title: "run", selection: scores).figure.source
+    #expect(source.components(separatedBy: "class=\"chosen\"").count == 3)
+    #expect(source.contains("fill=\"#fde725\"") && source.contains("layer 1, KV head 1: influence 0.1000, chosen"))
+    #expect(source.contains("class=\"none\"") && source.contains("influence/&lt;x&gt;"))
+    // Heads that were chosen without scores have no colours and no shares.
+    let all = HeatMapFigure(title: "run", selection: .all(layers: 2, kvHeads: 3)).figure.source
+    #expect(all.components(separatedBy: "class=\"chosen\"").count == 7 && !all.contains("share of influence"))
+  }
+
+  private func line(_ id: Int, right: Bool) -> PredictionLine {
+    PredictionLine(
+      Row(id: "\(id)", line: 1, images: [], messages: []), model: "adapted",
+      RowResult(
+        nll: 1, tokens: 1, likeliest: 1,
+        answer: .init(
+          prompt: "", reference: "a", prediction: right ? "a" : "b", finished: true, exactMatch: right, place: nil)))
+  }
+
+  /// Half wrong, half right, and all of what there is of fewer.
+  @Test func choices() {
+    let lines = (0..<40).map { line($0, right: $0 % 4 != 0) }
+    #expect(ExampleRows.choice(of: lines, count: 6) == [0, 12, 24, 1, 14, 27])
+    #expect(ExampleRows.choice(of: (0..<3).map { line($0, right: true) }, count: 6) == [0, 1, 2])
+    #expect(ExampleRows.choice(of: (0..<9).map { line($0, right: $0 > 0) }, count: 4) == [0, 1, 3, 6])
+    #expect(ExampleRows.choice(of: [], count: 4).isEmpty && ExampleRows.choice(of: lines, count: 0).isEmpty)
+  }
+
+  @Test func questions() {
+    let prompt =
+      "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>Where is <b>?<|im_end|>\n<|im_start|>assistant\n"
+    #expect(question(ofPrompt: prompt) == "Where is <b>?")
+    #expect(question(ofPrompt: "plain") == "plain" && question(ofPrompt: "") == "")
+  }
+}

@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""Write a LoRA as PEFT writes it, and the numbers that PEFT computes with it, for a fixture of the repository.
+
+    python peft_reference.py FIXTURE DIR [--targets q_proj k_proj v_proj o_proj] [--rslora] [--rows ID...]
+
+FIXTURE holds model/ and parity.h5 (its ids, masks and pixels are the input). DIR gets
+  adapter/    adapter_model.safetensors, adapter_config.json    (PeftModel.save_pretrained, A and B random)
+  parity.h5   a group a row: base/{logits, nll_sum, tokens}, adapted/{logits, nll_sum, tokens} and
+              adapted/gradients/layers.{l}.{projection}.{A,B}: gradients of the row's mean NLL
+
+Made with peft 0.21.2 and the versions that scripts/make-parity-fixtures.sh names; tv_shim.py is the oracle's helper.
+"""
+import argparse
+import json
+import warnings
+from pathlib import Path
+
+import h5py
+import torch
+import tv_shim  # noqa: F401  (before transformers)
+from peft import LoraConfig, get_peft_model
+from transformers import Qwen2_5_VLForConditionalGeneration as Model
+
+arguments = argparse.ArgumentParser()
+arguments.add_argument("fixture", type=Path)
+arguments.add_argument("folder", type=Path)
+arguments.add_argument("--targets", nargs="+", default=["q_proj", "k_proj", "v_proj", "o_proj"])
+arguments.add_argument("--rank", type=int, default=4)
+arguments.add_argument("--alpha", type=int, default=6)
+arguments.add_argument("--rslora", action="store_true")
+arguments.add_argument("--rows", nargs="+")
+arguments.add_argument("--seed", type=int, default=0)
+a = arguments.parse_args()
+warnings.simplefilter("ignore")
+
+base = Model.from_pretrained(a.fixture / "model", dtype=torch.float32, attn_implementation="eager")
+torch.manual_seed(a.seed)
+config = LoraConfig(
+    r=a.rank, lora_alpha=a.alpha, target_modules=a.targets, use_rslora=a.rslora, task_type="CAUSAL_LM")
+model = get_peft_model(base, config).eval()
+with torch.no_grad():
+    for name, value in model.named_parameters():
+        if "lora_" in name:
+            value.copy_(torch.randn_like(value) * (0.3 if "lora_B" in name else value.shape[1] ** -0.5))
+a.folder.mkdir(parents=True, exist_ok=True)
+model.save_pretrained(a.folder / "adapter")
+# A path of this machine says nothing to others.
+written = a.folder / "adapter/adapter_config.json"
+settings = json.loads(written.read_text())
+settings["base_model_name_or_path"] = "model"
+settings["target_modules"] = sorted(settings["target_modules"])
+written.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n")
+(a.folder / "adapter/README.md").unlink(missing_ok=True)
+
+
+def inputs(group):
+    ids = torch.tensor(group["input_ids"][...]).long()
+    visual = torch.tensor(group["visual_mask"][...])
+    given = dict(
+        input_ids=ids[None], attention_mask=torch.ones_like(ids)[None], mm_token_type_ids=visual.int()[None],
+        use_cache=False)
+    if "pixel_values" in group:
+        given["pixel_values"] = torch.tensor(group["pixel_values"][...])
+        given["image_grid_thw"] = torch.tensor(group["image_grid_thw"][...]).long()
+    return given, torch.tensor(group["labels"][...]).long()
+
+
+def write(file, path, values):
+    options = {}
+    if values.size > 4096:
+        options = dict(chunks=values.shape, compression="gzip", compression_opts=9, shuffle=True)
+    file.create_dataset(path, data=values, track_times=False, **options)
+
+
+def numbers(file, path, logits, labels):
+    """Logits and NLL of the rows that predict a supervised token."""
+    keep = labels[1:] != -100
+    logits = logits[0][:-1][keep]
+    nll = torch.nn.functional.cross_entropy(logits.double(), labels[1:][keep], reduction="sum")
+    write(file, f"{path}/logits", logits.detach().numpy())
+    file[path].attrs["nll_sum"] = float(nll)
+    file[path].attrs["tokens"] = int(keep.sum())
+    return torch.nn.functional.cross_entropy(logits, labels[1:][keep])
+
+
+with h5py.File(a.fixture / "parity.h5") as given, h5py.File(a.folder / "parity.h5", "w", libver=("v110", "v110")) as out:
+    out.attrs["schema_version"] = 1
+    for row in a.rows or given:
+        arguments, labels = inputs(given[row])
+        with torch.no_grad(), model.disable_adapter():
+            numbers(out, f"{row}/base", model(**arguments).logits, labels)
+        model.zero_grad()
+        numbers(out, f"{row}/adapted", model(**arguments).logits, labels).backward()
+        for name, value in model.named_parameters():
+            if "lora_" not in name:
+                continue
+            parts = name.split(".")
+            layer, projection = parts[parts.index("layers") + 1], parts[parts.index("self_attn") + 1]
+            part = "A" if "lora_A" in parts else "B"
+            write(out, f"{row}/adapted/gradients/layers.{layer}.{projection}.{part}", value.grad.numpy())
+print(f"{a.folder}: rank {a.rank} on {', '.join(a.targets)}; {sum(p.numel() for n, p in model.named_parameters() if 'lora_' in n)} numbers")
