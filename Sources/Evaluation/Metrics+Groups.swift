@@ -20,10 +20,12 @@ extension Metrics {
       for (name, mean) in measures {
         let shown = parts.filter { mean($0.1[0]).count > 0 }
         guard !shown.isEmpty else { continue }
-        lines += ["", line("\(name) by \(key)", models.map(\.name) + (models.count == 2 ? ["difference"] : []))]
-        lines += shown.map { value, metrics in
-          line("  \(value) (\(mean(metrics[0]).count) rows)", cells(metrics.map { mean($0).value ?? 0 }, 2, scale: 100))
-        }
+        let names = ["\(name) by \(key)"] + shown.map { "  \($0) (\(mean($1[0]).count) rows)" }
+        let columns =
+          [models.map(\.name) + (models.count == 2 ? ["difference"] : [])]
+          + shown.map { cells($1.map { mean($0).value ?? 0 }, 2, scale: 100) }
+        let width = max(28, names.map(\.count).max() ?? 0)
+        lines += [""] + zip(names, columns).map { line($0, $1, width: width) }
       }
     }
     return lines

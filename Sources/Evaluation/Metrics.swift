@@ -66,8 +66,8 @@ public struct Metrics: Sendable, Equatable {
     ].compactMap(\.self)
   }
 
-  static func line(_ name: String, _ cells: [String]) -> String {
-    name.padding(toLength: max(28, name.count), withPad: " ", startingAt: 0)
+  static func line(_ name: String, _ cells: [String], width: Int = 28) -> String {
+    name.padding(toLength: width, withPad: " ", startingAt: 0)
       + cells.map { cell in
         String(repeating: " ", count: max(1, 14 - cell.count)) + cell
       }.joined()

@@ -190,6 +190,15 @@ struct EvaluatorTests {
         "IoU >= 0.5 by split                   base       adapted    difference",
         "  unseen (1 rows)                    0.00%       100.00%      +100.00%",
       ])
+    // A long name moves the columns of its table alone.
+    let long = String(repeating: "n", count: 40)
+    #expect(
+      Metrics.table(by: [["task": "t"], ["task": long]], [("base", Array(models[0].results[3...]))]) == [
+        "", "point in box by task" + String(repeating: " ", count: 18) + "base",
+        "  t (1 rows)" + String(repeating: " ", count: 25) + "0.00%",
+        "", "exact match by task" + String(repeating: " ", count: 42) + "base",
+        "  \(long) (1 rows)       100.00%",
+      ])
     #expect(Metrics.table(by: [[:]], [("base", [result(nll: 1, tokens: 1, likeliest: 1)])]).isEmpty)
     #expect(
       Metrics.table(by: [["task": "t"]], [("base", [result(nll: 1, tokens: 4, likeliest: 1)])]).last

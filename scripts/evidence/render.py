@@ -6,14 +6,14 @@
 Needs Chromium and chromedriver (Debian: chromium chromium-driver fonts-liberation), Python 3.11, Pillow and the package miniwob
 (pip install --no-deps miniwob==1.1.0). Nothing is drawn at random: a task and a seed are a page.
 """
-import argparse, json, pathlib, random, sys, time
+import argparse, json, pathlib, random, sys, tarfile, time
 from context import with_context
 from episodes import HEIGHT, WIDTH, MiniWoB
 from referring import expressions
 
 BINS = 32  # of an axis: answers are the centres of these
-TASKS = ["click-button", "click-color", "click-dialog-2", "click-link", "click-shape", "click-tab", "click-test-2", "click-widget",
-         "email-inbox-important", "focus-text-2", "grid-coordinate", "identify-shape"]
+TASKS = ["click-button", "click-color", "click-dialog-2", "click-link", "click-shape", "click-tab", "click-test", "click-test-2", "click-widget",
+         "email-inbox-important", "focus-text-2", "identify-shape"]
 UNSEEN = ["click-tab-2-easy", "email-inbox-delete", "unicode-test"]  # asked for in validation only
 NAMED = ["click-button", "click-checkboxes", "click-color", "click-link", "click-option", "click-shape", "click-widget"]
 VALIDATION_SEED = 1_000_000  # seeds from here on are for validation, those of referring pages from half of it
@@ -30,42 +30,57 @@ def row(name, image, question, place, boxes, group):
 
 
 def save_png(picture, path):
-    """Writes a palette PNG where that keeps every pixel, else RGB."""
+    """Writes a palette PNG where that keeps every pixel, else RGB; not compressed, which the archive does far better for all."""
     few = picture.quantize(256) if picture.getcolors(256) else picture
-    (few if few.convert("RGB").tobytes() == picture.tobytes() else picture).save(path, optimize=True)
+    (few if few.convert("RGB").tobytes() == picture.tobytes() else picture).save(path, compress_level=0)
 
 
-def clicks(browser, folder, task, seeds, count, split):
-    """Rows of the first `count` seeds that one click answers, and how many seeds that took."""
+def pack(folder):
+    """`pages.tar.xz` of all pictures, the same bytes for the same pictures."""
+    with tarfile.open(folder / "pages.tar.xz", "w:xz", format=tarfile.USTAR_FORMAT, preset=9) as archive:
+        for path in sorted((folder / "pages").iterdir()):
+            entry = tarfile.TarInfo(f"pages/{path.name}")
+            entry.size = path.stat().st_size
+            with open(path, "rb") as file:
+                archive.addfile(entry, file)
+
+
+def clicks(browser, folder, task, seeds, count, split, known):
+    """Rows of the first `count` seeds that one click answers and whose pictures are not `known`, and how many seeds that took."""
     browser.open(task)
     rows = []
     for tried, seed in enumerate(seeds, 1):
         page = browser.solve(seed, BINS)
-        if page["answer"]:
+        picture = browser.picture()
+        if page["answer"] and picture.tobytes() not in known:
+            known.add(picture.tobytes())
             image = f"pages/{task}-{seed}.png"
-            save_png(browser.picture(), folder / image)
+            save_png(picture, folder / image)
             rows.append(row(f"{task}-{seed}", image, page["instruction"], page["answer"], page["boxes"], {"task": task, "split": split}))
             if len(rows) == count:
                 return rows, tried
         if tried > 3 * count:
-            sys.exit(f"{task}: only {len(rows)} of {tried} seeds have an answer of one click")
+            sys.exit(f"{task}: only {len(rows)} of {tried} seeds have an answer of one click and a page of their own")
 
 
 def references(browser, folder, task, seeds, pages, each):
     """Rows of `pages` pages with up to `each` expressions a page; those of a page follow one another."""
     browser.open(task)
     rows, made = [], 0
-    for seed in seeds:
+    for tried, seed in enumerate(seeds):
+        if tried > 10 * pages:
+            sys.exit(f"{task}: only {made} of {tried} seeds have three expressions")
         browser.script("episodes.start(arguments[0]);", seed)
         elements = browser.script("return episodes.named();")
         rng = random.Random(f"{task} {seed}")
         asked = {}
         for what, text, index in rng.sample(found := expressions(elements), len(found)):
             place = binned(elements[index]["box"])
-            if place and sum(what == w for w, *_ in asked.values()) < 2:
+            if place and sum(what == w for w, *_ in asked.values()) < 3:
                 asked.setdefault(text, (what, index, place))
         if len(asked) < 3:
             continue
+        browser.script("document.querySelector('#query').textContent = '';")  # it orders something else
         image = f"pages/{task}-{seed}.png"
         save_png(browser.picture(), folder / image)
         for number, (text, (what, index, place)) in enumerate(list(asked.items())[:each]):
@@ -101,6 +116,7 @@ def main():
     parser.add_argument("--named", type=int, default=30, help="training pages a task with several expressions, a fourth for validation")
     a = parser.parse_args()
     (a.data / "pages").mkdir(parents=True, exist_ok=True)
+    known = set()
     with MiniWoB() as browser:
         for name, first, tasks in (("train", 0, [(t, a.train, "seen") for t in TASKS]),
                                    ("validation", VALIDATION_SEED, [(t, a.validation, "seen") for t in TASKS]
@@ -108,7 +124,7 @@ def main():
             plain = []
             for task, count, split in tasks:
                 started = time.time()
-                rows, tried = clicks(browser, a.data, task, range(first, sys.maxsize), count, split)
+                rows, tried = clicks(browser, a.data, task, range(first, sys.maxsize), count, split, known)
                 print(f"{name}: {task}: {count} of {tried} seeds, {time.time() - started:.1f} s", flush=True)
                 plain += rows
             write(plain, a.data / f"plain-{name}.jsonl")
@@ -116,6 +132,7 @@ def main():
             pages = a.named if name == "train" else -(-a.named // 4)
             write([r for task in NAMED for r in references(browser, a.data, task, range(first + VALIDATION_SEED // 2, sys.maxsize),
                                                            pages, 6)], a.data / f"referring-{name}.jsonl")
+    pack(a.data)
 
 
 if __name__ == "__main__":
