@@ -79,7 +79,7 @@ struct Step: ParsableCommand {
 
   /// The rows of the unit.
   private func unit(_ rows: [Row]) throws -> [Row] {
-    guard let first = rows.first else { throw ValidationError("\(data): no rows") }
+    guard !rows.isEmpty else { throw ValidationError("\(data): no rows") }
     switch questions {
     case .single: return Array(rows.prefix(microBatch))
     case .grouped:
