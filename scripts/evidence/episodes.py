@@ -1,16 +1,18 @@
 """MiniWoB++ pages in one headless Chromium: episodes by seed, their pictures, and what the pages themselves reward."""
-import base64, importlib.util, io, pathlib, sys
-from PIL import Image
+import importlib.util, pathlib, sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "quickstart"))
-from browser import Browser  # noqa: E402
+sys.path.insert(0, str(HERE.parent))
+from chromium import Chromium  # noqa: E402
 
 WIDTH, HEIGHT = 160, 210  # of a page, in pixels
 
 
-class MiniWoB(Browser):
+class MiniWoB(Chromium):
     """The pages of the PyPI package `miniwob`, one task at a time; use as a context manager."""
+
+    def __init__(self):
+        super().__init__(WIDTH, HEIGHT)
 
     def __enter__(self):
         super().__enter__()
@@ -18,15 +20,11 @@ class MiniWoB(Browser):
         if package is None:
             sys.exit("there is no package miniwob; install it with: pip install --no-deps miniwob==1.1.0")
         self.folder = pathlib.Path(package.origin).parent / "html" / "miniwob"
-        self.cdp("Emulation.setDeviceMetricsOverride", {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False})
         self.cdp("Emulation.setFocusEmulationEnabled", {"enabled": True})
         return self
 
     def tasks(self):
         return sorted(path.stem for path in self.folder.glob("*.html"))
-
-    def script(self, text, *arguments):
-        return self.call("/execute/sync", {"script": text, "args": list(arguments)})
 
     def open(self, task):
         self.call("/url", {"url": (self.folder / f"{task}.html").as_uri()})
@@ -35,13 +33,6 @@ class MiniWoB(Browser):
     def solve(self, seed, bins):
         """The instruction, the rewarded boxes and an answer (thousandths, or None) of a seed; its episode stands on the page."""
         return self.script("return episodes.solve(arguments[0], arguments[1]);", seed, bins)
-
-    def picture(self):
-        """The page as it stands, RGB."""
-        shot = self.cdp("Page.captureScreenshot", {"format": "png", "optimizeForSpeed": True})
-        picture = Image.open(io.BytesIO(base64.b64decode(shot["data"]))).convert("RGB")
-        assert picture.size == (WIDTH, HEIGHT), picture.size
-        return picture
 
     def click(self, seed, x, y):
         """Starts the seed's episode, clicks with the browser's own mouse, and returns the page's reward."""
