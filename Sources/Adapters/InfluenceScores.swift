@@ -68,9 +68,13 @@ public struct InfluenceScores: Sendable, Equatable {
   }
 
   /// Scores `[L][Hkv]`: row terms added in the order of ids.
-  public func scores(_ estimator: Estimator) -> [[Double]] {
+  public func scores(_ estimator: Estimator) -> [[Double]] { scores(estimator, rows: rows.indices) }
+
+  /// Scores `[L][Hkv]` of some rows: terms added in the order given, a row's once for each time that it is named.
+  /// - Precondition: indices of `rows`.
+  public func scores(_ estimator: Estimator, rows indices: some Sequence<Int>) -> [[Double]] {
     var sums = [Double](repeating: 0, count: layers * kvHeads)
-    for row in rows {
+    for row in indices.lazy.map({ rows[$0] }) {
       for i in sums.indices {
         switch estimator {
         case .rank1: sums[i] += row.rank1Norm2[i]

@@ -6,7 +6,7 @@ import Glibc
 
 struct Scores: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Merge, show and select from the influence scores that imagelora probe wrote.",
+    abstract: "Merge, show, select from and compare the influence scores that imagelora probe wrote.",
     discussion: """
       A scores file keeps every row's values, so any budget, temperature or estimator is selected without another pass \
       over the model.
@@ -15,8 +15,9 @@ struct Scores: ParsableCommand {
         imagelora scores merge part-0.h5 part-1.h5 --output all.h5
         imagelora scores show all.h5 --num-heads 18 --png heat.png
         imagelora scores select all.h5 --num-heads 18 --tau 0.5 --output kv_indices.json
+        imagelora scores stability all.h5 --num-heads 18
       """,
-    subcommands: [Merge.self, Show.self, Select.self])
+    subcommands: [Merge.self, Show.self, Select.self, Stability.self])
 }
 
 /// How heads are chosen from scores; the defaults are the run file's.
@@ -42,11 +43,13 @@ struct SelectionOptions: ParsableArguments {
     }
   }
 
-  func selection(from scores: InfluenceScores) -> HeadSelection {
-    let values = scores.scores(estimator)
-    if let perLayer { return .perLayer(perLayer, scores: values) }
-    let budget = numHeads ?? max(1, scores.layers * scores.kvHeads / 4)
-    return .influence(scores: values, numHeads: budget, tau: tau, method: "influence/\(estimator.rawValue)")
+  func selection(from scores: InfluenceScores) -> HeadSelection { selection(from: scores.scores(estimator)) }
+
+  /// The choice from scores `[L][Hkv]`.
+  func selection(from scores: [[Double]]) -> HeadSelection {
+    if let perLayer { return .perLayer(perLayer, scores: scores) }
+    let budget = numHeads ?? max(1, scores.reduce(0) { $0 + $1.count } / 4)
+    return .influence(scores: scores, numHeads: budget, tau: tau, method: "influence/\(estimator.rawValue)")
   }
 }
 

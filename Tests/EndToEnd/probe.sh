@@ -15,6 +15,26 @@ for order in "0 1 2 3" "3 1 0 2" "2 3 1 0"; do
   check "shards $order: the bytes of one process" cmp scores-0.h5 merged.h5
 done
 
+if ranks 0 "$IMAGELORA" scores stability scores-0.h5 part-0.h5 merged.h5 --num-heads 5 --resamples 20 \
+  --json stability.json >out 2>err; then ok "stability of the selections"; else fail "stability of the selections" out err; fi
+check "stability: the same file as itself agrees wholly" \
+  grep -Eq '^ *scores-0.h5 and merged.h5 +1\.000 +100\.0%$' out
+check "stability: JSON has every file and every pair" python3 -c '
+import json
+found = json.load(open("stability.json"))
+assert [[size["rows"] for size in file["sizes"]] for file in found["files"]] == [[8, 12], [3], [8, 12]], found
+assert [pair["files"] for pair in found["pairs"]] == [
+    ["scores-0.h5", "part-0.h5"], ["scores-0.h5", "merged.h5"], ["part-0.h5", "merged.h5"]], found
+assert found["pairs"][1]["agreement"] == {"correlation": 1, "overlap": 1}, found
+assert all(0 <= size["overlap"]["p5"] <= size["overlap"]["p95"] <= 1 for size in found["files"][0]["sizes"]), found'
+refused=0
+ranks 0 "$IMAGELORA" scores stability scores-0.h5 --sizes 8,13 >out 2>err || refused=$?
+check "stability: a draw of more rows than there are ends in one line and status 65" \
+  sh -c "[ $refused -eq 65 ] && [ ! -s out ] && [ \$(wc -l <err) -eq 1 ] && grep -q 'scores-0.h5: too few rows: 12 where 13' err"
+refused=0
+ranks 0 "$IMAGELORA" scores stability scores-0.h5 --sizes 8,none >out 2>err || refused=$?
+check "stability: sizes that are no numbers are bad usage" [ $refused -eq 64 ]
+
 rm -f parity.h5
 fixture=$top/Tests/ParityTests/Resources/a
 check "parity of the fixture" ranks 0 "$IMAGELORA" parity --model "$fixture/model" --data "$fixture/data.jsonl" \

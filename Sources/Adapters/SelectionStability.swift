@@ -1,0 +1,222 @@
+// How far chosen heads depend on what was probed: fewer rows, other rows, the other estimator, another file.
+import Datasets
+import Foundation
+
+/// How alike two selections and the scores behind them are.
+public struct SelectionAgreement: Sendable, Equatable, Encodable {
+  /// Spearman's rank correlation of all heads' scores, from -1 to 1.
+  public let correlation: Double
+  /// Share of the chosen KV heads that both chose, from 0 to 1.
+  public let overlap: Double
+
+  /// - Precondition: both choose as many heads, at least one, from scores of one shape.
+  public init(_ a: HeadSelection, _ b: HeadSelection) {
+    precondition(a.numHeads > 0 && a.numHeads == b.numHeads && a.capacity == b.capacity)
+    let shared = zip(a.kvIndices, b.kvIndices).reduce(0) { $0 + Set($1.0).intersection($1.1).count }
+    correlation = rankCorrelation(a.scores.flatMap(\.self), b.scores.flatMap(\.self))
+    overlap = Double(shared) / Double(a.numHeads)
+  }
+}
+
+/// What a selection from some scores files rests on: agreements over draws of their rows, and between the files.
+public struct SelectionStability: Sendable, Equatable, Encodable {
+  /// As `HeadSelection.method`.
+  public let method: String
+  public let estimator: Estimator
+  /// KV heads that a selection chooses, and that there are over all layers.
+  public let numHeads, heads: Int
+  public let tau: Double
+  /// The overlap that a random choice of as many heads has on average.
+  public let randomOverlap: Double
+  /// Draws behind each of the `Draws`, and the seed of their rows.
+  public let resamples: Int
+  public let seed: UInt64
+  public let files: [File]
+  /// Every two of the files, in their order.
+  public let pairs: [Pair]
+
+  /// One file's rows against each other.
+  public struct File: Sendable, Equatable, Encodable {
+    public let file: String
+    public let rows: Int
+    /// Draws of each size against all rows.
+    public let sizes: [Draws]
+    /// Two halves without a common row against each other; of an odd number of rows one is in neither.
+    public let halves: Draws
+    /// The two estimators' choices from all rows.
+    public let estimators: SelectionAgreement
+  }
+
+  /// All rows of one file against all rows of another.
+  public struct Pair: Sendable, Equatable, Encodable {
+    public let files: [String]
+    public let agreement: SelectionAgreement
+  }
+
+  /// Agreements over draws of as many rows each.
+  public struct Draws: Sendable, Equatable, Encodable {
+    public let rows: Int
+    /// Whether a draw may hold a row more than once.
+    public let withReplacement: Bool
+    public let correlation, overlap: Spread
+
+    init(rows: Int, withReplacement: Bool = false, _ agreements: [SelectionAgreement]) {
+      (self.rows, self.withReplacement) = (rows, withReplacement)
+      (correlation, overlap) = (Spread(agreements.map(\.correlation)), Spread(agreements.map(\.overlap)))
+    }
+  }
+
+  /// Mean of some draws and the range of their middle nine tenths.
+  public struct Spread: Sendable, Equatable, Encodable {
+    /// `p5` and `p95` are quantiles, linear between neighbouring draws.
+    public let mean, p5, p95: Double
+
+    init(_ values: [Double]) {
+      let sorted = values.sorted()
+      func quantile(_ share: Double) -> Double {
+        let place = share * Double(sorted.count - 1)
+        let (below, above) = (sorted[Int(place)], sorted[Int(place.rounded(.up))])
+        return below + (above - below) * (place - place.rounded(.down))
+      }
+      mean = values.reduce(0, +) / Double(values.count)
+      (p5, p95) = (quantile(0.05), quantile(0.95))
+    }
+  }
+
+  /// Why files cannot be compared.
+  public enum ComparisonError: Error, Equatable, CustomStringConvertible {
+    case different(what: String, file: String, first: String)
+    case tooFewRows(file: String, rows: Int, needed: Int)
+
+    public var description: String {
+      switch self {
+      case .different(let what, let file, let first):
+        "\(file): its \(what) is not that of \(first); compare only scores of one base model"
+      case .tooFewRows(let file, let rows, let needed):
+        "\(file): too few rows: \(rows) where \(needed) are needed; draw fewer or probe more"
+      }
+    }
+  }
+
+  /// Draws rows and compares; the draws of a size depend on nothing but the seed, the size and the number of rows.
+  /// - Parameters:
+  ///   - files: scores, and the files they come from for messages.
+  ///   - sizes: rows of a draw: fewer than a file has without replacement, all of them with (bootstrap); nil is
+  ///     `defaultSizes`.
+  ///   - select: the choice from scores `[L][Hkv]`.
+  /// - Precondition: at least one file, one draw and one row a draw.
+  /// - Throws: `ComparisonError` for files of several base models or shapes, or with fewer rows than a draw or two.
+  public init(
+    of files: [(file: String, scores: InfluenceScores)], estimator: Estimator, sizes: [Int]? = nil, resamples: Int,
+    seed: UInt64, selecting select: ([[Double]]) -> HeadSelection
+  ) throws {
+    precondition(!files.isEmpty && resamples > 0 && sizes?.allSatisfy { $0 > 0 } ?? true)
+    try Self.requireComparable(files, rows: max(2, sizes?.max() ?? 2))
+    let wholes = files.map { select($0.scores.scores(estimator)) }
+    method = wholes[0].method
+    (self.estimator, numHeads, tau) = (estimator, wholes[0].numHeads, wholes[0].tau)
+    heads = files[0].scores.layers * files[0].scores.kvHeads
+    randomOverlap = Double(numHeads) / Double(heads)
+    (self.resamples, self.seed) = (resamples, seed)
+
+    self.files = zip(files, wholes).map { entry, whole in
+      let (scores, all) = (entry.scores, entry.scores.rows.count)
+      func selection(_ rows: [Int]) -> HeadSelection { select(scores.scores(estimator, rows: rows)) }
+      /// Stream 0 is the halves', stream n that of draws of n rows.
+      func draws(stream: Int, _ agreement: (inout SplitMix64) -> SelectionAgreement) -> [SelectionAgreement] {
+        var generator = SplitMix64(seed: seed, stream: UInt64(stream))
+        return (0..<resamples).map { _ in agreement(&generator) }
+      }
+      return File(
+        file: entry.file, rows: all,
+        sizes: (sizes ?? Self.defaultSizes(rows: all)).map { size in
+          Draws(
+            rows: size, withReplacement: size == all,
+            draws(stream: size) { generator in
+              let rows = size == all ? generator.redrawn(all) : Array(generator.shuffled(all).prefix(size))
+              return SelectionAgreement(selection(rows.sorted()), whole)
+            })
+        },
+        halves: Draws(
+          rows: all / 2,
+          draws(stream: 0) { generator in
+            let rows = generator.shuffled(all)
+            return SelectionAgreement(
+              selection(rows.prefix(all / 2).sorted()), selection(rows.suffix(all / 2).sorted()))
+          }),
+        estimators: SelectionAgreement(select(scores.scores(.rank1)), select(scores.scores(.gate))))
+    }
+    pairs = files.indices.flatMap { i in
+      files.indices.dropFirst(i + 1).map { j in
+        Pair(files: [files[i].file, files[j].file], agreement: SelectionAgreement(wholes[i], wholes[j]))
+      }
+    }
+  }
+
+  /// 8, 16, 32, ... below the number of rows, and that number.
+  public static func defaultSizes(rows: Int) -> [Int] {
+    Array(sequence(first: 8) { $0 * 2 }.prefix { $0 < rows }) + [rows]
+  }
+
+  private static func requireComparable(_ files: [(file: String, scores: InfluenceScores)], rows: Int) throws {
+    for (file, scores) in files {
+      func agree<T: Equatable>(_ what: String, _ key: KeyPath<InfluenceScores, T>) throws {
+        guard scores[keyPath: key] == files[0].scores[keyPath: key] else {
+          throw ComparisonError.different(what: what, file: file, first: files[0].file)
+        }
+      }
+      try agree("base model (base_digest)", \.baseDigest)
+      try agree("number of layers", \.layers)
+      try agree("number of KV heads", \.kvHeads)
+      guard scores.rows.count >= rows else {
+        throw ComparisonError.tooFewRows(file: file, rows: scores.rows.count, needed: rows)
+      }
+    }
+  }
+
+  /// The numbers as JSON, keys sorted and in snake case.
+  public func json() throws -> String {
+    let encoder = JSONEncoder()
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(self), as: UTF8.self)
+  }
+
+  /// Writes the numbers whole or not at all.
+  /// - Throws: `AdapterFiles.FileError` with the system's words.
+  public func write(to path: String) throws { try writeWhole(Data((try json() + "\n").utf8), to: path) }
+}
+
+extension SplitMix64 {
+  /// `0..<count` in a random order.
+  fileprivate mutating func shuffled(_ count: Int) -> [Int] {
+    var indices = Array(0..<count)
+    shuffle(&indices)
+    return indices
+  }
+
+  /// `count` of `0..<count`, each drawn from all of them.
+  fileprivate mutating func redrawn(_ count: Int) -> [Int] { (0..<count).map { _ in next(below: count) } }
+}
+
+/// Spearman's rank correlation, ties at their mean rank; 0 where all values of one side are equal and so rank nothing.
+func rankCorrelation(_ a: [Double], _ b: [Double]) -> Double {
+  precondition(a.count == b.count)
+  let (a, b) = (centredRanks(a), centredRanks(b))
+  func product(_ x: [Int], _ y: [Int]) -> Double { Double(zip(x, y).reduce(0) { $0 + $1.0 * $1.1 }) }
+  let scale = (product(a, a) * product(b, b)).squareRoot()
+  return scale > 0 ? product(a, b) / scale : 0
+}
+
+/// Twice every value's mean rank less twice the middle one: integers, so that their sums are exact.
+private func centredRanks(_ values: [Double]) -> [Int] {
+  let order = values.indices.sorted { values[$0] < values[$1] }
+  var ranks = [Int](repeating: 0, count: values.count)
+  var start = 0
+  while start < order.count {
+    let end = order[start...].firstIndex { values[$0] > values[order[start]] } ?? order.count
+    for index in order[start..<end] { ranks[index] = start + end - values.count }
+    start = end
+  }
+  return ranks
+}
