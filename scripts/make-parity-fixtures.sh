@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes Tests/ParityTests/Resources/{a,b,qwen3-vl,peft-a,peft-b} anew with PyTorch, transformers and PEFT as the oracle.
+# Makes Tests/ParityTests/Resources/{a,b,qwen3-vl,peft-a,peft-b,peft-qwen3} anew with PyTorch, transformers and PEFT as the oracle.
 #
 #   PYTHON=.../python scripts/make-parity-fixtures.sh make_fixture.py TOKENIZER [FOLDER]
 #
@@ -47,11 +47,12 @@ fixture() { # name, family, preset, seed: seeds with which no gradient of a gamm
 fixture a qwen2_5_vl a "${SEED_A:-1}"
 fixture b qwen2_5_vl b "${SEED_B:-2}"
 fixture qwen3-vl qwen3_vl b "${SEED_QWEN3:-2}"
-# PEFT over both models (peft 0.21.2).
+# PEFT over all three models (peft 0.21.2).
 peft() { # name, base, options
   rm -rf "${folder:?}/$1"
   "$python" scripts/parity-fixtures/peft_reference.py "$folder/$2" "$folder/$1" "${@:3}"
 }
 peft peft-a a --rows single-1 two-turns text-only
 peft peft-b b --targets v_proj --rslora --rank 3 --rows single-1 text-only
-(cd "$folder" && find a b qwen3-vl peft-a peft-b -type f | LC_ALL=C sort | xargs sha256sum >SHA256SUMS)
+peft peft-qwen3 qwen3-vl --rows single-1 text-only
+(cd "$folder" && find a b qwen3-vl peft-a peft-b peft-qwen3 -type f | LC_ALL=C sort | xargs sha256sum >SHA256SUMS)

@@ -26,10 +26,11 @@ struct ParityTests {
   }
 
   /// Resources/peft-a: rank 4 on q, k, v and o over a's model. Resources/peft-b: rank 3 on v alone, rank-stabilised, over
-  /// b's model as `from_pretrained` loads it. Written by PEFT, with rows of text alone.
+  /// b's model as `from_pretrained` loads it. Resources/peft-qwen3: rank 4 on all four over qwen3-vl's, loaded so too. Written
+  /// by PEFT, with rows of text alone.
   @Test(
     "a LoRA folder of PEFT gives PEFT's logits, losses and gradients within 1e-4 of the tensor's largest value",
-    arguments: [("peft-a", "a", 4 * 8), ("peft-b", "b", 6 * 2)])
+    arguments: [("peft-a", "a", 4 * 8), ("peft-b", "b", 6 * 2), ("peft-qwen3", "qwen3-vl", 6 * 8)])
   func peft(name: String, base: String, tensors: Int) throws {
     let fixture = try Fixture(name, base: base)
     let written = try TemporaryFile()

@@ -2,6 +2,7 @@
 """Write a LoRA as PEFT writes it, and the numbers that PEFT computes with it, for a fixture of the repository.
 
     python peft_reference.py FIXTURE DIR [--targets q_proj k_proj v_proj o_proj] [--rslora] [--rows ID...]
+    python peft_reference.py FIXTURE DIR --adapter FOLDER     (the numbers of a LoRA that lies there, as of imagelora export)
 
 FIXTURE holds model/ and parity.h5 (its ids, masks and pixels are the input). DIR gets
   adapter/    adapter_model.safetensors, adapter_config.json    (PeftModel.save_pretrained, A and B random)
@@ -18,8 +19,8 @@ from pathlib import Path
 import h5py
 import torch
 import tv_shim  # noqa: F401  (before transformers)
-from peft import LoraConfig, get_peft_model
-from transformers import Qwen2_5_VLForConditionalGeneration as Model
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import AutoModelForImageTextToText as Model
 
 arguments = argparse.ArgumentParser()
 arguments.add_argument("fixture", type=Path)
@@ -29,28 +30,37 @@ arguments.add_argument("--rank", type=int, default=4)
 arguments.add_argument("--alpha", type=int, default=6)
 arguments.add_argument("--rslora", action="store_true")
 arguments.add_argument("--rows", nargs="+")
+arguments.add_argument("--adapter", type=Path)
 arguments.add_argument("--seed", type=int, default=0)
 a = arguments.parse_args()
 warnings.simplefilter("ignore")
 
 base = Model.from_pretrained(a.fixture / "model", dtype=torch.float32, attn_implementation="eager")
-torch.manual_seed(a.seed)
-config = LoraConfig(
-    r=a.rank, lora_alpha=a.alpha, target_modules=a.targets, use_rslora=a.rslora, task_type="CAUSAL_LM")
-model = get_peft_model(base, config).eval()
-with torch.no_grad():
-    for name, value in model.named_parameters():
-        if "lora_" in name:
-            value.copy_(torch.randn_like(value) * (0.3 if "lora_B" in name else value.shape[1] ** -0.5))
+
+
+def random_lora():
+    """A LoRA of random numbers, written into DIR/adapter."""
+    torch.manual_seed(a.seed)
+    config = LoraConfig(
+        r=a.rank, lora_alpha=a.alpha, target_modules=a.targets, use_rslora=a.rslora, task_type="CAUSAL_LM")
+    model = get_peft_model(base, config).eval()
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            if "lora_" in name:
+                value.copy_(torch.randn_like(value) * (0.3 if "lora_B" in name else value.shape[1] ** -0.5))
+    model.save_pretrained(a.folder / "adapter")
+    # A path of this machine says nothing to others.
+    written = a.folder / "adapter/adapter_config.json"
+    settings = json.loads(written.read_text())
+    settings["base_model_name_or_path"] = "model"
+    settings["target_modules"] = sorted(settings["target_modules"])
+    written.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n")
+    (a.folder / "adapter/README.md").unlink(missing_ok=True)
+    return model
+
+
 a.folder.mkdir(parents=True, exist_ok=True)
-model.save_pretrained(a.folder / "adapter")
-# A path of this machine says nothing to others.
-written = a.folder / "adapter/adapter_config.json"
-settings = json.loads(written.read_text())
-settings["base_model_name_or_path"] = "model"
-settings["target_modules"] = sorted(settings["target_modules"])
-written.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n")
-(a.folder / "adapter/README.md").unlink(missing_ok=True)
+model = PeftModel.from_pretrained(base, a.adapter, is_trainable=True).eval() if a.adapter else random_lora()
 
 
 def inputs(group):
