@@ -108,6 +108,20 @@ import Testing
     expectError("tokenizer.json", change.2) { _ = try load(changed) }
   }
 
+  @Test(
+    "A component that is not SmolLM2's is refused by name where digits are the first step",
+    arguments: [
+      (#""normalizer":null"#, #""normalizer":{"type":"NFC"}"#, "normalizer"),
+      (#""individual_digits":true"#, #""individual_digits":false"#, "individual_digits"),
+      (#""use_regex":true}]"#, #""use_regex":false}]"#, "use_regex"),
+    ])
+  func refusedBesideDigits(_ change: (String, String, String)) throws {
+    let document = try String(contentsOfFile: Fixtures.path("smollm2/tokenizer.json"), encoding: .utf8)
+    let changed = document.replacingOccurrences(of: change.0, with: change.1)
+    #expect(changed != document)
+    expectError("tokenizer.json", change.2, "SmolLM2") { _ = try load(changed) }
+  }
+
   @Test("Damaged vocabularies, merges and added tokens are errors")
   func damaged() {
     let cases: [(String, String)] = [

@@ -12,7 +12,8 @@ import Testing
 
   init() throws { tokenizer = try Self.released.get() }
 
-  func check(_ cases: JSON) {
+  func check(_ cases: JSON, _ tokenizer: Tokenizer? = nil) {
+    let tokenizer = tokenizer ?? self.tokenizer
     #expect(cases.items.count > 10)
     for item in cases.items {
       let ids = tokenizer.encode(item.items[0].text)
@@ -40,6 +41,14 @@ import Testing
 
   @Test("Hard Unicode gives the library's ids")
   func unicode() throws { check(try Fixtures.json("unicode-cases.json")) }
+
+  /// `scripts/evidence/tokenizer_fixture.py` writes them.
+  @Test("SmolLM2's digits, spaces, missing bytes and words give the library's ids")
+  func digitsGPT2() throws {
+    let small = try Tokenizer(folder: Fixtures.path("smollm2"))
+    check(try Fixtures.json("smollm2/cases.json"), small)
+    #expect(small.encode("\u{4}a\u{1D}") == small.encode("a") && small.decode(small.encode("e\u{301}")) == "e\u{301}")
+  }
 
   @Test("Every scalar of Unicode is a letter, number or space exactly where the library's expressions say so")
   func kinds() throws {

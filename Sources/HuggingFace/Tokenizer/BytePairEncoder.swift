@@ -17,14 +17,15 @@ struct BytePairEncoder {
 
   init(_ vocabulary: Vocabulary) { self.vocabulary = vocabulary }
 
-  /// Appends the ids of `bytes[word]` to `ids`.
+  /// Appends the ids of `bytes[word]` to `ids`; bytes without a piece are left out before anything merges.
   mutating func encode(_ bytes: [UInt8], _ word: Range<Int>, into ids: inout [Int32]) {
-    let count = word.count
     symbols.removeAll(keepingCapacity: true)
-    for index in 0..<count {
-      let id = vocabulary.byteIDs[Int(bytes[word.lowerBound + index])]
-      symbols.append(Symbol(id: id, previous: index - 1, next: index + 1))
+    for byte in bytes[word] {
+      let id = vocabulary.byteIDs[Int(byte)]
+      guard id >= 0 else { continue }
+      symbols.append(Symbol(id: id, previous: symbols.count - 1, next: symbols.count + 1))
     }
+    let count = symbols.count
     for index in 0..<count { push(index) }
     while let candidate = candidates.pop() {
       let left = Int(candidate & 0xFFFF_FFFF)

@@ -5,7 +5,8 @@ extension Tokenizer {
 
   /// Reads tokenizer.json where present, otherwise vocab.json, merges.txt and tokenizer_config.json.
   ///
-  /// - Throws: `HuggingFaceError` for damaged files and for every component that is not the Qwen2 tokenizer's.
+  /// - Throws: `HuggingFaceError` for damaged files and for every component that is neither the Qwen2 tokenizer's nor
+  ///   SmolLM2's.
   public init(folder: String) throws {
     let files = ModelFolder(path: folder)
     let settings = files.contains("tokenizer_config.json") ? try files.fields("tokenizer_config.json") : nil
@@ -28,13 +29,13 @@ extension Tokenizer {
 
   /// tokenizer.json as the `tokenizers` library writes it.
   private init(_ root: Fields) throws {
-    try Self.checkComponents(root)
+    let words = try Self.checkComponents(root)
     guard let model = try root.object("model") else { throw root.failure("model", "missing") }
     for key in ["dropout", "unk_token"] where model[key] != nil { throw model.unsupported(key, use: "null") }
     for key in ["continuing_subword_prefix", "end_of_word_suffix"] { try model.require(key, toBe: .string("")) }
     for key in ["fuse_unk", "byte_fallback", "ignore_merges"] { try model.require(key, toBe: .bool(false)) }
     guard case .object(let vocab) = model["vocab"] else { throw model.failure("vocab", "missing, expected an object") }
-    var vocabulary = try Vocabulary(vocab) { model.failure("vocab.\($0)", $1) }
+    var vocabulary = try Vocabulary(vocab, hasEveryByte: words == .qwen2) { model.failure("vocab.\($0)", $1) }
     let merges = try model.array("merges")
     vocabulary.reserveMerges(merges.count)
     for (rank, json) in merges.enumerated() {
@@ -54,7 +55,7 @@ extension Tokenizer {
       let fields = try Fields(json, file: root.file, path: "added_tokens[\(index)].")
       return try AddedToken(fields, id: fields.integer("id", in: 0...(Vocabulary.maximumSize - 1)))
     }
-    try self.init(vocabulary: &vocabulary, added: added) { root.failure("added_tokens", $0) }
+    try self.init(vocabulary: &vocabulary, added: added, words: words) { root.failure("added_tokens", $0) }
   }
 
   /// The older three files, for which transformers' `Qwen2Tokenizer` builds the same components.
@@ -73,14 +74,17 @@ extension Tokenizer {
     func failure(_ key: String, _ problem: String) -> HuggingFaceError {
       .badValue(file: vocabFile, key: key, problem: problem)
     }
-    var vocabulary = try Vocabulary(vocab, failure: failure)
+    var vocabulary = try Vocabulary(vocab, hasEveryByte: true, failure: failure)
     try Self.readMerges(files, into: &vocabulary)
     let added = try Self.addedTokensDecoder(settings).map { try AddedToken($0.fields, id: $0.id) }
-    try self.init(vocabulary: &vocabulary, added: added) { settings.failure("added_tokens_decoder", $0) }
+    try self.init(vocabulary: &vocabulary, added: added, words: .qwen2) {
+      settings.failure("added_tokens_decoder", $0)
+    }
   }
 
   private init(
-    vocabulary: inout Vocabulary, added: [AddedToken], failure: (String) -> HuggingFaceError
+    vocabulary: inout Vocabulary, added: [AddedToken], words: WordScanner.Rule,
+    failure: (String) -> HuggingFaceError
   ) throws {
     for token in added {
       let bytes = Array(token.content.utf8)
@@ -89,17 +93,18 @@ extension Tokenizer {
         throw failure("token \(token.content) or its id \(token.id) is given twice")
       }
     }
-    let normalization = CanonicalComposition()
+    let normalization = words == .qwen2 ? CanonicalComposition() : nil
     func matcher(_ tokens: [AddedToken]) -> AddedTokens {
       AddedTokens(
         tokens.map { token in
           let bytes = Array(token.content.utf8)
-          let normal = token.isNormalized ? normalization.normalized(bytes, bytes.indices) : nil
+          let normal = token.isNormalized ? normalization?.normalized(bytes, bytes.indices) : nil
           return AddedTokens.Token(content: normal ?? bytes, id: token.id)
         })
     }
     self.vocabulary = vocabulary
     self.normalization = normalization
+    self.words = words
     rawTokens = matcher(added.filter { !$0.isNormalized })
     normalizedTokens = matcher(added.filter(\.isNormalized))
   }
@@ -134,16 +139,17 @@ extension Tokenizer {
     }
   }
 
-  /// Refuses every component of tokenizer.json that is not the Qwen2 tokenizer's, by name.
-  private static func checkComponents(_ root: Fields) throws {
+  /// The rule that cuts words; refuses every component of tokenizer.json that is neither the Qwen2 tokenizer's nor, where
+  /// the first step is about digits, SmolLM2's, by name.
+  private static func checkComponents(_ root: Fields) throws -> WordScanner.Rule {
+    var name = "Qwen2"
     func require(_ fields: Fields?, _ key: String, _ value: JSON) throws {
-      guard let fields else { throw root.unsupported("a tokenizer without its components", use: "Qwen2's") }
+      guard let fields else { throw root.unsupported("a tokenizer without its components", use: "\(name)'s") }
       guard fields[key] == value else {
         let found = fields[key].map(Fields.show) ?? "missing"
-        throw fields.unsupported("\(key) \(found)", use: "\(Fields.show(value)) (the Qwen2 tokenizer)")
+        throw fields.unsupported("\(key) \(found)", use: "\(Fields.show(value)) (the \(name) tokenizer)")
       }
     }
-    try require(root.object("normalizer"), "type", .string("NFC"))
     try require(root.object("decoder"), "type", .string("ByteLevel"))
     if let processor = try root.object("post_processor") { try require(processor, "type", .string("ByteLevel")) }
     if let type = try root.object("model"), type["type"] != nil { try require(type, "type", .string("BPE")) }
@@ -155,13 +161,24 @@ extension Tokenizer {
     guard let steps, steps.count == 2 else {
       throw root.unsupported("pre_tokenizer of other than two steps", use: "the Qwen2 tokenizer")
     }
+    try require(steps[1], "type", .string("ByteLevel"))
+    try require(steps[1], "add_prefix_space", .bool(false))
+    if steps[0]["type"] == .string("Digits") {
+      name = "SmolLM2"
+      if let found = root["normalizer"] {
+        throw root.unsupported("normalizer \(Fields.show(found))", use: "null (the \(name) tokenizer)")
+      }
+      try require(steps[0], "individual_digits", .bool(true))
+      try require(steps[1], "use_regex", .bool(true))
+      return .digitsGPT2
+    }
+    try require(root.object("normalizer"), "type", .string("NFC"))
     try require(steps[0], "type", .string("Split"))
     try require(steps[0], "behavior", .string("Isolated"))
     try require(steps[0], "invert", .bool(false))
     try require(steps[0].object("pattern"), "Regex", .string(WordScanner.pattern))
-    try require(steps[1], "type", .string("ByteLevel"))
-    try require(steps[1], "add_prefix_space", .bool(false))
     try require(steps[1], "use_regex", .bool(false))
+    return .qwen2
   }
 }
 

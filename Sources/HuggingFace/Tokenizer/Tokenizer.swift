@@ -1,4 +1,4 @@
-// The Qwen2 tokenizer: added tokens, form C, words, byte-pair encoding; the same ids as the `tokenizers` library.
+// Added tokens, form C, words, byte-pair encoding, as in Qwen2 and SmolLM2; the same ids as the `tokenizers` library.
 
 /// Text to token ids and back.
 public struct Tokenizer: Sendable {
@@ -7,7 +7,9 @@ public struct Tokenizer: Sendable {
   let rawTokens: AddedTokens
   /// Tokens looked for in the normalised text.
   let normalizedTokens: AddedTokens
-  let normalization: CanonicalComposition
+  /// Nil where texts stay as they are.
+  let normalization: CanonicalComposition?
+  let words: WordScanner.Rule
 
   /// One more than the highest id.
   public var vocabularySize: Int { vocabulary.pieces.count }
@@ -21,7 +23,7 @@ public struct Tokenizer: Sendable {
       switch segment {
       case .token(let id): ids.append(id)
       case .text(let range):
-        guard let normal = normalization.normalized(bytes, range) else {
+        guard let normal = normalization?.normalized(bytes, range) else {
           return encodeNormalized(bytes, range, &encoder, &ids)
         }
         encodeNormalized(normal, normal.indices, &encoder, &ids)
@@ -37,8 +39,8 @@ public struct Tokenizer: Sendable {
       switch segment {
       case .token(let id): ids.append(id)
       case .text(let range):
-        var words = WordScanner(bytes, range)
-        while let word = words.next() { encoder.encode(bytes, word, into: &ids) }
+        var scanner = WordScanner(bytes, range, words)
+        while let word = scanner.next() { encoder.encode(bytes, word, into: &ids) }
       }
     }
   }

@@ -22,7 +22,7 @@ struct Vocabulary: Sendable {
   private(set) var ids: [Piece: Int32] = [:]
   /// Bytes of each id; nil where an id has no piece.
   private(set) var pieces: [[UInt8]?] = []
-  /// The piece of each single byte.
+  /// The piece of each single byte, -1 where there is none.
   private(set) var byteIDs = [Int32](repeating: -1, count: 256)
   /// Rank and resulting piece of each pair that merges, by `pairKey`.
   private var merges: [UInt64: Merge] = [:]
@@ -33,7 +33,9 @@ struct Vocabulary: Sendable {
   }
 
   /// Takes the members of a JSON object, spelling to id; `failure` makes an error of a spelling and what is wrong.
-  init(_ members: [JSON.Member], failure: (String, String) -> HuggingFaceError) throws {
+  ///
+  /// A byte without a piece is an error if there must be none, otherwise it is left out of texts as the library does.
+  init(_ members: [JSON.Member], hasEveryByte: Bool, failure: (String, String) -> HuggingFaceError) throws {
     ids.reserveCapacity(members.count)
     pieces.reserveCapacity(members.count)
     for member in members {
@@ -47,8 +49,11 @@ struct Vocabulary: Sendable {
       guard insert(bytes, id: Int32(id)) else { throw failure(spelling, "piece or id \(id) given twice") }
     }
     for byte in 0...255 {
-      guard let id = ids[Piece(bytes: [UInt8(byte)])] else { throw failure("byte \(byte)", "has no piece") }
-      byteIDs[byte] = id
+      if let id = ids[Piece(bytes: [UInt8(byte)])] {
+        byteIDs[byte] = id
+      } else if hasEveryByte {
+        throw failure("byte \(byte)", "has no piece")
+      }
     }
   }
 

@@ -1,8 +1,16 @@
-// The Qwen2 pre-tokenizer: cuts UTF-8 into words exactly as the regular expression below does under Oniguruma.
+// The pre-tokenizers of Qwen2 and SmolLM2: cut UTF-8 into words exactly as regular expressions do under Oniguruma.
 
 /// Walks through a text word by word; every byte belongs to exactly one word.
 struct WordScanner {
-  /// The pattern that this scanner implements; its alternatives are tried in this order.
+  enum Rule {
+    /// `pattern`.
+    case qwen2
+    /// Every number alone, and what lies between by GPT-2's pattern:
+    /// `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`.
+    case digitsGPT2
+  }
+
+  /// The Qwen2 tokenizer's pattern; its alternatives are tried in this order.
   static let pattern =
     #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
 
@@ -10,12 +18,14 @@ struct WordScanner {
     case letter, number, newline, space, other
   }
 
+  private let rule: Rule
   private let bytes: [UInt8]
   private var position: Int
   private let end: Int
 
   /// Scans `bytes[range]`, which must be whole scalars of UTF-8.
-  init(_ bytes: [UInt8], _ range: Range<Int>) {
+  init(_ bytes: [UInt8], _ range: Range<Int>, _ rule: Rule) {
+    self.rule = rule
     self.bytes = bytes
     position = range.lowerBound
     end = range.upperBound
@@ -25,7 +35,10 @@ struct WordScanner {
   mutating func next() -> Range<Int>? {
     guard position < end else { return nil }
     let start = position
-    position = contraction(start) ?? wordEnd(start)
+    switch rule {
+    case .qwen2: position = contraction(start) ?? wordEnd(start)
+    case .digitsGPT2: position = lowercaseContraction(start) ?? wordEndBetweenDigits(start)
+    }
     return start..<position
   }
 
@@ -76,6 +89,34 @@ struct WordScanner {
     }
     if let afterBreak { return afterBreak }
     return cursor == end || lastStart == start ? cursor : lastStart
+  }
+
+  /// `'s|'t|'re|'ve|'m|'ll|'d`.
+  private func lowercaseContraction(_ start: Int) -> Int? {
+    contraction(start).flatMap { stop in
+      bytes[start + 1..<stop].allSatisfy { (0x61...0x7A).contains($0) } ? stop : nil
+    }
+  }
+
+  /// The rest of `digitsGPT2`. A number ends the text that GPT-2's pattern sees: spaces before it stay together.
+  private func wordEndBetweenDigits(_ start: Int) -> Int {
+    let (kind, second) = scalar(start)
+    switch kind {
+    case .number: return second
+    case .letter, .other: return run(second, of: kind)
+    case .space, .newline: break
+    }
+    var (lastStart, cursor) = (start, start)
+    var following: Kind?
+    while cursor < end {
+      let (found, next) = scalar(cursor)
+      following = found
+      guard found == .space || found == .newline else { break }
+      (lastStart, cursor, following) = (cursor, next, nil)
+    }
+    guard let following, following != .number else { return cursor }
+    if lastStart > start { return lastStart }
+    return bytes[start] == 0x20 ? run(cursor, of: following) : cursor
   }
 
   private func run(_ start: Int, of kind: Kind) -> Int {
