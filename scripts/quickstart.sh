@@ -3,7 +3,7 @@
 # on 2 ranks, kill, resume, evaluate, report, export. usage: scripts/quickstart.sh [FOLDER]   (default: quickstart-run)
 set -euo pipefail
 repository=$(cd "$(dirname "$0")/.." && pwd)
-data=$repository/scripts/quickstart/data
+run_file=$repository/scripts/quickstart.yaml
 out=${1:-$repository/quickstart-run}
 
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
@@ -17,22 +17,23 @@ mpi=(mpirun --oversubscribe -n 2)
 if ((EUID == 0)); then mpi=(mpirun --allow-run-as-root --oversubscribe -n 2); fi
 rm -rf "$out"
 mkdir -p "$out"
-run=("$data/run.yaml" --set "checkpoint.directory=$out/checkpoints")
+tar -xf "$repository/scripts/evidence/data/pages.tar.xz" -C "$repository/scripts/evidence/data"
+run=("$run_file" --set "checkpoint.directory=$out/checkpoints")
 started=$SECONDS
 
-say "The base: a small Qwen2.5-VL that answers questions about pages of a light look"
-show imagelora inspect "$data/model"
+say "The base: a small Qwen3-VL that answers questions about rendered pages"
+show imagelora inspect "$repository/scripts/pretrain/model"
 
-say "Influence of every KV head on pages of a new look"
-show "${mpi[@]}" imagelora probe "$data/run.yaml" --output "$out/scores.h5"
-heads=$(sed -n 's/.*num_heads: *\([0-9]*\).*/\1/p' "$data/run.yaml")
+say "Influence of every KV head on the click tasks of MiniWoB++"
+show "${mpi[@]}" imagelora probe "$run_file" --output "$out/scores.h5"
+heads=$(sed -n 's/.*num_heads: *\([0-9]*\).*/\1/p' "$run_file")
 show imagelora scores show "$out/scores.h5" --num-heads "$heads" --png "$out/influence.png"
 
 say "Training on 2 ranks; killed on the way, as a cluster might"
 # setsid: the kill must reach the ranks and not this script.
 setsid "${mpi[@]}" imagelora train "${run[@]}" > >(tee "$out/train.log") 2>"$out/killed.log" &
 ranks=$!
-until grep -q '^step 200/' "$out/train.log" 2>/dev/null; do
+until grep -q '^step 150/' "$out/train.log" 2>/dev/null; do
   kill -0 "$ranks" 2>/dev/null || { cat "$out/killed.log" >&2; exit 1; }
   sleep 0.2
 done
@@ -43,7 +44,7 @@ echo "(killed with SIGKILL)"
 say "The same command with --resume auto goes on; the bytes are those of a run that was never killed"
 show "${mpi[@]}" imagelora train "${run[@]}" --resume auto
 
-say "Base and adapted model on held-out pages of the new look"
+say "Base and adapted model on held-out pages, and on tasks that no training row has"
 show "${mpi[@]}" imagelora evaluate "${run[@]}" --checkpoint "$out/checkpoints/best.h5" --base \
   --output "$out/predictions.jsonl"
 
@@ -62,5 +63,5 @@ Everything lies in ${out/$repository\//}:
   report.html                  curves, influence, answers on their pictures: open it in a browser
   adapter/                     adapter.safetensors and adapter_config.json
 Next: look at one row as the model sees it with
-  .build/release/imagelora inspect scripts/quickstart/data/run.yaml
+  .build/release/imagelora inspect scripts/quickstart.yaml
 TEXT

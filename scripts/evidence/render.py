@@ -6,9 +6,10 @@
 Needs Chromium and chromedriver (Debian: chromium chromium-driver fonts-liberation), Python 3.11, Pillow and the package miniwob
 (pip install --no-deps miniwob==1.1.0). Nothing is drawn at random: a task and a seed are a page.
 """
-import argparse, json, pathlib, random, sys, tarfile, time
+import argparse, pathlib, random, sys, time
 from context import with_context
 from episodes import HEIGHT, WIDTH, MiniWoB
+from pictures import pack, row, save_png, write
 from referring import expressions
 
 BINS = 32  # of an axis: answers are the centres of these
@@ -17,32 +18,6 @@ TASKS = ["click-button", "click-color", "click-dialog-2", "click-link", "click-s
 UNSEEN = ["click-tab-2-easy", "email-inbox-delete", "unicode-test"]  # asked for in validation only
 NAMED = ["click-button", "click-checkboxes", "click-color", "click-link", "click-option", "click-shape", "click-widget"]
 VALIDATION_SEED = 1_000_000  # seeds from here on are for validation, those of referring pages from half of it
-
-
-def written(place):
-    """A place in thousandths of the page's width and height, as the base writes it."""
-    return f"({place[0]},{place[1]})"
-
-
-def row(name, image, question, place, boxes, group):
-    return {"id": name, "images": [image], "messages": [{"role": "user", "content": "<image>" + question},
-            {"role": "assistant", "content": written(place)}], "objects": {"bbox": boxes}, "group": group}
-
-
-def save_png(picture, path):
-    """Writes a palette PNG where that keeps every pixel, else RGB; not compressed, which the archive does far better for all."""
-    few = picture.quantize(256) if picture.getcolors(256) else picture
-    (few if few.convert("RGB").tobytes() == picture.tobytes() else picture).save(path, compress_level=0)
-
-
-def pack(folder):
-    """`pages.tar.xz` of all pictures, the same bytes for the same pictures."""
-    with tarfile.open(folder / "pages.tar.xz", "w:xz", format=tarfile.USTAR_FORMAT, preset=9) as archive:
-        for path in sorted((folder / "pages").iterdir()):
-            entry = tarfile.TarInfo(f"pages/{path.name}")
-            entry.size = path.stat().st_size
-            with open(path, "rb") as file:
-                archive.addfile(entry, file)
 
 
 def clicks(browser, folder, task, seeds, count, split, known):
@@ -100,11 +75,6 @@ def binned(box):
         if not low <= place[-1] / 1000 * size < high:
             return None
     return place
-
-
-def write(rows, path):
-    path.write_text("".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows))
-    print(f"{path}: {len(rows)} rows")
 
 
 def main():

@@ -69,9 +69,10 @@ class Corpus:
             rows, columns = pictures.shape[1] // 32, pictures.shape[2] // 32
             cells = archive["letters"].reshape(len(pages), rows, 2, 2, columns, 2, 4).transpose(0, 1, 4, 2, 5, 3, 6)
             letters = cells.reshape(len(pages), 4 * rows * columns, 8)  # of each patch
+            seen = cells.transpose(0, 1, 2, 3, 5, 4, 6).reshape(len(pages), rows * columns, 4, 8)  # of each visual token, row by row
             prefix = self.encode(BEFORE + "<|vision_start|>" + "<|image_pad|>" * (rows * columns) + "<|vision_end|>")
             cover = [covering(page, rows, columns) for page in pages]
-            self.groups.append({"pictures": pictures, "letters": letters, "pages": pages, "rows": rows, "columns": columns,
+            self.groups.append({"pictures": pictures, "letters": letters, "seen": seen, "pages": pages, "rows": rows, "columns": columns,
                                 "prefix": torch.tensor(prefix), "order": np.stack([c[0] for c in cover]),
                                 "share": np.stack([c[1] for c in cover])})
 
@@ -83,7 +84,7 @@ class Corpus:
 
     def targets(self, group, chosen):
         """What visual tokens show: {role: [N, V, 2]} for the two widgets that cover most, their shares [N, V, 2], the labels as lists of
-        tokens (role "label" counts these), and the letters in patches [N, P, 8], -1 for none."""
+        tokens (role "label" counts these), and the letters in cells of patches [N, P, 8] and of visual tokens [N, V, 4, 8], -1 for none."""
         labels, roles = {}, {r: np.full((len(chosen), group["rows"] * group["columns"], 2), -1, dtype=np.int64)
                              for r in ("label", "kind", "color", "on", "x", "y")}
         share = group["share"][chosen]
@@ -101,7 +102,7 @@ class Corpus:
         roles["kind"][..., 0][share[..., 0] == 0] = len(KINDS)  # nothing there
         share = np.where(share.sum(-1, keepdims=True) > 0, share, np.array([1.0, 0.0]))
         return ({k: torch.from_numpy(v) for k, v in roles.items()}, torch.from_numpy(share / share.sum(-1, keepdims=True)).float(),
-                [self.encode(text) for text in labels], torch.from_numpy(group["letters"][chosen].astype(np.int64)))
+                [self.encode(text) for text in labels], *(torch.from_numpy(group[k][chosen].astype(np.int64)) for k in ("letters", "seen")))
 
     def rows(self, asked):
         """Questions [N][Q] of N pages as `Branches`."""

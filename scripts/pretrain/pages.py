@@ -1,12 +1,12 @@
 """Pages of widgets as HTML, with what each widget is: wide in fonts, sizes, colours and places. The look "dusk" is kept out of the
 base's pages, for runs that adapt to it."""
 import random
-from words import COLORS, ICONS, INTERFACE, LATIN, LISTS, SHAPES, ALL, cased, label
+from words import COLORS, COMMON, ICONS, LATIN, LISTS, SHAPES, ALL, cased, label
 from questions import phrase
 
 # Width, height, share: the sizes before the image processor rounds them to multiples of 32.
-SIZES = [(160, 210, 0.64), (160, 160, 0.06), (192, 160, 0.06), (200, 200, 0.06), (224, 224, 0.06), (160, 256, 0.04), (256, 192, 0.04),
-         (320, 416, 0.04)]
+SIZES = [(160, 210, 0.70), (160, 160, 0.05), (192, 160, 0.05), (200, 200, 0.04), (224, 224, 0.04), (160, 256, 0.03), (256, 192, 0.03),
+         (320, 416, 0.06)]
 FONTS = [("Liberation Sans", 0.87), ("DejaVu Sans", 0.03), ("DejaVu Sans Condensed", 0.03), ("Liberation Sans Narrow", 0.02),
          ("Liberation Serif", 0.03), ("Liberation Mono", 0.02)]
 CSS = """
@@ -49,9 +49,9 @@ class Page:
     def __init__(self, rng: random.Random, look: str, size=None):
         self.rng, self.look, self.widgets, self.labels = rng, look, [], set()
         self.width, self.height = size or rng.choices([s[:2] for s in SIZES], [s[2] for s in SIZES])[0]
-        self.zoom = rng.uniform(1.0, self.width / 160)
+        self.zoom = self.width / 160 if rng.random() < 0.5 else rng.uniform(1.0, self.width / 160)
         self.inner = self.width / self.zoom, self.height / self.zoom
-        self.words = ALL if rng.random() < 0.3 else rng.choice(LISTS)
+        self.words = ALL if rng.random() < 0.06 else rng.choice(LISTS)
         self.colors = DUSK_COLORS if look == "dusk" else COLORS
         self.font = "DejaVu Serif" if look == "dusk" else weighted(rng, FONTS)
         self.size = rng.choice([10, 10, 10, 11, 11, 12, 12, 13, 14])
@@ -74,7 +74,7 @@ class Page:
     def control(self, kind, text=None):
         """The HTML of a new widget."""
         rng = self.rng
-        text = text or (None if kind in ("icon", "shape") else self.name(INTERFACE if kind == "button" and rng.random() < 0.4 else None))
+        text = text or (None if kind in ("icon", "shape") else self.name(COMMON if kind == "button" and rng.random() < 0.4 else None))
         on = rng.random() < 0.5
         if kind == "button":
             style, color, on = "", None, rng.random() < 0.88

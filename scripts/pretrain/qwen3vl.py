@@ -111,16 +111,17 @@ class VisionTower(nn.Module):
             self.geometries[rows, columns] = angles.cos(), angles.sin(), (taps[:, 0, :, None] * side + taps[:, 1, None]).flatten(1), weights
         return self.geometries[rows, columns]
 
-    def forward(self, patches, rows, columns, keep=None):
-        """[N, P, 768] -> [N, P / 4, H] and the same for each deepstack layer; `keep`: also the patches' states after that block."""
+    def forward(self, patches, rows, columns, keep=()):
+        """[N, P, 768] -> [N, P / 4, H] and the same for each deepstack layer; `keep`: also the patches' states after these blocks."""
         cos, sin, taps, weights = self.geometry(rows, columns)
         x = self.patch_embed(patches) + (self.pos_embed(taps) * weights[..., None]).sum(1)
-        deep, kept = [], None
+        deep, kept = [], []
         for i, block in enumerate(self.blocks):
             x = block(x, cos, sin)
             if i in self.config["deepstack_visual_indexes"]:
                 deep.append(self.deepstack_merger_list[len(deep)](x))
-            kept = x if i == keep else kept
+            if i in keep:
+                kept.append(x)
         return self.merger(x), deep, kept
 
 

@@ -47,6 +47,8 @@ class LetterReader(nn.Module):
     def __init__(self, size):
         super().__init__()
         self.head = nn.Linear(size, 8 * (LETTERS + 1))
+        with torch.no_grad():  # most cells have no letter
+            self.head.bias.view(8, -1)[:, LETTERS] = 6.0
 
     def forward(self, x, letters):  # [N, P, C], [N, P, 8] -> loss a letter, share of letters right
         logits = self.head(F.layer_norm(x, x.shape[-1:])).unflatten(-1, (8, LETTERS + 1))
@@ -54,3 +56,29 @@ class LetterReader(nn.Module):
         there = letters >= 0
         loss = F.cross_entropy(logits.flatten(0, -2), target.flatten(), reduction="sum") / there.sum().clamp(min=1)
         return loss, (logits[..., :LETTERS].argmax(-1) == letters)[there].float().mean().item()
+
+
+class PairReader(nn.Module):
+    """Which letters and which pairs of neighbouring letters a visual token shows: what letters of patches become after the merger,
+    without which words are never told apart there."""
+
+    def __init__(self, size):
+        super().__init__()
+        self.head = nn.Linear(size, LETTERS + LETTERS ** 2)
+        nn.init.constant_(self.head.bias, -7.0)
+
+    def forward(self, x, letters):
+        """x [N, V, H], letters [N, V, 4, 8] by cell, -1 for none -> loss a token with letters, share of letters and pairs found."""
+        shown = torch.zeros(*x.shape[:2], LETTERS + LETTERS ** 2 + 1)
+        none = LETTERS + LETTERS ** 2
+        mark = lambda index: shown.scatter_(-1, index.flatten(2), 1.0)
+        mark(torch.where(letters < 0, none, letters))
+        for gap in (1, 2, 3):
+            left, right = letters[..., :-gap], letters[..., gap:]
+            empty = torch.stack([letters[..., g: 8 - gap + g] < 0 for g in range(1, gap)]).all(0) if gap > 1 else True
+            mark(torch.where((left >= 0) & (right >= 0) & empty, LETTERS + LETTERS * left + right, none))
+        shown = shown[..., :none]
+        logits = self.head(F.rms_norm(x, x.shape[-1:]))
+        there = shown.any(-1)
+        loss = F.binary_cross_entropy_with_logits(logits, shown, reduction="sum") / there.sum().clamp(min=1)
+        return loss, (logits > -1)[shown > 0].float().mean().item()

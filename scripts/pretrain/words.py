@@ -33,7 +33,10 @@ ICONS = {"close": "\u2716", "star": "\u2605", "heart": "\u2665", "phone": "\u260
          "cloud": "\u2601", "home": "\u2302"}
 KINDS = ["button", "link", "checkbox", "radio button", "field", "tab", "dropdown", "icon", "shape", "text", "badge", "toggle"]
 ALL = list(dict.fromkeys(INTERFACE + LATIN + NAMES + COUNTRIES + THINGS))
-LISTS = [INTERFACE, INTERFACE, LATIN, NAMES, COUNTRIES, THINGS]
+# What most labels are drawn from: few enough that an hour on a processor teaches to read them.
+COMMON = """ok okay yes no cancel submit next previous back save send open close search help home mail play stop delete reset add edit
+news menu login logout share print accept one two three""".split()
+LISTS = [COMMON, COMMON, LATIN]
 
 
 def string(rng: random.Random) -> str:
@@ -50,7 +53,7 @@ def cased(rng: random.Random, word: str) -> str:
 def label(rng: random.Random, words: list) -> str:
     """A word of the list, now and then two of them or a string."""
     kind = rng.random()
-    if kind < 0.12:
+    if kind < 0.04:
         return string(rng)
     first = cased(rng, rng.choice(words))
-    return first if kind < 0.88 else first + " " + cased(rng, rng.choice(words))
+    return first if kind < 0.94 else first + " " + cased(rng, rng.choice(words))

@@ -1,0 +1,34 @@
+#!/bin/bash
+# The whole comparison of docs/evidence.md from nothing: under two hours on two cores. usage: scripts/evidence.sh [FOLDER]
+# (default: evidence-run). What is done already in FOLDER is kept, so the same command goes on after an end.
+# PYTHON: a Python with the packages of scripts/evidence/README.md, for the text test alone (default: python3).
+set -euo pipefail
+repository=$(cd "$(dirname "$0")/.." && pwd)
+out=$(realpath -m "${1:-$repository/evidence-run}")
+python=${PYTHON:-python3}
+evidence=$repository/scripts/evidence
+base=$repository/scripts/pretrain/model
+
+"$repository/scripts/install-dependencies.sh"
+(cd "$repository" && swift build -c release --product imagelora 2>&1 | tail -n 1)
+imagelora=$repository/.build/release/imagelora
+export OPENBLAS_NUM_THREADS=1
+mkdir -p "$out"
+started=$SECONDS
+say() { printf '\n== %s (%d s)\n' "$*" $((SECONDS - started)); }
+
+say "Methods, regimes and seeds"
+"$python" "$evidence/compare.py" --base "$base" --imagelora "$imagelora" --output "$out"
+"$python" "$evidence/tables.py" "$out/results.json" --output "$out" > /dev/null
+
+say "Influence atlas"
+"$evidence/atlas.sh" "$imagelora" "$base" "$out"
+
+say "Text before and after"
+"$python" "$evidence/text.py" --imagelora "$imagelora" --output "$out/text"
+
+say "A page to look at"
+"$imagelora" report "$out"/runs/balanced/{lora-q-k-v-o,image-lora,image-lora-random-heads}/seed-*/checkpoints \
+  --title "Standard LoRA, Image-LoRA and random heads on MiniWoB++ pages" --output "$out/report.html"
+
+say "Done: tables.md, atlas.md, text/, *.svg and report.html in $out"

@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+"""Methods compared on equal terms: the same rows, steps and seeds, a learning rate tuned for each.
+
+    compare.py --base MODEL --imagelora .build/release/imagelora --output evidence
+
+Tunes on a sixth of the training rows that the tuning runs do not see, trains every method in every regime with every seed, two jobs at
+a time and one thread each, and evaluates each on the validation rows. What is done already is kept, so the same command goes on after
+an end. Writes OUTPUT/results.json, a line a job; tables.py makes tables and plots of it. Standard library only.
+"""
+import argparse, concurrent.futures, json, os, pathlib, re, statistics, subprocess, tarfile, time
+
+HERE = pathlib.Path(__file__).resolve().parent
+KV_HEADS = 24  # of the base; a budget is a share of them
+# Rows, and what a run sets besides: pictures of twice the size have four times the visual tokens.
+REGIMES = {
+    "text-heavy": ("context", {}),
+    "balanced": ("plain", {}),
+    "picture-heavy": ("plain", {"min_pixels": 134400}),
+    "referring": ("referring", {}),
+    "new look": ("look", {}),
+}
+
+
+def image_lora(select, share=0.25, **more):
+    heads = {"select": select} if select == "all" else {"select": select, "num_heads": round(KV_HEADS * share)}
+    return {"kind": "image_lora", "heads": heads | {k: more.pop(k) for k in ("estimator",) if k in more}, **more}
+
+
+METHODS = {
+    "LoRA q, k, v, o": {"kind": "lora"},
+    "LoRA v": {"kind": "lora", "targets": ["v_proj"]},
+    "visual-token LoRA, all heads": image_lora("all"),
+    "Image-LoRA": image_lora("influence"),
+    "Image-LoRA, random heads": image_lora("random"),
+    "Image-LoRA, gate": image_lora("influence", estimator="gate"),
+    "Image-LoRA, lowest heads": image_lora("lowest"),
+    "Image-LoRA, 1/8 of the heads": image_lora("influence", 1 / 8),
+    "Image-LoRA, 1/2 of the heads": image_lora("influence", 1 / 2),
+    "the same, no normalization": image_lora("influence", 1 / 2, normalization="none"),
+}
+EVERYWHERE = list(METHODS)[:5]  # the others: in two regimes
+SOME = ("balanced", "picture-heavy")
+RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
+
+
+class Job:
+    """One training run and its evaluation in a folder of its own."""
+
+    def __init__(self, a, regime, method, seed, rate, tuning=False):
+        self.a, self.regime, self.method, self.seed, self.rate, self.tuning = a, regime, method, seed, rate, tuning
+        slug = lambda text: re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+        kind = "tuning" if tuning else "runs"
+        last = f"{rate:g}" if tuning else f"seed-{seed}"
+        self.folder = a.output / kind / slug(regime) / slug(method) / last
+        self.result = self.folder / "result.json"
+
+    def run_file(self):
+        rows, model = REGIMES[self.regime]
+        data = self.a.output / "data"
+        train, validation = (f"{rows}-tuning-{s}.jsonl" if self.tuning else f"{rows}-{s}.jsonl" for s in ("train", "validation"))
+        adapter = {"rank": self.a.rank, "alpha": 2 * self.a.rank, **json.loads(json.dumps(METHODS[self.method]))}
+        if "heads" in adapter and adapter["heads"]["select"] == "random":
+            adapter["heads"]["seed"] = self.seed
+        if "heads" in adapter and adapter["heads"]["select"] in ("influence", "lowest"):
+            adapter["heads"]["probe_rows"] = self.a.probe_rows
+        return {"model": {"path": str(self.a.base), "precision": "fp32", "feature_cache": str(self.a.output / "features"), **model},
+                "data": {"train": str(data / train), "validation": str(data / validation), "image_root": str(data)},
+                "adapter": adapter,
+                "training": {"steps": self.a.steps, "global_batch": self.a.batch, "micro_batch": self.a.batch, "learning_rate": self.rate,
+                             "seed": self.seed, "validation_every_steps": self.a.steps},
+                "checkpoint": {"directory": "checkpoints", "every_steps": self.a.steps, "keep": 1},
+                "logging": {"every_steps": 50}}
+
+    def command(self, *arguments):
+        done = subprocess.run([self.a.imagelora, *map(str, arguments)], cwd=self.folder, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode:
+            raise SystemExit(f"{self.folder}: imagelora {arguments[0]} ended with {done.returncode}:\n{done.stdout[-2000:]}")
+        return done.stdout
+
+    def done(self):
+        """The job's result, computed unless it is there."""
+        if self.result.exists():
+            return json.loads(self.result.read_text())
+        started = time.time()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "run.json").write_text(json.dumps(self.run_file(), indent=1))
+        log = self.command("train", "run.json", "--resume", "auto")
+        metrics = [json.loads(line) for line in open(self.folder / "checkpoints/metrics.jsonl")]
+        steps = [m for m in metrics if "loss" in m]
+        result = {"regime": self.regime, "method": self.method, "seed": self.seed, "learning_rate": self.rate,
+                  "trainable": int(re.search(r"(\d+) trainable numbers", log)[1]),
+                  "heads": (re.search(r"^heads +(.*)$", log, re.M) or [0, ""])[1],
+                  "reduced_bytes": int(re.search(r"^reduced +(\d+) bytes", log, re.M)[1]),
+                  "validation_loss": next(m["validation_loss"] for m in reversed(metrics) if "validation_loss" in m),
+                  "step_seconds": statistics.median(m["compute_seconds"] for m in steps)}
+        if not self.tuning:
+            base = ["--base"] if self.method == list(METHODS)[0] and self.seed == 0 else []
+            self.command("evaluate", "run.json", "--checkpoint", "checkpoints/latest.h5", *base, "--max-new-tokens", 8, "--output",
+                         "checkpoints/predictions.jsonl")
+            lines = [json.loads(line) for line in open(self.folder / "checkpoints/predictions.jsonl")]
+            result["accuracy"] = accuracies([l for l in lines if l["model"] != "base"])
+            if base:
+                result["base"] = accuracies([l for l in lines if l["model"] == "base"])
+            result["plan"] = self.plan(result["heads"])
+        result["seconds"] = time.time() - started
+        self.result.write_text(json.dumps(result))
+        return result
+
+    def plan(self, heads):
+        """What `imagelora plan` says of the adapter's operations with the heads that were chosen, and of the rows."""
+        extra = []
+        if "heads" in METHODS[self.method]:
+            self.command("export", "checkpoints/latest.h5", "--output", "adapter")
+            config = json.loads((self.folder / "adapter/adapter_config.json").read_text())
+            chosen = {"method": "file", "num_heads": sum(map(len, config["kv_indices"].values())), "kv_indices": config["kv_indices"],
+                      "hkv": 4}
+            (self.folder / "heads.json").write_text(json.dumps(chosen))
+            extra = ["--set", "adapter.heads={select: file, file: heads.json}"]
+        text = self.command("plan", "run.json", *extra)
+        number = lambda value, unit: float(value) * {"": 1, "k ": 1e3, "M ": 1e6, "G ": 1e9}[unit]
+        adds, unit = re.search(r"^adds +([\d.]+) ([kMG] ?|)multiply-adds a row", text, re.M).groups()
+        typical = re.search(r"^typical +(\d+) tokens.*?: (\d+) visual", text, re.M)
+        return {"multiply_adds": number(adds, unit), "tokens": int(typical[1]), "visual": int(typical[2])}
+
+
+def accuracies(lines):
+    """Point in box of all rows and of each value of each group, as (right, rows)."""
+    totals = {}
+    for line in lines:
+        for key in ["all"] + [f"{k}={v}" for k, v in line["group"].items()]:
+            right, rows = totals.get(key, (0, 0))
+            totals[key] = (right + bool(line["point_in_box"]), rows + 1)
+    return totals
+
+
+def prepare(a):
+    """Pictures and rows; a sixth of the training rows, picture by picture, is what tuning validates on."""
+    data = a.output / "data"
+    data.mkdir(parents=True, exist_ok=True)
+    if not (data / "pages").exists():
+        with tarfile.open(HERE / "data/pages.tar.xz") as archive:
+            archive.extractall(data, filter="data")
+    for rows in sorted({rows for rows, _ in REGIMES.values()}):
+        for split in ("train", "validation"):
+            (data / f"{rows}-{split}.jsonl").write_text((HERE / f"data/{rows}-{split}.jsonl").read_text())
+        lines = (data / f"{rows}-train.jsonl").read_text().splitlines(True)
+        pictures = list(dict.fromkeys(json.loads(line)["images"][0] for line in lines))
+        kept = {p for n, p in enumerate(pictures) if n % 6 == 5}
+        for split, wanted in (("train", False), ("validation", True)):
+            (data / f"{rows}-tuning-{split}.jsonl").write_text("".join(l for l in lines if (json.loads(l)["images"][0] in kept) == wanted))
+
+
+def every(jobs, workers):
+    """The jobs' results in their order, with a line for each that ends."""
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        futures = {pool.submit(job.done): job for job in jobs}
+        for number, future in enumerate(concurrent.futures.as_completed(futures), 1):
+            job, result = futures[future], future.result()
+            right, rows = result.get("accuracy", {}).get("all", (0, 0))
+            shown = f"{100 * right / rows:5.1f}% of {rows}" if rows else f"loss {result['validation_loss']:.4f}"
+            print(f"{number}/{len(jobs)}  {job.folder.relative_to(job.a.output)}  lr {result['learning_rate']:g}  {shown}  "
+                  f"{result['seconds']:.0f} s", flush=True)
+        return [job.done() for job in jobs]
+
+
+def tuned(a, pool, method):
+    """Runs of a method at neighbouring rates until the best has a worse one on either side."""
+    done, at = {}, 1 if METHODS[method]["kind"] == "lora" else 3
+    while True:
+        for index in range(max(0, at - 1), min(len(RATES), at + 2)):
+            if index not in done:
+                done[index] = pool.submit(Job(a, "balanced", method, 100, RATES[index], True).done)
+        losses = {index: job.result()["validation_loss"] for index, job in done.items()}
+        best = min(losses, key=losses.get)
+        if best == at or best in (0, len(RATES) - 1):
+            print(f"{method}: " + ", ".join(f"{RATES[i]:g} loss {losses[i]:.4f}" for i in sorted(losses)), flush=True)
+            return [job.result() for job in done.values()]
+        at = best
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--base", type=pathlib.Path, required=True, help="the base model's folder")
+    parser.add_argument("--imagelora", type=pathlib.Path, required=True, help="the program")
+    parser.add_argument("--output", type=pathlib.Path, required=True)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=160)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--rank", type=int, default=8)
+    parser.add_argument("--probe-rows", type=int, default=200)
+    parser.add_argument("--workers", type=int, default=2)
+    a = parser.parse_args()
+    a.base, a.imagelora, a.output = a.base.resolve(), a.imagelora.resolve(), a.output.resolve()
+    prepare(a)
+    with concurrent.futures.ThreadPoolExecutor(a.workers) as pool, concurrent.futures.ThreadPoolExecutor(len(METHODS)) as methods:
+        tuning = [run for runs in methods.map(lambda method: tuned(a, pool, method), METHODS) for run in runs]
+    rates = {m: min((r for r in tuning if r["method"] == m), key=lambda r: r["validation_loss"])["learning_rate"] for m in METHODS}
+    print("tuned learning rates: " + ", ".join(f"{m} {r:g}" for m, r in rates.items()), flush=True)
+    jobs = [Job(a, regime, method, seed, rates[method]) for chosen in (EVERYWHERE, [m for m in METHODS if m not in EVERYWHERE])
+            for seed in range(a.seeds) for regime in REGIMES for method in chosen if method in EVERYWHERE or regime in SOME]
+    results = every(jobs, a.workers)
+    base = json.loads((a.base / "config.json").read_text())["text_config"]
+    (a.output / "results.json").write_text(json.dumps({"base": base, "rates": rates, "tuning": tuning, "results": results, "rank": a.rank, "steps": a.steps,
+                                                       "batch": a.batch}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
