@@ -1,11 +1,10 @@
 #!/bin/bash
 # The whole comparison of docs/evidence.md from nothing: under two hours on two cores. usage: scripts/evidence.sh [FOLDER]
 # (default: evidence-run). What is done already in FOLDER is kept, so the same command goes on after an end.
-# PYTHON: a Python with the packages of scripts/evidence/README.md, for the text test alone (default: python3).
+# The text test needs some Python packages: those of the Python that PYTHON names, or of a virtual environment made in FOLDER.
 set -euo pipefail
 repository=$(cd "$(dirname "$0")/.." && pwd)
 out=$(realpath -m "${1:-$repository/evidence-run}")
-python=${PYTHON:-python3}
 evidence=$repository/scripts/evidence
 base=$repository/scripts/pretrain/model
 
@@ -14,6 +13,11 @@ base=$repository/scripts/pretrain/model
 imagelora=$repository/.build/release/imagelora
 export OPENBLAS_NUM_THREADS=1
 mkdir -p "$out"
+python=${PYTHON:-$out/python/bin/python}
+if [[ ! -x $(command -v "$python") ]]; then
+  python3 -m venv "$out/python" || { echo "evidence.sh: no virtual environment: apt-get install python3-venv" >&2; exit 1; }
+  "$python" -m pip install -q gguf h5py numpy safetensors tokenizers
+fi
 started=$SECONDS
 say() { printf '\n== %s (%d s)\n' "$*" $((SECONDS - started)); }
 
@@ -31,4 +35,4 @@ say "A page to look at"
 "$imagelora" report "$out"/runs/balanced/{lora-q-k-v-o,image-lora,image-lora-random-heads}/seed-*/checkpoints \
   --title "Standard LoRA, Image-LoRA and random heads on MiniWoB++ pages" --output "$out/report.html"
 
-say "Done: tables.md, atlas.md, text/, *.svg and report.html in $out"
+say "Done: tables.md, atlas/, text/, *.svg and report.html in $out"

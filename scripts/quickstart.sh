@@ -33,7 +33,7 @@ say "Training on 2 ranks; killed on the way, as a cluster might"
 # setsid: the kill must reach the ranks and not this script.
 setsid "${mpi[@]}" imagelora train "${run[@]}" > >(tee "$out/train.log") 2>"$out/killed.log" &
 ranks=$!
-until grep -q '^step 150/' "$out/train.log" 2>/dev/null; do
+until grep -q '^step 100/' "$out/train.log" 2>/dev/null; do
   kill -0 "$ranks" 2>/dev/null || { cat "$out/killed.log" >&2; exit 1; }
   sleep 0.2
 done

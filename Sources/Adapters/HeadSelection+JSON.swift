@@ -1,4 +1,5 @@
 // Selection files: the keys of the method and of the authors' scripts.
+import Datasets
 import Foundation
 import HuggingFace
 
@@ -59,7 +60,7 @@ extension HeadSelection {
     do {
       document = try JSONDecoder().decode(Document.self, from: Data(json.utf8))
     } catch {
-      throw refuse("not a selection: \(error.localizedDescription)")
+      throw refuse("not a selection: \(reason(of: error, in: Data(json.utf8)))")
     }
     func layer(_ name: String) throws -> Int {
       guard let layer = Int(name), (0..<layers).contains(layer) else {

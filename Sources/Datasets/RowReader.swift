@@ -126,8 +126,9 @@ private struct Pass: ~Copyable {
   }
 }
 
-/// A row's fault in one line: ours, the decoder's with the place in the row, or the parser's with the column.
-func reason(of error: any Error, in data: Data) -> String {
+/// What is wrong with JSON, in one line: a row's own fault, the decoder's with the place in the document, or the parser's with
+/// the column.
+public func reason(of error: any Error, in data: Data) -> String {
   switch error {
   case let fault as BadRow: return fault.reason
   case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
@@ -147,7 +148,7 @@ func reason(of error: any Error, in data: Data) -> String {
   }
 }
 
-/// A fault behind its place in the row, written as in code: `messages[0].content: ...`.
+/// A fault behind its place in the document, written as in code: `messages[0].content: ...`.
 private func path(_ keys: [any CodingKey], _ fault: String) -> String {
   let place = keys.reduce(into: "") { path, key in
     if let index = key.intValue {

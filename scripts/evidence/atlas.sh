@@ -2,7 +2,7 @@
 # The influence atlas: probes every regime, every half and two more seeds of the estimator, and says how stable the choice of heads is.
 # usage: atlas.sh IMAGELORA BASE FOLDER     (FOLDER: compare.py's, whose rows and pictures are used). Writes FOLDER/atlas.
 set -euo pipefail
-imagelora=$1 base=$2 data=$3/data out=$3/atlas
+imagelora=$(realpath "$1") base=$(realpath "$2") data=$(realpath "$3")/data out=$(realpath "$3")/atlas
 heads=${HEADS:-6} # the budget of the comparison: a quarter of the base's
 mpi=(mpirun --oversubscribe --bind-to none -n 2)
 if ((EUID == 0)); then mpi+=(--allow-run-as-root); fi
@@ -27,16 +27,17 @@ probe picture-heavy plain --set model.min_pixels=134400
 probe referring referring
 probe half-0 plain --shard 0/2
 probe half-1 plain --shard 1/2
-probe seed-1 plain --set training.seed=1
-probe seed-2 plain --set training.seed=2
+probe seed-1 plain --set adapter.heads.seed=1
+probe seed-2 plain --set adapter.heads.seed=2
 
 for name in balanced picture-heavy; do
   "$imagelora" scores show "$out/$name.h5" --num-heads "$heads" --png "$out/$name.png" > "$out/$name.txt"
 done
 {
+  cd "$out" # names without folders
   for estimator in rank1 gate; do
     printf '\n== regimes, halves of the rows and seeds: %s\n' "$estimator"
-    "$imagelora" scores stability "$out"/{balanced,text-heavy,picture-heavy,referring,half-0,half-1,seed-1,seed-2}.h5 \
-      --num-heads "$heads" --estimator "$estimator" --json "$out/stability-$estimator.json"
+    "$imagelora" scores stability {balanced,text-heavy,picture-heavy,referring,half-0,half-1,seed-1,seed-2}.h5 \
+      --num-heads "$heads" --estimator "$estimator" --json "stability-$estimator.json"
   done
 } | tee "$out/atlas.txt"

@@ -72,7 +72,8 @@ def cost_table(results, regime):
     mean = lambda method, field: statistics.fmean(field(r) for r in results.of(regime, method))
     fields = [lambda r: r["trainable"], lambda r: r["plan"]["multiply_adds"], lambda r: r["reduced_bytes"], lambda r: 1000 * r["step_seconds"]]
     for run in results.runs if regime not in SHARED else []:
-        hand, counted = by_hand(run, results.all["rank"], results.all["base"]), run["plan"]["multiply_adds"]
+        rank = int(re.search(r"rank (\d+)", run["method"] + f", rank {results.all['rank']}")[1])
+        hand, counted = by_hand(run, rank, results.all["base"]), run["plan"]["multiply_adds"]
         if run["regime"] == regime and abs(hand - counted) > 0.02 * hand:
             raise SystemExit(f"{regime}, {run['method']}: {counted:.0f} multiply-adds by the program, {hand:.0f} by hand")
     rows = []
