@@ -61,10 +61,11 @@ class Job:
         data = self.a.output / "data"
         train, validation = (f"{rows}-tuning-{s}.jsonl" if self.tuning else f"{rows}-{s}.jsonl" for s in ("train", "validation"))
         adapter = {"rank": self.a.rank, "alpha": 2 * self.a.rank, **json.loads(json.dumps(METHODS[self.method]))}
-        if "heads" in adapter and adapter["heads"]["select"] == "random":
-            adapter["heads"]["seed"] = self.seed
-        if "heads" in adapter and adapter["heads"]["select"] in ("influence", "lowest"):
-            adapter["heads"]["probe_rows"] = self.a.probe_rows
+        heads = adapter.get("heads", {"select": "all"})
+        if heads["select"] != "all":
+            heads["seed"] = self.seed  # of the draw of heads, or of the probe
+        if heads["select"] in ("influence", "lowest"):
+            heads["probe_rows"] = self.a.probe_rows
         return {"model": {"path": str(self.a.base), "precision": "fp32", "feature_cache": str(self.a.output / "features"), **model},
                 "data": {"train": str(data / train), "validation": str(data / validation), "image_root": str(data)},
                 "adapter": adapter,

@@ -77,8 +77,8 @@ class Corpus:
                                 "share": np.stack([c[1] for c in cover])})
 
     def draw(self, rng, budget):
-        """A group and some of its pages, of about `budget` visual tokens in all."""
-        group = rng.choices(self.groups, [len(g["pages"]) for g in self.groups])[0]
+        """A group and some of its pages, of about `budget` visual tokens in all; large pages more often than their number says."""
+        group = rng.choices(self.groups, [len(g["pages"]) * (2 if g["rows"] * g["columns"] > 100 else 1) for g in self.groups])[0]
         count = min(len(group["pages"]), max(1, budget // (group["rows"] * group["columns"])))
         return group, rng.sample(range(len(group["pages"])), count)
 

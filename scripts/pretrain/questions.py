@@ -4,7 +4,8 @@ A place is written (x,y) in thousandths of the picture's width and height, each 
 place is two tokens of the vocabulary: "(484," and "516)".
 """
 import random
-from words import ALL, COLORS, ICONS, KINDS, NAMES, SHAPES, THINGS, cased
+from relations import beside
+from words import ALL, COLORS, ICONS, KINDS, LISTS, NAMES, SHAPES, THINGS, cased
 
 BINS = 32
 CENTERS = [round((i + 0.5) * 1000 / BINS) for i in range(BINS)]
@@ -85,6 +86,20 @@ def ask(page: dict, rng: random.Random, topic: str):
         names = dict(zip(["first", "second", "third", "fourth"], order)) | {"last": order[-1], "top": order[0], "bottom": order[-1]}
         name = rng.choice(list(names))
         return point(rng.choice(BARE[:3]).format(k=f"{name} {kind}"), names[name])
+    if topic == "relation":  # the one on a side of another, or of its kind the one farthest to the left or right
+        across = sorted(same, key=lambda j: widgets[j]["target"][0] + widgets[j]["target"][2])
+        middle = lambda j: (widgets[j]["target"][0] + widgets[j]["target"][2]) / 2
+        options = [(f"{name} {kind}", j) for name, j, next_to_it in
+                   (("leftmost", across[0], across[1]), ("rightmost", across[-1], across[-2])) if abs(middle(j) - middle(next_to_it)) >= 10
+                   ] if len(same) > 1 else []
+        for axis, sign, word in ((0, -1, "left of"), (0, 1, "right of"), (1, -1, "above"), (1, 1, "below")) if w["label"] and kind != "icon" else ():
+            j = beside(widgets, i, axis, sign)
+            if j is not None:
+                options += [(f'{widgets[j]["kind"]} {word} {w["label"]}', j), (f'{widgets[j]["kind"]} {word} the {kind} "{w["label"]}"', j)]
+        if not options:
+            return None
+        name, j = rng.choice(options)
+        return point(rng.choice(BARE[:3]).format(k=name), j)
     if topic == "read":
         there = written(place(w["target"], size, rng))
         return made(rng.choice([f"What is at {there}?", f"What does it say at {there}?", f"Read the text at {there}.", f"What does the {kind} at {there} say?"]),
@@ -111,7 +126,7 @@ def ask(page: dict, rng: random.Random, topic: str):
     raise ValueError(topic)
 
 
-TOPICS = {"point": 12.0, "look": 3.0, "order": 1.5, "read": 3.0, "kind": 1.5, "color": 0.8, "state": 1.2, "count": 0.5}
+TOPICS = {"point": 12.0, "look": 3.0, "order": 1.5, "relation": 1.5, "read": 5.0, "kind": 2.0, "color": 2.5, "state": 1.5, "count": 0.7}
 
 
 def sample(page: dict, rng: random.Random, count: int, topics=TOPICS) -> list[dict]:
@@ -124,6 +139,30 @@ def sample(page: dict, rng: random.Random, count: int, topics=TOPICS) -> list[di
         if len(found) == count:
             break
     return list(found.values())
+
+
+NOTES = ["The page has {n} parts.", "{N} made this page.", "Look at the {k} first.", "There may be more than one {k}.", "The {k} is near the {a} part.",
+         "{N} asked for this.", "Only one {k} counts.", "The picture shows the whole page.", "Words like {l} may be on it.", "Nothing is hidden.",
+         "Read the page with care.", "Answer with a place or a word.", "The rest is not needed.", "{n} steps are done, one is left.",
+         "A wrong click can not be undone.", "{N} will check it."]
+MARKS = ["Now: ", "Task: ", "Question: ", "Next: ", "What to do: ", "Asked: ", "Your task: ", "Then: "]
+
+
+def within_text(rng: random.Random, question: str) -> str:
+    """The question somewhere in a longer text of remarks and of orders about other pages, behind a mark that tells it from those."""
+    def note():
+        return rng.choice(NOTES).format(n=rng.randint(2, 9), N=rng.choice(NAMES).capitalize(), k=rng.choice(KINDS), a=rng.choice(["top", "left", "right"]),
+                                        l=cased(rng, rng.choice(ALL)))
+
+    def order():
+        kind = rng.choice([k for k in KINDS if k not in ("icon", "shape")])
+        return phrase(rng, {"kind": kind, "label": cased(rng, rng.choice(rng.choice(LISTS)))})
+    notes, orders = [note() for _ in range(rng.randint(0, 3))], [order() for _ in range(rng.randint(0, 4))]
+    numbered, end = rng.random() < 0.6, rng.choice(["", " Done.", " Yes.", " Finished."])
+    earlier = [(f"{i}. " if numbered else "- ") + text + end for i, text in enumerate(orders, 1)]
+    title = [rng.choice(["Before:", "Earlier:", "So far:", "Steps:", "Old tasks:"])] if earlier else []
+    behind = [note()] if rng.random() < 0.5 else []
+    return "\n".join([*([" ".join(notes)] if notes else []), *title, *earlier, rng.choice(MARKS) + question, *behind])
 
 
 def without_picture(rng: random.Random) -> dict:

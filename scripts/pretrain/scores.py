@@ -4,7 +4,7 @@ import torch
 from corpus import BEFORE, to_patches
 from questions import BINS, BIN_TOKENS, CENTERS, TOPICS, sample, without_picture
 
-POINTS = ("point", "look", "order")
+POINTS = ("point", "look", "order", "relation")
 
 
 def told(logits, batch):

@@ -11,7 +11,7 @@ import torch.multiprocessing
 import torch.nn.functional as F
 from corpus import Corpus, to_patches
 from folder import configuration, save_folder
-from questions import TOPICS, sample, texts
+from questions import TOPICS, sample, texts, within_text
 from muon import Muon
 from qwen3vl import QwenVL
 from readers import LetterReader, PairReader, Reader
@@ -114,6 +114,8 @@ class Training:
             return loss
         easy = {"point": 4.0, "look": 3.0, "order": 0.7, "read": 1.0, "kind": 0.5} if progress < a.easy else TOPICS
         asked = [sample(group["pages"][p], rng, a.questions, easy) for p in chosen]
+        if progress > a.easy and rng.random() < 0.2:  # half the questions, inside longer texts
+            asked = [[{**q, "question": within_text(rng, q["question"])} for q in row[::2]] for row in asked]
         keep = [n for n, row in enumerate(asked) if row]
         batch = corpus.rows([asked[n] for n in keep])
         logits, last = model((features[keep], [d[keep] for d in deep]), group["rows"], group["columns"], group["prefix"], batch)
