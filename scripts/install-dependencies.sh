@@ -44,7 +44,7 @@ if [[ ${#missing[@]} -gt 0 ]]; then
 fi
 
 version=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9.]*\).*/\1/p' | head -1) || true
-if [[ -z $version || ${version%%.*} -lt 6 ]]; then
+if ! printf '6.1\n%s\n' "${version:-0}" | sort --version-sort --check=quiet; then
   echo "a Swift toolchain of version 6.1 or newer is needed, found: ${version:-none}; see swift.org/install" >&2
   exit 1
 fi

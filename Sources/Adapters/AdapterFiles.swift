@@ -1,4 +1,5 @@
 // Adapter files, read for use here and written for others: this program's form of an Image-LoRA, PEFT's of a LoRA.
+import Datasets
 import Foundation
 import HuggingFace
 import QwenVL
@@ -61,7 +62,7 @@ public enum AdapterFiles {
     do {
       return try JSONDecoder().decode(type, from: data)
     } catch {
-      throw FileError(file: path, problem: "not an adapter's configuration: \(error.localizedDescription)")
+      throw FileError(file: path, problem: "not an adapter's configuration: \(reason(of: error, in: data))")
     }
   }
 
@@ -107,7 +108,7 @@ public enum AdapterFiles {
       ImageLoRAConfiguration(
         rank: config.rank, alpha: config.alpha, normalization: normalization, kvIndices: kvIndices), text: text)
     let file = try Checkpoint(file: folder + "/adapter.safetensors")
-    adapter.load(try adapter.layout.tensors.flatMap { try file.tensor($0.name, shape: $0.shape).values() as [Float] })
+    adapter.load(try adapter.layout.tensors.flatMap { try finite(file, $0.name, shape: $0.shape) })
     guard file.unclaimed.isEmpty else {
       throw FileError(
         file: folder + "/adapter.safetensors",
@@ -121,6 +122,14 @@ public enum AdapterFiles {
     let path = folder + "/probe.safetensors"
     guard FileManager.default.fileExists(atPath: path) else { return nil }
     let file = try Checkpoint(file: path)
-    return try (0..<text.layers).map { try file.tensor("layers.\($0).A", shape: [text.hiddenSize]).values() }
+    return try (0..<text.layers).map { try finite(file, "layers.\($0).A", shape: [text.hiddenSize]) }
+  }
+
+  private static func finite(_ file: Checkpoint, _ name: String, shape: [Int]) throws -> [Float] {
+    let values: [Float] = try file.tensor(name, shape: shape).values()
+    guard values.allSatisfy(\.isFinite) else {
+      throw FileError(file: file.source, problem: "tensor \(name) holds a number that is not finite")
+    }
+    return values
   }
 }

@@ -63,7 +63,7 @@ extension HeadSelection {
       throw refuse("not a selection: \(reason(of: error, in: Data(json.utf8)))")
     }
     func layer(_ name: String) throws -> Int {
-      guard let layer = Int(name), (0..<layers).contains(layer) else {
+      guard let layer = Int(name), "\(layer)" == name, (0..<layers).contains(layer) else {
         throw refuse("layer \(name) is not one of the model's \(layers) layers")
       }
       return layer

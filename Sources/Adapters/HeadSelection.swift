@@ -93,9 +93,13 @@ public struct HeadSelection: Sendable, Equatable {
 
   /// k_l by rounding K p_l, then repaired one head at a time until they sum to K.
   static func budgets(masses: [Double], capacity: [Int], K: Int, tau: Double) -> [Int] {
-    let weights =
-      masses.allSatisfy { $0 == 0 } ? capacity.map(Double.init) : masses.map { pow(max($0, 1e-12), tau) }
-    let total = weights.reduce(0, +)
+    func powers(over unit: Double) -> [Double] { masses.map { pow(max($0, 1e-12) / unit, tau) } }
+    var weights = masses.allSatisfy { $0 == 0 } ? capacity.map(Double.init) : powers(over: 1)
+    var total = weights.reduce(0, +)
+    if total == 0 || !total.isFinite {  // powers beyond what a Double holds
+      weights = powers(over: max(masses.max() ?? 1, 1e-12))
+      total = weights.reduce(0, +)
+    }
     var budgets = zip(weights, capacity).map { min(Int((Double(K) * $0 / total + 0.5).rounded(.down)), $1) }
     // Highest mass first for additions, lowest first for removals, ties to the lower layer; one head a layer and round.
     while budgets.reduce(0, +) < K {

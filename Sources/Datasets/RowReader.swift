@@ -144,6 +144,7 @@ public func reason(of error: any Error, in data: Data) -> String {
       return "not valid JSON: \(words ?? error.localizedDescription)"
     }
     guard case DecodingError.dataCorrupted(let context) = error else { return error.localizedDescription }
+    if context.codingPath.isEmpty { return "a number has a fraction, or is too large, where a whole number is expected" }
     return path(context.codingPath, context.debugDescription)
   }
 }

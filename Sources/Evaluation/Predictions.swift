@@ -31,19 +31,6 @@ public struct PredictionLine: Codable, Sendable, Equatable {
     likeliest_tokens = result.likeliest
   }
 
-  /// Throws unless a file can be made at `path`: told before the work, not after it.
-  public static func checkWritable(_ path: String) throws(EvaluationError) {
-    let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
-    var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
-      throw .file(path, problem: "cannot be written: there is no folder \(folder); make it first")
-    }
-    isFolder = false
-    guard FileManager.default.isWritableFile(atPath: folder),
-      !(FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue)
-    else { throw .file(path, problem: "cannot be written; check its folder's permissions and that it is no folder") }
-  }
-
   /// Writes a file whole or not at all.
   public static func write(_ lines: [PredictionLine], to path: String) throws {
     let encoder = JSONEncoder()
@@ -58,4 +45,17 @@ public struct PredictionLine: Codable, Sendable, Equatable {
       throw EvaluationError.file(path, problem: "cannot be written: \(error.localizedDescription)")
     }
   }
+}
+
+/// Throws unless a file can be made at `path`: told before the work, not after it.
+public func checkWritable(_ path: String) throws(EvaluationError) {
+  let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+  var isFolder: ObjCBool = false
+  guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
+    throw .file(path, problem: "cannot be written: there is no folder \(folder); make it first")
+  }
+  isFolder = false
+  guard FileManager.default.isWritableFile(atPath: folder),
+    !(FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue)
+  else { throw .file(path, problem: "cannot be written; check its folder's permissions and that it is no folder") }
 }

@@ -85,7 +85,7 @@ func chooseHeads(_ job: Job, log: RunLog, signals: SignalRequests) throws -> Ada
   let estimator = Adapters.Estimator(heads.estimator)
   func scores() throws -> [[Double]] {
     guard let scores = try job.influence(shard: .whole, log: log, signals: signals) else {
-      throw TrainingError.interrupted(step: 0)
+      throw TrainingError.interrupted(step: nil)
     }
     return scores.scores(estimator)
   }
@@ -103,7 +103,10 @@ func chooseHeads(_ job: Job, log: RunLog, signals: SignalRequests) throws -> Ada
     }
     return .perLayer(count, scores: try scores())
   case .file:
-    return try together(job.communicator) { try readSelection(heads.file?.resolved ?? "", text) }
+    guard let selection = job.selection else {
+      throw TrainingError.unsupported(key: "adapter.heads.file", value: "absent", supported: "a selection file")
+    }
+    return selection
   }
 }
 

@@ -14,9 +14,11 @@ public struct Job: Sendable {
   public let base: BaseModel
   public let training: PreparedRows
   public let validation: PreparedRows?
+  /// The heads of a selection file, nil where the run names none.
+  let selection: Adapters.HeadSelection?
   /// What training starts from, nil for a new adapter.
   let start: AdapterStart?
-  /// Digest of everything that decides the run's numbers: its keys, base, rows and start.
+  /// Digest of everything that decides the run's numbers: its keys, base, rows, selected heads and start.
   public let digest: String
 
   /// Opens what the run names. An error of any rank is thrown on all.
@@ -40,17 +42,13 @@ public struct Job: Sendable {
     start = try run.adapter.start.map { folder in
       try together(communicator) { try AdapterStart(folder.resolved, base: base) }
     }
-    let contents = [base.digest, base.template.digest, training.digest] + (start.map { [$0.digest] } ?? [])
-    digest = run.digest(including: contents)
-    try agreeOnDigest()
-  }
-
-  /// Ranks of one job must have read the same files.
-  private func agreeOnDigest() throws {
-    let digests = try communicator.allGather(Array(digest.utf8)).map { String(decoding: $0, as: UTF8.self) }
-    if let rank = digests.firstIndex(where: { $0 != digests[0] }) {
-      throw TrainingError.ranksDisagree(rank: rank, folder: run.path)
+    selection = try run.adapter.heads.file.map { file in
+      try together(communicator) { try readSelection(file.resolved, base.configuration.text) }
     }
+    let chosen = selection.map { [SHA256.hex("\($0.kvIndices)")] } ?? []
+    let contents = [base.digest, base.template.digest, training.digest] + chosen + (start.map { [$0.digest] } ?? [])
+    digest = run.digest(including: contents)
+    try agree(on: digest, what: "run, model or data (\(run.path))", communicator)
   }
 
   /// What all ranks read from the feature cache and what they computed; nil without a cache.
@@ -74,19 +72,30 @@ public struct Job: Sendable {
   }
 }
 
+/// Throws on every rank unless all hold the same text about something that they must share.
+/// - Important: Collective.
+func agree(on text: String, what: String, _ communicator: some Communicator) throws {
+  let texts = try communicator.allGather(Array(text.utf8))
+  if let rank = texts.firstIndex(where: { $0 != texts[0] }) {
+    throw TrainingError.ranksDisagree(rank: rank, what: what)
+  }
+}
+
 /// What stops a run before or between its steps.
 public enum TrainingError: Error, Equatable, CustomStringConvertible {
   case unsupported(key: String, value: String, supported: String)
   case noBFloat16Instructions(rank: Int)
-  case ranksDisagree(rank: Int, folder: String)
+  case ranksDisagree(rank: Int, what: String)
   case tooFewRows(file: String, rows: Int, ranks: Int)
   case smallBatch(batch: Int, ranks: Int)
   case badRows(file: String, problems: [String])
   case noRows(file: String)
   case notFinite(step: Int, what: String)
+  case validationNotFinite(step: Int, row: String)
   case selection(file: String, problem: String)
   case start(folder: String, problem: String)
-  case interrupted(step: Int)
+  /// Behind a checkpoint of a step; nil: in a probe, which keeps nothing.
+  case interrupted(step: Int?)
 
   public var description: String {
     switch self {
@@ -95,8 +104,8 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
     case .noBFloat16Instructions(let rank):
       "run file: model.precision: bf16: the processor of rank \(rank) has no bf16 instructions and would take longer than "
         + "with fp32; use fp32, or allow it by model.emulate_bf16: true"
-    case .ranksDisagree(let rank, let folder):
-      "rank \(rank) read another run, model or data than rank 0 from \(folder); give all nodes the same files"
+    case .ranksDisagree(let rank, let what):
+      "rank \(rank) has another \(what) than rank 0; give all nodes the same files"
     case .tooFewRows(let file, let rows, let ranks):
       "\(file): \(rows) usable rows are fewer than \(ranks) ranks; start at most \(rows)"
     case .smallBatch(let batch, let ranks):
@@ -109,12 +118,18 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
       "\(file): no usable row is left"
     case .notFinite(let step, let what):
       "step \(step): \(what) is not finite; nothing was updated; lower training.learning_rate or leave the row out"
+    case .validationNotFinite(let step, let row):
+      "step \(step): the loss of validation row \(row) is not finite; nothing was saved of this step; lower "
+        + "training.learning_rate or leave the row out"
     case .selection(let file, let problem):
       "\(file): \(problem); select heads for this model"
     case .start(let folder, let problem):
       "\(folder): \(problem), so this run cannot start from it"
-    case .interrupted(let step):
+    case .interrupted(let step?):
       "stopped by a signal after step \(step); continue with --resume auto"
+    case .interrupted(nil):
+      "stopped by a signal while probing, nothing of the probe is kept; start it again, or probe long data in parts with "
+        + "imagelora probe --shard"
     }
   }
 }

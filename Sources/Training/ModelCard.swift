@@ -95,12 +95,12 @@ public struct ModelCard {
     let head = """
       ---
       library_name: imagelora
-      tags: [image-lora, qwen2_5_vl, adapter]
+      tags: [image-lora, vision-language-model, adapter]
       ---
 
       # Image-LoRA adapter
 
-      \(layout.count) trained numbers for Qwen2.5-VL: rank \(configuration.rank), alpha \(configuration.alpha), \
+      \(layout.count) trained numbers: rank \(configuration.rank), alpha \(configuration.alpha), \
       normalization `\(configuration.normalization.rawValue)`, hidden size \(hiddenSize), head dimension \
       \(headDimension). Added to the output of `v_proj` at visual tokens `j` and the KV heads `h` below, with \
       `x` the input of `v_proj` and `c` = alpha / rank\

@@ -47,6 +47,10 @@ public struct PreparedRows: Sendable {
         try base.sampleBuilder(for: run)
       )
     }
+    // Before any work is dealt: where ranks count other rows, it would not fit together.
+    try agree(
+      on: ([dataset.digest] + dataset.problems.map(\.description)).joined(separator: "\n"), what: "content of \(file)",
+      communicator)
     let findings = try Self.check(dataset.rows, samples, base.featureStore, communicator)
     let bad = findings.compactMap(\.problem)
     let problems = dataset.problems.map(\.description) + bad

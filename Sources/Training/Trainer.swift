@@ -2,6 +2,7 @@
 import Adapters
 import Collectives
 import Datasets
+import Digests
 import Foundation
 import QwenVL
 import RunFile
@@ -59,8 +60,11 @@ public final class Trainer {
       if isRoot { try store.prepare() }
       return try Self.restored(resume, store: store, job: job, options: options)
     }
-    found.notes.forEach(log.note)
     let state = found.state
+    try agree(
+      on: state.map { "\($0.step) \(SHA256.hex($0.parameters.withUnsafeBytes(Array.init)))" } ?? "none",
+      what: "newest checkpoint in \(store.directory)", job.communicator)
+    found.notes.forEach(log.note)
     let (configuration, selection) =
       try state.map { ($0.adapter, $0.selection) } ?? chooseAdapter(job, log: log, signals: signals)
     self.selection = selection
@@ -118,6 +122,14 @@ public final class Trainer {
           + "\(job.digest.prefix(12))...): keys, data or pixel limits changed; compare /run/yaml in it, or start a new "
           + "folder in checkpoint.directory")
     }
+    let (trained, here) = (state.provenance, TrainingState.Provenance(of: job.base))
+    guard trained == here else {
+      throw CheckpointError(
+        file: path,
+        problem:
+          "pictures were resized to \(trained.minPixels) to \(trained.maxPixels) pixels, here they are resized to "
+          + "\(here.minPixels) to \(here.maxPixels): put the preprocessor_config.json of the run's start back")
+    }
     notes.append("resumed from \(path) at step \(state.step)")
     return (state, notes)
   }
@@ -167,7 +179,7 @@ public final class Trainer {
   private func requests(since lastSave: ContinuousClock.Instant) -> Requests {
     var requests = signals.take()
     if job.communicator.rank == 0, let minutes = job.run.checkpoint.everyMinutes,
-      ContinuousClock.now - lastSave >= .seconds(minutes * 60)
+      (ContinuousClock.now - lastSave) / .seconds(60) >= minutes
     {
       requests.save = true
     }
@@ -183,6 +195,9 @@ public final class Trainer {
   private func validate() throws -> Validation {
     guard let rows = job.validation else { return .done(isBest: false) }
     guard let losses = try rowLosses(job, rows, adapter: stepper.adapter, signals: signals) else { return .interrupted }
+    if let bad = losses.firstIndex(where: { !$0.nll.isFinite }) {
+      throw TrainingError.validationNotFinite(step: stepper.optimizer.step, row: rows.rows[bad].id)
+    }
     validationDue = false
     let tokens = losses.reduce(0) { $0 + $1.tokens }
     let loss = losses.reduce(0) { $0 + $1.nll } / Double(tokens)

@@ -100,7 +100,7 @@ struct Evaluate: ParsableCommand {
         run.path,
         problem: "data.validation is not set; name a file of rows there or with --set data.validation=rows.jsonl")
     }
-    if let output { try PredictionLine.checkWritable(output) }
+    if let output { try checkWritable(output) }
     var models: [(name: String, adapter: (any ProjectionAdapter<Float>)?)] = base ? [("base", nil)] : []
     if let source = checkpoint.map(AdapterSource.checkpoint) ?? adapter.map(AdapterSource.folder) {
       try source.conditions().require(of: model, file: source.path) { "model.\($0): \($1) in the run file" }

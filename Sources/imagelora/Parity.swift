@@ -1,5 +1,6 @@
 // imagelora parity: every number of the model and the adapter on some rows, for comparison with another implementation.
 import ArgumentParser
+import Evaluation
 import QwenVL
 import Tensors
 import Training
@@ -28,6 +29,7 @@ struct Parity: ParsableCommand {
   func run() throws {
     try onRanks { communicator in
       guard communicator.rank == 0 else { return }
+      try checkWritable(output)
       try writeParity(
         model: model, data: data, adapter: adapter, output: output, seed: seed, arithmetic: precision,
         rotaryFrequencies: rotaryFrequencies)

@@ -1,6 +1,8 @@
 // imagelora probe: influence scores of a run's rows.
 import Adapters
 import ArgumentParser
+import Collectives
+import Evaluation
 import Training
 
 struct Probe: ParsableCommand {
@@ -32,10 +34,11 @@ struct Probe: ParsableCommand {
     }
     try onRanks { communicator in
       let signals = SignalRequests()
+      try together(communicator) { if communicator.rank == 0 { try checkWritable(output) } }
       let job = try Job(try options.configuration(communicator), communicator: communicator, warn: complain)
       let log = RunLog(output: say, isRoot: communicator.rank == 0)
       guard let scores = try job.influence(shard: part ?? .whole, log: log, signals: signals) else {
-        throw TrainingError.interrupted(step: 0)
+        throw TrainingError.interrupted(step: nil)
       }
       guard communicator.rank == 0 else { return }
       try scores.write(to: output)

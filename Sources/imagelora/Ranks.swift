@@ -56,7 +56,7 @@ func complain(_ line: String) {
 func exitStatus(of error: any Error) -> Int32 {
   switch error {
   case let failure as RankFailure: failure.status
-  case TrainingError.interrupted, TrainingError.notFinite: ExitStatus.failed
+  case TrainingError.interrupted, TrainingError.notFinite, TrainingError.validationNotFinite: ExitStatus.failed
   case is SavingError, is MPIError: ExitStatus.failed
   default: ExitStatus.badInput
   }

@@ -30,7 +30,7 @@ struct Train: ParsableCommand {
         imagelora train run.yaml
         mpirun -n 8 imagelora train run.yaml --resume auto --set training.learning_rate=1e-4
 
-      SIGUSR1 saves a checkpoint after the current step; SIGUSR2, SIGTERM and SIGINT save one and end the run. Under \
+      SIGUSR1 saves a checkpoint behind the next step; SIGUSR2, SIGTERM and SIGINT save one and end the run. Under \
       mpirun send SIGUSR1 or SIGUSR2 to mpirun: it passes them to the ranks and waits for them.
       """)
 

@@ -53,6 +53,27 @@ struct ExportTests {
     #expect(folder.names == ["empty", "file"])
   }
 
+  @Test func whatIsWrongIsNamed() throws {
+    var numbers = parameters
+    numbers[0] = .nan
+    try AdapterFiles.export(
+      configuration, conditions: AdapterFiles.Conditions(), layout: layout, parameters: numbers, card: "",
+      to: folder.path("nan"))
+    #expect(
+      line { _ = try AdapterFiles.load(folder.path("nan"), base: text) }
+        .hasSuffix("nan/adapter.safetensors: tensor layers.0.A holds a number that is not finite"))
+    try export(to: "adapter")
+    let path = folder.path("adapter/adapter_config.json")
+    let config = try String(contentsOfFile: path, encoding: .utf8)
+    for (key, value, words) in [("rank", "\"8\"", "rank"), ("ranks", "2", "\"rank\""), ("rank", "8.5", "a whole number is expected")] {
+      let changed = config.replacing(/"rank" *: *2/, with: "\"\(key)\": \(value)")
+      #expect(changed != config)
+      try changed.write(toFile: path, atomically: false, encoding: .utf8)
+      let said = line { _ = try AdapterFiles.load(folder.path("adapter"), base: text) }
+      #expect(said.contains("adapter_config.json: not an adapter's configuration: ") && said.contains(words), "\(said)")
+    }
+  }
+
   /// The bytes of Python's safetensors 0.8.0: `safetensors.numpy.save({"layers.10.gamma": array(-2.5),
   /// "layers.2.B": arange(6).reshape(1, 2, 3), "layers.2.A": array([[0.5], [1e-40]])}, {"format": "pt"})`, all float32.
   @Test func bytesOfTheReference() throws {

@@ -21,6 +21,12 @@ struct HeadSelectionTests {
     #expect(HeadSelection.budgets(masses: [100, 1, 1, 0], capacity: [2, 2, 2, 2], K: 4, tau: 1) == [2, 1, 1, 0])
   }
 
+  /// Powers that underflow or overflow leave the ratios of the masses.
+  @Test func extremeTemperatures() {
+    #expect(HeadSelection.budgets(masses: [1e-5, 2e-5], capacity: [4, 4], K: 4, tau: 100) == [0, 4])
+    #expect(HeadSelection.budgets(masses: [1e5, 1e5, 1], capacity: [4, 4, 4], K: 4, tau: 100) == [2, 2, 0])
+  }
+
   @Test func noMassIsProportionalToCapacity() {
     #expect(HeadSelection.budgets(masses: [0, 0], capacity: [2, 6], K: 4, tau: 0.5) == [1, 3])
   }

@@ -39,6 +39,7 @@ struct SelectionFileTests {
 
   @Test(arguments: [
     (#"{"kv_indices": {"3": [0]}}"#, "layer 3 is not one of the model's 3 layers"),
+    (#"{"kv_indices": {"1": [0], "01": [1]}}"#, "layer 01 is not one of the model's 3 layers"),
     (#"{"kv_indices": {"-1": [0]}}"#, "layer -1 is not one of the model's 3 layers"),
     (#"{"kv_indices": {"0": [2]}}"#, "layer 0 selects heads [2] of 2"),
     (#"{"kv_indices": {"0": [1, 1]}}"#, "layer 0 selects heads [1, 1] of 2"),

@@ -27,6 +27,12 @@ refused 65 "a checkpoint of another run" "run/$last" 'another run.*run_digest' \
   train run.yaml --resume auto --set training.learning_rate=1e-3
 refused 65 "a new run in the folder of an old one" "run/$last" 'earlier run' train run.yaml
 
+# A base whose pictures are resized otherwise since the run began.
+cp model/preprocessor_config.json preprocessor.json
+sed -i 's/125440/100352/' model/preprocessor_config.json
+refused 65 "other pixel limits in the model folder" "run/$last" '125440.*100352.*preprocessor_config.json' train run.yaml --resume auto
+mv preprocessor.json model/preprocessor_config.json
+
 # auto passes over what is damaged, and says so.
 rm -f "run/$last"*
 for change in tear flip; do

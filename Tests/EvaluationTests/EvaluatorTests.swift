@@ -211,7 +211,7 @@ struct EvaluatorTests {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let path = folder + "/p.jsonl"
-    try PredictionLine.checkWritable(path)
+    try checkWritable(path)
     let lines = [
       PredictionLine(
         Row(id: "a/b", line: 1, images: [], messages: [], groups: ["task": "t"]), model: "base",
@@ -226,8 +226,8 @@ struct EvaluatorTests {
         == #"{"exact_match":true,"finished":true,"group":{"task":"t"},"id":"a/b","iou":0.5,"likeliest_tokens":1,"model":"base","nll":1.5,"#
         + #""point_in_box":true,"prediction":"q","prompt":"p","reference":"r","tokens":2}"# + "\n"
         + #"{"id":"c","likeliest_tokens":1,"model":"adapted","nll":"NaN","tokens":2}"# + "\n")
-    #expect(throws: EvaluationError.self) { try PredictionLine.checkWritable(folder + "/none/p.jsonl") }
-    #expect(throws: EvaluationError.self) { try PredictionLine.checkWritable(folder) }
+    #expect(throws: EvaluationError.self) { try checkWritable(folder + "/none/p.jsonl") }
+    #expect(throws: EvaluationError.self) { try checkWritable(folder) }
   }
 }
 

@@ -42,6 +42,8 @@ METHODS = {
 }
 EVERYWHERE = list(METHODS)[:5]  # the others: in SOME
 SOME = ("balanced",)
+RIVALS = ("LoRA q, k, v, o", "Image-LoRA")  # tuned in every regime; the others in the balanced one
+OTHER_HEADS = ("Image-LoRA, random heads", "Image-LoRA, gate", "Image-LoRA, lowest heads")  # at Image-LoRA's rates: only the heads differ
 RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
 
 
@@ -168,19 +170,34 @@ def every(jobs, workers):
         return [job.done() for job in jobs]
 
 
-def tuned(a, pool, method):
-    """Runs of a method at neighbouring rates until the best has a worse one on either side."""
-    done, at = {}, 1 if METHODS[method]["kind"] == "lora" else 3
+def tuned(a, pool, method, regime, at):
+    """Runs of a method at neighbouring rates, RATES[at] first, until the best has a worse one on either side."""
+    done = {}
     while True:
         for index in range(max(0, at - 1), min(len(RATES), at + 2)):
             if index not in done:
-                done[index] = pool.submit(Job(a, "balanced", method, 100, RATES[index], True).done)
+                done[index] = pool.submit(Job(a, regime, method, 100, RATES[index], True).done)
         losses = {index: job.result()["validation_loss"] for index, job in done.items()}
         best = min(losses, key=losses.get)
         if best == at or best in (0, len(RATES) - 1):
-            print(f"{method}: " + ", ".join(f"{RATES[i]:g} loss {losses[i]:.4f}" for i in sorted(losses)), flush=True)
+            print(f"{method}, {regime}: " + ", ".join(f"{RATES[i]:g} loss {losses[i]:.4f}" for i in sorted(losses)), flush=True)
             return [job.result() for job in done.values()]
         at = best
+
+
+def tuning(a):
+    """All tuning runs, and the best rate of each method in each regime."""
+    best = lambda runs: min(runs, key=lambda r: r["validation_loss"])["learning_rate"]
+    with concurrent.futures.ThreadPoolExecutor(a.workers) as pool, concurrent.futures.ThreadPoolExecutor(32) as waiting:
+        runs = dict(waiting.map(lambda m: (m, tuned(a, pool, m, "balanced", 1 if METHODS[m]["kind"] == "lora" else 3)),
+                                [m for m in METHODS if m not in OTHER_HEADS]))
+        rates = {method: dict.fromkeys(REGIMES, best(of)) for method, of in runs.items()}
+        pairs = [(method, regime) for regime in REGIMES for method in RIVALS if regime != "balanced"]
+        more = list(waiting.map(lambda pair: tuned(a, pool, *pair, RATES.index(rates[pair[0]]["balanced"])), pairs))
+    for (method, regime), of in zip(pairs, more):
+        rates[method][regime] = best(of)
+    rates |= {method: rates["Image-LoRA"] for method in OTHER_HEADS}
+    return [run for of in [*runs.values(), *more] for run in of], rates
 
 
 def main():
@@ -197,15 +214,13 @@ def main():
     a = parser.parse_args()
     a.base, a.imagelora, a.output = a.base.resolve(), a.imagelora.resolve(), a.output.resolve()
     prepare(a)
-    with concurrent.futures.ThreadPoolExecutor(a.workers) as pool, concurrent.futures.ThreadPoolExecutor(len(METHODS)) as methods:
-        tuning = [run for runs in methods.map(lambda method: tuned(a, pool, method), METHODS) for run in runs]
-    rates = {m: min((r for r in tuning if r["method"] == m), key=lambda r: r["validation_loss"])["learning_rate"] for m in METHODS}
-    print("tuned learning rates: " + ", ".join(f"{m} {r:g}" for m, r in rates.items()), flush=True)
-    jobs = [Job(a, regime, method, seed, rates[method]) for chosen in (EVERYWHERE, [m for m in METHODS if m not in EVERYWHERE])
+    tried, rates = tuning(a)
+    print("tuned learning rates: " + ", ".join(f"{m} {' '.join(f'{r:g}' for r in of.values())}" for m, of in rates.items()), flush=True)
+    jobs = [Job(a, regime, method, seed, rates[method][regime]) for chosen in (EVERYWHERE, [m for m in METHODS if m not in EVERYWHERE])
             for seed in range(a.seeds) for regime in REGIMES for method in chosen if method in EVERYWHERE or regime in SOME]
     results = every(jobs, a.workers)
     base = json.loads((a.base / "config.json").read_text())["text_config"]
-    (a.output / "results.json").write_text(json.dumps({"base": base, "rates": rates, "tuning": tuning, "results": results, "rank": a.rank, "steps": a.steps,
+    (a.output / "results.json").write_text(json.dumps({"base": base, "rates": rates, "tuning": tried, "results": results, "rank": a.rank, "steps": a.steps,
                                                        "batch": a.batch}, indent=1))
 
 

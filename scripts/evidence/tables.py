@@ -135,8 +135,9 @@ def main():
     sections = [("All validation rows", accuracy_table(results, "all")), ("Tasks of the training rows, other pages", accuracy_table(results, "split=seen")),
                 ("Tasks that no training row has", accuracy_table(results, "split=unseen")), ("Differences, seed by seed", differences(results)),
                 *[(f"Cost, {g}", cost_table(results, g)) for g in results.regimes]]
-    rates = ", ".join(f"{m} {r:g}" for m, r in results.all["rates"].items())
-    text = "\n".join(f"### {title}\n{body}" for title, body in sections) + f"\nLearning rates: {rates}.\n"
+    rates = [[m] + [f"{of[g]:g}" if results.of(g, m) else "" for g in results.regimes] for m, of in results.all["rates"].items()]
+    sections.append(("Learning rates", table(["", *results.regimes], rates)))
+    text = "\n".join(f"### {title}\n{body}" for title, body in sections)
     (a.output / "tables.md").write_text(text)
     for regime in results.regimes:
         (a.output / f"{regime.replace(' ', '-')}.svg").write_text(plot(results, regime))
