@@ -144,7 +144,9 @@ public func reason(of error: any Error, in data: Data) -> String {
       return "not valid JSON: \(words ?? error.localizedDescription)"
     }
     guard case DecodingError.dataCorrupted(let context) = error else { return error.localizedDescription }
-    if context.codingPath.isEmpty { return "a number has a fraction, or is too large, where a whole number is expected" }
+    if context.codingPath.isEmpty {
+      return "a number has a fraction, or is too large, where a whole number is expected"
+    }
     return path(context.codingPath, context.debugDescription)
   }
 }

@@ -8,6 +8,8 @@ import HDF5
 /// A file of the run that could not be written: the disk's doing and nobody's input.
 public struct SavingError: Error, Equatable, CustomStringConvertible {
   public let description: String
+
+  public init(description: String) { self.description = description }
 }
 
 /// `step-00000120.h5` files of one run, each beside its `sha256sum` line.

@@ -85,7 +85,7 @@ struct Evaluate: ParsableCommand {
         let lines = rows.indices.flatMap { row in
           zip(models, results).map { PredictionLine(rows[row], model: $0.name, $1[row]) }
         }
-        try PredictionLine.write(lines, to: output)
+        try saving(output) { try PredictionLine.write(lines, to: output) }
         say("wrote \(output)")
       }
     }

@@ -41,7 +41,7 @@ struct Probe: ParsableCommand {
         throw TrainingError.interrupted(step: nil)
       }
       guard communicator.rank == 0 else { return }
-      try scores.write(to: output)
+      try saving(output) { try scores.write(to: output) }
       log.note("influence of \(scores.rows.count) rows on \(scores.layers * scores.kvHeads) KV heads: \(output)")
     }
   }

@@ -1,6 +1,7 @@
 // How a command runs on its ranks, and how it ends: one line for an error, no rank left waiting.
 import ArgumentParser
 import Collectives
+import Evaluation
 import Foundation
 import Glibc
 import MPI
@@ -50,6 +51,12 @@ func complain(_ line: String) {
 @Sendable func say(_ line: String) {
   print(line)
   fflush(nil)
+}
+
+/// Writes a result: a path that cannot be one is what the user gave, any failure behind that the disk's.
+func saving(_ path: String, _ write: () throws -> Void) throws {
+  try checkWritable(path)
+  do { try write() } catch { throw SavingError(description: "\(error)") }
 }
 
 /// 65 for what the user gave, 1 for what the world did.

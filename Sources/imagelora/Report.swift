@@ -47,7 +47,7 @@ struct Report: ParsableCommand {
       guard communicator.rank == 0 else { return }
       let page = try ReportPage(folders: runs, predictions: predictions, title: title, examples: examples)
       for omission in page.omissions { say("left out   \(omission)") }
-      try page.write(to: output)
+      try saving(output) { try page.write(to: output) }
       say("wrote \(output)")
     }
   }

@@ -45,10 +45,12 @@ struct RowsCommand: ParsableCommand {
       guard !annotations.isEmpty else { throw DatasetError.empty(file: files.joined(separator: ", "), problems: []) }
       var text = Data()
       for annotation in annotations { text += try annotation.line(prompt: prompt, answer: answer) + Data("\n".utf8) }
-      do {
-        try text.write(to: URL(fileURLWithPath: output), options: .atomic)
-      } catch {
-        throw EvaluationError.file(output, problem: "cannot be written: \(error.localizedDescription)")
+      try saving(output) {
+        do {
+          try text.write(to: URL(fileURLWithPath: output), options: .atomic)
+        } catch {
+          throw EvaluationError.file(output, problem: "cannot be written: \(error.localizedDescription)")
+        }
       }
       say("wrote \(output): \(annotations.count) rows")
     }

@@ -75,7 +75,7 @@ extension Scores {
       try onRanks { communicator in
         guard communicator.rank == 0 else { return }
         let scores = try InfluenceScores.merging(files.map { ($0, try InfluenceScores(reading: $0)) })
-        try scores.write(to: output)
+        try saving(output) { try scores.write(to: output) }
         let part = scores.shard == .whole ? "" : "; only the parts \(scores.shard) of the probe"
         say("wrote \(output): \(scores.rows.count) rows on \(scores.layers * scores.kvHeads) KV heads\(part)")
       }
@@ -108,7 +108,7 @@ extension Scores {
         say("base \(scores.baseDigest.prefix(12)), data \(scores.dataDigest.prefix(12)), seed \(scores.seed)\n")
         map.lines(Terminal.showsColours ? .colours : .digits).forEach(say)
         if let png {
-          try map.writePNG(to: png)
+          try saving(png) { try map.writePNG(to: png) }
           say("wrote \(png)")
         }
       }
@@ -135,7 +135,7 @@ extension Scores {
       try onRanks { communicator in
         guard communicator.rank == 0 else { return }
         let selection = options.selection(from: try InfluenceScores(reading: file))
-        try selection.write(to: output)
+        try saving(output) { try selection.write(to: output) }
         let layers = selection.adapted.count
         say("wrote \(output): \(selection.numHeads) KV heads in \(layers) layers (\(selection.method))")
       }

@@ -53,7 +53,7 @@ extension Scores {
           resamples: resamples, seed: seed, selecting: options.selection(from:))
         stability.lines.forEach(say)
         if let json {
-          try stability.write(to: json)
+          try saving(json) { try stability.write(to: json) }
           say("\nwrote \(json)")
         }
       }

@@ -65,7 +65,9 @@ struct ExportTests {
     try export(to: "adapter")
     let path = folder.path("adapter/adapter_config.json")
     let config = try String(contentsOfFile: path, encoding: .utf8)
-    for (key, value, words) in [("rank", "\"8\"", "rank"), ("ranks", "2", "\"rank\""), ("rank", "8.5", "a whole number is expected")] {
+    for (key, value, words) in [
+      ("rank", "\"8\"", "rank"), ("ranks", "2", "\"rank\""), ("rank", "8.5", "a whole number is expected"),
+    ] {
       let changed = config.replacing(/"rank" *: *2/, with: "\"\(key)\": \(value)")
       #expect(changed != config)
       try changed.write(toFile: path, atomically: false, encoding: .utf8)

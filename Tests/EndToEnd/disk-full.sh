@@ -49,3 +49,15 @@ for count in 0 2; do
   check "a file too large ($count ranks): the checkpoint before it is whole" stays_whole limited
 done
 rm -rf limited full
+
+# Results are the disk's doing too, once their path is one.
+ranks 0 "$IMAGELORA" probe run.yaml --output whole.h5 >out 2>err
+for command in "probe run.yaml" "scores merge whole.h5"; do
+  set +e
+  (trap '' XFSZ; ulimit -f $((($(stat -c %s whole.h5) - 1) / 1024)); exec "$IMAGELORA" $command --output limited.h5) 2>&1 >out | cat >err
+  found=${PIPESTATUS[0]}
+  set -e
+  check "a result too large (${command% *}): status 1" test "$found" = 1
+  check "a result too large (${command% *}): one line names the file" one_line 'limited.h5.*File too large'
+  check "a result too large (${command% *}): nothing half-written" sh -c '! ls limited.h5*'
+done
