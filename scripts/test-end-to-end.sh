@@ -58,7 +58,7 @@ same_log() {
 
 last=step-00000040.h5
 parts=("$@")
-[[ $# -gt 0 ]] || parts=(ranks evaluate report resume signals probe lora features qwen3 precision refusals-model refusals-data refusals-checkpoint disagreement disk-full benchmarks)
+[[ $# -gt 0 ]] || parts=(ranks evaluate report resume signals probe lora features qwen3 precision refusals-model refusals-data refusals-checkpoint disagreement patience disk-full benchmarks)
 for part in "${parts[@]}"; do
   section "$part"
   source "$top/Tests/EndToEnd/$part.sh"

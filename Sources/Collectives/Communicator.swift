@@ -22,6 +22,9 @@ public protocol Communicator: AnyObject, Sendable {
 
   /// What this rank has handed to collectives since the start.
   var traffic: Traffic { get }
+
+  /// What this rank is busy with.
+  var activity: Activity { get }
 }
 
 /// Calls and payload bytes, counted where they are handed to the communicator: a rank's own contribution, not the

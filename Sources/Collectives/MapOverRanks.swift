@@ -2,14 +2,18 @@
 import Foundation
 
 /// Runs `body` for each item on the rank that holds it and gives every rank all results, in item order.
-/// - Parameter hands: the items of each rank; together every item from 0 on, once.
+/// - Parameters:
+///   - hands: the items of each rank; together every item from 0 on, once.
+///   - name: what a rank does with an item, for its `activity`.
 /// - Throws: the same `RankFailure` on every rank if any item failed.
 /// - Important: Collective.
 public func mapOverRanks<Result: Codable>(
-  _ hands: [[Int]], _ communicator: any Communicator, _ body: (Int) throws -> Result
+  _ hands: [[Int]], _ communicator: any Communicator, naming name: (Int) -> String, _ body: (Int) throws -> Result
 ) throws -> [Result] {
   precondition(hands.count == communicator.size, "one hand a rank")
-  let own = try together(communicator) { try hands[communicator.rank].map(body) }
+  let own = try together(communicator) {
+    try hands[communicator.rank].map { item in try communicator.activity.during(name(item)) { try body(item) } }
+  }
   // Binary property lists keep every bit of a Double, infinities and NaN too.
   let encoder = PropertyListEncoder()
   encoder.outputFormat = .binary

@@ -4,6 +4,7 @@ import Synchronization
 
 /// A group of one rank: every collective gives back what was passed.
 public final class SingleProcess: Communicator {
+  public let activity = Activity()
   private let counted = Mutex(Traffic())
 
   public init() {}

@@ -73,3 +73,9 @@ public struct Row: Sendable, Equatable {
     self.groups = groups
   }
 }
+
+/// Rows by id for a line of text: one, or the first and how many more.
+public func names(_ rows: [Row]) -> String {
+  guard let first = rows.first else { return "no row" }
+  return rows.count == 1 ? "row \(first.id)" : "row \(first.id) and \(rows.count - 1) more"
+}

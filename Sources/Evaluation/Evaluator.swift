@@ -67,7 +67,9 @@ public struct Evaluator: Sendable {
     let hands = deal(units: batches.map { Double($0.tokens) }, ranks: communicator.size)
     let total = hands[communicator.rank].reduce(0) { $0 + batches[$1].rows.count }
     var done = 0
-    let found = try mapOverRanks(hands, communicator) { index -> [[RowResult]] in
+    let found = try mapOverRanks(
+      hands, communicator, naming: { "evaluating \(names(batches[$0].rows.map { rows[$0] }))" }
+    ) { index -> [[RowResult]] in
       defer {
         done += batches[index].rows.count
         onRows(done, total)

@@ -10,6 +10,7 @@ import Synchronization
 public final class MPICommunicator: Communicator {
   public let rank: Int
   public let size: Int
+  public let activity = Activity()
   private let counted = Mutex(Traffic())
   /// No call hands over more bytes at once than this: MPI counts in `Int32`.
   private let chunkBytes: Int
@@ -52,7 +53,7 @@ public final class MPICommunicator: Communicator {
     counted.withLock { $0.addSum(words: words.count) }
     for chunk in chunks(of: words.count, each: chunkBytes / MemoryLayout<Int128>.size) {
       let part = UnsafeMutableBufferPointer(rebasing: words[chunk]).baseAddress
-      let code = MPI_Allreduce(CMPI_IN_PLACE(), part, Int32(chunk.count), word, addition, world)
+      let code = waiting { MPI_Allreduce(CMPI_IN_PLACE(), part, Int32(chunk.count), word, addition, world) }
       try check("MPI_Allreduce", rank: rank, code)
     }
   }
@@ -61,7 +62,7 @@ public final class MPICommunicator: Communicator {
   public func broadcast(_ bytes: [UInt8], from root: Int) throws -> [UInt8] {
     counted.withLock { $0.addOther(bytes: rank == root ? bytes.count : 0) }
     var count = Int64(bytes.count)
-    try check("MPI_Bcast", rank: rank, MPI_Bcast(&count, 1, CMPI_INT64_T(), Int32(root), world))
+    try check("MPI_Bcast", rank: rank, waiting { MPI_Bcast(&count, 1, CMPI_INT64_T(), Int32(root), world) })
     var result = rank == root ? bytes : [UInt8](repeating: 0, count: Int(count))
     try result.withUnsafeMutableBytes { result in
       for chunk in chunks(of: result.count, each: chunkBytes) {
@@ -78,7 +79,8 @@ public final class MPICommunicator: Communicator {
     var own = Int64(bytes.count)
     var lengths = [Int64](repeating: 0, count: size)
     try check(
-      "MPI_Allgather", rank: rank, MPI_Allgather(&own, 1, CMPI_INT64_T(), &lengths, 1, CMPI_INT64_T(), world))
+      "MPI_Allgather", rank: rank,
+      waiting { MPI_Allgather(&own, 1, CMPI_INT64_T(), &lengths, 1, CMPI_INT64_T(), world) })
     var result = [[UInt8]](repeating: [], count: size)
     // Round by round each rank gives its next piece, so that all pieces of a round are one message of MPI's size.
     let piece = max(1, chunkBytes / size)
@@ -100,6 +102,11 @@ public final class MPICommunicator: Communicator {
     fflush(nil)
     MPI_Abort(world, status)
     exit(status)
+  }
+
+  /// A call that ends when all ranks have come to it. Rank 0 says for all that they wait, should it take long.
+  private func waiting(_ call: () -> Int32) -> Int32 {
+    rank == 0 ? activity.during("waiting for other ranks", call) : call()
   }
 
   private func chunks(of count: Int, each: Int) -> some Sequence<Range<Int>> {

@@ -180,5 +180,7 @@ extension RunConfiguration {
     /// Steps between progress lines.
     public var everySteps = 10
     public var tensorboard = false
+    /// How long a rank may take for one piece of work before it says so.
+    public var patienceSeconds = 300.0
   }
 }

@@ -33,7 +33,9 @@ extension Job {
       text: text, projections: InfluenceProbe.seededProjections(text: text, seed: seed))
     let hands = deal(units: rows.map { Double(training.shapes[$0].tokens) }, ranks: communicator.size)
     var progress = log.counter("probe", of: hands[communicator.rank].count)
-    let found: [RowInfluence?] = try mapOverRanks(hands, communicator) { index -> RowInfluence? in
+    let found: [RowInfluence?] = try mapOverRanks(
+      hands, communicator, naming: { "probing \(names([training.rows[rows[$0]]]))" }
+    ) { index -> RowInfluence? in
       if signals.stopRequested { return nil }
       let row = rows[index]
       let input = try base.unitInput(Datasets.Unit(rows: [row]), of: training)

@@ -56,10 +56,11 @@ public struct Job: Sendable {
   func featureTally() throws -> FeatureStore.Tally? {
     guard run.model.featureCache != nil else { return nil }
     let ranks = (0..<communicator.size).map { [$0] }
-    return try mapOverRanks(ranks, communicator) { _ in base.featureStore.tally }.reduce(into: FeatureStore.Tally()) {
-      $0.read += $1.read
-      $0.computed += $1.computed
-    }
+    return try mapOverRanks(ranks, communicator, naming: { _ in "counting features" }) { _ in base.featureStore.tally }
+      .reduce(into: FeatureStore.Tally()) {
+        $0.read += $1.read
+        $0.computed += $1.computed
+      }
   }
 
   /// Group keys for the sampler where the run groups rows by image.

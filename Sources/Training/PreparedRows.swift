@@ -81,13 +81,16 @@ public struct PreparedRows: Sendable {
       places[source] = pictures.count
       pictures.append(source)
     }
-    let findings = try mapOverRanks(inTurn(pictures.count), communicator) { index in
+    func name(_ picture: ImageSource) -> String {
+      if case .file(let path) = picture { "reading \(path)" } else { "reading a picture inside a row" }
+    }
+    let findings = try mapOverRanks(inTurn(pictures.count), communicator, naming: { name(pictures[$0]) }) { index in
       do {
         return PictureFinding(checked: try features.check(pictures[index]))
       } catch { return PictureFinding(problem: "\(error)") }
     }
     features.remember(places.compactMapValues { findings[$0].checked })
-    return try mapOverRanks(inTurn(rows.count), communicator) { index in
+    return try mapOverRanks(inTurn(rows.count), communicator, naming: { "checking \(names([rows[$0]]))" }) { index in
       let row = rows[index]
       if let fault = row.images.lazy.compactMap({ places[$0].flatMap { findings[$0].problem } }).first {
         return Finding(problem: "row \(row.id) (line \(row.line)): \(fault)")

@@ -11,7 +11,9 @@ public func rowLosses(
 ) throws -> [RowLoss]? {
   let units = units(of: rows.rows, tokens: rows.tokens(of:))
   let hands = deal(units: units.map { Double(rows.tokens(of: $0)) }, ranks: job.communicator.size)
-  let losses: [[RowLoss]?] = try mapOverRanks(hands, job.communicator) { index -> [RowLoss]? in
+  let losses: [[RowLoss]?] = try mapOverRanks(
+    hands, job.communicator, naming: { "validating \(names(units[$0].rows.map { rows.rows[$0] }))" }
+  ) { index -> [RowLoss]? in
     if signals.stopRequested { return nil }
     let input = try job.base.unitInput(units[index], of: rows, adapter: adapter)
     return job.base.loss(input, adapter: adapter)

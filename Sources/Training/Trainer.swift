@@ -218,7 +218,9 @@ public final class Trainer {
       parameters: stepper.adapter.parameters.values, optimizer: stepper.optimizer, selection: selection,
       metrics: metrics, best: best, validationDue: validationDue)
     do {
-      try store.save(state, layout: stepper.adapter.layout)
+      try job.communicator.activity.during("saving \(store.path(step: step))") {
+        try store.save(state, layout: stepper.adapter.layout)
+      }
     } catch {
       throw SavingError(description: "\(store.path(step: step)): not saved: \(error)")
     }

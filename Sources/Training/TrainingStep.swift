@@ -90,9 +90,11 @@ final class Stepper {
     var badRows: String?
     for index in hands[job.communicator.rank] {
       let batch = batches[index]
-      if try !add(batch), badRows == nil {
-        badRows = batch.flatMap(\.rows).map { job.training.rows[$0].id }.joined(separator: ", ")
+      let rows = batch.flatMap(\.rows).map { job.training.rows[$0] }
+      let finite = try job.communicator.activity.during("computing \(names(rows)) of step \(step + 1)") {
+        try add(batch)
       }
+      if !finite, badRows == nil { badRows = rows.map(\.id).joined(separator: ", ") }
     }
     if requests.save { sum.add(count: 1, at: words[.save]) }
     if requests.stop { sum.add(count: 1, at: words[.stop]) }

@@ -1,6 +1,7 @@
 // imagelora train: the main job.
 import ArgumentParser
 import Collectives
+import Foundation
 import RunFile
 import Tensors
 import Training
@@ -18,6 +19,11 @@ struct RunOptions: ParsableArguments {
   func configuration(_ communicator: any Communicator) throws -> RunConfiguration {
     let run = try together(communicator) { try RunConfiguration(path: runFile, overrides: overrides) }
     setProductThreads(run.model.threads)
+    let (rank, size) = (communicator.rank, communicator.size)
+    communicator.activity.watch(patience: run.logging.patienceSeconds) { what, seconds in
+      let host = ProcessInfo.processInfo.hostName
+      complain("rank \(rank) of \(size) on \(host): \(what), for \(Int(seconds)) s so far")
+    }
     return run
   }
 }

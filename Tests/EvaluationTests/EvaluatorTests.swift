@@ -271,6 +271,7 @@ private final class Member: Communicator {
   let rank: Int
   let group: Group
   var size: Int { group.size }
+  let activity = Activity()
   var traffic: Traffic { Traffic() }
 
   init(_ group: Group, rank: Int) { (self.group, self.rank) = (group, rank) }

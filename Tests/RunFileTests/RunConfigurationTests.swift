@@ -80,6 +80,7 @@ struct RunConfigurationTests {
         logging:
           every_steps: 10
           tensorboard: false
+          patience_seconds: 300.0
 
         """)
   }
@@ -141,6 +142,7 @@ struct RunConfigurationTests {
         logging:
           every_steps: 1
           tensorboard: true
+          patience_seconds: 300.0
 
         """)
     #expect(run.data.train == RunPath(written: "../rows.jsonl", resolved: "/runs/one/../rows.jsonl"))
@@ -242,7 +244,7 @@ struct DigestTests {
       "model.path=/m", "model.feature_memory_mib=0", "model.feature_cache=/f", "data.train=/t", "data.validation=/v",
       "data.image_root=/i", "data.bad_rows=skip",
       "checkpoint.directory=/c", "checkpoint.every_steps=1", "checkpoint.every_minutes=1", "checkpoint.keep=1",
-      "logging.every_steps=1", "logging.tensorboard=true", "training.validation_every_steps=1",
+      "logging.every_steps=1", "logging.tensorboard=true", "logging.patience_seconds=9", "training.validation_every_steps=1",
       "training.activation_memory_mib=1",
     ])
   func elsewhere(override: String) throws {
