@@ -244,7 +244,8 @@ struct DigestTests {
       "model.path=/m", "model.feature_memory_mib=0", "model.feature_cache=/f", "data.train=/t", "data.validation=/v",
       "data.image_root=/i", "data.bad_rows=skip",
       "checkpoint.directory=/c", "checkpoint.every_steps=1", "checkpoint.every_minutes=1", "checkpoint.keep=1",
-      "logging.every_steps=1", "logging.tensorboard=true", "logging.patience_seconds=9", "training.validation_every_steps=1",
+      "logging.every_steps=1", "logging.tensorboard=true", "logging.patience_seconds=9",
+      "training.validation_every_steps=1",
       "training.activation_memory_mib=1",
     ])
   func elsewhere(override: String) throws {
