@@ -88,7 +88,8 @@ def cost_table(results, regime):
 
 def differences(results):
     rows = []
-    for one, other in ((IMAGE, LORA), ("LoRA v", LORA), ("visual-token LoRA, all heads", LORA), (IMAGE, RANDOM),
+    for one, other in ((IMAGE, LORA), ("LoRA v", LORA), ("visual-token LoRA, all heads", "LoRA v"),
+                       (IMAGE, "visual-token LoRA, all heads"), (IMAGE, RANDOM),
                        (IMAGE, "Image-LoRA, lowest heads"), (IMAGE, "Image-LoRA, gate"), ("Image-LoRA, 1/2 of the heads", "the same, no normalization")):
         both = [g for g in results.regimes if results.of(g, one) and results.of(g, other)]
         if both:
