@@ -125,7 +125,9 @@ public enum AdapterFiles {
     return try (0..<text.layers).map { try finite(file, "layers.\($0).A", shape: [text.hiddenSize]) }
   }
 
-  private static func finite(_ file: Checkpoint, _ name: String, shape: [Int]) throws -> [Float] {
+  /// A tensor's numbers.
+  /// - Throws: `FileError` where one is not finite, or `HuggingFaceError`.
+  static func finite(_ file: Checkpoint, _ name: String, shape: [Int]) throws -> [Float] {
     let values: [Float] = try file.tensor(name, shape: shape).values()
     guard values.allSatisfy(\.isFinite) else {
       throw FileError(file: file.source, problem: "tensor \(name) holds a number that is not finite")

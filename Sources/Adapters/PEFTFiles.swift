@@ -79,9 +79,7 @@ enum PEFTFiles {
       guard let name = names[tensor.name] else {
         throw refuse("\(tensor.name): one of lora_A and lora_B is missing; the file is incomplete")
       }
-      let values: [Float] = try file.tensor(name, shape: tensor.shape).values()
-      guard values.allSatisfy(\.isFinite) else { throw refuse("tensor \(name) holds a number that is not finite") }
-      return values
+      return try AdapterFiles.finite(file, name, shape: tensor.shape)
     }
     adapter.load(values)
     return adapter

@@ -5,7 +5,7 @@ usage() {
   exit 64
 }
 
-data='' model='' rows='' image_root='' questions=1 micro_batch=1 rounds=3 epochs=2 precision=fp32
+data='' model='' rows='' image_root='' questions=1 micro_batch=1 rounds=3 epochs=2 precision=fp32 activation_memory=''
 python=${TORCH_PYTHON:-} torch_step=scripts/bench/torch_step.py torch_steps=6
 while [[ $# -gt 0 ]]; do
   [[ $# -ge 2 ]] || usage
@@ -19,6 +19,7 @@ while [[ $# -gt 0 ]]; do
     --rounds) rounds=$2 ;;
     --epochs) epochs=$2 ;;
     --precision) precision=$2 ;;
+    --activation-memory) activation_memory=$2 ;;
     --python) python=$2 ;;
     --torch-step) torch_step=$2 ;;
     --torch-steps) torch_steps=$2 ;;
@@ -50,7 +51,7 @@ cat >"$work/run.yaml" <<YAML
 model: {path: "$model", precision: $precision, threads: 1}
 data: {train: "$rows", image_root: "$image_root"}
 adapter: {rank: 8, alpha: 16, heads: {select: file, file: heads.json}}
-training: {epochs: $epochs, global_batch: $((2 * questions * micro_batch)), micro_batch: $micro_batch, learning_rate: 1e-5}
+training: {epochs: $epochs, global_batch: $((2 * questions * micro_batch)), micro_batch: $micro_batch, learning_rate: 1e-5${activation_memory:+, activation_memory_mib: $activation_memory}}
 checkpoint: {directory: run, every_steps: 1000000}
 logging: {every_steps: 1000000}
 YAML
