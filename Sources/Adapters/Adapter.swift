@@ -3,7 +3,7 @@ import QwenVL
 import Tensors
 
 /// A trainable adapter with its gradients, each as one flat vector.
-public protocol Adapter<Element>: ProjectionAdapter {
+package protocol Adapter<Element>: ProjectionAdapter {
   var configuration: AdapterConfiguration { get }
   var layout: AdapterLayout { get }
   /// All trainable numbers in the layout's order, `[1, count]`.
@@ -18,12 +18,12 @@ public protocol Adapter<Element>: ProjectionAdapter {
 extension Adapter {
   /// Takes all numbers, in the layout's order.
   /// - Precondition: as many as the layout has.
-  public func load(_ values: [Element]) {
+  package func load(_ values: [Element]) {
     precondition(values.count == layout.count)
     parameters.assign(Matrix(values, rows: 1, columns: values.count))
   }
 
-  public func resetGradients() { gradients.base.update(repeating: 0, count: layout.count) }
+  package func resetGradients() { gradients.base.update(repeating: 0, count: layout.count) }
 
-  public var lowestLayer: Int? { configuration.layers.first }
+  package var lowestLayer: Int? { configuration.layers.first }
 }

@@ -4,20 +4,20 @@ import QwenVL
 import Tensors
 
 /// Options of an Image-LoRA that decide its numbers.
-public struct ImageLoRAConfiguration: Sendable, Equatable {
+package struct ImageLoRAConfiguration: Sendable, Equatable {
   /// Factor of a layer's delta beside alpha / rank.
-  public enum Normalization: String, Sendable, CaseIterable {
+  package enum Normalization: String, Sendable, CaseIterable {
     /// `1 / sqrt(|S_l|)`, so that layers with few and with many heads move alike (method: selection-size normalization).
     case inverseSqrtSelected = "inverse_sqrt_selected"
     case none
   }
-  public var rank: Int
-  public var alpha: Double
-  public var normalization: Normalization
+  package var rank: Int
+  package var alpha: Double
+  package var normalization: Normalization
   /// Selected KV heads of each adapted layer, ascending.
-  public var kvIndices: [Int: [Int]]
+  package var kvIndices: [Int: [Int]]
 
-  public init(rank: Int, alpha: Double, normalization: Normalization, kvIndices: [Int: [Int]]) {
+  package init(rank: Int, alpha: Double, normalization: Normalization, kvIndices: [Int: [Int]]) {
     self.rank = rank
     self.alpha = alpha
     self.normalization = normalization
@@ -33,7 +33,7 @@ public struct ImageLoRAConfiguration: Sendable, Equatable {
   }
 
   /// Layers ascending, in each `A [H, r]`, `B [|S|, r, D]`, `gamma`.
-  public func layout(hiddenSize: Int, headDimension: Int) -> AdapterLayout {
+  package func layout(hiddenSize: Int, headDimension: Int) -> AdapterLayout {
     AdapterLayout(
       kvIndices.sorted { $0.key < $1.key }.flatMap { layer, heads -> [(name: String, shape: [Int])] in
         [
@@ -45,13 +45,13 @@ public struct ImageLoRAConfiguration: Sendable, Equatable {
 }
 
 /// Options of a standard LoRA (arXiv 2106.09685, PEFT's `LoraConfig`) that decide its numbers.
-public struct LoRAConfiguration: Sendable, Equatable {
-  public var rank: Int
-  public var alpha: Double
+package struct LoRAConfiguration: Sendable, Equatable {
+  package var rank: Int
+  package var alpha: Double
   /// Adapted projections of each adapted layer, in the order of `Projection`.
-  public var targets: [Int: [Projection]]
+  package var targets: [Int: [Projection]]
 
-  public init(rank: Int, alpha: Double, targets: [Int: [Projection]]) {
+  package init(rank: Int, alpha: Double, targets: [Int: [Projection]]) {
     self.rank = rank
     self.alpha = alpha
     self.targets = targets.filter { !$0.value.isEmpty }.mapValues { given in
@@ -64,7 +64,7 @@ public struct LoRAConfiguration: Sendable, Equatable {
 
   /// Layers ascending, in each layer and projection `A [r, in]`, `B [out, r]`, as PEFT's.
   /// - Parameter widths: of the projections that are adapted.
-  public func layout(_ widths: (Projection) -> ProjectionWidths) -> AdapterLayout {
+  package func layout(_ widths: (Projection) -> ProjectionWidths) -> AdapterLayout {
     AdapterLayout(
       targets.sorted { $0.key < $1.key }.flatMap { layer, projections -> [(name: String, shape: [Int])] in
         projections.flatMap { projection -> [(name: String, shape: [Int])] in
@@ -78,7 +78,7 @@ public struct LoRAConfiguration: Sendable, Equatable {
   static func name(_ layer: Int, _ projection: Projection) -> String { "layers.\(layer).\(projection.rawValue)" }
 
   /// What stands behind the name of a layer's projection, undone: nil for a name of another form.
-  public static func parse(_ name: String) -> (layer: Int, projection: Projection, part: String)? {
+  package static func parse(_ name: String) -> (layer: Int, projection: Projection, part: String)? {
     let parts = name.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.count == 4, parts[0] == "layers", let layer = Int(parts[1]), layer >= 0, "\(layer)" == parts[1],
       let projection = Projection(rawValue: String(parts[2])), ["A", "B"].contains(parts[3])
@@ -88,12 +88,12 @@ public struct LoRAConfiguration: Sendable, Equatable {
 }
 
 /// Columns of a projection's input and output.
-public struct ProjectionWidths: Sendable, Equatable {
-  public let input, output: Int
-  public init(input: Int, output: Int) { (self.input, self.output) = (input, output) }
+package struct ProjectionWidths: Sendable, Equatable {
+  package let input, output: Int
+  package init(input: Int, output: Int) { (self.input, self.output) = (input, output) }
 
   /// Those of a model.
-  public init(_ projection: Projection, _ text: TextConfiguration) {
+  package init(_ projection: Projection, _ text: TextConfiguration) {
     let (hidden, head) = (text.hiddenSize, text.headDimension)
     switch projection {
     case .query: self.init(input: hidden, output: text.attentionHeads * head)
@@ -104,18 +104,18 @@ public struct ProjectionWidths: Sendable, Equatable {
 }
 
 /// An adapter's kind with its options.
-public enum AdapterConfiguration: Sendable, Equatable {
+package enum AdapterConfiguration: Sendable, Equatable {
   case imageLoRA(ImageLoRAConfiguration)
   case lora(LoRAConfiguration)
 
-  public var rank: Int {
+  package var rank: Int {
     switch self {
     case .imageLoRA(let options): options.rank
     case .lora(let options): options.rank
     }
   }
 
-  public var alpha: Double {
+  package var alpha: Double {
     switch self {
     case .imageLoRA(let options): options.alpha
     case .lora(let options): options.alpha
@@ -123,7 +123,7 @@ public enum AdapterConfiguration: Sendable, Equatable {
   }
 
   /// Adapted layers, ascending.
-  public var layers: [Int] {
+  package var layers: [Int] {
     switch self {
     case .imageLoRA(let options): options.kvIndices.keys.sorted()
     case .lora(let options): options.targets.keys.sorted()
@@ -131,7 +131,7 @@ public enum AdapterConfiguration: Sendable, Equatable {
   }
 
   /// Where its numbers lie, for a model of the stated shape.
-  public func layout(_ text: TextConfiguration) -> AdapterLayout {
+  package func layout(_ text: TextConfiguration) -> AdapterLayout {
     switch self {
     case .imageLoRA(let options):
       options.layout(hiddenSize: text.hiddenSize, headDimension: text.headDimension)
@@ -140,7 +140,7 @@ public enum AdapterConfiguration: Sendable, Equatable {
   }
 
   /// Whether a model has these layers and heads, and widths that give this layout.
-  public func fits(_ text: TextConfiguration, layout: AdapterLayout) -> Bool {
+  package func fits(_ text: TextConfiguration, layout: AdapterLayout) -> Bool {
     let isInside =
       switch self {
       case .imageLoRA(let options): options.kvIndices.values.joined().allSatisfy { (0..<text.kvHeads).contains($0) }
@@ -150,7 +150,7 @@ public enum AdapterConfiguration: Sendable, Equatable {
   }
 
   /// The adapter with all numbers zero; see `Adapter.initialize` and `load`.
-  public func adapter<Element: Scalar>(_ text: TextConfiguration) -> any Adapter<Element> {
+  package func adapter<Element: Scalar>(_ text: TextConfiguration) -> any Adapter<Element> {
     switch self {
     case .imageLoRA(let options): ImageLoRA<Element>(options, text: text)
     case .lora(let options): LoRA<Element>(options, text: text)

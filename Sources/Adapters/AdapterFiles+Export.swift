@@ -21,7 +21,7 @@ extension AdapterFiles {
   ///   - card: the text of README.md.
   ///   - baseName: the base model as PEFT's configuration names it.
   /// - Throws: `FileError` if the folder is there already and not empty, or cannot be written.
-  public static func export(
+  package static func export(
     _ configuration: AdapterConfiguration, conditions: Conditions, layout: AdapterLayout, parameters: [Float],
     card: String, baseName: String? = nil, to folder: String
   ) throws {

@@ -11,7 +11,7 @@ extension AdapterFiles {
   /// rounded once to the type that W is stored in. All of it or nothing is made.
   /// - Throws: `FileError` if the folder is there already and not empty or cannot be written, or a weight is missing;
   ///   `HuggingFaceError`.
-  public static func merge(_ adapter: LoRA<Float>, base: String, to folder: String) throws {
+  package static func merge(_ adapter: LoRA<Float>, base: String, to folder: String) throws {
     try making(folder) { partial in
       var merged = 0
       try ModelFolderCopy.write(from: base, to: partial) { weight in

@@ -6,7 +6,7 @@ import QwenVL
 import Tensors
 
 /// Reads and writes folders of adapters.
-public enum AdapterFiles {
+package enum AdapterFiles {
   /// adapter_config.json of an Image-LoRA.
   struct Config: Codable, Equatable, Sendable {
     var adapter_type: String
@@ -32,13 +32,13 @@ public enum AdapterFiles {
 
   /// What an adapter must be used with, where known: in adapter_config.json of an Image-LoRA, in conditions.json beside
   /// PEFT's files.
-  public struct Conditions: Codable, Equatable, Sendable {
-    public var base_digest: String?
-    public var min_pixels: Int?
-    public var max_pixels: Int?
-    public var chat_template_digest: String?
+  package struct Conditions: Codable, Equatable, Sendable {
+    package var base_digest: String?
+    package var min_pixels: Int?
+    package var max_pixels: Int?
+    package var chat_template_digest: String?
 
-    public init(
+    package init(
       base_digest: String? = nil, min_pixels: Int? = nil, max_pixels: Int? = nil, chat_template_digest: String? = nil
     ) {
       (self.base_digest, self.chat_template_digest) = (base_digest, chat_template_digest)
@@ -49,10 +49,10 @@ public enum AdapterFiles {
   }
 
   /// An adapter's files that cannot be used, and why.
-  public struct FileError: Error, Equatable, CustomStringConvertible {
-    public let file: String
-    public let problem: String
-    public var description: String { "\(file): \(problem)" }
+  package struct FileError: Error, Equatable, CustomStringConvertible {
+    package let file: String
+    package let problem: String
+    package var description: String { "\(file): \(problem)" }
   }
 
   private static func decode<T: Decodable>(_ type: T.Type, _ path: String) throws -> T {
@@ -68,7 +68,7 @@ public enum AdapterFiles {
 
   /// What a folder's adapter must be used with; nothing where it does not say.
   /// - Throws: `FileError` or `HuggingFaceError`.
-  public static func conditions(_ folder: String) throws -> Conditions {
+  package static func conditions(_ folder: String) throws -> Conditions {
     guard try PEFTConfiguration.isPresent(in: folder) else {
       return try decode(Conditions.self, folder + "/adapter_config.json")
     }
@@ -78,7 +78,7 @@ public enum AdapterFiles {
 
   /// Reads an adapter for a model of the stated shape: what `export` wrote, or a LoRA of PEFT.
   /// - Throws: `FileError` or `HuggingFaceError`.
-  public static func load(_ folder: String, base text: TextConfiguration) throws -> any Adapter<Float> {
+  package static func load(_ folder: String, base text: TextConfiguration) throws -> any Adapter<Float> {
     try PEFTConfiguration.isPresent(in: folder)
       ? try PEFTFiles.load(folder, base: text) : try imageLoRA(folder, base: text)
   }
@@ -118,7 +118,7 @@ public enum AdapterFiles {
   }
 
   /// The rank-1 probe's projections `[L][H]` beside an adapter, nil where there are none.
-  public static func probe(_ folder: String, base text: TextConfiguration) throws -> [[Float]]? {
+  package static func probe(_ folder: String, base text: TextConfiguration) throws -> [[Float]]? {
     let path = folder + "/probe.safetensors"
     guard FileManager.default.fileExists(atPath: path) else { return nil }
     let file = try Checkpoint(file: path)

@@ -2,20 +2,20 @@
 
 /// The flat order of an adapter's numbers: named tensors one behind the other. Training, reduction, checkpoints and export
 /// know no more of an adapter than this.
-public struct AdapterLayout: Sendable, Equatable {
+package struct AdapterLayout: Sendable, Equatable {
   /// A tensor as files name it.
-  public struct Tensor: Sendable, Equatable {
+  package struct Tensor: Sendable, Equatable {
     /// `layers.{l}.{A,B,gamma}` of Image-LoRA, `layers.{l}.{q,k,v,o}_proj.{A,B}` of LoRA.
-    public let name: String
+    package let name: String
     /// Empty for a scalar.
-    public let shape: [Int]
-    public let range: Range<Int>
+    package let shape: [Int]
+    package let range: Range<Int>
   }
 
   /// All tensors in flat order.
-  public let tensors: [Tensor]
+  package let tensors: [Tensor]
   /// All trainable numbers.
-  public var count: Int { tensors.last?.range.upperBound ?? 0 }
+  package var count: Int { tensors.last?.range.upperBound ?? 0 }
 
   /// One behind the other.
   init(_ shapes: [(name: String, shape: [Int])]) {

@@ -15,7 +15,7 @@ extension HeadSelection {
   }
 
   /// The document, keys sorted, heads of every layer listed.
-  public func json() throws -> String {
+  package func json() throws -> String {
     func byLayer<T>(_ values: [T]) -> [String: T] {
       Dictionary(uniqueKeysWithValues: values.enumerated().map { ("\($0)", $1) })
     }
@@ -29,24 +29,24 @@ extension HeadSelection {
 
   /// Writes the document whole or not at all.
   /// - Throws: `AdapterFiles.FileError` with the system's words.
-  public func write(to path: String) throws { try writeWhole(Data((try json() + "\n").utf8), to: path) }
+  package func write(to path: String) throws { try writeWhole(Data((try json() + "\n").utf8), to: path) }
 
   /// A selection that does not fit, and why.
-  public struct FileError: Error, Equatable, CustomStringConvertible {
-    public let file: String
-    public let problem: String
-    public var description: String { "\(file): \(problem); select heads for this model" }
+  package struct FileError: Error, Equatable, CustomStringConvertible {
+    package let file: String
+    package let problem: String
+    package var description: String { "\(file): \(problem); select heads for this model" }
   }
 
   /// Parses a document for a model of the stated shape; layers that it leaves out get no adapter.
   /// - Throws: `FileError` for broken JSON and for layers or heads that the model does not have.
-  public init(json: String, file: String, text: TextConfiguration) throws {
+  package init(json: String, file: String, text: TextConfiguration) throws {
     try self.init(json: json, file: file, layers: text.layers, kvHeads: text.kvHeads)
   }
 
   /// Parses a document that states its model's shape itself: `hkv` lists every layer.
   /// - Throws: `FileError`, also for a shape that no model has.
-  public init(json: String, file: String) throws {
+  package init(json: String, file: String) throws {
     let shape = (try? JSONDecoder().decode(Document.self, from: Data(json.utf8)))?.hkv ?? [:]
     guard let kvHeads = shape["0"], (1...1024).contains(kvHeads), shape.count <= 1024 else {
       throw FileError(file: file, problem: "not a selection that lists the KV heads (hkv) of every layer")

@@ -3,19 +3,19 @@ import Datasets
 import Foundation
 
 /// Selected KV heads of a model and how they were chosen; read and written as the selection JSON of the method.
-public struct HeadSelection: Sendable, Equatable {
+package struct HeadSelection: Sendable, Equatable {
   /// `influence`, `lowest`, `all`, `random`, `per_layer` or `file`, with the estimator where one was used.
-  public var method: String
-  public var numHeads: Int
-  public var tau: Double
+  package var method: String
+  package var numHeads: Int
+  package var tau: Double
   /// Selected heads of every layer, ascending; empty where none.
-  public var kvIndices: [[Int]]
+  package var kvIndices: [[Int]]
   /// Scores the choice was made from, `[L][Hkv]`; empty where none were used.
-  public var scores: [[Double]]
+  package var scores: [[Double]]
   /// KV heads of each layer.
-  public var capacity: [Int]
+  package var capacity: [Int]
 
-  public init(
+  package init(
     method: String, numHeads: Int, tau: Double, kvIndices: [[Int]], scores: [[Double]] = [], capacity: [Int]
   ) {
     self.method = method
@@ -27,20 +27,20 @@ public struct HeadSelection: Sendable, Equatable {
   }
 
   /// Adapted layers only.
-  public var adapted: [Int: [Int]] {
+  package var adapted: [Int: [Int]] {
     Dictionary(uniqueKeysWithValues: kvIndices.enumerated().filter { !$0.element.isEmpty }.map { ($0, $1) })
   }
 
   /// The paper's selection: budgets by layer mass to the power tau, then the best heads of each layer.
   /// - Precondition: scores are finite, one for each head.
-  public static func influence(
+  package static func influence(
     scores: [[Double]], numHeads: Int, tau: Double, method: String = "influence"
   ) -> HeadSelection {
     budgeted(scores: scores, numHeads: numHeads, tau: tau, method: method) { best($0, of: $1) }
   }
 
   /// For ablation: the same budgets, and in each layer its heads of lowest score, ties to the lower head.
-  public static func lowest(
+  package static func lowest(
     scores: [[Double]], numHeads: Int, tau: Double, method: String = "lowest"
   ) -> HeadSelection {
     budgeted(scores: scores, numHeads: numHeads, tau: tau, method: method) { best($0, of: $1.map(-)) }
@@ -59,7 +59,7 @@ public struct HeadSelection: Sendable, Equatable {
   }
 
   /// Every head of every layer.
-  public static func all(layers: Int, kvHeads: Int) -> HeadSelection {
+  package static func all(layers: Int, kvHeads: Int) -> HeadSelection {
     HeadSelection(
       method: "all", numHeads: layers * kvHeads, tau: 0,
       kvIndices: Array(repeating: Array(0..<kvHeads), count: layers), capacity: Array(repeating: kvHeads, count: layers)
@@ -67,7 +67,7 @@ public struct HeadSelection: Sendable, Equatable {
   }
 
   /// `numHeads` heads drawn from all layers, for ablation.
-  public static func random(numHeads: Int, seed: UInt64, layers: Int, kvHeads: Int) -> HeadSelection {
+  package static func random(numHeads: Int, seed: UInt64, layers: Int, kvHeads: Int) -> HeadSelection {
     var heads = Array(0..<layers * kvHeads)
     var generator = SplitMix64(seed: seed)
     generator.shuffle(&heads)
@@ -79,7 +79,7 @@ public struct HeadSelection: Sendable, Equatable {
   }
 
   /// The `count` best heads of every layer, ties to the lower head.
-  public static func perLayer(_ count: Int, scores: [[Double]]) -> HeadSelection {
+  package static func perLayer(_ count: Int, scores: [[Double]]) -> HeadSelection {
     let kvIndices = scores.map { best(min(count, $0.count), of: $0) }
     return HeadSelection(
       method: "per_layer", numHeads: kvIndices.reduce(0) { $0 + $1.count }, tau: 0, kvIndices: kvIndices,

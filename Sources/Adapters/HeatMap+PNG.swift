@@ -24,7 +24,7 @@ extension HeatMap {
 
   /// Writes the picture.
   /// - Throws: `AdapterFiles.FileError` with libpng's or the system's words.
-  public func writePNG(to path: String) throws { try writeWhole(canvas().png(for: path), to: path) }
+  package func writePNG(to path: String) throws { try writeWhole(canvas().png(for: path), to: path) }
 
   func canvas() -> Canvas {
     let pitch = (x: Size.cell.width + Size.gap, y: Size.cell.height + Size.gap)

@@ -3,7 +3,7 @@ import Foundation
 
 extension HeatMap {
   /// How a cell is drawn.
-  public enum TextStyle: Sendable {
+  package enum TextStyle: Sendable {
     /// A digit from 0 to 9, brackets around a selected head.
     case digits
     /// A block of one of 256 colours, a diamond in a selected head.
@@ -11,7 +11,7 @@ extension HeatMap {
   }
 
   /// The map with layer masses and shares beside it and a legend below.
-  public func lines(_ style: TextStyle) -> [String] {
+  package func lines(_ style: TextStyle) -> [String] {
     let width = max(3, "\(columns - 1)".count + 2)
     func heading(_ text: String) -> String { pad(text, to: 5) }
     let numbers = (0..<columns).map { centred("\($0)", in: width) }.joined(separator: " ")

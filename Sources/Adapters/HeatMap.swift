@@ -2,18 +2,18 @@
 import Foundation
 
 /// A model's heads, layers as rows and KV heads as columns, each with its place between the least and the most.
-public struct HeatMap: Sendable {
+package struct HeatMap: Sendable {
   /// Scores and the heads that they select.
-  public let selection: HeadSelection
+  package let selection: HeadSelection
   /// Ends of the scale; scores below the lower end are drawn as it.
-  public let lowest, highest: Double
+  package let lowest, highest: Double
   /// Sum of the positive scores of each layer.
-  public let masses: [Double]
+  package let masses: [Double]
   /// Decades that the scale spans at most: below lies noise.
   private static var maximumDecades: Double { 6 }
 
   /// - Precondition: the selection was made from finite scores.
-  public init(_ selection: HeadSelection) {
+  package init(_ selection: HeadSelection) {
     precondition(!selection.scores.isEmpty && selection.scores.joined().allSatisfy(\.isFinite))
     self.selection = selection
     let positive = selection.scores.joined().filter { $0 > 0 }
@@ -23,10 +23,10 @@ public struct HeatMap: Sendable {
   }
 
   /// KV heads of the widest layer.
-  public var columns: Int { selection.scores.map(\.count).max() ?? 0 }
+  package var columns: Int { selection.scores.map(\.count).max() ?? 0 }
 
   /// Where a head lies on the scale, 0 to 1; nil where it has no influence.
-  public func level(layer: Int, head: Int) -> Double? {
+  package func level(layer: Int, head: Int) -> Double? {
     let score = selection.scores[layer][head]
     guard score > 0 else { return nil }
     guard highest > lowest else { return 1 }
@@ -34,20 +34,20 @@ public struct HeatMap: Sendable {
   }
 
   /// A layer's part of all mass, 0 to 1.
-  public func share(layer: Int) -> Double {
+  package func share(layer: Int) -> Double {
     let total = masses.reduce(0, +)
     return total > 0 ? masses[layer] / total : 0
   }
 
-  public func isSelected(layer: Int, head: Int) -> Bool { selection.kvIndices[layer].contains(head) }
+  package func isSelected(layer: Int, head: Int) -> Bool { selection.kvIndices[layer].contains(head) }
 }
 
 /// A colour of 8 bits a channel (sRGB).
-public struct Colour: Equatable, Sendable {
-  public var red, green, blue: UInt8
+package struct Colour: Equatable, Sendable {
+  package var red, green, blue: UInt8
 
   /// Perceptually even from dark to light: nine control points of matplotlib's viridis (CC0) and straight lines.
-  public static func viridis(_ level: Double) -> Colour {
+  package static func viridis(_ level: Double) -> Colour {
     let points: [(Double, Double, Double)] = [
       (68, 1, 84), (71, 44, 122), (59, 81, 139), (44, 113, 142), (33, 144, 141), (39, 173, 129), (92, 200, 99),
       (170, 220, 50), (253, 231, 37),
@@ -60,10 +60,10 @@ public struct Colour: Equatable, Sendable {
   }
 
   /// Whether dark text reads better on it than light text.
-  public var isLight: Bool { 299 * Int(red) + 587 * Int(green) + 114 * Int(blue) > 128_000 }
+  package var isLight: Bool { 299 * Int(red) + 587 * Int(green) + 114 * Int(blue) > 128_000 }
 
   /// As `#1f9e89`.
-  public var hexadecimal: String {
+  package var hexadecimal: String {
     "#" + [red, green, blue].map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   }
 

@@ -5,10 +5,10 @@ import QwenVL
 import Tensors
 
 /// The trainable adapter of arXiv 2512.19219, with its gradients.
-public final class ImageLoRA<Element: Scalar>: Adapter {
-  public let layout: AdapterLayout
-  public let parameters: Matrix<Element>
-  public let gradients: Matrix<Element>
+package final class ImageLoRA<Element: Scalar>: Adapter {
+  package let layout: AdapterLayout
+  package let parameters: Matrix<Element>
+  package let gradients: Matrix<Element>
   private let options: ImageLoRAConfiguration
   private let hiddenSize, headDimension: Int
   private let slots: [Int: Slot]
@@ -21,7 +21,7 @@ public final class ImageLoRA<Element: Scalar>: Adapter {
   }
 
   /// An adapter with all numbers zero; see `initialize` and `load`.
-  public init(_ options: ImageLoRAConfiguration, text: TextConfiguration) {
+  package init(_ options: ImageLoRAConfiguration, text: TextConfiguration) {
     self.options = options
     (hiddenSize, headDimension) = (text.hiddenSize, text.headDimension)
     let layout = AdapterConfiguration.imageLoRA(options).layout(text)
@@ -39,13 +39,13 @@ public final class ImageLoRA<Element: Scalar>: Adapter {
     self.slots = slots
   }
 
-  public var configuration: AdapterConfiguration { .imageLoRA(options) }
-  public var tokens: AdaptedTokens { .visual }
-  public func adaptsAtLowestLayer(_ projection: Projection) -> Bool { projection == .value }
+  package var configuration: AdapterConfiguration { .imageLoRA(options) }
+  package var tokens: AdaptedTokens { .visual }
+  package func adaptsAtLowestLayer(_ projection: Projection) -> Bool { projection == .value }
 
   /// The paper's start: `A ~ N(0, (1/r)^2)`, `B = 0`, `gamma = 0.01`. Each layer draws from a stream of its own, so that
   /// its start does not depend on which other layers are selected.
-  public func initialize(seed: UInt64) {
+  package func initialize(seed: UInt64) {
     parameters.base.update(repeating: 0, count: layout.count)
     for (layer, slot) in slots {
       var source = NormalSource(seed: seed, stream: UInt64(layer))
@@ -55,7 +55,7 @@ public final class ImageLoRA<Element: Scalar>: Adapter {
   }
 
   /// v[j, h] += c gamma (x[j] A) B_h.
-  public func forward(
+  package func forward(
     layer: Int, _ projection: Projection, input: Matrix<Element>, output values: Matrix<Element>, rows: [Range<Int>]
   ) {
     guard projection == .value, let slot = slots[layer] else { return }
@@ -70,7 +70,7 @@ public final class ImageLoRA<Element: Scalar>: Adapter {
 
   /// With G_h = dv[:, h], u = x A, w = sum_h G_h B_h^T:
   /// dB_h = c gamma u^T G_h; dgamma = c <u, w>; dA = c gamma x^T w; dx = c gamma w A^T.
-  public func backward(
+  package func backward(
     layer: Int, _ projection: Projection, input: Matrix<Element>, values: Matrix<Element>?,
     dOutput dValues: Matrix<Element>, rows: [Range<Int>], dInput: Matrix<Element>?
   ) {

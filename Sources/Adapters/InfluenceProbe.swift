@@ -6,17 +6,17 @@ import Tensors
 
 /// Watches dv at visual tokens. With G = dv: gate gradient `sum_j <G[j, h], v[j, h]>`, rank-1 gradient
 /// `sum_j (x[j] A_l) G[j, h]`; nothing is added in forward, so the base stays the base.
-public final class InfluenceProbe<Element: Scalar>: ProjectionAdapter {
-  public let layers, kvHeads, headDimension: Int
+package final class InfluenceProbe<Element: Scalar>: ProjectionAdapter {
+  package let layers, kvHeads, headDimension: Int
   /// The rank-1 probe's `A_l`, `[L][H]`.
   private let projections: [Matrix<Element>]
   /// d(loss)/d(gate), `[L, Hkv]`, of all backward passes since `reset`.
-  public let gateGradient: Matrix<Element>
+  package let gateGradient: Matrix<Element>
   /// d(loss)/d(B), `[L, Hkv D]`.
-  public let rank1Gradient: Matrix<Element>
+  package let rank1Gradient: Matrix<Element>
 
   /// - Parameter projections: `[L][H]`; see `seededProjections`.
-  public init(text: TextConfiguration, projections: [[Element]]) {
+  package init(text: TextConfiguration, projections: [[Element]]) {
     precondition(projections.count == text.layers && projections.allSatisfy { $0.count == text.hiddenSize })
     layers = text.layers
     kvHeads = text.kvHeads
@@ -27,27 +27,27 @@ public final class InfluenceProbe<Element: Scalar>: ProjectionAdapter {
   }
 
   /// `A_l ~ N(0, 1)`, each layer from a stream of its own.
-  public static func seededProjections(text: TextConfiguration, seed: UInt64) -> [[Element]] {
+  package static func seededProjections(text: TextConfiguration, seed: UInt64) -> [[Element]] {
     (0..<text.layers).map { layer in
       var source = NormalSource(seed: seed, stream: UInt64(layer))
       return (0..<text.hiddenSize).map { _ in Element(source.nextGaussian()) }
     }
   }
 
-  public func reset() {
+  package func reset() {
     gateGradient.base.update(repeating: 0, count: layers * kvHeads)
     rank1Gradient.base.update(repeating: 0, count: layers * kvHeads * headDimension)
   }
 
-  public var tokens: AdaptedTokens { .visual }
-  public var lowestLayer: Int? { 0 }
-  public func adaptsAtLowestLayer(_ projection: Projection) -> Bool { projection == .value }
+  package var tokens: AdaptedTokens { .visual }
+  package var lowestLayer: Int? { 0 }
+  package func adaptsAtLowestLayer(_ projection: Projection) -> Bool { projection == .value }
 
-  public func forward(
+  package func forward(
     layer: Int, _ projection: Projection, input: Matrix<Element>, output: Matrix<Element>, rows: [Range<Int>]
   ) {}
 
-  public func backward(
+  package func backward(
     layer: Int, _ projection: Projection, input: Matrix<Element>, values: Matrix<Element>?,
     dOutput dValues: Matrix<Element>, rows: [Range<Int>], dInput: Matrix<Element>?
   ) {

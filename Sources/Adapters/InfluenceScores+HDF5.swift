@@ -9,7 +9,7 @@ extension InfluenceScores {
 
   /// Writes the file beside its name and renames it.
   /// - Throws: `HDF5Error`.
-  public func write(to path: String) throws {
+  package func write(to path: String) throws {
     try File.replace(path) { file in
       try file.setAttribute("schema_version", to: Int64(Self.schemaVersion))
       try file.setAttribute("estimator_seed", to: Int64(bitPattern: seed))
@@ -33,7 +33,7 @@ extension InfluenceScores {
 
   /// Reads and checks a file.
   /// - Throws: `HDF5Error` or `ScoresFileError`.
-  public init(reading path: String) throws {
+  package init(reading path: String) throws {
     let file = try File.open(path)
     func refuse(_ problem: String) -> ScoresFileError { ScoresFileError(file: path, problem: problem) }
     let version = try file.attribute("schema_version", as: Int64.self)
@@ -76,8 +76,8 @@ extension InfluenceScores {
 }
 
 /// A scores file that contradicts itself or is of another version.
-public struct ScoresFileError: Error, Equatable, CustomStringConvertible {
-  public let file: String
-  public let problem: String
-  public var description: String { "\(file): \(problem); probe again" }
+package struct ScoresFileError: Error, Equatable, CustomStringConvertible {
+  package let file: String
+  package let problem: String
+  package var description: String { "\(file): \(problem); probe again" }
 }

@@ -2,7 +2,7 @@
 import Foundation
 
 /// How a head's score is made from its gradient.
-public enum Estimator: String, Sendable, CaseIterable, Codable {
+package enum Estimator: String, Sendable, CaseIterable, Codable {
   /// Sum over rows of the squared norm of dL/dB of a rank-1 probe (the paper's).
   case rank1
   /// Sum over rows of the squared gradient of a gate on the head (the authors' code).
@@ -10,30 +10,30 @@ public enum Estimator: String, Sendable, CaseIterable, Codable {
 }
 
 /// One row's influence on all heads, flat `[L, Hkv]`.
-public struct RowInfluence: Sendable, Equatable, Codable {
-  public var id: String
+package struct RowInfluence: Sendable, Equatable, Codable {
+  package var id: String
   /// `|| dL_i / dB_l,h ||^2`
-  public var rank1Norm2: [Double]
+  package var rank1Norm2: [Double]
   /// `dL_i / dg_l,h`
-  public var gateGradient: [Double]
-  public init(id: String, rank1Norm2: [Double], gateGradient: [Double]) {
+  package var gateGradient: [Double]
+  package init(id: String, rank1Norm2: [Double], gateGradient: [Double]) {
     (self.id, self.rank1Norm2, self.gateGradient) = (id, rank1Norm2, gateGradient)
   }
 }
 
 /// Which part of a probe's rows a file holds.
-public struct Shard: Sendable, Equatable, CustomStringConvertible {
+package struct Shard: Sendable, Equatable, CustomStringConvertible {
   /// Parts held, ascending, of `count`.
-  public var indices: [Int]
-  public var count: Int
+  package var indices: [Int]
+  package var count: Int
 
   /// The whole.
-  public static let whole = Shard(indices: [0], count: 1)
+  package static let whole = Shard(indices: [0], count: 1)
 
-  public init(indices: [Int], count: Int) { (self.indices, self.count) = (indices, count) }
+  package init(indices: [Int], count: Int) { (self.indices, self.count) = (indices, count) }
 
   /// Parses "i/n" or "i,j/n" with 0 <= i < n; nil if it is anything else.
-  public init?(_ text: String) {
+  package init?(_ text: String) {
     let parts = text.split(separator: "/", omittingEmptySubsequences: false)
     guard parts.count == 2, let count = Int(parts[1]), count > 0 else { return nil }
     let indices = parts[0].split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
@@ -41,22 +41,22 @@ public struct Shard: Sendable, Equatable, CustomStringConvertible {
     self.init(indices: Set(indices.compactMap(\.self)).sorted(), count: count)
   }
 
-  public var description: String { indices.map(String.init).joined(separator: ",") + "/\(count)" }
+  package var description: String { indices.map(String.init).joined(separator: ",") + "/\(count)" }
 }
 
 /// The influence of all heads on the rows of a probe.
-public struct InfluenceScores: Sendable, Equatable {
-  public static let schemaVersion = 1
+package struct InfluenceScores: Sendable, Equatable {
+  package static let schemaVersion = 1
 
-  public let layers, kvHeads: Int
+  package let layers, kvHeads: Int
   /// Seed of the rank-1 probe's projections.
-  public let seed: UInt64
-  public let baseDigest, dataDigest: String
-  public let shard: Shard
+  package let seed: UInt64
+  package let baseDigest, dataDigest: String
+  package let shard: Shard
   /// Ascending by id, compared as UTF-8, so that sums do not depend on who computed which row.
-  public let rows: [RowInfluence]
+  package let rows: [RowInfluence]
 
-  public init(
+  package init(
     layers: Int, kvHeads: Int, seed: UInt64, baseDigest: String, dataDigest: String, shard: Shard,
     rows: [RowInfluence]
   ) {
@@ -68,11 +68,11 @@ public struct InfluenceScores: Sendable, Equatable {
   }
 
   /// Scores `[L][Hkv]`: row terms added in the order of ids.
-  public func scores(_ estimator: Estimator) -> [[Double]] { scores(estimator, rows: rows.indices) }
+  package func scores(_ estimator: Estimator) -> [[Double]] { scores(estimator, rows: rows.indices) }
 
   /// Scores `[L][Hkv]` of some rows: terms added in the order given, a row's once for each time that it is named.
   /// - Precondition: indices of `rows`.
-  public func scores(_ estimator: Estimator, rows indices: some Sequence<Int>) -> [[Double]] {
+  package func scores(_ estimator: Estimator, rows indices: some Sequence<Int>) -> [[Double]] {
     var sums = [Double](repeating: 0, count: layers * kvHeads)
     for row in indices.lazy.map({ rows[$0] }) {
       for i in sums.indices {
@@ -86,12 +86,12 @@ public struct InfluenceScores: Sendable, Equatable {
   }
 
   /// Why files cannot be merged.
-  public enum MergeError: Error, Equatable, CustomStringConvertible {
+  package enum MergeError: Error, Equatable, CustomStringConvertible {
     case nothing
     case different(what: String, file: String, first: String)
     case rowTwice(id: String, files: [String])
 
-    public var description: String {
+    package var description: String {
       switch self {
       case .nothing: "nothing to merge; name at least one scores file"
       case .different(let what, let file, let first):
@@ -105,7 +105,7 @@ public struct InfluenceScores: Sendable, Equatable {
   /// Joins shards of one probe; the result does not depend on their order or number.
   /// - Parameter shards: scores, and the files they come from for messages.
   /// - Throws: `MergeError`.
-  public static func merging(_ shards: [(file: String, scores: InfluenceScores)]) throws -> InfluenceScores {
+  package static func merging(_ shards: [(file: String, scores: InfluenceScores)]) throws -> InfluenceScores {
     guard let first = shards.first else { throw MergeError.nothing }
     for shard in shards {
       func agree<T: Equatable>(_ what: String, _ key: KeyPath<InfluenceScores, T>) throws {

@@ -5,10 +5,10 @@ import QwenVL
 import Tensors
 
 /// The trainable adapter of arXiv 2106.09685 as PEFT computes it without dropout, with its gradients.
-public final class LoRA<Element: Scalar>: Adapter {
-  public let layout: AdapterLayout
-  public let parameters: Matrix<Element>
-  public let gradients: Matrix<Element>
+package final class LoRA<Element: Scalar>: Adapter {
+  package let layout: AdapterLayout
+  package let parameters: Matrix<Element>
+  package let gradients: Matrix<Element>
   private let options: LoRAConfiguration
   /// Of each layer's adapted projections.
   private let slots: [Int: [Projection: Slot]]
@@ -19,7 +19,7 @@ public final class LoRA<Element: Scalar>: Adapter {
     let loraA, loraB: Range<Int>
   }
 
-  public init(_ options: LoRAConfiguration, text: TextConfiguration) {
+  package init(_ options: LoRAConfiguration, text: TextConfiguration) {
     self.options = options
     let layout = AdapterConfiguration.lora(options).layout(text)
     self.layout = layout
@@ -38,15 +38,15 @@ public final class LoRA<Element: Scalar>: Adapter {
     self.slots = slots
   }
 
-  public var configuration: AdapterConfiguration { .lora(options) }
-  public var tokens: AdaptedTokens { .all }
+  package var configuration: AdapterConfiguration { .lora(options) }
+  package var tokens: AdaptedTokens { .all }
 
-  public func adaptsAtLowestLayer(_ projection: Projection) -> Bool {
+  package func adaptsAtLowestLayer(_ projection: Projection) -> Bool {
     lowestLayer.map { slots[$0]?[projection] != nil } ?? false
   }
 
   /// PEFT's start: A uniform in +-1 / sqrt(in) (`kaiming_uniform_(a=sqrt(5))`), B = 0.
-  public func initialize(seed: UInt64) {
+  package func initialize(seed: UInt64) {
     parameters.base.update(repeating: 0, count: layout.count)
     for (layer, projections) in slots {
       for (index, projection) in Projection.allCases.enumerated() {
@@ -59,7 +59,7 @@ public final class LoRA<Element: Scalar>: Adapter {
   }
 
   /// y += s (x A^T) B^T.
-  public func forward(
+  package func forward(
     layer: Int, _ projection: Projection, input: Matrix<Element>, output: Matrix<Element>, rows: [Range<Int>]
   ) {
     guard let slot = slots[layer]?[projection] else { return }
@@ -71,7 +71,7 @@ public final class LoRA<Element: Scalar>: Adapter {
   }
 
   /// With u = x A^T, w = dy B: dB = s dy^T u; dA = s w^T x; dx = s w A.
-  public func backward(
+  package func backward(
     layer: Int, _ projection: Projection, input: Matrix<Element>, values: Matrix<Element>?, dOutput: Matrix<Element>,
     rows: [Range<Int>], dInput: Matrix<Element>?
   ) {

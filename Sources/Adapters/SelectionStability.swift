@@ -3,14 +3,14 @@ import Datasets
 import Foundation
 
 /// How alike two selections and the scores behind them are.
-public struct SelectionAgreement: Sendable, Equatable, Encodable {
+package struct SelectionAgreement: Sendable, Equatable, Encodable {
   /// Spearman's rank correlation of all heads' scores, from -1 to 1.
-  public let correlation: Double
+  package let correlation: Double
   /// Share of the chosen KV heads that both chose, from 0 to 1.
-  public let overlap: Double
+  package let overlap: Double
 
   /// - Precondition: both choose as many heads, at least one, from scores of one shape.
-  public init(_ a: HeadSelection, _ b: HeadSelection) {
+  package init(_ a: HeadSelection, _ b: HeadSelection) {
     precondition(a.numHeads > 0 && a.numHeads == b.numHeads && a.capacity == b.capacity)
     let shared = zip(a.kvIndices, b.kvIndices).reduce(0) { $0 + Set($1.0).intersection($1.1).count }
     correlation = rankCorrelation(a.scores.flatMap(\.self), b.scores.flatMap(\.self))
@@ -19,46 +19,46 @@ public struct SelectionAgreement: Sendable, Equatable, Encodable {
 }
 
 /// What a selection from some scores files rests on: agreements over draws of their rows, and between the files.
-public struct SelectionStability: Sendable, Equatable, Encodable {
+package struct SelectionStability: Sendable, Equatable, Encodable {
   /// As `HeadSelection.method`.
-  public let method: String
-  public let estimator: Estimator
+  package let method: String
+  package let estimator: Estimator
   /// KV heads that a selection chooses, and that there are over all layers.
-  public let numHeads, heads: Int
-  public let tau: Double
+  package let numHeads, heads: Int
+  package let tau: Double
   /// The overlap that a random choice of as many heads has on average.
-  public let randomOverlap: Double
+  package let randomOverlap: Double
   /// Draws behind each of the `Draws`, and the seed of their rows.
-  public let resamples: Int
-  public let seed: UInt64
-  public let files: [File]
+  package let resamples: Int
+  package let seed: UInt64
+  package let files: [File]
   /// Every two of the files, in their order.
-  public let pairs: [Pair]
+  package let pairs: [Pair]
 
   /// One file's rows against each other.
-  public struct File: Sendable, Equatable, Encodable {
-    public let file: String
-    public let rows: Int
+  package struct File: Sendable, Equatable, Encodable {
+    package let file: String
+    package let rows: Int
     /// Draws of each size against all rows.
-    public let sizes: [Draws]
+    package let sizes: [Draws]
     /// Two halves without a common row against each other; of an odd number of rows one is in neither.
-    public let halves: Draws
+    package let halves: Draws
     /// The two estimators' choices from all rows.
-    public let estimators: SelectionAgreement
+    package let estimators: SelectionAgreement
   }
 
   /// All rows of one file against all rows of another.
-  public struct Pair: Sendable, Equatable, Encodable {
-    public let files: [String]
-    public let agreement: SelectionAgreement
+  package struct Pair: Sendable, Equatable, Encodable {
+    package let files: [String]
+    package let agreement: SelectionAgreement
   }
 
   /// Agreements over draws of as many rows each.
-  public struct Draws: Sendable, Equatable, Encodable {
-    public let rows: Int
+  package struct Draws: Sendable, Equatable, Encodable {
+    package let rows: Int
     /// Whether a draw may hold a row more than once.
-    public let withReplacement: Bool
-    public let correlation, overlap: Spread
+    package let withReplacement: Bool
+    package let correlation, overlap: Spread
 
     init(rows: Int, withReplacement: Bool = false, _ agreements: [SelectionAgreement]) {
       (self.rows, self.withReplacement) = (rows, withReplacement)
@@ -67,9 +67,9 @@ public struct SelectionStability: Sendable, Equatable, Encodable {
   }
 
   /// Mean of some draws and the range of their middle nine tenths.
-  public struct Spread: Sendable, Equatable, Encodable {
+  package struct Spread: Sendable, Equatable, Encodable {
     /// `p5` and `p95` are quantiles, linear between neighbouring draws.
-    public let mean, p5, p95: Double
+    package let mean, p5, p95: Double
 
     init(_ values: [Double]) {
       let sorted = values.sorted()
@@ -84,11 +84,11 @@ public struct SelectionStability: Sendable, Equatable, Encodable {
   }
 
   /// Why files cannot be compared.
-  public enum ComparisonError: Error, Equatable, CustomStringConvertible {
+  package enum ComparisonError: Error, Equatable, CustomStringConvertible {
     case different(what: String, file: String, first: String)
     case tooFewRows(file: String, rows: Int, needed: Int)
 
-    public var description: String {
+    package var description: String {
       switch self {
       case .different(let what, let file, let first):
         "\(file): its \(what) is not that of \(first); compare only scores of one base model"
@@ -106,7 +106,7 @@ public struct SelectionStability: Sendable, Equatable, Encodable {
   ///   - select: the choice from scores `[L][Hkv]`.
   /// - Precondition: at least one file, one draw and one row a draw.
   /// - Throws: `ComparisonError` for files of several base models or shapes, or with fewer rows than a draw or two.
-  public init(
+  package init(
     of files: [(file: String, scores: InfluenceScores)], estimator: Estimator, sizes: [Int]? = nil, resamples: Int,
     seed: UInt64, selecting select: ([[Double]]) -> HeadSelection
   ) throws {
@@ -154,7 +154,7 @@ public struct SelectionStability: Sendable, Equatable, Encodable {
   }
 
   /// 8, 16, 32, ... below the number of rows, and that number.
-  public static func defaultSizes(rows: Int) -> [Int] {
+  package static func defaultSizes(rows: Int) -> [Int] {
     Array(sequence(first: 8) { $0 * 2 }.prefix { $0 < rows }) + [rows]
   }
 
@@ -175,7 +175,7 @@ public struct SelectionStability: Sendable, Equatable, Encodable {
   }
 
   /// The numbers as JSON, keys sorted and in snake case.
-  public func json() throws -> String {
+  package func json() throws -> String {
     let encoder = JSONEncoder()
     encoder.keyEncodingStrategy = .convertToSnakeCase
     encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
@@ -184,7 +184,7 @@ public struct SelectionStability: Sendable, Equatable, Encodable {
 
   /// Writes the numbers whole or not at all.
   /// - Throws: `AdapterFiles.FileError` with the system's words.
-  public func write(to path: String) throws { try writeWhole(Data((try json() + "\n").utf8), to: path) }
+  package func write(to path: String) throws { try writeWhole(Data((try json() + "\n").utf8), to: path) }
 }
 
 extension SplitMix64 {

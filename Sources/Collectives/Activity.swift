@@ -4,7 +4,7 @@ import Synchronization
 
 /// A rank's present work in words. A watch looks at it from a thread of its own, so that it speaks even while the rank hangs in a
 /// read; ranks send each other nothing for it.
-public final class Activity: Sendable {
+package final class Activity: Sendable {
   private struct Present {
     let what: String
     let since = ContinuousClock.now
@@ -14,10 +14,10 @@ public final class Activity: Sendable {
 
   private let present = Mutex<Present?>(nil)
 
-  public init() {}
+  package init() {}
 
   /// Runs `body` as the work that `what` names; behind it the work around it goes on.
-  public func during<Result>(_ what: String, _ body: () throws -> Result) rethrows -> Result {
+  package func during<Result>(_ what: String, _ body: () throws -> Result) rethrows -> Result {
     let around = present.withLock { present in
       defer { present = Present(what: what) }
       return present
@@ -30,7 +30,7 @@ public final class Activity: Sendable {
   /// - Parameters:
   ///   - patience: seconds above 0.
   ///   - say: takes the work and its seconds so far, on the watch's thread.
-  public func watch(patience: Double, say: @escaping @Sendable (_ what: String, _ seconds: Double) -> Void) {
+  package func watch(patience: Double, say: @escaping @Sendable (_ what: String, _ seconds: Double) -> Void) {
     Thread.detachNewThread { [self] in
       while true {
         Thread.sleep(forTimeInterval: min(1, patience / 4))

@@ -1,7 +1,7 @@
 // What a rank may ask of the others; the training code sees this protocol and never MPI.
 
 /// A group of ranks that run the same program on different units.
-public protocol Communicator: AnyObject, Sendable {
+package protocol Communicator: AnyObject, Sendable {
   var rank: Int { get }
   var size: Int { get }
 
@@ -29,21 +29,21 @@ public protocol Communicator: AnyObject, Sendable {
 
 /// Calls and payload bytes, counted where they are handed to the communicator: a rank's own contribution, not the
 /// wire's copies.
-public struct Traffic: Equatable, Sendable {
-  public var sumCalls = 0
-  public var sumBytes = 0
-  public var otherCalls = 0
-  public var otherBytes = 0
-  public init() {}
+package struct Traffic: Equatable, Sendable {
+  package var sumCalls = 0
+  package var sumBytes = 0
+  package var otherCalls = 0
+  package var otherBytes = 0
+  package init() {}
 
   /// Counts one call of `sum`.
-  public mutating func addSum(words: Int) {
+  package mutating func addSum(words: Int) {
     sumCalls += 1
     sumBytes += words * MemoryLayout<Int128>.size
   }
 
   /// Counts one call of another collective.
-  public mutating func addOther(bytes: Int) {
+  package mutating func addOther(bytes: Int) {
     otherCalls += 1
     otherBytes += bytes
   }

@@ -9,21 +9,21 @@ import Glibc  // Rounding is a call of the C library's on processors without SSE
 /// Addends that are not finite, or of magnitude 2^31 or more, are left out and counted (`nonFinite`). So no word can
 /// overflow with up to 2^16 = 65,536 addends over all ranks: 2^16 (2^31 - 2^-22) 2^80 < 2^127; nor with any number of
 /// addends whose magnitudes add up to less than 2^47.
-public struct ExactSum: Sendable {
+package struct ExactSum: Sendable {
   /// The sums' words and, behind them, the tally of what was left out.
   private var words: [Int128]
 
   /// Zero sums.
-  public init(count: Int) { words = [Int128](repeating: 0, count: count + 1) }
+  package init(count: Int) { words = [Int128](repeating: 0, count: count + 1) }
 
   /// The number of sums.
-  public var count: Int { words.count - 1 }
+  package var count: Int { words.count - 1 }
 
   /// How many addends were left out as not finite or too large, for the whole buffer; after `reduce` by all ranks.
-  public var nonFinite: Int { Int(clamping: words[count]) }
+  package var nonFinite: Int { Int(clamping: words[count]) }
 
   /// Adds the values to the sums from `offset` on.
-  public mutating func add(_ values: UnsafeBufferPointer<Float>, at offset: Int) {
+  package mutating func add(_ values: UnsafeBufferPointer<Float>, at offset: Int) {
     precondition(offset >= 0 && offset + values.count <= count, "values reach beyond the sums")
     words.withUnsafeMutableBufferPointer { words in
       var refused: Int128 = 0
@@ -46,44 +46,44 @@ public struct ExactSum: Sendable {
   }
 
   /// Adds one value to one sum; exact for a multiple of 2^-80, to the nearest multiple otherwise.
-  public mutating func add(_ value: Double, at index: Int) {
+  package mutating func add(_ value: Double, at index: Int) {
     precondition(index >= 0 && index < count, "no such sum")
     let refused = words[index].add(value)
     words[count] &+= refused
   }
 
   /// Adds an integer to a word that is read by `count(at:)` and holds integers alone.
-  public mutating func add(count: Int, at index: Int) {
+  package mutating func add(count: Int, at index: Int) {
     precondition(index >= 0 && index < self.count, "no such sum")
     words[index] &+= Int128(count)
   }
 
   /// Adds up all ranks' sums: afterwards the same bits on every rank. Throws what the communicator throws.
   /// - Important: Collective; every rank has the same count.
-  public mutating func reduce(over communicator: some Communicator) throws {
+  package mutating func reduce(over communicator: some Communicator) throws {
     try words.withUnsafeMutableBufferPointer { try communicator.sum($0) }
   }
 
   /// A sum, correctly rounded.
-  public func value(at index: Int) -> Double {
+  package func value(at index: Int) -> Double {
     precondition(index >= 0 && index < count, "no such sum")
     return words[index].rounded()
   }
 
   /// Sums, each correctly rounded.
-  public func values(_ range: Range<Int>) -> [Float] {
+  package func values(_ range: Range<Int>) -> [Float] {
     precondition(range.lowerBound >= 0 && range.upperBound <= count, "no such sums")
     return range.map { words[$0].rounded() }
   }
 
   /// An integer word.
-  public func count(at index: Int) -> Int {
+  package func count(at index: Int) -> Int {
     precondition(index >= 0 && index < count, "no such sum")
     return Int(clamping: words[index])
   }
 
   /// Makes all sums and the tally zero.
-  public mutating func reset() {
+  package mutating func reset() {
     for index in words.indices { words[index] = 0 }
   }
 }

@@ -7,7 +7,7 @@ import Foundation
 ///   - name: what a rank does with an item, for its `activity`.
 /// - Throws: the same `RankFailure` on every rank if any item failed.
 /// - Important: Collective.
-public func mapOverRanks<Result: Codable>(
+package func mapOverRanks<Result: Codable>(
   _ hands: [[Int]], _ communicator: any Communicator, naming name: (Int) -> String, _ body: (Int) throws -> Result
 ) throws -> [Result] {
   precondition(hands.count == communicator.size, "one hand a rank")

@@ -3,32 +3,32 @@ import Glibc
 import Synchronization
 
 /// A group of one rank: every collective gives back what was passed.
-public final class SingleProcess: Communicator {
-  public let activity = Activity()
+package final class SingleProcess: Communicator {
+  package let activity = Activity()
   private let counted = Mutex(Traffic())
 
-  public init() {}
+  package init() {}
 
-  public var rank: Int { 0 }
-  public var size: Int { 1 }
-  public var traffic: Traffic { counted.withLock { $0 } }
+  package var rank: Int { 0 }
+  package var size: Int { 1 }
+  package var traffic: Traffic { counted.withLock { $0 } }
 
-  public func sum(_ words: UnsafeMutableBufferPointer<Int128>) {
+  package func sum(_ words: UnsafeMutableBufferPointer<Int128>) {
     counted.withLock { $0.addSum(words: words.count) }
   }
 
-  public func broadcast(_ bytes: [UInt8], from root: Int) -> [UInt8] {
+  package func broadcast(_ bytes: [UInt8], from root: Int) -> [UInt8] {
     precondition(root == 0, "no such rank")
     counted.withLock { $0.addOther(bytes: bytes.count) }
     return bytes
   }
 
-  public func allGather(_ bytes: [UInt8]) -> [[UInt8]] {
+  package func allGather(_ bytes: [UInt8]) -> [[UInt8]] {
     counted.withLock { $0.addOther(bytes: bytes.count) }
     return [bytes]
   }
 
-  public func abort(status: Int32) -> Never {
+  package func abort(status: Int32) -> Never {
     fflush(nil)
     exit(status)
   }

@@ -1,17 +1,17 @@
 // All ranks succeed or all fail: the way past which no rank waits for one that has failed.
 
 /// The failure of a rank, or of all alike, thrown by every rank.
-public struct RankFailure: Error, Equatable, Sendable, CustomStringConvertible {
+package struct RankFailure: Error, Equatable, Sendable, CustomStringConvertible {
   /// The lowest rank that failed.
-  public let rank: Int
+  package let rank: Int
   /// The number of ranks of the group; 1 where every rank failed in the same words.
-  public let size: Int
+  package let size: Int
   /// That rank's own error in words.
-  public let message: String
+  package let message: String
   /// The status to exit with.
-  public let status: Int32
+  package let status: Int32
 
-  public init(rank: Int, size: Int, message: String, status: Int32) {
+  package init(rank: Int, size: Int, message: String, status: Int32) {
     self.rank = rank
     self.size = size
     self.message = message
@@ -19,7 +19,7 @@ public struct RankFailure: Error, Equatable, Sendable, CustomStringConvertible {
   }
 
   /// One line: the rank, unless there is only one, and its error.
-  public var description: String { size == 1 ? message : "rank \(rank) of \(size): \(message)" }
+  package var description: String { size == 1 ? message : "rank \(rank) of \(size): \(message)" }
 }
 
 /// Runs `body` on every rank and returns its result if no rank threw; otherwise every rank throws the same
@@ -27,7 +27,7 @@ public struct RankFailure: Error, Equatable, Sendable, CustomStringConvertible {
 /// (`EX_DATAERR`) unless stated, since what ranks do together is mostly reading what users gave.
 /// - Important: Collective. `body` itself calls collectives only where every rank reaches them, as in a nested
 ///   `together`.
-public func together<Result>(
+package func together<Result>(
   _ communicator: some Communicator, status: (any Error) -> Int32 = { _ in 65 }, _ body: () throws -> Result
 ) throws -> Result {
   let outcome = Swift.Result { try body() }

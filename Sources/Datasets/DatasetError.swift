@@ -1,21 +1,21 @@
 // What can be wrong with a file of rows: the file as a whole, or single rows of it.
 
 /// One row that cannot be used, and why.
-public struct RowProblem: Error, Sendable, Equatable, CustomStringConvertible {
+package struct RowProblem: Error, Sendable, Equatable, CustomStringConvertible {
   /// Line in the file, from 1.
-  public let line: Int
+  package let line: Int
   /// The row's id, or `line-N` where it has none that could be read.
-  public let id: String
+  package let id: String
   /// What is wrong, in one line.
-  public let reason: String
-  public init(line: Int, id: String, reason: String) {
+  package let reason: String
+  package init(line: Int, id: String, reason: String) {
     (self.line, self.id, self.reason) = (line, id, reason)
   }
-  public var description: String { "line \(line) (\(id)): \(reason)" }
+  package var description: String { "line \(line) (\(id)): \(reason)" }
 }
 
 /// Why a file of rows was refused.
-public enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
+package enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
   /// How many bad rows a description lists.
   static let listed = 5
 
@@ -26,7 +26,7 @@ public enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
   /// No row is left.
   case empty(file: String, problems: [RowProblem])
 
-  public var description: String {
+  package var description: String {
     switch self {
     case .unreadable(let file, let reason):
       return "\(file): cannot be read: \(reason)"

@@ -4,17 +4,17 @@
 ///
 /// Only +, -, *, / and square root are used, which IEEE 754 rounds exactly; a C library's `log` and `cos` may differ
 /// in the last bit from one node to the next, and ranks must agree on every bit.
-public struct NormalSource: Sendable {
+package struct NormalSource: Sendable {
   private var generator: SplitMix64
   private var spare: Double?
 
   /// A source for each pair, as of a run's seed and a layer.
-  public init(seed: UInt64, stream: UInt64 = 0) {
+  package init(seed: UInt64, stream: UInt64 = 0) {
     generator = SplitMix64(seed: seed, stream: stream)
   }
 
   /// The next number.
-  public mutating func nextGaussian() -> Double {
+  package mutating func nextGaussian() -> Double {
     if let number = spare {
       spare = nil
       return number

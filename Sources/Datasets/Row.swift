@@ -1,22 +1,22 @@
 // One row of a data set as every accepted form of it is read: messages, the images they place, boxes.
 
 /// Who speaks.
-public enum Role: String, Sendable, Equatable { case system, user, assistant }
+package enum Role: String, Sendable, Equatable { case system, user, assistant }
 
 /// A piece of a message.
-public enum ContentPart: Sendable, Equatable {
+package enum ContentPart: Sendable, Equatable {
   case text(String)
   /// The image at this index of the row's `images`.
   case image(Int)
 }
 
 /// One turn.
-public struct Message: Sendable, Equatable {
-  public var role: Role
-  public var content: [ContentPart]
+package struct Message: Sendable, Equatable {
+  package var role: Role
+  package var content: [ContentPart]
   /// False leaves an assistant's message out of the loss.
-  public var loss: Bool
-  public init(role: Role, content: [ContentPart], loss: Bool = true) {
+  package var loss: Bool
+  package init(role: Role, content: [ContentPart], loss: Bool = true) {
     self.role = role
     self.content = content
     self.loss = loss
@@ -24,7 +24,7 @@ public struct Message: Sendable, Equatable {
 }
 
 /// Where an image's bytes are.
-public enum ImageSource: Sendable, Hashable {
+package enum ImageSource: Sendable, Hashable {
   /// An absolute path, or one relative to the process.
   case file(String)
   /// PNG or JPEG bytes from a `data:` URL.
@@ -32,36 +32,36 @@ public enum ImageSource: Sendable, Hashable {
 }
 
 /// What a row refers to, in pixels of the original images.
-public struct Objects: Sendable, Equatable {
-  public struct Box: Sendable, Equatable {
+package struct Objects: Sendable, Equatable {
+  package struct Box: Sendable, Equatable {
     /// Corners in pixels of the original image; right and bottom exclusive.
-    public var x1, y1, x2, y2: Double
+    package var x1, y1, x2, y2: Double
     /// Which of the row's images.
-    public var image: Int
-    public init(x1: Double, y1: Double, x2: Double, y2: Double, image: Int = 0) {
+    package var image: Int
+    package init(x1: Double, y1: Double, x2: Double, y2: Double, image: Int = 0) {
       (self.x1, self.y1, self.x2, self.y2, self.image) = (x1, y1, x2, y2, image)
     }
   }
-  public var boxes: [Box]
+  package var boxes: [Box]
   /// Names for `<ref>` placeholders, may be empty.
-  public var references: [String]
-  public init(boxes: [Box], references: [String] = []) {
+  package var references: [String]
+  package init(boxes: [Box], references: [String] = []) {
     self.boxes = boxes
     self.references = references
   }
 }
 
 /// One row: unique id, images in the order in which the messages place them, messages, optional objects and groups.
-public struct Row: Sendable, Equatable {
-  public var id: String
+package struct Row: Sendable, Equatable {
+  package var id: String
   /// Line in the file, from 1, for messages.
-  public var line: Int
-  public var images: [ImageSource]
-  public var messages: [Message]
-  public var objects: Objects?
+  package var line: Int
+  package var images: [ImageSource]
+  package var messages: [Message]
+  package var objects: Objects?
   /// What accuracy is told apart by, as `["task": "click-link"]`.
-  public var groups: [String: String]
-  public init(
+  package var groups: [String: String]
+  package init(
     id: String, line: Int, images: [ImageSource], messages: [Message], objects: Objects? = nil,
     groups: [String: String] = [:]
   ) {
@@ -75,7 +75,7 @@ public struct Row: Sendable, Equatable {
 }
 
 /// Rows by id for a line of text: one, or the first and how many more.
-public func names(_ rows: [Row]) -> String {
+package func names(_ rows: [Row]) -> String {
   guard let first = rows.first else { return "no row" }
   return rows.count == 1 ? "row \(first.id)" : "row \(first.id) and \(rows.count - 1) more"
 }

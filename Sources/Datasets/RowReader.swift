@@ -3,7 +3,7 @@ import Digests
 import Foundation
 
 /// What to do when rows are bad.
-public enum BadRowPolicy: Sendable, Equatable {
+package enum BadRowPolicy: Sendable, Equatable {
   /// Refuse the file.
   case strict
   /// Leave them out and report them.
@@ -11,29 +11,29 @@ public enum BadRowPolicy: Sendable, Equatable {
 }
 
 /// The usable rows of a file, in its order, and what was wrong with the others.
-public struct Dataset: Sendable, Equatable {
-  public let rows: [Row]
-  public let problems: [RowProblem]
+package struct Dataset: Sendable, Equatable {
+  package let rows: [Row]
+  package let problems: [RowProblem]
   /// SHA-256 over the usable rows' ids and line bytes, in order; it does not depend on where the file lies.
-  public let digest: String
+  package let digest: String
 }
 
 /// Reads files of rows.
-public struct RowReader: Sendable {
+package struct RowReader: Sendable {
   /// Folder that relative image paths start from.
-  public let imageRoot: String
-  public let policy: BadRowPolicy
+  package let imageRoot: String
+  package let policy: BadRowPolicy
   /// Longest line, in bytes; a longer one is a bad row and is not parsed.
-  public let maxLineBytes: Int
+  package let maxLineBytes: Int
 
   /// A reader whose rows' relative image paths start from `imageRoot`.
-  public init(imageRoot: String = ".", policy: BadRowPolicy = .strict, maxLineBytes: Int = 64 << 20) {
+  package init(imageRoot: String = ".", policy: BadRowPolicy = .strict, maxLineBytes: Int = 64 << 20) {
     precondition(maxLineBytes > 0, "a line needs room")
     (self.imageRoot, self.policy, self.maxLineBytes) = (imageRoot, policy, maxLineBytes)
   }
 
   /// Reads a regular file.
-  public func read(_ path: String) throws(DatasetError) -> Dataset {
+  package func read(_ path: String) throws(DatasetError) -> Dataset {
     let data: Data
     do {
       let url = URL(fileURLWithPath: path).resolvingSymlinksInPath()
@@ -52,7 +52,7 @@ public struct RowReader: Sendable {
   }
 
   /// Reads a file's bytes; `name` names them in errors.
-  public func read(_ data: Data, name: String) throws(DatasetError) -> Dataset {
+  package func read(_ data: Data, name: String) throws(DatasetError) -> Dataset {
     var pass = Pass(reader: self)
     data.withUnsafeBytes { pass.run($0) }
     let (rows, problems) = (pass.rows, pass.problems)
@@ -128,7 +128,7 @@ private struct Pass: ~Copyable {
 
 /// What is wrong with JSON, in one line: a row's own fault, the decoder's with the place in the document, or the parser's with
 /// the column.
-public func reason(of error: any Error, in data: Data) -> String {
+package func reason(of error: any Error, in data: Data) -> String {
   switch error {
   case let fault as BadRow: return fault.reason
   case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):

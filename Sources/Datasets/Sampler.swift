@@ -3,17 +3,17 @@ import Synchronization
 
 /// Draws without replacement: each epoch is one permutation of all rows, and epochs follow each other without a gap, so
 /// that every step has exactly `globalBatch` rows and a step may span the end of an epoch.
-public struct Sampler: Sendable {
-  public let rowCount: Int
+package struct Sampler: Sendable {
+  package let rowCount: Int
   /// Rows of an optimizer step, over all ranks.
-  public let globalBatch: Int
-  public let seed: UInt64
+  package let globalBatch: Int
+  package let seed: UInt64
   /// Rows that stay adjacent, by group in order of first appearance; absent where every row is on its own.
   private let groups: [[Int]]?
   private let cache = PermutationCache()
 
   /// A sampler of `rows` rows; `groups` gives each row's group key, as from `imageGroups(of:)`.
-  public init(rows: Int, groups keys: [Int]? = nil, globalBatch: Int, seed: UInt64) {
+  package init(rows: Int, groups keys: [Int]? = nil, globalBatch: Int, seed: UInt64) {
     precondition(rows > 0 && globalBatch > 0, "a step needs rows")
     precondition(keys == nil || keys?.count == rows, "one group key a row")
     (rowCount, self.globalBatch, self.seed) = (rows, globalBatch, seed)
@@ -33,19 +33,19 @@ public struct Sampler: Sendable {
   }
 
   /// Steps of one epoch, as a fraction.
-  public var stepsPerEpoch: Double { Double(rowCount) / Double(globalBatch) }
+  package var stepsPerEpoch: Double { Double(rowCount) / Double(globalBatch) }
 
   /// The fewest steps that take at least `epochs` epochs.
-  public func steps(epochs: Double) -> Int {
+  package func steps(epochs: Double) -> Int {
     precondition(epochs > 0 && epochs * stepsPerEpoch < 0x1p53, "epochs are positive and countable")
     return max(1, Int((epochs * stepsPerEpoch).rounded(.up)))
   }
 
   /// The epoch, from 0, of the first row of a step, from 0.
-  public func epoch(step: Int) -> Int { firstRow(of: step) / rowCount }
+  package func epoch(step: Int) -> Int { firstRow(of: step) / rowCount }
 
   /// The rows of the step after `step` finished ones, in order; `globalBatch` indices into the data set.
-  public func rows(step: Int) -> [Int] {
+  package func rows(step: Int) -> [Int] {
     let first = firstRow(of: step)
     var rows: [Int] = []
     rows.reserveCapacity(globalBatch)

@@ -3,29 +3,29 @@
 /// SplitMix64 (Steele, Lea, Flood 2014): a counter and a mixing function, so that any (seed, stream) starts at once.
 ///
 /// Not the standard library's generators and shuffles: those may change between releases, and a run must not.
-public struct SplitMix64: Sendable, Equatable {
+package struct SplitMix64: Sendable, Equatable {
   private static let increment: UInt64 = 0x9E37_79B9_7F4A_7C15
   private var state: UInt64
 
   /// The published generator from this state.
-  public init(seed: UInt64) { state = seed }
+  package init(seed: UInt64) { state = seed }
 
   /// An independent generator for each pair, as of a run's seed and an epoch or layer.
-  public init(seed: UInt64, stream: UInt64) {
+  package init(seed: UInt64, stream: UInt64) {
     state = Self.mix(Self.mix(seed &+ Self.increment) ^ (stream &* Self.increment))
   }
 
   /// 64 uniform bits.
-  public mutating func next() -> UInt64 {
+  package mutating func next() -> UInt64 {
     state &+= Self.increment
     return Self.mix(state)
   }
 
   /// A uniform multiple of 2^-52 in [-1, 1).
-  public mutating func nextSymmetric() -> Double { Double(Int64(bitPattern: next()) >> 11) * 0x1p-52 }
+  package mutating func nextSymmetric() -> Double { Double(Int64(bitPattern: next()) >> 11) * 0x1p-52 }
 
   /// A uniform integer in `0..<bound`, without bias (Lemire 2019: multiply, reject the uneven rest).
-  public mutating func next(below bound: Int) -> Int {
+  package mutating func next(below bound: Int) -> Int {
     precondition(bound > 0, "an empty range has no number")
     let bound = UInt64(bound)
     let uneven = (0 &- bound) % bound
@@ -36,7 +36,7 @@ public struct SplitMix64: Sendable, Equatable {
   }
 
   /// Fisher-Yates from the end: every order is equally likely.
-  public mutating func shuffle<Element>(_ elements: inout [Element]) {
+  package mutating func shuffle<Element>(_ elements: inout [Element]) {
     for last in stride(from: elements.count - 1, to: 0, by: -1) {
       elements.swapAt(last, next(below: last + 1))
     }

@@ -1,20 +1,20 @@
 // Units of work: rows that share their images are computed together, and units are dealt to ranks by cost.
 
 /// Rows whose images are the same: their common prefix is computed once.
-public struct Unit: Sendable, Equatable {
+package struct Unit: Sendable, Equatable {
   /// Most rows of a unit where it is formed over a whole data set.
-  public static let maximumRows = 16
+  package static let maximumRows = 16
   /// Most tokens of such a unit, unless it has a single row.
-  public static let maximumTokens = 8192
+  package static let maximumTokens = 8192
 
   /// Indices into the data set, in the order of the step or the data set.
-  public let rows: [Int]
-  public init(rows: [Int]) { self.rows = rows }
+  package let rows: [Int]
+  package init(rows: [Int]) { self.rows = rows }
 }
 
 extension Sampler {
   /// A step's rows as units: neighbours of equal key become one; without keys every row is its own.
-  public func units(step: Int, grouping keys: [Int]? = nil) -> [Unit] {
+  package func units(step: Int, grouping keys: [Int]? = nil) -> [Unit] {
     precondition(keys == nil || keys?.count == rowCount, "one group key a row")
     let rows = rows(step: step)
     guard let keys else { return rows.map { Unit(rows: [$0]) } }
@@ -31,7 +31,7 @@ extension Sampler {
 }
 
 /// A group key for each row: equal where the lists of images are equal; a row without images is alone.
-public func imageGroups(of rows: [Row]) -> [Int] {
+package func imageGroups(of rows: [Row]) -> [Int] {
   var keys: [[ImageSource]: Int] = [:]
   return rows.enumerated().map { index, row in
     guard !row.images.isEmpty else { return index }
@@ -44,7 +44,7 @@ public func imageGroups(of rows: [Row]) -> [Int] {
 /// Units that are computed together, as many as `rows` rows: those of one row join, a unit of several rows is alone, and
 /// rows of text are apart from rows with pictures, since no adapter learns from them. A function of the units alone, so
 /// that the number of ranks changes no bit.
-public func microBatches(of units: [Unit], rows: Int, isText: (Int) -> Bool) -> [[Unit]] {
+package func microBatches(of units: [Unit], rows: Int, isText: (Int) -> Bool) -> [[Unit]] {
   var batches: [[Unit]] = []
   var open: [Bool: Int] = [:]
   for unit in units {
@@ -62,7 +62,7 @@ public func microBatches(of units: [Unit], rows: Int, isText: (Int) -> Bool) -> 
 /// All rows as units, in the order of their first rows: rows of the same images together, as many as memory should hold
 /// at once. A function of the rows and their tokens alone.
 /// - Parameter tokens: how many tokens a unit has.
-public func units(of rows: [Row], tokens: (Unit) -> Int) -> [Unit] {
+package func units(of rows: [Row], tokens: (Unit) -> Int) -> [Unit] {
   var units: [Unit] = []
   var open: [Int: Int] = [:]
   for (row, key) in imageGroups(of: rows).enumerated() {
@@ -81,7 +81,7 @@ public func units(of rows: [Row], tokens: (Unit) -> Int) -> [Unit] {
 
 /// What was found for the rows of each unit, put into the order of all rows.
 /// - Precondition: the units have every row from 0 on, once, and a result for each.
-public func inRowOrder<Result>(_ results: [[Result]], of units: [Unit]) -> [Result] {
+package func inRowOrder<Result>(_ results: [[Result]], of units: [Unit]) -> [Result] {
   let rows = units.flatMap(\.rows)
   precondition(results.map(\.count) == units.map(\.rows.count), "a result a row")
   return zip(rows, results.joined()).sorted { $0.0 < $1.0 }.map(\.1)
@@ -91,7 +91,7 @@ public func inRowOrder<Result>(_ results: [[Result]], of units: [Unit]) -> [Resu
 ///
 /// `costs` in any unit, finite and not negative. Returns each rank's units in ascending order; every unit is dealt once
 /// and a rank may get none. (Longest-processing-time rule, Graham 1969: at most 4/3 of the best makespan.)
-public func deal(units costs: [Double], ranks: Int) -> [[Int]] {
+package func deal(units costs: [Double], ranks: Int) -> [[Int]] {
   precondition(ranks > 0, "someone must do the work")
   precondition(costs.allSatisfy { $0 >= 0 && $0.isFinite }, "costs are finite and not negative")
   var hands = Array(repeating: [Int](), count: ranks)

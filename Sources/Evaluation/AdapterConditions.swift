@@ -3,22 +3,22 @@ import Adapters
 import Units
 
 /// Base, template and pixel limits; nil where an adapter's files do not say.
-public struct AdapterConditions: Sendable, Equatable {
-  public var baseDigest, templateDigest: String?
-  public var minPixels, maxPixels: Int?
+package struct AdapterConditions: Sendable, Equatable {
+  package var baseDigest, templateDigest: String?
+  package var minPixels, maxPixels: Int?
 
-  public init(baseDigest: String?, templateDigest: String?, minPixels: Int?, maxPixels: Int?) {
+  package init(baseDigest: String?, templateDigest: String?, minPixels: Int?, maxPixels: Int?) {
     (self.baseDigest, self.templateDigest) = (baseDigest, templateDigest)
     (self.minPixels, self.maxPixels) = (minPixels, maxPixels)
   }
 
-  public init(of base: BaseModel) {
+  package init(of base: BaseModel) {
     self.init(
       baseDigest: base.digest, templateDigest: base.template.digest, minPixels: base.preprocessor.minPixels,
       maxPixels: base.preprocessor.maxPixels)
   }
 
-  public init(_ config: AdapterFiles.Conditions) {
+  package init(_ config: AdapterFiles.Conditions) {
     self.init(
       baseDigest: config.base_digest, templateDigest: config.chat_template_digest, minPixels: config.min_pixels,
       maxPixels: config.max_pixels)
@@ -29,7 +29,7 @@ public struct AdapterConditions: Sendable, Equatable {
   ///   - file: the adapter's file, for messages.
   ///   - setting: how the user sets `min_pixels` or `max_pixels` to a value.
   /// - Throws: `EvaluationError.conditions` with every difference and how to mend it.
-  public func require(
+  package func require(
     of base: BaseModel, file: String, setting: (_ key: String, _ value: Int) -> String
   ) throws(EvaluationError) {
     try require(AdapterConditions(of: base), folder: base.folder, file: file, setting: setting)

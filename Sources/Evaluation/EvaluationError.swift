@@ -1,7 +1,7 @@
 // What stops an evaluation or a generation.
 
 /// Why an answer cannot be generated, or an adapter not be used here.
-public enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible {
+package enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The chat template rendered nothing.
   case emptyPrompt(row: String)
   /// Prompt and answer would not fit the positions that the model knows.
@@ -11,7 +11,7 @@ public enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible
   /// A file of the user's that cannot be read or written, or a setting that is missing.
   case file(String, problem: String)
 
-  public var description: String {
+  package var description: String {
     switch self {
     case .emptyPrompt(let row):
       "row \(row): the prompt has no tokens; use a chat template that writes the messages"

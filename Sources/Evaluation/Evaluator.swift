@@ -8,43 +8,43 @@ import Tensors
 import Units
 
 /// What one model made of one row.
-public struct RowResult: Codable, Sendable, Equatable {
+package struct RowResult: Codable, Sendable, Equatable {
   /// Sum of the negative log-likelihoods of the supervised tokens.
-  public var nll: Double
+  package var nll: Double
   /// How many there are, and how many of them are the most likely one.
-  public var tokens, likeliest: Int
+  package var tokens, likeliest: Int
   /// Nil where nothing was generated.
-  public var answer: Answer?
+  package var answer: Answer?
 
   /// A generated answer beside the right one.
-  public struct Answer: Codable, Sendable, Equatable {
+  package struct Answer: Codable, Sendable, Equatable {
     /// The prompt's text, one `<|image_pad|>` a picture.
-    public var prompt: String
-    public var reference: String
-    public var prediction: String
+    package var prompt: String
+    package var reference: String
+    package var prediction: String
     /// Whether the model ended it by itself.
-    public var finished: Bool
-    public var exactMatch: Bool
+    package var finished: Bool
+    package var exactMatch: Bool
     /// Nil where the row asks for no place.
-    public var place: PlaceScore?
+    package var place: PlaceScore?
   }
 }
 
 /// Equal but for whitespace at the ends; case matters. Canonically equivalent texts are equal, as tokenizers see them.
-public func isExactMatch(_ prediction: String, _ reference: String) -> Bool {
+package func isExactMatch(_ prediction: String, _ reference: String) -> Bool {
   prediction.trimmingCharacters(in: .whitespacesAndNewlines)
     == reference.trimmingCharacters(in: .whitespacesAndNewlines)
 }
 
 /// Scores rows for one base and any number of adapters.
-public struct Evaluator: Sendable {
+package struct Evaluator: Sendable {
   private let base: BaseModel
   private let samples: SampleBuilder
   private let maxNewTokens: Int?
   private let generator: Generator
 
   /// - Parameter maxNewTokens: longest answer; nil: nothing is generated.
-  public init(base: BaseModel, samples: SampleBuilder, maxNewTokens: Int?) {
+  package init(base: BaseModel, samples: SampleBuilder, maxNewTokens: Int?) {
     self.base = base
     self.samples = samples
     self.maxNewTokens = maxNewTokens
@@ -58,7 +58,7 @@ public struct Evaluator: Sendable {
   /// - Returns: `[adapters][rows]`
   /// - Throws: the same `RankFailure` on every rank, naming the row.
   /// - Important: Collective.
-  public func results(
+  package func results(
     _ rows: [Row], tokens: (Datasets.Unit) -> Int, adapters: [(any ProjectionAdapter<Float>)?],
     communicator: any Communicator, onRows: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws -> [[RowResult]] {
@@ -121,7 +121,7 @@ public struct Evaluator: Sendable {
 
 extension BaseModel {
   /// A sample's text, a picture's tokens written once.
-  public func text(of sample: Sample) -> String {
+  package func text(of sample: Sample) -> String {
     var repeated = Set<Int>()
     for span in sample.visualSpans { repeated.formUnion(span.dropFirst()) }
     return tokenizer.decode(sample.inputIDs.indices.filter { !repeated.contains($0) }.map { sample.inputIDs[$0] })

@@ -6,34 +6,34 @@ import Tensors
 import Units
 
 /// What a model answered.
-public struct Generation: Sendable, Equatable {
+package struct Generation: Sendable, Equatable {
   /// Without the end token.
-  public var tokens: [Int32]
+  package var tokens: [Int32]
   /// The token that ended the answer; nil where it reached the number of tokens allowed.
-  public var endToken: Int32?
+  package var endToken: Int32?
 }
 
 /// Rows about the same pictures: what they have in common passes the decoder once.
-public struct EvaluationUnit: Sendable {
+package struct EvaluationUnit: Sendable {
   /// Rows with their answers, whose losses are asked for.
-  public var samples: [Sample]
+  package var samples: [Sample]
   /// Rows up to the answer that is asked for.
-  public var prompts: [Sample]
+  package var prompts: [Sample]
   /// The pictures' visual tokens; see `FeatureStore`. A sample or prompt may have fewer of the pictures, the first ones.
-  public var features: [Matrix<Float>]
+  package var features: [Matrix<Float>]
 
-  public init(samples: [Sample] = [], prompts: [Sample], features: [Matrix<Float>]) {
+  package init(samples: [Sample] = [], prompts: [Sample], features: [Matrix<Float>]) {
     (self.samples, self.prompts, self.features) = (samples, prompts, features)
   }
 }
 
 /// Generates answers of at most `maxNewTokens` tokens, the most likely token each time, ties to the lower id.
-public struct Generator: Sendable {
-  public let base: BaseModel
-  public let maxNewTokens: Int
+package struct Generator: Sendable {
+  package let base: BaseModel
+  package let maxNewTokens: Int
 
   /// - Parameter maxNewTokens: 0 where no unit has prompts.
-  public init(_ base: BaseModel, maxNewTokens: Int) {
+  package init(_ base: BaseModel, maxNewTokens: Int) {
     precondition(maxNewTokens >= 0, "an answer has no negative length")
     self.base = base
     self.maxNewTokens = maxNewTokens
@@ -46,7 +46,7 @@ public struct Generator: Sendable {
   /// row's numbers depend on the units that it is run with, and on nothing else.
   /// - Parameter onToken: takes each token of an answer as it comes, and which prompt it answers.
   /// - Throws: `EvaluationError` for a prompt without tokens and for one that leaves no room.
-  public func run(
+  package func run(
     _ units: [EvaluationUnit], adapter: (any ProjectionAdapter<Float>)?,
     onToken: (_ prompt: Int, _ token: Int32) -> Void = { _, _ in }
   ) throws(EvaluationError) -> (losses: [RowLoss], generations: [Generation]) {

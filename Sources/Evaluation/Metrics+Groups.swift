@@ -8,7 +8,7 @@ extension Metrics {
   /// - Parameters:
   ///   - groups: a row's `[key: value]`, for each row.
   ///   - models: a column each, with a result for each row.
-  public static func table(
+  package static func table(
     by groups: [[String: String]], _ models: [(name: String, results: [RowResult])]
   ) -> [String] {
     var lines: [String] = []

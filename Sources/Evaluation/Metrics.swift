@@ -2,22 +2,22 @@
 import Foundation
 
 /// Means over rows; a mean over nothing is nil.
-public struct Metrics: Sendable, Equatable {
-  public var rows, tokens: Int
+package struct Metrics: Sendable, Equatable {
+  package var rows, tokens: Int
   /// NLL a supervised token.
-  public var loss: Double
-  public var tokenAccuracy: Double
-  public var exactMatch, finished: Mean
+  package var loss: Double
+  package var tokenAccuracy: Double
+  package var exactMatch, finished: Mean
   /// Over rows whose answer is a place.
-  public var pointInBox: Mean
+  package var pointInBox: Mean
   /// Over rows whose answer is a box.
-  public var iouAtHalf, meanIoU: Mean
+  package var iouAtHalf, meanIoU: Mean
 
   /// A mean and how many rows it is over.
-  public struct Mean: Sendable, Equatable {
-    public var count: Int
+  package struct Mean: Sendable, Equatable {
+    package var count: Int
     /// Nil over nothing.
-    public var value: Double?
+    package var value: Double?
 
     init(count: Int, value: Double?) { (self.count, self.value) = (count, value) }
 
@@ -26,11 +26,11 @@ public struct Metrics: Sendable, Equatable {
     }
   }
 
-  public var perplexity: Double { exp(loss) }
+  package var perplexity: Double { exp(loss) }
 
   /// Adds in the order of the rows, so that equal rows give equal bits.
   /// - Precondition: at least one row.
-  public init(_ results: [RowResult]) {
+  package init(_ results: [RowResult]) {
     precondition(!results.isEmpty, "nothing was evaluated")
     rows = results.count
     tokens = results.reduce(0) { $0 + $1.tokens }
@@ -47,7 +47,7 @@ public struct Metrics: Sendable, Equatable {
   }
 
   /// The table's lines: a column a model, and with two of them their difference, second less first.
-  public static func table(_ columns: [(name: String, metrics: Metrics)]) -> [String] {
+  package static func table(_ columns: [(name: String, metrics: Metrics)]) -> [String] {
     guard let first = columns.first?.metrics else { return [] }
     func row(_ name: String, _ decimals: Int, scale: Double = 1, _ value: (Metrics) -> Double?) -> String? {
       let values = columns.compactMap { value($0.metrics) }

@@ -40,7 +40,7 @@ struct ModelPart: Equatable {
 extension BaseModel {
   /// Facts of the folder, one a line.
   /// - Throws: `HuggingFaceError` where the checkpoint can no longer be read.
-  public func listing() throws -> [String] {
+  package func listing() throws -> [String] {
     let (text, vision) = (configuration.text, configuration.vision)
     let parts = try ModelPart.parts(of: Checkpoint(folder: folder))
     let whole = parts.reduce(into: ModelPart(name: "all")) { all, part in

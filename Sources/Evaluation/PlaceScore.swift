@@ -3,15 +3,15 @@ import Datasets
 import Preprocessing
 
 /// The scores of an answer that should name a place.
-public struct PlaceScore: Codable, Sendable, Equatable {
+package struct PlaceScore: Codable, Sendable, Equatable {
   /// Whether the written point, or the written box's centre, lies in a box.
-  public var pointInBox: Bool
+  package var pointInBox: Bool
   /// Intersection over union with the best box, 0 where no box was written; nil where the row asks for a point.
-  public var iou: Double?
+  package var iou: Double?
 }
 
 /// What a row's answer should name: its boxes and the pictures they are in.
-public struct PlaceTarget: Sendable {
+package struct PlaceTarget: Sendable {
   let boxes: [(box: Objects.Box, frame: ImageFrame)]
   /// Whether the right answer is a box.
   let asksForBox: Bool
@@ -20,7 +20,7 @@ public struct PlaceTarget: Sendable {
   ///
   /// Boxes are handed out to `<bbox>` and `<point>` in order, so the answer's are those that its placeholders take; in
   /// a row that fills none, all boxes are meant.
-  public init?(row: Row, prompt: Prompt) {
+  package init?(row: Row, prompt: Prompt) {
     guard let reference = prompt.reference, let place = Region(parsing: reference), let objects = row.objects,
       let answer = row.messages.lastIndex(where: { $0.role == .assistant })
     else { return nil }
@@ -36,7 +36,7 @@ public struct PlaceTarget: Sendable {
   }
 
   /// Scores a text; one that names no place is wrong.
-  public func score(_ text: String) -> PlaceScore {
+  package func score(_ text: String) -> PlaceScore {
     let region = Region(parsing: text)
     return PlaceScore(
       pointInBox: region.map { region in boxes.contains { Self.hits(region, $0.box, $0.frame) } } ?? false,
@@ -44,10 +44,10 @@ public struct PlaceTarget: Sendable {
   }
 
   /// The right boxes, in pixels of the original pictures.
-  public var rightBoxes: [Objects.Box] { boxes.map(\.box) }
+  package var rightBoxes: [Objects.Box] { boxes.map(\.box) }
 
   /// The place that a text names, in pixels of the original picture that the first right box is in, cut at its edges.
-  public func place(in text: String) -> (place: Region, image: Int)? {
+  package func place(in text: String) -> (place: Region, image: Int)? {
     guard let region = Region(parsing: text), let (box, frame) = boxes.first else { return nil }
     switch region {
     case .point(let x, let y):
@@ -83,7 +83,7 @@ public struct PlaceTarget: Sendable {
 }
 
 /// Area of the intersection over area of the union; 0 where a box has no area, also with its corners exchanged.
-public func intersectionOverUnion(_ a: Objects.Box, _ b: Objects.Box) -> Double {
+package func intersectionOverUnion(_ a: Objects.Box, _ b: Objects.Box) -> Double {
   func area(_ width: Double, _ height: Double) -> Double { max(width, 0) * max(height, 0) }
   let common = area(min(a.x2, b.x2) - max(a.x1, b.x1), min(a.y2, b.y2) - max(a.y1, b.y1))
   let union = area(a.x2 - a.x1, a.y2 - a.y1) + area(b.x2 - b.x1, b.y2 - b.y1) - common

@@ -7,7 +7,7 @@ extension PredictionLine {
 
   /// Reads a file that `evaluate --output` wrote.
   /// - Throws: `EvaluationError.file`, naming the line.
-  public static func read(_ path: String) throws(EvaluationError) -> [PredictionLine] {
+  package static func read(_ path: String) throws(EvaluationError) -> [PredictionLine] {
     let data: Data
     do {
       let url = URL(fileURLWithPath: path).resolvingSymlinksInPath()
@@ -51,7 +51,7 @@ extension PredictionLine {
   }
 
   /// What the line says, as the evaluation had it.
-  public var result: RowResult {
+  package var result: RowResult {
     RowResult(
       nll: nll, tokens: tokens, likeliest: likeliest_tokens,
       answer: prediction.map { prediction in
@@ -63,7 +63,7 @@ extension PredictionLine {
 
   /// Whether the answer is right: the place where one was asked for (a box by half its union), otherwise every character.
   /// Nil where nothing was generated.
-  public var isRight: Bool? {
+  package var isRight: Bool? {
     guard prediction != nil else { return nil }
     if let iou { return iou >= 0.5 }
     return point_in_box ?? exact_match

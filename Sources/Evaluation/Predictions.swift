@@ -3,19 +3,19 @@ import Datasets
 import Foundation
 
 /// One line of a predictions file.
-public struct PredictionLine: Codable, Sendable, Equatable {
-  public var id: String
+package struct PredictionLine: Codable, Sendable, Equatable {
+  package var id: String
   /// The row's groups, nil where it has none.
-  public var group: [String: String]?
+  package var group: [String: String]?
   /// `base` or `adapted`.
-  public var model: String
-  public var prompt, reference, prediction: String?
-  public var finished, exact_match, point_in_box: Bool?
-  public var iou: Double?
-  public var nll: Double
-  public var tokens, likeliest_tokens: Int
+  package var model: String
+  package var prompt, reference, prediction: String?
+  package var finished, exact_match, point_in_box: Bool?
+  package var iou: Double?
+  package var nll: Double
+  package var tokens, likeliest_tokens: Int
 
-  public init(_ row: Row, model: String, _ result: RowResult) {
+  package init(_ row: Row, model: String, _ result: RowResult) {
     id = row.id
     group = row.groups.isEmpty ? nil : row.groups
     self.model = model
@@ -32,7 +32,7 @@ public struct PredictionLine: Codable, Sendable, Equatable {
   }
 
   /// Writes a file whole or not at all.
-  public static func write(_ lines: [PredictionLine], to path: String) throws {
+  package static func write(_ lines: [PredictionLine], to path: String) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     encoder.nonConformingFloatEncodingStrategy = .convertToString(
@@ -48,7 +48,7 @@ public struct PredictionLine: Codable, Sendable, Equatable {
 }
 
 /// Throws unless a file can be made at `path`: told before the work, not after it.
-public func checkWritable(_ path: String) throws(EvaluationError) {
+package func checkWritable(_ path: String) throws(EvaluationError) {
   let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
   var isFolder: ObjCBool = false
   guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {

@@ -1,12 +1,12 @@
 // The point or box that a text names, in the ways in which models write them.
 
 /// A place in a picture, in the coordinates that the model writes.
-public enum Region: Sendable, Equatable {
+package enum Region: Sendable, Equatable {
   case point(x: Double, y: Double)
   case box(x1: Double, y1: Double, x2: Double, y2: Double)
 
   /// The point, or the box's centre.
-  public var center: (x: Double, y: Double) {
+  package var center: (x: Double, y: Double) {
     switch self {
     case .point(let x, let y): (x, y)
     case .box(let x1, let y1, let x2, let y2): ((x1 + x2) / 2, (y1 + y2) / 2)
@@ -18,7 +18,7 @@ public enum Region: Sendable, Equatable {
   /// and `<|box_end|>` or `<box>` and `</box>` · `{"bbox_2d": [...]}` · `{"point_2d": [...]}` · `<point x="..." y="...">`.
   ///
   /// In JSON the value of `bbox_2d` or `point_2d` counts, whatever stands before it. Time is linear in the length.
-  public init?(parsing text: String) {
+  package init?(parsing text: String) {
     var scanner = Scanner(text)
     scanner.skipToKey()
     while !scanner.isAtEnd {

@@ -5,17 +5,17 @@ import Preprocessing
 import Units
 
 /// A line of a listing.
-public struct ListingLine: Sendable, Equatable {
+package struct ListingLine: Sendable, Equatable {
   /// What a line shows, for colours.
-  public enum Kind: Sendable, Equatable { case heading, token, supervised, picture }
-  public var kind: Kind
-  public var text: String
+  package enum Kind: Sendable, Equatable { case heading, token, supervised, picture }
+  package var kind: Kind
+  package var text: String
 }
 
 extension BaseModel {
   /// The listing of a row's sample: counts, pictures, boxes, then every token in order. A supervised token is marked
   /// with `*`; it is predicted by the token before it. A blank is shown as an open box.
-  public func listing(of row: Row, sample: Sample) -> [ListingLine] {
+  package func listing(of row: Row, sample: Sample) -> [ListingLine] {
     headings(row, sample).map { ListingLine(kind: .heading, text: $0) } + tokenLines(sample)
   }
 

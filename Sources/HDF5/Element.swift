@@ -2,14 +2,14 @@
 import CHDF5
 
 /// A type that HDF5 stores: `Float`, `Double`, `Int32`, `Int64`, `UInt8` or `String`.
-public protocol Element: Sendable {
+package protocol Element: Sendable {
   /// How HDF5 stores the type; only this module can make one.
   static var storage: Storage<Self> { get }
 }
 
 /// The datatype of an element and its way into C memory and back. Datatypes are the same in file and memory: all
 /// machines that run Swift are little-endian.
-public struct Storage<Value: Sendable>: Sendable {
+package struct Storage<Value: Sendable>: Sendable {
   /// The name used in errors.
   let name: String
   /// The bytes that an element takes among these values.
@@ -25,23 +25,23 @@ public struct Storage<Value: Sendable>: Sendable {
 }
 
 extension Float: Element {
-  public static var storage: Storage<Float> { .number("float32", CHDF5_IEEE_F32LE) }
+  package static var storage: Storage<Float> { .number("float32", CHDF5_IEEE_F32LE) }
 }
 
 extension Double: Element {
-  public static var storage: Storage<Double> { .number("float64", CHDF5_IEEE_F64LE) }
+  package static var storage: Storage<Double> { .number("float64", CHDF5_IEEE_F64LE) }
 }
 
 extension Int32: Element {
-  public static var storage: Storage<Int32> { .number("int32", CHDF5_STD_I32LE) }
+  package static var storage: Storage<Int32> { .number("int32", CHDF5_STD_I32LE) }
 }
 
 extension Int64: Element {
-  public static var storage: Storage<Int64> { .number("int64", CHDF5_STD_I64LE) }
+  package static var storage: Storage<Int64> { .number("int64", CHDF5_STD_I64LE) }
 }
 
 extension UInt8: Element {
-  public static var storage: Storage<UInt8> { .number("uint8", CHDF5_STD_U8LE) }
+  package static var storage: Storage<UInt8> { .number("uint8", CHDF5_STD_U8LE) }
 }
 
 extension Storage where Value: BitwiseCopyable {
@@ -65,7 +65,7 @@ extension String: Element {
   ///
   /// Strings of variable length lie in a heap that no checksum guards: one wrong byte in it makes HDF5 1.10 crash or
   /// loop for ever.
-  public static var storage: Storage<String> {
+  package static var storage: Storage<String> {
     Storage(
       name: "fixed-length string", elementBytes: { $0.reduce(1) { Swift.max($0, $1.utf8.count) } },
       datatype: { length in

@@ -3,7 +3,7 @@ import CHDF5
 
 extension File {
   /// Sets an attribute that does not exist yet; throws `HDF5Error` (H5Acreate_by_name).
-  public func setAttribute<T: Element>(_ name: String, of path: String = "/", to value: T) throws {
+  package func setAttribute<T: Element>(_ name: String, of path: String = "/", to value: T) throws {
     let attempt = attempt("write attribute \(name) of", path)
     let elementBytes = T.storage.elementBytes([value])
     let type = try Handle(attempt, "H5Tcopy") { T.storage.datatype(elementBytes) }
@@ -20,7 +20,7 @@ extension File {
 
   /// Reads an attribute of one value; throws `HDF5Error` if it is missing, damaged or of another type
   /// (H5Aopen_by_name).
-  public func attribute<T: Element>(_ name: String, of path: String = "/", as type: T.Type) throws -> T {
+  package func attribute<T: Element>(_ name: String, of path: String = "/", as type: T.Type) throws -> T {
     let attempt = attempt("read attribute \(name) of", path)
     let attribute = try Handle(attempt, "H5Aopen_by_name") {
       H5Aopen_by_name(handle.id, path, name, CHDF5_DEFAULT(), CHDF5_DEFAULT())
@@ -38,7 +38,7 @@ extension File {
 
   /// Whether the file, group or dataset has an attribute of this name; throws `HDF5Error` if there is no such object
   /// (H5Aexists_by_name).
-  public func hasAttribute(_ name: String, of path: String = "/") throws -> Bool {
+  package func hasAttribute(_ name: String, of path: String = "/") throws -> Bool {
     let attempt = attempt("find attribute \(name) of", path)
     return try attempt.check("H5Aexists_by_name") { H5Aexists_by_name(handle.id, path, name, CHDF5_DEFAULT()) } > 0
   }

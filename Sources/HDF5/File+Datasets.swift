@@ -2,7 +2,7 @@
 import CHDF5
 
 /// A step between a dataset's values and its bytes in the file.
-public enum Filter: Hashable, Sendable {
+package enum Filter: Hashable, Sendable {
   /// A checksum over each chunk, verified on every read (H5Pset_fletcher32).
   case fletcher32
   /// zlib compression of a level from 1 to 9 (H5Pset_deflate).
@@ -15,7 +15,7 @@ extension File {
   /// `shape` [] is a scalar, which takes no filters; an empty dataset has no bytes and drops them. The checksum is
   /// taken over what lies in the file, whatever the order of `filters`. Strings are
   /// stored at the length of the longest.
-  public func write<T: Element>(_ values: [T], shape: [Int], to path: String, filters: [Filter] = []) throws {
+  package func write<T: Element>(_ values: [T], shape: [Int], to path: String, filters: [Filter] = []) throws {
     precondition(shape.allSatisfy { $0 >= 0 } && values.count == shape.reduce(1, *), "\(path): count is not shape")
     precondition(!shape.isEmpty || filters.isEmpty, "\(path): a scalar takes no filters")
     let attempt = attempt("write dataset", path)
@@ -47,7 +47,7 @@ extension File {
 
   /// Reads a whole dataset of the stated type; throws `HDF5Error` if it is missing, damaged, of another type or of
   /// more than `maximumCount` elements.
-  public func read<T: Element>(
+  package func read<T: Element>(
     _ type: T.Type, from path: String, maximumCount: Int
   ) throws -> (values: [T], shape: [Int]) {
     let attempt = attempt("read dataset", path)
@@ -67,7 +67,7 @@ extension File {
   }
 
   /// Reads a whole dataset whose type and shape are known; throws `HDF5Error` if the file's differ.
-  public func read<T: Element>(_ type: T.Type, from path: String, shape: [Int]) throws -> [T] {
+  package func read<T: Element>(_ type: T.Type, from path: String, shape: [Int]) throws -> [T] {
     let found = try read(type, from: path, maximumCount: shape.reduce(1, *))
     guard found.shape == shape else {
       throw attempt("read dataset", path).error("its shape is \(found.shape), wanted is \(shape)")

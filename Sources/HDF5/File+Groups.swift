@@ -3,7 +3,7 @@ import CHDF5
 
 extension File {
   /// Makes a group and those above it where they are missing; throws `HDF5Error` (H5Gcreate2).
-  public func createGroup(_ path: String) throws {
+  package func createGroup(_ path: String) throws {
     let attempt = attempt("create group", path)
     let properties = try Handle.properties(attempt, creating: CHDF5_GROUP_CREATE())
     for prefix in prefixes(of: path) where try attempt.check("H5Lexists", { linked(prefix) }) == 0 {
@@ -15,13 +15,13 @@ extension File {
   }
 
   /// Whether a group or dataset of this path exists; throws `HDF5Error` if the file is damaged on the way (H5Lexists).
-  public func exists(_ path: String) throws -> Bool {
+  package func exists(_ path: String) throws -> Bool {
     let attempt = attempt("find", path)
     return try prefixes(of: path).allSatisfy { prefix in try attempt.check("H5Lexists") { linked(prefix) } > 0 }
   }
 
   /// The names in a group, sorted; throws `HDF5Error` (H5Literate).
-  public func children(of path: String) throws -> [String] {
+  package func children(of path: String) throws -> [String] {
     let attempt = attempt("list", path)
     let group = try Handle(attempt, "H5Gopen2") { H5Gopen2(handle.id, path, CHDF5_DEFAULT()) }
     var names: [String] = []

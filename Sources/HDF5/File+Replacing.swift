@@ -10,7 +10,7 @@ extension File {
   ///   - build: fills the file.
   ///   - sealed: called with the finished file's temporary path, before it gets its name.
   /// - Throws: `HDF5Error`, or what the closures throw.
-  public static func replace(
+  package static func replace(
     _ path: String, partial: String? = nil, sealed: (String) throws -> Void = { _ in },
     build: (borrowing File) throws -> Void
   ) throws {
@@ -30,7 +30,7 @@ extension File {
   }
 
   /// Makes names in a file's folder last through a crash (fsync of the folder).
-  public static func synchronizeFolder(of path: String) throws {
+  package static func synchronizeFolder(of path: String) throws {
     let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
     let descriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY)
     let synchronized = descriptor >= 0 && fsync(descriptor) == 0

@@ -6,14 +6,14 @@ import CHDF5
 /// A new file is built in memory and goes to the disk in one piece on `close()`; dropped before, it stays empty on the
 /// disk. The library never writes to a disk itself: once such a write fails, its file can neither be used nor closed,
 /// and the process crashes at its exit.
-public struct File: ~Copyable {
+package struct File: ~Copyable {
   /// The path it was created or opened with.
-  public let path: String
+  package let path: String
   let handle: Handle
   private let output: Output?
 
   /// Starts a new file in memory and creates or empties the one on disk; throws `HDF5Error` (H5Fcreate).
-  public static func create(_ path: String) throws -> File {
+  package static func create(_ path: String) throws -> File {
     let attempt = Attempt(attempt: "create", file: path)
     let output = try Output(attempt)
     let creation = try Handle.properties(attempt, creating: CHDF5_FILE_CREATE())
@@ -32,7 +32,7 @@ public struct File: ~Copyable {
   }
 
   /// Opens a file to read; throws `HDF5Error` if it is missing, cut short or no HDF5 file (H5Fopen).
-  public static func open(_ path: String) throws -> File {
+  package static func open(_ path: String) throws -> File {
     let attempt = Attempt(attempt: "open", file: path)
     let access = try Handle(attempt, "H5Pcreate") { H5Pcreate(CHDF5_FILE_ACCESS()) }
     // Whatever a failed read left open goes with the file.
@@ -45,7 +45,7 @@ public struct File: ~Copyable {
 
   /// Closes the file; a new one is first written to the disk and synchronised. Throws `HDF5Error`, also if the disk is
   /// full.
-  public consuming func close() throws {
+  package consuming func close() throws {
     let attempt = Attempt(attempt: "close", file: path)
     let handle = handle
     if let output {

@@ -2,20 +2,20 @@
 import CHDF5
 
 /// A failed operation on an HDF5 file: what was tried, where, and the reason in the library's own words if it had any.
-public struct HDF5Error: Error, Equatable, Sendable, CustomStringConvertible {
+package struct HDF5Error: Error, Equatable, Sendable, CustomStringConvertible {
   /// What was tried, as in "read dataset".
-  public let attempt: String
+  package let attempt: String
   /// The file's path.
-  public let file: String
+  package let file: String
   /// The path of the object inside the file; nil for the file as a whole.
-  public let object: String?
+  package let object: String?
   /// What was wrong and, where this module knows it, how to mend it.
-  public let reason: String
+  package let reason: String
   /// The library or system function that failed; nil where this module refused by itself.
-  public let function: String?
+  package let function: String?
 
   /// One line: what, where, why.
-  public var description: String {
+  package var description: String {
     let place = object.map { "\($0) of \(file)" } ?? file
     let line = "cannot \(attempt) \(place): \(reason)" + (function.map { " (\($0))" } ?? "")
     return String(line.map { $0.isNewline ? " " : $0 })

@@ -2,26 +2,26 @@
 import Digests
 
 /// Turns messages into the one text that the model reads.
-public struct ChatTemplate: Sendable {
+package struct ChatTemplate: Sendable {
   /// One turn of a conversation.
-  public struct Message: Sendable, Equatable {
-    public var role: String
-    public var content: [Part]
+  package struct Message: Sendable, Equatable {
+    package var role: String
+    package var content: [Part]
 
-    public init(role: String, content: [Part]) {
+    package init(role: String, content: [Part]) {
       self.role = role
       self.content = content
     }
   }
 
   /// One part of a message, in the order of reading.
-  public enum Part: Sendable, Equatable {
+  package enum Part: Sendable, Equatable {
     case text(String)
     case image
   }
 
   /// SHA-256 of the template's text.
-  public let digest: String
+  package let digest: String
   /// Where the template was found.
   let file: String
   private let nodes: [JinjaNode]
@@ -32,7 +32,7 @@ public struct ChatTemplate: Sendable {
   /// first that is there, in the order of transformers' `ProcessorMixin`.
   ///
   /// - Throws: `HuggingFaceError` if there is none or if it uses what this interpreter does not know.
-  public init(folder: String) throws {
+  package init(folder: String) throws {
     let files = ModelFolder(path: folder)
     func fields(_ name: String) throws -> Fields? { files.contains(name) ? try files.fields(name) : nil }
     let settings = try fields("tokenizer_config.json")
@@ -83,7 +83,7 @@ public struct ChatTemplate: Sendable {
   /// Contents go to the template as lists of `{"type": "text", "text": ...}` and `{"type": "image"}`.
   ///
   /// - Throws: `HuggingFaceError.template` with line and reason, also where the template itself refuses the messages.
-  public func render(_ messages: [Message], addGenerationPrompt: Bool) throws -> String {
+  package func render(_ messages: [Message], addGenerationPrompt: Bool) throws -> String {
     var variables = specialTokens.mapValues { JinjaValue.string($0) }
     variables["tools"] = JinjaValue.none
     variables["documents"] = JinjaValue.none

@@ -4,14 +4,14 @@ import Synchronization
 import Tensors
 
 /// A checkpoint's tensors by name.
-public final class Checkpoint: Sendable {
+package final class Checkpoint: Sendable {
   private struct Tensor: Sendable {
     let entry: SafetensorsHeader.Entry
     let file: MappedFile
   }
 
   /// The folder or file, for messages.
-  public let source: String
+  package let source: String
   private let tensors: [String: Tensor]
   private let claimed = Mutex<Set<String>>([])
 
@@ -19,7 +19,7 @@ public final class Checkpoint: Sendable {
   ///
   /// - Throws: `HuggingFaceError` for a missing, truncated or lying file, a tensor that two shards hold or that is
   ///   not in the shard which the index names.
-  public convenience init(folder: String) throws {
+  package convenience init(folder: String) throws {
     let files = ModelFolder(path: folder)
     guard files.contains("model.safetensors.index.json") else {
       try self.init(source: folder, files: [files.file("model.safetensors")])
@@ -49,7 +49,7 @@ public final class Checkpoint: Sendable {
   /// Maps one safetensors file.
   ///
   /// - Throws: `HuggingFaceError` for a missing, truncated or lying file.
-  public convenience init(file: String) throws {
+  package convenience init(file: String) throws {
     try self.init(source: file, files: [file])
   }
 
@@ -69,23 +69,23 @@ public final class Checkpoint: Sendable {
   }
 
   /// All tensors' names in the order of their UTF-8.
-  public var names: [String] {
+  package var names: [String] {
     tensors.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
-  public func contains(_ name: String) -> Bool { tensors[name] != nil }
+  package func contains(_ name: String) -> Bool { tensors[name] != nil }
 
   /// A tensor's shape without claiming it, nil if there is none of this name.
-  public func shape(of name: String) -> [Int]? { tensors[name]?.entry.shape }
+  package func shape(of name: String) -> [Int]? { tensors[name]?.entry.shape }
 
   /// Bytes of all tensors, as their files' headers state them.
-  public var byteCount: Int { tensors.values.reduce(0) { $0 + $1.entry.range.count } }
+  package var byteCount: Int { tensors.values.reduce(0) { $0 + $1.entry.range.count } }
 
   /// The element types that occur, in order, as the files spell them.
-  public var elementTypes: [String] { Set(tensors.values.map(\.entry.type)).sorted() }
+  package var elementTypes: [String] { Set(tensors.values.map(\.entry.type)).sorted() }
 
   /// Names for which `tensor` was never asked, in order: what the model does not know.
-  public var unclaimed: [String] {
+  package var unclaimed: [String] {
     let claimed = claimed.withLock { $0 }
     return names.filter { !claimed.contains($0) }
   }
@@ -93,7 +93,7 @@ public final class Checkpoint: Sendable {
   /// The tensor where it lies in its file; it keeps the file mapped.
   ///
   /// - Throws: `HuggingFaceError` if it is missing, has another shape, or numbers other than F32, BF16 and F16.
-  public func tensor(_ name: String, shape: [Int]) throws -> StoredTensor {
+  package func tensor(_ name: String, shape: [Int]) throws -> StoredTensor {
     guard let tensor = tensors[name] else {
       throw HuggingFaceError.missingTensor(name: name, checkpoint: source)
     }
@@ -114,7 +114,7 @@ public final class Checkpoint: Sendable {
   /// A fingerprint of the weights that costs milliseconds whatever their size: SHA-256 over, for every tensor in the
   /// order of the names' UTF-8, the line "name type shape" (shape joined by x) and the first, middle and last 4 KiB of
   /// its bytes (all of them, once, where there are at most 12 KiB). How tensors are spread over files does not matter.
-  public var digest: String {
+  package var digest: String {
     var digest = SHA256()
     for name in names {
       guard let tensor = tensors[name] else { continue }

@@ -1,7 +1,7 @@
 // The one error type of this module: each case prints as one line that says where, what and how to mend it.
 
 /// Why a file of a Hugging Face model folder cannot be used.
-public enum HuggingFaceError: Error, Equatable, Sendable, CustomStringConvertible {
+package enum HuggingFaceError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The file cannot be opened, mapped or is larger than any sound file of its kind.
   case unreadable(file: String, reason: String)
   /// The bytes break the file's format; `position` says where (a byte offset, a line, a key).
@@ -18,7 +18,7 @@ public enum HuggingFaceError: Error, Equatable, Sendable, CustomStringConvertibl
   case template(file: String, line: Int, problem: String)
 
   /// One line, whatever a hostile file has for names.
-  public var description: String { String(text.map { $0.isNewline ? " " : $0 }) }
+  package var description: String { String(text.map { $0.isNewline ? " " : $0 }) }
 
   private var text: String {
     switch self {

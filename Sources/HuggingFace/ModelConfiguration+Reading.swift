@@ -6,7 +6,7 @@ extension ModelConfiguration {
   /// absent keys take the defaults of transformers' `Qwen2_5_VLConfig` or `Qwen3VLConfig`.
   ///
   /// - Throws: `HuggingFaceError` that names the key which is missing, out of range, inconsistent or unsupported.
-  public init(folder: String) throws {
+  package init(folder: String) throws {
     let files = ModelFolder(path: folder)
     let root = try files.fields("config.json")
     let type = try root.string("model_type")

@@ -2,12 +2,12 @@
 import Foundation
 import Tensors
 
-public enum ModelFolderCopy {
+package enum ModelFolderCopy {
   /// Copies all files of `source` into the folder `target`, which is there. Safetensors files keep their headers, so names,
   /// shapes, types and sharding stay.
   /// - Parameter changing: the new numbers of a tensor, as many as it has, nil for one that stays as it is.
   /// - Throws: `HuggingFaceError` for a damaged file, and what stops writing.
-  public static func write(
+  package static func write(
     from source: String, to target: String, changing: (StoredTensor) throws -> [Float]?
   ) throws {
     for name in try FileManager.default.contentsOfDirectory(atPath: source).sorted() {

@@ -1,21 +1,21 @@
 // PEFT's adapter_config.json of a LoRA on attention projections; whatever else PEFT can express is refused by name.
 
 /// What a LoRA's adapter_config.json says (PEFT `LoraConfig`).
-public struct PEFTConfiguration: Sendable, Equatable {
+package struct PEFTConfiguration: Sendable, Equatable {
   /// `target_modules`
-  public enum Targets: Sendable, Equatable {
+  package enum Targets: Sendable, Equatable {
     /// Names, or ends of names, of modules.
     case names([String])
     /// A regular expression; the adapter's tensors say what it has matched.
     case pattern
   }
 
-  public let rank: Int
+  package let rank: Int
   /// As if the factor were alpha / rank: with `use_rslora`, where it is alpha / sqrt(rank), larger by sqrt(rank).
-  public let alpha: Double
-  public let targets: Targets
+  package let alpha: Double
+  package let targets: Targets
   /// `layers_to_transform`; nil: all.
-  public let layers: [Int]?
+  package let layers: [Int]?
 
   static let file = "adapter_config.json"
   /// Modules that can be adapted here, by the last part of their name.
@@ -38,12 +38,12 @@ public struct PEFTConfiguration: Sendable, Equatable {
 
   /// Whether a folder's adapter_config.json is one of PEFT's.
   /// - Throws: `HuggingFaceError` for a file that cannot be read.
-  public static func isPresent(in folder: String) throws -> Bool {
+  package static func isPresent(in folder: String) throws -> Bool {
     try ModelFolder(path: folder).fields(file, maximumBytes: 1 << 20)["peft_type"] != nil
   }
 
   /// - Throws: `HuggingFaceError` naming the key that is missing, out of range or not supported.
-  public init(folder: String) throws {
+  package init(folder: String) throws {
     let fields = try ModelFolder(path: folder).fields(Self.file, maximumBytes: 1 << 20)
     let type = try fields.string("peft_type")
     guard type == "LORA" else { throw fields.unsupported("peft_type \(type)", use: "LORA") }
@@ -97,7 +97,7 @@ public struct PEFTConfiguration: Sendable, Equatable {
   /// Whether it says that a module is adapted, nil where only the tensors tell (`target_modules` as PEFT reads it: a
   /// name, or its end behind a dot).
   /// - Parameter module: its name by checkpoints of old and of new transformers.
-  public func adapts(layer: Int, module: [String]) -> Bool? {
+  package func adapts(layer: Int, module: [String]) -> Bool? {
     guard case .names(let names) = targets else { return nil }
     guard layers?.contains(layer) ?? true else { return false }
     return names.contains { name in module.contains { $0 == name || $0.hasSuffix(".\(name)") } }

@@ -1,26 +1,26 @@
 // How an image becomes patches, as preprocessor_config.json states it (transformers' `Qwen2VLImageProcessor`).
 
 /// Pixel limits, patch geometry and colour normalisation of a model's image processor.
-public struct PreprocessorConfiguration: Sendable, Equatable {
+package struct PreprocessorConfiguration: Sendable, Equatable {
   /// Fewest pixels of a resized image.
-  public var minPixels: Int
+  package var minPixels: Int
   /// Most pixels of a resized image.
-  public var maxPixels: Int
+  package var maxPixels: Int
   /// Side of a patch in pixels.
-  public var patchSize: Int
+  package var patchSize: Int
   /// Frames in a patch; a still image is repeated.
-  public var temporalPatchSize: Int
+  package var temporalPatchSize: Int
   /// Side of the square of patches that the merger joins into one token.
-  public var mergeSize: Int
+  package var mergeSize: Int
   /// Mean of red, green and blue, subtracted after rescaling.
-  public var imageMean: [Double]
+  package var imageMean: [Double]
   /// Standard deviation of red, green and blue, divided by after the mean.
-  public var imageStd: [Double]
+  package var imageStd: [Double]
   /// Factor of the 8-bit values before normalisation.
-  public var rescaleFactor: Double
+  package var rescaleFactor: Double
 
   /// Defaults are those of the released Qwen2.5-VL.
-  public init(
+  package init(
     minPixels: Int = 3136, maxPixels: Int = 12_845_056, patchSize: Int = 14, temporalPatchSize: Int = 2,
     mergeSize: Int = 2, imageMean: [Double] = [0.48145466, 0.4578275, 0.40821073],
     imageStd: [Double] = [0.26862954, 0.26130258, 0.27577711], rescaleFactor: Double = 1 / 255
@@ -39,7 +39,7 @@ public struct PreprocessorConfiguration: Sendable, Equatable {
   /// transformers 5 does; `min_pixels` and `max_pixels` win over `size`, absent keys take transformers' defaults.
   ///
   /// - Throws: `HuggingFaceError` that names the key which is out of range or asks for another preprocessing.
-  public init(folder: String) throws {
+  package init(folder: String) throws {
     let files = ModelFolder(path: folder)
     let nested =
       files.contains("processor_config.json")

@@ -2,16 +2,16 @@
 import Foundation
 
 /// Encodes fp32 tensors as a safetensors file.
-public enum SafetensorsWriter {
+package enum SafetensorsWriter {
   /// A named tensor, row-major.
-  public struct Tensor: Sendable, Equatable {
-    public let name: String
+  package struct Tensor: Sendable, Equatable {
+    package let name: String
     /// Empty for a scalar.
-    public let shape: [Int]
-    public let values: [Float]
+    package let shape: [Int]
+    package let values: [Float]
 
     /// - Precondition: as many values as the shape has.
-    public init(name: String, shape: [Int], values: [Float]) {
+    package init(name: String, shape: [Int], values: [Float]) {
       precondition(values.count == shape.reduce(1, *), "\(name): count is not shape")
       (self.name, self.shape, self.values) = (name, shape, values)
     }
@@ -21,7 +21,7 @@ public enum SafetensorsWriter {
   /// 8 bytes, the numbers in the order of names.
   /// - Parameter metadata: what `__metadata__` says; "format": "pt" lets transformers load the file.
   /// - Precondition: no name appears twice.
-  public static func encode(_ tensors: [Tensor], metadata: [String: String] = ["format": "pt"]) throws -> Data {
+  package static func encode(_ tensors: [Tensor], metadata: [String: String] = ["format": "pt"]) throws -> Data {
     precondition(Set(tensors.map(\.name)).count == tensors.count, "a tensor's name appears twice")
     let sorted = tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
     var members = ["\"__metadata__\":\(try json(metadata))"]

@@ -2,12 +2,12 @@
 import Tensors
 
 /// Attention of `heads` query heads over `kvHeads` key/value heads.
-public struct Attention<Element: Scalar>: Sendable {
-  public let heads, kvHeads, headDimension: Int
+package struct Attention<Element: Scalar>: Sendable {
+  package let heads, kvHeads, headDimension: Int
   /// Queries of a block: enough for an efficient product, few enough that the block's scores stay in cache.
   private static var blockRows: Int { 64 }
 
-  public init(heads: Int, kvHeads: Int, headDimension: Int) {
+  package init(heads: Int, kvHeads: Int, headDimension: Int) {
     precondition(heads % kvHeads == 0)
     self.heads = heads
     self.kvHeads = kvHeads
@@ -15,17 +15,17 @@ public struct Attention<Element: Scalar>: Sendable {
   }
 
   /// What backward needs of forward.
-  public struct Result: Sendable {
+  package struct Result: Sendable {
     /// `[R, heads D]`
-    public let output: Matrix<Element>
+    package let output: Matrix<Element>
     /// log sum exp of the scaled scores, `[heads, R]`.
-    public let logSumExp: Matrix<Element>
+    package let logSumExp: Matrix<Element>
   }
 
   /// o_i = sum_j p_ij v_j, p_i = softmax_j(q_i k_j / sqrt D).   q [R, heads D]; k, v [T, kvHeads D]
   @specialized(where Element == Float)
   @specialized(where Element == Double)
-  public func forward(
+  package func forward(
     q: Matrix<Element>, k: Matrix<Element>, v: Matrix<Element>, pattern: AttentionPattern
   ) -> Result {
     let result = Result(
@@ -47,23 +47,23 @@ public struct Attention<Element: Scalar>: Sendable {
   }
 
   /// Gradients of q, k and v; of keys and values only from `firstKey` on, since nothing before it is needed.
-  public struct Gradients: Sendable {
+  package struct Gradients: Sendable {
     /// `[R, heads D]`, nil where only values were asked for.
-    public let q: Matrix<Element>?
+    package let q: Matrix<Element>?
     /// `[T - firstKey, kvHeads D]`, nil where only values were asked for.
-    public let k: Matrix<Element>?
+    package let k: Matrix<Element>?
     /// `[T - firstKey, kvHeads D]`
-    public let v: Matrix<Element>
+    package let v: Matrix<Element>
   }
 
   /// Which gradients a layer needs: the lowest adapted layer ends at its values.
-  public enum Needed: Sendable { case valuesOnly, all }
+  package enum Needed: Sendable { case valuesOnly, all }
 
   /// dv_j = sum_i p_ij do_i; dp_ij = do_i v_j; ds = p (dp - do_i o_i) / sqrt D; dq = ds k; dk = ds^T q.
   /// - Parameters: all of q, `output`, `dOutput` for the pattern's queries; k and v whole.
   @specialized(where Element == Float)
   @specialized(where Element == Double)
-  public func backward(
+  package func backward(
     _ dOutput: Matrix<Element>, q: Matrix<Element>, k: Matrix<Element>, v: Matrix<Element>, output: Matrix<Element>,
     logSumExp: Matrix<Element>, pattern: AttentionPattern, firstKey: Int, needed: Needed
   ) -> Gradients {

@@ -1,25 +1,25 @@
 // Which keys each query sees: windows of a picture, or a causal prefix with question/answer branches behind it.
 
 /// The visibility of keys, as spans of queries that share their keys.
-public struct AttentionPattern: Sendable {
+package struct AttentionPattern: Sendable {
   /// A run of queries: all see the whole of `shared`, and of `own` either everything or what lies at or before them.
-  public struct Span: Sendable {
+  package struct Span: Sendable {
     /// Rows of the query matrix.
-    public var queries: Range<Int>
+    package var queries: Range<Int>
     /// Keys that all of them see.
-    public var shared: Range<Int>
+    package var shared: Range<Int>
     /// Keys of their own sequence.
-    public var own: Range<Int>
+    package var own: Range<Int>
     /// Whether a query sees only the keys of `own` up to its own key.
-    public var causal: Bool
+    package var causal: Bool
   }
 
-  public var spans: [Span]
+  package var spans: [Span]
   /// The key index of each query.
-  public var keyOfQuery: [Int]
+  package var keyOfQuery: [Int]
 
   /// Every sequence attends to itself, in both directions (vision).
-  public static func blocks(_ ranges: [Range<Int>]) -> AttentionPattern {
+  package static func blocks(_ ranges: [Range<Int>]) -> AttentionPattern {
     AttentionPattern(
       spans: ranges.map { Span(queries: $0, shared: 0..<0, own: $0, causal: false) },
       keyOfQuery: Array(0..<(ranges.last?.upperBound ?? 0)))
@@ -27,7 +27,7 @@ public struct AttentionPattern: Sendable {
 
   /// Sequences that attend causally to themselves, and to the whole of what they share with others.
   /// - Parameter runs: the queries of one sequence after the other, `rows` of them, whose keys are the last of `own`.
-  public static func causal(_ runs: [(shared: Range<Int>, own: Range<Int>, rows: Int)]) -> AttentionPattern {
+  package static func causal(_ runs: [(shared: Range<Int>, own: Range<Int>, rows: Int)]) -> AttentionPattern {
     var pattern = AttentionPattern(spans: [], keyOfQuery: [])
     for run in runs {
       let first = pattern.keyOfQuery.count
@@ -39,7 +39,7 @@ public struct AttentionPattern: Sendable {
   }
 
   /// The same pattern for some of the queries, ascending, renumbered from 0.
-  public func selecting(_ queries: [Int]) -> AttentionPattern {
+  package func selecting(_ queries: [Int]) -> AttentionPattern {
     var first = 0
     let selected = spans.compactMap { span -> Span? in
       let end = queries[first...].firstIndex { $0 >= span.queries.upperBound } ?? queries.count
@@ -53,5 +53,5 @@ public struct AttentionPattern: Sendable {
   }
 
   /// The same pattern for the queries from `first` on, renumbered from 0.
-  public func dropping(first: Int) -> AttentionPattern { selecting(Array(first..<keyOfQuery.count)) }
+  package func dropping(first: Int) -> AttentionPattern { selecting(Array(first..<keyOfQuery.count)) }
 }

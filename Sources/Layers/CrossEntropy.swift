@@ -2,11 +2,11 @@
 import Tensors
 
 /// Negative log-likelihood over the vocabulary.
-public enum CrossEntropy {
+package enum CrossEntropy {
   /// Each row's nll, and whether its target is the most likely one, ties to the lower id.   logits [R, V], targets [R]
   @specialized(where Element == Float)
   @specialized(where Element == Double)
-  public static func forward<Element: Scalar>(
+  package static func forward<Element: Scalar>(
     _ logits: Matrix<Element>, targets: [Int32]
   ) -> [(nll: Double, isLikeliest: Bool)] {
     precondition(targets.count == logits.rows)
@@ -26,7 +26,7 @@ public enum CrossEntropy {
   /// dlogits = softmax(logits) - onehot(target), in place of the logits.   logits [R, V]
   @specialized(where Element == Float)
   @specialized(where Element == Double)
-  public static func backward<Element: Scalar>(inPlace logits: Matrix<Element>, targets: [Int32]) {
+  package static func backward<Element: Scalar>(inPlace logits: Matrix<Element>, targets: [Int32]) {
     precondition(targets.count == logits.rows)
     for i in 0..<logits.rows {
       let row = logits.row(i)

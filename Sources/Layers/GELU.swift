@@ -2,7 +2,7 @@
 import Tensors
 
 /// The Gaussian error linear unit (torch `nn.GELU`).
-public enum GELU: Sendable {
+package enum GELU: Sendable {
   /// x/2 (1 + erf(x / sqrt 2))
   case exact
   /// x/2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), `gelu_pytorch_tanh`
@@ -11,7 +11,7 @@ public enum GELU: Sendable {
   /// In place.   x [R, I]
   @specialized(where Element == Float)
   @specialized(where Element == Double)
-  public func forward<Element: Scalar>(inPlace x: Matrix<Element>) {
+  package func forward<Element: Scalar>(inPlace x: Matrix<Element>) {
     switch self {
     case .exact:
       let c = Element(0.5).squareRoot()

@@ -2,12 +2,12 @@
 import Tensors
 
 /// A frozen LayerNorm (torch `nn.LayerNorm`).
-public struct LayerNorm<Element: Scalar>: Norm {
+package struct LayerNorm<Element: Scalar>: Norm {
   /// `[W]`
-  public let weight, bias: [Element]
-  public let epsilon: Element
+  package let weight, bias: [Element]
+  package let epsilon: Element
 
-  public init(weight: StoredTensor, bias: StoredTensor, epsilon: Double) {
+  package init(weight: StoredTensor, bias: StoredTensor, epsilon: Double) {
     self.weight = weight.values()
     self.bias = bias.values()
     self.epsilon = Element(epsilon)
@@ -17,7 +17,7 @@ public struct LayerNorm<Element: Scalar>: Norm {
   /// y = w (x - m) s + b with m = mean(x), s = 1 / sqrt(mean((x - m)^2) + eps).   x [R, groups W] -> y [R, groups W]
   @specialized(where Element == Float)
   @specialized(where Element == Double)
-  public func forward(_ x: Matrix<Element>) -> Matrix<Element> {
+  package func forward(_ x: Matrix<Element>) -> Matrix<Element> {
     let W = weight.count
     precondition(x.columns % W == 0)
     let y = Matrix<Element>(uninitialized: x.rows, x.columns)

@@ -2,33 +2,33 @@
 import Tensors
 
 /// A frozen linear layer over a stored weight `[out, in]`; there is no weight gradient, and no place to put one.
-public struct Linear<Element: Scalar>: Sendable {
-  public let weight: StoredMatrix
+package struct Linear<Element: Scalar>: Sendable {
+  package let weight: StoredMatrix
   /// `[out]`, or nil.
-  public let bias: [Element]?
+  package let bias: [Element]?
 
-  public init(weight: StoredMatrix, bias: StoredTensor? = nil) {
+  package init(weight: StoredMatrix, bias: StoredTensor? = nil) {
     self.weight = weight
     self.bias = bias?.values()
     precondition(bias.map { $0.count == self.weight.rows } ?? true)
   }
 
   /// y = x W^T + b.   x [R, in] -> y [R, out]
-  public func forward(_ x: Matrix<Element>) -> Matrix<Element> {
+  package func forward(_ x: Matrix<Element>) -> Matrix<Element> {
     let y: Matrix<Element> = weight.timesTransposed(x)
     if let bias { y.add(toEveryRow: bias) }
     return y
   }
 
   /// dx = dy W.   dy [R, out] -> dx [R, in]
-  public func backward(_ dy: Matrix<Element>) -> Matrix<Element> {
+  package func backward(_ dy: Matrix<Element>) -> Matrix<Element> {
     let dx = Matrix<Element>(uninitialized: dy.rows, weight.columns)
     weight.times(dy, into: dx, accumulate: false)
     return dx
   }
 
   /// dx += dy W.
-  public func backward(_ dy: Matrix<Element>, addingTo dx: Matrix<Element>) {
+  package func backward(_ dy: Matrix<Element>, addingTo dx: Matrix<Element>) {
     weight.times(dy, into: dx, accumulate: true)
   }
 }

@@ -2,12 +2,12 @@
 import Tensors
 
 /// A frozen RMSNorm (transformers `Qwen2RMSNorm`); see `Norm` for groups.
-public struct RMSNorm<Element: Scalar>: Norm {
+package struct RMSNorm<Element: Scalar>: Norm {
   /// `[W]`
-  public let weight: [Element]
-  public let epsilon: Element
+  package let weight: [Element]
+  package let epsilon: Element
 
-  public init(weight: StoredTensor, epsilon: Double) {
+  package init(weight: StoredTensor, epsilon: Double) {
     self.weight = weight.values()
     self.epsilon = Element(epsilon)
   }
@@ -15,7 +15,7 @@ public struct RMSNorm<Element: Scalar>: Norm {
   /// y = w x s with s = 1 / sqrt(mean(x^2) + eps).   x [R, groups W] -> y [R, groups W]
   @specialized(where Element == Float)
   @specialized(where Element == Double)
-  public func forward(_ x: Matrix<Element>) -> Matrix<Element> {
+  package func forward(_ x: Matrix<Element>) -> Matrix<Element> {
     let W = weight.count
     precondition(x.columns % W == 0)
     let y = Matrix<Element>(uninitialized: x.rows, x.columns)
@@ -34,7 +34,7 @@ public struct RMSNorm<Element: Scalar>: Norm {
   /// dx = s (w dy) - x s^3 mean(x w dy); s is recomputed from x.   dy, x [R, groups W] -> dx [R, groups W]
   @specialized(where Element == Float)
   @specialized(where Element == Double)
-  public func backward(_ dy: Matrix<Element>, input x: Matrix<Element>) -> Matrix<Element> {
+  package func backward(_ dy: Matrix<Element>, input x: Matrix<Element>) -> Matrix<Element> {
     let W = weight.count
     precondition(x.columns % W == 0 && dy.rows == x.rows && dy.columns == x.columns)
     let dx = Matrix<Element>(uninitialized: x.rows, x.columns)

@@ -2,7 +2,7 @@
 import Tensors
 
 /// Cosines and sines of every row's angles, `[R, D/2]` each; the second half of a head repeats the first.
-public struct Rotary<Element: Scalar>: Sendable {
+package struct Rotary<Element: Scalar>: Sendable {
   let cosine: Matrix<Element>
   let sine: Matrix<Element>
 
@@ -12,7 +12,7 @@ public struct Rotary<Element: Scalar>: Sendable {
   ///   - positions: one array of `R` positions an axis.
   ///   - axes: which axis pair j follows, `[D/2]`.
   ///   - frequencies: `[D/2]`.
-  public init(positions: [[Int32]], axes: [Int], frequencies: [Element]) {
+  package init(positions: [[Int32]], axes: [Int], frequencies: [Element]) {
     let (R, half) = (positions[0].count, axes.count)
     precondition(frequencies.count == half && positions.allSatisfy { $0.count == R })
     cosine = Matrix(uninitialized: R, half)
@@ -28,7 +28,7 @@ public struct Rotary<Element: Scalar>: Sendable {
 
   /// `1 / theta^(2j / dimension)` for j < dimension / 2, rounded to `type`: float32 but where a reference is followed
   /// that cast its whole module, rotary buffers too, to the type of its weights.
-  public static func inverseFrequencies(
+  package static func inverseFrequencies(
     theta: Double, dimension: Int, roundedTo type: ElementType = .float32
   ) -> [Element] {
     (0..<dimension / 2).map {
@@ -38,12 +38,12 @@ public struct Rotary<Element: Scalar>: Sendable {
   }
 
   /// The tables of some of the rows.
-  public func gathering(_ rows: [Int]) -> Rotary {
+  package func gathering(_ rows: [Int]) -> Rotary {
     Rotary(cosine: cosine.gathering(rows), sine: sine.gathering(rows))
   }
 
   /// The tables of consecutive rows, without a copy.
-  public func rows(_ range: Range<Int>) -> Rotary { Rotary(cosine: cosine.rows(range), sine: sine.rows(range)) }
+  package func rows(_ range: Range<Int>) -> Rotary { Rotary(cosine: cosine.rows(range), sine: sine.rows(range)) }
 
   private init(cosine: Matrix<Element>, sine: Matrix<Element>) {
     self.cosine = cosine
@@ -51,10 +51,10 @@ public struct Rotary<Element: Scalar>: Sendable {
   }
 
   /// Turns every head of x in place: (a, b) -> (a cos - b sin, b cos + a sin).   x [R, heads D]
-  public func forward(inPlace x: Matrix<Element>) { turn(x, sign: 1) }
+  package func forward(inPlace x: Matrix<Element>) { turn(x, sign: 1) }
 
   /// The gradient turns back by the same angles.   dx [R, heads D]
-  public func backward(inPlace dx: Matrix<Element>) { turn(dx, sign: -1) }
+  package func backward(inPlace dx: Matrix<Element>) { turn(dx, sign: -1) }
 
   @specialized(where Element == Float)
   @specialized(where Element == Double)

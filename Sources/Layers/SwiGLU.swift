@@ -2,11 +2,11 @@
 import Tensors
 
 /// SwiGLU's elementwise part.
-public enum SwiGLU {
+package enum SwiGLU {
   /// y = gate sigmoid(gate) up.   gate, up [R, I] -> y [R, I]
   @specialized(where Element == Float)
   @specialized(where Element == Double)
-  public static func forward<Element: Scalar>(gate: Matrix<Element>, up: Matrix<Element>) -> Matrix<Element> {
+  package static func forward<Element: Scalar>(gate: Matrix<Element>, up: Matrix<Element>) -> Matrix<Element> {
     let (R, I) = (gate.rows, gate.columns)
     precondition(up.rows == R && up.columns == I)
     let y = Matrix<Element>(uninitialized: R, I)
@@ -20,7 +20,7 @@ public enum SwiGLU {
   /// dup = dy silu(gate); dgate = dy up s (1 + gate (1 - s)), s = sigmoid(gate).   dy [R, I] -> dgate, dup [R, I]
   @specialized(where Element == Float)
   @specialized(where Element == Double)
-  public static func backward<Element: Scalar>(
+  package static func backward<Element: Scalar>(
     _ dy: Matrix<Element>, gate: Matrix<Element>, up: Matrix<Element>
   ) -> (gate: Matrix<Element>, up: Matrix<Element>) {
     let (R, I) = (gate.rows, gate.columns)

@@ -7,10 +7,10 @@ import Synchronization
 /// The ranks of MPI_COMM_WORLD. Calls come from one thread, the one that called `withMPI` (MPI_THREAD_FUNNELED).
 ///
 /// Every method throws `MPIError` with the failing function's name.
-public final class MPICommunicator: Communicator {
-  public let rank: Int
-  public let size: Int
-  public let activity = Activity()
+package final class MPICommunicator: Communicator {
+  package let rank: Int
+  package let size: Int
+  package let activity = Activity()
   private let counted = Mutex(Traffic())
   /// No call hands over more bytes at once than this: MPI counts in `Int32`.
   private let chunkBytes: Int
@@ -46,10 +46,10 @@ public final class MPICommunicator: Communicator {
     MPI_Op_free(&addition)
   }
 
-  public var traffic: Traffic { counted.withLock { $0 } }
+  package var traffic: Traffic { counted.withLock { $0 } }
 
   /// MPI_Allreduce in place.
-  public func sum(_ words: UnsafeMutableBufferPointer<Int128>) throws {
+  package func sum(_ words: UnsafeMutableBufferPointer<Int128>) throws {
     counted.withLock { $0.addSum(words: words.count) }
     for chunk in chunks(of: words.count, each: chunkBytes / MemoryLayout<Int128>.size) {
       let part = UnsafeMutableBufferPointer(rebasing: words[chunk]).baseAddress
@@ -59,7 +59,7 @@ public final class MPICommunicator: Communicator {
   }
 
   /// MPI_Bcast of the length and of the bytes.
-  public func broadcast(_ bytes: [UInt8], from root: Int) throws -> [UInt8] {
+  package func broadcast(_ bytes: [UInt8], from root: Int) throws -> [UInt8] {
     counted.withLock { $0.addOther(bytes: rank == root ? bytes.count : 0) }
     var count = Int64(bytes.count)
     try check("MPI_Bcast", rank: rank, waiting { MPI_Bcast(&count, 1, CMPI_INT64_T(), Int32(root), world) })
@@ -74,7 +74,7 @@ public final class MPICommunicator: Communicator {
   }
 
   /// MPI_Allgather of the lengths, then MPI_Allgatherv of the bytes.
-  public func allGather(_ bytes: [UInt8]) throws -> [[UInt8]] {
+  package func allGather(_ bytes: [UInt8]) throws -> [[UInt8]] {
     counted.withLock { $0.addOther(bytes: bytes.count) }
     var own = Int64(bytes.count)
     var lengths = [Int64](repeating: 0, count: size)
@@ -98,7 +98,7 @@ public final class MPICommunicator: Communicator {
   }
 
   /// MPI_Abort: ends all ranks; what was printed so far still appears.
-  public func abort(status: Int32) -> Never {
+  package func abort(status: Int32) -> Never {
     fflush(nil)
     MPI_Abort(world, status)
     exit(status)

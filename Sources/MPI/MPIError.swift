@@ -2,16 +2,16 @@
 import CMPI
 
 /// A failed MPI call: the function, the rank it failed on and the library's own words.
-public struct MPIError: Error, Equatable, Sendable, CustomStringConvertible {
+package struct MPIError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The MPI function.
-  public let function: String
+  package let function: String
   /// The rank that saw the failure; nil before ranks are known.
-  public let rank: Int?
+  package let rank: Int?
   /// What MPI_Error_string says of the code.
-  public let reason: String
+  package let reason: String
 
   /// One line: where, what, why.
-  public var description: String { (rank.map { "rank \($0): " } ?? "") + "\(function) failed: \(reason)" }
+  package var description: String { (rank.map { "rank \($0): " } ?? "") + "\(function) failed: \(reason)" }
 }
 
 /// Throws if an MPI call did not succeed.

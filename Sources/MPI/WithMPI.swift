@@ -9,7 +9,7 @@ import Glibc
 /// and others may wait for it: with more than one rank it is printed in one line on stderr and ends the whole job with
 /// `status(error)`; alone it is thrown on. Throws `MPIError` if MPI does not start or was started before.
 /// - Important: Collective, once a process, on the main thread.
-public func withMPI<Result>(
+package func withMPI<Result>(
   status: (any Error) -> Int32 = { _ in 1 }, _ body: (MPICommunicator) throws -> Result
 ) throws -> Result {
   // Alone, Open MPI would start a daemon to be ready for ranks that join later.

@@ -4,7 +4,7 @@ import HuggingFace
 extension Tokenizer: TextEncoding {}
 
 extension ChatTemplate: PromptRendering {
-  public func render(_ messages: [PromptMessage], addGenerationPrompt: Bool) throws -> String {
+  package func render(_ messages: [PromptMessage], addGenerationPrompt: Bool) throws -> String {
     let messages = messages.map { message in
       Message(
         role: message.role,

@@ -2,16 +2,16 @@
 import Datasets
 
 /// Decodes images; alpha is dropped and not composited, and a JPEG's EXIF orientation is not applied, as in Pillow.
-public enum ImageDecoder {
+package enum ImageDecoder {
   /// Pillow's `Image.MAX_IMAGE_PIXELS`: more is refused before memory is taken for it.
-  public static let maximumPixels = 89_478_485
+  package static let maximumPixels = 89_478_485
   /// Enough for the header of nearly every file.
   private static let headerBytes = 64 << 10
 
   /// Decodes a whole file's bytes; `name` is for messages.
   ///
   /// Throws `PreprocessingError`: another format, a damaged or cut file, or more than `maximumPixels` pixels.
-  public static func decode(
+  package static func decode(
     _ bytes: UnsafeRawBufferPointer, name: String, maximumPixels: Int = maximumPixels
   ) throws(PreprocessingError) -> RGBImage {
     let format = try ImageFormat(of: bytes, image: name)
@@ -21,7 +21,7 @@ public enum ImageDecoder {
   }
 
   /// Decodes a whole file's bytes; throws as the form for buffers does.
-  public static func decode(
+  package static func decode(
     _ bytes: [UInt8], name: String, maximumPixels: Int = maximumPixels
   ) throws(PreprocessingError) -> RGBImage {
     try withBytes(bytes) { (buffer) throws(PreprocessingError) in
@@ -30,14 +30,14 @@ public enum ImageDecoder {
   }
 
   /// Reads and decodes an image; throws `PreprocessingError`.
-  public static func load(
+  package static func load(
     _ source: ImageSource, maximumPixels: Int = maximumPixels
   ) throws(PreprocessingError) -> RGBImage {
     try decode(bytes(of: source), name: source.name, maximumPixels: maximumPixels)
   }
 
   /// A whole image as it is stored; throws `PreprocessingError.unreadable`.
-  public static func bytes(of source: ImageSource) throws(PreprocessingError) -> [UInt8] {
+  package static func bytes(of source: ImageSource) throws(PreprocessingError) -> [UInt8] {
     switch source {
     case .file(let path):
       let file = try ImageFile(path)
@@ -48,7 +48,7 @@ public enum ImageDecoder {
   }
 
   /// The size in an image's header, read without its pixels; throws `PreprocessingError`.
-  public static func size(
+  package static func size(
     of source: ImageSource, maximumPixels: Int = maximumPixels
   ) throws(PreprocessingError) -> ImageSize {
     switch source {
@@ -97,7 +97,7 @@ public enum ImageDecoder {
 
 extension ImageSource {
   /// How messages call this image.
-  public var name: String {
+  package var name: String {
     switch self {
     case .file(let path): path
     case .inline(let bytes): "data: URL of \(bytes.count) bytes"

@@ -2,7 +2,7 @@
 import Datasets
 
 /// What a model's coordinates count.
-public enum Coordinates: String, Sendable, CaseIterable {
+package enum Coordinates: String, Sendable, CaseIterable {
   /// Pixels of the resized picture: Qwen2.5-VL.
   case pixels
   /// Thousandths of the picture's width and height: Qwen3-VL.
@@ -10,23 +10,23 @@ public enum Coordinates: String, Sendable, CaseIterable {
 }
 
 /// A picture's size before and after resizing.
-public struct ImageFrame: Sendable, Hashable {
-  public var original: ImageSize
-  public var resized: ImageSize
-  public var coordinates: Coordinates
+package struct ImageFrame: Sendable, Hashable {
+  package var original: ImageSize
+  package var resized: ImageSize
+  package var coordinates: Coordinates
   /// Both sizes in pixels.
-  public init(original: ImageSize, resized: ImageSize, coordinates: Coordinates = .pixels) {
+  package init(original: ImageSize, resized: ImageSize, coordinates: Coordinates = .pixels) {
     (self.original, self.resized, self.coordinates) = (original, resized, coordinates)
   }
 
   /// The picture's size in the coordinates that the model writes.
-  public var written: ImageSize { coordinates == .pixels ? resized : ImageSize(width: 1000, height: 1000) }
+  package var written: ImageSize { coordinates == .pixels ? resized : ImageSize(width: 1000, height: 1000) }
 
   /// A box of the original as the model writes it, clamped to the picture.
-  public func toWritten(_ box: Objects.Box) -> Objects.Box { scaled(box, from: original, to: written) }
+  package func toWritten(_ box: Objects.Box) -> Objects.Box { scaled(box, from: original, to: written) }
 
   /// A box as the model writes it, in pixels of the original, clamped to it.
-  public func toOriginal(_ box: Objects.Box) -> Objects.Box { scaled(box, from: written, to: original) }
+  package func toOriginal(_ box: Objects.Box) -> Objects.Box { scaled(box, from: written, to: original) }
 
   private func scaled(_ box: Objects.Box, from source: ImageSize, to target: ImageSize) -> Objects.Box {
     func scale(_ value: Double, _ from: Int, _ to: Int) -> Double {

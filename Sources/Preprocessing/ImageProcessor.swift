@@ -2,24 +2,24 @@
 import HuggingFace
 
 /// What the vision tower reads of one picture.
-public struct ProcessedImage: Sendable, Equatable {
+package struct ProcessedImage: Sendable, Equatable {
   /// `[P, channels * temporal * side * side]`, P the grid's patches, the four of a visual token together.
-  public var patches: [Float]
+  package var patches: [Float]
   /// How the patches lie.
-  public var grid: GridTHW
+  package var grid: GridTHW
   /// The picture's size before and after resizing.
-  public var frame: ImageFrame
+  package var frame: ImageFrame
 }
 
 /// Resizes, normalises and cuts pictures; a pure function of settings and pixels.
-public struct ImageProcessor: Sendable {
+package struct ImageProcessor: Sendable {
   /// As given and checked.
-  public let settings: PreprocessorConfiguration
+  package let settings: PreprocessorConfiguration
   /// The normalised value of every byte, for red, green and blue.
   private let table: [[Float]]
 
   /// Throws `PreprocessingError.setting` for settings with which no picture can be processed.
-  public init(_ settings: PreprocessorConfiguration) throws(PreprocessingError) {
+  package init(_ settings: PreprocessorConfiguration) throws(PreprocessingError) {
     try settings.validate()
     self.settings = settings
     table = zip(settings.imageMean, settings.imageStd).map { mean, std in
@@ -29,12 +29,12 @@ public struct ImageProcessor: Sendable {
   }
 
   /// Numbers in one patch: channels x temporal x side x side.
-  public var patchNumbers: Int { 3 * settings.temporalPatchSize * settings.patchSize * settings.patchSize }
+  package var patchNumbers: Int { 3 * settings.temporalPatchSize * settings.patchSize * settings.patchSize }
 
   /// The frame of a picture of this size before and after resizing; `name` is for messages.
   ///
   /// Throws `PreprocessingError`: an aspect ratio above 200, or limits that leave no pixel or too many.
-  public func frame(of original: ImageSize, name: String) throws(PreprocessingError) -> ImageFrame {
+  package func frame(of original: ImageSize, name: String) throws(PreprocessingError) -> ImageFrame {
     let resized = smartResize(
       height: original.height, width: original.width, factor: settings.patchSize * settings.mergeSize,
       minPixels: settings.minPixels, maxPixels: settings.maxPixels)
@@ -48,19 +48,19 @@ public struct ImageProcessor: Sendable {
   }
 
   /// The patches of a resized still picture.
-  public func grid(of frame: ImageFrame) -> GridTHW {
+  package func grid(of frame: ImageFrame) -> GridTHW {
     GridTHW(t: 1, h: frame.resized.height / settings.patchSize, w: frame.resized.width / settings.patchSize)
   }
 
   /// Resized, normalised and cut; throws what `frame(of:name:)` throws.
-  public func process(_ image: RGBImage, name: String) throws(PreprocessingError) -> ProcessedImage {
+  package func process(_ image: RGBImage, name: String) throws(PreprocessingError) -> ProcessedImage {
     let frame = try frame(of: image.size, name: name)
     let grid = grid(of: frame)
     return ProcessedImage(patches: patches(of: image.resized(to: frame.resized), grid), grid: grid, frame: frame)
   }
 
   /// Decodes and processes an image's bytes; throws `PreprocessingError`, also where its frame is not `frame`.
-  public func process(
+  package func process(
     _ bytes: [UInt8], expecting frame: ImageFrame, name: String, maximumPixels: Int = ImageDecoder.maximumPixels
   ) throws(PreprocessingError) -> ProcessedImage {
     let image = try ImageDecoder.decode(bytes, name: name, maximumPixels: maximumPixels)

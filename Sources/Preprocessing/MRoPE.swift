@@ -3,13 +3,13 @@
 import HuggingFace
 
 /// Where each token of a sequence stands.
-public struct MRoPEPositions: Sendable, Equatable {
+package struct MRoPEPositions: Sendable, Equatable {
   /// `[3, T]`: temporal, height and width position of each token.
-  public var positions: [[Int32]]
+  package var positions: [[Int32]]
   /// The position of the token that would follow.
-  public var next: Int32
+  package var next: Int32
   /// `mrope_position_deltas` of transformers: `next - T`.
-  public var delta: Int32
+  package var delta: Int32
 }
 
 /// Positions of a sequence whose images are runs of `imageTokenID`, one run an image, in the order of `grids`.
@@ -17,7 +17,7 @@ public struct MRoPEPositions: Sendable, Equatable {
 /// Text counts on in all three axes; an image's tokens count its rows and columns from where the text stopped, and the
 /// text after it goes on behind the longer of them. Throws `PreprocessingError.imageTokens` where the runs do not have
 /// the grids' lengths: also where two images touch, which would be one run.
-public func mropePositions(
+package func mropePositions(
   inputIDs: [Int32], imageTokenID: Int32, grids: [GridTHW], mergeSize: Int
 ) throws(PreprocessingError) -> MRoPEPositions {
   precondition(mergeSize > 0, "a visual token merges at least one patch")

@@ -1,7 +1,7 @@
 // Everything that can be wrong with a picture, its settings or its places in a sequence.
 
 /// What was wrong with an image, the processor's settings or a sequence's images, and how to mend it.
-public enum PreprocessingError: Error, Equatable, CustomStringConvertible {
+package enum PreprocessingError: Error, Equatable, CustomStringConvertible {
   /// The file could not be read; the operating system's words.
   case unreadable(image: String, reason: String)
   /// Neither PNG nor JPEG.
@@ -22,7 +22,7 @@ public enum PreprocessingError: Error, Equatable, CustomStringConvertible {
   /// The picture is no longer the one whose size gave the row's tokens.
   case changed(image: String, expected: String, found: String)
 
-  public var description: String {
+  package var description: String {
     switch self {
     case .unreadable(let image, let reason):
       "image \(image): \(reason); check the path and image_root"

@@ -3,14 +3,14 @@ import CPNG
 import Foundation
 
 /// What libpng said.
-public struct PNGError: Error, Equatable, CustomStringConvertible {
-  public let description: String
+package struct PNGError: Error, Equatable, CustomStringConvertible {
+  package let description: String
 }
 
 extension RGBImage {
   /// The bytes of a PNG file.
   /// - Throws: `PNGError`.
-  public func png() throws(PNGError) -> Data {
+  package func png() throws(PNGError) -> Data {
     var image = png_image()
     image.version = png_uint_32(PNG_IMAGE_VERSION)
     (image.width, image.height) = (png_uint_32(width), png_uint_32(height))

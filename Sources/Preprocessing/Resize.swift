@@ -51,7 +51,7 @@ private struct Axis {
 
 extension RGBImage {
   /// Resized to `size` by antialiased bicubic interpolation, bit-equal to Pillow's.
-  public func resized(to size: ImageSize) -> RGBImage {
+  package func resized(to size: ImageSize) -> RGBImage {
     precondition(size.width > 0 && size.height > 0, "an image has pixels")
     // Each pass rounds to bytes, so the order shows: Pillow 13 goes down first where that drops many more rows than
     // columns, Pillow 12 and before never. The difference is one level in a few pixels.

@@ -2,7 +2,7 @@
 import Datasets
 
 /// Makes samples and prompts from rows; a pure function of tokenizer, template, settings and the images' sizes.
-public struct SampleBuilder: Sendable {
+package struct SampleBuilder: Sendable {
   static let imageToken = "<|image_pad|>"
 
   private let encoding: any TextEncoding
@@ -16,7 +16,7 @@ public struct SampleBuilder: Sendable {
   /// `coordinates` are those that the model writes; `maxLength` in tokens; `maximumPixels` bounds an image before its decoding.
   ///
   /// Throws `PreprocessingError.missingToken` for a tokenizer without `<|image_pad|>`.
-  public init(
+  package init(
     encoding: any TextEncoding, template: any PromptRendering, processor: ImageProcessor,
     coordinates: Coordinates = .pixels,
     maxLength: Int, maximumPixels: Int = ImageDecoder.maximumPixels
@@ -35,7 +35,7 @@ public struct SampleBuilder: Sendable {
   ///
   /// Supervised are each answer's content and the end of its turn, but no image's tokens. Nothing is ever cut: a row
   /// of more than `maxLength` tokens is an error.
-  public func sample(for row: Row) throws(SampleError) -> Sample {
+  package func sample(for row: Row) throws(SampleError) -> Sample {
     try located(row) { () throws(SampleError.Reason) in
       let (conversation, frames) = try conversation(of: row)
       let pieces = try conversation.pieces(template, addGenerationPrompt: false)
@@ -46,7 +46,7 @@ public struct SampleBuilder: Sendable {
   }
 
   /// The row up to its last answer, as generation is given it, and that answer.
-  public func prompt(for row: Row) throws(SampleError) -> Prompt {
+  package func prompt(for row: Row) throws(SampleError) -> Prompt {
     try located(row) { () throws(SampleError.Reason) in
       let (whole, frames) = try conversation(of: row)
       let (question, answer) = whole.beforeLastAnswer()
@@ -58,7 +58,7 @@ public struct SampleBuilder: Sendable {
   }
 
   /// The pixels of a sample of this row, image by image; throws where an image changed since the sample was made.
-  public func images(of row: Row, for sample: Sample) throws(SampleError) -> [ProcessedImage] {
+  package func images(of row: Row, for sample: Sample) throws(SampleError) -> [ProcessedImage] {
     precondition(sample.id == row.id && sample.frames.count <= row.images.count, "the sample is another row's")
     return try located(row) { () throws(SampleError.Reason) in
       var images: [ProcessedImage] = []

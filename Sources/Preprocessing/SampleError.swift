@@ -1,9 +1,9 @@
 // A row that cannot become a sample: which one, why, and how to mend it.
 
 /// A row's id, its line and what was wrong with it.
-public struct SampleError: Error, Equatable, CustomStringConvertible {
+package struct SampleError: Error, Equatable, CustomStringConvertible {
   /// What was wrong.
-  public enum Reason: Error, Equatable {
+  package enum Reason: Error, Equatable {
     /// An image, with the decoder's words.
     case image(PreprocessingError)
     /// No assistant's message, or each has `loss: false`.
@@ -26,18 +26,18 @@ public struct SampleError: Error, Equatable, CustomStringConvertible {
     case template(String)
   }
 
-  public var id: String
+  package var id: String
   /// From 1.
-  public var line: Int
-  public var reason: Reason
+  package var line: Int
+  package var reason: Reason
 
-  public init(id: String, line: Int, reason: Reason) { (self.id, self.line, self.reason) = (id, line, reason) }
+  package init(id: String, line: Int, reason: Reason) { (self.id, self.line, self.reason) = (id, line, reason) }
 
-  public var description: String { "row \(id) (line \(line)): \(reason)" }
+  package var description: String { "row \(id) (line \(line)): \(reason)" }
 }
 
 extension SampleError.Reason: CustomStringConvertible {
-  public var description: String {
+  package var description: String {
     switch self {
     case .image(let error):
       error.description

@@ -2,7 +2,7 @@
 
 /// The size nearest to the aspect ratio whose sides are multiples of `factor` and whose area lies within the limits;
 /// nil where one side is more than 200 times the other (`smart_resize` of transformers' Qwen2-VL image processor).
-public func smartResize(height: Int, width: Int, factor: Int, minPixels: Int, maxPixels: Int) -> ImageSize? {
+package func smartResize(height: Int, width: Int, factor: Int, minPixels: Int, maxPixels: Int) -> ImageSize? {
   precondition(height > 0 && width > 0 && factor > 0 && minPixels > 0 && maxPixels > 0)
   guard Double(max(height, width)) / Double(min(height, width)) <= 200 else { return nil }
   let (h, w, unit) = (Double(height), Double(width), Double(factor))

@@ -1,7 +1,7 @@
 // What preprocessing needs of a tokenizer and a chat template.
 
 /// A tokenizer that recognises its special tokens in text.
-public protocol TextEncoding: Sendable {
+package protocol TextEncoding: Sendable {
   /// Token ids of a text, nothing added.
   func encode(_ text: String) -> [Int32]
   /// The id of a whole token, such as `<|image_pad|>`.
@@ -9,19 +9,19 @@ public protocol TextEncoding: Sendable {
 }
 
 /// A message as a chat template sees it.
-public struct PromptMessage: Sendable, Equatable {
+package struct PromptMessage: Sendable, Equatable {
   /// Text, or the place of an image.
-  public enum Part: Sendable, Equatable {
+  package enum Part: Sendable, Equatable {
     case text(String)
     case image
   }
-  public var role: String
-  public var content: [Part]
-  public init(role: String, content: [Part]) { (self.role, self.content) = (role, content) }
+  package var role: String
+  package var content: [Part]
+  package init(role: String, content: [Part]) { (self.role, self.content) = (role, content) }
 }
 
 /// A chat template.
-public protocol PromptRendering: Sendable {
+package protocol PromptRendering: Sendable {
   /// The conversation as one text, with one `<|image_pad|>` an image; throws where the template refuses it.
   func render(_ messages: [PromptMessage], addGenerationPrompt: Bool) throws -> String
 }

@@ -5,23 +5,23 @@ import Tensors
 
 /// The rows of a pass as the decoder takes them: one image prefix and its branches, a plain sequence, or the next row of
 /// each of several sequences that a cache knows.
-public struct DecoderInput<Element: Scalar>: Sendable {
+package struct DecoderInput<Element: Scalar>: Sendable {
   /// `[T, H]`, visual tokens' features in place.
-  public var embeddings: Matrix<Element>
+  package var embeddings: Matrix<Element>
   /// M-RoPE positions, `[3][T]`.
-  public var positions: [[Int32]]
+  package var positions: [[Int32]]
   /// Rows of visual tokens, ascending.
-  public var visual: [Range<Int>]
+  package var visual: [Range<Int>]
   /// What the vision tower has for each run of visual rows, `[rows, H (1 + levels)]`: behind its first `H` columns what
   /// deepstack adds to the outputs of the first layers, a layer a level. Empty where nothing is added.
-  public var features: [Matrix<Element>]
+  package var features: [Matrix<Element>]
   /// The sequences that the rows belong to, in their order, `T` rows in all.
-  public var runs: [KeyRun]
+  package var runs: [KeyRun]
   /// The rows before, where they are known already; the first of the runs' keys are theirs.
-  public var earlier: EarlierRows<Element>?
+  package var earlier: EarlierRows<Element>?
 
   /// New rows of the sequences `runs`.
-  public init(
+  package init(
     embeddings: Matrix<Element>, positions: [[Int32]], visual: [Range<Int>], features: [Matrix<Element>] = [],
     runs: [KeyRun], earlier: EarlierRows<Element>? = nil
   ) {
@@ -35,7 +35,7 @@ public struct DecoderInput<Element: Scalar>: Sendable {
   ///   - firstKey: where in a cache the prefix begins.
   ///   - room: keys that stay free behind each branch, or behind a prefix without branches.
   ///   - earlier: rows before the prefix's.
-  public init(
+  package init(
     embeddings: Matrix<Element>, positions: [[Int32]], visual: [Range<Int>], features: [Matrix<Element>] = [],
     prefix: Int? = nil, branches: [Range<Int>] = [], firstKey: Int = 0, room: Int = 0,
     earlier: EarlierRows<Element>? = nil
@@ -62,7 +62,7 @@ public struct DecoderInput<Element: Scalar>: Sendable {
 }
 
 /// The decoder of both families (transformers `Qwen2_5_VLTextModel`, `Qwen3VLTextModel`).
-public struct Decoder<Element: Scalar>: Sendable {
+package struct Decoder<Element: Scalar>: Sendable {
   let configuration: TextConfiguration
   let layers: [DecoderLayer<Element>]
   let norm: RMSNorm<Element>
@@ -87,9 +87,9 @@ public struct Decoder<Element: Scalar>: Sendable {
   }
 
   /// A forward pass and what its backward needs; backward uses it up, a layer's memory at a time.
-  public final class Pass {
+  package final class Pass {
     /// Normed hidden states of the rows asked for, `[R, H]`.
-    public let hidden: Matrix<Element>
+    package let hidden: Matrix<Element>
     /// The same before the last norm.
     fileprivate let residual: Matrix<Element>
     fileprivate let outputRows: [Int]
@@ -117,7 +117,7 @@ public struct Decoder<Element: Scalar>: Sendable {
 
   /// Keys and values of rows that depend on no adapter, for passes that begin behind them.
   /// - Parameters: `embeddings` `[N, H]`, without a picture's; `positions` `[3][N]`.
-  public func earlierRows(_ embeddings: Matrix<Element>, positions: [[Int32]]) -> EarlierRows<Element> {
+  package func earlierRows(_ embeddings: Matrix<Element>, positions: [[Int32]]) -> EarlierRows<Element> {
     let cache = KeyValueCache<Element>(capacity: embeddings.rows, configuration: configuration)
     let input = DecoderInput(embeddings: embeddings, positions: positions, visual: [])
     _ = forward(input, outputRows: [], adapter: nil, keepTapes: .none, cache: cache)
@@ -130,7 +130,7 @@ public struct Decoder<Element: Scalar>: Sendable {
   ///   - adapter: one of all tokens may not be given with `input.earlier`, whose rows it would have acted on.
   ///   - cache: keys and values of earlier passes, which takes those of the new rows where `input.runs` says; nil for a
   ///     pass of its own.
-  public func forward(
+  package func forward(
     _ input: DecoderInput<Element>, outputRows: [Int], adapter: (any ProjectionAdapter<Element>)?,
     keepTapes: TapePolicy,
     cache: KeyValueCache<Element>? = nil
@@ -174,7 +174,7 @@ public struct Decoder<Element: Scalar>: Sendable {
 
   /// From the gradient of `pass.hidden` down to the lowest adapted layer; the adapter takes what it wants on the way.
   /// Nothing happens for rows without a token that it acts on.   dHidden [R, H]
-  public func backward(_ dHidden: Matrix<Element>, pass: Pass, adapter: any ProjectionAdapter<Element>) {
+  package func backward(_ dHidden: Matrix<Element>, pass: Pass, adapter: any ProjectionAdapter<Element>) {
     guard let lowest = adapter.lowestLayer, !pass.records.isEmpty,
       let firstRow = adapter.tokens.rows(visual: pass.rows.visual, of: pass.rows.all.rows.count).first?.lowerBound
     else { return }
@@ -202,7 +202,7 @@ public struct Decoder<Element: Scalar>: Sendable {
 
 /// Whether a forward pass will be followed by a backward, and how much it may keep for it besides the layers' inputs:
 /// what is not kept is computed again, to the same bits.
-public enum TapePolicy: Sendable {
+package enum TapePolicy: Sendable {
   case none
   case forBackward(maximumBytes: Int = .max)
 }

@@ -1,19 +1,19 @@
 // Where the keys of a sequence lie: what it shares with others, then its own.
 
 /// The new rows of one sequence in a pass of the decoder, and the keys that they see.
-public struct KeyRun: Sendable, Equatable {
+package struct KeyRun: Sendable, Equatable {
   /// Keys of a prefix that the sequence continues; all of its rows see all of them.
-  public var shared: Range<Int>
+  package var shared: Range<Int>
   /// Keys of the sequence itself: those of earlier passes, then those of its new rows.
-  public var own: Range<Int>
+  package var own: Range<Int>
   /// How many rows are new.
-  public var rows: Int
+  package var rows: Int
 
   /// The keys of the new rows.
   var newKeys: Range<Int> { own.upperBound - rows..<own.upperBound }
 
   /// The run of the sequence's next row, whose key lies behind those that there are.
-  public var next: KeyRun { KeyRun(shared: shared, own: own.lowerBound..<own.upperBound + 1, rows: 1) }
+  package var next: KeyRun { KeyRun(shared: shared, own: own.lowerBound..<own.upperBound + 1, rows: 1) }
 
   /// A prefix, then its branches, each with `room` keys behind it for rows to come; a prefix without branches has the
   /// room itself.

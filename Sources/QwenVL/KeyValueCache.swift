@@ -4,9 +4,9 @@ import Tensors
 
 /// Rotated keys and values of the rows before a pass, of every layer: the same in every pass, since no adapter of visual
 /// tokens reaches rows before the first picture.
-public struct EarlierRows<Element: Scalar>: Sendable {
+package struct EarlierRows<Element: Scalar>: Sendable {
   fileprivate let keys, values: [Matrix<Element>]
-  public let count: Int
+  package let count: Int
 
   /// A layer's keys and values, then those of the new rows.   newKeys, newValues [N, kvHeads D] -> [count + N, kvHeads D]
   func followed(
@@ -23,12 +23,12 @@ public struct EarlierRows<Element: Scalar>: Sendable {
 }
 
 /// Rotated keys and adapted values of rows that a decoder has seen; a `KeyRun` says which of them are a sequence's.
-public final class KeyValueCache<Element: Scalar> {
+package final class KeyValueCache<Element: Scalar> {
   private let keys: [Matrix<Element>]
   private let values: [Matrix<Element>]
 
   /// Room for `capacity` rows in each layer.
-  public init(capacity: Int, configuration: TextConfiguration) {
+  package init(capacity: Int, configuration: TextConfiguration) {
     let width = configuration.kvHeads * configuration.headDimension
     keys = (0..<configuration.layers).map { _ in Matrix(uninitialized: capacity, width) }
     values = (0..<configuration.layers).map { _ in Matrix(uninitialized: capacity, width) }

@@ -3,22 +3,22 @@ import Layers
 import Tensors
 
 /// The language-model head, tied to the embedding or not.
-public struct LanguageModelHead<Element: Scalar>: Sendable {
+package struct LanguageModelHead<Element: Scalar>: Sendable {
   let weight: StoredMatrix
   /// Rows whose logits are held at once: 128 rows of a 152k vocabulary are 78 MB.
   private static var chunkRows: Int { 128 }
 
   /// hidden [R, H] -> logits [R, V]
-  public func logits(_ hidden: Matrix<Element>) -> Matrix<Element> { weight.timesTransposed(hidden) }
+  package func logits(_ hidden: Matrix<Element>) -> Matrix<Element> { weight.timesTransposed(hidden) }
 
   /// Negative log-likelihood of each row's target, and whether it is the most likely token, ties to the lower id.
   /// - Parameters: `hidden` `[R, H]`, `targets` `[R]`.
-  public func loss(_ hidden: Matrix<Element>, targets: [Int32]) -> [(nll: Double, isLikeliest: Bool)] {
+  package func loss(_ hidden: Matrix<Element>, targets: [Int32]) -> [(nll: Double, isLikeliest: Bool)] {
     chunks(hidden.rows).flatMap { CrossEntropy.forward(logits(hidden.rows($0)), targets: Array(targets[$0])) }
   }
 
   /// The same, and the gradient of the sum of all rows' NLL.   -> dHidden [R, H]
-  public func lossAndGradient(
+  package func lossAndGradient(
     _ hidden: Matrix<Element>, targets: [Int32]
   ) -> (losses: [(nll: Double, isLikeliest: Bool)], dHidden: Matrix<Element>) {
     let dHidden = Matrix<Element>(uninitialized: hidden.rows, hidden.columns)
@@ -34,7 +34,7 @@ public struct LanguageModelHead<Element: Scalar>: Sendable {
   }
 
   /// The most likely token of each row, ties to the lower id.
-  public func argmax(_ hidden: Matrix<Element>) -> [Int32] {
+  package func argmax(_ hidden: Matrix<Element>) -> [Int32] {
     chunks(hidden.rows).flatMap { rows in
       let logits = logits(hidden.rows(rows))
       return (0..<logits.rows).map { i in

@@ -2,7 +2,7 @@
 import Tensors
 
 /// A projection of a decoder layer's attention, by its name in checkpoints and in PEFT's `target_modules`.
-public enum Projection: String, Sendable, CaseIterable {
+package enum Projection: String, Sendable, CaseIterable {
   case query = "q_proj"
   case key = "k_proj"
   case value = "v_proj"
@@ -10,7 +10,7 @@ public enum Projection: String, Sendable, CaseIterable {
 }
 
 /// The tokens that an adapter acts on. What it adds reaches the rows behind them, and no row before the first of them.
-public enum AdaptedTokens: Sendable {
+package enum AdaptedTokens: Sendable {
   /// Visual tokens, at keys and values only.
   case visual
   case all
@@ -26,7 +26,7 @@ public enum AdaptedTokens: Sendable {
 
 /// Something that acts on the output of attention projections, or watches its gradient there. The decoder knows nothing
 /// more of adapters and influence probes.
-public protocol ProjectionAdapter<Element>: AnyObject {
+package protocol ProjectionAdapter<Element>: AnyObject {
   associatedtype Element: Scalar
 
   var tokens: AdaptedTokens { get }

@@ -3,17 +3,17 @@ import HuggingFace
 import Tensors
 
 /// A Qwen2.5-VL or Qwen3-VL model; immutable, its weights stay in the mapped file.
-public struct QwenVLModel<Element: Scalar>: Sendable {
-  public let configuration: ModelConfiguration
-  public let vision: VisionTower<Element>
-  public let decoder: Decoder<Element>
-  public let head: LanguageModelHead<Element>
+package struct QwenVLModel<Element: Scalar>: Sendable {
+  package let configuration: ModelConfiguration
+  package let vision: VisionTower<Element>
+  package let decoder: Decoder<Element>
+  package let head: LanguageModelHead<Element>
   private let embedding: StoredMatrix
   /// Of the products with the weights.
-  public let arithmetic: Arithmetic
+  package let arithmetic: Arithmetic
 
   /// How a reference rounded its rotary frequencies.
-  public enum RotaryFrequencies: String, Sendable, CaseIterable {
+  package enum RotaryFrequencies: String, Sendable, CaseIterable {
     /// Not at all: transformers' `from_pretrained` keeps them in fp32 whatever the weights' type, and so do we.
     case float32
     /// To the type of the weights, as torch's `module.to(dtype)` does with every buffer of a module.
@@ -23,7 +23,7 @@ public struct QwenVLModel<Element: Scalar>: Sendable {
   /// Takes every tensor of the model from `checkpoint`.
   /// - Parameter arithmetic: nil for what this processor is best at.
   /// - Throws: `HuggingFaceError` naming a tensor that is missing or has another shape; `UnknownTensors`.
-  public init(
+  package init(
     configuration: ModelConfiguration, checkpoint: Checkpoint, arithmetic: Arithmetic? = .float32,
     rotaryFrequencies: RotaryFrequencies = .float32
   ) throws {
@@ -45,7 +45,7 @@ public struct QwenVLModel<Element: Scalar>: Sendable {
 
   /// Embeddings of the ids with the first `H` columns of the pictures' features at the visual rows, in order.   -> [T, H]
   /// - Precondition: the features' rows are as many as the visual rows.
-  public func embed(_ inputIDs: [Int32], visual: [Range<Int>], features: [Matrix<Element>]) -> Matrix<Element> {
+  package func embed(_ inputIDs: [Int32], visual: [Range<Int>], features: [Matrix<Element>]) -> Matrix<Element> {
     let result: Matrix<Element> = embedding.gathering(inputIDs)
     precondition(visual.count == features.count)
     for (rows, picture) in zip(visual, features) { result.rows(rows).assign(picture.columns(0..<result.columns)) }
@@ -54,13 +54,13 @@ public struct QwenVLModel<Element: Scalar>: Sendable {
 }
 
 /// Tensors of a checkpoint that belong to no part of the model: another family, or an adapter that would be lost.
-public struct UnknownTensors: Error, Equatable, CustomStringConvertible {
+package struct UnknownTensors: Error, Equatable, CustomStringConvertible {
   /// The folder or file.
-  public let checkpoint: String
+  package let checkpoint: String
   /// What the model's own family is called.
-  public let family: String
-  public let names: [String]
-  public var description: String {
+  package let family: String
+  package let names: [String]
+  package var description: String {
     "\(checkpoint): tensors that belong to no part of a \(family) model, \(names.count) of them: "
       + names.prefix(3).joined(separator: ", ") + (names.count > 3 ? ", ..." : "")
       + "; merge adapters first, or use a checkpoint of this family"

@@ -4,7 +4,7 @@ import Layers
 import Tensors
 
 /// The vision tower of both families (transformers `Qwen2_5_VisionTransformerPretrainedModel`, `Qwen3VLVisionModel`).
-public struct VisionTower<Element: Scalar>: Sendable {
+package struct VisionTower<Element: Scalar>: Sendable {
   /// Not in config.json: the tower's norms are fixed at this.
   static var normEpsilon: Double { 1e-6 }
   /// Base of the tower's rotary frequencies, fixed too.
@@ -32,7 +32,7 @@ public struct VisionTower<Element: Scalar>: Sendable {
 
   /// Features of one picture: of each visual token what enters the decoder, then what deepstack adds behind its first
   /// layers.   patches [P, numbers of a patch] -> [P / merge^2, featureColumns]
-  public func forward(patches: Matrix<Element>, grid: GridTHW) -> Matrix<Element> {
+  package func forward(patches: Matrix<Element>, grid: GridTHW) -> Matrix<Element> {
     precondition(patches.rows == grid.patches && patches.columns == configuration.patchNumbers)
     let unit = configuration.spatialMergeSize * configuration.spatialMergeSize
     let geometry = VisionGeometry(grid: grid, configuration: configuration)

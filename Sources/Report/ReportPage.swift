@@ -2,7 +2,7 @@
 import Foundation
 
 /// A report as HTML, a pure function of the runs' files.
-public struct ReportPage {
+package struct ReportPage {
   private let runs: [ReportedRun]
   private let groups: [RunGroup]
   private let title: String
@@ -14,7 +14,7 @@ public struct ReportPage {
   ///   - predictions: a file for each of them, in their order; none: the runs' own.
   ///   - examples: rows whose pictures and answers are shown.
   /// - Throws: `ReportError` for a folder that is no run; the error of a file of a run that is broken as a whole.
-  public init(folders: [String], predictions: [String], title: String?, examples: Int) throws {
+  package init(folders: [String], predictions: [String], title: String?, examples: Int) throws {
     precondition(!folders.isEmpty && (predictions.isEmpty || predictions.count == folders.count))
     var runs = try folders.enumerated().map { index, folder in
       try ReportedRun(folder: folder, predictions: predictions.isEmpty ? nil : predictions[index])
@@ -27,12 +27,12 @@ public struct ReportPage {
   }
 
   /// What is not in the page, and why, a line each.
-  public var omissions: [String] {
+  package var omissions: [String] {
     runs.flatMap { run in run.omissions.map { "\(run.name): \($0)" } } + answers.omissions
   }
 
   /// The whole file.
-  public var html: String {
+  package var html: String {
     let sections: [(id: String, name: String, body: Markup?)] = [
       ("comparison", runs.count == 1 ? "Summary" : "Comparison", ComparisonSection(groups: groups).body),
       ("curves", "Curves", CurvesSection(groups: groups).body),
@@ -71,7 +71,7 @@ public struct ReportPage {
 
   /// Writes the file whole or not at all.
   /// - Throws: `ReportError` with the system's words.
-  public func write(to path: String) throws {
+  package func write(to path: String) throws {
     do {
       try Data(html.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
     } catch {

@@ -6,10 +6,10 @@ import RunFile
 import Training
 
 /// A folder that cannot be reported on, and why.
-public struct ReportError: Error, Equatable, CustomStringConvertible {
-  public let file: String
-  public let problem: String
-  public var description: String { "\(file): \(problem)" }
+package struct ReportError: Error, Equatable, CustomStringConvertible {
+  package let file: String
+  package let problem: String
+  package var description: String { "\(file): \(problem)" }
 }
 
 /// A run's files, read.

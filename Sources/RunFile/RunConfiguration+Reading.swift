@@ -6,12 +6,12 @@ extension RunConfiguration {
   static let maxFileBytes = 64 << 10
 
   /// Reads a run file (YAML or JSON) with `key.path=value` overrides, whose values are YAML; `null` takes a key back.
-  public init(path: String, overrides: [String] = []) throws(RunFileError) {
+  package init(path: String, overrides: [String] = []) throws(RunFileError) {
     try self.init(text: Self.text(of: path), path: path, overrides: overrides)
   }
 
   /// Reads a run file's text as if it lay at `path`, as the run that a checkpoint holds.
-  public init(text: String, path: String, overrides: [String] = []) throws(RunFileError) {
+  package init(text: String, path: String, overrides: [String] = []) throws(RunFileError) {
     var tree = try Tree(yaml: text, whole: path) { "\(path):\($0):\($1)" }
     for override in overrides { try Self.set(override, in: &tree) }
     try KnownKeys().check(tree)

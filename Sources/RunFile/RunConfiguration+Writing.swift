@@ -5,7 +5,7 @@ extension RunConfiguration {
   /// The resolved run: every key in a fixed order, defaults spelled out, paths absolute, absent keys left out.
   ///
   /// Reading it gives the same run, wherever it is saved.
-  public var yaml: String {
+  package var yaml: String {
     var printer = Printer()
     var run = self
     run.visit(&printer)
@@ -13,7 +13,7 @@ extension RunConfiguration {
   }
 
   /// Keys that decide the numbers, as `training.seed`, and their values; absent keys are left out.
-  public var decisiveSettings: [(key: String, value: String)] {
+  package var decisiveSettings: [(key: String, value: String)] {
     var decisive = Decisive()
     var run = self
     run.visit(&decisive)
@@ -25,7 +25,7 @@ extension RunConfiguration {
   ///
   /// Paths, kept features, checkpoints and logging do not count. What lies behind the paths does: the caller passes the digests of the
   /// base model, of its template, of the rows and of an adapter to start from, in a fixed order.
-  public func digest(including contents: [String]) -> String {
+  package func digest(including contents: [String]) -> String {
     var digest = SHA256()
     for setting in decisiveSettings { digest.update("\(setting.key)=\(setting.value)\n") }
     for content in contents { digest.update("\(content.utf8.count) \(content)\n") }

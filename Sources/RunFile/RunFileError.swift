@@ -1,7 +1,7 @@
 // What can be wrong with a run file or with an override of it.
 
 /// Why a run was refused; `place` is `run.yaml:line:column`, or the `--set` that said it.
-public enum RunFileError: Error, Sendable, Equatable, CustomStringConvertible {
+package enum RunFileError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The file could not be read, or is no text of a reasonable size.
   case unreadable(file: String, reason: String)
   /// Not YAML, or YAML that a run file does not need.
@@ -16,7 +16,7 @@ public enum RunFileError: Error, Sendable, Equatable, CustomStringConvertible {
   /// Keys that do not go together.
   case conflict(place: String, keys: [String], problem: String)
 
-  public var description: String {
+  package var description: String {
     switch self {
     case .unreadable(let file, let reason): "\(file): cannot be read: \(reason)"
     case .syntax(let place, let problem): "\(place): \(problem)"

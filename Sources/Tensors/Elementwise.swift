@@ -4,7 +4,7 @@ extension Matrix {
   /// Adds `other` to these rows.
   @specialized(where Element == Float)
   @specialized(where Element == Double)
-  public func add(_ other: Matrix) {
+  package func add(_ other: Matrix) {
     precondition(other.rows == rows && other.columns == columns)
     for index in 0..<rows {
       let (target, source) = (row(index), other.row(index))
@@ -15,7 +15,7 @@ extension Matrix {
   /// Adds one vector to every row.
   @specialized(where Element == Float)
   @specialized(where Element == Double)
-  public func add(toEveryRow vector: [Element]) {
+  package func add(toEveryRow vector: [Element]) {
     precondition(vector.count == columns)
     vector.withUnsafeBufferPointer { bias in
       for index in 0..<rows {
@@ -26,7 +26,7 @@ extension Matrix {
   }
 
   /// Adds row i of `other` to row `indices[i]` of these.
-  public func scatterAdd(_ other: Matrix, at indices: [Int]) {
+  package func scatterAdd(_ other: Matrix, at indices: [Int]) {
     precondition(other.rows == indices.count && other.columns == columns)
     for (source, target) in indices.enumerated() { rows(target..<target + 1).add(other.rows(source..<source + 1)) }
   }

@@ -13,12 +13,12 @@ private final class Storage<Element: Scalar>: Sendable {
 }
 
 /// A row-major matrix with reference semantics: copies and row views share memory, as slices of a C array do.
-public struct Matrix<Element: Scalar>: @unchecked Sendable {
-  public let rows: Int
-  public let columns: Int
+package struct Matrix<Element: Scalar>: @unchecked Sendable {
+  package let rows: Int
+  package let columns: Int
   /// Distance between the starts of two rows, in elements.
-  public let stride: Int
-  public let base: UnsafeMutablePointer<Element>
+  package let stride: Int
+  package let base: UnsafeMutablePointer<Element>
   private let owner: AnyObject
 
   private init(rows: Int, columns: Int, stride: Int, base: UnsafeMutablePointer<Element>, owner: AnyObject) {
@@ -35,21 +35,21 @@ public struct Matrix<Element: Scalar>: @unchecked Sendable {
   }
 
   /// New memory with undefined content.
-  public init(uninitialized rows: Int, _ columns: Int) {
+  package init(uninitialized rows: Int, _ columns: Int) {
     precondition(rows >= 0 && columns >= 0)
     let storage = Storage<Element>(count: rows * columns)
     self.init(rows: rows, columns: columns, stride: columns, base: storage.base, owner: storage)
   }
 
   /// New memory, every element zero.
-  public init(zeros rows: Int, _ columns: Int) {
+  package init(zeros rows: Int, _ columns: Int) {
     self.init(uninitialized: rows, columns)
     base.update(repeating: 0, count: rows * columns)
   }
 
   /// A copy of `values` in row-major order.
   /// - Precondition: `values.count == rows * columns`.
-  public init(_ values: [Element], rows: Int, columns: Int) {
+  package init(_ values: [Element], rows: Int, columns: Int) {
     precondition(values.count == rows * columns)
     self.init(uninitialized: rows, columns)
     values.withUnsafeBufferPointer { source in
@@ -59,30 +59,30 @@ public struct Matrix<Element: Scalar>: @unchecked Sendable {
 
   /// The address of a row.
   @inline(__always)
-  public func row(_ index: Int) -> UnsafeMutablePointer<Element> { base + index * stride }
+  package func row(_ index: Int) -> UnsafeMutablePointer<Element> { base + index * stride }
 
   /// A view of some consecutive rows.
-  public func rows(_ range: Range<Int>) -> Matrix {
+  package func rows(_ range: Range<Int>) -> Matrix {
     precondition(range.lowerBound >= 0 && range.upperBound <= rows)
     return Matrix(
       rows: range.count, columns: columns, stride: stride, base: base + range.lowerBound * stride, owner: owner)
   }
 
   /// A view of some consecutive columns.
-  public func columns(_ range: Range<Int>) -> Matrix {
+  package func columns(_ range: Range<Int>) -> Matrix {
     precondition(range.lowerBound >= 0 && range.upperBound <= columns)
     return Matrix(rows: rows, columns: range.count, stride: stride, base: base + range.lowerBound, owner: owner)
   }
 
   /// The same numbers with another row length.
   /// - Precondition: rows lie without gaps and the count stays.
-  public func reshaped(rows newRows: Int, columns newColumns: Int) -> Matrix {
+  package func reshaped(rows newRows: Int, columns newColumns: Int) -> Matrix {
     precondition((rows == 1 || stride == columns) && newRows * newColumns == rows * columns)
     return Matrix(rows: newRows, columns: newColumns, stride: newColumns, base: base, owner: owner)
   }
 
   /// New memory with the rows at `indices`, in that order.
-  public func gathering(_ indices: [Int]) -> Matrix {
+  package func gathering(_ indices: [Int]) -> Matrix {
     let result = Matrix(uninitialized: indices.count, columns)
     for (target, source) in indices.enumerated() {
       precondition(source >= 0 && source < rows)
@@ -92,13 +92,13 @@ public struct Matrix<Element: Scalar>: @unchecked Sendable {
   }
 
   /// Copies all rows of `source` over these.
-  public func assign(_ source: Matrix) {
+  package func assign(_ source: Matrix) {
     precondition(source.rows == rows && source.columns == columns)
     for index in 0..<rows { row(index).update(from: source.row(index), count: columns) }
   }
 
   /// All elements in row-major order.
-  public var values: [Element] {
+  package var values: [Element] {
     [Element](unsafeUninitializedCapacity: rows * columns) { buffer, count in
       if let start = buffer.baseAddress {
         for index in 0..<rows { (start + index * columns).update(from: row(index), count: columns) }

@@ -5,7 +5,7 @@ import Glibc
 
 /// OpenBLAS and oneDNN, the former with its build and the kernels that it chose for this processor, and the mathematical library's version:
 /// where they differ, the last bits of results may.
-public var productLibrary: String {
+package var productLibrary: String {
   let (build, kernels) = (String(cString: openblas_get_config()), String(cString: openblas_get_corename()))
   var mathematics = [CChar](repeating: 0, count: 64)
   confstr(Int32(_CS_GNU_LIBC_VERSION), &mathematics, mathematics.count)

@@ -2,7 +2,7 @@
 
 /// `C = alpha op(A) op(B) + beta C`.
 /// - Precondition: the shapes agree.
-public func multiply<Element: Scalar>(
+package func multiply<Element: Scalar>(
   _ a: Matrix<Element>, _ transposeA: Transpose, _ b: Matrix<Element>, _ transposeB: Transpose,
   into c: Matrix<Element>, alpha: Element = 1, beta: Element = 0
 ) {

@@ -2,10 +2,10 @@
 
 /// A frozen `[out, in]` weight: multiplied from where it lies if it is stored as `Element`, otherwise converted a tile
 /// at a time, so that no second copy of the model ever exists.
-public struct StoredMatrix: Sendable {
-  public let tensor: StoredTensor
+package struct StoredMatrix: Sendable {
+  package let tensor: StoredTensor
   /// Rows `out` and columns `in` of the weight.
-  public let rows, columns: Int
+  package let rows, columns: Int
   /// Longest side of a converted tile. A product repacks its other operand for every tile, so a tile is large; 4 MiB of
   /// Float still stay in the last cache between conversion and product.
   private static var tileSide: Int { 1024 }
@@ -13,7 +13,7 @@ public struct StoredMatrix: Sendable {
   private let arithmetic: Arithmetic
 
   /// Takes the leading dimension as rows and the product of the others as columns (a convolution's kernel is one row).
-  public init(_ tensor: StoredTensor, arithmetic: Arithmetic = .float32) {
+  package init(_ tensor: StoredTensor, arithmetic: Arithmetic = .float32) {
     precondition(tensor.shape.count >= 2, "\(tensor.name) is not a matrix")
     self.tensor = tensor
     self.arithmetic = arithmetic
@@ -22,19 +22,19 @@ public struct StoredMatrix: Sendable {
   }
 
   /// `y = x W^T`.   x [R, in] -> y [R, out]
-  public func timesTransposed<Element: Scalar>(_ x: Matrix<Element>) -> Matrix<Element> {
+  package func timesTransposed<Element: Scalar>(_ x: Matrix<Element>) -> Matrix<Element> {
     let y = Matrix<Element>(uninitialized: x.rows, rows)
     product(x, .transposed, into: y, accumulate: false)
     return y
   }
 
   /// `dx = dy W` (`+ dx` when `accumulate`).   dy [R, out] -> dx [R, in]
-  public func times<Element: Scalar>(_ dy: Matrix<Element>, into dx: Matrix<Element>, accumulate: Bool) {
+  package func times<Element: Scalar>(_ dy: Matrix<Element>, into dx: Matrix<Element>, accumulate: Bool) {
     product(dy, .asIs, into: dx, accumulate: accumulate)
   }
 
   /// Rows at `indices` as `Element`.   -> [indices.count, columns]
-  public func gathering<Element: Scalar>(_ indices: [Int32]) -> Matrix<Element> {
+  package func gathering<Element: Scalar>(_ indices: [Int32]) -> Matrix<Element> {
     let result = Matrix<Element>(uninitialized: indices.count, columns)
     for (target, index) in indices.enumerated() {
       precondition(index >= 0 && Int(index) < rows)

@@ -12,7 +12,7 @@ extension StoredTensor {
   /// Converts `count` numbers from element `first` on; every encoding is exact in Float and Double.
   @specialized(where Element == Float)
   @specialized(where Element == Double)
-  public func convert<Element: Scalar>(from first: Int, count: Int, into target: UnsafeMutablePointer<Element>) {
+  package func convert<Element: Scalar>(from first: Int, count: Int, into target: UnsafeMutablePointer<Element>) {
     precondition(first >= 0 && first + count <= self.count)
     switch type {
     case .float32:
@@ -28,7 +28,7 @@ extension StoredTensor {
   }
 
   /// All numbers as `Element`.
-  public func values<Element: Scalar>() -> [Element] {
+  package func values<Element: Scalar>() -> [Element] {
     [Element](unsafeUninitializedCapacity: count) { buffer, initialized in
       if let start = buffer.baseAddress { convert(from: 0, count: count, into: start) }
       initialized = count

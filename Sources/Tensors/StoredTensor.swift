@@ -1,16 +1,16 @@
 // A tensor where it lies in a mapped checkpoint file: never copied, shared by all ranks of a node through the page cache.
 
 /// How the numbers of a stored tensor are encoded, named as safetensors names them.
-public enum ElementType: String, Sendable {
+package enum ElementType: String, Sendable {
   case float32 = "F32"
   case bfloat16 = "BF16"
   case float16 = "F16"
 
   /// Bytes of one number.
-  public var byteCount: Int { self == .float32 ? 4 : 2 }
+  package var byteCount: Int { self == .float32 ? 4 : 2 }
 
   /// The nearest number that this encoding holds, ties to even.
-  public func rounding(_ x: Float) -> Float {
+  package func rounding(_ x: Float) -> Float {
     switch self {
     case .float32: return x
     case .float16: return Float(Float16(x))
@@ -19,7 +19,7 @@ public enum ElementType: String, Sendable {
   }
 
   /// Numbers in this encoding, each the nearest that it holds, ties to even.
-  public func bytes(of values: [Float]) -> [UInt8] {
+  package func bytes(of values: [Float]) -> [UInt8] {
     switch self {
     case .float32: values.withUnsafeBytes(Array.init)
     case .float16: values.map { Float16($0).bitPattern }.withUnsafeBytes(Array.init)
@@ -39,18 +39,18 @@ extension Float {
 }
 
 /// A read-only view of one tensor of a checkpoint, row-major.
-public struct StoredTensor: @unchecked Sendable {
+package struct StoredTensor: @unchecked Sendable {
   /// The checkpoint's name of the tensor, for messages.
-  public let name: String
-  public let type: ElementType
-  public let shape: [Int]
+  package let name: String
+  package let type: ElementType
+  package let shape: [Int]
   /// First byte; aligned to the element size. Valid as long as `owner` lives.
-  public let base: UnsafeRawPointer
+  package let base: UnsafeRawPointer
   /// Keeps the file mapped.
   let owner: AnyObject
 
   /// - Precondition: `base` addresses `shape`'s product times the element size bytes that live as long as `owner`.
-  public init(name: String, type: ElementType, shape: [Int], base: UnsafeRawPointer, owner: AnyObject) {
+  package init(name: String, type: ElementType, shape: [Int], base: UnsafeRawPointer, owner: AnyObject) {
     precondition(Int(bitPattern: base) % type.byteCount == 0, "\(name): misaligned")
     self.name = name
     self.type = type
@@ -60,5 +60,5 @@ public struct StoredTensor: @unchecked Sendable {
   }
 
   /// Number of elements.
-  public var count: Int { shape.reduce(1, *) }
+  package var count: Int { shape.reduce(1, *) }
 }

@@ -2,22 +2,22 @@
 import Foundation
 
 /// AdamW with decoupled weight decay, in the order of operations of `torch.optim.AdamW`.
-public struct AdamW: Sendable, Equatable {
+package struct AdamW: Sendable, Equatable {
   /// What does not change during a run.
-  public struct Options: Sendable, Equatable {
-    public var beta1, beta2, epsilon, weightDecay: Double
-    public init(beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double) {
+  package struct Options: Sendable, Equatable {
+    package var beta1, beta2, epsilon, weightDecay: Double
+    package init(beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double) {
       (self.beta1, self.beta2, self.epsilon, self.weightDecay) = (beta1, beta2, epsilon, weightDecay)
     }
   }
 
-  public let options: Options
+  package let options: Options
   /// Updates made.
-  public var step: Int
+  package var step: Int
   /// First and second moments, in the parameters' order.
-  public var expAvg, expAvgSq: [Float]
+  package var expAvg, expAvgSq: [Float]
 
-  public init(count: Int, options: Options) {
+  package init(count: Int, options: Options) {
     self.options = options
     step = 0
     expAvg = [Float](repeating: 0, count: count)
@@ -26,7 +26,7 @@ public struct AdamW: Sendable, Equatable {
 
   /// p -= lr (wd p + m^ / (sqrt(v^) + eps)) with bias-corrected moments m^, v^.
   /// - Precondition: all have the optimizer's count.
-  public mutating func update(
+  package mutating func update(
     _ parameters: UnsafeMutableBufferPointer<Float>, gradients: [Float], learningRate: Double
   ) {
     precondition(parameters.count == expAvg.count && gradients.count == expAvg.count)
@@ -48,6 +48,6 @@ public struct AdamW: Sendable, Equatable {
 }
 
 /// The 2-norm of a vector, summed in double precision in index order.
-public func euclideanNorm(_ values: [Float]) -> Double {
+package func euclideanNorm(_ values: [Float]) -> Double {
   values.reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
 }

@@ -6,7 +6,7 @@ import QwenVL
 extension CheckpointFile {
   /// The adapter's options, and its layout as the shapes of its tensors tell it.
   /// - Throws: `HDF5Error`, or `CheckpointError` for groups that contradict each other.
-  public func adapter() throws -> (configuration: AdapterConfiguration, layout: AdapterLayout) {
+  package func adapter() throws -> (configuration: AdapterConfiguration, layout: AdapterLayout) {
     let kind =
       try file.hasAttribute("kind", of: "/adapter") ? file.attribute("kind", of: "/adapter", as: String.self) : nil
     guard kind == nil || kind == "lora" else { throw refuse("an adapter of kind \(kind ?? "") is unknown") }

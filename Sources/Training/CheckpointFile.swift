@@ -6,16 +6,16 @@ import RunFile
 import Units
 
 /// A checkpoint that cannot be used, and why.
-public struct CheckpointError: Error, Equatable, CustomStringConvertible {
-  public let file: String
-  public let problem: String
-  public var description: String { "\(file): \(problem)" }
+package struct CheckpointError: Error, Equatable, CustomStringConvertible {
+  package let file: String
+  package let problem: String
+  package var description: String { "\(file): \(problem)" }
 }
 
 /// An open checkpoint. Everything that it gives is finite, bounded and of one piece; whether it fits a model is the
 /// caller's question.
-public struct CheckpointFile: ~Copyable {
-  public let path: String
+package struct CheckpointFile: ~Copyable {
+  package let path: String
   let file: File
   /// More than any model that can be opened has.
   static var maximumLayers: Int { 1024 }
@@ -26,7 +26,7 @@ public struct CheckpointFile: ~Copyable {
 
   /// Opens a file of the schema of this version; `CheckpointStore.verify` checks its bytes.
   /// - Throws: `HDF5Error`, or `CheckpointError` for one of another schema or that is not complete.
-  public init(_ path: String) throws {
+  package init(_ path: String) throws {
     let file = try File.open(path)
     let version = try file.attribute("schema_version", as: Int64.self)
     guard version == TrainingState.schemaVersion else {
@@ -54,35 +54,35 @@ public struct CheckpointFile: ~Copyable {
   }
 
   /// Optimizer steps made.
-  public func step() throws -> Int { try counter("step") }
+  package func step() throws -> Int { try counter("step") }
   /// Epoch of the rows that the next step takes first, from 0.
-  public func epoch() throws -> Int { try counter("epoch") }
-  public func consumedRows() throws -> Int { try counter("consumed_rows") }
-  public func worldSize() throws -> Int { try counter("world_size") }
+  package func epoch() throws -> Int { try counter("epoch") }
+  package func consumedRows() throws -> Int { try counter("consumed_rows") }
+  package func worldSize() throws -> Int { try counter("world_size") }
   /// Seed of the run.
-  public func seed() throws -> UInt64 { UInt64(bitPattern: try file.attribute("seed", as: Int64.self)) }
-  public func runDigest() throws -> String { try file.attribute("run_digest", as: String.self) }
+  package func seed() throws -> UInt64 { UInt64(bitPattern: try file.attribute("seed", as: Int64.self)) }
+  package func runDigest() throws -> String { try file.attribute("run_digest", as: String.self) }
   /// The resolved run, in YAML.
-  public func runYAML() throws -> String { try file.read(String.self, from: "/run/yaml", shape: [])[0] }
+  package func runYAML() throws -> String { try file.read(String.self, from: "/run/yaml", shape: [])[0] }
   /// The name of the base's folder, as the run had it; nil where the run cannot be read.
-  public func baseName() throws -> String? {
+  package func baseName() throws -> String? {
     let run = try? RunConfiguration(text: runYAML(), path: "/run.yaml")
     return run.map { URL(fileURLWithPath: $0.model.path.resolved).lastPathComponent }
   }
   /// How the heads were chosen, as `influence/rank1`.
-  public func selectionMethod() throws -> String {
+  package func selectionMethod() throws -> String {
     try file.read(String.self, from: "/influence/estimator", shape: [])[0]
   }
   /// The selection's JSON document.
   func selectionJSON() throws -> String { try file.read(String.self, from: "/influence/selection", shape: [])[0] }
 
   /// The selected heads and their scores, for the shape of model that the document itself states.
-  public func selection() throws -> Adapters.HeadSelection {
+  package func selection() throws -> Adapters.HeadSelection {
     try Adapters.HeadSelection(json: selectionJSON(), file: path)
   }
 
   /// Lowest validation loss and its step, nil before the first validation.
-  public func best() throws -> TrainingState.Best? {
+  package func best() throws -> TrainingState.Best? {
     guard try file.hasAttribute("best_step") else { return nil }
     return TrainingState.Best(
       step: try counter("best_step"), loss: try file.attribute("best_validation_loss", as: Double.self))
@@ -92,7 +92,7 @@ public struct CheckpointFile: ~Copyable {
   func validationDue() throws -> Bool { try file.hasAttribute("validation_due") }
 
   /// What the adapter must be used with.
-  public func provenance() throws -> TrainingState.Provenance {
+  package func provenance() throws -> TrainingState.Provenance {
     TrainingState.Provenance(
       baseDigest: try file.attribute("base_digest", as: String.self),
       templateDigest: try file.attribute("chat_template_digest", of: "/adapter", as: String.self),
@@ -100,7 +100,7 @@ public struct CheckpointFile: ~Copyable {
   }
 
   /// Throws `CheckpointError` unless a base model is the one that the adapter was trained on, and its template too.
-  public func require(
+  package func require(
     _ base: BaseModel, configuration: AdapterConfiguration, layout: AdapterLayout
   ) throws {
     let (trained, given) = (try provenance(), TrainingState.Provenance(of: base))
@@ -118,7 +118,7 @@ public struct CheckpointFile: ~Copyable {
   }
 
   /// The numbers of a group, `/adapter` or one of `/optimizer`'s, in the layout's order.
-  public func numbers(_ group: String = "/adapter", layout: AdapterLayout) throws -> [Float] {
+  package func numbers(_ group: String = "/adapter", layout: AdapterLayout) throws -> [Float] {
     var values: [Float] = []
     for tensor in layout.tensors {
       values += try file.read(
@@ -129,7 +129,7 @@ public struct CheckpointFile: ~Copyable {
   }
 
   /// The run's history, one entry a step.
-  public func metrics() throws -> [TrainingState.StepMetrics] {
+  package func metrics() throws -> [TrainingState.StepMetrics] {
     let steps = try file.read(Int64.self, from: "/metrics/step", maximumCount: Self.maximumSteps).values
     let losses = try file.read(Double.self, from: "/metrics/loss", shape: [steps.count])
     let rates = try file.read(Double.self, from: "/metrics/learning_rate", shape: [steps.count])

@@ -6,22 +6,22 @@ import Glibc
 import HDF5
 
 /// A file of the run that could not be written: the disk's doing and nobody's input.
-public struct SavingError: Error, Equatable, CustomStringConvertible {
-  public let description: String
+package struct SavingError: Error, Equatable, CustomStringConvertible {
+  package let description: String
 
-  public init(description: String) { self.description = description }
+  package init(description: String) { self.description = description }
 }
 
 /// `step-00000120.h5` files of one run, each beside its `sha256sum` line.
-public struct CheckpointStore: Sendable {
-  public let directory: String
+package struct CheckpointStore: Sendable {
+  package let directory: String
   /// Newest checkpoints that stay; the best one stays besides.
-  public let keep: Int
+  package let keep: Int
 
-  public init(directory: String, keep: Int) { (self.directory, self.keep) = (directory, keep) }
+  package init(directory: String, keep: Int) { (self.directory, self.keep) = (directory, keep) }
 
   /// `step-00000120.h5` in the folder.
-  public func path(step: Int) -> String { "\(directory)/\(Self.name(step: step))" }
+  package func path(step: Int) -> String { "\(directory)/\(Self.name(step: step))" }
 
   static func name(step: Int) -> String {
     let digits = String(step)
@@ -30,7 +30,7 @@ public struct CheckpointStore: Sendable {
 
   /// Makes the folder where it is missing.
   /// - Throws: `CheckpointError`.
-  public func prepare() throws {
+  package func prepare() throws {
     do {
       try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     } catch {
@@ -41,7 +41,7 @@ public struct CheckpointStore: Sendable {
   /// Writes a checkpoint beside its name, synchronised and checksummed, renames it, then drops what is too old. An
   /// interrupted or failed write leaves all earlier checkpoints as they were.
   /// - Throws: `HDF5Error` or `CheckpointError`.
-  public func save(_ state: TrainingState, layout: AdapterLayout) throws {
+  package func save(_ state: TrainingState, layout: AdapterLayout) throws {
     let path = path(step: state.step)
     try File.replace(
       path,
@@ -58,7 +58,7 @@ public struct CheckpointStore: Sendable {
   }
 
   /// Steps of all checkpoints by name, newest first.
-  public func steps() throws -> [Int] {
+  package func steps() throws -> [Int] {
     guard let names = try? FileManager.default.contentsOfDirectory(atPath: directory) else { return [] }
     return names.compactMap { name in
       guard name.hasPrefix("step-"), name.hasSuffix(".h5") else { return nil }
@@ -68,7 +68,7 @@ public struct CheckpointStore: Sendable {
 
   /// Checks a file, or the one that a link such as `best.h5` points at, against the checksum beside it.
   /// - Throws: `CheckpointError` if one of them is missing or they do not belong together.
-  public static func verify(_ link: String) throws {
+  package static func verify(_ link: String) throws {
     let path = URL(fileURLWithPath: link).resolvingSymlinksInPath().path
     guard FileManager.default.fileExists(atPath: path) else {
       throw CheckpointError(file: link, problem: "there is no such file; name a checkpoint")
@@ -89,7 +89,7 @@ public struct CheckpointStore: Sendable {
   }
 
   /// The newest sound checkpoint and what was wrong with newer ones.
-  public func newest() throws -> (path: String?, refused: [String]) {
+  package func newest() throws -> (path: String?, refused: [String]) {
     var refused: [String] = []
     for step in try steps() {
       do {

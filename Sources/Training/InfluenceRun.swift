@@ -20,7 +20,7 @@ extension Job {
   /// - Parameter shard: which part of the probe's rows: every `count`-th from each of `indices` on.
   /// - Returns: nil if a signal to stop came meanwhile.
   /// - Important: Collective.
-  public func influence(shard: Shard, log: RunLog, signals: SignalRequests) throws -> InfluenceScores? {
+  package func influence(shard: Shard, log: RunLog, signals: SignalRequests) throws -> InfluenceScores? {
     guard run.adapter.kind == .imageLoRA else {
       throw TrainingError.unsupported(
         key: "adapter.kind", value: "\(run.adapter.kind.rawValue) with a probe", supported: "image_lora")

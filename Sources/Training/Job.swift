@@ -8,23 +8,23 @@ import RunFile
 import Units
 
 /// A run's model and data on this rank; every rank holds the same.
-public struct Job: Sendable {
-  public let run: RunConfiguration
-  public let communicator: any Communicator
-  public let base: BaseModel
-  public let training: PreparedRows
-  public let validation: PreparedRows?
+package struct Job: Sendable {
+  package let run: RunConfiguration
+  package let communicator: any Communicator
+  package let base: BaseModel
+  package let training: PreparedRows
+  package let validation: PreparedRows?
   /// The heads of a selection file, nil where the run names none.
   let selection: Adapters.HeadSelection?
   /// What training starts from, nil for a new adapter.
   let start: AdapterStart?
   /// Digest of everything that decides the run's numbers: its keys, base, rows, selected heads and start.
-  public let digest: String
+  package let digest: String
 
   /// Opens what the run names. An error of any rank is thrown on all.
   /// - Parameter warn: takes lines about what goes wrong and does not end the run.
   /// - Important: Collective.
-  public init(
+  package init(
     _ run: RunConfiguration, communicator: any Communicator, warn: @escaping @Sendable (String) -> Void
   ) throws {
     let (run, base) = try run.openBase(communicator, warn: warn)
@@ -64,10 +64,10 @@ public struct Job: Sendable {
   }
 
   /// Group keys for the sampler where the run groups rows by image.
-  public var groups: [Int]? { run.data.groupByImage ? imageGroups(of: training.rows) : nil }
+  package var groups: [Int]? { run.data.groupByImage ? imageGroups(of: training.rows) : nil }
 
   /// The sampler of the training rows.
-  public func sampler() -> Sampler {
+  package func sampler() -> Sampler {
     Sampler(
       rows: training.rows.count, groups: groups, globalBatch: run.training.globalBatch, seed: run.training.seed)
   }
@@ -83,7 +83,7 @@ func agree(on text: String, what: String, _ communicator: some Communicator) thr
 }
 
 /// What stops a run before or between its steps.
-public enum TrainingError: Error, Equatable, CustomStringConvertible {
+package enum TrainingError: Error, Equatable, CustomStringConvertible {
   case unsupported(key: String, value: String, supported: String)
   case noBFloat16Instructions(rank: Int)
   case ranksDisagree(rank: Int, what: String)
@@ -98,7 +98,7 @@ public enum TrainingError: Error, Equatable, CustomStringConvertible {
   /// Behind a checkpoint of a step; nil: in a probe, which keeps nothing.
   case interrupted(step: Int?)
 
-  public var description: String {
+  package var description: String {
     switch self {
     case .unsupported(let key, let value, let supported):
       "run file: \(key): \(value) is not supported by this version; use \(supported)"

@@ -2,21 +2,21 @@
 import Foundation
 
 /// A pure function of the step number, so that resuming needs no schedule state.
-public struct LearningRateSchedule: Sendable, Equatable {
-  public enum Shape: String, Sendable, CaseIterable { case cosine, linear, constant }
+package struct LearningRateSchedule: Sendable, Equatable {
+  package enum Shape: String, Sendable, CaseIterable { case cosine, linear, constant }
 
-  public var peak: Double
-  public var shape: Shape
-  public var warmupSteps: Int
-  public var totalSteps: Int
+  package var peak: Double
+  package var shape: Shape
+  package var warmupSteps: Int
+  package var totalSteps: Int
 
-  public init(peak: Double, shape: Shape, warmupSteps: Int, totalSteps: Int) {
+  package init(peak: Double, shape: Shape, warmupSteps: Int, totalSteps: Int) {
     (self.peak, self.shape, self.warmupSteps, self.totalSteps) = (peak, shape, warmupSteps, totalSteps)
   }
 
   /// Rate of optimizer step `step`, counted from 1: rises linearly to the peak at the last warm-up step and stays there
   /// for the step after it, then decays so that a step beyond the last would be zero.
-  public func learningRate(step: Int) -> Double {
+  package func learningRate(step: Int) -> Double {
     if step <= warmupSteps { return peak * Double(step) / Double(warmupSteps) }
     let progress = Double(step - 1 - warmupSteps) / Double(max(1, totalSteps - warmupSteps))
     switch shape {

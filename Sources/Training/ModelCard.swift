@@ -4,16 +4,16 @@ import Foundation
 import RunFile
 
 /// A model card in Markdown.
-public struct ModelCard {
-  public let text: String
+package struct ModelCard {
+  package let text: String
 
   /// Why an Image-LoRA is never merged into its base's weights, in one sentence.
-  public static let whyNotMerged =
+  package static let whyNotMerged =
     "an Image-LoRA acts on visual tokens only, and a merged v_proj would act on every token: text would change too"
 
   /// The card of a checkpoint's adapter.
   /// - Throws: `HDF5Error` or `CheckpointError`.
-  public init(_ file: borrowing CheckpointFile, configuration: AdapterConfiguration, layout: AdapterLayout) throws {
+  package init(_ file: borrowing CheckpointFile, configuration: AdapterConfiguration, layout: AdapterLayout) throws {
     let provenance = try file.provenance()
     let steps = try file.step()
     var facts = [

@@ -11,7 +11,7 @@ import Units
 
 /// Computes the numbers of all rows and writes them.
 /// - Throws: the error of the first model file, row, adapter file or write that fails.
-public func writeParity(
+package func writeParity(
   model: String, data: String, adapter folder: String, output: String, seed: UInt64,
   arithmetic: Arithmetic, rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies
 ) throws {

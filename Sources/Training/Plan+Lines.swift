@@ -3,7 +3,7 @@ import Foundation
 
 extension Plan {
   /// The plan; with a rate a rank, in 10^9 operations a second, a time estimate too.
-  public func lines(gflops: Double? = nil) -> [String] {
+  package func lines(gflops: Double? = nil) -> [String] {
     modelLines + adapterLines + rowLines + memoryLines + [reducedLine] + stepLines + (gflops.map(timeLines) ?? [noTime])
   }
 

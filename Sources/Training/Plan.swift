@@ -6,22 +6,22 @@ import RunFile
 import Tensors
 
 /// A run on a number of ranks, in numbers and in lines for people.
-public struct Plan {
+package struct Plan {
   /// How many processes, and where.
-  public struct Ranks: Sendable, Equatable {
-    public var nodes, perNode: Int
-    public var count: Int { nodes * perNode }
-    public init(nodes: Int, perNode: Int) { (self.nodes, self.perNode) = (nodes, perNode) }
+  package struct Ranks: Sendable, Equatable {
+    package var nodes, perNode: Int
+    package var count: Int { nodes * perNode }
+    package init(nodes: Int, perNode: Int) { (self.nodes, self.perNode) = (nodes, perNode) }
   }
 
   /// A row to plan for where the run's data are not to be read, or not there.
-  public struct AssumedRow: Sendable, Equatable {
-    public var tokens, visualTokens, answerTokens: Int
-    public init(tokens: Int, visualTokens: Int, answerTokens: Int) {
+  package struct AssumedRow: Sendable, Equatable {
+    package var tokens, visualTokens, answerTokens: Int
+    package init(tokens: Int, visualTokens: Int, answerTokens: Int) {
       (self.tokens, self.visualTokens, self.answerTokens) = (tokens, visualTokens, answerTokens)
     }
     /// A picture of 600,000 pixels, a question and a short answer.
-    public static let usual = AssumedRow(tokens: 1024, visualTokens: 768, answerTokens: 32)
+    package static let usual = AssumedRow(tokens: 1024, visualTokens: 768, answerTokens: 32)
   }
 
   let run: RunConfiguration
@@ -40,7 +40,7 @@ public struct Plan {
 
   /// - Parameter assumed: a row to plan for instead of the run's data.
   /// - Throws: `HuggingFaceError`, or what in the run `train` would refuse too.
-  public init(_ run: RunConfiguration, ranks: Ranks, assumed: AssumedRow? = nil) throws {
+  package init(_ run: RunConfiguration, ranks: Ranks, assumed: AssumedRow? = nil) throws {
     guard run.training.globalBatch >= ranks.count else {
       throw TrainingError.smallBatch(batch: run.training.globalBatch, ranks: ranks.count)
     }
@@ -104,7 +104,7 @@ public struct Plan {
   var nodeBytes: Double { weights.bytes + Double(ranks.perNode) * memory.total }
 
   /// Measures products of this model's shape on this machine, on the run's threads, in 10^9 operations a second.
-  public func measuredRate() -> Double {
+  package func measuredRate() -> Double {
     setProductThreads(run.model.threads)
     let text = configuration.text
     return ProductRate.measure(

@@ -8,7 +8,7 @@ import RunFile
 extension RunConfiguration {
   /// What makes the samples of the run's rows, from the small files of the model's folder.
   /// - Throws: the error of the first of them that is missing or broken.
-  public func samplesWithoutWeights() throws -> SampleBuilder {
+  package func samplesWithoutWeights() throws -> SampleBuilder {
     let folder = model.path.resolved
     var settings = try PreprocessorConfiguration(folder: folder)
     settings.minPixels = model.minPixels ?? settings.minPixels

@@ -8,20 +8,20 @@ import RunFile
 import Units
 
 /// Usable rows and how long each is.
-public struct PreparedRows: Sendable {
-  public let file: String
-  public let rows: [Row]
+package struct PreparedRows: Sendable {
+  package let file: String
+  package let rows: [Row]
   /// What each row is like for the decoder.
   let shapes: [RowShape]
   /// Tokens of each row.
-  public var tokens: [Int] { shapes.map(\.tokens) }
+  package var tokens: [Int] { shapes.map(\.tokens) }
   /// Visual tokens of each row.
-  public var visualTokens: [Int] { shapes.map(\.visual) }
+  package var visualTokens: [Int] { shapes.map(\.visual) }
   /// What was wrong with the rows left out, one line each.
-  public let problems: [String]
+  package let problems: [String]
   /// Digest of the usable rows.
-  public let digest: String
-  public let samples: SampleBuilder
+  package let digest: String
+  package let samples: SampleBuilder
 
   /// What a rank found out about a row.
   private struct Finding: Codable {
@@ -39,7 +39,7 @@ public struct PreparedRows: Sendable {
   /// one is found before training.
   /// - Throws: `DatasetError`, or `TrainingError` naming the bad rows if the run is strict.
   /// - Important: Collective.
-  public init(_ file: String, run: RunConfiguration, base: BaseModel, communicator: any Communicator) throws {
+  package init(_ file: String, run: RunConfiguration, base: BaseModel, communicator: any Communicator) throws {
     // Bad lines are kept until the samples are made, so that a strict run names all bad rows at once.
     let (dataset, samples) = try together(communicator) {
       (
@@ -107,7 +107,7 @@ public struct PreparedRows: Sendable {
   }
 
   /// Tokens of a unit that pass the decoder; those of its pictures count once.
-  public func tokens(of unit: Datasets.Unit) -> Int {
+  package func tokens(of unit: Datasets.Unit) -> Int {
     let all: Int = unit.rows.reduce(0) { $0 + shapes[$1].tokens }
     let sharedPictures: Int = (unit.rows.count - 1) * shapes[unit.rows[0]].visual
     return all - sharedPictures

@@ -4,7 +4,7 @@ import HuggingFace
 import Tensors
 
 /// Floating-point operations a second, in 10^9.
-public enum ProductRate {
+package enum ProductRate {
   private final class Memory {
     let base: UnsafeMutableRawPointer
     init(bytes: Int) {
@@ -16,7 +16,7 @@ public enum ProductRate {
 
   /// Multiplies rows by a weight as it lies in a checkpoint, in `arithmetic`, for about a second, on the threads that are set.
   /// - Parameters: `rows` of x, `[rows, columns]`; the weight is `[outputs, columns]`, of `type`.
-  public static func measure(
+  package static func measure(
     rows: Int, outputs: Int, columns: Int, type: ElementType, arithmetic: Arithmetic
   ) -> Double {
     let memory = Memory(bytes: outputs * columns * type.byteCount)

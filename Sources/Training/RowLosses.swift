@@ -6,7 +6,7 @@ import Units
 
 /// Loss of each row in order, rows of the same pictures computed together; the same bits for any number of ranks. Nil if a signal to stop came meanwhile.
 /// - Important: Collective.
-public func rowLosses(
+package func rowLosses(
   _ job: Job, _ rows: PreparedRows, adapter: (any ProjectionAdapter<Float>)?, signals: SignalRequests
 ) throws -> [RowLoss]? {
   let units = units(of: rows.rows, tokens: rows.tokens(of:))

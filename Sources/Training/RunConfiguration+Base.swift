@@ -7,7 +7,7 @@ import Units
 
 extension BaseModel {
   /// A builder of a run's samples.
-  public func sampleBuilder(for run: RunConfiguration) throws -> SampleBuilder {
+  package func sampleBuilder(for run: RunConfiguration) throws -> SampleBuilder {
     try sampleBuilder(maxLength: run.data.maxLength, coordinates: run.coordinates)
   }
 }
@@ -30,7 +30,7 @@ extension RunConfiguration {
   /// - Throws: `TrainingError.noBFloat16Instructions` for bf16 that would be slower than fp32; what is wrong with the
   ///   model's folder. The same on every rank.
   /// - Important: Collective.
-  public func openBase(
+  package func openBase(
     _ communicator: any Communicator, warn: @escaping @Sendable (String) -> Void
   ) throws -> (run: RunConfiguration, base: BaseModel) {
     let able = try communicator.allGather([Arithmetic.hasBFloat16Instructions ? 1 : 0])

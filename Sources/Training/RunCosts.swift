@@ -3,15 +3,15 @@ import Adapters
 import RunFile
 
 /// Sizes of an adapter that follow from its layout alone.
-public struct AdapterCosts: Sendable, Equatable {
-  public let trainable: Int
+package struct AdapterCosts: Sendable, Equatable {
+  package let trainable: Int
   /// Bytes that a rank hands to a step's one reduction.
-  public let reducedBytes: Int
+  package let reducedBytes: Int
   /// Floating-point operations of the adapter at one token that it acts on, forward: two for each number of its matrices.
   /// Backward is twice that.
-  public let operationsPerToken: Int
+  package let operationsPerToken: Int
 
-  public init(_ layout: AdapterLayout) {
+  package init(_ layout: AdapterLayout) {
     trainable = layout.count
     let reduced = Stepper.reducedBytes(parameters: layout.count)
     reducedBytes = reduced.gradients + reduced.counts
@@ -20,14 +20,14 @@ public struct AdapterCosts: Sendable, Equatable {
 }
 
 /// Lengths of a run's training rows.
-public struct RowLengths: Sendable, Equatable {
-  public let rows: Int
+package struct RowLengths: Sendable, Equatable {
+  package let rows: Int
   /// Means over the rows that were read.
-  public let tokens, visualTokens: Double
+  package let tokens, visualTokens: Double
 
   /// Reads rows, the headers of their pictures and the tokenizer; no weights.
   /// - Throws: the error of the first file that is missing or broken.
-  public init(_ run: RunConfiguration) throws {
+  package init(_ run: RunConfiguration) throws {
     let planned = try PlannedRows(reading: run)
     let count = Double(planned.shapes.count)
     rows = planned.count ?? planned.shapes.count

@@ -5,9 +5,9 @@ import RunFile
 import Units
 
 /// The log of one run; silent on all ranks but the first.
-public final class RunLog {
+package final class RunLog {
   /// Takes lines for people.
-  public typealias Output = @Sendable (String) -> Void
+  package typealias Output = @Sendable (String) -> Void
 
   private let output: Output
   private let isRoot: Bool
@@ -25,7 +25,7 @@ public final class RunLog {
   ///   - directory: where metrics.jsonl and run.yaml lie, beside the checkpoints.
   ///   - everySteps: steps between progress lines; metrics.jsonl gets every step.
   ///   - tensorboard: whether event files are written beside metrics.jsonl.
-  public init(
+  package init(
     output: @escaping Output, isRoot: Bool, directory: String = ".", everySteps: Int = 1, tensorboard: Bool = false
   ) {
     self.output = output
@@ -36,7 +36,7 @@ public final class RunLog {
   }
 
   /// One line for people.
-  public func note(_ line: String) { if isRoot { output(line) } }
+  package func note(_ line: String) { if isRoot { output(line) } }
 
   /// Saves the resolved run, notes the start and opens metrics.jsonl, dropping lines behind the step that the run goes on from.
   func start(run yaml: String, session: RunSession) throws {

@@ -3,19 +3,19 @@ import Collectives
 import Foundation
 
 /// The version of this program.
-public let programVersion = "0.1.0"
+package let programVersion = "0.1.0"
 
 /// One start of a run; a resumed run has several.
-public struct RunSession: Codable, Sendable, Equatable {
+package struct RunSession: Codable, Sendable, Equatable {
   /// UTC, as `2026-01-31T12:00:00Z`.
-  public var started: String
+  package var started: String
   /// Optimizer steps that were made before.
-  public var after_step: Int
-  public var world_size: Int
-  public var threads: Int
+  package var after_step: Int
+  package var world_size: Int
+  package var threads: Int
   /// Arithmetic of the products with the frozen weights: `fp32` or `bf16`.
-  public var precision: String
-  public var version: String
+  package var precision: String
+  package var version: String
 
   init(_ job: Job, afterStep: Int, now: Date = .now) {
     started = now.formatted(.iso8601)

@@ -4,7 +4,7 @@ import Glibc
 import Synchronization
 
 /// Signals that this process received, noticed between units of work.
-public final class SignalRequests: Sendable {
+package final class SignalRequests: Sendable {
   private final class Flags: Sendable {
     let save = Atomic(false)
     let stop = Atomic(false)
@@ -15,7 +15,7 @@ public final class SignalRequests: Sendable {
   private nonisolated(unsafe) let sources: [any DispatchSourceSignal]
 
   /// Takes the signals over from their default actions.
-  public init() {
+  package init() {
     let flags = Flags()
     self.flags = flags
     func watch(_ number: Int32, _ handler: @escaping @Sendable () -> Void) -> any DispatchSourceSignal {
@@ -35,7 +35,7 @@ public final class SignalRequests: Sendable {
   }
 
   /// Whether an end was asked for; it stays asked for.
-  public var stopRequested: Bool { flags.stop.load(ordering: .relaxed) }
+  package var stopRequested: Bool { flags.stop.load(ordering: .relaxed) }
 
   /// What was asked for since the last call.
   func take() -> Requests {

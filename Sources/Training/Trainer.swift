@@ -9,7 +9,7 @@ import RunFile
 import Units
 
 /// Where a run starts.
-public enum Resume: Sendable, Equatable {
+package enum Resume: Sendable, Equatable {
   case no
   /// From the newest sound checkpoint of the run's folder, or from the start where there is none.
   case newest
@@ -17,7 +17,7 @@ public enum Resume: Sendable, Equatable {
 }
 
 /// A training run on this rank.
-public final class Trainer {
+package final class Trainer {
   private let job: Job
   private let log: RunLog
   private let signals: SignalRequests
@@ -34,7 +34,7 @@ public final class Trainer {
   /// adapter and its optimizer.
   /// - Throws: whatever stops a run before its first step, the same on every rank.
   /// - Important: Collective.
-  public init(_ job: Job, resume: Resume, output: @escaping RunLog.Output, signals: SignalRequests) throws {
+  package init(_ job: Job, resume: Resume, output: @escaping RunLog.Output, signals: SignalRequests) throws {
     self.job = job
     self.signals = signals
     let run = job.run
@@ -137,7 +137,7 @@ public final class Trainer {
   /// Trains to the last step.
   /// - Throws: `TrainingError.interrupted` behind a checkpoint if a signal asked to stop; `TrainingError.notFinite`.
   /// - Important: Collective.
-  public func run() throws {
+  package func run() throws {
     let run = job.run
     let validationInterval = run.training.validationEverySteps ?? run.checkpoint.everySteps
     var lastSave = ContinuousClock.now

@@ -4,7 +4,7 @@ import HDF5
 import HuggingFace
 
 extension TrainingState {
-  public static let schemaVersion = 1
+  package static let schemaVersion = 1
 
   /// Fills a new checkpoint file.
   /// - Throws: `HDF5Error`.
@@ -75,7 +75,7 @@ extension TrainingState {
 
   /// Reads a checkpoint for a model of the stated shape.
   /// - Throws: `HDF5Error`, or `CheckpointError` for one of another schema, base or shape.
-  public init(reading path: String, text: TextConfiguration, baseDigest: String, options: AdamW.Options) throws {
+  package init(reading path: String, text: TextConfiguration, baseDigest: String, options: AdamW.Options) throws {
     let file = try CheckpointFile(path)
     provenance = try file.provenance()
     let base = provenance.baseDigest

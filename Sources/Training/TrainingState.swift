@@ -3,21 +3,21 @@ import Adapters
 import Units
 
 /// The state after some optimizer steps; a checkpoint file holds exactly this.
-public struct TrainingState: Sendable, Equatable {
+package struct TrainingState: Sendable, Equatable {
   /// What one step left in the run's history.
-  public struct StepMetrics: Sendable, Equatable {
-    public var step: Int
-    public var loss, learningRate, gradientNorm: Double
-    public var tokens: Int
+  package struct StepMetrics: Sendable, Equatable {
+    package var step: Int
+    package var loss, learningRate, gradientNorm: Double
+    package var tokens: Int
   }
 
   /// What an adapter must be used with to mean what was trained.
-  public struct Provenance: Sendable, Equatable {
-    public var baseDigest: String
-    public var templateDigest: String
-    public var minPixels, maxPixels: Int
+  package struct Provenance: Sendable, Equatable {
+    package var baseDigest: String
+    package var templateDigest: String
+    package var minPixels, maxPixels: Int
 
-    public init(of base: BaseModel) {
+    package init(of base: BaseModel) {
       baseDigest = base.digest
       templateDigest = base.template.digest
       minPixels = base.preprocessor.minPixels
@@ -30,29 +30,29 @@ public struct TrainingState: Sendable, Equatable {
     }
   }
 
-  public var step: Int
-  public var epoch: Int
-  public var consumedRows: Int
-  public var worldSize: Int
-  public var seed: UInt64
-  public var runDigest: String
+  package var step: Int
+  package var epoch: Int
+  package var consumedRows: Int
+  package var worldSize: Int
+  package var seed: UInt64
+  package var runDigest: String
   /// The resolved run, in YAML.
-  public var runYAML: String
-  public var provenance: Provenance
-  public var adapter: AdapterConfiguration
+  package var runYAML: String
+  package var provenance: Provenance
+  package var adapter: AdapterConfiguration
   /// All trainable numbers, in the adapter's layout.
-  public var parameters: [Float]
-  public var optimizer: AdamW
+  package var parameters: [Float]
+  package var optimizer: AdamW
   /// How the heads of an Image-LoRA were chosen.
-  public var selection: HeadSelection?
-  public var metrics: [StepMetrics]
+  package var selection: HeadSelection?
+  package var metrics: [StepMetrics]
   /// Lowest validation loss so far and its step.
-  public var best: Best?
+  package var best: Best?
   /// A signal to stop came before this step's validation; whoever goes on does it first.
-  public var validationDue = false
+  package var validationDue = false
 
-  public struct Best: Sendable, Equatable {
-    public var step: Int
-    public var loss: Double
+  package struct Best: Sendable, Equatable {
+    package var step: Int
+    package var loss: Double
   }
 }

@@ -8,26 +8,26 @@ import Tensors
 import Units
 
 /// What a step did, the same on every rank but for the times.
-public struct StepReport: Sendable, Equatable {
+package struct StepReport: Sendable, Equatable {
   /// Updates made so far, counting this one.
-  public var step: Int
+  package var step: Int
   /// Mean NLL over the supervised tokens of the whole global batch.
-  public var loss: Double
-  public var tokens: Int
-  public var learningRate: Double
+  package var loss: Double
+  package var tokens: Int
+  package var learningRate: Double
   /// Global norm of the gradient before clipping.
-  public var gradientNorm: Double
+  package var gradientNorm: Double
   /// Time of this rank's micro-batches, and of waiting for and adding up all ranks' gradients.
-  public var computeSeconds, reduceSeconds: Double
+  package var computeSeconds, reduceSeconds: Double
   /// Requests of any rank that came with the reduction.
-  public var requests: Requests
+  package var requests: Requests
 }
 
 /// Signals that some rank received, agreed on by all with the step's one reduction.
-public struct Requests: Sendable, Equatable {
-  public var save: Bool
-  public var stop: Bool
-  public static let none = Requests(save: false, stop: false)
+package struct Requests: Sendable, Equatable {
+  package var save: Bool
+  package var stop: Bool
+  package static let none = Requests(save: false, stop: false)
 }
 
 /// The words of a step's one reduction: the gradient of every trainable number, then a few counts.

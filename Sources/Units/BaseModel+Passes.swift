@@ -3,32 +3,32 @@ import QwenVL
 import Tensors
 
 /// The loss of one row of data.
-public struct RowLoss: Sendable, Equatable, Codable {
+package struct RowLoss: Sendable, Equatable, Codable {
   /// Sum of the negative log-likelihoods of its supervised tokens.
-  public var nll: Double
+  package var nll: Double
   /// How many there are, and how many of them are the most likely one.
-  public var tokens, likeliest: Int
+  package var tokens, likeliest: Int
 }
 
 extension BaseModel {
   /// Losses of a unit's rows.
-  public func loss(_ unit: UnitInput, adapter: (any ProjectionAdapter<Float>)?) -> [RowLoss] {
+  package func loss(_ unit: UnitInput, adapter: (any ProjectionAdapter<Float>)?) -> [RowLoss] {
     loss(unit, hidden: hidden(unit, adapter: adapter))
   }
 
   /// The same from the normed hidden states of the unit's output rows, `[outputs, H]`.
-  public func loss(_ unit: UnitInput, hidden: Matrix<Float>) -> [RowLoss] {
+  package func loss(_ unit: UnitInput, hidden: Matrix<Float>) -> [RowLoss] {
     rowLosses(unit, model.head.loss(hidden, targets: unit.targets))
   }
 
   /// Normed hidden states of the unit's output rows, `[outputs, H]`.
-  public func hidden(_ unit: UnitInput, adapter: (any ProjectionAdapter<Float>)?) -> Matrix<Float> {
+  package func hidden(_ unit: UnitInput, adapter: (any ProjectionAdapter<Float>)?) -> Matrix<Float> {
     forward(unit, adapter: adapter, keepTapes: .none).hidden
   }
 
   /// Losses of a unit's rows; the adapter takes the gradient of the sum of all their tokens' NLL.
   /// - Parameter activationBytes: how much forward may keep for backward besides the layers' inputs; see `TapePolicy`.
-  public func lossAndGradient(
+  package func lossAndGradient(
     _ unit: UnitInput, adapter: any ProjectionAdapter<Float>, activationBytes: Int = .max
   ) -> [RowLoss] {
     let pass = forward(unit, adapter: adapter, keepTapes: .forBackward(maximumBytes: activationBytes))

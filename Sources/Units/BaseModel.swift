@@ -5,28 +5,28 @@ import QwenVL
 import Tensors
 
 /// Everything that a Hugging Face folder says about a model; immutable and shared.
-public struct BaseModel: Sendable {
-  public let folder: String
-  public let configuration: ModelConfiguration
-  public let model: QwenVLModel<Float>
-  public let tokenizer: Tokenizer
-  public let template: ChatTemplate
+package struct BaseModel: Sendable {
+  package let folder: String
+  package let configuration: ModelConfiguration
+  package let model: QwenVLModel<Float>
+  package let tokenizer: Tokenizer
+  package let template: ChatTemplate
   /// With the run's pixel limits where it states any.
-  public let preprocessor: PreprocessorConfiguration
+  package let preprocessor: PreprocessorConfiguration
   /// Fingerprint of the weights; see `Checkpoint.digest`.
-  public let digest: String
+  package let digest: String
   /// Features of pictures, kept for all who share this model.
-  public let featureStore: FeatureStore
+  package let featureStore: FeatureStore
   let textPrefixes = TextPrefixes()
   /// Of the products with the weights.
-  public var arithmetic: Arithmetic { model.arithmetic }
+  package var arithmetic: Arithmetic { model.arithmetic }
 
   /// Opens and checks a folder; weights are mapped, nothing is copied.
   /// - Parameters: `arithmetic` nil is what this processor is best at; `minPixels`, `maxPixels` replace the folder's
   ///   pixel limits; `rotaryFrequencies` follows a reference; `features` says where features of pictures are kept.
   /// - Throws: `HuggingFaceError`, `BaseModelError`, `PreprocessingError` or `FeatureCacheError` in one line that names
   ///   the file and the key or tensor.
-  public init(
+  package init(
     folder: String, arithmetic: Arithmetic? = .float32, minPixels: Int? = nil, maxPixels: Int? = nil,
     rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies = .float32, features: FeatureStore.Settings = .init()
   ) throws {
@@ -58,7 +58,7 @@ public struct BaseModel: Sendable {
   }
 
   /// A builder of samples of at most `maxLength` tokens, places in the family's coordinates unless others are given.
-  public func sampleBuilder(maxLength: Int, coordinates: Coordinates? = nil) throws -> SampleBuilder {
+  package func sampleBuilder(maxLength: Int, coordinates: Coordinates? = nil) throws -> SampleBuilder {
     try SampleBuilder(
       encoding: tokenizer, template: template, processor: ImageProcessor(preprocessor),
       coordinates: coordinates ?? Coordinates(of: configuration.family), maxLength: maxLength)
@@ -94,14 +94,14 @@ public struct BaseModel: Sendable {
 
 extension Coordinates {
   /// What the released models of a family write.
-  public init(of family: ModelConfiguration.Family) {
+  package init(of family: ModelConfiguration.Family) {
     self = family == .qwen3_vl ? .relative1000 : .pixels
   }
 }
 
 /// Files of one folder that contradict each other.
-public struct BaseModelError: Error, Equatable, CustomStringConvertible {
-  public let folder: String
-  public let problem: String
-  public var description: String { "\(folder): \(problem); use the files of one model" }
+package struct BaseModelError: Error, Equatable, CustomStringConvertible {
+  package let folder: String
+  package let problem: String
+  package var description: String { "\(folder): \(problem); use the files of one model" }
 }

@@ -154,10 +154,10 @@ final class FeatureCache: Sendable {
 }
 
 /// A folder that cannot hold features.
-public struct FeatureCacheError: Error, Equatable, CustomStringConvertible {
-  public let folder: String
-  public let reason: String
-  public var description: String {
+package struct FeatureCacheError: Error, Equatable, CustomStringConvertible {
+  package let folder: String
+  package let reason: String
+  package var description: String {
     "model.feature_cache: \(folder): \(reason); name a folder that can be written, or leave the key out"
   }
 }

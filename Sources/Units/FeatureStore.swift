@@ -8,19 +8,19 @@ import Synchronization
 import Tensors
 
 /// Computes visual tokens, and keeps the latest ones in memory and all of them in a cache on disk, as far as it may.
-public final class FeatureStore: Sendable {
+package final class FeatureStore: Sendable {
   /// What is kept where.
-  public struct Settings: Sendable {
+  package struct Settings: Sendable {
     /// Memory that kept features may take; 0: none are kept.
-    public var memoryBytes: Int
+    package var memoryBytes: Int
     /// Folder of the cache on disk; nil: none.
-    public var cacheFolder: String?
+    package var cacheFolder: String?
     /// Threads of products, which decide bits.
-    public var threads: Int
+    package var threads: Int
     /// Takes one line where the cache can no longer be written.
-    public var warn: @Sendable (String) -> Void
+    package var warn: @Sendable (String) -> Void
 
-    public init(
+    package init(
       memoryBytes: Int = 256 << 20, cacheFolder: String? = nil, threads: Int = 1,
       warn: @escaping @Sendable (String) -> Void = { _ in }
     ) {
@@ -30,20 +30,20 @@ public final class FeatureStore: Sendable {
   }
 
   /// What was found out about a picture before its first use.
-  public struct Checked: Codable, Sendable, Equatable {
+  package struct Checked: Codable, Sendable, Equatable {
     /// SHA-256 of its bytes.
-    public let digest: String
+    package let digest: String
     /// Whether the cache held its features then.
-    public let isKept: Bool
+    package let isKept: Bool
   }
 
   /// How often features were not in memory.
-  public struct Tally: Codable, Sendable, Equatable {
+  package struct Tally: Codable, Sendable, Equatable {
     /// Read from the cache.
-    public var read = 0
+    package var read = 0
     /// Pictures decoded and passed through the vision tower.
-    public var computed = 0
-    public init() {}
+    package var computed = 0
+    package init() {}
   }
 
   private struct Key: Hashable {
@@ -76,10 +76,10 @@ public final class FeatureStore: Sendable {
   }
 
   /// Pictures that came from the cache or were computed, so far.
-  public var tally: Tally { kept.withLock { $0.tally } }
+  package var tally: Tally { kept.withLock { $0.tally } }
 
   /// The cache's folder, how many pictures were checked, and how many of them it held then; nil without a cache.
-  public var cacheState: (folder: String, pictures: Int, kept: Int)? {
+  package var cacheState: (folder: String, pictures: Int, kept: Int)? {
     guard let cache else { return nil }
     let checked = kept.withLock { $0.checked }
     return (cache.folder, checked.count, checked.values.count(where: \.isKept))
@@ -87,7 +87,7 @@ public final class FeatureStore: Sendable {
 
   /// Makes sure that a picture can be decoded; one whose features are in the cache was decoded before.
   /// - Returns: what `remember` takes, nil without a cache.
-  public func check(_ source: ImageSource) throws(PreprocessingError) -> Checked? {
+  package func check(_ source: ImageSource) throws(PreprocessingError) -> Checked? {
     if let known = kept.withLock({ $0.checked[source] }) { return known }
     let bytes = try ImageDecoder.bytes(of: source)
     var checked: Checked?
@@ -102,13 +102,13 @@ public final class FeatureStore: Sendable {
   }
 
   /// Takes the digests of pictures as true from now on, so that kept features need none of a picture's bytes.
-  public func remember(_ checked: [ImageSource: Checked]) {
+  package func remember(_ checked: [ImageSource: Checked]) {
     kept.withLock { $0.checked.merge(checked) { first, _ in first } }
   }
 
   /// Each image's visual tokens, `[t h w / merge^2, featureColumns]`; a picture is decoded only if its own are not kept.
   /// - Throws: `SampleError` for a picture that can no longer be read or has changed.
-  public func features(of row: Row, sample: Sample) throws(SampleError) -> [Matrix<Float>] {
+  package func features(of row: Row, sample: Sample) throws(SampleError) -> [Matrix<Float>] {
     precondition(sample.id == row.id && sample.frames.count <= row.images.count, "the sample is another row's")
     var all: [Matrix<Float>] = []
     for (source, frame) in zip(row.images, sample.frames) {

@@ -4,7 +4,7 @@ import Synchronization
 import Tensors
 
 /// Keeps the latest few beginnings; computed alone every time, so that a row's numbers do not depend on what is kept.
-public final class TextPrefixes: Sendable {
+package final class TextPrefixes: Sendable {
   private struct Prefix {
     let ids: [Int32]
     let positions: [[Int32]]

@@ -5,20 +5,20 @@ import QwenVL
 import Tensors
 
 /// A unit ready to run: the decoder's rows, which of them predict a supervised token, and whose loss that is.
-public struct UnitInput: Sendable {
-  public let decoderInput: DecoderInput<Float>
+package struct UnitInput: Sendable {
+  package let decoderInput: DecoderInput<Float>
   /// Decoder rows that predict a supervised token, ascending.
-  public let outputRows: [Int]
+  package let outputRows: [Int]
   /// The token that each of them predicts.
-  public let targets: [Int32]
+  package let targets: [Int32]
   /// Which of the unit's rows each of them belongs to.
-  public let rowOfOutput: [Int]
+  package let rowOfOutput: [Int]
   /// Rows of data in the unit.
-  public let rowCount: Int
+  package let rowCount: Int
   /// The decoder row of each sample's last token, ascending: it predicts what follows the sample.
-  public let lastRows: [Int]
+  package let lastRows: [Int]
   /// Each sample's sequence in a cache, to be continued.
-  public let sequences: [KeyRun]
+  package let sequences: [KeyRun]
 }
 
 /// Where the tokens of a unit's samples lie: a common prefix, then a branch a sample.
@@ -67,7 +67,7 @@ extension BaseModel {
   ///   - firstKey: where in a cache the unit's keys begin.
   ///   - room: keys that stay free behind each sample for tokens to come.
   /// - Precondition: every sample has a token.
-  public func unitInput(
+  package func unitInput(
     _ samples: [Sample], features: [Matrix<Float>], adapter: (any ProjectionAdapter<Float>)? = nil, firstKey: Int = 0,
     room: Int = 0
   ) -> UnitInput {
@@ -81,7 +81,7 @@ extension BaseModel {
   ///   - features: the visual tokens of each sample's pictures.
   ///   - adapter: one that will act on all tokens.
   /// - Precondition: every sample has a token.
-  public func unitInput(
+  package func unitInput(
     _ samples: [Sample], features: [[Matrix<Float>]], adapter: (any ProjectionAdapter<Float>)? = nil
   ) -> UnitInput {
     input(samples, Packing(samples, samePictures: false), features: features, adapter: adapter)

@@ -2,22 +2,22 @@
 import Tensors
 
 /// A small generator of test numbers, the same on every machine.
-public struct TestNumbers {
+package struct TestNumbers {
   private var state: UInt64
-  public init(seed: UInt64 = 1) { state = seed }
+  package init(seed: UInt64 = 1) { state = seed }
 
   /// Uniform in [-1, 1).
-  public mutating func next() -> Double {
+  package mutating func next() -> Double {
     state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
     return Double(Int64(bitPattern: state) >> 11) / Double(1 << 52)
   }
 
-  public mutating func matrix(_ rows: Int, _ columns: Int) -> Matrix<Double> {
+  package mutating func matrix(_ rows: Int, _ columns: Int) -> Matrix<Double> {
     Matrix((0..<rows * columns).map { _ in next() }, rows: rows, columns: columns)
   }
 
   /// A stored fp32 tensor, as a checkpoint would hold it.
-  public mutating func tensor(_ shape: [Int], scale: Double = 1) -> StoredTensor {
+  package mutating func tensor(_ shape: [Int], scale: Double = 1) -> StoredTensor {
     let values = (0..<shape.reduce(1, *)).map { _ in Float(next() * scale) }
     let owner = TensorMemory(values)
     return StoredTensor(name: "test", type: .float32, shape: shape, base: owner.base, owner: owner)
@@ -37,7 +37,7 @@ private final class TensorMemory {
 
 /// Largest difference between `gradient` and the central differences of `loss` over all elements of `x`, relative to
 /// the largest difference quotient.
-public func gradientError(
+package func gradientError(
   of x: Matrix<Double>, gradient: Matrix<Double>, step: Double = 1e-5, loss: () -> Double
 ) -> Double {
   precondition(gradient.rows == x.rows && gradient.columns == x.columns)
@@ -59,6 +59,6 @@ public func gradientError(
 }
 
 /// `sum(x w)`: a loss whose gradient with respect to x is w.
-public func weighted(_ x: Matrix<Double>, _ w: Matrix<Double>) -> Double {
+package func weighted(_ x: Matrix<Double>, _ w: Matrix<Double>) -> Double {
   (0..<x.rows).reduce(0) { $0 + Double.dot(x.columns, x.row($1), w.row($1)) }
 }

@@ -2,24 +2,24 @@
 import Foundation
 
 /// An expression and the box that it means.
-public struct Annotation: Sendable, Equatable {
+package struct Annotation: Sendable, Equatable {
   /// Unique in its file, and the id of its row.
-  public var id: String
+  package var id: String
   /// The picture's file, as the benchmark names it.
-  public var image: String
+  package var image: String
   /// The benchmark's own words.
-  public var expression: String
+  package var expression: String
   /// In pixels of the picture.
-  public var box: Objects.Box
+  package var box: Objects.Box
   /// What accuracy is told apart by, as `["platform": "web"]`.
-  public var groups: [String: String]
+  package var groups: [String: String]
 
   /// What a row's answer is.
-  public enum Answer: String, Sendable, CaseIterable { case point, box }
+  package enum Answer: String, Sendable, CaseIterable { case point, box }
 
   /// The line of a file of rows: a question, and an answer whose coordinates are filled in for the model that sees it.
   /// - Parameter prompt: the question's text, `{}` stands for the expression.
-  public func line(prompt: String, answer: Answer) throws -> Foundation.Data {
+  package func line(prompt: String, answer: Answer) throws -> Foundation.Data {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     return try encoder.encode(

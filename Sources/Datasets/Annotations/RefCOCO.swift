@@ -30,7 +30,7 @@ extension Annotation {
   ///
   /// The picture is the one of `instances.json`: a ref's own `file_name` has the object's number in it.
   /// - Parameter split: as `val`, `testA`; nil: all.
-  public static func refCOCO(
+  package static func refCOCO(
     refs: Foundation.Data, name: String, instances: Foundation.Data, instancesName: String, split: String?
   ) throws(DatasetError) -> [Annotation] {
     let known = try decode(Instances.self, from: instances, name: instancesName)

@@ -12,7 +12,7 @@ extension Annotation {
   /// Groups are `data_type` (text or icon), `data_source`, `platform` (mobile, desktop or web, by the picture's name) and `subset`,
   /// the columns of the published tables, as `mobile text`.
   /// - Parameter name: the file, for messages and ids.
-  public static func screenSpot(_ data: Foundation.Data, name: String) throws(DatasetError) -> [Annotation] {
+  package static func screenSpot(_ data: Foundation.Data, name: String) throws(DatasetError) -> [Annotation] {
     let stem = URL(fileURLWithPath: name).deletingPathExtension().lastPathComponent
     var annotations: [Annotation] = []
     for (index, record) in try decode([ScreenSpotRecord].self, from: data, name: name).enumerated() {

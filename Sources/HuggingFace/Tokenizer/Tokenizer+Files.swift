@@ -7,7 +7,7 @@ extension Tokenizer {
   ///
   /// - Throws: `HuggingFaceError` for damaged files and for every component that is neither the Qwen2 tokenizer's nor
   ///   SmolLM2's.
-  public init(folder: String) throws {
+  package init(folder: String) throws {
     let files = ModelFolder(path: folder)
     let settings = files.contains("tokenizer_config.json") ? try files.fields("tokenizer_config.json") : nil
     for key in ["add_prefix_space", "add_bos_token", "add_eos_token", "split_special_tokens"] {

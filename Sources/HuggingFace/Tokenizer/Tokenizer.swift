@@ -1,7 +1,7 @@
 // Added tokens, form C, words, byte-pair encoding, as in Qwen2 and SmolLM2; the same ids as the `tokenizers` library.
 
 /// Text to token ids and back.
-public struct Tokenizer: Sendable {
+package struct Tokenizer: Sendable {
   let vocabulary: Vocabulary
   /// Tokens looked for in the text as it is.
   let rawTokens: AddedTokens
@@ -12,10 +12,10 @@ public struct Tokenizer: Sendable {
   let words: WordScanner.Rule
 
   /// One more than the highest id.
-  public var vocabularySize: Int { vocabulary.pieces.count }
+  package var vocabularySize: Int { vocabulary.pieces.count }
 
   /// Token ids of a text; added tokens such as `<|im_end|>` in it are recognised, nothing is put before or after.
-  public func encode(_ text: String) -> [Int32] {
+  package func encode(_ text: String) -> [Int32] {
     var ids: [Int32] = []
     var encoder = BytePairEncoder(vocabulary)
     let bytes = Array(text.utf8)
@@ -46,21 +46,21 @@ public struct Tokenizer: Sendable {
   }
 
   /// The text of token ids, added tokens included; bytes that are not UTF-8 become U+FFFD, ids without a token nothing.
-  public func decode(_ ids: [Int32]) -> String {
+  package func decode(_ ids: [Int32]) -> String {
     String(decoding: ids.flatMap { bytes(of: $0) }, as: UTF8.self)
   }
 
   /// The bytes of one token, which may be part of a scalar; empty for an id without a token.
-  public func bytes(of id: Int32) -> [UInt8] {
+  package func bytes(of id: Int32) -> [UInt8] {
     guard vocabulary.pieces.indices.contains(Int(id)) else { return [] }
     return vocabulary.pieces[Int(id)] ?? []
   }
 
   /// The id of the token with exactly this text (`<|im_end|>`, ` the`), nil if there is none.
-  public func id(of token: String) -> Int32? { vocabulary.ids[Piece(bytes: Array(token.utf8))] }
+  package func id(of token: String) -> Int32? { vocabulary.ids[Piece(bytes: Array(token.utf8))] }
 
   /// One token for display on a line: control characters and bytes that are not UTF-8 are escaped.
-  public func text(of id: Int32) -> String {
+  package func text(of id: Int32) -> String {
     let bytes = bytes(of: id)
     guard let text = String(validating: bytes, as: UTF8.self) else {
       return bytes.map { "\\x" + String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
