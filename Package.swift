@@ -2,114 +2,180 @@
 // Modules in the order of their layers: a module imports only from lines above it (scripts/check-layers.sh).
 import PackageDescription
 
-/// Numeric kernels alone run without bounds checks and are optimised in every configuration.
-let kernels: [SwiftSetting] = [.unsafeFlags(["-Ounchecked", "-Xcc", "-march=native"])]
+/// Numeric kernels alone run without bounds checks, and only in release builds; IMAGELORA_CHECKS=1 leaves the checks in.
+let hasChecks = Context.environment["IMAGELORA_CHECKS"] == "1"
+let kernels: [SwiftSetting] = [
+  .unsafeFlags([hasChecks ? "-O" : "-Ounchecked"], .when(configuration: .release)),
+  .unsafeFlags(["-Xcc", "-march=native"]),
+]
+
+extension Target {
+  /// A module of Sources with its own README.md.
+  static func module(_ name: String, _ dependencies: [Dependency] = [], _ settings: [SwiftSetting] = []) -> Target {
+    .target(name: name, dependencies: dependencies, exclude: ["README.md"], swiftSettings: settings)
+  }
+
+  /// The tests of a module.
+  static func tests(
+    _ module: String, _ dependencies: [Dependency] = [], exclude: [String] = [], resources: Bool = false
+  ) -> Target {
+    .testTarget(
+      name: "\(module)Tests", dependencies: [.byName(name: module)] + dependencies, exclude: exclude,
+      resources: resources ? [.copy("Resources")] : [])
+  }
+}
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let libraries: [Target] = [
+  // 0: C libraries, and what needs nothing
+  .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+  .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
+  .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
+  .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
+  .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+  .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+  .target(name: "CImages", exclude: ["README.md"], linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg")]),
+  .module("Files"),
+  .module("Formatting"),
+]
+
+let modules: [Target] = [
+  // 1
+  .module("Tensors", ["COpenBLAS", "COneDNN"], kernels),
+  .module("Collectives", ["Files"]),
+  .module("HDF5", ["CHDF5", "Files"]),
+  .module("Digests", ["COpenSSL"]),
+  .module("RandomNumbers"),
+  .module("TensorBoard", ["Files"]),
+  // 2
+  .module("MPI", ["CMPI", "Files", "Collectives"]),
+  .module("HuggingFace", ["Tensors", "Digests"]),
+  // 3
+  .module("Datasets", ["Files", "Digests", "RandomNumbers"]),
+  .module("Layers", ["Tensors"], kernels),
+  // 4
+  .module("Preprocessing", ["CImages", "CPNG", "HuggingFace", "Datasets"]),
+  .module("QwenVL", ["Tensors", "HuggingFace", "Layers"], kernels),
+  // 5
+  .module(
+    "Batches",
+    ["Tensors", "Collectives", "HDF5", "Digests", "HuggingFace", "Datasets", "Preprocessing", "QwenVL"]),
+  .module("Adapters", ["Tensors", "RandomNumbers", "HuggingFace", "QwenVL"], kernels),
+  // 6
+  .module(
+    "RunFile",
+    ["Yams", "Files", "Tensors", "Digests", "HuggingFace", "Preprocessing", "QwenVL", "Batches", "Adapters"]),
+  .module(
+    "Artifacts",
+    [
+      "Files", "Tensors", "HDF5", "Digests", "RandomNumbers", "HuggingFace", "Preprocessing", "QwenVL", "Batches",
+      "Adapters",
+    ]),
+  .module("Costs", ["HuggingFace", "Datasets", "QwenVL", "Batches", "Adapters"]),
+  // 7
+  .module("HeatMaps", ["Files", "Preprocessing", "Artifacts"]),
+  .module(
+    "Training",
+    [
+      "Files", "Formatting", "Tensors", "Collectives", "Digests", "Datasets", "QwenVL", "Batches", "Adapters",
+      "RunFile", "Artifacts", "Costs", "TensorBoard",
+    ]),
+  .module(
+    "Evaluation",
+    [
+      "Files", "Formatting", "Tensors", "Collectives", "HuggingFace", "Datasets", "Preprocessing", "QwenVL",
+      "Batches",
+    ]),
+  // 8
+  .module(
+    "Planning",
+    [
+      "Files", "Formatting", "Tensors", "HuggingFace", "Datasets", "QwenVL", "Batches", "RunFile", "Artifacts",
+      "Costs",
+    ]),
+  .module(
+    "Inspection",
+    [
+      "Files", "Formatting", "Tensors", "HDF5", "RandomNumbers", "HuggingFace", "Datasets", "Preprocessing", "QwenVL",
+      "Batches", "Adapters", "RunFile", "Artifacts", "Training",
+    ]),
+  .module(
+    "Report",
+    [
+      "Files", "Formatting", "Datasets", "Preprocessing", "QwenVL", "Batches", "Adapters", "RunFile", "Artifacts",
+      "Costs", "HeatMaps", "Evaluation",
+    ]),
+]
+
+let programs: [Target] = [
+  // 9
+  .executableTarget(
+    name: "imagelora",
+    dependencies: [
+      "Files", "Tensors", "Collectives", "MPI", "Datasets", "Preprocessing", "QwenVL", "Batches", "Adapters",
+      "RunFile", "Artifacts", "HeatMaps", "Training", "Evaluation", "Planning", "Inspection", "Report", argumentParser,
+    ],
+    exclude: ["README.md"]),
+  .executableTarget(
+    name: "benchmarks",
+    dependencies: [
+      "Formatting", "Tensors", "Collectives", "RandomNumbers", "HuggingFace", "Datasets", "Layers", "Preprocessing",
+      "QwenVL", "Batches", "Adapters", "Artifacts", "Costs", argumentParser,
+    ],
+    exclude: ["README.md"]),
+  .executableTarget(
+    name: "ranktests",
+    dependencies: [
+      "Collectives", "Digests", "MPI",
+    ],
+    exclude: ["README.md"]),
+]
+
+let tests: [Target] = [
+  // tests, one target a module, and what they share
+  .target(name: "GradientCheck", dependencies: ["Tensors"], path: "Tests/GradientCheck"),
+  .target(name: "TestSupport", dependencies: ["Collectives"], path: "Tests/TestSupport"),
+  .target(
+    name: "TinyModels",
+    dependencies: ["TestSupport", "HuggingFace", "Datasets", "Preprocessing", "QwenVL", "Batches", "Adapters"],
+    path: "Tests/TinyModels"),
+  .tests("Collectives", ["TestSupport"]),
+  .tests("HDF5", ["TestSupport"], resources: true),
+  .tests("Digests"),
+  .tests("RandomNumbers"),
+  .tests("Tensors"),
+  .tests("Layers", ["GradientCheck"]),
+  .tests("HuggingFace", ["TestSupport"], resources: true),
+  .tests("Datasets", exclude: ["Resources"]),
+  .tests("Preprocessing", resources: true),
+  .tests("Batches", ["Costs", "TestSupport", "TinyModels"]),
+  .tests("Adapters", ["GradientCheck"]),
+  .tests("RunFile"),
+  .tests("Artifacts", ["TestSupport", "TinyModels"]),
+  .tests("TensorBoard", ["TestSupport"]),
+  .tests("Training", ["TestSupport", "TinyModels"]),
+  .tests("Evaluation", ["TestSupport", "TinyModels"]),
+  .tests("HeatMaps", ["TestSupport"]),
+  .tests("Planning"),
+  .tests("Inspection", ["TestSupport", "TinyModels"]),
+  .tests("Report", ["TestSupport"]),
+  .testTarget(
+    name: "ParityTests", dependencies: ["Inspection"], exclude: ["README.md"], resources: [.copy("Resources")]),
+]
+
+/// What is built to run the tests of the kernels with their checks in.
+let checked: Set<String> = [
+  "COpenBLAS", "COneDNN", "COpenSSL", "Tensors", "Digests", "RandomNumbers", "HuggingFace", "Layers", "QwenVL",
+  "Adapters", "GradientCheck", "TensorsTests", "LayersTests", "AdaptersTests",
+]
+let targets = (libraries + modules + programs + tests).filter { !hasChecks || checked.contains($0.name) }
 
 let package = Package(
   name: "imagelora",
-  products: [.executable(name: "imagelora", targets: ["imagelora"])],
+  products: hasChecks ? [] : [.executable(name: "imagelora", targets: ["imagelora"])],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
-  targets: [
-    // 0: module maps and shim headers
-    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
-    .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
-    .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
-    .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
-    .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-    .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
-    .target(name: "CImages", exclude: ["README.md"], linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg")]),
-    // 1
-    .target(name: "Tensors", dependencies: ["COpenBLAS", "COneDNN"], exclude: ["README.md"], swiftSettings: kernels),
-    .target(name: "Collectives", exclude: ["README.md"]),
-    .target(name: "Digests", dependencies: ["COpenSSL"], exclude: ["README.md"]),
-    .target(name: "HDF5", dependencies: ["CHDF5"], exclude: ["README.md"]),
-    // 2
-    .target(name: "MPI", dependencies: ["CMPI", "Collectives"], exclude: ["README.md"]),
-    .target(name: "HuggingFace", dependencies: ["Tensors", "Digests"], exclude: ["README.md"]),
-    .target(name: "RunFile", dependencies: ["Yams", "Digests"], exclude: ["README.md"]),
-    // 3
-    .target(name: "Datasets", dependencies: ["Digests"], exclude: ["README.md"]),
-    .target(name: "Layers", dependencies: ["Tensors"], exclude: ["README.md"], swiftSettings: kernels),
-    // 4
-    .target(
-      name: "Preprocessing", dependencies: ["CImages", "CPNG", "HuggingFace", "Datasets"], exclude: ["README.md"]),
-    .target(
-      name: "QwenVL", dependencies: ["Tensors", "HuggingFace", "Layers"], exclude: ["README.md"],
-      swiftSettings: kernels),
-    // 5
-    .target(
-      name: "Units",
-      dependencies: ["Tensors", "Digests", "HDF5", "HuggingFace", "Datasets", "Preprocessing", "QwenVL"],
-      exclude: ["README.md"]),
-    .target(
-      name: "Adapters", dependencies: ["Tensors", "Datasets", "Preprocessing", "QwenVL", "HuggingFace", "HDF5"],
-      exclude: ["README.md"], swiftSettings: kernels),
-    // 6
-    .target(
-      name: "Training",
-      dependencies: ["Tensors", "Digests", "Collectives", "HDF5", "RunFile", "Datasets", "Units", "Adapters"],
-      exclude: ["README.md"]),
-    .target(
-      name: "Evaluation",
-      dependencies: [
-        "Tensors", "Collectives", "HuggingFace", "Datasets", "Preprocessing", "QwenVL", "Units", "Adapters",
-      ],
-      exclude: ["README.md"]),
-    // 7
-    .target(
-      name: "Report",
-      dependencies: [
-        "HuggingFace", "RunFile", "Datasets", "Preprocessing", "QwenVL", "Adapters", "Training", "Evaluation",
-      ],
-      exclude: ["README.md"]),
-    // 8
-    .executableTarget(
-      name: "imagelora",
-      dependencies: [
-        "MPI", "Training", "Evaluation", "Report", .product(name: "ArgumentParser", package: "swift-argument-parser"),
-      ],
-      exclude: ["README.md"]),
-    .executableTarget(
-      name: "ranktests", dependencies: ["MPI", "Collectives", "Digests"], exclude: ["README.md"]),
-    .executableTarget(
-      name: "benchmarks",
-      dependencies: ["Training", .product(name: "ArgumentParser", package: "swift-argument-parser")],
-      exclude: ["README.md"]),
-    // tests, one target a module
-    .target(name: "GradientCheck", dependencies: ["Tensors"], path: "Tests/GradientCheck"),
-    .testTarget(name: "CollectivesTests", dependencies: ["Collectives"]),
-    .testTarget(name: "HDF5Tests", dependencies: ["HDF5"], resources: [.copy("Resources")]),
-    .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
-    .testTarget(
-      name: "AdaptersTests",
-      dependencies: ["Adapters", "CPNG", "HDF5", "QwenVL", "Layers", "HuggingFace", "Tensors", "GradientCheck"]),
-    .testTarget(name: "LayersTests", dependencies: ["Layers", "Tensors", "GradientCheck"]),
-    .testTarget(name: "DigestsTests", dependencies: ["Digests"]),
-    .testTarget(name: "DatasetsTests", dependencies: ["Datasets"], exclude: ["Resources"]),
-    .testTarget(name: "RunFileTests", dependencies: ["RunFile"]),
-    .testTarget(name: "TrainingTests", dependencies: ["Training", "Adapters", "HDF5", "HuggingFace", "RunFile"]),
-    .testTarget(
-      name: "UnitsTests",
-      dependencies: ["Units", "Adapters", "Preprocessing", "HuggingFace", "Datasets", "Digests", "HDF5", "Tensors"]),
-    .testTarget(
-      name: "PreprocessingTests", dependencies: ["Preprocessing", "HuggingFace", "Datasets", "Digests"],
-      resources: [.copy("Resources")]),
-    .testTarget(
-      name: "EvaluationTests",
-      dependencies: [
-        "Evaluation", "Tensors", "Collectives", "HuggingFace", "Datasets", "Preprocessing", "QwenVL", "Units",
-        "Adapters",
-      ]),
-    .testTarget(
-      name: "ReportTests",
-      dependencies: ["Report", "Training", "Evaluation", "Adapters", "Preprocessing", "Datasets", "HuggingFace"]),
-    .testTarget(
-      name: "HuggingFaceTests", dependencies: ["HuggingFace", "Tensors", "Digests"], resources: [.copy("Resources")]),
-    .testTarget(
-      name: "ParityTests", dependencies: ["Training", "QwenVL", "Tensors", "HDF5", "Digests"], exclude: ["README.md"],
-      resources: [.copy("Resources")]),
-  ]
-)
+  targets: targets)

@@ -5,12 +5,6 @@ import Tensors
 
 /// Options of an Image-LoRA that decide its numbers.
 package struct ImageLoRAConfiguration: Sendable, Equatable {
-  /// Factor of a layer's delta beside alpha / rank.
-  package enum Normalization: String, Sendable, CaseIterable {
-    /// `1 / sqrt(|S_l|)`, so that layers with few and with many heads move alike (method: selection-size normalization).
-    case inverseSqrtSelected = "inverse_sqrt_selected"
-    case none
-  }
   package var rank: Int
   package var alpha: Double
   package var normalization: Normalization
@@ -74,8 +68,8 @@ package struct LoRAConfiguration: Sendable, Equatable {
       })
   }
 
-  /// `layers.{l}.{q,k,v,o}_proj`
-  static func name(_ layer: Int, _ projection: Projection) -> String { "layers.\(layer).\(projection.rawValue)" }
+  /// `layers.{l}.{q,k,v,o}_proj`, the name of a layer's projection.
+  package static func name(_ layer: Int, _ projection: Projection) -> String { "layers.\(layer).\(projection.rawValue)" }
 
   /// What stands behind the name of a layer's projection, undone: nil for a name of another form.
   package static func parse(_ name: String) -> (layer: Int, projection: Projection, part: String)? {
@@ -107,6 +101,13 @@ package struct ProjectionWidths: Sendable, Equatable {
 package enum AdapterConfiguration: Sendable, Equatable {
   case imageLoRA(ImageLoRAConfiguration)
   case lora(LoRAConfiguration)
+
+  package var kind: AdapterKind {
+    switch self {
+    case .imageLoRA: .imageLoRA
+    case .lora: .lora
+    }
+  }
 
   package var rank: Int {
     switch self {

@@ -1,7 +1,7 @@
 // Image-LoRA: v~[j, h] = v[j, h] + c gamma (x[j] A) B_h at visual tokens j and selected KV heads h only.
-import Datasets
 import HuggingFace
 import QwenVL
+import RandomNumbers
 import Tensors
 
 /// The trainable adapter of arXiv 2512.19219, with its gradients.

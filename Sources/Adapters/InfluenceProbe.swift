@@ -1,7 +1,7 @@
 // Influence of every KV head from one backward pass over the frozen base: both estimators watch the same gradient.
-import Datasets
 import HuggingFace
 import QwenVL
+import RandomNumbers
 import Tensors
 
 /// Watches dv at visual tokens. With G = dv: gate gradient `sum_j <G[j, h], v[j, h]>`, rank-1 gradient

@@ -1,7 +1,7 @@
 // Standard LoRA: y += (alpha / r) (x A^T) B^T at every token, for any of the attention's four projections.
-import Datasets
 import HuggingFace
 import QwenVL
+import RandomNumbers
 import Tensors
 
 /// The trainable adapter of arXiv 2106.09685 as PEFT computes it without dropout, with its gradients.
@@ -89,13 +89,6 @@ package final class LoRA<Element: Scalar>: Adapter {
     }
   }
 
-  /// A `[r, in]` and B `[out, r]` of a projection, nil where it is not adapted.
-  func factors(layer: Int, _ projection: Projection) -> (loraA: Matrix<Element>, loraB: Matrix<Element>)? {
-    slots[layer]?[projection].map { (loraA($0, parameters), loraB($0, parameters)) }
-  }
-
-  var scale: Double { options.scale }
-
   /// x op(m)   -> [n, r]
   private func product(_ x: Matrix<Element>, _ transpose: Transpose, _ m: Matrix<Element>) -> Matrix<Element> {
     let result = Matrix<Element>(uninitialized: x.rows, options.rank)
@@ -113,5 +106,18 @@ package final class LoRA<Element: Scalar>: Adapter {
   /// [out, r]
   private func loraB(_ slot: Slot, _ vector: Matrix<Element>) -> Matrix<Element> {
     vector.columns(slot.loraB).reshaped(rows: slot.widths.output, columns: options.rank)
+  }
+}
+
+extension LoRA<Float> {
+  /// W + s B A, nil for a projection that is not adapted or a weight of another shape.   W [out, in]
+  package func merged(_ weight: StoredTensor, layer: Int, _ projection: Projection) -> [Float]? {
+    guard let slot = slots[layer]?[projection],
+      weight.shape == [slot.widths.output, slot.widths.input]
+    else { return nil }
+    let sum = Matrix<Float>(weight.values(), rows: slot.widths.output, columns: slot.widths.input)
+    multiply(
+      loraB(slot, parameters), .asIs, loraA(slot, parameters), .asIs, into: sum, alpha: Float(options.scale), beta: 1)
+    return sum.values
   }
 }

@@ -1,7 +1,8 @@
 // All ranks succeed or all fail: the way past which no rank waits for one that has failed.
+import Files
 
 /// The failure of a rank, or of all alike, thrown by every rank.
-package struct RankFailure: Error, Equatable, Sendable, CustomStringConvertible {
+package struct RankFailure: ExitStatusError, Equatable, Sendable, CustomStringConvertible {
   /// The lowest rank that failed.
   package let rank: Int
   /// The number of ranks of the group; 1 where every rank failed in the same words.
@@ -10,6 +11,7 @@ package struct RankFailure: Error, Equatable, Sendable, CustomStringConvertible 
   package let message: String
   /// The status to exit with.
   package let status: Int32
+  package var exitStatus: Int32 { status }
 
   package init(rank: Int, size: Int, message: String, status: Int32) {
     self.rank = rank
@@ -18,23 +20,27 @@ package struct RankFailure: Error, Equatable, Sendable, CustomStringConvertible 
     self.status = status
   }
 
+  /// An error that every rank throws at the same point, in the same words.
+  package init(shared error: any Error) {
+    self.init(rank: 0, size: 1, message: "\(error)", status: ExitStatus.of(error))
+  }
+
   /// One line: the rank, unless there is only one, and its error.
   package var description: String { size == 1 ? message : "rank \(rank) of \(size): \(message)" }
 }
 
 /// Runs `body` on every rank and returns its result if no rank threw; otherwise every rank throws the same
-/// `RankFailure`, that of the lowest rank that threw. `status` gives the exit status for an error: bad input data
-/// (`EX_DATAERR`) unless stated, since what ranks do together is mostly reading what users gave.
+/// `RankFailure`, that of the lowest rank that threw, with the exit status that its error asks for.
 /// - Important: Collective. `body` itself calls collectives only where every rank reaches them, as in a nested
 ///   `together`.
 package func together<Result>(
-  _ communicator: some Communicator, status: (any Error) -> Int32 = { _ in 65 }, _ body: () throws -> Result
+  _ communicator: some Communicator, _ body: () throws -> Result
 ) throws -> Result {
   let outcome = Swift.Result { try body() }
   var report: [UInt8] = []
   if case .failure(let error) = outcome {
     let failure = error as? RankFailure
-    let code = failure?.status ?? status(error)
+    let code = failure?.status ?? ExitStatus.of(error)
     report = withUnsafeBytes(of: code.littleEndian, Array.init) + Array((failure?.message ?? "\(error)").utf8)
   }
   let reports = try communicator.allGather(report)
@@ -47,4 +53,15 @@ package func together<Result>(
     rank: rank, size: everywhere ? 1 : communicator.size,
     message: String(decoding: reports[rank].dropFirst(4), as: UTF8.self),
     status: Int32(bitPattern: code))
+}
+
+/// Throws on every rank unless all hold the same text about something that they must share.
+/// - Throws: `RankFailure`, naming the first rank that differs from rank 0.
+/// - Important: Collective.
+package func requireSame(_ text: String, what: String, _ communicator: some Communicator) throws {
+  let texts = try communicator.allGather(Array(text.utf8))
+  guard let rank = texts.firstIndex(where: { $0 != texts[0] }) else { return }
+  throw RankFailure(
+    rank: 0, size: 1, message: "rank \(rank) has another \(what) than rank 0; give all nodes the same files",
+    status: ExitStatus.badInput)
 }

@@ -1,7 +1,7 @@
 // What can be wrong with a file of rows: the file as a whole, or single rows of it.
 
 /// One row that cannot be used, and why.
-package struct RowProblem: Error, Sendable, Equatable, CustomStringConvertible {
+package struct RowProblem: Error, Codable, Sendable, Equatable, CustomStringConvertible {
   /// Line in the file, from 1.
   package let line: Int
   /// The row's id, or `line-N` where it has none that could be read.
@@ -31,8 +31,8 @@ package enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
     case .unreadable(let file, let reason):
       return "\(file): cannot be read: \(reason)"
     case .badRows(let file, let problems):
-      return "\(file): \(problems.count) bad row\(problems.count == 1 ? "" : "s"): \(Self.list(problems)). "
-        + "Mend them, or set data.bad_rows: skip"
+      return "\(file): \(problems.count) bad row\(problems.count == 1 ? "" : "s"): \(Self.list(problems)); "
+        + "fix them or set data.bad_rows: skip"
     case .empty(let file, let problems) where problems.isEmpty:
       return "\(file): holds no rows; write one JSON object a line"
     case .empty(let file, let problems):
@@ -44,12 +44,4 @@ package enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
     let rest = problems.count - listed
     return problems.prefix(listed).map(\.description).joined(separator: "; ") + (rest > 0 ? "; and \(rest) more" : "")
   }
-}
-
-/// A text from a file as it may stand in a message: quoted, escaped, cut after 80 scalars.
-func quoted(_ text: String) -> String {
-  let limit = 80
-  var start = String.UnicodeScalarView(text.unicodeScalars.prefix(limit))
-  if text.unicodeScalars.dropFirst(limit).first != nil { start.append("…") }
-  return String(reflecting: String(start))
 }

@@ -1,4 +1,5 @@
 // The rules of a row: which JSON rows become rows, and the exact reason why others do not.
+import Files
 
 /// A row's fault before its line and id are known.
 struct BadRow: Error {

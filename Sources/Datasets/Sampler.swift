@@ -1,4 +1,5 @@
 // Which rows an optimizer step takes: a function of seed and step, so that any step can be asked for alone.
+import RandomNumbers
 import Synchronization
 
 /// Draws without replacement: each epoch is one permutation of all rows, and epochs follow each other without a gap, so

@@ -1,15 +1,11 @@
 // What stops an evaluation or a generation.
 
-/// Why an answer cannot be generated, or an adapter not be used here.
+/// Why an answer cannot be generated.
 package enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The chat template rendered nothing.
   case emptyPrompt(row: String)
   /// Prompt and answer would not fit the positions that the model knows.
   case tooLong(row: String, promptTokens: Int, newTokens: Int, limit: Int)
-  /// An adapter's base, template or pixel limits are not those in use.
-  case conditions(file: String, differences: [String])
-  /// A file of the user's that cannot be read or written, or a setting that is missing.
-  case file(String, problem: String)
 
   package var description: String {
     switch self {
@@ -18,10 +14,6 @@ package enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertibl
     case .tooLong(let row, let promptTokens, let newTokens, let limit):
       "row \(row): \(promptTokens) tokens of prompt and \(newTokens) new ones are more than max_position_embeddings "
         + "\(limit); lower --max-new-tokens or max_pixels"
-    case .conditions(let file, let differences):
-      "\(file): the adapter was trained with another " + differences.joined(separator: "; another ")
-    case .file(let file, let problem):
-      "\(file): \(problem)"
     }
   }
 }

@@ -5,7 +5,7 @@ import Foundation
 import Preprocessing
 import QwenVL
 import Tensors
-import Units
+import Batches
 
 /// What one model made of one row.
 package struct RowResult: Codable, Sendable, Equatable {

@@ -3,7 +3,7 @@ import HuggingFace
 import Preprocessing
 import QwenVL
 import Tensors
-import Units
+import Batches
 
 /// What a model answered.
 package struct Generation: Sendable, Equatable {

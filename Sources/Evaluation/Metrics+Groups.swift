@@ -12,15 +12,14 @@ extension Metrics {
     by groups: [[String: String]], _ models: [(name: String, results: [RowResult])]
   ) -> [String] {
     var lines: [String] = []
-    for key in Set(groups.flatMap(\.keys)).sorted() {
-      let values = Dictionary(grouping: groups.indices.filter { groups[$0][key] != nil }) { groups[$0][key] ?? "" }
+    for (key, values) in members(of: groups).sorted(by: { $0.key < $1.key }) {
       let parts = values.sorted { $0.key < $1.key }.map { value, rows in
         (value, models.map { model in Metrics(rows.map { model.results[$0] }) })
       }
       for (name, mean) in measures {
         let shown = parts.filter { mean($0.1[0]).count > 0 }
         guard !shown.isEmpty else { continue }
-        let names = ["\(name) by \(key)"] + shown.map { "  \($0) (\(mean($1[0]).count) rows)" }
+        let names = ["\(name) by \(key)"] + shown.map { "  \($0) (\(mean($1[0]).count) examples)" }
         let columns =
           [models.map(\.name) + (models.count == 2 ? ["difference"] : [])]
           + shown.map { cells($1.map { mean($0).value ?? 0 }, 2, scale: 100) }
@@ -29,6 +28,15 @@ extension Metrics {
       }
     }
     return lines
+  }
+
+  /// The indices of the examples with each value of each key.
+  static func members(of groups: [[String: String]]) -> [String: [String: [Int]]] {
+    var members: [String: [String: [Int]]] = [:]
+    for (index, group) in groups.enumerated() {
+      for (key, value) in group { members[key, default: [:]][value, default: []].append(index) }
+    }
+    return members
   }
 
   private static let measures: [(String, @Sendable (Metrics) -> Mean)] = [

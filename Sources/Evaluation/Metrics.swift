@@ -1,4 +1,5 @@
 // The numbers of a whole evaluation, and the table that sets two of them side by side.
+import Formatting
 import Foundation
 
 /// Means over rows; a mean over nothing is nil.
@@ -58,25 +59,22 @@ package struct Metrics: Sendable, Equatable {
       row("loss (\(first.tokens) tokens)", 4) { $0.loss },
       row("perplexity", 4) { $0.perplexity },
       row("token accuracy", 2, scale: 100) { $0.tokenAccuracy },
-      row("exact match (\(first.exactMatch.count) rows)", 2, scale: 100) { $0.exactMatch.value },
+      row("exact match (\(first.exactMatch.count) examples)", 2, scale: 100) { $0.exactMatch.value },
       row("ended by the model", 2, scale: 100) { $0.finished.value },
-      row("point in box (\(first.pointInBox.count) rows)", 2, scale: 100) { $0.pointInBox.value },
-      row("IoU >= 0.5 (\(first.iouAtHalf.count) rows)", 2, scale: 100) { $0.iouAtHalf.value },
+      row("point in box (\(first.pointInBox.count) examples)", 2, scale: 100) { $0.pointInBox.value },
+      row("IoU >= 0.5 (\(first.iouAtHalf.count) examples)", 2, scale: 100) { $0.iouAtHalf.value },
       row("mean IoU", 4) { $0.meanIoU.value },
     ].compactMap(\.self)
   }
 
   static func line(_ name: String, _ cells: [String], width: Int = 28) -> String {
-    name.padding(toLength: width, withPad: " ", startingAt: 0)
-      + cells.map { cell in
-        String(repeating: " ", count: max(1, 14 - cell.count)) + cell
-      }.joined()
+    padded(name, to: width) + cells.map { rightAligned($0, to: 14) }.joined()
   }
 
   /// Numbers as text, per cent for a scale of 100, and behind two of them their difference.
   static func cells(_ values: [Double], _ decimals: Int, scale: Double = 1) -> [String] {
     let (values, unit) = (values.map { $0 * scale }, scale == 100 ? "%" : "")
     let difference = values.count == 2 ? [String(format: "%+.\(decimals)f", values[1] - values[0]) + unit] : []
-    return values.map { String(format: "%.\(decimals)f", $0) + unit } + difference
+    return values.map { fixed($0, decimals) + unit } + difference
   }
 }

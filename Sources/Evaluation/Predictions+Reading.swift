@@ -1,4 +1,5 @@
 // A predictions file read back, with suspicion: every line, or the first that is wrong.
+import Files
 import Foundation
 
 extension PredictionLine {
@@ -6,22 +7,9 @@ extension PredictionLine {
   private static let maximumBytes = 1 << 30
 
   /// Reads a file that `evaluate --output` wrote.
-  /// - Throws: `EvaluationError.file`, naming the line.
-  package static func read(_ path: String) throws(EvaluationError) -> [PredictionLine] {
-    let data: Data
-    do {
-      let url = URL(fileURLWithPath: path).resolvingSymlinksInPath()
-      let values = try url.resourceValues(forKeys: [.isRegularFileKey, .fileSizeKey])
-      guard values.isRegularFile == true, values.fileSize ?? 0 <= maximumBytes else {
-        throw EvaluationError.file(path, problem: "is no regular file of at most \(maximumBytes) bytes")
-      }
-      data = try Data(contentsOf: url, options: .mappedIfSafe)
-    } catch let error as EvaluationError {
-      throw error
-    } catch {
-      let reason = FileManager.default.fileExists(atPath: path) ? error.localizedDescription : "there is no such file"
-      throw .file(path, problem: "cannot be read: \(reason)")
-    }
+  /// - Throws: `FileError`, naming the line.
+  package static func read(_ path: String) throws(FileError) -> [PredictionLine] {
+    let data = try readFile(path, maximumBytes: maximumBytes)
     let decoder = JSONDecoder()
     decoder.nonConformingFloatDecodingStrategy = .convertFromString(
       positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
@@ -29,8 +17,8 @@ extension PredictionLine {
     var seen = Set<[String]>()
     for (index, bytes) in data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated()
     where bytes.contains(where: { ![0x20, 0x09, 0x0D].contains($0) }) {
-      func refuse(_ problem: String) -> EvaluationError {
-        .file(path, problem: "line \(index + 1): \(problem); write it with imagelora evaluate --output")
+      func refuse(_ problem: String) -> FileError {
+        FileError(path, "line \(index + 1): \(problem)", remedy: "write it with imagelora evaluate --output")
       }
       let line: PredictionLine
       do {
@@ -46,7 +34,9 @@ extension PredictionLine {
       }
       lines.append(line)
     }
-    guard !lines.isEmpty else { throw .file(path, problem: "holds no predictions; run imagelora evaluate --output") }
+    guard !lines.isEmpty else {
+      throw FileError(path, "holds no predictions", remedy: "run imagelora evaluate --output")
+    }
     return lines
   }
 

@@ -1,5 +1,6 @@
 // The predictions file: one JSON object a line, a row of data under one model.
 import Datasets
+import Files
 import Foundation
 
 /// One line of a predictions file.
@@ -39,23 +40,6 @@ package struct PredictionLine: Codable, Sendable, Equatable {
       positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
     var text = Data()
     for line in lines { text += try encoder.encode(line) + Data("\n".utf8) }
-    do {
-      try text.write(to: URL(fileURLWithPath: path), options: .atomic)
-    } catch {
-      throw EvaluationError.file(path, problem: "cannot be written: \(error.localizedDescription)")
-    }
+    try writeAtomically(text, to: path)
   }
-}
-
-/// Throws unless a file can be made at `path`: told before the work, not after it.
-package func checkWritable(_ path: String) throws(EvaluationError) {
-  let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
-  var isFolder: ObjCBool = false
-  guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
-    throw .file(path, problem: "cannot be written: there is no folder \(folder); make it first")
-  }
-  isFolder = false
-  guard FileManager.default.isWritableFile(atPath: folder),
-    !(FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue)
-  else { throw .file(path, problem: "cannot be written; check its folder's permissions and that it is no folder") }
 }

@@ -1,4 +1,5 @@
 // Whole files or none: written beside their name, synchronised, renamed.
+import Files
 import Glibc
 
 extension File {
@@ -27,15 +28,5 @@ extension File {
       unlink(partial)
       throw error
     }
-  }
-
-  /// Makes names in a file's folder last through a crash (fsync of the folder).
-  package static func synchronizeFolder(of path: String) throws {
-    let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-    let descriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY)
-    let synchronized = descriptor >= 0 && fsync(descriptor) == 0
-    let reason = String(cString: strerror(errno))
-    if descriptor >= 0 { Glibc.close(descriptor) }
-    guard synchronized else { throw Attempt(attempt: "synchronise", file: folder).error(reason, in: "fsync") }
   }
 }

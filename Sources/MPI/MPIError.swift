@@ -1,14 +1,17 @@
 // The module's one error, and the one place where MPI's codes become errors.
 import CMPI
+import Files
 
 /// A failed MPI call: the function, the rank it failed on and the library's own words.
-package struct MPIError: Error, Equatable, Sendable, CustomStringConvertible {
+package struct MPIError: ExitStatusError, Equatable, Sendable, CustomStringConvertible {
   /// The MPI function.
   package let function: String
   /// The rank that saw the failure; nil before ranks are known.
   package let rank: Int?
   /// What MPI_Error_string says of the code.
   package let reason: String
+
+  package var exitStatus: Int32 { ExitStatus.failed }
 
   /// One line: where, what, why.
   package var description: String { (rank.map { "rank \($0): " } ?? "") + "\(function) failed: \(reason)" }

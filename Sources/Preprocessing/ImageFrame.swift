@@ -2,7 +2,7 @@
 import Datasets
 
 /// What a model's coordinates count.
-package enum Coordinates: String, Sendable, CaseIterable {
+package enum Coordinates: String, Sendable, Codable, CaseIterable {
   /// Pixels of the resized picture: Qwen2.5-VL.
   case pixels
   /// Thousandths of the picture's width and height: Qwen3-VL.

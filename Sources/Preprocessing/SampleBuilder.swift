@@ -8,7 +8,7 @@ package struct SampleBuilder: Sendable {
   private let encoding: any TextEncoding
   private let template: any PromptRendering
   private let processor: ImageProcessor
-  private let coordinates: Coordinates
+  package let coordinates: Coordinates
   private let maxLength: Int
   private let maximumPixels: Int
   private let imageTokenID: Int32

@@ -1,9 +1,10 @@
 // Runs side by side: what is trained, what it costs, how well it does.
 import Adapters
+import Artifacts
 import Evaluation
+import Formatting
 import Foundation
 import QwenVL
-import Training
 
 /// The table over the runs, and for a single one its numbers at a glance.
 struct ComparisonSection {
@@ -120,10 +121,10 @@ struct ComparisonSection {
       column("trainable", { $0.costs.map { Double($0.trainable) } }) { grouped(Int($0.rounded())) },
       column("reduced a step", { $0.costs.map { Double($0.reducedBytes) } }) { bytes(Int($0.rounded())) },
       column(
-        operations ? "adapter FLOP a row" : "adapter FLOP a token",
+        operations ? "adapter, an example" : "adapter, a token",
         { run in
-          run.costs.map { Double($0.operationsPerToken) * (operations ? adaptedTokens(run) : 1) }
-        }, written: prefixed),
+          run.costs.map { Double($0.flopsPerToken) * (operations ? adaptedTokens(run) : 1) }
+        }, written: { prefixed($0, "FLOP") }),
       column("step", lessIsBetter: true, { $0.log.times?.step }, written: seconds),
       column("rows/s", lessIsBetter: false, { $0.log.times?.rowsPerSecond }) { significant($0, digits: 3) },
       column("validation loss", lessIsBetter: true, { $0.best?.loss }) { fixed($0, 4) },
@@ -169,7 +170,7 @@ struct ComparisonSection {
   /// Tokens of a row that the adapter acts on.
   private func adaptedTokens(_ run: ReportedRun) -> Double {
     let isImageLoRA = run.run.adapter.kind == .imageLoRA
-    return (isImageLoRA ? run.lengths?.visualTokens : run.lengths?.tokens) ?? 0
+    return run.lengths?.mean(isImageLoRA ? \.visual : \.tokens) ?? 0
   }
 
   private func kind(_ run: ReportedRun) -> String { run.run.adapter.kind == .imageLoRA ? "Image-LoRA" : "LoRA" }

@@ -1,5 +1,6 @@
 // One row as an example: its pictures with what was asked and answered.
 import Evaluation
+import Formatting
 import Foundation
 
 /// A row, the right answer and the models' answers.

@@ -1,6 +1,8 @@
 // What was run on what, so that a reader can find or repeat it.
+import Artifacts
+import Batches
+import Formatting
 import Foundation
-import Training
 
 /// A table of facts for each run, and its whole run file.
 struct FactsSection {
@@ -27,12 +29,12 @@ struct FactsSection {
     digest("base digest", run.checkpoint?.provenance.baseDigest)
     digest("chat template digest", run.checkpoint?.provenance.templateDigest)
     digest("run digest", run.checkpoint?.runDigest)
-    fact("picture sizes", run.checkpoint.map { pixels($0.provenance) })
+    fact("image sizes", run.checkpoint.flatMap { pixels($0.provenance) })
     facts.append(("training rows", rows(run)))
     if let validation = run.run.data.validation {
       facts.append(("validation rows", "<code>\(validation.resolved)</code>"))
     }
-    fact("batch", "\(plural(run.run.training.globalBatch, "row")) a step over all ranks")
+    fact("batch", "\(plural(run.run.training.globalBatch, "example")) a step over all ranks")
     fact("seed", String(run.run.training.seed))
     fact("checkpoint", run.checkpoint.map(checkpoint))
     if run.sessions.isEmpty {
@@ -46,13 +48,14 @@ struct FactsSection {
     return facts
   }
 
-  private func pixels(_ provenance: TrainingState.Provenance) -> String {
-    "\(grouped(provenance.minPixels)) to \(grouped(provenance.maxPixels)) pixels"
+  private func pixels(_ provenance: AdapterProvenance) -> String? {
+    guard let least = provenance.minPixels, let most = provenance.maxPixels else { return nil }
+    return "\(grouped(least)) to \(grouped(most)) pixels"
   }
 
   private func rows(_ run: ReportedRun) -> Markup {
     let lengths = run.lengths.map {
-      ": \(plural($0.rows, "row")), \(fixed($0.tokens, 1)) tokens on average, \(fixed($0.visualTokens, 1)) of them visual"
+      ": \(plural($0.count, "example")), \(fixed($0.mean(\.tokens), 1)) tokens on average, \(fixed($0.mean(\.visual), 1)) of them visual"
     }
     return "<code>\(run.run.data.train.resolved)</code>\(lengths ?? "")"
   }
@@ -60,7 +63,7 @@ struct FactsSection {
   private func checkpoint(_ checkpoint: ReportedCheckpoint) -> String {
     let name = URL(fileURLWithPath: checkpoint.path).lastPathComponent
     return
-      "\(name): step \(grouped(checkpoint.step)), \(plural(checkpoint.consumedRows, "row")) consumed, epoch \(checkpoint.epoch)"
+      "\(name): step \(grouped(checkpoint.step)), \(plural(checkpoint.consumedExamples, "example")) seen, epoch \(checkpoint.epoch)"
   }
 
   private func describe(_ session: RunSession) -> String {

@@ -1,5 +1,8 @@
 // The influence of every KV head as inline SVG, on the scale and in the colours of `HeatMap`; the chosen heads marked.
 import Adapters
+import Artifacts
+import Formatting
+import HeatMaps
 
 /// Layers as rows, KV heads as columns.
 struct HeatMapFigure {

@@ -1,4 +1,6 @@
 // The page about one or several runs: one file that needs nothing else.
+import Files
+import Formatting
 import Foundation
 
 /// A report as HTML, a pure function of the runs' files.
@@ -70,14 +72,8 @@ package struct ReportPage {
   }
 
   /// Writes the file whole or not at all.
-  /// - Throws: `ReportError` with the system's words.
-  package func write(to path: String) throws {
-    do {
-      try Data(html.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
-    } catch {
-      throw ReportError(file: path, problem: "cannot be written: \(error.localizedDescription)")
-    }
-  }
+  /// - Throws: `FileError` with the system's words.
+  package func write(to path: String) throws { try writeAtomically(Data(html.utf8), to: path) }
 
   private var subtitle: String {
     let models = Set(runs.map { URL(fileURLWithPath: $0.run.model.path.resolved).lastPathComponent }).sorted()

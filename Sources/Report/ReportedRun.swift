@@ -1,16 +1,13 @@
 // One run as its folder tells it: what is missing is left out, with a line that says why.
 import Adapters
+import Artifacts
+import Batches
+import Costs
 import Evaluation
+import Files
+import Formatting
 import Foundation
 import RunFile
-import Training
-
-/// A folder that cannot be reported on, and why.
-package struct ReportError: Error, Equatable, CustomStringConvertible {
-  package let file: String
-  package let problem: String
-  package var description: String { "\(file): \(problem)" }
-}
 
 /// A run's files, read.
 struct ReportedRun {
@@ -22,7 +19,7 @@ struct ReportedRun {
   let log: MetricsLog
   let sessions: [RunSession]
   let checkpoint: ReportedCheckpoint?
-  let lengths: RowLengths?
+  let lengths: MeasuredExamples?
   let predictions: [PredictionLine]?
   /// What is not in the page, and why, a line each.
   let omissions: [String]
@@ -32,24 +29,23 @@ struct ReportedRun {
 
   /// - Parameters:
   ///   - predictions: the file of the run's predictions; its own `predictions.jsonl` unless given.
-  /// - Throws: `ReportError` for a folder that is no run; `RunFileError` for its run.yaml; `EvaluationError` for broken
+  /// - Throws: `FileError` for a folder that is no run; `RunFileError` for its run.yaml; `FileError` for broken
   ///   predictions.
   init(folder: String, predictions given: String?) throws {
     self.folder = folder
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder) else {
-      throw ReportError(file: folder, problem: "there is no such folder; give the folder of a run's checkpoints")
+      throw FileError(folder, "there is no such folder", remedy: "give the folder of a run's checkpoints")
     }
     guard isFolder.boolValue else {
-      throw ReportError(file: folder, problem: "is no folder; give the folder that this file of a run lies in")
+      throw FileError(folder, "is no folder", remedy: "give the folder that this file of a run lies in")
     }
     func has(_ name: String) -> Bool { FileManager.default.fileExists(atPath: "\(folder)/\(name)") }
     let store = CheckpointStore(directory: folder, keep: 1)
     guard has("run.yaml"), try has("metrics.jsonl") || !store.steps().isEmpty else {
-      throw ReportError(
-        file: folder,
-        problem: "is no run: it has \(has("run.yaml") ? "neither metrics.jsonl nor checkpoints" : "no run.yaml"); give "
-          + "the folder that checkpoint.directory of a run names")
+      throw FileError(
+        folder, "is no run: it has \(has("run.yaml") ? "neither metrics.jsonl nor checkpoints" : "no run.yaml")",
+        remedy: "give the folder that checkpoint.directory of a run names")
     }
     run = try RunConfiguration(path: "\(folder)/run.yaml")
     var omissions: [String] = []
@@ -61,18 +57,18 @@ struct ReportedRun {
       let more = log.problems.count > 1 ? " and \(plural(log.problems.count - 1, "more line"))" : ""
       omissions.append("of metrics.jsonl: \(log.problems[0])\(more)")
     }
-    sessions = Self.sessions(folder)
+    sessions = RunSession.all(in: folder)
     if sessions.isEmpty { omissions.append("dates and versions of its starts: there is no readable sessions.jsonl") }
 
     do {
       checkpoint = try ReportedCheckpoint(store, notes: &omissions)
-      if checkpoint == nil { omissions.append("adapter and heads: there is no sound checkpoint") }
+      if checkpoint == nil { omissions.append("adapter and heads: there is no valid checkpoint") }
     } catch {
       checkpoint = nil
       omissions.append("adapter and heads: \(error)")
     }
     do {
-      lengths = try RowLengths(run)
+      lengths = try run.measuredExamples()
     } catch {
       lengths = nil
       omissions.append("lengths of the training rows: \(error)")
@@ -89,32 +85,11 @@ struct ReportedRun {
   private static func log(_ folder: String) -> (log: MetricsLog, problem: String?) {
     let path = "\(folder)/metrics.jsonl"
     do {
-      let log = MetricsLog(try regularFile(path, maximumBytes: maximumBytes))
+      let log = MetricsLog(try readFile(path, maximumBytes: maximumBytes))
       return (log, log.isEmpty ? "metrics.jsonl holds no numbers" : nil)
     } catch {
       return (MetricsLog(Data()), "\(error)")
     }
-  }
-
-  private static func sessions(_ folder: String) -> [RunSession] {
-    guard let data = try? regularFile("\(folder)/sessions.jsonl", maximumBytes: 1 << 24) else { return [] }
-    let decoder = JSONDecoder()
-    return data.split(separator: UInt8(ascii: "\n")).compactMap {
-      try? decoder.decode(RunSession.self, from: Data($0))
-    }
-  }
-
-  /// What a whole file holds; a pipe or device has no end that could be trusted.
-  private static func regularFile(_ path: String, maximumBytes: Int) throws -> Data {
-    guard FileManager.default.fileExists(atPath: path) else {
-      throw ReportError(file: path, problem: "there is no such file")
-    }
-    let url = URL(fileURLWithPath: path).resolvingSymlinksInPath()
-    let values = try url.resourceValues(forKeys: [.isRegularFileKey, .fileSizeKey])
-    guard values.isRegularFile == true, values.fileSize ?? 0 <= maximumBytes else {
-      throw ReportError(file: path, problem: "is no regular file of at most \(maximumBytes) bytes")
-    }
-    return try Data(contentsOf: url)
   }
 
   // MARK: - What several parts of the page say
@@ -143,17 +118,17 @@ struct ReportedRun {
 /// What a checkpoint says of its run.
 struct ReportedCheckpoint {
   let path: String
-  let step, epoch, consumedRows, worldSize: Int
+  let step, epoch, consumedExamples, worldSize: Int
   let seed: UInt64
   let runDigest: String
-  let provenance: TrainingState.Provenance
+  let provenance: AdapterProvenance
   let adapter: AdapterConfiguration
   let layout: AdapterLayout
   /// Nil where it does not belong to the adapter, and for standard LoRA, which selects no heads.
-  let selection: Adapters.HeadSelection?
+  let selection: HeadSelection?
   let best: TrainingState.Best?
 
-  /// Reads a folder's best checkpoint, or its newest where there is no best one; nil where none is sound.
+  /// Reads a folder's best checkpoint, or its newest where there is no best one; nil where none is valid.
   init?(_ store: CheckpointStore, notes: inout [String]) throws {
     var found = "\(store.directory)/best.h5"
     if !FileManager.default.fileExists(atPath: found) || (try? CheckpointStore.verify(found)) == nil {
@@ -164,7 +139,7 @@ struct ReportedCheckpoint {
     }
     path = URL(fileURLWithPath: found).resolvingSymlinksInPath().path
     let file = try CheckpointFile(path)
-    (step, epoch, consumedRows) = (try file.step(), try file.epoch(), try file.consumedRows())
+    (step, epoch, consumedExamples) = (try file.step(), try file.epoch(), try file.consumedExamples())
     (worldSize, seed, runDigest) = (try file.worldSize(), try file.seed(), try file.runDigest())
     provenance = try file.provenance()
     (adapter, layout) = try file.adapter()
@@ -176,7 +151,7 @@ struct ReportedCheckpoint {
     do {
       let selection = try file.selection()
       guard selection.adapted == options.kvIndices else {
-        throw ReportError(file: path, problem: "its selection is not the adapter's kv_indices")
+        throw FileError(path, "its selection is not the adapter's kv_indices")
       }
       self.selection = selection
     } catch {

@@ -1,4 +1,5 @@
 // Runs of one configuration that differ in their seed, as one line of a comparison: means and intervals.
+import Formatting
 import Foundation
 
 /// Runs that differ in nothing but seeds.

@@ -1,4 +1,6 @@
 // Which keys a run file has, and which of them an unknown one was probably meant to be.
+import Adapters
+import QwenVL
 
 /// Collects the paths of all keys.
 struct KnownKeys: Visitor {

@@ -1,5 +1,7 @@
 // Reads a run: the file, the overrides set into it, then every key with its type, range and default.
+import Adapters
 import Foundation
+import QwenVL
 
 extension RunConfiguration {
   /// Longest run file, in bytes.
@@ -19,7 +21,7 @@ extension RunConfiguration {
     let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
     var reader = Reader(file: path, folder: folder, tree: tree)
     try visit(&reader)
-    if adapter.kind == .lora { adapter.targets = adapter.targets ?? TargetModule.allCases }
+    if adapter.kind == .lora { adapter.targets = adapter.targets ?? Projection.allCases }
     try checkTogether(tree)
   }
 
@@ -86,7 +88,7 @@ extension RunConfiguration {
     }
     let heads = adapter.heads
     for (key, selection, given) in [
-      ("adapter.heads.per_layer", HeadSelection.perLayer, heads.perLayer != nil),
+      ("adapter.heads.per_layer", SelectionMethod.perLayer, heads.perLayer != nil),
       ("adapter.heads.file", .file, heads.file != nil),
     ] where given != (heads.select == selection) {
       let useless = "with select: \(heads.select.rawValue) the latter has no effect; remove it"

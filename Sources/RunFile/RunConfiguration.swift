@@ -1,4 +1,8 @@
 // A run as the run file states it: every key, its type and its default.
+import Adapters
+import Preprocessing
+import QwenVL
+import Tensors
 
 /// A run: which model learns what from which rows, and how.
 package struct RunConfiguration: Sendable, Equatable {
@@ -23,46 +27,8 @@ package struct RunPath: Sendable, Equatable {
   package var resolved = ""
 }
 
-/// The arithmetic of products with the frozen weights.
-package enum Precision: String, Sendable, CaseIterable { case fp32, bf16 }
-
 /// What a bad row of data does.
 package enum BadRows: String, Sendable, CaseIterable { case strict, skip }
-
-/// What the coordinates of places count: pixels of the resized picture, or thousandths of the picture's sides.
-package enum Coordinates: String, Sendable, CaseIterable {
-  case pixels
-  case relative1000 = "relative_1000"
-}
-
-package enum AdapterKind: String, Sendable, CaseIterable {
-  case imageLoRA = "image_lora"
-  case lora
-}
-
-/// Attention projections of the decoder, by their names in checkpoints.
-package enum TargetModule: String, Sendable, CaseIterable {
-  case query = "q_proj"
-  case key = "k_proj"
-  case value = "v_proj"
-  case output = "o_proj"
-}
-
-/// The factor for the number of selected heads of a layer.
-package enum Normalization: String, Sendable, CaseIterable {
-  case inverseSqrtSelected = "inverse_sqrt_selected"
-  case none
-}
-
-/// How KV heads are chosen.
-package enum HeadSelection: String, Sendable, CaseIterable {
-  case influence, all, random
-  case perLayer = "per_layer"
-  case file, lowest
-}
-
-/// How a head's influence is estimated.
-package enum Estimator: String, Sendable, CaseIterable { case rank1, gate }
 
 /// The learning rate over the steps after warm-up.
 package enum Schedule: String, Sendable, CaseIterable { case cosine, linear, constant }
@@ -72,7 +38,7 @@ extension RunConfiguration {
     /// The folder of the base model; required.
     package var path = RunPath()
     /// Absent: bf16 where checkpoint and processors have it, otherwise fp32.
-    package var precision: Precision?
+    package var precision: Arithmetic?
     /// Allows bf16 on processors without bf16 instructions: the same rounding, slower than fp32.
     package var emulateBF16: Bool?
     /// Fewest and most pixels of an image after resizing; absent: the model folder's own limits.
@@ -109,13 +75,13 @@ extension RunConfiguration {
     package var normalization = Normalization.inverseSqrtSelected
     package var heads = Heads()
     /// What a LoRA adapts in every layer, all four unless stated; nil with an Image-LoRA.
-    package var targets: [TargetModule]?
+    package var targets: [Projection]?
     /// Folder of an adapter of the same shape whose numbers training starts from; absent: a new adapter.
     package var start: RunPath?
   }
 
   package struct Heads: Sendable, Equatable {
-    package var select = HeadSelection.influence
+    package var select = SelectionMethod.influence
     /// KV heads over all layers; absent: a quarter of all, at least one.
     package var numHeads: Int?
     /// Temperature of the budgets over layers.

@@ -29,11 +29,3 @@ package enum RunFileError: Error, Sendable, Equatable, CustomStringConvertible {
     }
   }
 }
-
-/// A text from a file as it may stand in a message: quoted, escaped, cut after 80 scalars.
-func quoted(_ text: String) -> String {
-  let limit = 80
-  var start = String.UnicodeScalarView(text.unicodeScalars.prefix(limit))
-  if text.unicodeScalars.dropFirst(limit).first != nil { start.append("…") }
-  return String(reflecting: String(start))
-}

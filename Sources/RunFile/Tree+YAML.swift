@@ -1,4 +1,5 @@
 // Composes YAML into a tree through Yams, within bounds that hostile text cannot pass.
+import Files
 import Yams
 
 extension Tree {

@@ -1,4 +1,5 @@
 // A run file as a tree of keys and scalars, each with the place that it came from; overrides are set into it.
+import Files
 
 /// A value of the run file before its type is known.
 struct Tree: Equatable {

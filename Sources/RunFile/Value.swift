@@ -1,4 +1,8 @@
 // The types of values in a run file: how each is read from a scalar, printed, and described in messages.
+import Adapters
+import Preprocessing
+import QwenVL
+import Tensors
 
 /// A scalar as written.
 struct Scalar: Equatable {
@@ -116,23 +120,24 @@ extension Value where Self: RawRepresentable & CaseIterable, RawValue == String 
 }
 
 /// A list of names, each once; in the order of all cases, since no other order means anything.
-extension [TargetModule]: Value {
-  static var expectation: String { "a list of " + TargetModule.allCases.map(\.rawValue).joined(separator: ", ") }
+extension [Projection]: Value {
+  static var expectation: String { "a list of " + Projection.allCases.map(\.rawValue).joined(separator: ", ") }
   init?(_ scalar: Scalar, folder: String) { nil }
   init?(list: [Scalar]) {
-    let names = list.compactMap { TargetModule(rawValue: $0.text) }
+    let names = list.compactMap { Projection(rawValue: $0.text) }
     guard !list.isEmpty, Set(names).count == list.count else { return nil }
-    self = TargetModule.allCases.filter(names.contains)
+    self = Projection.allCases.filter(names.contains)
   }
   var yaml: String { "[\(map(\.rawValue).joined(separator: ", "))]" }
 }
 
-extension Precision: Value {}
+// The domain's own enumerations, by their raw values.
+extension Arithmetic: Value {}
 extension BadRows: Value {}
 extension Coordinates: Value {}
 extension AdapterKind: Value {}
 extension Normalization: Value {}
-extension HeadSelection: Value {}
+extension SelectionMethod: Value {}
 extension Estimator: Value {}
 extension Schedule: Value {}
 

@@ -1,80 +1,65 @@
 // What a run is, in a few lines before its first step.
 import Adapters
-import QwenVL
+import Artifacts
+import Costs
+import Formatting
 import RunFile
 
 /// The facts of a run that a user checks before going for coffee.
 struct Summary {
   let lines: [String]
 
-  init(job: Job, adapter: any Adapter<Float>, selection: Adapters.HeadSelection?, totalSteps: Int, startStep: Int) {
+  init(job: Job, state: TrainingState, totalSteps: Int) {
     let text = job.base.configuration.text
     let training = job.run.training
-    let threads = job.run.model.threads
-    let reduced = Stepper.reducedBytes(parameters: adapter.layout.count)
-    let width = MemoryLayout<Int128>.stride
+    let payload = AllReducePayload(parameters: state.layout.count)
     let perEpoch = fixed(job.sampler().stepsPerEpoch, 1)
     var lines = [
       """
       model      \(job.base.folder): \(job.base.configuration.family.rawValue), \(text.layers) layers, hidden \
       \(text.hiddenSize), \(text.attentionHeads) heads, \(text.kvHeads) KV heads; base \(job.base.digest.prefix(12))
       """,
-      Self.adapter(adapter),
+      "adapter    \(state.adapter.summary): \(state.layout.count) trainable parameters",
     ]
-    if let selection {
+    if let selection = state.selection {
       lines.append(
         """
         heads      \(selection.numHeads) of \(text.layers * text.kvHeads) KV heads (\(selection.method)): \
-        \(Self.heads(selection))
+        \(selection.adapted.listing)
         """)
     }
     if let start = job.start { lines.append("start      \(start.folder)") }
     lines += [
       Self.data(job),
-      "ranks      \(job.communicator.size), \(threads) thread\(threads == 1 ? "" : "s") each; products in \(job.base.arithmetic.rawValue)",
       """
-      reduced    \(reduced.gradients + reduced.counts) bytes a rank and step: \(adapter.layout.count) numbers of \
-      \(width) bytes, and \(reduced.counts) bytes of \(StepWords.summary)
+      ranks      \(job.communicator.size), \(plural(job.run.model.threads, "thread")) each; compute precision \
+      \(job.base.arithmetic.rawValue)
       """,
       """
-      steps      \(totalSteps) of \(training.globalBatch) rows (\(perEpoch) an epoch), peak lr \(training.learningRate), \
-      \(training.schedule.rawValue); run \(job.digest.prefix(12))\(startStep > 0 ? "; after step \(startStep)" : "")
+      reduced    \(payload.bytes) bytes a rank and step: \(payload.parameters) gradients of \
+      \(AllReducePayload.wordBytes) bytes, and \(payload.counterBytes) bytes of counters (\(AllReducePayload.counters))
+      """,
+      """
+      steps      \(totalSteps) of \(training.globalBatch) examples (\(perEpoch) an epoch), peak lr \
+      \(training.learningRate), \(training.schedule.rawValue); run \(job.digest.prefix(12))\
+      \(state.step > 0 ? "; after step \(state.step)" : "")
       """,
     ]
     self.lines = lines + Self.features(job) + job.training.problems.prefix(5).map { "left out   \($0)" }
   }
 
-  private static func adapter(_ adapter: any Adapter<Float>) -> String {
-    let options =
-      switch adapter.configuration {
-      case .imageLoRA(let options):
-        "Image-LoRA rank \(options.rank), alpha \(options.alpha), \(options.normalization.rawValue)"
-      case .lora(let options):
-        "LoRA rank \(options.rank), alpha \(options.alpha), all tokens, \(options.targets.count) layers, "
-          + (options.targets.values.first ?? []).map(\.rawValue).joined(separator: " ")
-      }
-    return "adapter    \(options): \(adapter.layout.count) trainable numbers"
-  }
-
-  /// `3[0,2] 5[1]`: the selected heads of each adapted layer.
-  private static func heads(_ selection: Adapters.HeadSelection) -> String {
-    selection.adapted.sorted { $0.key < $1.key }.map { layer, heads in
-      "\(layer)[\(heads.map(String.init).joined(separator: ","))]"
-    }.joined(separator: " ")
-  }
-
-  /// How many pictures the cache held when the run started; nothing without a cache.
+  /// How many images the cache held when the run started; nothing without a cache.
   private static func features(_ job: Job) -> [String] {
     guard let cache = job.base.featureStore.cacheState else { return [] }
-    return ["features   cache \(cache.folder), \(cache.kept) of \(cache.pictures) pictures kept there"]
+    return ["features   cache \(cache.folder), \(cache.kept) of \(cache.pictures) images cached there"]
   }
 
   private static func data(_ job: Job) -> String {
-    let rows = job.training
-    let tokens = rows.tokens.reduce(0, +)
-    let visual = fixed(100 * Double(rows.visualTokens.reduce(0, +)) / Double(tokens), 1)
-    let validation = job.validation.map { "; \($0.rows.count) validation rows" } ?? ""
-    let left = rows.problems.isEmpty ? "" : "; \(rows.problems.count) bad rows left out"
-    return "data       \(rows.rows.count) rows, \(tokens) tokens, \(visual)% visual\(validation)\(left)"
+    let examples = job.training
+    let tokens = examples.tokens.reduce(0, +)
+    let visual = percent(Double(examples.visualTokens.reduce(0, +)) / Double(tokens))
+    let validation = job.validation.map { "; \($0.rows.count) validation examples" } ?? ""
+    let left = examples.problems.isEmpty ? "" : "; \(examples.problems.count) bad examples left out"
+    return "data       \(examples.rows.count) examples, \(tokens) tokens, \(visual) visual\(validation)\(left)"
   }
 }

@@ -1,5 +1,6 @@
 // benchmarks attention: causal rows of growing length, and the vision tower's windows and frames.
 import ArgumentParser
+import Formatting
 import Layers
 import Tensors
 

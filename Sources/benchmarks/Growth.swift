@@ -1,12 +1,14 @@
 // benchmarks growth: made-up rows of growing length through a real decoder.
 import Adapters
 import ArgumentParser
+import Batches
+import Costs
+import Formatting
 import Foundation
 import HuggingFace
 import Preprocessing
 import QwenVL
 import Tensors
-import Training
 
 struct Growth: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -66,9 +68,9 @@ struct Growth: ParsableCommand {
         continue
       }
       let row = try LongRow(tokens: count, answers: answers, configuration)
-      let work = UnitOperations(row.shape, budgets: budgets, rank: rank, configuration)
+      let work = BatchFLOPs(row.shape, budgets: budgets, rank: rank, configuration)
       let useful =
-        work.decoding - UnitOperations.repeatedScores(row.shape, budgets: budgets, configuration)
+        work.decoding - BatchFLOPs.repeatedScores(row.shape, budgets: budgets, configuration)
       Memory.forgetPeak()
       _ = row.step(model, adapter)
       let found = (0..<common.repeats).map { _ in (rate: square.measure(), seconds: row.step(model, adapter)) }
@@ -91,7 +93,7 @@ struct Growth: ParsableCommand {
 
 /// A row that no data hold.
 private struct LongRow {
-  let shape: UnitShape
+  let shape: BatchShape
   private let input: DecoderInput<Float>
   private let outputRows: [Int]
   private let targets: [Int32]
@@ -112,7 +114,7 @@ private struct LongRow {
       embeddings: randomMatrix(tokens, configuration.text.hiddenSize), positions: positions, visual: [visual])
     outputRows = Array(tokens - answers - 1..<tokens - 1)
     targets = outputRows.map { Int32($0 % configuration.text.vocabularySize) }
-    shape = UnitShape(input, outputRows: outputRows, rows: 1, pictures: [])
+    shape = BatchShape(input, outputRows: outputRows, rows: 1, pictures: [])
   }
 
   /// Seconds of forward, loss and backward.

@@ -1,4 +1,5 @@
 // What benchmarks print: the machine, and tables that a page can take over.
+import Formatting
 import Foundation
 import Tensors
 
@@ -37,20 +38,13 @@ func say(_ line: String = "") {
   fflush(nil)
 }
 
-func fixed(_ value: Double, _ decimals: Int) -> String { String(format: "%.\(decimals)f", value) }
-
 /// Operations a second, in 10^9.
 func gflops(_ rate: Double) -> String { fixed(rate / 1e9, 1) }
-
-func percent(_ share: Double) -> String { fixed(100 * share, 1) + "%" }
 
 /// A time in the unit that suits it.
 func time(_ seconds: Double) -> String {
   seconds >= 1 ? fixed(seconds, 2) + " s" : fixed(1e3 * seconds, seconds >= 0.01 ? 1 : 3) + " ms"
 }
-
-/// A count with its noun.
-func plural(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
 
 func mebibytes(_ bytes: Double) -> String { fixed(bytes / 0x1p20, 0) + " MiB" }
 

@@ -1,5 +1,6 @@
 // benchmarks products: products with frozen weights of real shapes, against a square one.
 import ArgumentParser
+import Formatting
 import Tensors
 
 /// The widths of a released or usual model.

@@ -1,5 +1,5 @@
 // Made-up matrices and weights. Constant numbers would flatter: they let a processor run cooler.
-import Datasets
+import RandomNumbers
 import Tensors
 
 /// Numbers of either sign, magnitudes about 0.02.

@@ -1,10 +1,11 @@
 // benchmarks step: one training unit, phase by phase.
 import ArgumentParser
+import Batches
+import Costs
 import Datasets
+import Formatting
 import Foundation
 import Tensors
-import Training
-import Units
 
 struct Step: ParsableCommand {
   enum Questions: String, CaseIterable, ExpressibleByArgument {

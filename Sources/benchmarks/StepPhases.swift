@@ -1,14 +1,15 @@
 // The phases of one training unit, each timed alone, in the order and through the calls of a training step.
 import Adapters
+import Artifacts
+import Batches
 import Collectives
+import Costs
 import Datasets
 import Foundation
 import HuggingFace
 import Preprocessing
 import QwenVL
 import Tensors
-import Training
-import Units
 
 /// Parts of a step.
 enum Phase: String, CaseIterable {
@@ -33,7 +34,7 @@ enum Phase: String, CaseIterable {
 final class StepPhases {
   let base: BaseModel
   let rows: [Row]
-  let shape: UnitShape
+  let shape: BatchShape
   let budgets: LayerBudgets
   let adapter: ImageLoRA<Float>
   private let selection: HeadSelection
@@ -41,9 +42,10 @@ final class StepPhases {
   /// Rows whose pictures are different.
   private let pictured: [Row]
   private let probe: InfluenceProbe<Float>
-  private let first: (input: UnitInput, shape: UnitShape)
+  private let first: (input: UnitInput, shape: BatchShape)
   private let store: CheckpointStore
-  private var optimizer: AdamW
+  private let optimizer = AdamW(beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0)
+  private var state: TrainingState
   private var sum: ExactSum
 
   /// - Parameters:
@@ -69,8 +71,9 @@ final class StepPhases {
     adapter.initialize(seed: 0)
     probe = InfluenceProbe(text: text, projections: InfluenceProbe.seededProjections(text: text, seed: 0))
     samples = try base.sampleBuilder(maxLength: maxLength)
-    optimizer = AdamW(
-      count: adapter.layout.count, options: AdamW.Options(beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0))
+    state = TrainingState(
+      startOf: RunIdentity(digest: "", yaml: "", seed: 0, worldSize: 1, provenance: AdapterProvenance(of: base)),
+      adapter: adapter, selection: selection)
     sum = ExactSum(count: adapter.layout.count + 2)
     store = CheckpointStore(directory: folder, keep: 1)
     try store.prepare()
@@ -78,9 +81,9 @@ final class StepPhases {
     let made = try rows.map(samples.sample)
     let features = try zip(pictured, made).map { try base.featureStore.features(of: $0, sample: $1) }
     let pictures = zip(pictured, made).map { $1.grids.map(\.patches) }
-    shape = UnitShape(Self.packed(made, features, base), pictures: pictures.flatMap(\.self))
+    shape = BatchShape(Self.packed(made, features, base), pictures: pictures.flatMap(\.self))
     let alone = base.unitInput([made[0]], features: features[0])
-    first = (alone, UnitShape(alone, pictures: pictures[0]))
+    first = (alone, BatchShape(alone, pictures: pictures[0]))
   }
 
   private static func packed(_ samples: [Sample], _ features: [[Matrix<Float>]], _ base: BaseModel) -> UnitInput {
@@ -121,8 +124,8 @@ final class StepPhases {
     pause()
     var gradients = try timed(.sum) { try reduced(losses) }
     timed(.optimizer) { update(&gradients, tokens: losses.count) }
-    let state = TrainingState(startOf: base, adapter: adapter, optimizer: optimizer, selection: selection)
-    try timed(.checkpoint) { try store.save(state, layout: adapter.layout) }
+    state.parameters = adapter.parameters.values
+    try timed(.checkpoint) { try store.save(state) }
     return times
   }
 
@@ -144,7 +147,7 @@ final class StepPhases {
     for i in gradients.indices { gradients[i] *= clip }
     optimizer.update(
       UnsafeMutableBufferPointer(start: adapter.parameters.base, count: adapter.layout.count), gradients: gradients,
-      learningRate: 1e-5)
+      learningRate: 1e-5, state: &state.optimizer)
   }
 
   /// Seconds of one row's influence: a pass of the frozen base forward and back to its first layer.
@@ -155,8 +158,8 @@ final class StepPhases {
 
   /// Useful operations of each phase that has products.
   var operations: [Phase: Double] {
-    let work = UnitOperations(shape, budgets: budgets, rank: adapter.configuration.rank, base.configuration)
-    let again = UnitOperations.repeatedScores(shape, budgets: budgets, base.configuration)
+    let work = BatchFLOPs(shape, budgets: budgets, rank: adapter.configuration.rank, base.configuration)
+    let again = BatchFLOPs.repeatedScores(shape, budgets: budgets, base.configuration)
     // The adapter takes one product of three on the way forward, two on the way back.
     let learns = shape.visual > 0
     return [
@@ -169,8 +172,8 @@ final class StepPhases {
   var influenceOperations: Double {
     let text = base.configuration.text
     let all = LayerBudgets.even(text.layers * text.kvHeads, text)
-    let work = UnitOperations(first.shape, budgets: all, rank: 1, base.configuration)
+    let work = BatchFLOPs(first.shape, budgets: all, rank: 1, base.configuration)
     return work.forward + work.head + work.backward
-      - UnitOperations.repeatedScores(first.shape, budgets: all, base.configuration)
+      - BatchFLOPs.repeatedScores(first.shape, budgets: all, base.configuration)
   }
 }

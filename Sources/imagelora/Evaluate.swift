@@ -1,13 +1,16 @@
 // imagelora evaluate: loss and task metrics on a run's validation rows.
 import Adapters
 import ArgumentParser
+import Artifacts
+import Batches
 import Collectives
 import Evaluation
+import Files
+import Preprocessing
 import QwenVL
 import RunFile
 import Tensors
 import Training
-import Units
 
 struct Evaluate: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -50,8 +53,11 @@ struct Evaluate: ParsableCommand {
   @Flag(inversion: .prefixedNo, help: "Generate answers; without them there are only loss and token accuracy.")
   var generate = true
 
-  @Option(help: ArgumentHelp("Evaluate the first n rows only.", valueName: "n"))
+  @Option(help: ArgumentHelp("Evaluate the first n examples only.", valueName: "n"))
   var limit: Int?
+
+  @Flag(help: "Print the metrics as one JSON document instead of tables.")
+  var json = false
 
   func validate() throws {
     guard base || checkpoint != nil || adapter != nil else {
@@ -66,28 +72,32 @@ struct Evaluate: ParsableCommand {
     try onRanks { communicator in
       let (run, model) = try options.configuration(communicator).openBase(communicator, warn: complain)
       let (file, models) = try together(communicator) { try open(run, model) }
-      let data = try PreparedRows(file, run: run, base: model, communicator: communicator)
+      let data = try run.prepareExamples(file, base: model, communicator: communicator)
       let rows = Array(data.rows.prefix(limit ?? data.rows.count))
       let evaluator = Evaluator(base: model, samples: data.samples, maxNewTokens: generate ? maxNewTokens : nil)
       var progress = Progress()
       let results = try evaluator.results(
         rows, tokens: data.tokens(of:), adapters: models.map(\.adapter), communicator: communicator
       ) { done, total in
-        if communicator.rank == 0 { progress.note("evaluate: \(done)/\(total) rows of rank 0") }
+        if communicator.rank == 0, !json { progress.note("evaluate: \(done)/\(total) examples of rank 0") }
       }
       guard communicator.rank == 0 else { return }
-      for problem in data.problems.prefix(5) { say("left out   \(problem)") }
-      say("\(rows.count) rows of \(file)")
       let columns = zip(models, results).map { (name: $0.name, results: $1) }
-      Metrics.table(columns.map { ($0.name, Metrics($0.results)) }).forEach(say)
-      Metrics.table(by: rows.map(\.groups), columns).forEach(say)
       if let output {
         let lines = rows.indices.flatMap { row in
-          zip(models, results).map { PredictionLine(rows[row], model: $0.name, $1[row]) }
+          columns.map { PredictionLine(rows[row], model: $0.name, $0.results[row]) }
         }
         try saving(output) { try PredictionLine.write(lines, to: output) }
-        say("wrote \(output)")
       }
+      let groups = rows.map(\.groups)
+      if json {
+        return try sayJSON(EvaluationDocument(file: file, leftOut: data.problems.count, groups: groups, columns))
+      }
+      for problem in data.problems.prefix(5) { say("left out   \(problem)") }
+      say("\(rows.count) examples of \(file)")
+      Metrics.table(columns.map { ($0.name, Metrics($0.results)) }).forEach(say)
+      Metrics.table(by: groups, columns).forEach(say)
+      if let output { say("wrote \(output)") }
     }
   }
 
@@ -96,27 +106,18 @@ struct Evaluate: ParsableCommand {
     _ run: RunConfiguration, _ model: BaseModel
   ) throws -> (file: String, models: [(name: String, adapter: (any ProjectionAdapter<Float>)?)]) {
     guard let file = run.data.validation?.resolved else {
-      throw EvaluationError.file(
-        run.path,
-        problem: "data.validation is not set; name a file of rows there or with --set data.validation=rows.jsonl")
+      throw FileError(
+        run.path, "data.validation is not set",
+        remedy: "name a file of examples there or with --set data.validation=examples.jsonl")
     }
     if let output { try checkWritable(output) }
     var models: [(name: String, adapter: (any ProjectionAdapter<Float>)?)] = base ? [("base", nil)] : []
     if let source = checkpoint.map(AdapterSource.checkpoint) ?? adapter.map(AdapterSource.folder) {
-      try source.conditions().require(of: model, file: source.path) { "model.\($0): \($1) in the run file" }
+      let coordinates = run.data.coordinates ?? Coordinates(of: model.configuration.family)
+      try source.provenance().requireMatch(
+        AdapterProvenance(of: model, coordinates: coordinates), folder: model.folder, file: source.path)
       models.append(("adapted", try source.load(for: model)))
     }
     return (file, models)
-  }
-}
-
-/// Says now and then how far a longer piece of work is: at most a line in ten seconds.
-struct Progress {
-  private var said = ContinuousClock.now
-
-  mutating func note(_ line: String) {
-    guard ContinuousClock.now - said > .seconds(10) else { return }
-    said = .now
-    say(line)
   }
 }

@@ -1,10 +1,11 @@
 // imagelora export: a checkpoint's adapter as files that other programs read.
 import Adapters
 import ArgumentParser
-import Evaluation
+import Artifacts
+import Batches
+import Files
+import Inspection
 import QwenVL
-import Training
-import Units
 
 struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -41,27 +42,26 @@ struct Export: ParsableCommand {
       let file = try CheckpointFile(checkpoint)
       let (configuration, layout) = try file.adapter()
       if merged != nil, case .imageLoRA = configuration {
-        throw EvaluationError.file(
-          checkpoint, problem: "cannot be merged: \(ModelCard.whyNotMerged); export it with --output")
+        throw FileError(checkpoint, "cannot be merged: \(ModelCard.whyNotMerged)", remedy: "export it with --output")
       }
       let base = try model.map { try BaseModel(folder: $0) }
-      if let base { try file.require(base, configuration: configuration, layout: layout) }
-      let parameters = try file.numbers(layout: layout)
+      if let base {
+        _ = try file.adapter(for: base)
+        try file.provenance().requireMatch(
+          AdapterProvenance(of: base), of: [.base, .template], folder: base.folder, file: checkpoint)
+      }
+      let parameters = try file.parameters(layout: layout)
       if let output {
-        let provenance = try file.provenance()
-        let conditions = AdapterFiles.Conditions(
-          base_digest: provenance.baseDigest, min_pixels: provenance.minPixels, max_pixels: provenance.maxPixels,
-          chat_template_digest: provenance.templateDigest)
-        try AdapterFiles.export(
-          configuration, conditions: conditions, layout: layout, parameters: parameters,
-          card: ModelCard(file, configuration: configuration, layout: layout).text, baseName: model ?? file.baseName(),
-          to: output)
-        say("wrote \(output): \(layout.count) numbers in \(configuration.layers.count) layers, read back and compared")
+        try AdapterFolder.export(
+          configuration, provenance: file.provenance(), layout: layout, parameters: parameters,
+          card: ModelCard(file, configuration: configuration, layout: layout).text,
+          baseName: model ?? ModelCard.baseName(file), to: output)
+        say("wrote \(output): \(layout.count) parameters in \(configuration.layers.count) layers, read back and compared")
       }
       if let merged, let base, case .lora(let options) = configuration {
         let adapter = LoRA<Float>(options, text: base.configuration.text)
         adapter.load(parameters)
-        try AdapterFiles.merge(adapter, base: base.folder, to: merged)
+        try AdapterFolder.merge(adapter, base: base.folder, to: merged)
         say("wrote \(merged): \(base.folder) with \(layout.tensors.count / 2) weights changed")
       }
     }

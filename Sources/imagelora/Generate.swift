@@ -1,12 +1,13 @@
 // imagelora generate: one answer to a prompt with pictures.
 import ArgumentParser
+import Artifacts
+import Batches
 import Collectives
 import Datasets
 import Evaluation
 import Foundation
 import Glibc
 import Tensors
-import Units
 
 struct Generate: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -57,13 +58,14 @@ struct Generate: ParsableCommand {
       guard communicator.rank == 0 else { return }
       setProductThreads(threads)
       let source = checkpoint.map(AdapterSource.checkpoint) ?? adapter.map(AdapterSource.folder)
-      let conditions = try source?.conditions()
+      let provenance = try source?.provenance()
       let base = try BaseModel(
-        folder: model, arithmetic: precision, minPixels: minPixels ?? conditions?.minPixels,
-        maxPixels: maxPixels ?? conditions?.maxPixels)
+        folder: model, arithmetic: precision, minPixels: minPixels ?? provenance?.minPixels,
+        maxPixels: maxPixels ?? provenance?.maxPixels)
       if let source {
-        try conditions?.require(of: base, file: source.path) { key, value in
-          "--\(key.replacing("_", with: "-")) \(value), or leave the option out"
+        try provenance?.requireMatch(AdapterProvenance(of: base), folder: base.folder, file: source.path) { key, value in
+          let option = key.split(separator: ".").last?.replacing("_", with: "-") ?? ""
+          return "--\(option) \(value), or leave the option out"
         }
       }
       let loaded = try source?.load(for: base)

@@ -1,8 +1,6 @@
 // The program: one subcommand a file; how ranks start, fail and end lies here.
 import ArgumentParser
-import Collectives
-import Foundation
-import Training
+import Artifacts
 
 /// `imagelora`
 @main

@@ -1,11 +1,13 @@
 // imagelora inspect: a row as the model sees it, a checkpoint or scores file, or a model folder.
 import ArgumentParser
+import Artifacts
+import Batches
 import Datasets
-import Evaluation
+import Files
 import Foundation
 import Glibc
+import Inspection
 import RunFile
-import Units
 
 struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -32,6 +34,9 @@ struct Inspect: ParsableCommand {
   @Option(name: .customLong("set"), help: ArgumentHelp("Replace one key of a run file.", valueName: "key=value"))
   var overrides: [String] = []
 
+  @Flag(help: "Print one JSON document instead of lines.")
+  var json = false
+
   private enum Kind { case folder, hdf5, run }
 
   func run() throws {
@@ -39,11 +44,11 @@ struct Inspect: ParsableCommand {
       guard communicator.rank == 0 else { return }
       let kind = try kind()
       guard kind == .run || (row == nil && overrides.isEmpty) else {
-        throw EvaluationError.file(path, problem: "is no run file; leave --row and --set out")
+        throw FileError(path, "is no run file", remedy: "leave --row and --set out")
       }
       switch kind {
       case .folder: try showFolder()
-      case .hdf5: try HDF5Listing(path).show()
+      case .hdf5: try showHDF5()
       case .run: try showRow()
       }
     }
@@ -52,24 +57,38 @@ struct Inspect: ParsableCommand {
   private func kind() throws -> Kind {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-      throw EvaluationError.file(path, problem: "there is no such file or folder")
+      throw FileError(path, "there is no such file or folder")
     }
     if isFolder.boolValue { return .folder }
     let file = FileHandle(forReadingAtPath: path)
     let signature: [UInt8] = [0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]
     if let head = try file?.read(upToCount: signature.count), Array(head) == signature { return .hdf5 }
     guard !path.hasSuffix(".h5") else {
-      throw EvaluationError.file(path, problem: "is no HDF5 file, or its beginning is damaged; use another checkpoint")
+      throw FileError(path, "is no HDF5 file, or its beginning is damaged", remedy: "use another checkpoint")
     }
     return .run
   }
 
   private func showFolder() throws {
     guard FileManager.default.fileExists(atPath: path + "/config.json") else {
-      throw EvaluationError.file(
-        path, problem: "has no config.json; give a model folder, a run file, or one file of a folder of checkpoints")
+      throw FileError(
+        path, "has no config.json",
+        remedy: "give a model folder, a run file, or one file of a folder of checkpoints")
     }
-    try BaseModel(folder: path).listing().forEach(say)
+    let model = try ModelDescription(BaseModel(folder: path))
+    if json { try sayJSON(model) } else { model.lines.forEach(say) }
+  }
+
+  private func showHDF5() throws {
+    switch try HDF5Kind(of: path) {
+    case .checkpoint:
+      let checkpoint = try CheckpointDescription(path)
+      if json { try sayJSON(checkpoint) } else { checkpoint.lines.forEach(say) }
+      if let damage = checkpoint.damage { throw FileError(path, "is not valid: \(damage)") }
+    case .scores:
+      let scores = ScoresDescription(try InfluenceScores(reading: path), file: path)
+      if json { try sayJSON(scores) } else { scores.lines.forEach(say) }
+    }
   }
 
   private func showRow() throws {
@@ -78,11 +97,13 @@ struct Inspect: ParsableCommand {
     let base = try BaseModel(
       folder: run.model.path.resolved, minPixels: run.model.minPixels, maxPixels: run.model.maxPixels)
     let sample = try base.sampleBuilder(for: run).sample(for: row)
+    let example = ExampleDescription(row, sample: sample, base: base)
+    if json { return try sayJSON(example) }
     let isTerminal = isatty(STDOUT_FILENO) == 1
-    for line in base.listing(of: row, sample: sample) {
+    for line in example.lines {
       switch line.kind {
       case .supervised where isTerminal: say("\u{1B}[32m\(line.text)\u{1B}[0m")
-      case .picture where isTerminal: say("\u{1B}[36m\(line.text)\u{1B}[0m")
+      case .image where isTerminal: say("\u{1B}[36m\(line.text)\u{1B}[0m")
       default: say(line.text)
       }
     }
@@ -96,9 +117,9 @@ struct Inspect: ParsableCommand {
       let data = try RowReader(imageRoot: run.data.imageRoot.resolved, policy: .skip).read(file)
       if let found = row == nil ? data.rows.first : data.rows.first(where: { $0.id == row }) { return found }
       if let problem = data.problems.first(where: { $0.id == row }) {
-        throw EvaluationError.file(file, problem: problem.description)
+        throw FileError(file, problem.description)
       }
     }
-    throw EvaluationError.file(files.joined(separator: ", "), problem: "no row has the id \(row ?? "")")
+    throw FileError(files.joined(separator: ", "), "no example has the id \(row ?? "")")
   }
 }

@@ -1,9 +1,9 @@
 // imagelora parity: every number of the model and the adapter on some rows, for comparison with another implementation.
 import ArgumentParser
-import Evaluation
+import Files
+import Inspection
 import QwenVL
 import Tensors
-import Training
 
 struct Parity: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,7 +1,7 @@
 // imagelora plan: what a run will need, before it.
 import ArgumentParser
 import Collectives
-import Training
+import Planning
 
 struct PlanCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -28,6 +28,7 @@ struct PlanCommand: ParsableCommand {
   @Option(help: "Plan for rows of so many tokens instead of the run's data.") var tokens: Int?
   @Option(help: "How many of them are visual.") var visualTokens: Int?
   @Option(help: "How many of them are supervised.") var answerTokens: Int?
+  @Flag(help: "Print one JSON document instead of lines.") var json = false
 
   func validate() throws {
     for (name, value) in [("--nodes", nodes), ("--ranks-per-node", ranksPerNode ?? 1)]
@@ -38,7 +39,7 @@ struct PlanCommand: ParsableCommand {
       throw ValidationError("--gflops \(gflops): give a number above 0")
     }
     guard gflops == nil || !measure else { throw ValidationError("--gflops and --measure: give one of them") }
-    if let row = assumedRow {
+    if let row = assumedExample {
       guard row.answerTokens > 0, row.visualTokens >= 0, row.tokens <= 1 << 20, row.visualTokens < row.tokens,
         row.answerTokens < row.tokens - row.visualTokens
       else {
@@ -49,10 +50,10 @@ struct PlanCommand: ParsableCommand {
     }
   }
 
-  private var assumedRow: Plan.AssumedRow? {
+  private var assumedExample: Plan.AssumedExample? {
     guard tokens != nil || visualTokens != nil || answerTokens != nil else { return nil }
-    let usual = Plan.AssumedRow.usual
-    return Plan.AssumedRow(
+    let usual = Plan.AssumedExample.usual
+    return Plan.AssumedExample(
       tokens: tokens ?? usual.tokens, visualTokens: visualTokens ?? usual.visualTokens,
       answerTokens: answerTokens ?? usual.answerTokens)
   }
@@ -61,9 +62,10 @@ struct PlanCommand: ParsableCommand {
     try onRanks { communicator in
       let run = try options.configuration(communicator)
       let ranks = Plan.Ranks(nodes: nodes, perNode: ranksPerNode ?? communicator.size)
-      let plan = try together(communicator) { try Plan(run, ranks: ranks, assumed: assumedRow) }
-      let rate = measure ? try slowest(plan.measuredRate(), communicator) : gflops
-      if communicator.rank == 0 { plan.lines(gflops: rate).forEach(say) }
+      var plan = try together(communicator) { try Plan(run, ranks: ranks, assumed: assumedExample) }
+      plan.gflops = measure ? try slowest(plan.measuredRate(), communicator) : gflops
+      guard communicator.rank == 0 else { return }
+      if json { try sayJSON(plan.document) } else { plan.lines.forEach(say) }
     }
   }
 

@@ -1,8 +1,9 @@
 // imagelora probe: influence scores of a run's rows.
 import Adapters
 import ArgumentParser
+import Artifacts
 import Collectives
-import Evaluation
+import Files
 import Training
 
 struct Probe: ParsableCommand {

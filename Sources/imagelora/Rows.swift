@@ -1,7 +1,7 @@
 // imagelora rows: a benchmark's annotations as rows of data.
 import ArgumentParser
 import Datasets
-import Evaluation
+import Files
 import Foundation
 
 struct RowsCommand: ParsableCommand {
@@ -45,13 +45,7 @@ struct RowsCommand: ParsableCommand {
       guard !annotations.isEmpty else { throw DatasetError.empty(file: files.joined(separator: ", "), problems: []) }
       var text = Data()
       for annotation in annotations { text += try annotation.line(prompt: prompt, answer: answer) + Data("\n".utf8) }
-      try saving(output) {
-        do {
-          try text.write(to: URL(fileURLWithPath: output), options: .atomic)
-        } catch {
-          throw EvaluationError.file(output, problem: "cannot be written: \(error.localizedDescription)")
-        }
-      }
+      try saving(output) { try writeAtomically(text, to: output) }
       say("wrote \(output): \(annotations.count) rows")
     }
   }

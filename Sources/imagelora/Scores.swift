@@ -1,8 +1,11 @@
 // imagelora scores: join the influence scores of shards, look at them, select heads.
 import Adapters
 import ArgumentParser
+import Artifacts
 import Foundation
 import Glibc
+import HeatMaps
+import Inspection
 
 struct Scores: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -97,22 +100,34 @@ extension Scores {
     @Argument(help: ArgumentHelp("A scores file.", valueName: "scores.h5")) var file: String
     @OptionGroup var options: SelectionOptions
     @Option(help: "Draw the map into this PNG too.") var png: String?
+    @Flag(help: "Print the scores and the selection as one JSON document instead of the map.") var json = false
 
     func run() throws {
       try onRanks { communicator in
         guard communicator.rank == 0 else { return }
         let scores = try InfluenceScores(reading: file)
-        let map = HeatMap(options.selection(from: scores))
-        let part = scores.shard == .whole ? "" : " (parts \(scores.shard) of the probe)"
-        say("\(file): influence (\(options.estimator.rawValue)) of \(scores.rows.count) rows\(part)")
-        say("base \(scores.baseDigest.prefix(12)), data \(scores.dataDigest.prefix(12)), seed \(scores.seed)\n")
-        map.lines(Terminal.showsColours ? .colours : .digits).forEach(say)
+        let selection = options.selection(from: scores)
+        let map = HeatMap(selection)
+        if json {
+          try sayJSON(ScoresDocument(scores: ScoresDescription(scores, file: file), selection: selection))
+        } else {
+          let part = scores.shard == .whole ? "" : " (parts \(scores.shard) of the probe)"
+          say("\(file): influence (\(options.estimator.rawValue)) of \(scores.rows.count) examples\(part)")
+          say("base \(scores.baseDigest.prefix(12)), data \(scores.dataDigest.prefix(12)), seed \(scores.seed)\n")
+          map.lines(Terminal.showsColours ? .colours : .digits).forEach(say)
+        }
         if let png {
           try saving(png) { try map.writePNG(to: png) }
-          say("wrote \(png)")
+          if !json { say("wrote \(png)") }
         }
       }
     }
+  }
+
+  /// What `scores show --json` prints.
+  private struct ScoresDocument: Encodable {
+    let scores: ScoresDescription
+    let selection: HeadSelection
   }
 
   struct Select: ParsableCommand {

@@ -1,7 +1,10 @@
 // imagelora scores stability: how far a selection depends on the rows, the estimator and the probe behind it.
 import Adapters
 import ArgumentParser
+import Artifacts
+import Files
 import Foundation
+import Inspection
 
 extension Scores {
   struct Stability: ParsableCommand {
@@ -53,63 +56,10 @@ extension Scores {
           resamples: resamples, seed: seed, selecting: options.selection(from:))
         stability.lines.forEach(say)
         if let json {
-          try saving(json) { try stability.write(to: json) }
+          try saving(json) { try writeAtomically(Data((try document(stability) + "\n").utf8), to: json) }
           say("\nwrote \(json)")
         }
       }
     }
-  }
-}
-
-extension SelectionStability {
-  /// What is compared, and its numbers from left to right.
-  private typealias Line = (name: String, cells: [String])
-
-  /// A table for each file, and one of the pairs where there are several.
-  fileprivate var lines: [String] {
-    let random = percent(randomOverlap)
-    let head = [
-      "\(numHeads) of \(heads) KV heads by \(estimator.rawValue); as many random ones overlap by \(random)",
-      "\(resamples) draws of each size, seed \(seed)",
-    ]
-    var tables = files.map { file in
-      [title("\(file.file): \(file.rows) rows")]
-        + file.sizes.map { line("  \($0.rows) rows\($0.withReplacement ? ", redrawn" : "")", $0) }
-        + [line("  halves of \(file.halves.rows) rows", file.halves), line("  rank1 and gate", file.estimators)]
-    }
-    if !pairs.isEmpty {
-      tables.append(
-        [title("all rows of two files")]
-          + pairs.map { line("  \($0.files.joined(separator: " and "))", $0.agreement) })
-    }
-    let width = tables.joined().map(\.name.count).max() ?? 0
-    return head + tables.flatMap { [""] + $0.map { aligned($0, width: width) } }
-  }
-
-  private func title(_ name: String) -> Line { (name, ["correlation", "5%..95%", "overlap", "5%..95%"]) }
-
-  private func line(_ name: String, _ draws: Draws) -> Line {
-    let (correlation, overlap) = (draws.correlation, draws.overlap)
-    return (
-      name,
-      [
-        number(correlation.mean), "\(number(correlation.p5))..\(number(correlation.p95))",
-        percent(overlap.mean), "\(percent(overlap.p5))..\(percent(overlap.p95))",
-      ]
-    )
-  }
-
-  private func line(_ name: String, _ agreement: SelectionAgreement) -> Line {
-    (name, [number(agreement.correlation), "", percent(agreement.overlap)])
-  }
-
-  private func number(_ value: Double) -> String { String(format: "%.3f", value) }
-  private func percent(_ share: Double) -> String { String(format: "%.1f%%", 100 * share) }
-
-  private func aligned(_ line: Line, width: Int) -> String {
-    line.name.padding(toLength: width, withPad: " ", startingAt: 0)
-      + zip(line.cells, [14, 17, 11, 17]).map { cell, width in
-        String(repeating: " ", count: max(1, width - cell.count)) + cell
-      }.joined()
   }
 }

@@ -7,7 +7,7 @@ import HuggingFace
 import QwenVL
 import Tensors
 import Testing
-import Units
+import Batches
 
 @testable import Evaluation
 

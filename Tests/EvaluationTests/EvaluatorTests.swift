@@ -5,7 +5,7 @@ import Datasets
 import Foundation
 import Synchronization
 import Testing
-import Units
+import Batches
 
 @testable import Evaluation
 

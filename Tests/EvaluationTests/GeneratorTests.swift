@@ -5,7 +5,7 @@ import Adapters
 import QwenVL
 import Tensors
 import Testing
-import Units
+import Batches
 
 @testable import Evaluation
 

@@ -4,7 +4,7 @@ import Datasets
 import Foundation
 import HuggingFace
 import QwenVL
-import Units
+import Batches
 
 /// A folder that is removed with its owner.
 final class TinyModel {

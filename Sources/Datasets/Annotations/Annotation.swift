@@ -1,4 +1,5 @@
 // Questions about places as benchmarks annotate them, and how they become rows.
+import Files
 import Foundation
 
 /// An expression and the box that it means.
@@ -54,7 +55,7 @@ package struct Annotation: Sendable, Equatable {
     do {
       return try JSONDecoder().decode(T.self, from: data)
     } catch {
-      throw .unreadable(file: name, reason: reason(of: error, in: data))
+      throw .unreadable(file: name, reason: jsonProblem(error, in: data))
     }
   }
 }

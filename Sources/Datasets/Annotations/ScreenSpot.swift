@@ -1,4 +1,5 @@
 // ScreenSpot and ScreenSpot-v2: a JSON list of {img_filename, bbox [x, y, width, height], instruction, data_type, data_source}.
+import Files
 import Foundation
 
 extension Annotation {

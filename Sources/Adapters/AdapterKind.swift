@@ -1,0 +1,33 @@
+// The domain's words for adapters and for how heads are chosen; run files, checkpoints and adapter folders share them.
+
+/// What an adapter is.
+package enum AdapterKind: String, Sendable, CaseIterable {
+  /// On the value projection, at visual tokens, in selected KV heads (arXiv 2512.19219).
+  case imageLoRA = "image_lora"
+  /// Standard LoRA on whole projections, at all tokens (arXiv 2106.09685).
+  case lora
+}
+
+/// Factor of an Image-LoRA layer's delta beside alpha / rank.
+package enum Normalization: String, Sendable, CaseIterable {
+  /// `1 / sqrt(|S_l|)`, so that layers with few and with many heads move alike (method: selection-size normalization).
+  case inverseSqrtSelected = "inverse_sqrt_selected"
+  case none
+}
+
+/// How a KV head's influence is estimated from its gradient.
+package enum Estimator: String, Sendable, CaseIterable {
+  /// Sum over examples of the squared norm of dL/dB of a rank-1 probe (the paper's).
+  case rank1
+  /// Sum over examples of the squared gradient of a gate on the head (the authors' code).
+  case gate
+}
+
+/// How the KV heads of an Image-LoRA are chosen.
+package enum SelectionMethod: String, Sendable, CaseIterable {
+  case influence, all, random
+  case perLayer = "per_layer"
+  case file
+  /// The heads of least influence, for ablation.
+  case lowest
+}

@@ -1,0 +1,47 @@
+// Where an adapter is found: a checkpoint of a run, or a folder that export or PEFT made.
+import Adapters
+import Batches
+import Files
+import Foundation
+
+/// An adapter on disk.
+package enum AdapterSource: Sendable {
+  case checkpoint(String)
+  case folder(String)
+
+  package var path: String {
+    switch self {
+    case .checkpoint(let path), .folder(let path): path
+    }
+  }
+
+  /// What it must be used with; a checkpoint is checked against its checksum first.
+  /// - Throws: `FileError`, `HDF5Error` or `HuggingFaceError`.
+  package func provenance() throws -> AdapterProvenance {
+    switch self {
+    case .checkpoint(let path):
+      guard FileManager.default.fileExists(atPath: path) else {
+        throw FileError(path, "there is no such file", remedy: "name a checkpoint of the run")
+      }
+      try CheckpointStore.verify(path)
+      return try CheckpointFile(path).provenance()
+    case .folder(let path):
+      return try AdapterFolder.provenance(path)
+    }
+  }
+
+  /// The adapter for a base that it fits.
+  /// - Throws: `FileError`, `HDF5Error` or `HuggingFaceError`.
+  package func load(for base: BaseModel) throws -> any Adapter<Float> {
+    switch self {
+    case .checkpoint(let path):
+      let file = try CheckpointFile(path)
+      let (configuration, layout) = try file.adapter(for: base)
+      let adapter: any Adapter<Float> = configuration.adapter(base.configuration.text)
+      adapter.load(try file.parameters(layout: layout))
+      return adapter
+    case .folder(let path):
+      return try AdapterFolder.load(path, base: base.configuration.text)
+    }
+  }
+}

@@ -1,0 +1,71 @@
+// What a checkpoint says of its adapter: kind, options and the shapes of its tensors, no model at hand.
+import Adapters
+import HDF5
+import QwenVL
+
+extension CheckpointFile {
+  /// The adapter's options, and its layout as the shapes of its tensors tell it.
+  /// - Throws: `HDF5Error`, or `FileError` for groups that contradict each other.
+  package func adapter() throws -> (configuration: AdapterConfiguration, layout: AdapterLayout) {
+    let kind =
+      try file.hasAttribute("kind", of: "/adapter") ? file.attribute("kind", of: "/adapter", as: String.self) : nil
+    guard kind == nil || kind == AdapterKind.lora.rawValue else { throw refuse("an adapter of kind \(kind ?? "") is unknown") }
+    let rank = try integer("rank", of: "/adapter")
+    let alpha = try file.attribute("alpha", of: "/adapter", as: Double.self)
+    guard (1...Self.maximumWidth).contains(rank), alpha.isFinite else { throw refuse("rank \(rank) or alpha \(alpha)") }
+    return try kind == nil ? imageLoRA(rank: rank, alpha: alpha) : lora(rank: rank, alpha: alpha)
+  }
+
+  private func imageLoRA(
+    rank: Int, alpha: Double
+  ) throws -> (configuration: AdapterConfiguration, layout: AdapterLayout) {
+    var kvIndices: [Int: [Int]] = [:]
+    for name in try file.children(of: "/adapter/kv_indices") {
+      let heads = try file.read(
+        Int32.self, from: "/adapter/kv_indices/\(name)", maximumCount: Self.maximumHeads
+      ).values
+      guard let layer = Int(name), "\(layer)" == name, (0..<Self.maximumLayers).contains(layer), !heads.isEmpty,
+        heads.allSatisfy({ (0..<Int32(Self.maximumHeads)).contains($0) }), Set(heads).count == heads.count
+      else { throw refuse("kv_indices of layer \(name) are not heads of a layer") }
+      kvIndices[layer] = heads.map(Int.init)
+    }
+    let named = try file.attribute("normalization", of: "/adapter", as: String.self)
+    guard let normalization = Normalization(rawValue: named) else {
+      throw refuse("normalization \(named) is unknown")
+    }
+    guard let first = kvIndices.keys.min() else { throw refuse("an empty selection") }
+    let options = ImageLoRAConfiguration(rank: rank, alpha: alpha, normalization: normalization, kvIndices: kvIndices)
+    let layout = options.layout(
+      hiddenSize: try shape("layers.\(first).A", dimensions: 2, rank: rank)[0],
+      headDimension: try shape("layers.\(first).B", dimensions: 3, rank: rank)[2])
+    return (.imageLoRA(options), layout)
+  }
+
+  private func lora(rank: Int, alpha: Double) throws -> (configuration: AdapterConfiguration, layout: AdapterLayout) {
+    var targets: [Int: [Projection]] = [:]
+    var widths: [Projection: ProjectionWidths] = [:]
+    for name in try file.children(of: "/adapter") {
+      guard let (layer, projection, part) = LoRAConfiguration.parse(name), layer < Self.maximumLayers else {
+        throw refuse("/adapter/\(name) is no tensor of a LoRA")
+      }
+      guard part == "A" else { continue }
+      targets[layer, default: []].append(projection)
+      guard widths[projection] == nil else { continue }
+      let other = "layers.\(layer).\(projection.rawValue).B"
+      widths[projection] = ProjectionWidths(
+        input: try shape(name, dimensions: 2, rank: rank)[1], output: try shape(other, dimensions: 2, rank: rank)[0])
+    }
+    guard !targets.isEmpty else { throw refuse("no tensor of a LoRA") }
+    let options = LoRAConfiguration(rank: rank, alpha: alpha, targets: targets)
+    return (.lora(options), options.layout { widths[$0] ?? ProjectionWidths(input: 0, output: 0) })
+  }
+
+  private func shape(_ name: String, dimensions: Int, rank: Int) throws -> [Int] {
+    let path = "/adapter/\(name)"
+    let shape = try file.read(Float.self, from: path, maximumCount: Self.maximumWidth * rank).shape
+    guard shape.count == dimensions, shape.allSatisfy({ (1...Self.maximumWidth).contains($0) }) else {
+      throw refuse("\(path) has shape \(shape)")
+    }
+    return shape
+  }
+}

@@ -1,0 +1,147 @@
+// A checkpoint file opened to read: what it says of itself, checked against itself and not against a model.
+import Adapters
+import Batches
+import Files
+import HDF5
+import HuggingFace
+import Preprocessing
+
+/// An open checkpoint. Everything that it gives is finite, bounded and of one piece; whether it fits a model is the
+/// caller's question.
+package struct CheckpointFile: ~Copyable {
+  package let path: String
+  let file: File
+  /// More than any model that can be opened has.
+  static var maximumLayers: Int { 1024 }
+  static var maximumHeads: Int { 1024 }
+  static var maximumWidth: Int { 1 << 16 }
+  /// Steps of history that are read at most.
+  private static var maximumSteps: Int { 1 << 24 }
+
+  /// Opens a file of the schema of this version; `CheckpointStore.verify` checks its bytes.
+  /// - Throws: `HDF5Error`, or `FileError` for one of another schema or that is not complete.
+  package init(_ path: String) throws {
+    let file = try File.open(path)
+    let version = try file.attribute("schema_version", as: Int64.self)
+    guard version == TrainingState.schemaVersion else {
+      throw FileError(
+        path, "schema_version \(version) is not \(TrainingState.schemaVersion), the one that this version reads")
+    }
+    guard try file.attribute("complete", as: Int64.self) == 1 else {
+      throw FileError(path, "it is not complete", remedy: "use an earlier checkpoint")
+    }
+    self.path = path
+    self.file = file
+  }
+
+  func refuse(_ problem: String, remedy: String? = nil) -> FileError { FileError(path, problem, remedy: remedy) }
+
+  func integer(_ name: String, of object: String = "/") throws -> Int {
+    Int(try file.attribute(name, of: object, as: Int64.self))
+  }
+
+  private func counter(_ name: String) throws -> Int {
+    let value = try integer(name)
+    guard value >= 0 else { throw refuse("\(name) is \(value)", remedy: "use another checkpoint") }
+    return value
+  }
+
+  /// Optimizer steps made.
+  package func step() throws -> Int { try counter("step") }
+  /// Epoch of the rows that the next step takes first, from 0.
+  package func epoch() throws -> Int { try counter("epoch") }
+  package func consumedExamples() throws -> Int { try counter("consumed_rows") }
+  package func worldSize() throws -> Int { try counter("world_size") }
+  /// Seed of the run.
+  package func seed() throws -> UInt64 { UInt64(bitPattern: try file.attribute("seed", as: Int64.self)) }
+  package func runDigest() throws -> String { try file.attribute("run_digest", as: String.self) }
+  /// The resolved run, in YAML.
+  package func runYAML() throws -> String { try file.read(String.self, from: "/run/yaml", shape: [])[0] }
+  /// How the heads were chosen, as `influence/rank1`.
+  package func selectionMethod() throws -> String {
+    try file.read(String.self, from: "/influence/estimator", shape: [])[0]
+  }
+  private func selectionJSON() throws -> String {
+    try file.read(String.self, from: "/influence/selection", shape: [])[0]
+  }
+
+  /// The selected heads and their scores, for the shape of model that the document itself states.
+  package func selection() throws -> HeadSelection { try HeadSelection(json: selectionJSON(), file: path) }
+
+  /// The selected heads and their scores, for a model of the stated shape.
+  func selection(for text: TextConfiguration) throws -> HeadSelection {
+    try HeadSelection(json: selectionJSON(), file: path, text: text)
+  }
+
+  /// Lowest validation loss and its step, nil before the first validation.
+  package func best() throws -> TrainingState.Best? {
+    guard try file.hasAttribute("best_step") else { return nil }
+    return TrainingState.Best(
+      step: try counter("best_step"), loss: try file.attribute("best_validation_loss", as: Double.self))
+  }
+
+  /// Whether the run was stopped before the validation of its last step.
+  func validationDue() throws -> Bool { try file.hasAttribute("validation_due") }
+
+  /// What the adapter must be used with.
+  package func provenance() throws -> AdapterProvenance {
+    var coordinates: Coordinates?
+    if try file.hasAttribute("coordinates", of: "/adapter") {
+      let name = try file.attribute("coordinates", of: "/adapter", as: String.self)
+      coordinates = Coordinates(rawValue: name)
+      guard coordinates != nil else { throw refuse("coordinates \(name) are unknown") }
+    }
+    return AdapterProvenance(
+      baseDigest: try file.attribute("base_digest", as: String.self),
+      templateDigest: try file.attribute("chat_template_digest", of: "/adapter", as: String.self),
+      minPixels: try integer("min_pixels", of: "/adapter"), maxPixels: try integer("max_pixels", of: "/adapter"),
+      coordinates: coordinates)
+  }
+
+  /// The adapter's options and layout, for the base that it was trained on.
+  /// - Throws: `HDF5Error`, or `FileError` for an adapter of another base or shape.
+  package func adapter(for base: BaseModel) throws -> (configuration: AdapterConfiguration, layout: AdapterLayout) {
+    try provenance().requireMatch(AdapterProvenance(of: base), of: [.base], folder: base.folder, file: path)
+    let (configuration, layout) = try adapter()
+    guard configuration.fits(base.configuration.text, layout: layout) else {
+      throw refuse("its adapter's layers, heads or widths do not fit \(base.folder)")
+    }
+    return (configuration, layout)
+  }
+
+  /// All trainable parameters, in the layout's order.
+  package func parameters(layout: AdapterLayout) throws -> [Float] { try numbers("/adapter", layout: layout) }
+
+  func optimizer(layout: AdapterLayout) throws -> OptimizerState {
+    var state = OptimizerState(count: 0)
+    state.step = try integer("step", of: "/optimizer")
+    state.expAvg = try numbers("/optimizer/exp_avg", layout: layout)
+    state.expAvgSq = try numbers("/optimizer/exp_avg_sq", layout: layout)
+    return state
+  }
+
+  /// The numbers of a group, `/adapter` or one of `/optimizer`'s, in the layout's order.
+  private func numbers(_ group: String, layout: AdapterLayout) throws -> [Float] {
+    var values: [Float] = []
+    for tensor in layout.tensors {
+      values += try file.read(
+        Float.self, from: "\(group)/\(tensor.name)", shape: tensor.shape.isEmpty ? [1] : tensor.shape)
+    }
+    guard values.allSatisfy(\.isFinite) else { throw refuse("a number of \(group) is not finite") }
+    return values
+  }
+
+  /// The run's history, one entry a step.
+  package func metrics() throws -> [TrainingState.StepMetrics] {
+    let steps = try file.read(Int64.self, from: "/metrics/step", maximumCount: Self.maximumSteps).values
+    let losses = try file.read(Double.self, from: "/metrics/loss", shape: [steps.count])
+    let rates = try file.read(Double.self, from: "/metrics/learning_rate", shape: [steps.count])
+    let norms = try file.read(Double.self, from: "/metrics/gradient_norm", shape: [steps.count])
+    let tokens = try file.read(Int64.self, from: "/metrics/tokens", shape: [steps.count])
+    return steps.indices.map {
+      TrainingState.StepMetrics(
+        step: Int(steps[$0]), loss: losses[$0], learningRate: rates[$0], gradientNorm: norms[$0],
+        tokens: Int(tokens[$0]))
+    }
+  }
+}

@@ -1,0 +1,101 @@
+// The checkpoint schema, written and read: docs/formats.md states it for others.
+import Adapters
+import Batches
+import HDF5
+
+extension TrainingState {
+  package static let schemaVersion = 1
+
+  /// Fills a new checkpoint file.
+  /// - Throws: `HDF5Error`.
+  func write(to file: borrowing File) throws {
+    try file.setAttribute("schema_version", to: Int64(Self.schemaVersion))
+    try file.setAttribute("step", to: Int64(step))
+    try file.setAttribute("epoch", to: Int64(epoch))
+    try file.setAttribute("consumed_rows", to: Int64(consumedExamples))
+    try file.setAttribute("world_size", to: Int64(run.worldSize))
+    try file.setAttribute("seed", to: Int64(bitPattern: run.seed))
+    try file.setAttribute("run_digest", to: run.digest)
+    let provenance = run.provenance
+    if let digest = provenance.baseDigest { try file.setAttribute("base_digest", to: digest) }
+    if let best {
+      try file.setAttribute("best_step", to: Int64(best.step))
+      try file.setAttribute("best_validation_loss", to: best.loss)
+    }
+    if validationDue { try file.setAttribute("validation_due", to: Int64(1)) }
+    try file.write([run.yaml], shape: [], to: "/run/yaml")
+
+    let imageLoRA: ImageLoRAConfiguration? = if case .imageLoRA(let options) = adapter { options } else { nil }
+    try file.createGroup(imageLoRA == nil ? "/adapter" : "/adapter/kv_indices")
+    try file.setAttribute("rank", of: "/adapter", to: Int64(adapter.rank))
+    try file.setAttribute("alpha", of: "/adapter", to: adapter.alpha)
+    if let imageLoRA {
+      try file.setAttribute("normalization", of: "/adapter", to: imageLoRA.normalization.rawValue)
+    } else {
+      try file.setAttribute("kind", of: "/adapter", to: adapter.kind.rawValue)
+    }
+    if let digest = provenance.templateDigest { try file.setAttribute("chat_template_digest", of: "/adapter", to: digest) }
+    for (name, limit) in [("min_pixels", provenance.minPixels), ("max_pixels", provenance.maxPixels)] {
+      if let limit { try file.setAttribute(name, of: "/adapter", to: Int64(limit)) }
+    }
+    if let coordinates = provenance.coordinates {
+      try file.setAttribute("coordinates", of: "/adapter", to: coordinates.rawValue)
+    }
+    for (layer, heads) in (imageLoRA?.kvIndices ?? [:]).sorted(by: { $0.key < $1.key }) {
+      try file.write(
+        heads.map { Int32($0) }, shape: [heads.count], to: "/adapter/kv_indices/\(layer)", filters: [.fletcher32])
+    }
+    for (group, values) in [
+      ("/adapter", parameters), ("/optimizer/exp_avg", optimizer.expAvg), ("/optimizer/exp_avg_sq", optimizer.expAvgSq),
+    ] {
+      for tensor in layout.tensors {
+        try file.write(
+          Array(values[tensor.range]), shape: tensor.shape.isEmpty ? [1] : tensor.shape,
+          to: "\(group)/\(tensor.name)", filters: [.fletcher32])
+      }
+    }
+    try file.createGroup("/optimizer")
+    try file.setAttribute("step", of: "/optimizer", to: Int64(optimizer.step))
+
+    if let selection {
+      if !selection.scores.isEmpty, Set(selection.scores.map(\.count)).count == 1 {
+        try file.write(
+          selection.scores.flatMap(\.self), shape: [selection.scores.count, selection.scores[0].count],
+          to: "/influence/scores", filters: [.fletcher32])
+      }
+      try file.write([selection.method], shape: [], to: "/influence/estimator")
+      try file.write([try selection.json()], shape: [], to: "/influence/selection")
+    }
+
+    func column<T: Element>(_ name: String, _ values: [T]) throws {
+      try file.write(values, shape: [values.count], to: "/metrics/\(name)", filters: [.fletcher32])
+    }
+    try column("step", metrics.map { Int64($0.step) })
+    try column("loss", metrics.map(\.loss))
+    try column("learning_rate", metrics.map(\.learningRate))
+    try column("gradient_norm", metrics.map(\.gradientNorm))
+    try column("tokens", metrics.map { Int64($0.tokens) })
+    try file.setAttribute("complete", to: Int64(1))
+  }
+
+  /// Reads a checkpoint for a base in use.
+  /// - Throws: `HDF5Error`, or `FileError` for one of another schema, base or shape.
+  package init(reading path: String, for base: BaseModel) throws {
+    let file = try CheckpointFile(path)
+    let text = base.configuration.text
+    (adapter, layout) = try file.adapter(for: base)
+    run = RunIdentity(
+      digest: try file.runDigest(), yaml: try file.runYAML(), seed: try file.seed(), worldSize: try file.worldSize(),
+      provenance: try file.provenance())
+    epoch = try file.epoch()
+    consumedExamples = try file.consumedExamples()
+    best = try file.best()
+    validationDue = try file.validationDue()
+    parameters = try file.parameters(layout: layout)
+    optimizer = try file.optimizer(layout: layout)
+    selection = adapter.kind == .imageLoRA ? try file.selection(for: text) : nil
+    metrics = try file.metrics()
+    let step = try file.step()
+    guard optimizer.step == step else { throw file.refuse("optimizer step \(optimizer.step) is not step \(step)") }
+  }
+}

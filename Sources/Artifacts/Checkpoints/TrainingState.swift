@@ -1,0 +1,71 @@
+// Everything that a run needs to go on as if it had never stopped.
+import Adapters
+
+/// The run that a state belongs to.
+package struct RunIdentity: Sendable, Equatable {
+  /// Digest of everything that decides the run's numbers.
+  package var digest: String
+  /// The resolved run, in YAML.
+  package var yaml: String
+  package var seed: UInt64
+  /// Ranks that computed the last step.
+  package var worldSize: Int
+  package var provenance: AdapterProvenance
+
+  package init(digest: String, yaml: String, seed: UInt64, worldSize: Int, provenance: AdapterProvenance) {
+    (self.digest, self.yaml, self.seed, self.worldSize) = (digest, yaml, seed, worldSize)
+    self.provenance = provenance
+  }
+}
+
+/// The state after some optimizer steps; a checkpoint file holds exactly this.
+package struct TrainingState: Sendable, Equatable {
+  /// What one step left in the run's history.
+  package struct StepMetrics: Sendable, Equatable {
+    package var step: Int
+    package var loss, learningRate, gradientNorm: Double
+    package var tokens: Int
+
+    package init(step: Int, loss: Double, learningRate: Double, gradientNorm: Double, tokens: Int) {
+      (self.step, self.loss, self.learningRate) = (step, loss, learningRate)
+      (self.gradientNorm, self.tokens) = (gradientNorm, tokens)
+    }
+  }
+
+  /// Lowest validation loss so far, and its step.
+  package struct Best: Sendable, Equatable {
+    package var step: Int
+    package var loss: Double
+    package init(step: Int, loss: Double) { (self.step, self.loss) = (step, loss) }
+  }
+
+  package var run: RunIdentity
+  package var adapter: AdapterConfiguration
+  /// Where each parameter lies in `parameters` and in the optimizer's moments.
+  package var layout: AdapterLayout
+  /// All trainable parameters.
+  package var parameters: [Float]
+  package var optimizer: OptimizerState
+  /// How the heads of an Image-LoRA were chosen.
+  package var selection: HeadSelection?
+  /// Epoch of the examples that the next step takes first, from 0.
+  package var epoch = 0
+  package var consumedExamples = 0
+  package var metrics: [StepMetrics] = []
+  package var best: Best?
+  /// A signal to stop came before this step's validation; whoever goes on does it first.
+  package var validationDue = false
+
+  /// Optimizer steps made.
+  package var step: Int { optimizer.step }
+
+  /// The state before the first step.
+  package init(startOf run: RunIdentity, adapter: any Adapter<Float>, selection: HeadSelection?) {
+    self.run = run
+    self.adapter = adapter.configuration
+    layout = adapter.layout
+    parameters = adapter.parameters.values
+    optimizer = OptimizerState(count: adapter.layout.count)
+    self.selection = selection
+  }
+}

@@ -1,0 +1,15 @@
+// An example's influence from one backward pass over the frozen base.
+import Adapters
+import Batches
+import Tensors
+
+extension BaseModel {
+  /// Gradients of an example's mean NLL for both estimators: gate `[L Hkv]`, rank-1 `[L Hkv D]`.
+  package func influence(
+    of example: UnitInput, probe: InfluenceProbe<Float>, activationBytes: Int = .max
+  ) -> (gate: [Float], rank1: [Float]) {
+    probe.reset()
+    let tokens = Float(lossAndGradient(example, adapter: probe, activationBytes: activationBytes)[0].tokens)
+    return (probe.gateGradient.values.map { $0 / tokens }, probe.rank1Gradient.values.map { $0 / tokens })
+  }
+}

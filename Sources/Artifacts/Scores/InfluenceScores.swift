@@ -1,0 +1,131 @@
+// Influence of every head, row by row: any shard or rank count, any order of merging, the same bits.
+import Adapters
+import Foundation
+
+/// One row's influence on all heads, flat `[L, Hkv]`.
+package struct RowInfluence: Sendable, Equatable, Codable {
+  package var id: String
+  /// `|| dL_i / dB_l,h ||^2`
+  package var rank1Norm2: [Double]
+  /// `dL_i / dg_l,h`
+  package var gateGradient: [Double]
+  package init(id: String, rank1Norm2: [Double], gateGradient: [Double]) {
+    (self.id, self.rank1Norm2, self.gateGradient) = (id, rank1Norm2, gateGradient)
+  }
+}
+
+/// Which part of a probe's rows a file holds.
+package struct Shard: Sendable, Equatable, CustomStringConvertible {
+  /// Parts held, ascending, of `count`.
+  package var indices: [Int]
+  package var count: Int
+
+  /// The whole.
+  package static let whole = Shard(indices: [0], count: 1)
+
+  package init(indices: [Int], count: Int) { (self.indices, self.count) = (indices, count) }
+
+  /// Parses "i/n" or "i,j/n" with 0 <= i < n; nil if it is anything else.
+  package init?(_ text: String) {
+    let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.count == 2, let count = Int(parts[1]), count > 0 else { return nil }
+    let indices = parts[0].split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+    guard indices.allSatisfy({ $0.map { (0..<count).contains($0) } ?? false }) else { return nil }
+    self.init(indices: Set(indices.compactMap(\.self)).sorted(), count: count)
+  }
+
+  package var description: String { indices.map(String.init).joined(separator: ",") + "/\(count)" }
+}
+
+/// The influence of all heads on the rows of a probe.
+package struct InfluenceScores: Sendable, Equatable {
+  package static let schemaVersion = 1
+
+  package let layers, kvHeads: Int
+  /// Seed of the rank-1 probe's projections.
+  package let seed: UInt64
+  package let baseDigest, dataDigest: String
+  package let shard: Shard
+  /// Ascending by id, compared as UTF-8, so that sums do not depend on who computed which row.
+  package let rows: [RowInfluence]
+
+  package init(
+    layers: Int, kvHeads: Int, seed: UInt64, baseDigest: String, dataDigest: String, shard: Shard,
+    rows: [RowInfluence]
+  ) {
+    let heads = layers * kvHeads
+    precondition(rows.allSatisfy { $0.rank1Norm2.count == heads && $0.gateGradient.count == heads })
+    (self.layers, self.kvHeads, self.seed, self.shard) = (layers, kvHeads, seed, shard)
+    (self.baseDigest, self.dataDigest) = (baseDigest, dataDigest)
+    self.rows = rows.sorted { $0.id.utf8.lexicographicallyPrecedes($1.id.utf8) }
+  }
+
+  /// Scores `[L][Hkv]`: row terms added in the order of ids.
+  package func scores(_ estimator: Estimator) -> [[Double]] { scores(estimator, rows: rows.indices) }
+
+  /// Scores `[L][Hkv]` of some rows: terms added in the order given, a row's once for each time that it is named.
+  /// - Precondition: indices of `rows`.
+  package func scores(_ estimator: Estimator, rows indices: some Sequence<Int>) -> [[Double]] {
+    var sums = [Double](repeating: 0, count: layers * kvHeads)
+    for row in indices.lazy.map({ rows[$0] }) {
+      for i in sums.indices {
+        switch estimator {
+        case .rank1: sums[i] += row.rank1Norm2[i]
+        case .gate: sums[i] += row.gateGradient[i] * row.gateGradient[i]
+        }
+      }
+    }
+    return (0..<layers).map { Array(sums[$0 * kvHeads..<($0 + 1) * kvHeads]) }
+  }
+
+  /// Why files cannot be merged.
+  package enum MergeError: Error, Equatable, CustomStringConvertible {
+    case nothing
+    case different(what: String, file: String, first: String)
+    case rowTwice(id: String, files: [String])
+
+    package var description: String {
+      switch self {
+      case .nothing: "nothing to merge; name at least one scores file"
+      case .different(let what, let file, let first):
+        "\(file): its \(what) is not that of \(first); merge only shards of one probe"
+      case .rowTwice(let id, let files):
+        "\(files.joined(separator: " and ")): both hold row \(id); name each shard once"
+      }
+    }
+  }
+
+  /// Joins shards of one probe; the result does not depend on their order or number.
+  /// - Parameter shards: scores, and the files they come from for messages.
+  /// - Throws: `MergeError`.
+  package static func merging(_ shards: [(file: String, scores: InfluenceScores)]) throws -> InfluenceScores {
+    guard let first = shards.first else { throw MergeError.nothing }
+    for shard in shards {
+      func agree<T: Equatable>(_ what: String, _ key: KeyPath<InfluenceScores, T>) throws {
+        guard shard.scores[keyPath: key] == first.scores[keyPath: key] else {
+          throw MergeError.different(what: what, file: shard.file, first: first.file)
+        }
+      }
+      try agree("base model (base_digest)", \.baseDigest)
+      try agree("data (data_digest)", \.dataDigest)
+      try agree("seed (estimator_seed)", \.seed)
+      try agree("number of layers", \.layers)
+      try agree("number of KV heads", \.kvHeads)
+      try agree("number of shards", \.shard.count)
+    }
+    var holders: [String: String] = [:]
+    for shard in shards {
+      for row in shard.scores.rows {
+        if let other = holders.updateValue(shard.file, forKey: row.id) {
+          throw MergeError.rowTwice(id: row.id, files: [other, shard.file])
+        }
+      }
+    }
+    let (scores, count) = (first.scores, first.scores.shard.count)
+    let indices = Set(shards.flatMap(\.scores.shard.indices)).sorted()
+    return InfluenceScores(
+      layers: scores.layers, kvHeads: scores.kvHeads, seed: scores.seed, baseDigest: scores.baseDigest,
+      dataDigest: scores.dataDigest, shard: indices.count == count ? .whole : Shard(indices: indices, count: count),
+      rows: shards.flatMap(\.scores.rows))
+  }
+}

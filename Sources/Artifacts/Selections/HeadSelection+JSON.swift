@@ -1,0 +1,109 @@
+// Selection files: the keys of the method and of the authors' scripts.
+import Files
+import Foundation
+import HuggingFace
+
+extension HeadSelection {
+  private struct Document: Codable {
+    var method: String?
+    var num_heads: Int?
+    var tau: Double?
+    var layer_budgets_kv: [String: Int]?
+    var kv_indices: [String: [Int]]
+    var scores: [String: [Double]]?
+    var hkv: [String: Int]?
+  }
+
+  private var document: Document {
+    func byLayer<T>(_ values: [T]) -> [String: T] {
+      Dictionary(uniqueKeysWithValues: values.enumerated().map { ("\($0)", $1) })
+    }
+    return Document(
+      method: method, num_heads: numHeads, tau: tau, layer_budgets_kv: byLayer(kvIndices.map(\.count)),
+      kv_indices: byLayer(kvIndices), scores: scores.isEmpty ? nil : byLayer(scores), hkv: byLayer(capacity))
+  }
+
+  /// The document, keys sorted, heads of every layer listed.
+  package func json() throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
+    return String(decoding: try encoder.encode(document), as: UTF8.self)
+  }
+
+  /// Writes the document whole or not at all.
+  /// - Throws: `FileError` with the system's words.
+  package func write(to path: String) throws { try writeAtomically(Data((try json() + "\n").utf8), to: path) }
+
+  private static var remedy: String { "select heads for this model" }
+  /// Largest file that is read, in bytes.
+  private static var maximumBytes: Int { 1 << 26 }
+
+  /// Reads a file for a model of the stated shape; layers that it leaves out get no adapter.
+  /// - Throws: `FileError`, also for layers or heads that the model does not have.
+  package init(reading path: String, text: TextConfiguration) throws {
+    let data = try readFile(path, maximumBytes: Self.maximumBytes)
+    try self.init(json: String(decoding: data, as: UTF8.self), file: path, text: text)
+  }
+
+  /// Parses a document for a model of the stated shape; layers that it leaves out get no adapter.
+  /// - Throws: `FileError` for broken JSON and for layers or heads that the model does not have.
+  package init(json: String, file: String, text: TextConfiguration) throws {
+    try self.init(json: json, file: file, layers: text.layers, kvHeads: text.kvHeads)
+  }
+
+  /// Parses a document that states its model's shape itself: `hkv` lists every layer.
+  /// - Throws: `FileError`, also for a shape that no model has.
+  package init(json: String, file: String) throws {
+    let shape = (try? JSONDecoder().decode(Document.self, from: Data(json.utf8)))?.hkv ?? [:]
+    guard let kvHeads = shape["0"], (1...1024).contains(kvHeads), shape.count <= 1024 else {
+      throw FileError(
+        file, "not a selection that lists the KV heads (hkv) of every layer", remedy: Self.remedy)
+    }
+    try self.init(json: json, file: file, layers: shape.count, kvHeads: kvHeads)
+  }
+
+  private init(json: String, file: String, layers: Int, kvHeads: Int) throws {
+    func refuse(_ problem: String) -> FileError { FileError(file, problem, remedy: Self.remedy) }
+    let document: Document
+    do {
+      document = try JSONDecoder().decode(Document.self, from: Data(json.utf8))
+    } catch {
+      throw refuse("not a selection: \(jsonProblem(error, in: Data(json.utf8)))")
+    }
+    func layer(_ name: String) throws -> Int {
+      guard let layer = Int(name), "\(layer)" == name, (0..<layers).contains(layer) else {
+        throw refuse("layer \(name) is not one of the model's \(layers) layers")
+      }
+      return layer
+    }
+    for (name, heads) in document.hkv ?? [:] where heads != kvHeads {
+      throw refuse("hkv of layer \(try layer(name)) is \(heads), the model has \(kvHeads) KV heads a layer")
+    }
+    var indices = Array(repeating: [Int](), count: layers)
+    for (name, heads) in document.kv_indices {
+      let layer = try layer(name)
+      guard heads.allSatisfy({ (0..<kvHeads).contains($0) }), Set(heads).count == heads.count else {
+        throw refuse("layer \(layer) selects heads \(heads) of \(kvHeads)")
+      }
+      indices[layer] = heads.sorted()
+    }
+    let selected = indices.reduce(0) { $0 + $1.count }
+    guard selected > 0 else { throw refuse("no head is selected") }
+    var scores: [[Double]] = []
+    if let given = document.scores {
+      scores = try (0..<layers).map { layer in
+        guard let row = given["\(layer)"], row.count == kvHeads else {
+          throw refuse("scores of layer \(layer) are not \(kvHeads) numbers")
+        }
+        return row
+      }
+    }
+    self.init(
+      method: document.method ?? "file", numHeads: document.num_heads ?? selected, tau: document.tau ?? 0,
+      kvIndices: indices, scores: scores, capacity: Array(repeating: kvHeads, count: layers))
+  }
+}
+
+extension HeadSelection: Encodable {
+  package func encode(to encoder: any Encoder) throws { try document.encode(to: encoder) }
+}

@@ -1,0 +1,52 @@
+// How long the examples of a file are, without any weight: the tokenizer and the headers of the images are enough.
+import Datasets
+import Preprocessing
+
+/// Shapes of a file's examples, as far as it was read.
+package struct MeasuredExamples: Sendable {
+  package let file: String
+  /// Shapes of the usable examples.
+  package let shapes: [ExampleShape]
+  /// Group key of each of them; see `imageGroups`.
+  package let groups: [Int]
+  /// Examples of the whole file.
+  package let count: Int
+  /// What is wrong with the others, a line each.
+  package let problems: [String]
+
+  /// Reads a file and measures its first examples.
+  /// - Parameter limit: how many examples are measured at most.
+  /// - Throws: the error of the first file that is missing or broken; `DatasetError.empty` where no example is usable.
+  package init(_ file: String, imageRoot: String, samples: SampleBuilder, limit: Int = 5000) throws {
+    let dataset = try RowReader(imageRoot: imageRoot, policy: .skip).read(file)
+    var usable: [(row: Row, shape: ExampleShape)] = []
+    var problems = dataset.problems.map(\.description)
+    for row in dataset.rows.prefix(limit) {
+      do {
+        usable.append((row, ExampleShape(try samples.sample(for: row))))
+      } catch {
+        problems.append("\(error)")
+      }
+    }
+    guard !usable.isEmpty else { throw DatasetError.empty(file: file, problems: dataset.problems) }
+    self.file = file
+    shapes = usable.map(\.shape)
+    groups = imageGroups(of: usable.map(\.row))
+    count = dataset.rows.count
+    self.problems = problems
+  }
+
+  /// Whether examples after the measured ones were left alone.
+  package var isPartial: Bool { shapes.count + problems.count < count }
+
+  /// Visual tokens of all different images among them, each counted once.
+  package var imageTokens: Double {
+    var seen = Set<Int>()
+    return zip(groups, shapes).reduce(0) { $0 + (seen.insert($1.0).inserted ? Double($1.1.visual) : 0) }
+  }
+
+  /// A mean over the measured examples.
+  package func mean(_ part: KeyPath<ExampleShape, Int>) -> Double {
+    shapes.reduce(0) { $0 + Double($1[keyPath: part]) } / Double(shapes.count)
+  }
+}

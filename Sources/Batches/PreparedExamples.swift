@@ -1,0 +1,118 @@
+// The examples of a file that can be used, found by making every sample once, the work partitioned over the ranks.
+import Collectives
+import Datasets
+import Digests
+import Preprocessing
+
+/// Usable examples and how long each is.
+package struct PreparedExamples: Sendable {
+  package let file: String
+  package let rows: [Row]
+  /// What each example is like for the decoder.
+  package let shapes: [ExampleShape]
+  /// Tokens of each example.
+  package var tokens: [Int] { shapes.map(\.tokens) }
+  /// Visual tokens of each example.
+  package var visualTokens: [Int] { shapes.map(\.visual) }
+  /// What was wrong with the examples left out, in the order of their lines.
+  package let problems: [RowProblem]
+  /// Digest of the usable examples.
+  package let digest: String
+  package let samples: SampleBuilder
+
+  /// What a rank found out about an example.
+  private struct Finding: Codable {
+    var shape: ExampleShape?
+    var problem: RowProblem?
+  }
+
+  /// What a rank found out about an image.
+  private struct ImageFinding: Codable {
+    var checked: FeatureStore.Checked?
+    var problem: String?
+  }
+
+  /// Reads and checks a file of examples. Every image whose features are not in the cache is decoded once, so that a
+  /// damaged one is found before training.
+  /// - Parameters:
+  ///   - isStrict: whether a bad example is an error; otherwise it is left out.
+  ///   - makeSamples: makes what turns examples into samples; called on every rank.
+  /// - Throws: `RankFailure`: `DatasetError` for a file without a usable example, and naming the bad ones if strict.
+  /// - Important: Collective.
+  package init(
+    _ file: String, imageRoot: String, isStrict: Bool, features: FeatureStore, communicator: any Communicator,
+    makeSamples: () throws -> SampleBuilder
+  ) throws {
+    // Bad lines are kept until the samples are made, so that a strict run names all bad examples at once.
+    let (dataset, samples) = try together(communicator) {
+      (try RowReader(imageRoot: imageRoot, policy: .skip).read(file), try makeSamples())
+    }
+    // Before any work is partitioned: where ranks count other examples, it would not fit together.
+    try requireSame(
+      ([dataset.digest] + dataset.problems.map(\.description)).joined(separator: "\n"), what: "content of \(file)",
+      communicator)
+    let findings = try Self.check(dataset.rows, samples, features, communicator)
+    let bad = findings.compactMap(\.problem)
+    let problems = dataset.problems + bad
+    guard problems.isEmpty || !isStrict else {
+      throw RankFailure(shared: DatasetError.badRows(file: file, problems: problems))
+    }
+    let good = findings.indices.filter { findings[$0].problem == nil }
+    guard !good.isEmpty else { throw RankFailure(shared: DatasetError.empty(file: file, problems: problems)) }
+    self.file = file
+    self.samples = samples
+    rows = good.map { dataset.rows[$0] }
+    shapes = good.compactMap { findings[$0].shape }
+    self.problems = problems
+    let left = bad.isEmpty ? "" : rows.map(\.id).joined(separator: "\n")
+    digest = SHA256.hex("\(dataset.digest)\n\(left)")
+  }
+
+  /// Checks each image and makes each sample on one rank; every rank gets all findings.
+  private static func check(
+    _ rows: [Row], _ samples: SampleBuilder, _ features: FeatureStore, _ communicator: any Communicator
+  ) throws -> [Finding] {
+    func inTurn(_ count: Int) -> [[Int]] {
+      (0..<communicator.size).map { Array(stride(from: $0, to: count, by: communicator.size)) }
+    }
+    var images: [ImageSource] = []
+    var places: [ImageSource: Int] = [:]
+    for source in rows.flatMap(\.images) where places[source] == nil {
+      places[source] = images.count
+      images.append(source)
+    }
+    func name(_ image: ImageSource) -> String {
+      if case .file(let path) = image { "reading \(path)" } else { "reading an image inside an example" }
+    }
+    let findings = try mapOverRanks(inTurn(images.count), communicator, naming: { name(images[$0]) }) { index in
+      do {
+        return ImageFinding(checked: try features.check(images[index]))
+      } catch { return ImageFinding(problem: "\(error)") }
+    }
+    features.remember(places.compactMapValues { findings[$0].checked })
+    return try mapOverRanks(inTurn(rows.count), communicator, naming: { "checking \(names([rows[$0]]))" }) { index in
+      let row = rows[index]
+      func problem(_ reason: String) -> Finding {
+        Finding(problem: RowProblem(line: row.line, id: row.id, reason: reason))
+      }
+      if let fault = row.images.lazy.compactMap({ places[$0].flatMap { findings[$0].problem } }).first {
+        return problem(fault)
+      }
+      do throws(SampleError) {
+        return Finding(shape: ExampleShape(try samples.sample(for: row)))
+      } catch { return problem("\(error.reason)") }
+    }
+  }
+
+  /// Units that are computed together, as the decoder sees them.
+  package func shape(_ units: [Datasets.Unit]) -> BatchShape {
+    BatchShape(joining: units.map { unit in BatchShape(unit.rows.map { shapes[$0] }) })
+  }
+
+  /// Tokens of a unit that pass the decoder; those of its images count once.
+  package func tokens(of unit: Datasets.Unit) -> Int {
+    let all: Int = unit.rows.reduce(0) { $0 + shapes[$1].tokens }
+    let sharedPictures: Int = (unit.rows.count - 1) * shapes[unit.rows[0]].visual
+    return all - sharedPictures
+  }
+}

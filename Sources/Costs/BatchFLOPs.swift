@@ -1,0 +1,130 @@
+// The model FLOPs of a batch, by the formulas of the layers' own code.
+import Batches
+import HuggingFace
+
+/// Floating-point operations of one unit, two a multiply-add; elementwise work is left out.
+package struct BatchFLOPs: Equatable {
+  /// The vision tower; once a picture as long as its features are kept.
+  package let vision: Double
+  /// The decoder's forward pass.
+  package let forward: Double
+  /// Its backward pass: input gradients only, down to the lowest adapted layer.
+  package let backward: Double
+  /// The language-model head, both ways.
+  package let head: Double
+  /// The adapter, both ways.
+  package let adapter: Double
+  /// All but the vision tower.
+  package var decoding: Double { forward + backward + head + adapter }
+
+  /// Those of several units, divided by a number.
+  package static func mean(_ units: [BatchFLOPs], over count: Double) -> BatchFLOPs {
+    func mean(_ part: KeyPath<BatchFLOPs, Double>) -> Double { units.reduce(0) { $0 + $1[keyPath: part] } / count }
+    return BatchFLOPs(
+      vision: mean(\.vision), forward: mean(\.forward), backward: mean(\.backward), head: mean(\.head),
+      adapter: mean(\.adapter))
+  }
+
+  private init(vision: Double, forward: Double, backward: Double, head: Double, adapter: Double) {
+    (self.vision, self.forward, self.backward) = (vision, forward, backward)
+    (self.head, self.adapter) = (head, adapter)
+  }
+
+  package init(_ unit: BatchShape, budgets: LayerBudgets, rank: Int, _ configuration: ModelConfiguration) {
+    self.init(unit, adapter: .imageLoRA(budgets, rank: rank), configuration)
+  }
+
+  package init(_ unit: BatchShape, adapter planned: PlannedAdapter, _ configuration: ModelConfiguration) {
+    let (v, t) = (configuration.vision, configuration.text)
+    let learns = planned.learns(from: unit)
+    let (first, latePairs, keptPairs) = planned.backward(of: unit)
+    vision = 2 * unit.pictures.reduce(0) { $0 + Self.vision(patches: $1, v) }
+    let widths = DecoderWidths(t)
+    let (T, R) = (Double(unit.tokens), Double(unit.answers))
+    let N = Double(unit.tokens - first)  // rows that have a gradient
+    let L = t.layers
+
+    // Keys and values of all rows; the rest of the last layer for the answers alone.
+    let whole = T * (widths.keysValues + widths.perQuery) + 2 * widths.queries * unit.pairs
+    let last = T * widths.keysValues + R * widths.perQuery + 2 * widths.queries * unit.answerPairs
+    forward = 2 * (Double(L - 1) * whole + last)
+    head = 2 * (learns ? 2 : 1) * R * widths.head
+    let multiplyAdds = planned.multiplyAdds(tokens: T, visual: Double(unit.visual), t)
+    adapter = 2 * multiplyAdds * (learns ? 3 : 1)
+    guard learns else {
+      backward = 0
+      return
+    }
+    // Attention recomputes its scores: scores, dp, dq for every key, dv, dk for keys that have a gradient.
+    func layer(queries Q: Double, pairs: Double, kept: Double) -> Double {
+      N * widths.keysValues + Q * widths.perQuery + widths.queries * (3 * pairs + 2 * kept)
+    }
+    /// The lowest adapted layer ends at what is adapted: no projection of q, k, v; dp, dq, dk for queries and keys alone;
+    /// no attention for the output projection.
+    func lowest(queries Q: Double, pairs: Double, kept: Double) -> Double {
+      let needed = planned.lowestProjections
+      if needed == [.output] { return Q * (widths.perQuery - 2 * widths.queryProjection) }
+      let whole = needed.contains(.query) || needed.contains(.key)
+      return Q * (widths.perQuery - widths.queryProjection)
+        + widths.queries * (whole ? 3 * pairs + 2 * kept : pairs + kept)
+    }
+    let keptAnswers = unit.answerPairs - R * Double(first)
+    if planned.lowest == L - 1 {
+      backward = 2 * lowest(queries: R, pairs: unit.answerPairs, kept: keptAnswers)
+    } else {
+      backward =
+        2
+        * (lowest(queries: N, pairs: latePairs, kept: keptPairs)
+          + Double(L - 2 - planned.lowest) * layer(queries: N, pairs: latePairs, kept: keptPairs)
+          + layer(queries: R, pairs: unit.answerPairs, kept: keptAnswers))
+    }
+  }
+
+  /// Multiply-adds of one picture through the tower and the mergers.
+  private static func vision(patches: Int, _ v: VisionConfiguration) -> Double {
+    let (P, H, I) = (Double(patches), Double(v.hiddenSize), Double(v.intermediateSize))
+    let side = v.windowSize.map { $0 / v.patchSize / v.spatialMergeSize * v.spatialMergeSize }
+    let window = side.map { min(P, Double($0 * $0)) } ?? P
+    let full = Double(v.fullAttentionBlocks.count)
+    let attention = 2 * P * H * (full * P + (Double(v.depth) - full) * window)
+    let unit = Double(v.spatialMergeSize * v.spatialMergeSize)
+    let merger = P / unit * unit * H * (unit * H + Double(v.outHiddenSize))
+    let block = 4 * H * H + Double(v.mlpInputs + 1) * H * I
+    return P * H * Double(v.patchNumbers) + Double(v.depth) * P * block + attention
+      + Double(1 + v.deepstackBlocks.count) * merger
+  }
+}
+
+/// A decoder layer's widths as multiply-adds.
+private struct DecoderWidths {
+  /// Query heads times their dimension.
+  package let queries: Double
+  /// k and v projections of a row.
+  package let keysValues: Double
+  package let queryProjection: Double
+  /// q, o and the MLP of a row that asks.
+  package let perQuery: Double
+  /// The head, of a row.
+  package let head: Double
+
+  package init(_ t: TextConfiguration) {
+    let H = Double(t.hiddenSize)
+    queries = Double(t.attentionHeads * t.headDimension)
+    keysValues = 2 * H * Double(t.kvHeads * t.headDimension)
+    queryProjection = H * queries
+    perQuery = 2 * H * queries + 3 * H * Double(t.intermediateSize)
+    head = H * Double(t.vocabularySize)
+  }
+}
+
+extension BatchFLOPs {
+  /// The part of `backward` that computes attention's scores a second time: work that is done and not counted as useful.
+  package static func repeatedScores(
+    _ unit: BatchShape, budgets: LayerBudgets, _ configuration: ModelConfiguration
+  ) -> Double {
+    let t = configuration.text
+    guard unit.visual > 0, unit.answers > 0, budgets.lowest < t.layers else { return 0 }
+    let whole = Double(t.layers - 1 - budgets.lowest) * unit.latePairs
+    return 2 * Double(t.attentionHeads * t.headDimension) * (whole + unit.answerPairs)
+  }
+}

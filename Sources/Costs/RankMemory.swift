@@ -1,0 +1,53 @@
+// The memory of a rank beside the mapped weights.
+import Batches
+import HuggingFace
+
+/// Bytes of a rank beside the mapped weights, at one unit.
+package struct RankMemory: Equatable {
+  /// The inputs of the layers from the lowest adapted one up, and what `DecoderLayer.Tape` keeps of them for backward.
+  package let activations: Double
+  /// The largest of what lives only while a layer, the head or the vision tower computes.
+  package let work: Double
+  /// Parameters, gradients, both moments, the reduced gradient, and the exact sum's words.
+  package let adapter: Double
+  /// Visual tokens of pictures that are kept.
+  package let features: Double
+  /// The program, its libraries, tokenizer and rows: about so much.
+  package let program: Double
+  package var total: Double { activations + work + adapter + features + program }
+
+  /// - Parameters:
+  ///   - imageTokens: visual tokens of all different pictures together.
+  ///   - featureMiB: `model.feature_memory_mib`.
+  ///   - activationBytes: what tapes may take besides the layers' inputs.
+  package init(
+    _ unit: BatchShape, adapter planned: PlannedAdapter, imageTokens: Double, featureMiB: Int, activationBytes: Int,
+    _ configuration: ModelConfiguration
+  ) {
+    let (v, t) = (configuration.vision, configuration.text)
+    let float = Double(MemoryLayout<Float>.stride)
+    let (T, R) = (Double(unit.tokens), Double(unit.answers))
+    let (H, I, heads) = (Double(t.hiddenSize), Double(t.intermediateSize), Double(t.attentionHeads))
+    let (queries, keys) = (heads * Double(t.headDimension), Double(t.kvHeads * t.headDimension))
+    // k and v of every row; q, attention's output and statistics, h, gate and up of rows that ask; x of every row besides.
+    // Queries and keys once more where they have norms.
+    let twice: Double = t.queryKeyNorm ? 1 : 0
+    func tape(_ Q: Double) -> Double {
+      float * ((2 + twice) * T * keys + Q * ((2 + twice) * queries + heads + H + 2 * I))
+    }
+    let taped = planned.learns(from: unit) ? t.layers - planned.lowest : 0
+    let all = taped > 0 ? Double(taped - 1) * tape(T) + tape(R) : 0
+    // Beyond the budget a layer at a time is computed again.
+    activations = float * Double(taped) * T * H + min(all, Double(activationBytes) + tape(T))
+    // Backward of the MLP at its widest: three matrices of the MLP's width, and a handful of the hidden size.
+    let layer = float * T * (3 * I + 5 * H)
+    let head = float * (min(R, 128) * Double(t.vocabularySize) + 2 * R * H)
+    let patches = Double(unit.pictures.max() ?? 0)
+    let vision = float * patches * Double(v.patchNumbers + 6 * v.hiddenSize + (v.mlpInputs + 1) * v.intermediateSize)
+    work = max(layer, head, vision) + float * T * H
+    // Four vectors of fp32, the gradient taken from the sum, its words and MPI's copy of them.
+    adapter = Double(planned.parameters(t)) * (5 * float + 2 * Double(MemoryLayout<Int128>.stride))
+    features = min(Double(featureMiB) * 0x1p20, imageTokens * Double(v.featureColumns) * float)
+    program = Double(60 << 20)
+  }
+}

@@ -1,0 +1,24 @@
+// Exit statuses that scripts rely on, and the errors that decide them.
+
+/// The exit statuses of the commands (sysexits.h).
+package enum ExitStatus {
+  /// The machine's doing, a signal, or numbers that are not finite.
+  package static let failed: Int32 = 1
+  /// The command line.
+  package static let badUsage: Int32 = 64
+  /// Files and settings that the user gave.
+  package static let badInput: Int32 = 65
+
+  /// What a command ends with for an error: `badInput` unless the error says otherwise, since what ranks do is mostly
+  /// reading what users gave.
+  package static func of(_ error: any Error) -> Int32 { (error as? any ExitStatusError)?.exitStatus ?? badInput }
+}
+
+/// An error that decides the exit status of a command.
+package protocol ExitStatusError: Error {
+  var exitStatus: Int32 { get }
+}
+
+extension FileError: ExitStatusError {
+  package var exitStatus: Int32 { fault == .input ? ExitStatus.badInput : ExitStatus.failed }
+}

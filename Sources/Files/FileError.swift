@@ -1,0 +1,39 @@
+// The one error about a file or a folder: which, what is wrong with it, why, and how to fix it.
+
+/// A file or a folder that cannot be used.
+package struct FileError: Error, Equatable, CustomStringConvertible {
+  /// Whose doing it is; decides the exit status of a command.
+  package enum Fault: Sendable {
+    /// What the file holds or where it is: the user's to fix.
+    case input
+    /// What this machine could not do, as writing to a full disk.
+    case machine
+  }
+
+  /// The path, or the paths.
+  package let file: String
+  /// What is wrong, as the rest of a sentence that begins with the file.
+  package let problem: String
+  /// How to fix it; nil where the problem says so itself.
+  package let remedy: String?
+  /// The error below this one.
+  package let cause: (any Error)?
+  package let fault: Fault
+
+  package init(
+    _ file: String, _ problem: String, remedy: String? = nil, cause: (any Error)? = nil, fault: Fault = .input
+  ) {
+    (self.file, self.problem, self.remedy, self.cause, self.fault) = (file, problem, remedy, cause, fault)
+  }
+
+  /// One line, whatever a hostile file has for names.
+  package var description: String {
+    let reason = cause.map { ": \(systemWords($0))" } ?? ""
+    let line = "\(file): \(problem)\(reason)" + (remedy.map { "; \($0)" } ?? "")
+    return String(line.map { $0.isNewline ? " " : $0 })
+  }
+
+  package static func == (a: FileError, b: FileError) -> Bool {
+    a.description == b.description && a.fault == b.fault
+  }
+}

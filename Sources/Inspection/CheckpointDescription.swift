@@ -1,0 +1,160 @@
+// What a checkpoint holds, read without the model that it belongs to.
+import Adapters
+import Artifacts
+import Formatting
+import Foundation
+
+/// What `imagelora inspect` shows of a checkpoint; `lines` for people, the properties for programs.
+package struct CheckpointDescription: Encodable, Equatable {
+  /// A tensor of the adapter.
+  package struct Tensor: Encodable, Equatable {
+    let name: String
+    let shape: [Int]
+    /// Its 2-norm.
+    let norm: Double
+  }
+
+  package struct Best: Encodable, Equatable {
+    let step: Int
+    let validationLoss: Double
+  }
+
+  package struct LastStep: Encodable, Equatable {
+    let step: Int
+    let loss, learningRate, gradientNorm: Double
+    /// Steps of history in the file.
+    let history: Int
+  }
+
+  package struct Heads: Encodable, Equatable {
+    let method: String
+    let count: Int
+    /// Selected KV heads by layer.
+    let kvIndices: [String: [Int]]
+  }
+
+  package struct AdapterOptions: Encodable, Equatable {
+    let kind: String
+    let rank: Int
+    let alpha: Double
+    let normalization: String?
+    let targets: [String]?
+    let trainableParameters: Int
+  }
+
+  let file: String
+  /// Whether the bytes are those that were saved, and what is wrong where they are not.
+  let isValid: Bool
+  package let damage: String?
+  let schemaVersion, step, epoch, consumedRows, worldSize: Int
+  let seed: UInt64
+  let best: Best?
+  let runDigest: String
+  let provenance: AdapterProvenance
+  let adapter: AdapterOptions
+  let heads: Heads?
+  let tensors: [Tensor]
+  let lastStep: LastStep?
+
+  /// Reads a checkpoint; damage is found before anything else is read.
+  /// - Throws: `HDF5Error` or `FileError` for a file that cannot be read at all.
+  package init(_ path: String) throws {
+    let path = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+    file = path
+    let check = Result { try CheckpointStore.verify(path) }
+    if case .failure(let error) = check { damage = "\(error)" } else { damage = nil }
+    isValid = damage == nil
+    let checkpoint: CheckpointFile
+    do { checkpoint = try CheckpointFile(path) } catch {
+      // What the checksum says comes first: it names the damage and not what followed from it.
+      try check.get()
+      throw error
+    }
+    schemaVersion = TrainingState.schemaVersion
+    (step, epoch) = (try checkpoint.step(), try checkpoint.epoch())
+    (consumedRows, worldSize) = (try checkpoint.consumedExamples(), try checkpoint.worldSize())
+    seed = try checkpoint.seed()
+    best = try checkpoint.best().map { Best(step: $0.step, validationLoss: $0.loss) }
+    runDigest = try checkpoint.runDigest()
+    provenance = try checkpoint.provenance()
+    let (configuration, layout) = try checkpoint.adapter()
+    let parameters = try checkpoint.parameters(layout: layout)
+    tensors = layout.tensors.map { tensor in
+      let norm = parameters[tensor.range].reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
+      return Tensor(name: tensor.name, shape: tensor.shape, norm: norm)
+    }
+    adapter = AdapterOptions(configuration, layout)
+    if case .imageLoRA(let options) = configuration {
+      heads = Heads(
+        method: try checkpoint.selectionMethod(), count: options.kvIndices.reduce(0) { $0 + $1.value.count },
+        kvIndices: Dictionary(uniqueKeysWithValues: options.kvIndices.map { ("\($0)", $1) }))
+    } else {
+      heads = nil
+    }
+    let metrics = try checkpoint.metrics()
+    lastStep = metrics.last.map {
+      LastStep(
+        step: $0.step, loss: $0.loss, learningRate: $0.learningRate, gradientNorm: $0.gradientNorm,
+        history: metrics.count)
+    }
+  }
+
+  package var lines: [String] {
+    func line(_ name: String, _ value: Any) -> String { padded(name, to: 16, gap: 2) + "\(value)" }
+    var lines = [
+      line("checkpoint", file), line("checksum", damage.map { "NOT VALID: \($0)" } ?? "valid"),
+      line("schema_version", schemaVersion), line("step", step), line("epoch", epoch),
+      line("examples seen", consumedRows), line("world_size", worldSize), line("seed", seed),
+    ]
+    if let best { lines.append(line("best", "validation loss \(best.validationLoss) at step \(best.step)")) }
+    lines += [
+      line("run", runDigest), line("base", provenance.baseDigest ?? "unknown"),
+      line("template", provenance.templateDigest ?? "unknown"),
+      line("image limits", "\(Self.words(provenance.minPixels)) to \(Self.words(provenance.maxPixels)) pixels"),
+      line("coordinates", provenance.coordinates?.rawValue ?? "unknown"), line("adapter", adapter.words),
+    ]
+    if let heads { lines.append(line("heads", heads.words)) }
+    lines.append(line("trainable", "\(adapter.trainableParameters) parameters"))
+    lines += tensors.map { tensor in
+      "  " + padded(tensor.name, to: 16, gap: 2) + padded("\(tensor.shape)", to: 18, gap: 2)
+        + "norm \(significant(tensor.norm, digits: 6))"
+    }
+    if let last = lastStep {
+      lines.append(
+        line(
+          "last step",
+          "\(last.step): loss \(significant(last.loss, digits: 6)), learning rate "
+            + "\(significant(last.learningRate, digits: 6)), gradient norm \(significant(last.gradientNorm, digits: 6)) "
+            + "(\(plural(last.history, "step")) of history)"))
+    }
+    return lines
+  }
+
+  private static func words(_ limit: Int?) -> String { limit.map(String.init) ?? "unknown" }
+}
+
+extension CheckpointDescription.AdapterOptions {
+  init(_ configuration: AdapterConfiguration, _ layout: AdapterLayout) {
+    var normalization: String?
+    var targets: [String]?
+    switch configuration {
+    case .imageLoRA(let options): normalization = options.normalization.rawValue
+    case .lora(let options): targets = (options.targets.values.first ?? []).map(\.rawValue)
+    }
+    self.init(
+      kind: configuration.kind.rawValue, rank: configuration.rank, alpha: configuration.alpha,
+      normalization: normalization, targets: targets, trainableParameters: layout.count)
+  }
+
+  var words: String {
+    "\(kind), rank \(rank), alpha \(alpha)" + (normalization.map { ", normalization \($0)" } ?? "")
+      + (targets.map { ", all tokens, \($0.joined(separator: " "))" } ?? "")
+  }
+}
+
+extension CheckpointDescription.Heads {
+  var words: String {
+    let layers = Dictionary(uniqueKeysWithValues: kvIndices.map { (Int($0) ?? 0, $1) })
+    return "\(plural(count, "KV head")) in \(plural(layers.count, "layer")) (\(method)): \(layers.listing)"
+  }
+}

@@ -1,0 +1,156 @@
+// The README.md of an exported adapter: what it is, what it must be used with, and how it was trained.
+import Adapters
+import Artifacts
+import Formatting
+import Foundation
+import RunFile
+
+/// A model card in Markdown.
+package struct ModelCard {
+  package let text: String
+
+  /// Why an Image-LoRA is never merged into its base's weights, in one sentence.
+  package static let whyNotMerged =
+    "an Image-LoRA acts on visual tokens only, and a merged v_proj would act on every token: text would change too"
+
+  /// The card of a checkpoint's adapter.
+  /// - Throws: `HDF5Error` or `FileError`.
+  package init(_ file: borrowing CheckpointFile, configuration: AdapterConfiguration, layout: AdapterLayout) throws {
+    let provenance = try file.provenance()
+    var facts = [
+      ("Optimizer steps", "\(try file.step())"),
+      ("Examples seen", "\(try file.consumedExamples())"),
+      ("Ranks", "\(try file.worldSize())"),
+      ("Seed", "\(try file.seed())"),
+      ("Run digest", "`\(try file.runDigest())`"),
+    ]
+    if let last = try file.metrics().last { facts.append(("Loss of the last step", fixed(last.loss, 4))) }
+    if let best = try file.best() {
+      facts.append(("Lowest validation loss", "\(fixed(best.loss, 4)) at step \(best.step)"))
+    }
+    facts += try Self.settings(file.runYAML())
+    let kind =
+      switch configuration {
+      case .imageLoRA(let options):
+        try Self.imageLoRA(options, layout: layout, selection: file.selectionMethod())
+      case .lora(let options): Self.lora(options, layout: layout)
+      }
+    text = """
+      \(kind.head)
+
+      ## Use it only with
+      | | |
+      | --- | --- |
+      \(Self.use(provenance).map { "| \($0.0) | \($0.1) |" }.joined(separator: "\n"))
+
+      \(kind.use)
+
+      ## Training
+      | | |
+      | --- | --- |
+      \(facts.map { "| \($0.0) | \($0.1) |" }.joined(separator: "\n"))
+
+      """
+  }
+
+  private static func use(_ provenance: AdapterProvenance) -> [(String, String)] {
+    [
+      provenance.baseDigest.map { ("Base model", "weights of digest `\($0)`") },
+      provenance.minPixels.flatMap { least in
+        provenance.maxPixels.map { ("Images", "resized to \(least) to \($0) pixels") }
+      },
+      provenance.templateDigest.map { ("Chat template", "of digest `\($0)`") },
+      provenance.coordinates.map { ("Places in texts", "in coordinates `\($0.rawValue)`") },
+    ].compactMap(\.self)
+  }
+
+  /// What it is, and how it is to be used.
+  private typealias Kind = (head: String, use: String)
+
+  private static func lora(_ options: LoRAConfiguration, layout: AdapterLayout) -> Kind {
+    let targets = (options.targets.values.first ?? []).map { "`\($0.rawValue)`" }.joined(separator: ", ")
+    let head = """
+      ---
+      library_name: peft
+      tags: [lora, adapter]
+      ---
+
+      # LoRA adapter
+
+      \(layout.count) trainable parameters: rank \(options.rank), alpha \(options.alpha), on \(targets) of \
+      \(options.targets.count) decoder layers, at all tokens:
+
+          y += alpha / rank * (x A^T) B^T
+
+      The files are PEFT's: `adapter_model.safetensors` in fp32 and `adapter_config.json`; `conditions.json` says what \
+      it must be used with.
+      """
+    let use = """
+      ## With PEFT
+          model = PeftModel.from_pretrained(base, "this folder")
+      """
+    return (head, use)
+  }
+
+  private static func imageLoRA(
+    _ configuration: ImageLoRAConfiguration, layout: AdapterLayout, selection: String
+  ) throws -> Kind {
+    let heads = configuration.kvIndices.sorted { $0.key < $1.key }.map { layer, heads in
+      "| \(layer) | \(heads.map(String.init).joined(separator: ", ")) |"
+    }
+    // The widths, as the shapes of A [H, r] and B [heads, r, D] tell them.
+    let (hiddenSize, headDimension) = (
+      layout.tensors.first?.shape[0] ?? 0, layout.tensors.dropFirst().first?.shape[2] ?? 0
+    )
+    let head = """
+      ---
+      library_name: imagelora
+      tags: [image-lora, vision-language-model, adapter]
+      ---
+
+      # Image-LoRA adapter
+
+      \(layout.count) trainable parameters: rank \(configuration.rank), alpha \(configuration.alpha), \
+      normalization `\(configuration.normalization.rawValue)`, hidden size \(hiddenSize), head dimension \
+      \(headDimension). Added to the output of `v_proj` at visual tokens `j` and the KV heads `h` below, with \
+      `x` the input of `v_proj` and `c` = alpha / rank\
+      \(configuration.normalization == .inverseSqrtSelected ? " / sqrt(selected heads of the layer)" : ""):
+
+          v[j, h] += c * gamma * (x[j] A) B[h]
+
+      `adapter.safetensors` holds, in fp32, `layers.{l}.A [H, r]`, `layers.{l}.B [heads, r, D]` (heads in ascending \
+      order) and `layers.{l}.gamma []`; `adapter_config.json` the rest.
+      """
+    let use = """
+      ## Never merge it
+      Do not merge it into the base's weights: \(Self.whyNotMerged). Examples without images give the base model's \
+      numbers, bit for bit, as long as the adapter stays beside the base.
+
+      ## Heads (chosen by \(selection))
+      | layer | KV heads |
+      | --- | --- |
+      \(heads.joined(separator: "\n"))
+      """
+    return (head, use)
+  }
+
+  /// The name of the base's folder, as the run had it; nil where the run cannot be read.
+  package static func baseName(_ file: borrowing CheckpointFile) -> String? {
+    let run = try? RunConfiguration(text: file.runYAML(), path: "/run.yaml")
+    return run.map { URL(fileURLWithPath: $0.model.path.resolved).lastPathComponent }
+  }
+
+  /// What the run file said of training, without paths of the machine it ran on; nothing where it cannot be read.
+  private static func settings(_ yaml: String) -> [(String, String)] {
+    guard let run = try? RunConfiguration(text: yaml, path: "/run.yaml") else { return [] }
+    let training = run.training
+    return [
+      ("Examples of a step", "\(training.globalBatch)"),
+      ("Peak learning rate", "\(training.learningRate), \(training.schedule.rawValue)"),
+      ("AdamW", "betas \(training.beta1), \(training.beta2); weight decay \(training.weightDecay)"),
+      ("Gradient norm clipped at", "\(training.maxGradientNorm)"),
+      ("Compute precision", (run.model.precision ?? .float32).rawValue),
+      ("Data", "`\((run.data.train.resolved as NSString).lastPathComponent)`"),
+    ]
+  }
+}

@@ -1,0 +1,93 @@
+// The parity file: one group a row with everything that another implementation must reproduce.
+import Adapters
+import Artifacts
+import Batches
+import Datasets
+import Foundation
+import HDF5
+import HuggingFace
+import Preprocessing
+import QwenVL
+import Tensors
+
+/// Computes the numbers of all rows and writes them.
+/// - Throws: the error of the first model file, row, adapter file or write that fails.
+package func writeParity(
+  model: String, data: String, adapter folder: String, output: String, seed: UInt64,
+  arithmetic: Arithmetic, rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies
+) throws {
+  let base = try BaseModel(folder: model, arithmetic: arithmetic, rotaryFrequencies: rotaryFrequencies)
+  let root = URL(fileURLWithPath: data).deletingLastPathComponent().path
+  let rows = try RowReader(imageRoot: root).read(data).rows
+  let samples = try base.sampleBuilder(maxLength: base.configuration.text.maxPositionEmbeddings)
+  let adapter = try AdapterFolder.load(folder, base: base.configuration.text)
+  let text = base.configuration.text
+  let probe = InfluenceProbe<Float>(
+    text: text,
+    projections: try AdapterFolder.probe(folder, base: text)
+      ?? InfluenceProbe.seededProjections(text: text, seed: seed))
+  try File.replace(output) { file in
+    try file.setAttribute("schema_version", to: Int64(1))
+    for row in rows {
+      try ParityRow(row, base: base, samples: samples, adapter: adapter, probe: probe).write(to: file)
+    }
+  }
+}
+
+/// All numbers of one row.
+private struct ParityRow {
+  let id: String
+  let sample: Sample
+  let pixels: [ProcessedImage]
+  let base, adapted: (logits: Matrix<Float>, loss: RowLoss)
+  let gradients: [(tensor: AdapterLayout.Tensor, values: [Float])]
+  let gate, rank1: [Float]
+  let probe: InfluenceProbe<Float>
+
+  init(
+    _ row: Row, base model: BaseModel, samples: SampleBuilder, adapter: any Adapter<Float>,
+    probe: InfluenceProbe<Float>
+  ) throws {
+    id = row.id
+    let sample = try samples.sample(for: row)
+    self.sample = sample
+    pixels = try samples.images(of: row, for: sample)
+    let features = try model.featureStore.features(of: row, sample: sample)
+    let unit = model.unitInput([sample], features: features, adapter: adapter)
+    base = (model.model.head.logits(model.hidden(unit, adapter: nil)), model.loss(unit, adapter: nil)[0])
+    adapter.resetGradients()
+    let loss = model.lossAndGradient(unit, adapter: adapter)[0]
+    adapted = (model.model.head.logits(model.hidden(unit, adapter: adapter)), loss)
+    let mean = adapter.gradients.values.map { $0 / Float(loss.tokens) }
+    gradients = adapter.layout.tensors.map { ($0, Array(mean[$0.range])) }
+    (gate, rank1) = model.influence(of: unit, probe: probe)
+    self.probe = probe
+  }
+
+  func write(to file: borrowing File) throws {
+    let T = sample.inputIDs.count
+    try file.write(sample.inputIDs, shape: [T], to: "/\(id)/input_ids")
+    try file.write(sample.labels, shape: [T], to: "/\(id)/labels")
+    try file.write(sample.visualMask, shape: [T], to: "/\(id)/visual_mask")
+    try file.write(sample.positionIDs.flatMap(\.self), shape: [3, T], to: "/\(id)/position_ids")
+    if !pixels.isEmpty {
+      let patches = pixels.flatMap(\.patches)
+      let count = sample.grids.reduce(0) { $0 + $1.patches }
+      try file.write(patches, shape: [count, patches.count / count], to: "/\(id)/pixel_values")
+      let grids = sample.grids.flatMap { [Int32($0.t), Int32($0.h), Int32($0.w)] }
+      try file.write(grids, shape: [sample.grids.count, 3], to: "/\(id)/image_grid_thw")
+    }
+    for (part, numbers) in [("base", base), ("adapted", adapted)] {
+      try file.write(
+        numbers.logits.values, shape: [numbers.logits.rows, numbers.logits.columns], to: "/\(id)/\(part)/logits")
+      try file.setAttribute("nll_sum", of: "/\(id)/\(part)", to: numbers.loss.nll)
+      try file.setAttribute("tokens", of: "/\(id)/\(part)", to: Int64(numbers.loss.tokens))
+    }
+    for (tensor, values) in gradients {
+      try file.write(values, shape: tensor.shape, to: "/\(id)/adapted/gradients/\(tensor.name)")
+    }
+    try file.write(gate, shape: [probe.layers, probe.kvHeads], to: "/\(id)/influence/gate_gradient")
+    try file.write(
+      rank1, shape: [probe.layers, probe.kvHeads, probe.headDimension], to: "/\(id)/influence/rank1_gradient")
+  }
+}

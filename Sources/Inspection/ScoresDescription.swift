@@ -1,0 +1,51 @@
+// What a scores file holds.
+import Adapters
+import Artifacts
+import Formatting
+
+/// What `imagelora inspect` and `scores show` give of a scores file; `lines` for people, the properties for programs.
+package struct ScoresDescription: Encodable, Equatable {
+  package struct Head: Encodable, Equatable {
+    let layer, head: Int
+    let score: Double
+  }
+
+  let file: String
+  let rows, layers, kvHeads: Int
+  let shard: String
+  let seed: UInt64
+  let baseDigest, dataDigest: String
+  /// Scores `[L][Hkv]` by estimator.
+  let scores: [String: [[Double]]]
+
+  package init(_ scores: InfluenceScores, file: String) {
+    self.file = file
+    (rows, layers, kvHeads) = (scores.rows.count, scores.layers, scores.kvHeads)
+    (shard, seed) = (scores.shard.description, scores.seed)
+    (baseDigest, dataDigest) = (scores.baseDigest, scores.dataDigest)
+    self.scores = Dictionary(uniqueKeysWithValues: Estimator.allCases.map { ($0.rawValue, scores.scores($0)) })
+  }
+
+  /// The heads of highest score.
+  private func highest(_ estimator: Estimator, count: Int) -> [Head] {
+    let heads = (scores[estimator.rawValue] ?? []).enumerated().flatMap { layer, heads in
+      heads.enumerated().map { Head(layer: layer, head: $0, score: $1) }
+    }
+    return Array(heads.sorted { $0.score > $1.score }.prefix(count))
+  }
+
+  package var lines: [String] {
+    [
+      "scores          \(file)",
+      "checksum        valid (Fletcher-32 of every dataset; sums agree with examples)",
+      "examples        \(rows), shard \(shard), seed \(seed)",
+      "heads           \(layers) layers of \(kvHeads) KV heads",
+      "base            \(baseDigest)",
+      "data            \(dataDigest)",
+    ]
+      + Estimator.allCases.map { estimator in
+        let list = highest(estimator, count: 8).map { "\($0.layer)[\($0.head)] \(significant($0.score, digits: 3))" }
+        return "highest         \(estimator.rawValue): \(list.joined(separator: ", "))"
+      }
+  }
+}

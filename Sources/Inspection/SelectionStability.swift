@@ -1,0 +1,213 @@
+// How far chosen heads depend on what was probed: fewer rows, other rows, the other estimator, another file.
+import Adapters
+import Artifacts
+import RandomNumbers
+
+/// How alike two selections and the scores behind them are.
+package struct SelectionAgreement: Sendable, Equatable, Encodable {
+  /// Spearman's rank correlation of all heads' scores, from -1 to 1.
+  package let correlation: Double
+  /// Share of the chosen KV heads that both chose, from 0 to 1.
+  package let overlap: Double
+
+  /// - Precondition: both choose as many heads, at least one, from scores of one shape.
+  package init(_ a: HeadSelection, _ b: HeadSelection) {
+    precondition(a.numHeads > 0 && a.numHeads == b.numHeads && a.capacity == b.capacity)
+    let shared = zip(a.kvIndices, b.kvIndices).reduce(0) { $0 + Set($1.0).intersection($1.1).count }
+    correlation = rankCorrelation(a.scores.flatMap(\.self), b.scores.flatMap(\.self))
+    overlap = Double(shared) / Double(a.numHeads)
+  }
+}
+
+/// What a selection from some scores files rests on: agreements over draws of their rows, and between the files.
+package struct SelectionStability: Sendable, Equatable, Encodable {
+  /// As `HeadSelection.method`.
+  package let method: String
+  package let estimator: Estimator
+  /// KV heads that a selection chooses, and that there are over all layers.
+  package let numHeads, heads: Int
+  package let tau: Double
+  /// The overlap that a random choice of as many heads has on average.
+  package let randomOverlap: Double
+  /// Draws behind each of the `Draws`, and the seed of their rows.
+  package let resamples: Int
+  package let seed: UInt64
+  package let files: [File]
+  /// Every two of the files, in their order.
+  package let pairs: [Pair]
+
+  /// One file's rows against each other.
+  package struct File: Sendable, Equatable, Encodable {
+    package let file: String
+    package let rows: Int
+    /// Draws of each size against all rows.
+    package let sizes: [Draws]
+    /// Two halves without a common row against each other; of an odd number of rows one is in neither.
+    package let halves: Draws
+    /// The two estimators' choices from all rows.
+    package let estimators: SelectionAgreement
+  }
+
+  /// All rows of one file against all rows of another.
+  package struct Pair: Sendable, Equatable, Encodable {
+    package let files: [String]
+    package let agreement: SelectionAgreement
+  }
+
+  /// Agreements over draws of as many rows each.
+  package struct Draws: Sendable, Equatable, Encodable {
+    package let rows: Int
+    /// Whether a draw may hold a row more than once.
+    package let withReplacement: Bool
+    package let correlation, overlap: Spread
+
+    init(rows: Int, withReplacement: Bool = false, _ agreements: [SelectionAgreement]) {
+      (self.rows, self.withReplacement) = (rows, withReplacement)
+      (correlation, overlap) = (Spread(agreements.map(\.correlation)), Spread(agreements.map(\.overlap)))
+    }
+  }
+
+  /// Mean of some draws and the range of their middle nine tenths.
+  package struct Spread: Sendable, Equatable, Encodable {
+    /// `p5` and `p95` are quantiles, linear between neighbouring draws.
+    package let mean, p5, p95: Double
+
+    init(_ values: [Double]) {
+      let sorted = values.sorted()
+      func quantile(_ share: Double) -> Double {
+        let place = share * Double(sorted.count - 1)
+        let (below, above) = (sorted[Int(place)], sorted[Int(place.rounded(.up))])
+        return below + (above - below) * (place - place.rounded(.down))
+      }
+      mean = values.reduce(0, +) / Double(values.count)
+      (p5, p95) = (quantile(0.05), quantile(0.95))
+    }
+  }
+
+  /// Why files cannot be compared.
+  package enum ComparisonError: Error, Equatable, CustomStringConvertible {
+    case different(what: String, file: String, first: String)
+    case tooFewRows(file: String, rows: Int, needed: Int)
+
+    package var description: String {
+      switch self {
+      case .different(let what, let file, let first):
+        "\(file): its \(what) is not that of \(first); compare only scores of one base model"
+      case .tooFewRows(let file, let rows, let needed):
+        "\(file): too few rows: \(rows) where \(needed) are needed; draw fewer or probe more"
+      }
+    }
+  }
+
+  /// Draws rows and compares; the draws of a size depend on nothing but the seed, the size and the number of rows.
+  /// - Parameters:
+  ///   - files: scores, and the files they come from for messages.
+  ///   - sizes: rows of a draw: fewer than a file has without replacement, all of them with (bootstrap); nil is
+  ///     `defaultSizes`.
+  ///   - select: the choice from scores `[L][Hkv]`.
+  /// - Precondition: at least one file, one draw and one row a draw.
+  /// - Throws: `ComparisonError` for files of several base models or shapes, or with fewer rows than a draw or two.
+  package init(
+    of files: [(file: String, scores: InfluenceScores)], estimator: Estimator, sizes: [Int]? = nil, resamples: Int,
+    seed: UInt64, selecting select: ([[Double]]) -> HeadSelection
+  ) throws {
+    precondition(!files.isEmpty && resamples > 0 && sizes?.allSatisfy { $0 > 0 } ?? true)
+    try Self.requireComparable(files, rows: max(2, sizes?.max() ?? 2))
+    let wholes = files.map { select($0.scores.scores(estimator)) }
+    method = wholes[0].method
+    (self.estimator, numHeads, tau) = (estimator, wholes[0].numHeads, wholes[0].tau)
+    heads = files[0].scores.layers * files[0].scores.kvHeads
+    randomOverlap = Double(numHeads) / Double(heads)
+    (self.resamples, self.seed) = (resamples, seed)
+
+    self.files = zip(files, wholes).map { entry, whole in
+      let (scores, all) = (entry.scores, entry.scores.rows.count)
+      func selection(_ rows: [Int]) -> HeadSelection { select(scores.scores(estimator, rows: rows)) }
+      /// Stream 0 is the halves', stream n that of draws of n rows.
+      func draws(stream: Int, _ agreement: (inout SplitMix64) -> SelectionAgreement) -> [SelectionAgreement] {
+        var generator = SplitMix64(seed: seed, stream: UInt64(stream))
+        return (0..<resamples).map { _ in agreement(&generator) }
+      }
+      return File(
+        file: entry.file, rows: all,
+        sizes: (sizes ?? Self.defaultSizes(rows: all)).map { size in
+          Draws(
+            rows: size, withReplacement: size == all,
+            draws(stream: size) { generator in
+              let rows = size == all ? generator.redrawn(all) : Array(generator.shuffled(all).prefix(size))
+              return SelectionAgreement(selection(rows.sorted()), whole)
+            })
+        },
+        halves: Draws(
+          rows: all / 2,
+          draws(stream: 0) { generator in
+            let rows = generator.shuffled(all)
+            return SelectionAgreement(
+              selection(rows.prefix(all / 2).sorted()), selection(rows.suffix(all / 2).sorted()))
+          }),
+        estimators: SelectionAgreement(select(scores.scores(.rank1)), select(scores.scores(.gate))))
+    }
+    pairs = files.indices.flatMap { i in
+      files.indices.dropFirst(i + 1).map { j in
+        Pair(files: [files[i].file, files[j].file], agreement: SelectionAgreement(wholes[i], wholes[j]))
+      }
+    }
+  }
+
+  /// 8, 16, 32, ... below the number of rows, and that number.
+  package static func defaultSizes(rows: Int) -> [Int] {
+    Array(sequence(first: 8) { $0 * 2 }.prefix { $0 < rows }) + [rows]
+  }
+
+  private static func requireComparable(_ files: [(file: String, scores: InfluenceScores)], rows: Int) throws {
+    for (file, scores) in files {
+      func agree<T: Equatable>(_ what: String, _ key: KeyPath<InfluenceScores, T>) throws {
+        guard scores[keyPath: key] == files[0].scores[keyPath: key] else {
+          throw ComparisonError.different(what: what, file: file, first: files[0].file)
+        }
+      }
+      try agree("base model (base_digest)", \.baseDigest)
+      try agree("number of layers", \.layers)
+      try agree("number of KV heads", \.kvHeads)
+      guard scores.rows.count >= rows else {
+        throw ComparisonError.tooFewRows(file: file, rows: scores.rows.count, needed: rows)
+      }
+    }
+  }
+}
+
+extension SplitMix64 {
+  /// `0..<count` in a random order.
+  fileprivate mutating func shuffled(_ count: Int) -> [Int] {
+    var indices = Array(0..<count)
+    shuffle(&indices)
+    return indices
+  }
+
+  /// `count` of `0..<count`, each drawn from all of them.
+  fileprivate mutating func redrawn(_ count: Int) -> [Int] { (0..<count).map { _ in next(below: count) } }
+}
+
+/// Spearman's rank correlation, ties at their mean rank; 0 where all values of one side are equal and so rank nothing.
+func rankCorrelation(_ a: [Double], _ b: [Double]) -> Double {
+  precondition(a.count == b.count)
+  let (a, b) = (centredRanks(a), centredRanks(b))
+  func product(_ x: [Int], _ y: [Int]) -> Double { Double(zip(x, y).reduce(0) { $0 + $1.0 * $1.1 }) }
+  let scale = (product(a, a) * product(b, b)).squareRoot()
+  return scale > 0 ? product(a, b) / scale : 0
+}
+
+/// Twice every value's mean rank less twice the middle one: integers, so that their sums are exact.
+private func centredRanks(_ values: [Double]) -> [Int] {
+  let order = values.indices.sorted { values[$0] < values[$1] }
+  var ranks = [Int](repeating: 0, count: values.count)
+  var start = 0
+  while start < order.count {
+    let end = order[start...].firstIndex { values[$0] > values[order[start]] } ?? order.count
+    for index in order[start..<end] { ranks[index] = start + end - values.count }
+    start = end
+  }
+  return ranks
+}
+
+extension Estimator: Encodable {}

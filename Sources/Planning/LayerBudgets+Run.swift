@@ -1,0 +1,28 @@
+// What a run file's selection of heads comes to before any probe.
+import Artifacts
+import Costs
+import HuggingFace
+import RunFile
+
+extension LayerBudgets {
+  /// The worst case, and where a probe will choose the heads the best one.
+  /// - Throws: `FileError` for a selection file that does not fit.
+  static func planned(
+    _ heads: RunConfiguration.Heads, _ text: TextConfiguration
+  ) throws -> (worst: LayerBudgets, best: LayerBudgets?) {
+    let budget = heads.budget(text)
+    func known(_ selection: HeadSelection) -> (LayerBudgets, LayerBudgets?) {
+      (LayerBudgets(heads: selection.kvIndices.map(\.count)), nil)
+    }
+    switch heads.select {
+    case .influence, .lowest: return (even(budget, text), fewestLayers(budget, text))
+    case .all: return known(.all(layers: text.layers, kvHeads: text.kvHeads))
+    case .random:
+      return known(.random(numHeads: budget, seed: heads.seed, layers: text.layers, kvHeads: text.kvHeads))
+    case .perLayer:
+      let count = min(heads.perLayer ?? 1, text.kvHeads)
+      return (LayerBudgets(heads: Array(repeating: count, count: text.layers)), nil)
+    case .file: return known(try HeadSelection(reading: heads.file?.resolved ?? "", text: text))
+    }
+  }
+}

@@ -1,0 +1,138 @@
+// What a run will need, before it: parameters, memory, FLOPs, all-reduce payload, time; no weights are read.
+import Batches
+import Costs
+import Datasets
+import Files
+import HuggingFace
+import RunFile
+import Tensors
+
+/// A run on a number of ranks, in numbers, in lines for people and as a document for programs.
+package struct Plan {
+  /// How many processes, and where.
+  package struct Ranks: Sendable, Equatable {
+    package var nodes, perNode: Int
+    package var count: Int { nodes * perNode }
+    package init(nodes: Int, perNode: Int) { (self.nodes, self.perNode) = (nodes, perNode) }
+  }
+
+  /// An example to plan for where the run's data are not to be read, or not there.
+  package struct AssumedExample: Sendable, Equatable {
+    package var tokens, visualTokens, answerTokens: Int
+    package init(tokens: Int, visualTokens: Int, answerTokens: Int) {
+      (self.tokens, self.visualTokens, self.answerTokens) = (tokens, visualTokens, answerTokens)
+    }
+    /// An image of 600,000 pixels, a question and a short answer.
+    package static let usual = AssumedExample(tokens: 1024, visualTokens: 768, answerTokens: 32)
+  }
+
+  let run: RunConfiguration
+  let configuration: ModelConfiguration
+  let ranks: Ranks
+  let counts: ParameterCounts
+  let weights: PlannedWeights
+  /// The adapter: where its heads are not known yet the worst and the best.
+  let adapter: (worst: PlannedAdapter, best: PlannedAdapter?)
+  let examples: PlannedExamples
+  let steps: Int?
+  let work: StepWork
+  /// A rank's at its largest batch.
+  let memory: RankMemory
+  let largestBatch: BatchShape
+  /// FLOPs a second of one rank, in 10^9; nil: times are unknown.
+  package var gflops: Double?
+
+  /// - Parameter assumed: an example to plan for instead of the run's data.
+  /// - Throws: `HuggingFaceError`, or what in the run `train` would refuse too.
+  package init(_ run: RunConfiguration, ranks: Ranks, assumed: AssumedExample? = nil) throws {
+    guard run.training.globalBatch >= ranks.count else {
+      throw FileError(
+        run.path, "training.global_batch: \(run.training.globalBatch) examples a step are fewer than \(ranks.count) ranks",
+        remedy: "start at most \(run.training.globalBatch)")
+    }
+    self.run = run
+    self.ranks = ranks
+    let configuration = try ModelConfiguration(folder: run.model.path.resolved)
+    self.configuration = configuration
+    counts = ParameterCounts(configuration)
+    weights = try PlannedWeights(folder: run.model.path.resolved, counts: counts)
+    let adapter = try Self.adapter(run, configuration.text)
+    self.adapter = adapter
+    examples = Self.examples(run, assumed: assumed, configuration)
+    steps = examples.steps(run.training)
+    let sampled = examples.steps(of: run)
+    work = StepWork(
+      sampled, ranks: ranks.count, adapter: adapter.worst, rank: run.adapter.rank, configuration)
+    let imageTokens = examples.imageTokens
+    let needs = sampled.joined().lazy.map { batch in
+      let memory = RankMemory(
+        batch, adapter: adapter.worst, imageTokens: imageTokens, featureMiB: run.model.featureMemoryMiB,
+        activationBytes: run.activationBytes, configuration)
+      return (batch: batch, memory: memory)
+    }
+    guard let largest = needs.max(by: { $0.memory.total < $1.memory.total }) else {
+      throw DatasetError.empty(file: run.data.train.resolved, problems: [])
+    }
+    (largestBatch, memory) = largest
+  }
+
+  private static func adapter(
+    _ run: RunConfiguration, _ text: TextConfiguration
+  ) throws -> (worst: PlannedAdapter, best: PlannedAdapter?) {
+    let rank = run.adapter.rank
+    switch run.adapter.kind {
+    case .lora: return (.lora(run.adapter.targets ?? [], rank: rank), nil)
+    case .imageLoRA:
+      let budgets = try LayerBudgets.planned(run.adapter.heads, text)
+      return (.imageLoRA(budgets.worst, rank: rank), budgets.best.map { .imageLoRA($0, rank: rank) })
+    }
+  }
+
+  /// The run's own examples; where they cannot be read, the usual one, and why.
+  private static func examples(
+    _ run: RunConfiguration, assumed: AssumedExample?, _ configuration: ModelConfiguration
+  ) -> PlannedExamples {
+    func all(_ example: AssumedExample, _ why: String) -> PlannedExamples {
+      let shape = ExampleShape(
+        tokens: example.tokens, visual: example.visualTokens, answers: example.answerTokens,
+        merge: configuration.vision.spatialMergeSize)
+      return PlannedExamples(assuming: shape, source: why)
+    }
+    if let assumed { return all(assumed, "as stated, not read from data") }
+    do {
+      return try PlannedExamples(reading: run)
+    } catch {
+      return all(.usual, "assumed, since the data cannot be read: \(error)")
+    }
+  }
+
+  /// Weights a node holds once, and all its ranks.
+  var nodeBytes: Double { weights.bytes + Double(ranks.perNode) * memory.total }
+
+  /// Measures GEMMs of this model's shape on this machine, on the run's threads, in 10^9 FLOPs a second.
+  package func measuredRate() -> Double {
+    setProductThreads(run.model.threads)
+    let text = configuration.text
+    return GEMMRate.measure(
+      tokens: min(largestBatch.tokens, 2048), outputs: text.intermediateSize, columns: text.hiddenSize,
+      type: weights.type, arithmetic: run.model.precision ?? .automatic(stored: weights.type))
+  }
+}
+
+/// Seconds that a plan comes to at a rate.
+struct PlannedTimes {
+  /// Of a step whose images' features are cached, and of one that sees its images for the first time.
+  let step, firstStep: Double
+  /// Steps and seconds of an epoch, and seconds of the run; nil where the data could not be counted.
+  let stepsPerEpoch, epoch, run: Double?
+
+  init?(_ plan: Plan) {
+    guard let gflops = plan.gflops else { return nil }
+    let step = plan.work.busiest / gflops / 1e9
+    self.step = step
+    firstStep = (plan.work.busiest + plan.work.busiestVision) / gflops / 1e9
+    stepsPerEpoch = plan.examples.count.map { Double($0) / Double(plan.run.training.globalBatch) }
+    epoch = stepsPerEpoch.map { $0 * step }
+    run = plan.steps.map { Double($0) * step }
+  }
+}

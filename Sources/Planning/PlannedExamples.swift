@@ -1,0 +1,70 @@
+// The examples that a plan is made for: lengths of the run's own data where they are at hand, otherwise assumed ones.
+import Batches
+import Datasets
+import RunFile
+
+/// Lengths of examples, and which of them are computed together.
+struct PlannedExamples {
+  /// Usable examples as far as they were read.
+  let shapes: [ExampleShape]
+  /// Examples of the whole file, nil where it could not be read.
+  let count: Int?
+  /// Visual tokens of all different images among them, each counted once.
+  let imageTokens: Double
+  /// Where the lengths come from.
+  let source: String
+  private let groups: [Int]?
+
+  /// About so many examples are partitioned to see how even the ranks' work is.
+  private static var sampledExamples: Int { 20_000 }
+
+  /// Examples that are all alike.
+  init(assuming shape: ExampleShape, source: String) {
+    shapes = [shape]
+    count = nil
+    imageTokens = Double(shape.visual)
+    self.source = source
+    groups = nil
+  }
+
+  /// Reads the run's training examples without its weights; only the headers of images are read.
+  /// - Throws: the error of the first file that is missing or broken; `DatasetError.empty`.
+  init(reading run: RunConfiguration) throws {
+    let measured = try run.measuredExamples()
+    shapes = measured.shapes
+    count = measured.count
+    groups = run.data.groupByImage ? measured.groups : nil
+    imageTokens = measured.imageTokens
+    let read = measured.isPartial ? ", the first \(measured.shapes.count + measured.problems.count) read" : ""
+    let bad = measured.problems.first.map { "; \(measured.problems.count) bad examples left out: \($0)" } ?? ""
+    source = "\(measured.count) examples of \(measured.file)\(read)\(bad)"
+  }
+
+  /// A mean over the examples.
+  func mean(_ part: KeyPath<ExampleShape, Int>) -> Double {
+    shapes.reduce(0) { $0 + Double($1[keyPath: part]) } / Double(shapes.count)
+  }
+
+  /// Steps of a run; nil where they depend on examples that could not be counted.
+  func steps(_ training: RunConfiguration.Training) -> Int? {
+    if let steps = training.steps { return steps }
+    return count.map {
+      Sampler(rows: $0, globalBatch: training.globalBatch, seed: training.seed).steps(epochs: training.epochs ?? 1)
+    }
+  }
+
+  /// The micro-batches of some first steps, enough to see what a step is like.
+  func steps(of run: RunConfiguration) -> [[BatchShape]] {
+    let batch = run.training.globalBatch
+    func shape(_ units: [Datasets.Unit]) -> [BatchShape] {
+      microBatches(of: units, rows: run.examplesPerPass) { shapes[$0].visual == 0 }.map { batch in
+        BatchShape(joining: batch.map { unit in BatchShape(unit.rows.map { shapes[$0] }) })
+      }
+    }
+    guard count != nil else { return [shape((0..<batch).map { _ in Datasets.Unit(rows: [0]) })] }
+    let sampler = Sampler(rows: shapes.count, groups: groups, globalBatch: batch, seed: run.training.seed)
+    let epoch = Int(sampler.stepsPerEpoch.rounded(.up))
+    let steps = min(self.steps(run.training) ?? epoch, epoch, max(1, Self.sampledExamples / batch))
+    return (0..<steps).map { shape(sampler.units(step: $0, grouping: groups)) }
+  }
+}

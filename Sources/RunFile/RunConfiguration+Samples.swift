@@ -1,0 +1,39 @@
+// What turns a run's examples into samples, from the small files of the model's folder: no weights are read.
+import Batches
+import HuggingFace
+import Preprocessing
+
+extension RunConfiguration {
+  /// A builder of the run's samples.
+  /// - Throws: the error of the first file that is missing or broken.
+  package func samplesWithoutWeights() throws -> SampleBuilder {
+    let folder = model.path.resolved
+    var settings = try PreprocessorConfiguration(folder: folder)
+    settings.minPixels = model.minPixels ?? settings.minPixels
+    settings.maxPixels = model.maxPixels ?? settings.maxPixels
+    return try SampleBuilder(
+      encoding: try Tokenizer(folder: folder), template: try ChatTemplate(folder: folder),
+      processor: try ImageProcessor(settings),
+      coordinates: try data.coordinates ?? Coordinates(of: ModelConfiguration(folder: folder).family),
+      maxLength: data.maxLength)
+  }
+
+  /// Shapes of the run's training examples, as far as they are read.
+  /// - Throws: the error of the first file that is missing or broken; `DatasetError.empty`.
+  package func measuredExamples() throws -> MeasuredExamples {
+    try MeasuredExamples(data.train.resolved, imageRoot: data.imageRoot.resolved, samples: samplesWithoutWeights())
+  }
+
+  /// How much forward may save for backward beside the layers' inputs, in bytes.
+  package var activationBytes: Int { training.activationMemoryMiB.map { $0 << 20 } ?? .max }
+
+  /// Examples of different images in one pass.
+  package var examplesPerPass: Int { training.microBatch ?? 1 }
+}
+
+extension BaseModel {
+  /// A builder of a run's samples.
+  package func sampleBuilder(for run: RunConfiguration) throws -> SampleBuilder {
+    try sampleBuilder(maxLength: run.data.maxLength, coordinates: run.data.coordinates)
+  }
+}

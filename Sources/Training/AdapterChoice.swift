@@ -1,0 +1,106 @@
+// The adapter that a run asks for: its heads, where a probe may choose them, and what its training starts from.
+import Adapters
+import Artifacts
+import Batches
+import Collectives
+import Digests
+import Files
+import RunFile
+
+extension Job {
+  /// A new adapter with its first parameters, and how the heads of an Image-LoRA were chosen; a probe runs where
+  /// influence decides.
+  /// - Important: Collective.
+  func newAdapter(
+    log: RunLog, signals: SignalRequests
+  ) throws -> (adapter: any Adapter<Float>, selection: HeadSelection?) {
+    let selection = run.adapter.kind == .imageLoRA ? try chooseHeads(log: log, signals: signals) : nil
+    let configuration = configuration(selection)
+    let adapter: any Adapter<Float> = configuration.adapter(base.configuration.text)
+    if let start {
+      // Every rank has the same folder: all refuse it together.
+      do { try start.requireShape(configuration) } catch { throw RankFailure(shared: error) }
+      adapter.load(start.parameters)
+    } else {
+      adapter.initialize(seed: run.training.seed)
+    }
+    return (adapter, selection)
+  }
+
+  private func configuration(_ selection: HeadSelection?) -> AdapterConfiguration {
+    let settings = run.adapter
+    if let selection {
+      return .imageLoRA(
+        ImageLoRAConfiguration(
+          rank: settings.rank, alpha: settings.alpha, normalization: settings.normalization,
+          kvIndices: selection.adapted))
+    }
+    let layers = 0..<base.configuration.text.layers
+    return .lora(
+      LoRAConfiguration(
+        rank: settings.rank, alpha: settings.alpha,
+        targets: Dictionary(uniqueKeysWithValues: layers.map { ($0, settings.targets ?? []) })))
+  }
+
+  private func chooseHeads(log: RunLog, signals: SignalRequests) throws -> HeadSelection {
+    let text = base.configuration.text
+    let heads = run.adapter.heads
+    let budget = heads.budget(text)
+    let method = "\(heads.select.rawValue)/\(heads.estimator.rawValue)"
+    func scores() throws -> [[Double]] {
+      guard let scores = try influence(shard: .whole, log: log, signals: signals) else {
+        throw TrainingError.interrupted(step: nil)
+      }
+      return scores.scores(heads.estimator)
+    }
+    switch heads.select {
+    case .influence: return .influence(scores: try scores(), numHeads: budget, tau: heads.tau, method: method)
+    case .lowest: return .lowest(scores: try scores(), numHeads: budget, tau: heads.tau, method: method)
+    case .all: return .all(layers: text.layers, kvHeads: text.kvHeads)
+    case .random: return .random(numHeads: budget, seed: heads.seed, layers: text.layers, kvHeads: text.kvHeads)
+    case .perLayer:
+      guard let count = heads.perLayer else {
+        throw TrainingError.unsupported(key: "adapter.heads.per_layer", value: "absent", supported: "heads a layer")
+      }
+      return .perLayer(count, scores: try scores())
+    case .file:
+      guard let selection else {
+        throw TrainingError.unsupported(key: "adapter.heads.file", value: "absent", supported: "a selection file")
+      }
+      return selection
+    }
+  }
+}
+
+/// An adapter whose parameters training starts from.
+struct AdapterStart: Sendable {
+  let folder: String
+  let configuration: AdapterConfiguration
+  let parameters: [Float]
+  /// Of the parameters.
+  let digest: String
+
+  /// - Throws: what is wrong with the folder; `FileError` for an adapter of another base or template. Image limits and
+  ///   coordinates may be others.
+  init(_ folder: String, base: BaseModel) throws {
+    try AdapterFolder.provenance(folder).requireMatch(
+      AdapterProvenance(of: base), of: [.base, .template], folder: base.folder, file: folder)
+    let adapter = try AdapterFolder.load(folder, base: base.configuration.text)
+    self.folder = folder
+    configuration = adapter.configuration
+    parameters = adapter.parameters.values
+    digest = SHA256.hex(parameters.withUnsafeBytes(Array.init))
+  }
+
+  /// - Throws: `FileError` unless it is an adapter of this shape.
+  func requireShape(_ wanted: AdapterConfiguration) throws {
+    guard configuration != wanted else { return }
+    func words(_ configuration: AdapterConfiguration) -> String {
+      "\(configuration.kind.rawValue) of rank \(configuration.rank), alpha \(configuration.alpha)"
+    }
+    throw FileError(
+      folder,
+      "it is \(words(configuration)), the run says \(words(wanted)) in adapter, and targets or heads must agree too",
+      remedy: "start from an adapter of the run's shape")
+  }
+}

@@ -1,0 +1,66 @@
+// The probe: every head's influence on some examples of the run, by any number of ranks or independent shards.
+import Adapters
+import Artifacts
+import Batches
+import Collectives
+import Datasets
+import RunFile
+import Tensors
+
+extension Job {
+  /// The examples that a probe measures: all, or `probe_rows` of them drawn by the heads' seed; in file order.
+  var probedExamples: [Int] {
+    let all = training.rows.count
+    guard let wanted = run.adapter.heads.probeRows, wanted < all else { return Array(0..<all) }
+    return Sampler(rows: all, globalBatch: wanted, seed: run.adapter.heads.seed).rows(step: 0).sorted()
+  }
+
+  /// Influence of all heads on the examples of a shard, the same bits for any number of ranks.
+  /// - Parameter shard: which part of the probe's examples: every `count`-th from each of `indices` on.
+  /// - Returns: nil if a signal to stop came meanwhile.
+  /// - Important: Collective.
+  package func influence(shard: Shard, log: RunLog, signals: SignalRequests) throws -> InfluenceScores? {
+    guard run.adapter.kind == .imageLoRA else {
+      throw TrainingError.unsupported(
+        key: "adapter.kind", value: "\(run.adapter.kind.rawValue) with a probe", supported: "image_lora")
+    }
+    let text = base.configuration.text
+    let seed = run.adapter.heads.seed
+    let examples = probedExamples.enumerated().filter { shard.indices.contains($0.offset % shard.count) }.map(\.element)
+    guard !examples.isEmpty else {
+      throw RankFailure(shared: DatasetError.empty(file: "\(training.file), shard \(shard)", problems: []))
+    }
+    let probe = InfluenceProbe<Float>(
+      text: text, projections: InfluenceProbe.seededProjections(text: text, seed: seed))
+    let assignment = deal(units: examples.map { Double(training.shapes[$0].tokens) }, ranks: communicator.size)
+    var progress = log.counter("probe", of: assignment[communicator.rank].count)
+    let found: [RowInfluence?] = try mapOverRanks(
+      assignment, communicator, naming: { "probing \(names([training.rows[examples[$0]]]))" }
+    ) { index -> RowInfluence? in
+      if signals.stopRequested { return nil }
+      let example = examples[index]
+      let input = try base.unitInput(Datasets.Unit(rows: [example]), of: training)
+      defer { progress.advance() }
+      return try influence(of: input, id: training.rows[example].id, probe: probe)
+    }
+    guard !found.contains(where: { $0 == nil }) else { return nil }
+    return InfluenceScores(
+      layers: text.layers, kvHeads: text.kvHeads, seed: seed, baseDigest: base.digest, dataDigest: training.digest,
+      shard: shard, rows: found.compactMap(\.self))
+  }
+
+  /// One example's influence from one backward pass of its mean NLL.
+  private func influence(of input: UnitInput, id: String, probe: InfluenceProbe<Float>) throws -> RowInfluence {
+    let gradients = base.influence(of: input, probe: probe, activationBytes: run.activationBytes)
+    let influence = RowInfluence(
+      id: id,
+      rank1Norm2: stride(from: 0, to: gradients.rank1.count, by: probe.headDimension).map { start in
+        gradients.rank1[start..<start + probe.headDimension].reduce(0) { $0 + Double($1) * Double($1) }
+      },
+      gateGradient: gradients.gate.map(Double.init))
+    guard (influence.rank1Norm2 + influence.gateGradient).allSatisfy(\.isFinite) else {
+      throw TrainingError.notFinite(step: 0, what: "the influence of example \(id)")
+    }
+    return influence
+  }
+}

@@ -1,0 +1,47 @@
+// A run's base model, in the precision that it states or that its processors are best at, and its examples.
+import Batches
+import Collectives
+import RunFile
+import Tensors
+
+extension RunConfiguration {
+  /// Opens the base, with features cached where the run says. Where the run states no precision, what was chosen is
+  /// written into it: bf16 for a checkpoint stored as bf16 if every rank's processor has bf16 instructions, otherwise
+  /// fp32.
+  /// - Parameter warn: takes one line where the feature cache can no longer be written.
+  /// - Throws: `TrainingError.noBFloat16Instructions` for bf16 that would be slower than fp32; what is wrong with the
+  ///   model's folder. The same on every rank.
+  /// - Important: Collective.
+  package func openBase(
+    _ communicator: any Communicator, warn: @escaping @Sendable (String) -> Void
+  ) throws -> (run: RunConfiguration, base: BaseModel) {
+    let able = try communicator.allGather([Arithmetic.hasBFloat16Instructions ? 1 : 0])
+    let unable = able.firstIndex { $0 == [0] }
+    if model.precision == .bfloat16, let rank = unable, model.emulateBF16 != true {
+      throw TrainingError.noBFloat16Instructions(rank: rank)
+    }
+    let base = try together(communicator) {
+      try BaseModel(
+        folder: model.path.resolved, arithmetic: model.precision ?? (unable == nil ? nil : .float32),
+        minPixels: model.minPixels, maxPixels: model.maxPixels,
+        features: FeatureStore.Settings(
+          memoryBytes: model.featureMemoryMiB << 20, cacheFolder: model.featureCache?.resolved, threads: model.threads,
+          warn: warn))
+    }
+    var run = self
+    run.model.precision = base.arithmetic
+    return (run, base)
+  }
+
+  /// Reads and checks a file of the run's examples.
+  /// - Throws: `RankFailure`.
+  /// - Important: Collective.
+  package func prepareExamples(
+    _ file: String, base: BaseModel, communicator: any Communicator
+  ) throws -> PreparedExamples {
+    try PreparedExamples(
+      file, imageRoot: data.imageRoot.resolved, isStrict: data.badRows == .strict, features: base.featureStore,
+      communicator: communicator
+    ) { try base.sampleBuilder(for: self) }
+  }
+}

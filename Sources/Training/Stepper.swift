@@ -1,0 +1,172 @@
+// One optimizer step: this rank's micro-batches one by one, one exact sum over all of them and all ranks, one update.
+import Adapters
+import Artifacts
+import Batches
+import Collectives
+import Costs
+import Datasets
+import QwenVL
+import RunFile
+
+/// What a step did, the same on every rank but for the times.
+package struct StepReport: Sendable, Equatable {
+  /// Updates made so far, counting this one.
+  package var step: Int
+  /// Mean NLL over the supervised tokens of the whole global batch.
+  package var loss: Double
+  package var tokens: Int
+  /// Tokens of the global batch's examples, supervised or not.
+  package var inputTokens: Int
+  package var learningRate: Double
+  /// Global norm of the gradient before clipping.
+  package var gradientNorm: Double
+  /// Time of this rank's micro-batches, and of waiting for and adding up all ranks' gradients.
+  package var computeSeconds, reduceSeconds: Double
+  /// Requests of any rank that came with the reduction.
+  package var requests: Requests
+}
+
+/// Signals that some rank received, agreed on by all with the step's one reduction.
+package struct Requests: Sendable, Equatable {
+  package var save: Bool
+  package var stop: Bool
+  package static let none = Requests(save: false, stop: false)
+}
+
+/// Computes and applies optimizer steps on this rank.
+final class Stepper {
+  let adapter: any Adapter<Float>
+  let sampler: Sampler
+  private let job: Job
+  private let optimizer: AdamW
+  private let groups: [Int]?
+  private let planned: PlannedAdapter
+  private let payload: AllReducePayload
+  private var sum: ExactSum
+
+  init(job: Job, adapter: any Adapter<Float>) {
+    self.job = job
+    self.adapter = adapter
+    optimizer = job.run.training.optimizer
+    sampler = job.sampler()
+    groups = job.groups
+    planned = PlannedAdapter(adapter.configuration, layers: job.base.configuration.text.layers)
+    payload = AllReducePayload(parameters: adapter.layout.count)
+    sum = ExactSum(count: payload.count)
+  }
+
+  /// Computes and applies the update after `state.step` finished ones.
+  /// - Throws: `TrainingError.notFinite` on every rank alike, with nothing updated; the error of an example that can no
+  ///   longer be read.
+  /// - Important: Collective.
+  func step(_ state: inout OptimizerState, learningRate: Double, requests: Requests) throws -> StepReport {
+    let start = ContinuousClock.now
+    let step = state.step + 1
+    let units = sampler.units(step: state.step, grouping: groups)
+    let badExamples = try accumulate(units, step: step)
+    if requests.save { sum.add(count: 1, at: payload[.save]) }
+    if requests.stop { sum.add(count: 1, at: payload[.stop]) }
+    let computed = ContinuousClock.now
+    try sum.reduce(over: job.communicator)
+    let reduced = ContinuousClock.now
+
+    try requireFinite(step: step, badExamples: badExamples)
+    let tokens = sum.count(at: payload[.tokens])
+    let (gradients, norm) = try clippedGradients(tokens: tokens, step: step)
+    let parameters = UnsafeMutableBufferPointer(start: adapter.parameters.base, count: adapter.layout.count)
+    optimizer.update(parameters, gradients: gradients, learningRate: learningRate, state: &state)
+    return StepReport(
+      step: step, loss: sum.value(at: payload[.nll]) / Double(tokens), tokens: tokens,
+      inputTokens: units.reduce(0) { $0 + $1.rows.reduce(0) { $0 + job.training.shapes[$1].tokens } },
+      learningRate: learningRate, gradientNorm: norm, computeSeconds: (computed - start) / .seconds(1),
+      reduceSeconds: (reduced - computed) / .seconds(1),
+      requests: Requests(save: sum.count(at: payload[.save]) > 0, stop: sum.count(at: payload[.stop]) > 0))
+  }
+
+  /// Adds the gradients and counters of this rank's micro-batches to the exact sum.
+  /// - Returns: the examples of the first micro-batch whose numbers are not finite, nil where all are finite.
+  private func accumulate(_ units: [Datasets.Unit], step: Int) throws -> String? {
+    let batches = microBatches(of: units, rows: job.run.examplesPerPass) { job.training.shapes[$0].visual == 0 }
+    let costs = batches.map {
+      BatchFLOPs(job.training.shape($0), adapter: planned, job.base.configuration).decoding
+    }
+    let assignment = deal(units: costs, ranks: job.communicator.size)
+    sum.reset()
+    var badExamples: String?
+    for index in assignment[job.communicator.rank] {
+      let batch = batches[index]
+      let examples = batch.flatMap(\.rows).map { job.training.rows[$0] }
+      let isFinite = try job.communicator.activity.during("computing \(names(examples)) of step \(step)") {
+        try add(batch)
+      }
+      if !isFinite, badExamples == nil { badExamples = examples.map(\.id).joined(separator: ", ") }
+    }
+    return badExamples
+  }
+
+  /// Adds a micro-batch's gradient and counts; false if any of its numbers is not finite.
+  private func add(_ batch: [Datasets.Unit]) throws -> Bool {
+    let input = try job.base.unitInput(batch, of: job.training, adapter: adapter)
+    adapter.resetGradients()
+    let losses = job.base.lossAndGradient(input, adapter: adapter, activationBytes: job.run.activationBytes)
+    let nll = losses.reduce(0) { $0 + $1.nll }
+    let before = sum.nonFinite
+    sum.add(
+      UnsafeBufferPointer(start: adapter.gradients.base, count: adapter.layout.count), at: payload.gradients.lowerBound)
+    sum.add(nll, at: payload[.nll])
+    sum.add(count: losses.reduce(0) { $0 + $1.tokens }, at: payload[.tokens])
+    return sum.nonFinite == before
+  }
+
+  /// All ranks see the same count of numbers that are not finite, so all refuse the same step.
+  private func requireFinite(step: Int, badExamples: String?) throws {
+    guard sum.nonFinite > 0 else { return }
+    let names = try job.communicator.allGather(Array((badExamples ?? "").utf8)).map {
+      String(decoding: $0, as: UTF8.self)
+    }
+    let rank = names.firstIndex { !$0.isEmpty } ?? 0
+    throw TrainingError.notFinite(step: step, what: "loss or gradient of example \(names[rank]) (rank \(rank))")
+  }
+
+  /// The mean gradient over the global batch's supervised tokens, scaled down to the largest norm allowed, and its norm
+  /// before that.
+  private func clippedGradients(tokens: Int, step: Int) throws -> (gradients: [Float], norm: Double) {
+    var gradients = sum.values(payload.gradients)
+    let scale = 1 / Float(tokens)
+    for i in gradients.indices { gradients[i] *= scale }
+    let norm = euclideanNorm(gradients)
+    guard norm.isFinite else { throw TrainingError.notFinite(step: step, what: "the gradient's norm") }
+    let limit = job.run.training.maxGradientNorm
+    if norm > limit {
+      let clip = Float(limit / norm)
+      for i in gradients.indices { gradients[i] *= clip }
+    }
+    return (gradients, norm)
+  }
+}
+
+extension BaseModel {
+  /// Rows that are computed together as decoder input: one unit, or several of one row each.
+  func unitInput(
+    _ batch: [Datasets.Unit], of data: PreparedExamples, adapter: any ProjectionAdapter<Float>
+  ) throws -> UnitInput {
+    if batch.count == 1 { return try unitInput(batch[0], of: data, adapter: adapter) }
+    let rows = batch.flatMap(\.rows).map { data.rows[$0] }
+    let samples = try rows.map(data.samples.sample)
+    let features = try zip(rows, samples).map { try featureStore.features(of: $0, sample: $1) }
+    return unitInput(samples, features: features, adapter: adapter)
+  }
+
+  /// A unit's rows as decoder input, with their pictures' features.
+  func unitInput(
+    _ unit: Datasets.Unit, of data: PreparedExamples, adapter: (any ProjectionAdapter<Float>)? = nil
+  ) throws -> UnitInput {
+    let samples = try unit.rows.map { try data.samples.sample(for: data.rows[$0]) }
+    let features = try featureStore.features(of: data.rows[unit.rows[0]], sample: samples[0])
+    return unitInput(samples, features: features, adapter: adapter)
+  }
+}
+
+extension RunConfiguration.Training {
+  fileprivate var optimizer: AdamW { AdamW(beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: weightDecay) }
+}

@@ -1,0 +1,25 @@
+// Losses of many examples by all ranks: validation during training.
+import Batches
+import Collectives
+import Datasets
+import QwenVL
+
+extension Job {
+  /// Loss of each example in order, examples of the same images computed together; the same bits for any number of ranks.
+  /// - Returns: nil if a signal to stop came meanwhile.
+  /// - Important: Collective.
+  func losses(
+    of examples: PreparedExamples, adapter: (any ProjectionAdapter<Float>)?, signals: SignalRequests
+  ) throws -> [RowLoss]? {
+    let units = Datasets.units(of: examples.rows, tokens: examples.tokens(of:))
+    let assignment = deal(units: units.map { Double(examples.tokens(of: $0)) }, ranks: communicator.size)
+    let losses: [[RowLoss]?] = try mapOverRanks(
+      assignment, communicator, naming: { "validating \(names(units[$0].rows.map { examples.rows[$0] }))" }
+    ) { index -> [RowLoss]? in
+      if signals.stopRequested { return nil }
+      let input = try base.unitInput(units[index], of: examples, adapter: adapter)
+      return base.loss(input, adapter: adapter)
+    }
+    return losses.contains { $0 == nil } ? nil : inRowOrder(losses.compactMap(\.self), of: units)
+  }
+}

@@ -1,0 +1,96 @@
+import Adapters
+import Datasets
+import Foundation
+import HuggingFace
+import Preprocessing
+import Testing
+import Batches
+
+@testable import Training
+
+@Suite("A unit's shape as it is packed against the shape that a plan makes from lengths")
+struct UnitShapeTests {
+  static let fixture = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .appendingPathComponent("ParityTests/Resources/a").path
+
+  let base: BaseModel
+  let rows: [Row]
+  let samples: [Sample]
+
+  init() throws {
+    base = try BaseModel(folder: Self.fixture + "/model")
+    rows = ["Where is the search button?", "How many widgets are there? Count them all."].enumerated().map {
+      index, text in
+      Row(
+        id: "\(index)", line: 1, images: [.file(Self.fixture + "/images/0.png")],
+        messages: [
+          Message(role: .user, content: [.image(0), .text(text)]),
+          Message(role: .assistant, content: [.text("(12, 34)")]),
+        ])
+    }
+    samples = try rows.map(try base.sampleBuilder(maxLength: 4096).sample)
+  }
+
+  private func packed(_ count: Int) throws -> BatchShape {
+    let features = try base.featureStore.features(of: rows[0], sample: samples[0])
+    return BatchShape(
+      base.unitInput(Array(samples.prefix(count)), features: features), pictures: samples[0].grids.map(\.patches))
+  }
+
+  /// A row's lengths up to its last supervised token, which is not read; `shared` of its tokens with others.
+  private func read(_ shape: ExampleShape, shared: Int) -> ExampleShape {
+    ExampleShape(
+      tokens: shape.tokens - 1, visual: shape.visual, first: shape.first, shared: shared, answers: shape.answers,
+      pictures: shape.pictures)
+  }
+
+  /// One row: all the same behind the text before the picture, which is kept, but that an answer's token does not see
+  /// those behind it.
+  @Test func oneRow() throws {
+    let shape = ExampleShape(samples[0])
+    let (found, planned) = (try packed(1), BatchShape([read(shape, shared: shape.shared)]))
+    #expect(found.rows == 1 && found.tokens == planned.tokens - planned.first && found.visual == planned.visual)
+    #expect(found.answers == planned.answers && found.first == 0 && found.pictures == planned.pictures)
+    #expect(found.pairs == planned.latePairs && found.latePairs == planned.latePairs)
+    #expect(found.keptPairs == planned.keptPairs)
+    let (answers, tokens) = (Double(planned.answers), Double(planned.tokens))
+    #expect(found.answerPairs <= planned.answerPairs && found.answerPairs >= answers * (tokens - answers - 4))
+  }
+
+  /// Two rows on one picture: they share besides the picture what their questions have in common, which a plan does not
+  /// know.
+  @Test func twoRows() throws {
+    var shapes = samples.map { ExampleShape($0) }
+    let common = zip(samples[0].inputIDs, samples[1].inputIDs).prefix { $0 == $1 }.count
+    #expect(common >= shapes[0].shared)
+    shapes = shapes.map { read($0, shared: common) }
+    let (found, planned) = (try packed(2), BatchShape(shapes))
+    #expect(found.rows == 2 && found.tokens == planned.tokens - planned.first && found.visual == planned.visual)
+    #expect(found.answers == planned.answers && found.first == 0)
+    #expect(found.pairs == planned.latePairs && found.latePairs == planned.latePairs)
+    #expect(found.keptPairs == planned.keptPairs)
+  }
+
+  /// Rows of one pass: every number is the sum of theirs, as the packed rows have it.
+  @Test func joinedRows() throws {
+    let features = try base.featureStore.features(of: rows[0], sample: samples[0])
+    let joined = BatchShape(
+      base.unitInput(samples, features: [features, features]), pictures: samples.flatMap { $0.grids.map(\.patches) })
+    let alone = samples.map { sample in
+      BatchShape(base.unitInput([sample], features: features), pictures: sample.grids.map(\.patches))
+    }
+    #expect(joined == BatchShape(joining: alone))
+  }
+
+  /// Backward's second scores: all rows behind the first picture in layers 1 and 2 of 4, the answers in the last.
+  @Test func repeatedScores() throws {
+    let (unit, text) = (try packed(1), base.configuration.text)
+    let budgets = LayerBudgets(heads: [0, 1] + Array(repeating: 0, count: text.layers - 2))
+    let width = Double(2 * text.attentionHeads * text.headDimension)
+    #expect(
+      BatchFLOPs.repeatedScores(unit, budgets: budgets, base.configuration)
+        == width * (Double(text.layers - 2) * unit.latePairs + unit.answerPairs))
+    let work = BatchFLOPs(unit, budgets: budgets, rank: 4, base.configuration)
+    #expect(work.backward > BatchFLOPs.repeatedScores(unit, budgets: budgets, base.configuration))
+  }
+}

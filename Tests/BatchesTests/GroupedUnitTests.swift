@@ -1,0 +1,103 @@
+import Adapters
+import Datasets
+import Foundation
+import Preprocessing
+import QwenVL
+import Tensors
+import Testing
+
+@testable import Batches
+
+@Suite("Rows computed together equal separate rows")
+struct GroupedUnitTests {
+  /// A parity fixture, which lies beside this target's folder.
+  static func fixture(_ name: String) -> String {
+    URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .appendingPathComponent("ParityTests/Resources/\(name)").path
+  }
+
+  func row(_ id: String, _ question: String, _ answer: String, images: Range<Int> = 0..<1) -> Row {
+    let pictures = ["0.png", "1.jpg"][images].map { ImageSource.file("\(Self.fixture("a"))/images/\($0)") }
+    let content = pictures.indices.map { ContentPart.image($0) } + [.text(question)]
+    return Row(
+      id: id, line: 1, images: Array(pictures),
+      messages: [
+        Message(role: .user, content: content), Message(role: .assistant, content: [.text(answer)]),
+      ])
+  }
+
+  /// Losses and gradients of all three rows in one unit, with a shared prefix and branches of different lengths,
+  /// against the sum over the rows alone, to fp32 rounding of the largest number.
+  @Test(arguments: [0..<1, 0..<2], [("a", false), ("a", true), ("qwen3-vl", false), ("qwen3-vl", true)])
+  func samePictures(images: Range<Int>, model: (fixture: String, standard: Bool)) throws {
+    let rows = [
+      row("a", "Where is the search button?", "(12, 34)", images: images),
+      row("b", "Where is the search field? Answer with a point.", "(56, 7), I think", images: images),
+      row("c", "How many widgets are there?", "3", images: images),
+    ]
+    try compare(rows, model.fixture, model.standard) { base, samples, features, adapter in
+      base.unitInput(samples, features: features[0], adapter: adapter)
+    }
+  }
+
+  /// The same of a micro-batch: pictures of their own, a row of text among them, and text alone.
+  @Test(
+    arguments: [[0..<1, 1..<2, 0..<2], [1..<2, 0..<0, 0..<1], [0..<0, 0..<0]],
+    [("a", false), ("a", true), ("qwen3-vl", false), ("qwen3-vl", true)])
+  func otherPictures(images: [Range<Int>], model: (fixture: String, standard: Bool)) throws {
+    let questions = [("Where is the search button?", "(12, 34)"), ("What is this?", "A page."), ("How many?", "3")]
+    let rows = zip(images, questions).enumerated().map { index, part in
+      row("\(index)", part.1.0, part.1.1, images: part.0)
+    }
+    try compare(rows, model.fixture, model.standard) { base, samples, features, adapter in
+      base.unitInput(samples, features: features, adapter: adapter)
+    }
+  }
+
+  private func compare(
+    _ rows: [Row], _ fixture: String, _ standard: Bool,
+    _ pack: (BaseModel, [Sample], [[Matrix<Float>]], any Adapter<Float>) -> UnitInput
+  ) throws {
+    let base = try BaseModel(folder: Self.fixture(fixture) + "/model")
+    let samples = try rows.map(try base.sampleBuilder(maxLength: 4096).sample)
+    let features = try zip(rows, samples).map { try base.featureStore.features(of: $0, sample: $1) }
+    let text = base.configuration.text
+    let configuration: AdapterConfiguration =
+      standard
+      ? .lora(
+        LoRAConfiguration(rank: 2, alpha: 4, targets: [0: Projection.allCases, 1: [.query], 3: [.value, .output]]))
+      : .imageLoRA(
+        ImageLoRAConfiguration(
+          rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: [0: [0, 2], 1: [1], 3: [2]]))
+    let adapter: any Adapter<Float> = configuration.adapter(text)
+    var source = NormalSource(seed: 1)
+    adapter.load((0..<adapter.layout.count).map { _ in Float(source.nextGaussian()) * 0.3 })
+
+    let together = base.lossAndGradient(pack(base, samples, features, adapter), adapter: adapter)
+    let grouped = adapter.gradients.values
+    adapter.resetGradients()
+    let alone = zip(samples, features).map {
+      base.lossAndGradient(base.unitInput([$0], features: $1, adapter: adapter), adapter: adapter)[0]
+    }
+    let separate = adapter.gradients.values
+
+    #expect(together.map(\.tokens) == alone.map(\.tokens))
+    for (a, b) in zip(together, alone) { #expect(abs(a.nll - b.nll) < 1e-5 * b.nll) }
+    // A gamma's gradient is one number, the sum of B dB over gamma: where its terms cancel to under a hundredth of them, it
+    // is measured on their size.
+    let parameters = adapter.parameters.values
+    func terms(_ gamma: AdapterLayout.Tensor) -> Float {
+      let name = gamma.name.replacing(".gamma", with: ".B")
+      guard let b = adapter.layout.tensors.first(where: { $0.name == name }) else { return 0 }
+      return b.range.reduce(0) { $0 + abs(parameters[$1] * separate[$1]) }
+        / abs(parameters[gamma.range.lowerBound])
+    }
+    for tensor in adapter.layout.tensors {
+      let own = separate[tensor.range].map(abs).max() ?? 0
+      let scale = tensor.shape.isEmpty && own < terms(tensor) / 100 ? terms(tensor) : own
+      for i in tensor.range {
+        #expect(abs(grouped[i] - separate[i]) <= 2e-5 * max(scale, 1e-3), "\(tensor.name) \(i)")
+      }
+    }
+  }
+}

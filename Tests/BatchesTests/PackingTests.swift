@@ -1,0 +1,65 @@
+import HuggingFace
+@testable import Preprocessing
+import Testing
+
+@testable import Batches
+
+@Suite("Rows of one picture share their prefix and nothing else")
+struct PackingTests {
+  /// A sample whose supervised tokens are the last `answer` ones.
+  func sample(_ ids: [Int32], answer: Int, visual: [Range<Int>] = []) -> Sample {
+    let labels = ids.indices.map { $0 >= ids.count - answer ? ids[$0] : Sample.ignoredLabel }
+    let positions = Array(repeating: ids.indices.map(Int32.init), count: 3)
+    return Sample(
+      id: "r", inputIDs: ids, labels: labels, visualSpans: visual, positionIDs: positions, grids: [], frames: [],
+      nextPosition: Int32(ids.count))
+  }
+
+  /// Up to its last supervised token, which is predicted and never read; a prompt without any is whole.
+  @Test func oneRowIsAllPrefix() {
+    let packing = Packing([sample([1, 2, 3], answer: 2)])
+    #expect((packing.prefix, packing.count, packing.branches) == (2, 2, []))
+    #expect(Packing([sample([1, 2, 3], answer: 0)]).count == 3)
+  }
+
+  @Test func branchesBeginAtTheFirstDifference() {
+    let packing = Packing([
+      sample([1, 9, 9, 2, 3, 4], answer: 1, visual: [1..<3]),
+      sample([1, 9, 9, 2, 5, 6, 7], answer: 2, visual: [1..<3]),
+    ])
+    #expect((packing.prefix, packing.branches, packing.count) == (4, [4..<5, 5..<7], 7))
+    #expect(packing.row(of: 2, sample: 1) == 2)
+    #expect(packing.row(of: 4, sample: 1) == 5)
+  }
+
+  /// Equal questions with other answers: the row that predicts the first answer token stays in each branch.
+  @Test func predictionsStayInBranches() {
+    let packing = Packing([sample([1, 2, 3, 4], answer: 1), sample([1, 2, 3, 5, 6], answer: 2)])
+    #expect((packing.prefix, packing.branches) == (2, [2..<3, 3..<5]))
+  }
+
+  /// Another text before the picture: the picture is in every branch, whole.
+  @Test func picturesAreNeverCut() {
+    let packing = Packing([
+      sample([1, 9, 9, 9, 3], answer: 1, visual: [1..<4]), sample([1, 9, 9, 9, 3], answer: 3, visual: [1..<4]),
+    ])
+    #expect(packing.prefix == 1)
+  }
+
+  /// Other pictures of the same size: equal ids, and nothing shared from the first picture on.
+  @Test func otherPicturesAreNotShared() {
+    let samples = [
+      sample([1, 2, 9, 9, 3, 4], answer: 1, visual: [2..<4]), sample([1, 2, 9, 9, 3, 5], answer: 1, visual: [2..<4]),
+    ]
+    let packing = Packing(samples, samePictures: false)
+    #expect((packing.prefix, packing.branches) == (2, [2..<5, 5..<8]))
+    #expect(Packing(samples).prefix == 4)
+    let text = Packing([samples[0], sample([1, 7, 8], answer: 1)], samePictures: false)
+    #expect((text.prefix, text.branches) == (1, [1..<5, 5..<6]))
+  }
+
+  @Test func nothingInCommon() {
+    let packing = Packing([sample([1, 2], answer: 1), sample([3, 4], answer: 1)])
+    #expect((packing.prefix, packing.branches) == (0, [0..<1, 1..<2]))
+  }
+}

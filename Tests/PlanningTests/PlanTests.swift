@@ -1,0 +1,177 @@
+import Foundation
+import Testing
+
+@testable import HuggingFace
+@testable import Training
+
+/// Qwen2.5-VL-3B-Instruct's config.json in numbers.
+private let threeB = ModelConfiguration(
+  family: .qwen2_5_vl,
+  vision: VisionConfiguration(
+    depth: 32, hiddenSize: 1280, intermediateSize: 3420, heads: 16, inChannels: 3, patchSize: 14, temporalPatchSize: 2,
+    spatialMergeSize: 2, windowSize: 112, fullAttentionBlocks: [7, 15, 23, 31], outHiddenSize: 2048),
+  text: TextConfiguration(
+    hiddenSize: 2048, intermediateSize: 11008, layers: 36, attentionHeads: 16, kvHeads: 2, headDimension: 128,
+    vocabularySize: 151_936, rmsNormEpsilon: 1e-6, ropeTheta: 1e6, mropeSection: [16, 24, 24],
+    tieWordEmbeddings: true, maxPositionEmbeddings: 128_000),
+  imageTokenID: 151_655, videoTokenID: 151_656, visionStartTokenID: 151_652, visionEndTokenID: 151_653,
+  endTokenIDs: [151_645])
+
+@Suite("A plan's numbers for the 3B shape, worked out by hand")
+struct PlanTests {
+  let text = threeB.text
+  /// 16 tokens of prompt, 800 of a picture of 3200 patches, 154 of a question, 30 of an answer.
+  let unit = BatchShape([ExampleShape(tokens: 1000, visual: 800, answers: 30, merge: 2)])
+
+  /// Twice these are the bytes that the released bf16 checkpoints' indices state: 7,509,245,952 and 16,584,333,312.
+  @Test func parameters() {
+    let counts = ParameterCounts(threeB)
+    #expect(counts.total == 3_754_622_976)
+    #expect(counts.vision == 668_684_288 && counts.embedding == 151_936 * 2048 && counts.head == 0)
+    var sevenB = threeB
+    sevenB.vision.outHiddenSize = 3584
+    (sevenB.text.hiddenSize, sevenB.text.intermediateSize, sevenB.text.layers) = (3584, 18944, 28)
+    (sevenB.text.attentionHeads, sevenB.text.kvHeads) = (28, 4)
+    (sevenB.text.vocabularySize, sevenB.text.tieWordEmbeddings) = (152_064, false)
+    #expect(ParameterCounts(sevenB).total == 8_292_166_656)
+  }
+
+  /// The index of a released Qwen3-VL-8B without a head states 8,144,793,840 numbers. A tower of 576,388,336: 1152 x
+  /// (1536 + 1 + 2304) for patches and positions, 27 blocks of 15,239,504, mergers of 40,119,040 and 3 x 40,125,952.
+  @Test func qwen3() throws {
+    let text = TextConfiguration(
+      hiddenSize: 4096, intermediateSize: 12288, layers: 36, attentionHeads: 32, kvHeads: 8, headDimension: 128,
+      vocabularySize: 151_936, rmsNormEpsilon: 1e-6, ropeTheta: 5e6, mropeSection: [24, 20, 20],
+      tieWordEmbeddings: false, maxPositionEmbeddings: 262_144, mropeInterleaved: true, qkvBias: false,
+      queryKeyNorm: true)
+    var eightB = threeB
+    (eightB.family, eightB.text, eightB.vision) = (.qwen3_vl, text, VisionConfiguration(defaultsOf: .qwen3_vl))
+    eightB.vision.outHiddenSize = 4096
+    let counts = ParameterCounts(eightB)
+    #expect(counts.total - counts.head == 8_144_793_840 && counts.head == 151_936 * 4096)
+    #expect(counts.vision == 1152 * 3841 + 27 * 15_239_504 + 40_119_040 + 3 * 40_125_952)
+    // Patches of 1536 numbers; 27 blocks of 3200 x (4 x 1152^2 + 2 x 1152 x 4304) that see all 3200 patches; 800 tokens
+    // through four times 4608 x 4608 and 4608 x 4096.
+    let work = BatchFLOPs(unit, budgets: .even(18, text), rank: 8, eightB)
+    let vision = [5_662_310_400, 27 * 48_719_462_400, 27 * 23_592_960_000, 4 * 32_086_425_600]
+    #expect(work.vision == Double(2 * vision.reduce(0, +)))
+    // Queries and keys once more: 3 x 1024 and 3 x 4096 + 32 + 4096 + 2 x 12288 numbers a row.
+    let memory = RankMemory(
+      unit, adapter: .imageLoRA(.even(36, text), rank: 8), pictureTokens: 800, featureMiB: 256, activationBytes: .max,
+      eightB)
+    let (inner, last) = (1000 * 3072 + 1000 * 40_992, 1000 * 3072 + 30 * 40_992)
+    #expect(memory.tapes == Double(4 * (36 * 1000 * 4096 + 35 * inner + last)))
+    #expect(memory.features == 4 * 800 * 4 * 4096)
+  }
+
+  /// Rank 8, 18 of 72 KV heads. A: 2048 x 8 and gamma, a layer; B: 8 x 128 a head.
+  @Test func adapter() {
+    let (even, fewest) = (LayerBudgets.even(18, text), LayerBudgets.fewestLayers(18, text))
+    #expect(even.selected == 18 && even.layers == 18 && even.lowest == 0)
+    #expect(fewest.selected == 18 && fewest.layers == 9 && fewest.lowest == 27)
+    #expect(even.parameters(rank: 8, text) == 18 * (16384 + 1) + 18 * 1024)
+    #expect(fewest.parameters(rank: 8, text) == 9 * (16384 + 1) + 18 * 1024)
+    // q and o: 2048 + 2048, k and v: 2048 + 256, times rank and layers.
+    #expect(StandardLoRA.parameters(rank: 8, text) == 36 * 8 * (2 * 4096 + 2 * 2304))
+    #expect(even.multiplyAdds(visualTokens: 800, rank: 8, text) == 800 * 18 * (16384 + 1024))
+    let bytes = Stepper.reducedBytes(parameters: even.parameters(rank: 8, text))
+    #expect(bytes.gradients == 16 * 313_362 && bytes.counts == 80)
+    for count in 1...80 {
+      #expect(LayerBudgets.even(count, text).selected == min(count, 72))
+      #expect(LayerBudgets.fewestLayers(count, text).selected == min(count, 72))
+    }
+  }
+
+  /// All tokens, 4096 + 4096 numbers of q and o and 2304 + 2304 of k and v, times rank and layers; backward from row 0.
+  @Test func standardLoRA() {
+    let all = PlannedAdapter.lora([.query, .key, .value, .output], rank: 8)
+    let values = PlannedAdapter.lora([.value], rank: 8)
+    #expect(all.parameters(text) == 36 * 8 * (2 * 4096 + 2 * 2304) && values.parameters(text) == 36 * 8 * 2304)
+    #expect(all.multiplyAdds(tokens: 1000, visual: 800, text) == Double(1000 * all.parameters(text)))
+    let found = BatchFLOPs(unit, adapter: all, threeB)
+    #expect(found.adapter == 2 * 3 * 1000 * Double(all.parameters(text)))
+    #expect(found.forward == BatchFLOPs(unit, budgets: .even(18, text), rank: 8, threeB).forward)
+    // The lowest layer: o and MLP 71,827,456 a row, attention over 5 x 500,500 pairs; 34 layers: 77,070,336 a row.
+    let pairs = 2048 * 5 * 500_500
+    let lowest = 1000 * 71_827_456 + pairs
+    let inner = 1000 * 77_070_336 + pairs
+    let last = 1000 * 1_048_576 + 30 * 76_021_760 + 2048 * 5 * 30_000
+    #expect(found.backward == Double(2 * (lowest + 34 * inner + last)))
+    // Values alone: no dp, dq, dk in the lowest layer.
+    let short = BatchFLOPs(unit, adapter: values, threeB)
+    #expect(found.backward - short.backward == Double(2 * 2048 * 3 * 500_500))
+    let words = BatchShape([ExampleShape(tokens: 1000, visual: 0, answers: 30, merge: 2)])
+    #expect(BatchFLOPs(words, adapter: all, threeB).backward == found.backward)
+  }
+
+  /// Multiply-adds of a layer: k and v 1,048,576 a row; q and o 8,388,608, MLP 67,633,152 a row that asks; attention
+  /// 2 x 2048 a pair. 35 layers ask for 1000 rows and 500,500 pairs, the last for 30 rows and 30,000 pairs.
+  @Test func forward() {
+    let found = BatchFLOPs(unit, budgets: .even(18, text), rank: 8, threeB)
+    #expect(found.forward == 2 * (35 * 79_120_384_000 + 3_452_108_800))
+    #expect(found.head == 2 * 2 * 30 * 2048 * 151_936)
+    #expect(found.adapter == 2 * 3 * 800 * 18 * (16384 + 1024))
+    // Patches 4,816,896,000; 32 blocks of 3200 x (4 x 1280^2 + 3 x 1280 x 3420); 4 blocks see 3200 patches, 28 see 64;
+    // 800 tokens through 5120 x 5120 and 5120 x 2048.
+    let vision = [4_816_896_000, 2_015_887_360_000, 119_537_664_000, 29_360_128_000]
+    #expect(found.vision == Double(2 * vision.reduce(0, +)))
+  }
+
+  /// 984 rows have a gradient. The lowest layer ends at its values: o and MLP 71,827,456 a row, attention over 500,364
+  /// + 484,620 pairs. 34 layers: 77,070,336 a row, attention over 3 x 500,364 + 2 x 484,620 pairs. The last asks for 30
+  /// rows.
+  @Test func backward() {
+    let found = BatchFLOPs(unit, budgets: .even(18, text), rank: 8, threeB)
+    #expect(found.backward == 2 * (72_695_463_936 + 34 * 80_896_450_560 + 3_617_685_504))
+    // From layer 27: eight layers, 28 to 35, lie above it.
+    let short = BatchFLOPs(unit, budgets: .fewestLayers(18, text), rank: 8, threeB)
+    #expect(short.backward == 2 * (72_695_463_936 + 7 * 80_896_450_560 + 3_617_685_504))
+    // Only the last layer: 30 rows of o and MLP; 30,000 pairs for scores, 29,520 for the values.
+    let top = BatchFLOPs(unit, budgets: .fewestLayers(2, text), rank: 8, threeB)
+    #expect(top.backward == 2 * (30 * 71_827_456 + 2048 * 59_520))
+    let words = BatchShape([ExampleShape(tokens: 1000, visual: 0, answers: 30, merge: 2)])
+    #expect(BatchFLOPs(words, budgets: .even(18, text), rank: 8, threeB).backward == 0)
+  }
+
+  /// The layers' inputs, 2048 a row; of a tape's numbers keys and values a row; q, attention's output, its statistics, h, gate and up 28,176 a row that asks.
+  @Test func memory() {
+    let found = RankMemory(
+      unit, adapter: .imageLoRA(.even(18, text), rank: 8), pictureTokens: 800, featureMiB: 256, activationBytes: .max,
+      threeB)
+    let (inputs, keysValues) = (36 * 1000 * 2048, 1000 * 2 * 256)
+    let (inner, last) = (keysValues + 1000 * 28_176, keysValues + 30 * 28_176)
+    #expect(found.tapes == Double(4 * (inputs + 35 * inner + last)))
+    let bounded = RankMemory(
+      unit, adapter: .imageLoRA(.even(18, text), rank: 8), pictureTokens: 800, featureMiB: 256,
+      activationBytes: 1 << 20, threeB)
+    #expect(bounded.tapes == Double(4 * (inputs + inner) + (1 << 20)))
+    #expect(found.features == 4 * 800 * 2048)
+    #expect(found.adapter == 313_362 * 52)
+    let many = RankMemory(
+      unit, adapter: .imageLoRA(.even(18, text), rank: 8), pictureTokens: 1e9, featureMiB: 256, activationBytes: .max,
+      threeB)
+    #expect(many.features == 256 * 1024 * 1024)
+  }
+
+  /// Two questions on one picture: its 816 tokens are computed once, and so are the pairs among them.
+  @Test func sharedPictures() {
+    let row = ExampleShape(tokens: 1000, visual: 800, answers: 30, merge: 2)
+    let two = BatchShape([row, row])
+    #expect(two.tokens == 2000 - 816 && two.visual == 800 && two.answers == 60 && two.rows == 2)
+    #expect(two.pairs == 2 * 500_500 - 816 * 817 / 2)
+    #expect(two.latePairs == two.pairs - 136)
+    #expect(two.keptPairs == 2 * 484_620 - 800 * 801 / 2)
+    let work = StepWork([[two, unit]], ranks: 2, adapter: .imageLoRA(.even(18, text), rank: 8), rank: 8, threeB)
+    let (a, b) = (
+      BatchFLOPs(two, budgets: .even(18, text), rank: 8, threeB).decoding,
+      BatchFLOPs(unit, budgets: .even(18, text), rank: 8, threeB).decoding
+    )
+    #expect(work.busiest == a && abs(work.row.decoding - (a + b) / 3) < 1)
+    #expect(abs(work.idle - (1 - (a + b) / (2 * a))) < 1e-12)
+  }
+
+  @Test func thousands() {
+    #expect([0, 999, 1000, -1_234_567].map(grouped) == ["0", "999", "1,000", "-1,234,567"])
+    #expect([512, 3 * 0x1p20, 7.5 * 0x1p30].map(size) == ["0 KiB", "3 MiB", "7.5 GiB"])
+  }
+}

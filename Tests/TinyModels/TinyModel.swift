@@ -1,0 +1,120 @@
+// A whole model folder of a few thousand random numbers, written by the test that needs it.
+import Adapters
+import Datasets
+import Foundation
+import HuggingFace
+import QwenVL
+import TestSupport
+import Units
+
+/// A Hugging Face folder with all that a run opens, removed with its last reference: two decoder layers of one KV head,
+/// a vision tower of two blocks, a tokenizer of bytes.
+package final class TinyModel: Sendable {
+  package let folder: String
+  private let owner: TemporaryFolder
+  static let vocabularySize = 272
+  /// Added tokens behind the 256 bytes.
+  static let special = [
+    "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>",
+    "<|video_pad|>", "<|box_start|>", "<|box_end|>",
+  ]
+
+  /// The id of an added token.
+  package static func id(_ token: String) -> Int32 { Int32(256 + (special.firstIndex(of: token) ?? 0)) }
+
+  /// - Parameters:
+  ///   - endTokens: what ends a generation.
+  ///   - spoiled: ASCII characters whose embeddings are not finite; examples without them compute as ever.
+  package init(
+    _ family: ModelConfiguration.Family = .qwen2_5_vl, endTokens: [Int32] = [TinyModel.id("<|im_end|>")],
+    maxPositions: Int = 512, spoiled: [Character: Float] = [:]
+  ) throws {
+    owner = try TemporaryFolder()
+    folder = owner.path
+    try write("config.json", Self.configuration(family, maxPositions: maxPositions))
+    try write("generation_config.json", ["eos_token_id": endTokens])
+    try write("preprocessor_config.json", ["min_pixels": 3136, "max_pixels": 12544])
+    try write("chat_template.json", ["chat_template": Self.template])
+    try writeTokenizer()
+    try owner.write("model.safetensors", Array(Self.weights(family, spoiled: spoiled)))
+  }
+
+  /// The model, opened.
+  package func base() throws -> BaseModel { try BaseModel(folder: folder) }
+
+  /// An adapter on all heads of both layers with numbers large enough to change answers.
+  package static func adapter(for base: BaseModel) -> ImageLoRA<Float> {
+    let text = base.configuration.text
+    let adapter = ImageLoRA<Float>(
+      ImageLoRAConfiguration(rank: 2, alpha: 4, normalization: .none, kvIndices: [0: [0], 1: [0]]), text: text)
+    var source = NormalSource(seed: 5)
+    adapter.load((0..<adapter.layout.count).map { _ in Float(source.nextGaussian()) })
+    return adapter
+  }
+
+  /// A standard LoRA on all four projections of both layers.
+  package static func lora(for base: BaseModel) -> LoRA<Float> {
+    let adapter = LoRA<Float>(
+      LoRAConfiguration(rank: 2, alpha: 4, targets: [0: Projection.allCases, 1: Projection.allCases]),
+      text: base.configuration.text)
+    var source = NormalSource(seed: 6)
+    adapter.load((0..<adapter.layout.count).map { _ in Float(source.nextGaussian()) * 0.3 })
+    return adapter
+  }
+
+  private func write(_ name: String, _ object: Any) throws {
+    try owner.write(name, Array(JSONSerialization.data(withJSONObject: object)))
+  }
+
+  private static func configuration(_ family: ModelConfiguration.Family, maxPositions: Int) -> [String: Any] {
+    let rope: [String: Any] =
+      family == .qwen2_5_vl
+      ? ["type": "mrope", "mrope_section": [2, 1, 1]]
+      : ["rope_type": "default", "mrope_interleaved": true, "mrope_section": [4, 2, 2]]
+    let tower: [String: Any] =
+      family == .qwen2_5_vl
+      ? ["window_size": 112, "fullatt_block_indexes": [1], "tokens_per_second": 2]
+      : ["num_position_embeddings": 9, "deepstack_visual_indexes": [0]]
+    let shape: [String: Any] = [
+      "depth": 2, "hidden_size": 16, "intermediate_size": 24, "num_heads": 2, "out_hidden_size": 16, "patch_size": 14,
+      "spatial_merge_size": 2, "temporal_patch_size": 2,
+    ]
+    return [
+      "model_type": family.rawValue, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
+      "num_attention_heads": 2, "num_key_value_heads": 1, "rms_norm_eps": 1e-6, "rope_theta": 10000.0,
+      "rope_scaling": rope, "head_dim": family == .qwen2_5_vl ? 8 : 16, "tie_word_embeddings": false,
+      "vocab_size": vocabularySize, "max_position_embeddings": maxPositions,
+      "image_token_id": Int(id("<|image_pad|>")), "video_token_id": Int(id("<|video_pad|>")),
+      "vision_start_token_id": Int(id("<|vision_start|>")), "vision_end_token_id": Int(id("<|vision_end|>")),
+      "vision_config": shape.merging(tower) { $1 },
+    ]
+  }
+
+  private static let template =
+    "{% for message in messages %}{% if loop.first and message['role'] != 'system' %}<|im_start|>system\n"
+    + "You are a helpful assistant.<|im_end|>\n{% endif %}<|im_start|>{{ message['role'] }}\n"
+    + "{% if message['content'] is string %}{{ message['content'] }}<|im_end|>\n{% else %}"
+    + "{% for content in message['content'] %}{% if content['type'] == 'image' or 'image' in content %}"
+    + "<|vision_start|><|image_pad|><|vision_end|>{% elif 'text' in content %}{{ content['text'] }}{% endif %}"
+    + "{% endfor %}<|im_end|>\n{% endif %}{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+
+  /// A tokenizer of single bytes: GPT-2's names for them, no merges.
+  private func writeTokenizer() throws {
+    let printable = (Set(33...126).union(161...172).union(174...255))
+    var others: UInt32 = 256
+    var vocabulary: [String: Int] = [:]
+    for byte in 0..<256 {
+      let scalar = printable.contains(byte) ? Unicode.Scalar(UInt32(byte)) : Unicode.Scalar(others)
+      if !printable.contains(byte) { others += 1 }
+      vocabulary[scalar.map { String(Character($0)) } ?? ""] = byte
+    }
+    try write("vocab.json", vocabulary)
+    try owner.write("merges.txt", Array("#version: 0.2\n".utf8))
+    let added = Self.special.map { token -> (String, [String: Any]) in
+      ("\(Self.id(token))", ["content": token, "special": true])
+    }
+    try write(
+      "tokenizer_config.json",
+      ["tokenizer_class": "Qwen2Tokenizer", "added_tokens_decoder": Dictionary(uniqueKeysWithValues: added)])
+  }
+}
