@@ -78,22 +78,37 @@ let package = Package(
       name: "benchmarks",
       dependencies: ["Training", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       exclude: ["README.md"]),
-    // tests, one target a module
+    // tests, one target a module, and what they share
     .target(name: "GradientCheck", dependencies: ["Tensors"], path: "Tests/GradientCheck"),
-    .testTarget(name: "CollectivesTests", dependencies: ["Collectives"]),
-    .testTarget(name: "HDF5Tests", dependencies: ["HDF5"], resources: [.copy("Resources")]),
+    .target(name: "TestSupport", dependencies: ["Collectives"], path: "Tests/TestSupport"),
+    .target(
+      name: "TinyModels",
+      dependencies: ["TestSupport", "HuggingFace", "Datasets", "Preprocessing", "QwenVL", "Units", "Adapters"],
+      path: "Tests/TinyModels"),
+    .testTarget(name: "CollectivesTests", dependencies: ["Collectives", "TestSupport"]),
+    .testTarget(name: "HDF5Tests", dependencies: ["HDF5", "TestSupport"], resources: [.copy("Resources")]),
     .testTarget(name: "TensorsTests", dependencies: ["Tensors"]),
     .testTarget(
       name: "AdaptersTests",
-      dependencies: ["Adapters", "CPNG", "HDF5", "QwenVL", "Layers", "HuggingFace", "Tensors", "GradientCheck"]),
+      dependencies: [
+        "Adapters", "CPNG", "HDF5", "QwenVL", "Layers", "HuggingFace", "Tensors", "GradientCheck", "TestSupport",
+      ]),
     .testTarget(name: "LayersTests", dependencies: ["Layers", "Tensors", "GradientCheck"]),
     .testTarget(name: "DigestsTests", dependencies: ["Digests"]),
     .testTarget(name: "DatasetsTests", dependencies: ["Datasets"], exclude: ["Resources"]),
     .testTarget(name: "RunFileTests", dependencies: ["RunFile"]),
-    .testTarget(name: "TrainingTests", dependencies: ["Training", "Adapters", "HDF5", "HuggingFace", "RunFile"]),
+    .testTarget(
+      name: "TrainingTests",
+      dependencies: [
+        "Training", "Adapters", "Collectives", "Datasets", "HDF5", "HuggingFace", "RunFile", "Tensors", "Units",
+        "TestSupport", "TinyModels",
+      ]),
     .testTarget(
       name: "UnitsTests",
-      dependencies: ["Units", "Adapters", "Preprocessing", "HuggingFace", "Datasets", "Digests", "HDF5", "Tensors"]),
+      dependencies: [
+        "Units", "Adapters", "Preprocessing", "HuggingFace", "Datasets", "Digests", "HDF5", "Tensors", "TestSupport",
+        "TinyModels",
+      ]),
     .testTarget(
       name: "PreprocessingTests", dependencies: ["Preprocessing", "HuggingFace", "Datasets", "Digests"],
       resources: [.copy("Resources")]),
@@ -101,13 +116,16 @@ let package = Package(
       name: "EvaluationTests",
       dependencies: [
         "Evaluation", "Tensors", "Collectives", "HuggingFace", "Datasets", "Preprocessing", "QwenVL", "Units",
-        "Adapters",
+        "Adapters", "TestSupport", "TinyModels",
       ]),
     .testTarget(
       name: "ReportTests",
-      dependencies: ["Report", "Training", "Evaluation", "Adapters", "Preprocessing", "Datasets", "HuggingFace"]),
+      dependencies: [
+        "Report", "Training", "Evaluation", "Adapters", "Preprocessing", "Datasets", "HuggingFace", "TestSupport",
+      ]),
     .testTarget(
-      name: "HuggingFaceTests", dependencies: ["HuggingFace", "Tensors", "Digests"], resources: [.copy("Resources")]),
+      name: "HuggingFaceTests", dependencies: ["HuggingFace", "Tensors", "Digests", "TestSupport"],
+      resources: [.copy("Resources")]),
     .testTarget(
       name: "ParityTests", dependencies: ["Training", "QwenVL", "Tensors", "HDF5", "Digests"], exclude: ["README.md"],
       resources: [.copy("Resources")]),

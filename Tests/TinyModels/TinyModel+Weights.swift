@@ -5,11 +5,15 @@ import HuggingFace
 
 extension TinyModel {
   /// A safetensors file of normal numbers.
-  static func weights(_ family: ModelConfiguration.Family) throws -> Data {
+  /// - Parameter spoiled: what the embeddings of some ASCII characters are instead.
+  static func weights(_ family: ModelConfiguration.Family, spoiled: [Character: Float]) throws -> Data {
     var file = Writer()
     let isThird = family == .qwen3_vl
     let (decoder, vision) = isThird ? ("model.language_model", "model.visual") : ("model", "visual")
-    file.add("\(decoder).embed_tokens.weight", [vocabularySize, 16], scale: 1)
+    let replaced = spoiled.flatMap { character, value in
+      character.utf8.flatMap { byte in (0..<16).map { (16 * Int(byte) + $0, value) } }
+    }
+    file.add("\(decoder).embed_tokens.weight", [vocabularySize, 16], scale: 1, replacing: replaced)
     file.add("lm_head.weight", [vocabularySize, 16], scale: 1)
     file.add("\(decoder).norm.weight", [16], scale: 0.1)
     // Heads of 8, or of 16 where they are stated.
@@ -68,23 +72,17 @@ extension TinyModel {
   }
 
   private struct Writer {
-    private var header: [String: Any] = [:]
-    private var body = Data()
+    private var tensors: [SafetensorsWriter.Tensor] = []
     private var source = NormalSource(seed: 1)
 
-    mutating func add(_ name: String, _ shape: [Int], scale: Double) {
-      let count = shape.reduce(1, *)
+    /// Adds a tensor of normal numbers, around 1 for a norm's weights; `replaced` are numbers put in afterwards.
+    mutating func add(_ name: String, _ shape: [Int], scale: Double, replacing replaced: [(Int, Float)] = []) {
       let isScale = (name.contains("norm") || name.contains("ln_q")) && name.hasSuffix("weight")
-      let values = (0..<count).map { _ in Float((isScale ? 1 : 0) + scale * source.nextGaussian()) }
-      let start = body.count
-      values.withUnsafeBytes { body.append(contentsOf: $0) }
-      header[name] = ["dtype": "F32", "shape": shape, "data_offsets": [start, body.count]]
+      var values = (0..<shape.reduce(1, *)).map { _ in Float((isScale ? 1 : 0) + scale * source.nextGaussian()) }
+      for (index, value) in replaced { values[index] = value }
+      tensors.append(SafetensorsWriter.Tensor(name: name, shape: shape, values: values))
     }
 
-    func data() throws -> Data {
-      var json = try JSONSerialization.data(withJSONObject: header)
-      while json.count % 8 != 0 { json.append(UInt8(ascii: " ")) }
-      return withUnsafeBytes(of: UInt64(json.count).littleEndian) { Data($0) } + json + body
-    }
+    func data() throws -> Data { try SafetensorsWriter.encode(tensors) }
   }
 }
