@@ -2,6 +2,7 @@ import Adapters
 import Foundation
 import HDF5
 import QwenVL
+import TestSupport
 import Testing
 
 @testable import HuggingFace

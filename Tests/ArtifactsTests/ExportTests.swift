@@ -1,5 +1,6 @@
 import Foundation
 import HuggingFace
+import TestSupport
 import Testing
 
 @testable import Adapters

@@ -1,6 +1,7 @@
 import Foundation
 import HuggingFace
 import QwenVL
+import TestSupport
 import Testing
 
 @testable import Adapters

@@ -4,14 +4,14 @@ import Foundation
 import HuggingFace
 import Preprocessing
 import Testing
+import TinyModels
 import Batches
 
 @testable import Training
 
 @Suite("A unit's shape as it is packed against the shape that a plan makes from lengths")
 struct UnitShapeTests {
-  static let fixture = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .appendingPathComponent("ParityTests/Resources/a").path
+  static let fixture = ParityFixture.path("a")
 
   let base: BaseModel
   let rows: [Row]

@@ -6,26 +6,28 @@ import HDF5
 import Preprocessing
 import Synchronization
 import Tensors
+import TestSupport
 import Testing
+import TinyModels
 
 @testable import Batches
 
 /// Two pictures, their row, and a folder for a cache.
 private final class Setup {
-  let folder = NSTemporaryDirectory() + "features-\(UUID().uuidString)"
-  var cache: String { folder + "/cache" }
+  let folder: TemporaryFolder
+  var cache: String { folder.path("cache") }
   let row: Row
   private let model: String
-  var pictures: [String] { ["0.png", "1.jpg"].map { "\(folder)/\($0)" } }
+  var pictures: [String] { ["0.png", "1.jpg"].map(folder.path) }
 
   init(_ fixture: String = "a") throws {
-    model = GroupedUnitTests.fixture(fixture) + "/model"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    model = ParityFixture.path(fixture) + "/model"
+    folder = try TemporaryFolder()
     let folder = folder
     let sources = try ["0.png", "1.jpg"].map { name in
       try FileManager.default.copyItem(
-        atPath: "\(GroupedUnitTests.fixture(fixture))/images/\(name)", toPath: "\(folder)/\(name)")
-      return ImageSource.file("\(folder)/\(name)")
+        atPath: "\(ParityFixture.path(fixture))/images/\(name)", toPath: folder.path(name))
+      return ImageSource.file(folder.path(name))
     }
     row = Row(
       id: "r", line: 1, images: sources,
@@ -34,8 +36,6 @@ private final class Setup {
         Message(role: .assistant, content: [.text("the first")]),
       ])
   }
-
-  deinit { try? FileManager.default.removeItem(atPath: folder) }
 
   /// The base as a new run opens it.
   func base(

@@ -5,19 +5,14 @@ import Preprocessing
 import QwenVL
 import Tensors
 import Testing
+import TinyModels
 
 @testable import Batches
 
 @Suite("Rows computed together equal separate rows")
 struct GroupedUnitTests {
-  /// A parity fixture, which lies beside this target's folder.
-  static func fixture(_ name: String) -> String {
-    URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .appendingPathComponent("ParityTests/Resources/\(name)").path
-  }
-
   func row(_ id: String, _ question: String, _ answer: String, images: Range<Int> = 0..<1) -> Row {
-    let pictures = ["0.png", "1.jpg"][images].map { ImageSource.file("\(Self.fixture("a"))/images/\($0)") }
+    let pictures = ["0.png", "1.jpg"][images].map { ImageSource.file("\(ParityFixture.path("a"))/images/\($0)") }
     let content = pictures.indices.map { ContentPart.image($0) } + [.text(question)]
     return Row(
       id: id, line: 1, images: Array(pictures),
@@ -58,7 +53,7 @@ struct GroupedUnitTests {
     _ rows: [Row], _ fixture: String, _ standard: Bool,
     _ pack: (BaseModel, [Sample], [[Matrix<Float>]], any Adapter<Float>) -> UnitInput
   ) throws {
-    let base = try BaseModel(folder: Self.fixture(fixture) + "/model")
+    let base = try BaseModel(folder: ParityFixture.path(fixture) + "/model")
     let samples = try rows.map(try base.sampleBuilder(maxLength: 4096).sample)
     let features = try zip(rows, samples).map { try base.featureStore.features(of: $0, sample: $1) }
     let text = base.configuration.text

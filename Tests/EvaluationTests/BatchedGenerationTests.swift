@@ -7,6 +7,7 @@ import HuggingFace
 import QwenVL
 import Tensors
 import Testing
+import TinyModels
 import Batches
 
 @testable import Evaluation
@@ -23,7 +24,7 @@ struct BatchedGenerationTests {
       base = try model.base()
       let samples = try base.sampleBuilder(maxLength: 512)
       func row(_ id: String, pictures: Int, _ turns: [String]) throws -> Row {
-        let images = Array(repeating: "\"\(TinyRows.picture)\"", count: pictures).joined(separator: ",")
+        let images = Array(repeating: "\"\(TinyExamples.image)\"", count: pictures).joined(separator: ",")
         let messages = turns.enumerated().map { turn, text in
           #"{"role": "\#(turn % 2 == 0 ? "user" : "assistant")", "content": "\#(text)"}"#
         }

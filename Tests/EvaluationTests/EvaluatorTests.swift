@@ -3,8 +3,9 @@ import Adapters
 import Collectives
 import Datasets
 import Foundation
-import Synchronization
+import TestSupport
 import Testing
+import TinyModels
 import Batches
 
 @testable import Evaluation
@@ -17,20 +18,13 @@ struct EvaluatorTests {
     let folder = model.folder
     let alone = try Self.results(folder, SingleProcess())
     for size in [2, 3, 5] {
-      let group = Group(size: size)
-      let found = Mutex<[Int: [[RowResult]]]>([:])
-      // Threads, not a queue: every rank must run while others wait for it.
-      let finished = DispatchGroup()
-      for rank in 0..<size {
-        finished.enter()
-        Thread.detachNewThread {
-          let results = try? Self.results(folder, Member(group, rank: rank))
-          found.withLock { $0[rank] = results }
-          finished.leave()
-        }
+      let found = runOnRanks(size) { communicator in
+        (results: try Self.results(folder, communicator), sums: communicator.traffic.sumCalls)
       }
-      finished.wait()
-      for rank in 0..<size { #expect(found.withLock { $0[rank] } == alone) }
+      for rank in found {
+        #expect(try rank.get().results == alone)
+        #expect(try rank.get().sums == 0, "evaluation adds nothing up over ranks")
+      }
     }
     withExtendedLifetime(model) {}
   }
@@ -38,7 +32,7 @@ struct EvaluatorTests {
   private static func results(_ folder: String, _ communicator: any Communicator) throws -> [[RowResult]] {
     let base = try BaseModel(folder: folder)
     let samples = try base.sampleBuilder(maxLength: 512)
-    let rows = try TinyRows.rows()
+    let rows = try TinyExamples.examples()
     return try Evaluator(base: base, samples: samples, maxNewTokens: 6).results(
       rows, tokens: { $0.rows.reduce(0) { $0 + 10 - $1 } }, adapters: [nil, TinyModel.adapter(for: base)],
       communicator: communicator)
@@ -49,7 +43,7 @@ struct EvaluatorTests {
     let model = try TinyModel()
     let base = try model.base()
     let samples = try base.sampleBuilder(maxLength: 512)
-    let rows = try TinyRows.rows()
+    let rows = try TinyExamples.examples()
     let adapter = TinyModel.adapter(for: base)
     func results(maxNewTokens: Int?) throws -> [[RowResult]] {
       try Evaluator(base: base, samples: samples, maxNewTokens: maxNewTokens).results(
@@ -207,10 +201,8 @@ struct EvaluatorTests {
 
   @Test("a predictions file has a line a row and model; what cannot be written is said before the work")
   func predictions() throws {
-    let folder = NSTemporaryDirectory() + "predictions-" + UUID().uuidString
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: folder) }
-    let path = folder + "/p.jsonl"
+    let folder = try TemporaryFolder()
+    let path = folder.path("p.jsonl")
     try checkWritable(path)
     let lines = [
       PredictionLine(
@@ -226,58 +218,7 @@ struct EvaluatorTests {
         == #"{"exact_match":true,"finished":true,"group":{"task":"t"},"id":"a/b","iou":0.5,"likeliest_tokens":1,"model":"base","nll":1.5,"#
         + #""point_in_box":true,"prediction":"q","prompt":"p","reference":"r","tokens":2}"# + "\n"
         + #"{"id":"c","likeliest_tokens":1,"model":"adapted","nll":"NaN","tokens":2}"# + "\n")
-    #expect(throws: EvaluationError.self) { try checkWritable(folder + "/none/p.jsonl") }
-    #expect(throws: EvaluationError.self) { try checkWritable(folder) }
+    #expect(throws: EvaluationError.self) { try checkWritable(folder.path("none/p.jsonl")) }
+    #expect(throws: EvaluationError.self) { try checkWritable(folder.path) }
   }
-}
-
-/// Ranks as threads of one process: what all of them gather.
-private final class Group: Sendable {
-  let size: Int
-  private let condition = NSCondition()
-  private let state: Mutex<State>
-
-  private struct State {
-    var round = 0
-    var waiting: [Int: [UInt8]] = [:]
-    var last: [[UInt8]] = []
-  }
-
-  init(size: Int) {
-    self.size = size
-    state = Mutex(State())
-  }
-
-  func gather(_ bytes: [UInt8], rank: Int) -> [[UInt8]] {
-    condition.lock()
-    defer { condition.unlock() }
-    let round = state.withLock { state in
-      state.waiting[rank] = bytes
-      let round = state.round
-      if state.waiting.count == size {
-        state.last = (0..<size).map { state.waiting[$0] ?? [] }
-        state.waiting = [:]
-        state.round += 1
-      }
-      return round
-    }
-    condition.broadcast()
-    while state.withLock({ $0.round }) == round { condition.wait() }
-    return state.withLock { $0.last }
-  }
-}
-
-private final class Member: Communicator {
-  let rank: Int
-  let group: Group
-  var size: Int { group.size }
-  let activity = Activity()
-  var traffic: Traffic { Traffic() }
-
-  init(_ group: Group, rank: Int) { (self.group, self.rank) = (group, rank) }
-
-  func sum(_ words: UnsafeMutableBufferPointer<Int128>) { preconditionFailure("evaluation adds nothing up over ranks") }
-  func broadcast(_ bytes: [UInt8], from root: Int) -> [UInt8] { group.gather(bytes, rank: rank)[root] }
-  func allGather(_ bytes: [UInt8]) -> [[UInt8]] { group.gather(bytes, rank: rank) }
-  func abort(status: Int32) -> Never { preconditionFailure("a rank aborted with status \(status)") }
 }

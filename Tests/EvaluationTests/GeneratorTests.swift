@@ -5,6 +5,7 @@ import Adapters
 import QwenVL
 import Tensors
 import Testing
+import TinyModels
 import Batches
 
 @testable import Evaluation
@@ -32,7 +33,7 @@ struct GeneratorTests {
     let model = try TinyModel(family, endTokens: [271])
     let base = try model.base()
     let samples = try base.sampleBuilder(maxLength: 512)
-    let rows = try TinyRows.rows()
+    let rows = try TinyExamples.examples()
     let prompt = try samples.prompt(for: rows[row]).sample
     let features = try base.featureStore.features(of: rows[row], sample: prompt)
     var answers: [[Int32]] = []
@@ -55,7 +56,7 @@ struct GeneratorTests {
 
   @Test("stops before the end token and says which it was; tokens are told as they come")
   func stopsAtEndToken() throws {
-    let row = try TinyRows.rows()[0]
+    let row = try TinyExamples.examples()[0]
     func generate(_ endTokens: [Int32]) throws -> (Generation, told: [Int32]) {
       let model = try TinyModel(endTokens: endTokens)
       let base = try model.base()

@@ -1,6 +1,7 @@
 // Every failure is one clear line, and the process goes on.
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 @testable import HDF5
@@ -9,13 +10,6 @@ import Testing
 struct RefusalTests {
   let folder: TemporaryFolder
   init() throws { folder = try TemporaryFolder() }
-
-  private func line(_ body: () throws -> Void) -> String {
-    do {
-      try body()
-      return "nothing thrown"
-    } catch { return "\(error)" }
-  }
 
   @Test func wordsNameWhatWhereAndWhy() throws {
     let path = folder.path("a.h5")
@@ -75,7 +69,7 @@ struct RefusalTests {
     try sample(path)
     let whole = try bytes(of: path)
     for count in stride(from: 0, to: whole.count, by: 13) {
-      try write(Array(whole[..<count]), to: folder.path("cut.h5"))
+      try folder.write("cut.h5", Array(whole[..<count]))
       #expect(throws: HDF5Error.self) { try readAll(folder.path("cut.h5")) }
     }
   }
@@ -83,7 +77,7 @@ struct RefusalTests {
   @Test func garbageThrows() throws {
     var generator = SystemRandomNumberGenerator()
     for count in [0, 1, 7, 8, 512, 4096] {
-      try write((0..<count).map { _ in .random(in: 0...255, using: &generator) }, to: folder.path("garbage.h5"))
+      try folder.write("garbage.h5", (0..<count).map { _ in .random(in: 0...255, using: &generator) })
       #expect(line { _ = try File.open(folder.path("garbage.h5")) }.contains("garbage.h5: "))
     }
     #expect(throws: HDF5Error.self) { _ = try File.open("/") }
@@ -100,7 +94,7 @@ struct RefusalTests {
     for index in whole.indices {
       var damaged = whole
       damaged[index] ^= flip
-      try write(damaged, to: folder.path("damaged.h5"))
+      try folder.write("damaged.h5", damaged)
       do {
         #expect(try readAll(folder.path("damaged.h5")) == right, "byte \(index)")
       } catch {

@@ -1,5 +1,6 @@
 // What was written is read back, and nothing else can be read.
 import Foundation
+import TestSupport
 import Testing
 
 @testable import HDF5

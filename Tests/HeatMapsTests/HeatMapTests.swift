@@ -1,5 +1,6 @@
 import CPNG
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Adapters

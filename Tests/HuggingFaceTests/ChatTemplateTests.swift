@@ -1,5 +1,6 @@
 // Chat templates: the released ones against transformers, and where a template is looked for.
 import Foundation
+import TestSupport
 import Testing
 
 @testable import HuggingFace

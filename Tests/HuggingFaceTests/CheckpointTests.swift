@@ -1,6 +1,7 @@
 // safetensors: sound files, sharded ones, and files that lie.
 import Foundation
 import Tensors
+import TestSupport
 import Testing
 
 @testable import HuggingFace

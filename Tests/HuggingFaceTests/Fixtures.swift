@@ -1,4 +1,4 @@
-// Folders of released files, JSON fixtures and model folders that a test writes itself.
+// Folders of released files, JSON fixtures and expected errors.
 import Foundation
 import Testing
 
@@ -22,23 +22,6 @@ extension JSON {
   var integers: [Int] { items.compactMap { if case .integer(let value) = $0 { value } else { nil } } }
   subscript(key: String) -> JSON {
     if case .object(let members) = self { members.first { $0.key == key }?.value ?? .null } else { .null }
-  }
-}
-
-/// A folder that lives as long as the value and holds what the test writes.
-final class TemporaryFolder {
-  let path: String
-
-  init(_ files: [String: String] = [:]) throws {
-    path = NSTemporaryDirectory() + "/huggingface-" + UUID().uuidString
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    for (name, text) in files { try write(name, Array(text.utf8)) }
-  }
-
-  deinit { try? FileManager.default.removeItem(atPath: path) }
-
-  func write(_ name: String, _ bytes: [UInt8]) throws {
-    try Data(bytes).write(to: URL(fileURLWithPath: path + "/" + name))
   }
 }
 

@@ -1,5 +1,6 @@
 // config.json in both forms, and every way in which it can be wrong.
 import Foundation
+import TestSupport
 import Testing
 
 @testable import HuggingFace

@@ -1,4 +1,5 @@
 // Sound files with a few bytes changed at random: they load or are refused, they never crash.
+import TestSupport
 import Testing
 
 @testable import HuggingFace

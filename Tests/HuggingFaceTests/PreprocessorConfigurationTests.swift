@@ -1,5 +1,6 @@
 // preprocessor_config.json in its older and newer spelling.
 import Foundation
+import TestSupport
 import Testing
 
 @testable import HuggingFace

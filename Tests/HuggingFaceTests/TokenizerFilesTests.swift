@@ -1,5 +1,6 @@
 // Reading tokenizer files: a small tokenizer.json, the same in three files, and what is refused.
 import Foundation
+import TestSupport
 import Testing
 
 @testable import HuggingFace

@@ -1,6 +1,7 @@
 // What users read: a row's listing, a model's listing, and why an adapter does not fit.
 import HuggingFace
 import Testing
+import TinyModels
 import Batches
 
 @testable import Evaluation
@@ -11,7 +12,7 @@ struct ListingTests {
   func row() throws {
     let model = try TinyModel()
     let base = try model.base()
-    let row = try TinyRows.rows()[0]
+    let row = try TinyExamples.examples()[0]
     let sample = try base.sampleBuilder(maxLength: 512).sample(for: row)
     let lines = base.listing(of: row, sample: sample)
     // 120 x 90 within 12544 pixels is resized to 112 x 84: 8 x 6 patches, 4 x 3 visual tokens.

@@ -1,6 +1,7 @@
 import Adapters
 import Evaluation
 import Foundation
+import TestSupport
 import Testing
 
 @testable import HuggingFace
@@ -9,7 +10,9 @@ import Testing
 
 @Suite("A page from a run's folder: what is there is shown, what is not is named")
 struct PageTests {
-  private let folder = FileManager.default.temporaryDirectory.appending(path: "report-tests-\(UUID().uuidString)").path
+  private let temporary: TemporaryFolder
+  private var folder: String { temporary.path("run") }
+  init() throws { temporary = try TemporaryFolder() }
 
   private func make(_ files: [String: String]) throws {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -20,29 +23,20 @@ struct PageTests {
     try ReportPage(folders: [folder], predictions: [], title: title, examples: 4)
   }
 
-  private func problem(_ body: () throws -> Void) -> String {
-    do {
-      try body()
-      return "nothing thrown"
-    } catch { return "\(error)" }
-  }
-
   private let run = "model: {path: <b>nowhere</b>}\ndata: {train: rows.jsonl}\ntraining: {steps: 3, seed: 7}\n"
 
   @Test func noRun() throws {
-    defer { try? FileManager.default.removeItem(atPath: folder) }
-    #expect(problem { _ = try page() }.hasSuffix("there is no such folder; give the folder of a run's checkpoints"))
+    #expect(line { _ = try page() }.hasSuffix("there is no such folder; give the folder of a run's checkpoints"))
     try make([:])
-    #expect(problem { _ = try page() }.contains("is no run: it has no run.yaml"))
+    #expect(line { _ = try page() }.contains("is no run: it has no run.yaml"))
     try make(["run.yaml": run])
-    #expect(problem { _ = try page() }.contains("is no run: it has neither metrics.jsonl nor checkpoints"))
+    #expect(line { _ = try page() }.contains("is no run: it has neither metrics.jsonl nor checkpoints"))
     try make(["metrics.jsonl": "", "run.yaml": "nonsense: 1\n"])
-    #expect(problem { _ = try page() }.contains("unknown key nonsense"))
+    #expect(line { _ = try page() }.contains("unknown key nonsense"))
   }
 
   /// An empty log, no checkpoint, no rows: a page all the same, which says what it lacks.
   @Test func almostNothing() throws {
-    defer { try? FileManager.default.removeItem(atPath: folder) }
     try make(["run.yaml": run, "metrics.jsonl": ""])
     let page = try page(title: "</title><script>x</script>")
     let html = page.html
@@ -55,7 +49,6 @@ struct PageTests {
   }
 
   @Test func curvesAndAnswers() throws {
-    defer { try? FileManager.default.removeItem(atPath: folder) }
     let prediction =
       #"{"id":"<i>","model":"adapted","group":{"<k>":"<g>"},"prompt":"<|im_start|>user\nWhat?<|im_end|>\n","reference":"a","#
       + #""prediction":"</figure>","finished":true,"exact_match":false,"nll":1,"tokens":2,"likeliest_tokens":1}"#
@@ -72,14 +65,13 @@ struct PageTests {
       #expect(html.contains(part), "\(part)")
     }
     try make(["predictions.jsonl": prediction + "\n" + prediction + "\n"])
-    #expect(problem { _ = try page() }.contains("line 2: a second prediction of this model for this row"))
+    #expect(line { _ = try page() }.contains("line 2: a second prediction of this model for this row"))
     try make(["predictions.jsonl": "{}\n"])
-    #expect(problem { _ = try page() }.contains("predictions.jsonl: line 1: is no prediction"))
+    #expect(line { _ = try page() }.contains("predictions.jsonl: line 1: is no prediction"))
   }
 
   /// A checkpoint alone tells adapter, heads and costs.
   @Test func checkpointAlone() throws {
-    defer { try? FileManager.default.removeItem(atPath: folder) }
     try make(["run.yaml": run])
     let text = TextConfiguration(
       hiddenSize: 8, intermediateSize: 12, layers: 3, attentionHeads: 4, kvHeads: 2, headDimension: 4,

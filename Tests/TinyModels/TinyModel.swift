@@ -5,7 +5,7 @@ import Foundation
 import HuggingFace
 import QwenVL
 import TestSupport
-import Units
+import Batches
 
 /// A Hugging Face folder with all that a run opens, removed with its last reference: two decoder layers of one KV head,
 /// a vision tower of two blocks, a tokenizer of bytes.
