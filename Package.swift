@@ -135,11 +135,15 @@ let programs: [Target] = [
 let tests: [Target] = [
   // tests, one target a module, and what they share
   .target(name: "GradientCheck", dependencies: ["Tensors"], path: "Tests/GradientCheck"),
-  .target(name: "TestSupport", dependencies: ["Collectives"], path: "Tests/TestSupport"),
+  .target(name: "TestSupport", dependencies: ["Collectives", "HuggingFace"], path: "Tests/TestSupport"),
   .target(
     name: "TinyModels",
-    dependencies: ["TestSupport", "HuggingFace", "Datasets", "Preprocessing", "QwenVL", "Batches", "Adapters"],
+    dependencies: [
+      "TestSupport", "RandomNumbers", "HuggingFace", "Datasets", "Preprocessing", "QwenVL", "Batches", "Adapters",
+    ],
     path: "Tests/TinyModels"),
+  .tests("Files", ["TestSupport"]),
+  .tests("Formatting"),
   .tests("Collectives", ["TestSupport"]),
   .tests("HDF5", ["TestSupport"], resources: true),
   .tests("Digests"),
@@ -150,7 +154,7 @@ let tests: [Target] = [
   .tests("Datasets", exclude: ["Resources"]),
   .tests("Preprocessing", resources: true),
   .tests("Batches", ["Costs", "TestSupport", "TinyModels"]),
-  .tests("Adapters", ["GradientCheck"]),
+  .tests("Adapters", ["GradientCheck", "TestSupport"]),
   .tests("RunFile"),
   .tests("Artifacts", ["TestSupport", "TinyModels"]),
   .tests("TensorBoard", ["TestSupport"]),
@@ -166,8 +170,8 @@ let tests: [Target] = [
 
 /// What is built to run the tests of the kernels with their checks in.
 let checked: Set<String> = [
-  "COpenBLAS", "COneDNN", "COpenSSL", "Tensors", "Digests", "RandomNumbers", "HuggingFace", "Layers", "QwenVL",
-  "Adapters", "GradientCheck", "TensorsTests", "LayersTests", "AdaptersTests",
+  "COpenBLAS", "COneDNN", "COpenSSL", "Files", "Tensors", "Collectives", "Digests", "RandomNumbers", "HuggingFace",
+  "Layers", "QwenVL", "Adapters", "GradientCheck", "TestSupport", "TensorsTests", "LayersTests", "AdaptersTests",
 ]
 let targets = (libraries + modules + programs + tests).filter { !hasChecks || checked.contains($0.name) }
 

@@ -67,6 +67,19 @@ package struct TextConfiguration: Sendable, Equatable {
   /// Whether queries and keys are normalised, each head by itself, before they are turned.
   package var queryKeyNorm = false
 
+  package init(
+    hiddenSize: Int, intermediateSize: Int, layers: Int, attentionHeads: Int, kvHeads: Int, headDimension: Int,
+    vocabularySize: Int, rmsNormEpsilon: Double, ropeTheta: Double, mropeSection: [Int], tieWordEmbeddings: Bool,
+    maxPositionEmbeddings: Int, mropeInterleaved: Bool = false, qkvBias: Bool = true, queryKeyNorm: Bool = false
+  ) {
+    (self.hiddenSize, self.intermediateSize, self.layers) = (hiddenSize, intermediateSize, layers)
+    (self.attentionHeads, self.kvHeads, self.headDimension) = (attentionHeads, kvHeads, headDimension)
+    (self.vocabularySize, self.rmsNormEpsilon, self.ropeTheta) = (vocabularySize, rmsNormEpsilon, ropeTheta)
+    (self.mropeSection, self.tieWordEmbeddings) = (mropeSection, tieWordEmbeddings)
+    (self.maxPositionEmbeddings, self.mropeInterleaved) = (maxPositionEmbeddings, mropeInterleaved)
+    (self.qkvBias, self.queryKeyNorm) = (qkvBias, queryKeyNorm)
+  }
+
   /// The axis of positions that each rotary pair follows: 0 time, 1 height, 2 width.   [D/2]
   package var mropeAxes: [Int] {
     guard mropeInterleaved else { return mropeSection.enumerated().flatMap { Array(repeating: $0, count: $1) } }

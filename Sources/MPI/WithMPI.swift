@@ -1,17 +1,16 @@
 // The start and the end of MPI in a process.
 import CMPI
 import Collectives
+import Files
 import Glibc
 
 /// Starts MPI, runs `body` with all ranks of the job and ends MPI. Started without mpirun, the job is one rank.
 ///
 /// A `RankFailure`, which all ranks throw together, ends MPI and is thrown on. Any other error is this rank's alone
 /// and others may wait for it: with more than one rank it is printed in one line on stderr and ends the whole job with
-/// `status(error)`; alone it is thrown on. Throws `MPIError` if MPI does not start or was started before.
+/// the exit status that the error asks for; alone it is thrown on. Throws `MPIError` if MPI does not start or was started before.
 /// - Important: Collective, once a process, on the main thread.
-package func withMPI<Result>(
-  status: (any Error) -> Int32 = { _ in 1 }, _ body: (MPICommunicator) throws -> Result
-) throws -> Result {
+package func withMPI<Result>(_ body: (MPICommunicator) throws -> Result) throws -> Result {
   // Alone, Open MPI would start a daemon to be ready for ranks that join later.
   setenv("OMPI_MCA_ess_singleton_isolated", "1", 0)
   var started: Int32 = 0
@@ -24,7 +23,7 @@ package func withMPI<Result>(
   if case .failure(let error) = outcome, !(error is RankFailure), communicator.size > 1 {
     let line = "rank \(communicator.rank) of \(communicator.size): \(error)\n"
     _ = line.withCString { write(STDERR_FILENO, $0, strlen($0)) }
-    communicator.abort(status: status(error))
+    communicator.abort(status: ExitStatus.of(error))
   }
   try check("MPI_Finalize", rank: communicator.rank, MPI_Finalize())
   return try outcome.get()

@@ -1,5 +1,6 @@
 // What a command writes to standard output and standard error.
 import Files
+import Formatting
 import Foundation
 import Glibc
 
@@ -9,18 +10,8 @@ import Glibc
   fflush(nil)
 }
 
-/// A document for programs: keys sorted and in snake case (docs/formats.md).
-func document(_ value: some Encodable) throws -> String {
-  let encoder = JSONEncoder()
-  encoder.keyEncodingStrategy = .convertToSnakeCase
-  encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-  encoder.nonConformingFloatEncodingStrategy = .convertToString(
-    positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
-  return String(decoding: try encoder.encode(value), as: UTF8.self)
-}
-
 /// A document for programs on standard output.
-func sayJSON(_ value: some Encodable) throws { say(try document(value)) }
+func sayJSON(_ value: some Encodable) throws { say(try jsonDocument(value)) }
 
 /// One line on standard error.
 @Sendable func complain(_ line: String) {

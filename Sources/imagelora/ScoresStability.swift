@@ -3,6 +3,7 @@ import Adapters
 import ArgumentParser
 import Artifacts
 import Files
+import Formatting
 import Foundation
 import Inspection
 
@@ -56,7 +57,7 @@ extension Scores {
           resamples: resamples, seed: seed, selecting: options.selection(from:))
         stability.lines.forEach(say)
         if let json {
-          try saving(json) { try writeAtomically(Data((try document(stability) + "\n").utf8), to: json) }
+          try saving(json) { try writeAtomically(Data((try jsonDocument(stability) + "\n").utf8), to: json) }
           say("\nwrote \(json)")
         }
       }

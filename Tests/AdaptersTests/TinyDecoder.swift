@@ -1,6 +1,7 @@
 import GradientCheck
 import Layers
 import Tensors
+import TestSupport
 
 @testable import HuggingFace
 @testable import QwenVL
@@ -14,10 +15,7 @@ struct TinyDecoder {
   private let levels: Int
 
   init(_ family: ModelConfiguration.Family = .qwen2_5_vl) {
-    var t = TextConfiguration(
-      hiddenSize: 8, intermediateSize: 12, layers: 3, attentionHeads: 4, kvHeads: 2, headDimension: 4,
-      vocabularySize: 13, rmsNormEpsilon: 1e-6, ropeTheta: 1e4, mropeSection: [1, 1, 0], tieWordEmbeddings: false,
-      maxPositionEmbeddings: 64)
+    var t = TextConfiguration.tiny
     let isThird = family == .qwen3_vl
     (t.mropeInterleaved, t.qkvBias, t.queryKeyNorm) = (isThird, !isThird, isThird)
     text = t

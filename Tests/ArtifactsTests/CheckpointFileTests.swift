@@ -1,106 +1,107 @@
 import Adapters
+import Files
 import Foundation
 import HDF5
+import HuggingFace
 import QwenVL
 import TestSupport
 import Testing
+import TinyModels
 
-@testable import HuggingFace
-@testable import Training
+@testable import Artifacts
 
 @Suite("A checkpoint's adapter is read from the file alone")
 struct CheckpointFileTests {
   let folder: TemporaryFolder
-  let text = TextConfiguration(
-    hiddenSize: 8, intermediateSize: 12, layers: 3, attentionHeads: 4, kvHeads: 2, headDimension: 4,
-    vocabularySize: 13, rmsNormEpsilon: 1e-6, ropeTheta: 1e4, mropeSection: [1, 1, 0], tieWordEmbeddings: false,
-    maxPositionEmbeddings: 64)
-  let options = AdamW.Options(beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0)
+  let text = TextConfiguration.tiny
+  let base = AdapterProvenance(baseDigest: "base")
   init() throws { folder = try TemporaryFolder() }
 
-  private func state(step: Int = 3) -> (TrainingState, AdapterLayout) {
-    let selection = HeadSelection.influence(
-      scores: [[1, 2], [0, 0], [4, 3]], numHeads: 3, tau: 0.5, method: "influence/gate")
-    let configuration = AdapterConfiguration.imageLoRA(
-      ImageLoRAConfiguration(
-        rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: selection.adapted))
-    let layout = configuration.layout(text)
-    var optimizer = AdamW(count: layout.count, options: options)
-    optimizer.step = step
-    return (
-      TrainingState(
-        step: step, epoch: 1, consumedRows: 24, worldSize: 2, seed: 9, runDigest: "run", runYAML: "not: [a run",
-        provenance: .init(baseDigest: "base", templateDigest: "template", minPixels: 3136, maxPixels: 602_112),
-        adapter: configuration, parameters: (0..<layout.count).map { Float($0) / 7 }, optimizer: optimizer,
-        selection: selection,
-        metrics: [.init(step: step, loss: 1.5, learningRate: 1e-3, gradientNorm: 2, tokens: 40)],
-        best: .init(step: step, loss: 1.25), validationDue: true), layout
-    )
+  private func state(_ configuration: AdapterConfiguration, selection: HeadSelection? = nil) -> TrainingState {
+    let adapter: any Adapter<Float> = configuration.adapter(text)
+    adapter.load((0..<adapter.layout.count).map { Float($0) / 7 })
+    var state = TrainingState(
+      startOf: RunIdentity(
+        digest: "run", yaml: "not: [a run", seed: 9, worldSize: 2,
+        provenance: AdapterProvenance(
+          baseDigest: "base", templateDigest: "template", minPixels: 3136, maxPixels: 602_112,
+          coordinates: .relative1000)),
+      adapter: adapter, selection: selection)
+    state.optimizer.step = 3
+    state.optimizer.expAvg[0] = 0.5
+    state.optimizer.expAvgSq[1] = 0.25
+    (state.epoch, state.consumedExamples) = (1, 24)
+    state.metrics = [.init(step: 3, loss: 1.5, learningRate: 1e-3, gradientNorm: 2, tokens: 40)]
+    (state.best, state.validationDue) = (.init(step: 3, loss: 1.25), true)
+    return state
   }
 
-  private func saved() throws -> (TrainingState, AdapterLayout, String) {
+  private func saved() throws -> (TrainingState, String) {
     let store = CheckpointStore(directory: folder.path, keep: 2)
-    let (state, layout) = state()
-    try store.save(state, layout: layout)
-    return (state, layout, store.path(step: 3))
+    let selection = HeadSelection.influence(
+      scores: [[1, 2], [0, 0], [4, 3]], numHeads: 3, tau: 0.5, method: "influence/gate")
+    let state = state(
+      .imageLoRA(
+        ImageLoRAConfiguration(
+          rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: selection.adapted)),
+      selection: selection)
+    try store.save(state)
+    return (state, store.path(step: 3))
+  }
+
+  private func read(_ path: String, for text: TextConfiguration, base: AdapterProvenance) throws -> TrainingState {
+    try TrainingState(reading: path, for: text, base, folder: "M")
   }
 
   @Test func withoutAModel() throws {
-    let (state, layout, path) = try saved()
+    let (state, path) = try saved()
     let file = try CheckpointFile(path)
     let (configuration, found) = try file.adapter()
-    #expect(configuration == state.adapter && found == layout)
-    #expect(try file.numbers(layout: found) == state.parameters)
-    #expect(try file.provenance() == state.provenance && file.best() == state.best && file.metrics() == state.metrics)
-    #expect(try file.step() == 3 && file.consumedRows() == 24 && file.selectionMethod() == "influence/gate")
+    #expect(configuration == state.adapter && found == state.layout)
+    #expect(try file.parameters(layout: found) == state.parameters)
+    #expect(try file.provenance() == state.run.provenance && file.best() == state.best && file.metrics() == state.metrics)
+    #expect(try file.step() == 3 && file.consumedExamples() == 24 && file.selectionMethod() == "influence/gate")
   }
 
   @Test func forAModel() throws {
-    let (state, _, path) = try saved()
-    #expect(try TrainingState(reading: path, text: text, baseDigest: "base", options: options) == state)
+    let (state, path) = try saved()
+    #expect(try read(path, for: text, base: base) == state)
     #expect(
-      line { _ = try TrainingState(reading: path, text: text, baseDigest: "other", options: options) }
-        .contains("it was trained on another base model"))
+      line { _ = try read(path, for: text, base: AdapterProvenance(baseDigest: "other")) }
+        .contains("the adapter was trained with another base model"))
     var smaller = text
     smaller.layers = 2
     #expect(
-      line { _ = try TrainingState(reading: path, text: smaller, baseDigest: "base", options: options) }
-        .contains("do not fit the model"))
+      line { _ = try read(path, for: smaller, base: base) }
+        .contains("do not fit M"))
   }
 
   /// A LoRA's file has other tensors and no selection; it is read alone and for a model.
   @Test func standardLoRA() throws {
     let options = LoRAConfiguration(
       rank: 2, alpha: 4, targets: [0: [.query, .output], 1: [.query, .output], 2: [.query, .output]])
-    var (state, _) = state()
-    state.adapter = .lora(options)
-    state.selection = nil
-    let layout = state.adapter.layout(text)
-    state.parameters = (0..<layout.count).map { Float($0) / 7 }
-    state.optimizer = AdamW(count: layout.count, options: self.options)
-    state.optimizer.step = 3
+    let state = state(.lora(options))
+    let layout = state.layout
     let store = CheckpointStore(directory: folder.path, keep: 2)
-    try store.save(state, layout: layout)
+    try store.save(state)
     let path = store.path(step: 3)
     let file = try CheckpointFile(path)
     let (configuration, found) = try file.adapter()
     #expect(configuration == state.adapter && found == layout)
     #expect(layout.tensors.first?.name == "layers.0.q_proj.A" && layout.tensors.first?.shape == [2, 8])
     #expect(layout.tensors.last?.name == "layers.2.o_proj.B" && layout.tensors.last?.shape == [8, 2])
-    #expect(try file.numbers(layout: found) == state.parameters)
-    #expect(try TrainingState(reading: path, text: text, baseDigest: "base", options: self.options) == state)
-    let card = try ModelCard(file, configuration: configuration, layout: layout).text
-    #expect(card.contains("PeftModel") && card.contains("`q_proj`, `o_proj` of 3 decoder layers"))
+    #expect(try file.parameters(layout: found) == state.parameters)
+    #expect(try read(path, for: text, base: base) == state)
     var smaller = text
     smaller.attentionHeads = 2
     #expect(
-      line { _ = try TrainingState(reading: path, text: smaller, baseDigest: "base", options: self.options) }
-        .contains("do not fit the model"))
+      line { _ = try read(path, for: smaller, base: base) }
+        .contains("do not fit M"))
   }
 
   /// best.h5 and latest.h5 are names of a checkpoint as good as its own.
   @Test func linksAreVerified() throws {
-    let (_, _, path) = try saved()
+    let (_, path) = try saved()
     try CheckpointStore.verify(folder.path("best.h5"))
     try CheckpointStore.verify(folder.path("latest.h5"))
     #expect(line { try CheckpointStore.verify(folder.path("none.h5")) }.contains("there is no such file"))
@@ -108,17 +109,6 @@ struct CheckpointFileTests {
     bytes[bytes.count / 2] ^= 1
     try bytes.write(to: URL(filePath: path))
     #expect(line { try CheckpointStore.verify(folder.path("best.h5")) }.contains("damaged"))
-  }
-
-  /// The card states what the adapter must be used with, also where the run can no longer be read.
-  @Test func modelCard() throws {
-    let (state, layout, path) = try saved()
-    let card = try ModelCard(CheckpointFile(path), configuration: state.adapter, layout: layout).text
-    for words in [
-      "digest `base`", "3136 to 602112 pixels", "digest `template`", "| 0 | 1 |", "| 2 | 0, 1 |", "rank 2",
-      "Never merge it", "visual tokens only", "| Lowest validation loss | 1.2500 at step 3 |",
-    ] { #expect(card.contains(words), "\(words)") }
-    #expect(!card.contains("  |\n") && card.hasPrefix("---\n") && card.hasSuffix("|\n"))
   }
 
   /// Whole files whose groups contradict each other.
@@ -149,7 +139,7 @@ struct CheckpointFileTests {
     ]
     let said = line {
       let file = try CheckpointFile(path)
-      _ = try file.numbers(layout: file.adapter().layout)
+      _ = try file.parameters(layout: file.adapter().layout)
     }
     #expect(said.contains(words[fault] ?? "?") && said.contains(path) && !said.contains("\n"), "\(said)")
   }

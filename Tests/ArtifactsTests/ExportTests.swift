@@ -1,14 +1,17 @@
+import Adapters
+import Files
 import Foundation
 import HuggingFace
 import TestSupport
 import Testing
+import TinyModels
 
-@testable import Adapters
+@testable import Artifacts
 
 @Suite("An exported adapter is the adapter, whole or not at all")
 struct ExportTests {
   let folder: TemporaryFolder
-  let text = TinyDecoder().text
+  let text = TextConfiguration.tiny
   let configuration = AdapterConfiguration.imageLoRA(
     ImageLoRAConfiguration(rank: 2, alpha: 4, normalization: .none, kvIndices: [2: [1, 0], 0: [1]]))
   var layout: AdapterLayout { configuration.layout(text) }
@@ -19,9 +22,9 @@ struct ExportTests {
   init() throws { folder = try TemporaryFolder() }
 
   private func export(to name: String) throws {
-    let conditions = AdapterFiles.Conditions(base_digest: "abc", max_pixels: 602_112)
-    try AdapterFiles.export(
-      configuration, conditions: conditions, layout: layout, parameters: parameters, card: "# A card\n",
+    let provenance = AdapterProvenance(baseDigest: "abc", maxPixels: 602_112)
+    try AdapterFolder.export(
+      configuration, provenance: provenance, layout: layout, parameters: parameters, card: "# A card\n",
       to: folder.path(name))
   }
 
@@ -32,12 +35,12 @@ struct ExportTests {
     #expect(
       try FileManager.default.contentsOfDirectory(atPath: path).sorted()
         == ["README.md", "adapter.safetensors", "adapter_config.json"])
-    let adapter = try AdapterFiles.load(path, base: text)
+    let adapter = try AdapterFolder.load(path, base: text)
     #expect(adapter.configuration == configuration)
     #expect(adapter.parameters.values.map(\.bitPattern) == parameters.map(\.bitPattern))
-    #expect(try AdapterFiles.conditions(path) == AdapterFiles.Conditions(base_digest: "abc", max_pixels: 602_112))
+    #expect(try AdapterFolder.provenance(path) == AdapterProvenance(baseDigest: "abc", maxPixels: 602_112))
     let config = try JSONDecoder().decode(
-      AdapterFiles.Config.self, from: Data(contentsOf: URL(filePath: path + "/adapter_config.json")))
+      AdapterFolder.Config.self, from: Data(contentsOf: URL(filePath: path + "/adapter_config.json")))
     #expect(config.kv_indices == ["0": [1], "2": [0, 1]] && config.adapter_type == "image_lora")
     let file = try Checkpoint(file: path + "/adapter.safetensors")
     #expect(file.names == ["0.A", "0.B", "0.gamma", "2.A", "2.B", "2.gamma"].map { "layers.\($0)" })
@@ -57,11 +60,11 @@ struct ExportTests {
   @Test func whatIsWrongIsNamed() throws {
     var numbers = parameters
     numbers[0] = .nan
-    try AdapterFiles.export(
-      configuration, conditions: AdapterFiles.Conditions(), layout: layout, parameters: numbers, card: "",
+    try AdapterFolder.export(
+      configuration, provenance: AdapterProvenance(), layout: layout, parameters: numbers, card: "",
       to: folder.path("nan"))
     #expect(
-      line { _ = try AdapterFiles.load(folder.path("nan"), base: text) }
+      line { _ = try AdapterFolder.load(folder.path("nan"), base: text) }
         .hasSuffix("nan/adapter.safetensors: tensor layers.0.A holds a number that is not finite"))
     try export(to: "adapter")
     let path = folder.path("adapter/adapter_config.json")
@@ -72,7 +75,7 @@ struct ExportTests {
       let changed = config.replacing(/"rank" *: *2/, with: "\"\(key)\": \(value)")
       #expect(changed != config)
       try changed.write(toFile: path, atomically: false, encoding: .utf8)
-      let said = line { _ = try AdapterFiles.load(folder.path("adapter"), base: text) }
+      let said = line { _ = try AdapterFolder.load(folder.path("adapter"), base: text) }
       #expect(said.contains("adapter_config.json: not an adapter's configuration: ") && said.contains(words), "\(said)")
     }
   }

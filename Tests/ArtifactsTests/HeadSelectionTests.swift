@@ -1,6 +1,8 @@
+import Adapters
+import Files
 import Testing
 
-@testable import Adapters
+@testable import Artifacts
 
 @Suite("Selection follows the method, ties and caps included")
 struct HeadSelectionTests {

@@ -1,15 +1,18 @@
+import Adapters
+import Files
 import Foundation
 import HuggingFace
 import QwenVL
 import TestSupport
 import Testing
+import TinyModels
 
-@testable import Adapters
+@testable import Artifacts
 
 @Suite("LoRA folders as PEFT has them")
 struct PEFTFilesTests {
   let folder: TemporaryFolder
-  let text = TinyDecoder().text
+  let text = TextConfiguration.tiny
   let options = LoRAConfiguration(
     rank: 2, alpha: 6, targets: [0: [.value, .query], 1: [.query, .value], 2: [.query, .value]])
   var configuration: AdapterConfiguration { .lora(options) }
@@ -18,8 +21,8 @@ struct PEFTFilesTests {
 
   private func exported() throws -> String {
     let path = folder.path("adapter")
-    try AdapterFiles.export(
-      configuration, conditions: .init(base_digest: "abc"), layout: configuration.layout(text), parameters: parameters,
+    try AdapterFolder.export(
+      configuration, provenance: .init(baseDigest: "abc"), layout: configuration.layout(text), parameters: parameters,
       card: "# A card\n", baseName: "base", to: path)
     return path
   }
@@ -38,7 +41,7 @@ struct PEFTFilesTests {
   ) throws {
     let layout = configuration.layout(text)
     let tensors = layout.tensors.compactMap { tensor in
-      rename(PEFTFiles.name(tensor)).map {
+      rename(PEFTFolder.name(tensor)).map {
         SafetensorsWriter.Tensor(name: $0, shape: tensor.shape, values: Array(parameters[tensor.range]))
       }
     }
@@ -50,9 +53,9 @@ struct PEFTFilesTests {
     #expect(
       try FileManager.default.contentsOfDirectory(atPath: path).sorted()
         == ["README.md", "adapter_config.json", "adapter_model.safetensors", "conditions.json"])
-    let adapter = try AdapterFiles.load(path, base: text)
+    let adapter = try AdapterFolder.load(path, base: text)
     #expect(adapter.configuration == configuration && adapter.parameters.values == parameters)
-    #expect(try AdapterFiles.conditions(path) == AdapterFiles.Conditions(base_digest: "abc"))
+    #expect(try AdapterFolder.provenance(path) == AdapterProvenance(baseDigest: "abc"))
     let file = try Checkpoint(file: path + "/adapter_model.safetensors")
     #expect(file.names.count == 12)
     #expect(
@@ -64,7 +67,7 @@ struct PEFTFilesTests {
   @Test func olderNames() throws {
     let path = try exported()
     try rewrite(path) { $0.replacing("language_model.", with: "") }
-    #expect(try AdapterFiles.load(path, base: text).parameters.values == parameters)
+    #expect(try AdapterFolder.load(path, base: text).parameters.values == parameters)
   }
 
   @Test func waysToNameTheSame() throws {
@@ -76,7 +79,7 @@ struct PEFTFilesTests {
     ] {
       let path = try exported()
       try change(path, ["target_modules": targets])
-      #expect(try AdapterFiles.load(path, base: text).parameters.values == parameters)
+      #expect(try AdapterFolder.load(path, base: text).parameters.values == parameters)
       try FileManager.default.removeItem(atPath: path)
     }
   }
@@ -85,7 +88,7 @@ struct PEFTFilesTests {
   @Test func rankStabilised() throws {
     let path = try exported()
     try change(path, ["use_rslora": true])
-    let found = try AdapterFiles.load(path, base: text).configuration
+    let found = try AdapterFolder.load(path, base: text).configuration
     #expect(abs(found.alpha / 2 - 6 / 2.0.squareRoot()) < 1e-12)
   }
 
@@ -104,7 +107,7 @@ struct PEFTFilesTests {
     let path = try exported()
     let parsed = try JSONSerialization.jsonObject(with: Data(value.utf8), options: .fragmentsAllowed)
     try change(path, [key: parsed])
-    let said = line { _ = try AdapterFiles.load(path, base: text) }
+    let said = line { _ = try AdapterFolder.load(path, base: text) }
     #expect(said.contains(key) && said.contains("adapter_config.json") && !said.contains("\n"), "\(said)")
   }
 
@@ -112,7 +115,7 @@ struct PEFTFilesTests {
     let path = try exported()
     func said(adding: [SafetensorsWriter.Tensor] = [], _ rename: (String) -> String? = { $0 }) throws -> String {
       try rewrite(path, adding: adding, rename)
-      return line { _ = try AdapterFiles.load(path, base: text) }
+      return line { _ = try AdapterFolder.load(path, base: text) }
     }
     let prefix = "base_model.model.model.language_model.layers"
     func tensor(_ name: String) -> SafetensorsWriter.Tensor { .init(name: name, shape: [1], values: [0]) }

@@ -1,9 +1,11 @@
+import Adapters
+import Files
 import Foundation
 import HDF5
 import TestSupport
 import Testing
 
-@testable import Adapters
+@testable import Artifacts
 
 @Suite("Scores files: the same bytes for every way of sharding, and nothing wrong believed")
 struct ScoresFileTests {

@@ -1,13 +1,17 @@
+import Adapters
+import Files
 import Foundation
+import HuggingFace
 import TestSupport
 import Testing
+import TinyModels
 
-@testable import Adapters
+@testable import Artifacts
 
 @Suite("Selection files: written, read back, and refused for another model")
 struct SelectionFileTests {
   /// 3 layers, 2 KV heads.
-  let text = TinyDecoder().text
+  let text = TextConfiguration.tiny
   let selection = HeadSelection.influence(
     scores: [[1, 3], [0.25, 0], [1e-3, 2]], numHeads: 3, tau: 0.5, method: "influence/rank1")
 

@@ -1,13 +1,13 @@
 import Adapters
+import Costs
 import Datasets
 import Foundation
 import HuggingFace
 import Preprocessing
 import Testing
 import TinyModels
-import Batches
 
-@testable import Training
+@testable import Batches
 
 @Suite("A unit's shape as it is packed against the shape that a plan makes from lengths")
 struct UnitShapeTests {

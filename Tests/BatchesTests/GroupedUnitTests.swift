@@ -4,6 +4,7 @@ import Foundation
 import Preprocessing
 import QwenVL
 import Tensors
+import RandomNumbers
 import Testing
 import TinyModels
 

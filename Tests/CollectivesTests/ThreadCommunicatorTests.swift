@@ -1,6 +1,7 @@
 // The ranks of tests are ranks: what comes together is exact, and whoever would wait for ever is told why.
 import Collectives
 import Foundation
+import Files
 import TestSupport
 import Testing
 
@@ -117,12 +118,17 @@ struct ThreadCommunicatorTests {
 @Suite("Ranks that fail together")
 struct TogetherOnRanksTests {
   struct Broken: Error, CustomStringConvertible { let description: String }
+  struct BrokenOnRank: ExitStatusError, CustomStringConvertible {
+    let rank: Int
+    var exitStatus: Int32 { Int32(rank) }
+    var description: String { "no image on \(rank)" }
+  }
 
   @Test("the lowest rank's failure is thrown by all, with its status; nobody waits")
   func lowestRank() {
     let found = runOnRanks(4) { communicator in
-      try together(communicator, status: { _ in Int32(communicator.rank) }) {
-        if communicator.rank > 1 { throw Broken(description: "no image on \(communicator.rank)") }
+      try together(communicator) {
+        if communicator.rank > 1 { throw BrokenOnRank(rank: communicator.rank) }
       }
     }
     let failure = RankFailure(rank: 2, size: 4, message: "no image on 2", status: 2)

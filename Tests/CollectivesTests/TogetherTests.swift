@@ -11,7 +11,7 @@ struct TogetherTests {
     let alone = SingleProcess()
     #expect(try together(alone) { 7 } == 7)
     let failure = RankFailure(rank: 0, size: 1, message: "row 7: no image", status: 65)
-    #expect(throws: failure) { try together(alone, status: { _ in 65 }) { throw Broken() } }
+    #expect(throws: failure) { try together(alone) { throw Broken() } }
     #expect(failure.description == "row 7: no image")
     #expect(alone.traffic.otherCalls == 2)
   }

@@ -4,6 +4,7 @@ import Collectives
 import Datasets
 import Foundation
 import TestSupport
+import Files
 import Testing
 import TinyModels
 import Batches
@@ -218,7 +219,7 @@ struct EvaluatorTests {
         == #"{"exact_match":true,"finished":true,"group":{"task":"t"},"id":"a/b","iou":0.5,"likeliest_tokens":1,"model":"base","nll":1.5,"#
         + #""point_in_box":true,"prediction":"q","prompt":"p","reference":"r","tokens":2}"# + "\n"
         + #"{"id":"c","likeliest_tokens":1,"model":"adapted","nll":"NaN","tokens":2}"# + "\n")
-    #expect(throws: EvaluationError.self) { try checkWritable(folder.path("none/p.jsonl")) }
-    #expect(throws: EvaluationError.self) { try checkWritable(folder.path) }
+    #expect(throws: FileError.self) { try checkWritable(folder.path("none/p.jsonl")) }
+    #expect(throws: FileError.self) { try checkWritable(folder.path) }
   }
 }

@@ -1,9 +1,10 @@
+import Artifacts
 import CPNG
 import Foundation
 import TestSupport
 import Testing
 
-@testable import Adapters
+@testable import HeatMaps
 
 @Suite("The heat map shows every head, the selected ones marked")
 struct HeatMapTests {

@@ -1,8 +1,11 @@
+import Adapters
+import Artifacts
+import Formatting
 import Foundation
 import TestSupport
 import Testing
 
-@testable import Adapters
+@testable import Inspection
 
 @Suite("Stability of a selection: rank correlation and overlap over draws of rows and between files")
 struct SelectionStabilityTests {
@@ -149,7 +152,7 @@ struct SelectionStabilityTests {
     let file = (file: "a/b.h5", scores: scores(noisyRows(12)))
     let found = try stability([file, file])
     let document = try #require(
-      try JSONSerialization.jsonObject(with: Data(try found.json().utf8)) as? [String: Any])
+      try JSONSerialization.jsonObject(with: Data(try jsonDocument(found).utf8)) as? [String: Any])
     #expect(
       document.keys.sorted() == [
         "estimator", "files", "heads", "method", "num_heads", "pairs", "random_overlap", "resamples", "seed", "tau",

@@ -4,7 +4,7 @@ import Foundation
 import QwenVL
 import Tensors
 import Testing
-import Training
+import Inspection
 
 /// A model, rows, an adapter and the reference's numbers in one folder.
 struct Fixture {
@@ -39,7 +39,7 @@ struct Fixture {
     to output: String, arithmetic: Arithmetic = .float32,
     rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies = .asWeights
   ) throws {
-    try Training.writeParity(
+    try Inspection.writeParity(
       model: base.appendingPathComponent("model").path, data: base.appendingPathComponent("data.jsonl").path,
       adapter: file("adapter"), output: output, seed: 0,
       arithmetic: arithmetic, rotaryFrequencies: rotaryFrequencies)

@@ -3,7 +3,7 @@ import Foundation
 import HDF5
 import QwenVL
 import Testing
-import Training
+import Inspection
 
 @Suite("Parity with transformers")
 struct ParityTests {

@@ -1,8 +1,10 @@
+import Batches
+import Costs
 import Foundation
 import Testing
 
 @testable import HuggingFace
-@testable import Training
+@testable import Planning
 
 /// Qwen2.5-VL-3B-Instruct's config.json in numbers.
 private let threeB = ModelConfiguration(
@@ -57,10 +59,10 @@ struct PlanTests {
     #expect(work.vision == Double(2 * vision.reduce(0, +)))
     // Queries and keys once more: 3 x 1024 and 3 x 4096 + 32 + 4096 + 2 x 12288 numbers a row.
     let memory = RankMemory(
-      unit, adapter: .imageLoRA(.even(36, text), rank: 8), pictureTokens: 800, featureMiB: 256, activationBytes: .max,
+      unit, adapter: .imageLoRA(.even(36, text), rank: 8), imageTokens: 800, featureMiB: 256, activationBytes: .max,
       eightB)
     let (inner, last) = (1000 * 3072 + 1000 * 40_992, 1000 * 3072 + 30 * 40_992)
-    #expect(memory.tapes == Double(4 * (36 * 1000 * 4096 + 35 * inner + last)))
+    #expect(memory.activations == Double(4 * (36 * 1000 * 4096 + 35 * inner + last)))
     #expect(memory.features == 4 * 800 * 4 * 4096)
   }
 
@@ -74,8 +76,8 @@ struct PlanTests {
     // q and o: 2048 + 2048, k and v: 2048 + 256, times rank and layers.
     #expect(StandardLoRA.parameters(rank: 8, text) == 36 * 8 * (2 * 4096 + 2 * 2304))
     #expect(even.multiplyAdds(visualTokens: 800, rank: 8, text) == 800 * 18 * (16384 + 1024))
-    let bytes = Stepper.reducedBytes(parameters: even.parameters(rank: 8, text))
-    #expect(bytes.gradients == 16 * 313_362 && bytes.counts == 80)
+    let payload = AllReducePayload(parameters: even.parameters(rank: 8, text))
+    #expect(payload.gradientBytes == 16 * 313_362 && payload.counterBytes == 80)
     for count in 1...80 {
       #expect(LayerBudgets.even(count, text).selected == min(count, 72))
       #expect(LayerBudgets.fewestLayers(count, text).selected == min(count, 72))
@@ -136,19 +138,19 @@ struct PlanTests {
   /// The layers' inputs, 2048 a row; of a tape's numbers keys and values a row; q, attention's output, its statistics, h, gate and up 28,176 a row that asks.
   @Test func memory() {
     let found = RankMemory(
-      unit, adapter: .imageLoRA(.even(18, text), rank: 8), pictureTokens: 800, featureMiB: 256, activationBytes: .max,
+      unit, adapter: .imageLoRA(.even(18, text), rank: 8), imageTokens: 800, featureMiB: 256, activationBytes: .max,
       threeB)
     let (inputs, keysValues) = (36 * 1000 * 2048, 1000 * 2 * 256)
     let (inner, last) = (keysValues + 1000 * 28_176, keysValues + 30 * 28_176)
-    #expect(found.tapes == Double(4 * (inputs + 35 * inner + last)))
+    #expect(found.activations == Double(4 * (inputs + 35 * inner + last)))
     let bounded = RankMemory(
-      unit, adapter: .imageLoRA(.even(18, text), rank: 8), pictureTokens: 800, featureMiB: 256,
+      unit, adapter: .imageLoRA(.even(18, text), rank: 8), imageTokens: 800, featureMiB: 256,
       activationBytes: 1 << 20, threeB)
-    #expect(bounded.tapes == Double(4 * (inputs + inner) + (1 << 20)))
+    #expect(bounded.activations == Double(4 * (inputs + inner) + (1 << 20)))
     #expect(found.features == 4 * 800 * 2048)
     #expect(found.adapter == 313_362 * 52)
     let many = RankMemory(
-      unit, adapter: .imageLoRA(.even(18, text), rank: 8), pictureTokens: 1e9, featureMiB: 256, activationBytes: .max,
+      unit, adapter: .imageLoRA(.even(18, text), rank: 8), imageTokens: 1e9, featureMiB: 256, activationBytes: .max,
       threeB)
     #expect(many.features == 256 * 1024 * 1024)
   }
@@ -166,12 +168,7 @@ struct PlanTests {
       BatchFLOPs(two, budgets: .even(18, text), rank: 8, threeB).decoding,
       BatchFLOPs(unit, budgets: .even(18, text), rank: 8, threeB).decoding
     )
-    #expect(work.busiest == a && abs(work.row.decoding - (a + b) / 3) < 1)
+    #expect(work.busiest == a && abs(work.example.decoding - (a + b) / 3) < 1)
     #expect(abs(work.idle - (1 - (a + b) / (2 * a))) < 1e-12)
-  }
-
-  @Test func thousands() {
-    #expect([0, 999, 1000, -1_234_567].map(grouped) == ["0", "999", "1,000", "-1,234,567"])
-    #expect([512, 3 * 0x1p20, 7.5 * 0x1p30].map(size) == ["0 KiB", "3 MiB", "7.5 GiB"])
   }
 }

@@ -1,12 +1,13 @@
 import Adapters
+import Artifacts
+import Costs
 import Evaluation
 import Foundation
 import TestSupport
 import Testing
+import TinyModels
 
-@testable import HuggingFace
 @testable import Report
-@testable import Training
 
 @Suite("A page from a run's folder: what is there is shown, what is not is named")
 struct PageTests {
@@ -73,24 +74,20 @@ struct PageTests {
   /// A checkpoint alone tells adapter, heads and costs.
   @Test func checkpointAlone() throws {
     try make(["run.yaml": run])
-    let text = TextConfiguration(
-      hiddenSize: 8, intermediateSize: 12, layers: 3, attentionHeads: 4, kvHeads: 2, headDimension: 4,
-      vocabularySize: 13, rmsNormEpsilon: 1e-6, ropeTheta: 1e4, mropeSection: [1, 1, 0], tieWordEmbeddings: false,
-      maxPositionEmbeddings: 64)
     let selection = HeadSelection.influence(
       scores: [[1, 2], [0, 0], [4, 3]], numHeads: 3, tau: 0.5, method: "influence/gate")
-    let configuration = AdapterConfiguration.imageLoRA(
-      ImageLoRAConfiguration(rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: selection.adapted))
-    let layout = configuration.layout(text)
-    var optimizer = AdamW(count: layout.count, options: .init(beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0))
-    optimizer.step = 3
-    let state = TrainingState(
-      step: 3, epoch: 1, consumedRows: 24, worldSize: 2, seed: 7, runDigest: "digest-of-run", runYAML: run,
-      provenance: .init(baseDigest: "digest-of-base", templateDigest: "t", minPixels: 3136, maxPixels: 602_112),
-      adapter: configuration, parameters: [Float](repeating: 1, count: layout.count), optimizer: optimizer,
-      selection: selection, metrics: [], best: .init(step: 3, loss: 1.25))
+    let adapter = ImageLoRA<Float>(
+      ImageLoRAConfiguration(rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: selection.adapted),
+      text: .tiny)
+    let provenance = AdapterProvenance(
+      baseDigest: "digest-of-base", templateDigest: "t", minPixels: 3136, maxPixels: 602_112)
+    var state = TrainingState(
+      startOf: RunIdentity(digest: "digest-of-run", yaml: run, seed: 7, worldSize: 2, provenance: provenance),
+      adapter: adapter, selection: selection)
+    state.optimizer.step = 3
+    (state.epoch, state.consumedExamples, state.best) = (1, 24, .init(step: 3, loss: 1.25))
     let store = CheckpointStore(directory: folder, keep: 2)
-    try store.save(state, layout: layout)
+    try store.save(state)
     let page = try page()
     let html = page.html
     for part in [
@@ -100,7 +97,7 @@ struct PageTests {
     }
     // Two numbers of A and B each: 2 layers of 8 x 2, three heads of 2 x 4.
     #expect(
-      AdapterCosts(layout).operationsPerToken == 2 * (2 * 16 + 3 * 8) && AdapterCosts(layout).trainable == 58)
+      AdapterCosts(adapter.layout).flopsPerToken == 2 * (2 * 16 + 3 * 8) && AdapterCosts(adapter.layout).trainable == 58)
     // A damaged checkpoint is left out by name.
     var bytes = try Data(contentsOf: URL(fileURLWithPath: store.path(step: 3)))
     bytes[bytes.count / 2] ^= 1

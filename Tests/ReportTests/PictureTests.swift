@@ -1,4 +1,5 @@
 import Adapters
+import Artifacts
 import Datasets
 import Foundation
 @testable import Preprocessing

@@ -1,4 +1,5 @@
 // What a run file says of a standard LoRA.
+import QwenVL
 import Testing
 
 @testable import RunFile
@@ -8,7 +9,7 @@ struct LoRARunTests {
   @Test("adapts all four projections unless it says less; the printed run is the same run")
   func targets() throws {
     let whole = try run(minimal, "adapter.kind=lora")
-    #expect(whole.adapter.targets == TargetModule.allCases)
+    #expect(whole.adapter.targets == Projection.allCases)
     #expect(
       whole.yaml.contains(
         "adapter:\n  kind: lora\n  rank: 8\n  alpha: 16.0\n  targets: [q_proj, k_proj, v_proj, o_proj]\ntraining:"))

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@testable import Training
+@testable import TensorBoard
 
 @Suite("Event files are TFRecords that TensorBoard reads")
 struct TensorBoardTests {

@@ -2,6 +2,7 @@
 import Datasets
 import Foundation
 import HuggingFace
+import RandomNumbers
 
 extension TinyModel {
   /// A safetensors file of normal numbers.

@@ -3,6 +3,7 @@ import Adapters
 import Datasets
 import Foundation
 import HuggingFace
+import RandomNumbers
 import QwenVL
 import TestSupport
 import Batches

@@ -99,14 +99,22 @@ package struct CheckpointFile: ~Copyable {
   }
 
   /// The adapter's options and layout, for the base that it was trained on.
+  /// - Parameters: shape, provenance and folder of the base in use.
   /// - Throws: `HDF5Error`, or `FileError` for an adapter of another base or shape.
-  package func adapter(for base: BaseModel) throws -> (configuration: AdapterConfiguration, layout: AdapterLayout) {
-    try provenance().requireMatch(AdapterProvenance(of: base), of: [.base], folder: base.folder, file: path)
+  func adapter(
+    for text: TextConfiguration, _ used: AdapterProvenance, folder: String
+  ) throws -> (configuration: AdapterConfiguration, layout: AdapterLayout) {
+    try provenance().requireMatch(used, of: [.base], folder: folder, file: path)
     let (configuration, layout) = try adapter()
-    guard configuration.fits(base.configuration.text, layout: layout) else {
-      throw refuse("its adapter's layers, heads or widths do not fit \(base.folder)")
+    guard configuration.fits(text, layout: layout) else {
+      throw refuse("its adapter's layers, heads or widths do not fit \(folder)")
     }
     return (configuration, layout)
+  }
+
+  /// The same for an open base.
+  package func adapter(for base: BaseModel) throws -> (configuration: AdapterConfiguration, layout: AdapterLayout) {
+    try adapter(for: base.configuration.text, AdapterProvenance(of: base), folder: base.folder)
   }
 
   /// All trainable parameters, in the layout's order.

@@ -2,6 +2,7 @@
 import Adapters
 import Batches
 import HDF5
+import HuggingFace
 
 extension TrainingState {
   package static let schemaVersion = 1
@@ -81,9 +82,13 @@ extension TrainingState {
   /// Reads a checkpoint for a base in use.
   /// - Throws: `HDF5Error`, or `FileError` for one of another schema, base or shape.
   package init(reading path: String, for base: BaseModel) throws {
+    try self.init(
+      reading: path, for: base.configuration.text, AdapterProvenance(of: base), folder: base.folder)
+  }
+
+  init(reading path: String, for text: TextConfiguration, _ used: AdapterProvenance, folder: String) throws {
     let file = try CheckpointFile(path)
-    let text = base.configuration.text
-    (adapter, layout) = try file.adapter(for: base)
+    (adapter, layout) = try file.adapter(for: text, used, folder: folder)
     run = RunIdentity(
       digest: try file.runDigest(), yaml: try file.runYAML(), seed: try file.seed(), worldSize: try file.worldSize(),
       provenance: try file.provenance())

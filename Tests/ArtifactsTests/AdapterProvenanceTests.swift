@@ -1,0 +1,37 @@
+import Files
+import Testing
+
+@testable import Artifacts
+
+@Suite("What an adapter must be used with is compared once, in one wording")
+struct AdapterProvenanceTests {
+  let used = AdapterProvenance(
+    baseDigest: "bbbb", templateDigest: "tttt", minPixels: 3136, maxPixels: 12544, coordinates: .pixels)
+
+  private func problem(_ trained: AdapterProvenance, _ parts: Set<AdapterProvenance.Part>) -> String? {
+    do throws(FileError) {
+      try trained.requireMatch(used, of: parts, folder: "M", file: "C.h5") { "\($0)=\($1)" }
+      return nil
+    } catch { return error.description }
+  }
+
+  @Test("an adapter is refused with every difference and how to fix it")
+  func everyDifference() {
+    let other = AdapterProvenance(
+      baseDigest: "xxxx", templateDigest: "yyyy", minPixels: 784, maxPixels: 12544, coordinates: .relative1000)
+    #expect(
+      problem(other, Set(AdapterProvenance.Part.allCases))
+        == "C.h5: the adapter was trained with another base model (base_digest xxxx, that of M is bbbb): give the base "
+        + "that it was trained on; another chat template (chat_template_digest yyyy, that of M is tttt): put the template "
+        + "of the training into that folder; another min_pixels (784, here 3136): set model.min_pixels=784; another "
+        + "coordinates (relative_1000, here pixels): set data.coordinates=relative_1000")
+    #expect(problem(other, []) == nil)
+    #expect(problem(other, [.imageLimits])?.contains("base model") == false)
+  }
+
+  @Test("what one side does not say is not compared")
+  func silence() {
+    #expect(problem(used, Set(AdapterProvenance.Part.allCases)) == nil)
+    #expect(problem(AdapterProvenance(), Set(AdapterProvenance.Part.allCases)) == nil)
+  }
+}
