@@ -1,4 +1,5 @@
 // Accuracy told apart by the groups that rows state.
+import Formatting
 
 extension Metrics {
   /// The lines of a table for each key of the rows' groups: a line a value, in order, with its number of rows.
@@ -19,7 +20,7 @@ extension Metrics {
       for (name, mean) in measures {
         let shown = parts.filter { mean($0.1[0]).count > 0 }
         guard !shown.isEmpty else { continue }
-        let names = ["\(name) by \(key)"] + shown.map { "  \($0) (\(mean($1[0]).count) examples)" }
+        let names = ["\(name) by \(key)"] + shown.map { "  \($0) (\(plural(mean($1[0]).count, "example")))" }
         let columns =
           [models.map(\.name) + (models.count == 2 ? ["difference"] : [])]
           + shown.map { cells($1.map { mean($0).value ?? 0 }, 2, scale: 100) }

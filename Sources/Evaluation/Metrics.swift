@@ -59,10 +59,10 @@ package struct Metrics: Sendable, Equatable {
       row("loss (\(first.tokens) tokens)", 4) { $0.loss },
       row("perplexity", 4) { $0.perplexity },
       row("token accuracy", 2, scale: 100) { $0.tokenAccuracy },
-      row("exact match (\(first.exactMatch.count) examples)", 2, scale: 100) { $0.exactMatch.value },
+      row("exact match (\(plural(first.exactMatch.count, "example")))", 2, scale: 100) { $0.exactMatch.value },
       row("ended by the model", 2, scale: 100) { $0.finished.value },
-      row("point in box (\(first.pointInBox.count) examples)", 2, scale: 100) { $0.pointInBox.value },
-      row("IoU >= 0.5 (\(first.iouAtHalf.count) examples)", 2, scale: 100) { $0.iouAtHalf.value },
+      row("point in box (\(plural(first.pointInBox.count, "example")))", 2, scale: 100) { $0.pointInBox.value },
+      row("IoU >= 0.5 (\(plural(first.iouAtHalf.count, "example")))", 2, scale: 100) { $0.iouAtHalf.value },
       row("mean IoU", 4) { $0.meanIoU.value },
     ].compactMap(\.self)
   }

@@ -6,7 +6,7 @@ func fixed(_ value: Double, _ decimals: Int) -> String { typographic(Formatting.
 
 /// A few significant digits, powers of ten where a number is very large or small.
 func significant(_ value: Double, digits: Int = 4) -> String {
-  typographic(Formatting.significant(value, digits: digits))
+  Formatting.significant(value, digits: digits).replacing("-", with: "\u{2212}")
 }
 
 /// 1234567 as 1,234,567.

@@ -74,7 +74,7 @@ struct RowReaderTests {
     let description = error?.description ?? ""
     #expect(description.hasPrefix(#"rows.jsonl: 7 bad rows: line 2 (line-2): id "bad/1" holds "/""#))
     #expect(description.contains("line 6 (line-6)") && !description.contains("line 7"))
-    #expect(description.hasSuffix("; and 2 more. Mend them, or set data.bad_rows: skip"))
+    #expect(description.hasSuffix("; and 2 more; fix them or set data.bad_rows: skip"))
     let set = try RowReader(policy: .skip).read(Data(text.utf8), name: "rows.jsonl")
     #expect(set.rows.map(\.id) == ["good"] && set.problems.count == 7)
   }

@@ -148,10 +148,10 @@ struct EvaluatorTests {
         "loss (2 tokens)                     1.5000        1.0000       -0.5000",
         "perplexity                          4.4817        2.7183       -1.7634",
         "token accuracy                      50.00%       100.00%       +50.00%",
-        "exact match (1 rows)                 0.00%       100.00%      +100.00%",
+        "exact match (1 example)              0.00%       100.00%      +100.00%",
         "ended by the model                 100.00%       100.00%        +0.00%",
-        "point in box (1 rows)                0.00%       100.00%      +100.00%",
-        "IoU >= 0.5 (1 rows)                  0.00%       100.00%      +100.00%",
+        "point in box (1 example)             0.00%       100.00%      +100.00%",
+        "IoU >= 0.5 (1 example)               0.00%       100.00%      +100.00%",
         "mean IoU                            0.2500        0.7500       +0.5000",
       ])
     let bare = Metrics([result(nll: 3, tokens: 2, likeliest: 1)])
@@ -176,28 +176,28 @@ struct EvaluatorTests {
       Metrics.table(by: groups, models) == [
         "",
         "exact match by kind                   base       adapted    difference",
-        "  words (1 rows)                   100.00%         0.00%      -100.00%",
+        "  words (1 example)                100.00%         0.00%      -100.00%",
         "",
         "point in box by split                 base       adapted    difference",
-        "  seen (2 rows)                     50.00%        50.00%        +0.00%",
-        "  unseen (1 rows)                    0.00%       100.00%      +100.00%",
+        "  seen (2 examples)                 50.00%        50.00%        +0.00%",
+        "  unseen (1 example)                 0.00%       100.00%      +100.00%",
         "",
         "IoU >= 0.5 by split                   base       adapted    difference",
-        "  unseen (1 rows)                    0.00%       100.00%      +100.00%",
+        "  unseen (1 example)                 0.00%       100.00%      +100.00%",
       ])
     // A long name moves the columns of its table alone.
     let long = String(repeating: "n", count: 40)
     #expect(
       Metrics.table(by: [["task": "t"], ["task": long]], [("base", Array(models[0].results[3...]))]) == [
         "", "point in box by task" + String(repeating: " ", count: 18) + "base",
-        "  t (1 rows)" + String(repeating: " ", count: 25) + "0.00%",
-        "", "exact match by task" + String(repeating: " ", count: 42) + "base",
-        "  \(long) (1 rows)       100.00%",
+        "  t (1 example)" + String(repeating: " ", count: 22) + "0.00%",
+        "", "exact match by task" + String(repeating: " ", count: 45) + "base",
+        "  \(long) (1 example)       100.00%",
       ])
     #expect(Metrics.table(by: [[:]], [("base", [result(nll: 1, tokens: 1, likeliest: 1)])]).isEmpty)
     #expect(
       Metrics.table(by: [["task": "t"]], [("base", [result(nll: 1, tokens: 4, likeliest: 1)])]).last
-        == "  t (1 rows)                        25.00%")
+        == "  t (1 example)                     25.00%")
   }
 
   @Test("a predictions file has a line a row and model; what cannot be written is said before the work")

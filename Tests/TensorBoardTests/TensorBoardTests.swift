@@ -62,7 +62,7 @@ struct TensorBoardTests {
     #expect(try Data(contentsOf: URL(filePath: first.path)) == bytes)
     #expect(
       line { _ = try TensorBoardWriter(directory: folder.path("none"), after: 0) }
-        .hasSuffix("cannot be written: No such file or directory"))
+        .hasSuffix("cannot be written: No such file or directory (open)"))
   }
 
   // MARK: - A reader of its own
