@@ -3,7 +3,8 @@
 # on 2 ranks, kill, resume, evaluate, report, export. usage: scripts/quickstart.sh [FOLDER]   (default: quickstart-run)
 set -euo pipefail
 repository=$(cd "$(dirname "$0")/.." && pwd)
-run_file=$repository/scripts/quickstart.yaml
+quickstart=$repository/scripts/quickstart
+run_file=$quickstart/run.yaml
 out=${1:-$repository/quickstart-run}
 
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
@@ -17,12 +18,12 @@ mpi=(mpirun --oversubscribe -n 2)
 if ((EUID == 0)); then mpi=(mpirun --allow-run-as-root --oversubscribe -n 2); fi
 rm -rf "$out"
 mkdir -p "$out"
-tar -xf "$repository/scripts/evidence/data/pages.tar.xz" -C "$repository/scripts/evidence/data"
+tar -xf "$quickstart/data/pages.tar.xz" -C "$quickstart/data"
 run=("$run_file" --set "checkpoint.directory=$out/checkpoints")
 started=$SECONDS
 
 say "The base: a small Qwen3-VL that answers questions about rendered pages"
-show imagelora inspect "$repository/scripts/pretrain/model"
+show imagelora inspect "$quickstart/model"
 
 say "Influence of every KV head on the click tasks of MiniWoB++"
 show "${mpi[@]}" imagelora probe "$run_file" --output "$out/scores.h5"
@@ -63,5 +64,5 @@ Everything lies in ${out/$repository\//}:
   report.html                  curves, influence, answers on their pictures: open it in a browser
   adapter/                     adapter.safetensors and adapter_config.json
 Next: look at one row as the model sees it with
-  .build/release/imagelora inspect scripts/quickstart.yaml
+  .build/release/imagelora inspect scripts/quickstart/run.yaml
 TEXT

@@ -42,7 +42,7 @@ import Testing
   @Test("Hard Unicode gives the library's ids")
   func unicode() throws { check(try Fixtures.json("unicode-cases.json")) }
 
-  /// `scripts/evidence/tokenizer_fixture.py` writes them.
+  /// `scripts/research/evidence/tokenizer_fixture.py` writes them.
   @Test("SmolLM2's digits, spaces, missing bytes and words give the library's ids")
   func digitsGPT2() throws {
     let small = try Tokenizer(folder: Fixtures.path("smollm2"))

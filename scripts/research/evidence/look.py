@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Rows of questions that the base was taught, on pages in a look that it has never seen: what is new is in the pictures alone.
 
-    look.py --data data
+    look.py --data made
 
 Needs Chromium and chromedriver, Python 3.11 and Pillow. The pages are those of ../pretrain, in the look "dusk", which no page of the
 base's training has.
@@ -11,14 +11,14 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "pretrain")
 from pages import sample_page  # noqa: E402
 from questions import sample  # noqa: E402
 from rendered import rendered  # noqa: E402
-from pictures import pack, row, save_png, write  # noqa: E402
+from files import pack, row, save_png, write  # noqa: E402
 
 TOPICS = {"point": 4.0, "look": 3.0, "order": 1.0}  # answers are places, as in the other rows
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path(__file__).resolve().parent / "data")
+    parser.add_argument("--data", type=pathlib.Path, required=True, help="where examples and images go")
     a = parser.parse_args()
     (a.data / "pages").mkdir(parents=True, exist_ok=True)
     for name, seed, count in (("train", 11, 400), ("validation", 21, 100)):

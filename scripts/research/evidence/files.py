@@ -1,5 +1,20 @@
-"""Rows and pictures as files."""
-import json, tarfile
+"""Examples and images as files, and where those of the repository lie."""
+import json, pathlib, tarfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+QUICKSTART = HERE.parents[1] / "quickstart" / "data"
+ARCHIVE = QUICKSTART / "pages.tar.xz"  # the images of all files of examples
+
+
+def stored(name):
+    """The file of examples of that name in the repository: the quickstart's lie with it, the others here."""
+    return (QUICKSTART if name.startswith("plain-") else HERE / "data") / f"{name}.jsonl"
+
+
+def unpack(folder):
+    """All images, as `folder`/pages."""
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(folder, filter="data")
 
 
 def written(place):

@@ -11,7 +11,7 @@ import importlib.util, json, pathlib, sys
 from tokenizers import Tokenizer
 
 MERGES, STRINGS = 500, 300
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
 def cut(source):

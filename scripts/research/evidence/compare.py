@@ -7,9 +7,9 @@ Tunes on a sixth of the training rows that the tuning runs do not see, trains ev
 a time and one thread each, and evaluates each on the validation rows. What is done already is kept, so the same command goes on after
 an end. Writes OUTPUT/results.json, a line a job; tables.py makes tables and plots of it. Standard library only.
 """
-import argparse, concurrent.futures, json, os, pathlib, re, shutil, statistics, subprocess, tarfile, time
+import argparse, concurrent.futures, json, os, pathlib, re, shutil, statistics, subprocess, time
+from files import stored, unpack
 
-HERE = pathlib.Path(__file__).resolve().parent
 KV_HEADS = 24  # of the base; a budget is a share of them
 # Rows, and what a run sets besides: pictures of twice the size have four times the visual tokens.
 REGIMES = {
@@ -143,11 +143,10 @@ def prepare(a):
     data = a.output / "data"
     data.mkdir(parents=True, exist_ok=True)
     if not (data / "pages").exists():
-        with tarfile.open(HERE / "data/pages.tar.xz") as archive:
-            archive.extractall(data, filter="data")
+        unpack(data)
     for rows in sorted({rows for rows, _ in REGIMES.values()}):
         for split in ("train", "validation"):
-            (data / f"{rows}-{split}.jsonl").write_text((HERE / f"data/{rows}-{split}.jsonl").read_text())
+            (data / f"{rows}-{split}.jsonl").write_text(stored(f"{rows}-{split}").read_text())
         lines = (data / f"{rows}-train.jsonl").read_text().splitlines(True)
         pictures = list(dict.fromkeys(json.loads(line)["images"][0] for line in lines))
         kept = {p for n, p in enumerate(pictures) if n % 6 == 5}

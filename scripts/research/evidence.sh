@@ -1,12 +1,12 @@
 #!/bin/bash
-# The whole comparison of docs/evidence.md from nothing: under two hours on two cores. usage: scripts/evidence.sh [FOLDER]
+# The whole comparison of docs/evidence.md from nothing: under two hours on two cores. usage: scripts/research/evidence.sh [FOLDER]
 # (default: evidence-run). What is done already in FOLDER is kept, so the same command goes on after an end.
 # The text test needs some Python packages: those of the Python that PYTHON names, or of a virtual environment made in FOLDER.
 set -euo pipefail
-repository=$(cd "$(dirname "$0")/.." && pwd)
+repository=$(cd "$(dirname "$0")/../.." && pwd)
 out=$(realpath -m "${1:-$repository/evidence-run}")
-evidence=$repository/scripts/evidence
-base=$repository/scripts/pretrain/model
+evidence=$repository/scripts/research/evidence
+base=$repository/scripts/quickstart/model
 
 "$repository/scripts/install-dependencies.sh"
 (cd "$repository" && swift build -c release --product imagelora 2>&1 | tail -n 1)

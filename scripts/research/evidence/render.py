@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Renders MiniWoB++ pages and writes the rows of the comparison: pictures, questions, places that the pages reward.
 
-    render.py --data data
+    render.py --data made
 
 Needs Chromium and chromedriver (Debian: chromium chromium-driver fonts-liberation), Python 3.11, Pillow and the package miniwob
 (pip install --no-deps miniwob==1.1.0). Nothing is drawn at random: a task and a seed are a page.
@@ -9,7 +9,7 @@ Needs Chromium and chromedriver (Debian: chromium chromium-driver fonts-liberati
 import argparse, pathlib, random, sys, time
 from context import with_context
 from episodes import HEIGHT, WIDTH, MiniWoB
-from pictures import pack, row, save_png, write
+from files import pack, row, save_png, write
 from referring import expressions
 
 BINS = 32  # of an axis: answers are the centres of these
@@ -79,7 +79,7 @@ def binned(box):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=pathlib.Path, default=pathlib.Path(__file__).resolve().parent / "data")
+    parser.add_argument("--data", type=pathlib.Path, required=True, help="where examples and images go")
     parser.add_argument("--train", type=int, default=100, help="training pages a task")
     parser.add_argument("--validation", type=int, default=16, help="validation pages a task")
     parser.add_argument("--unseen", type=int, default=36, help="validation pages a task that training has not seen")

@@ -10,9 +10,10 @@ is 1 if a bit of a text row differs with Image-LoRA, or if none differs where it
 
 Writes OUTPUT/text.json and OUTPUT/text.md. Needs: pip install h5py numpy, and what smollm2.py needs.
 """
-import argparse, concurrent.futures, json, os, pathlib, subprocess, sys, tarfile
+import argparse, concurrent.futures, json, os, pathlib, subprocess, sys
 import h5py
 import numpy as np
+from files import stored, unpack
 from gsm8k import number
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -45,10 +46,9 @@ class Work:
 
     def make_rows(self):
         self.data.mkdir(exist_ok=True)
-        with tarfile.open(HERE / "data" / "pages.tar.xz") as archive:
-            archive.extractall(self.data, filter="data")
-        lines = (HERE / "data" / "gsm8k.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)[: self.a.rows]
-        pages = (HERE / "data" / "plain-validation.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+        unpack(self.data)
+        lines = stored("gsm8k").read_text(encoding="utf-8").splitlines(keepends=True)[: self.a.rows]
+        pages = stored("plain-validation").read_text(encoding="utf-8").splitlines(keepends=True)
         (self.data / "text.jsonl").write_text("".join(lines), encoding="utf-8")
         (self.data / "pages.jsonl").write_text("".join(pages[:: len(pages) // 4][:4]), encoding="utf-8")
         return [json.loads(line) for line in lines]
@@ -59,7 +59,7 @@ class Work:
     def train(self, kind):
         self.run_file(kind).write_text(json.dumps({
             "model": {"path": str(self.model.resolve()), "precision": "fp32"},
-            "data": {"train": str(HERE / "data" / "plain-train.jsonl"), "image_root": "data"},
+            "data": {"train": str(stored("plain-train")), "image_root": "data"},
             "adapter": {"kind": kind, "rank": 8, "alpha": 16} | ({"heads": {"probe_rows": 32}} if kind == "image_lora" else {}),
             "training": {"steps": self.a.steps, "global_batch": 8, "micro_batch": 4, "learning_rate": RATES[kind]},
             "checkpoint": {"directory": f"checkpoints-{kind}", "every_steps": self.a.steps + 1},
