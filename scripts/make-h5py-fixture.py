@@ -1,6 +1,6 @@
 """Writes Tests/HDF5Tests/Resources/h5py.h5 with h5py, as another program's file for the HDF5 tests to read.
 
-Run from the repository's root: python3 scripts/make_h5py_fixture.py
+Run from the repository's root: python3 scripts/make-h5py-fixture.py
 """
 import h5py
 import numpy
