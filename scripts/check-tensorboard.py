@@ -7,6 +7,7 @@
 CHECKPOINTS is the folder of a run with `logging.tensorboard: true`. TensorBoard's own EventAccumulator reads the event files;
 every tag must have the steps of metrics.jsonl and its values as 32-bit floats. The status is 1 if anything differs.
 """
+
 import json
 import struct
 import sys

@@ -356,9 +356,7 @@ def main():
     write(os.path.join(ROOT, "scalar-kinds.json"), kinds)
     write(os.path.join(ROOT, "normalization-digests.json"), normalization_digests())
     decoded = [[random.Random(i).randrange(151700) for _ in range(6)] for i in range(100)]
-    write(
-        os.path.join(ROOT, "decode-cases.json"), [[ids, t.decode(ids, skip_special_tokens=False)] for ids in decoded]
-    )
+    write(os.path.join(ROOT, "decode-cases.json"), [[ids, t.decode(ids, skip_special_tokens=False)] for ids in decoded])
     write(os.path.join(ROOT, "template-cases.json"), template_cases())
     jinja_cases(os.path.join(ROOT, "jinja-cases.json"))
 

@@ -1,4 +1,5 @@
 """One headless Chromium driven through chromedriver on loopback (standard library and Pillow only)."""
+
 import base64, io, json, os, socket, subprocess, time, urllib.request
 from PIL import Image
 
@@ -15,8 +16,14 @@ class Chromium:
             port = probe.getsockname()[1]
         self.driver = subprocess.Popen(["chromedriver", f"--port={port}"], stdout=subprocess.DEVNULL)
         self.url = f"http://127.0.0.1:{port}/session"
-        arguments = ["--headless=new", "--hide-scrollbars", "--disable-gpu", "--disable-lcd-text", "--force-color-profile=srgb",
-                     "--font-render-hinting=none"] + (["--no-sandbox"] if os.geteuid() == 0 else [])
+        arguments = [
+            "--headless=new",
+            "--hide-scrollbars",
+            "--disable-gpu",
+            "--disable-lcd-text",
+            "--force-color-profile=srgb",
+            "--font-render-hinting=none",
+        ] + (["--no-sandbox"] if os.geteuid() == 0 else [])
         options = {"browserName": "chrome", "goog:chromeOptions": {"args": arguments}}
         for attempt in range(50):
             try:
@@ -26,8 +33,10 @@ class Chromium:
                 if attempt == 49:
                     raise
                 time.sleep(0.2)
-        self.cdp("Emulation.setDeviceMetricsOverride",
-                 {"width": self.size[0], "height": self.size[1], "deviceScaleFactor": 1, "mobile": False})
+        self.cdp(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": self.size[0], "height": self.size[1], "deviceScaleFactor": 1, "mobile": False},
+        )
         return self
 
     def __exit__(self, *_):
@@ -38,7 +47,9 @@ class Chromium:
             self.driver.wait()
 
     def call(self, path, body):
-        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+        request = urllib.request.Request(
+            self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
         with urllib.request.urlopen(request, timeout=60) as reply:
             return json.load(reply)["value"]
 

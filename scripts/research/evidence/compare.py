@@ -7,6 +7,7 @@ Tunes on a sixth of the training rows that the tuning runs do not see, trains ev
 a time and one thread each, and evaluates each on the validation rows. What is done already is kept, so the same command goes on after
 an end. Writes OUTPUT/results.json, a line a job; tables.py makes tables and plots of it. Standard library only.
 """
+
 import argparse, concurrent.futures, json, os, pathlib, re, shutil, statistics, subprocess, time
 from files import stored, unpack
 
@@ -37,13 +38,19 @@ METHODS = {
     "Image-LoRA, 1/8 of the heads": image_lora("influence", 1 / 8),
     "Image-LoRA, 1/2 of the heads": image_lora("influence", 1 / 2),
     "the same, no normalization": image_lora("influence", 1 / 2, normalization="none"),
-    "Image-LoRA, rank 14": image_lora("influence", rank=14, alpha=28),  # a quarter of standard LoRA's numbers, its rank in full
+    "Image-LoRA, rank 14": image_lora(
+        "influence", rank=14, alpha=28
+    ),  # a quarter of standard LoRA's numbers, its rank in full
     "LoRA q, k, v, o, rank 1": {"kind": "lora", "rank": 1, "alpha": 2},  # about Image-LoRA's numbers
 }
 EVERYWHERE = list(METHODS)[:5]  # the others: in SOME
 SOME = ("balanced",)
 RIVALS = ("LoRA q, k, v, o", "Image-LoRA")  # tuned in every regime; the others in the balanced one
-OTHER_HEADS = ("Image-LoRA, random heads", "Image-LoRA, gate", "Image-LoRA, lowest heads")  # at Image-LoRA's rates: only the heads differ
+OTHER_HEADS = (
+    "Image-LoRA, random heads",
+    "Image-LoRA, gate",
+    "Image-LoRA, lowest heads",
+)  # at Image-LoRA's rates: only the heads differ
 RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
 
 
@@ -61,26 +68,49 @@ class Job:
     def run_file(self):
         rows, model = REGIMES[self.regime]
         data = self.a.output / "data"
-        train, validation = (f"{rows}-tuning-{s}.jsonl" if self.tuning else f"{rows}-{s}.jsonl" for s in ("train", "validation"))
+        train, validation = (
+            f"{rows}-tuning-{s}.jsonl" if self.tuning else f"{rows}-{s}.jsonl" for s in ("train", "validation")
+        )
         adapter = {"rank": self.a.rank, "alpha": 2 * self.a.rank, **json.loads(json.dumps(METHODS[self.method]))}
         heads = adapter.get("heads", {"select": "all"})
         if heads["select"] != "all":
             heads["seed"] = self.seed  # of the draw of heads, or of the probe
         if heads["select"] in ("influence", "lowest"):
             heads["probe_rows"] = self.a.probe_rows
-        return {"model": {"path": str(self.a.base), "precision": "fp32", "feature_cache": str(self.a.output / "features"), **model},
-                "data": {"train": str(data / train), "validation": str(data / validation), "image_root": str(data)},
-                "adapter": adapter,
-                "training": {"steps": self.a.steps, "global_batch": self.a.batch, "micro_batch": self.a.batch, "learning_rate": self.rate,
-                             "seed": self.seed, "validation_every_steps": self.a.steps},
-                "checkpoint": {"directory": "checkpoints", "every_steps": self.a.steps, "keep": 1},
-                "logging": {"every_steps": 50}}
+        return {
+            "model": {
+                "path": str(self.a.base),
+                "precision": "fp32",
+                "feature_cache": str(self.a.output / "features"),
+                **model,
+            },
+            "data": {"train": str(data / train), "validation": str(data / validation), "image_root": str(data)},
+            "adapter": adapter,
+            "training": {
+                "steps": self.a.steps,
+                "global_batch": self.a.batch,
+                "micro_batch": self.a.batch,
+                "learning_rate": self.rate,
+                "seed": self.seed,
+                "validation_every_steps": self.a.steps,
+            },
+            "checkpoint": {"directory": "checkpoints", "every_steps": self.a.steps, "keep": 1},
+            "logging": {"every_steps": 50},
+        }
 
     def command(self, *arguments):
-        done = subprocess.run([self.a.imagelora, *map(str, arguments)], cwd=self.folder, env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        done = subprocess.run(
+            [self.a.imagelora, *map(str, arguments)],
+            cwd=self.folder,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         if done.returncode:
-            raise SystemExit(f"{self.folder}: imagelora {arguments[0]} ended with {done.returncode}:\n{done.stdout[-2000:]}")
+            raise SystemExit(
+                f"{self.folder}: imagelora {arguments[0]} ended with {done.returncode}:\n{done.stdout[-2000:]}"
+            )
         return done.stdout
 
     def done(self):
@@ -93,16 +123,30 @@ class Job:
         log = self.command("train", "run.json", "--resume", "auto")
         metrics = [json.loads(line) for line in open(self.folder / "checkpoints/metrics.jsonl")]
         steps = [m for m in metrics if "loss" in m]
-        result = {"regime": self.regime, "method": self.method, "seed": self.seed, "learning_rate": self.rate,
-                  "trainable": int(re.search(r"(\d+) trainable numbers", log)[1]),
-                  "heads": (re.search(r"^heads +(.*)$", log, re.M) or [0, ""])[1],
-                  "reduced_bytes": int(re.search(r"^reduced +(\d+) bytes", log, re.M)[1]),
-                  "validation_loss": next(m["validation_loss"] for m in reversed(metrics) if "validation_loss" in m),
-                  "step_seconds": statistics.median(m["compute_seconds"] for m in steps)}
+        result = {
+            "regime": self.regime,
+            "method": self.method,
+            "seed": self.seed,
+            "learning_rate": self.rate,
+            "trainable": int(re.search(r"(\d+) trainable numbers", log)[1]),
+            "heads": (re.search(r"^heads +(.*)$", log, re.M) or [0, ""])[1],
+            "reduced_bytes": int(re.search(r"^reduced +(\d+) bytes", log, re.M)[1]),
+            "validation_loss": next(m["validation_loss"] for m in reversed(metrics) if "validation_loss" in m),
+            "step_seconds": statistics.median(m["compute_seconds"] for m in steps),
+        }
         if not self.tuning:
             base = ["--base"] if self.method == list(METHODS)[0] and self.seed == 0 else []
-            self.command("evaluate", "run.json", "--checkpoint", "checkpoints/latest.h5", *base, "--max-new-tokens", 8, "--output",
-                         "checkpoints/predictions.jsonl")
+            self.command(
+                "evaluate",
+                "run.json",
+                "--checkpoint",
+                "checkpoints/latest.h5",
+                *base,
+                "--max-new-tokens",
+                8,
+                "--output",
+                "checkpoints/predictions.jsonl",
+            )
             lines = [json.loads(line) for line in open(self.folder / "checkpoints/predictions.jsonl")]
             result["accuracy"] = accuracies([l for l in lines if l["model"] != "base"])
             if base:
@@ -151,7 +195,9 @@ def prepare(a):
         pictures = list(dict.fromkeys(json.loads(line)["images"][0] for line in lines))
         kept = {p for n, p in enumerate(pictures) if n % 6 == 5}
         for split, wanted in (("train", False), ("validation", True)):
-            (data / f"{rows}-tuning-{split}.jsonl").write_text("".join(l for l in lines if (json.loads(l)["images"][0] in kept) == wanted))
+            (data / f"{rows}-tuning-{split}.jsonl").write_text(
+                "".join(l for l in lines if (json.loads(l)["images"][0] in kept) == wanted)
+            )
 
 
 def every(jobs, workers):
@@ -164,8 +210,11 @@ def every(jobs, workers):
             job, result = futures[future], future.result()
             right, rows = result.get("accuracy", {}).get("all", (0, 0))
             shown = f"{100 * right / rows:5.1f}% of {rows}" if rows else f"loss {result['validation_loss']:.4f}"
-            print(f"{number}/{len(jobs)}  {job.folder.relative_to(job.a.output)}  lr {result['learning_rate']:g}  {shown}  "
-                  f"{result['seconds']:.0f} s", flush=True)
+            print(
+                f"{number}/{len(jobs)}  {job.folder.relative_to(job.a.output)}  lr {result['learning_rate']:g}  {shown}  "
+                f"{result['seconds']:.0f} s",
+                flush=True,
+            )
         return [job.done() for job in jobs]
 
 
@@ -179,7 +228,10 @@ def tuned(a, pool, method, regime, at):
         losses = {index: job.result()["validation_loss"] for index, job in done.items()}
         best = min(losses, key=losses.get)
         if best == at or best in (0, len(RATES) - 1):
-            print(f"{method}, {regime}: " + ", ".join(f"{RATES[i]:g} loss {losses[i]:.4f}" for i in sorted(losses)), flush=True)
+            print(
+                f"{method}, {regime}: " + ", ".join(f"{RATES[i]:g} loss {losses[i]:.4f}" for i in sorted(losses)),
+                flush=True,
+            )
             return [job.result() for job in done.values()]
         at = best
 
@@ -188,8 +240,12 @@ def tuning(a):
     """All tuning runs, and the best rate of each method in each regime."""
     best = lambda runs: min(runs, key=lambda r: r["validation_loss"])["learning_rate"]
     with concurrent.futures.ThreadPoolExecutor(a.workers) as pool, concurrent.futures.ThreadPoolExecutor(32) as waiting:
-        runs = dict(waiting.map(lambda m: (m, tuned(a, pool, m, "balanced", 1 if METHODS[m]["kind"] == "lora" else 3)),
-                                [m for m in METHODS if m not in OTHER_HEADS]))
+        runs = dict(
+            waiting.map(
+                lambda m: (m, tuned(a, pool, m, "balanced", 1 if METHODS[m]["kind"] == "lora" else 3)),
+                [m for m in METHODS if m not in OTHER_HEADS],
+            )
+        )
         rates = {method: dict.fromkeys(REGIMES, best(of)) for method, of in runs.items()}
         pairs = [(method, regime) for regime in REGIMES for method in RIVALS if regime != "balanced"]
         more = list(waiting.map(lambda pair: tuned(a, pool, *pair, RATES.index(rates[pair[0]]["balanced"])), pairs))
@@ -214,13 +270,35 @@ def main():
     a.base, a.imagelora, a.output = a.base.resolve(), a.imagelora.resolve(), a.output.resolve()
     prepare(a)
     tried, rates = tuning(a)
-    print("tuned learning rates: " + ", ".join(f"{m} {' '.join(f'{r:g}' for r in of.values())}" for m, of in rates.items()), flush=True)
-    jobs = [Job(a, regime, method, seed, rates[method][regime]) for chosen in (EVERYWHERE, [m for m in METHODS if m not in EVERYWHERE])
-            for seed in range(a.seeds) for regime in REGIMES for method in chosen if method in EVERYWHERE or regime in SOME]
+    print(
+        "tuned learning rates: "
+        + ", ".join(f"{m} {' '.join(f'{r:g}' for r in of.values())}" for m, of in rates.items()),
+        flush=True,
+    )
+    jobs = [
+        Job(a, regime, method, seed, rates[method][regime])
+        for chosen in (EVERYWHERE, [m for m in METHODS if m not in EVERYWHERE])
+        for seed in range(a.seeds)
+        for regime in REGIMES
+        for method in chosen
+        if method in EVERYWHERE or regime in SOME
+    ]
     results = every(jobs, a.workers)
     base = json.loads((a.base / "config.json").read_text())["text_config"]
-    (a.output / "results.json").write_text(json.dumps({"base": base, "rates": rates, "tuning": tried, "results": results, "rank": a.rank, "steps": a.steps,
-                                                       "batch": a.batch}, indent=1))
+    (a.output / "results.json").write_text(
+        json.dumps(
+            {
+                "base": base,
+                "rates": rates,
+                "tuning": tried,
+                "results": results,
+                "rank": a.rank,
+                "steps": a.steps,
+                "batch": a.batch,
+            },
+            indent=1,
+        )
+    )
 
 
 if __name__ == "__main__":

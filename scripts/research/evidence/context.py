@@ -1,11 +1,22 @@
 """The same questions inside a long text: the rules of the page and what was done before, about four text tokens a visual one."""
+
 import copy, random
 
 LENGTH = 190  # letters of the rules and tasks around a question
-RULES = ["Every page has one task.", "A page takes one click and no more.", "The task at hand stands behind the word Now.",
-         "Tasks that are done need no click.", "A click beside the right place ends the page.", "Texts on the page are only there to read.",
-         "Pages differ in size and order.", "Say where to click as a place on the page.", "The page on the picture is the last one.",
-         "There is no time limit.", "Where two places are right, take the upper one.", "The yellow line repeats the task."]
+RULES = [
+    "Every page has one task.",
+    "A page takes one click and no more.",
+    "The task at hand stands behind the word Now.",
+    "Tasks that are done need no click.",
+    "A click beside the right place ends the page.",
+    "Texts on the page are only there to read.",
+    "Pages differ in size and order.",
+    "Say where to click as a place on the page.",
+    "The page on the picture is the last one.",
+    "There is no time limit.",
+    "Where two places are right, take the upper one.",
+    "The yellow line repeats the task.",
+]
 
 
 def with_context(rows):

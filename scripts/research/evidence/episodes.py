@@ -1,4 +1,5 @@
 """MiniWoB++ pages in one headless Chromium: episodes by seed, their pictures, and what the pages themselves reward."""
+
 import importlib.util, pathlib, sys
 
 HERE = pathlib.Path(__file__).resolve().parent

@@ -1,4 +1,5 @@
 """Examples and images as files, and where those of the repository lie."""
+
 import json, pathlib, tarfile
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -23,8 +24,16 @@ def written(place):
 
 
 def row(name, image, question, place, boxes, group):
-    return {"id": name, "images": [image], "messages": [{"role": "user", "content": "<image>" + question},
-            {"role": "assistant", "content": written(place)}], "objects": {"bbox": boxes}, "group": group}
+    return {
+        "id": name,
+        "images": [image],
+        "messages": [
+            {"role": "user", "content": "<image>" + question},
+            {"role": "assistant", "content": written(place)},
+        ],
+        "objects": {"bbox": boxes},
+        "group": group,
+    }
 
 
 def save_png(picture, path):

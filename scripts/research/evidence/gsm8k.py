@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Rows of text from GSM8K's test.jsonl, and the number that an answer comes to.
 
-    gsm8k.py test.jsonl --count 100 > data/gsm8k.jsonl
+gsm8k.py test.jsonl --count 100 > data/gsm8k.jsonl
 """
+
 import argparse, json, re
 
 

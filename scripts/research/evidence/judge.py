@@ -8,6 +8,7 @@ Every prediction's episode is played again by its seed and clicked by the browse
 rewarded clicks of every model, split and task, and how often a reward and the program's point in box agree. With --rows, the rows' own
 answers are clicked instead: all must be rewarded.
 """
+
 import argparse, collections, json, re
 from episodes import HEIGHT, WIDTH, MiniWoB
 
@@ -26,7 +27,10 @@ def main():
     a = parser.parse_args()
     lines = [json.loads(line) for line in open(a.predictions, encoding="utf-8")]
     if a.rows:
-        lines = [{**line, "model": "rows", "prediction": line["messages"][-1]["content"], "point_in_box": True} for line in lines]
+        lines = [
+            {**line, "model": "rows", "prediction": line["messages"][-1]["content"], "point_in_box": True}
+            for line in lines
+        ]
     rates, agreed = collections.defaultdict(list), []
     with MiniWoB() as browser:
         for line in sorted(lines, key=lambda line: line["group"]["task"]):
@@ -39,7 +43,9 @@ def main():
             for key in ((line["group"]["split"], task), (line["group"]["split"], ""), ("", "")):
                 rates[line["model"], *key].append(rewarded)
     for (model, split, task), found in sorted(rates.items()):
-        print(f"{model:10} {split or 'all':8} {task or 'all':20} {100 * sum(found) / len(found):6.2f}% of {len(found)} rewarded")
+        print(
+            f"{model:10} {split or 'all':8} {task or 'all':20} {100 * sum(found) / len(found):6.2f}% of {len(found)} rewarded"
+        )
     print(f"reward and point in box agree in {100 * sum(agreed) / len(agreed):.2f}% of {len(agreed)} answers")
     if a.rows and not all(map(all, rates.values())):
         raise SystemExit("not every row's own answer is rewarded")

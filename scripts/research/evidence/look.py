@@ -6,7 +6,9 @@
 Needs Chromium and chromedriver, Python 3.11 and Pillow. The pages are those of ../pretrain, in the look "dusk", which no page of the
 base's training has.
 """
+
 import argparse, pathlib, random, re, sys
+
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "pretrain"))
 from pages import sample_page  # noqa: E402
 from questions import sample  # noqa: E402
@@ -30,7 +32,16 @@ def main():
             for index, asked in enumerate(sample(page, rng, 3, TOPICS)):
                 place = [int(v) for v in re.findall(r"\d+", asked["answer"])]
                 boxes = [page["widgets"][i]["target"] for i in asked["widgets"]]
-                rows.append(row(f"look-{name}-{number}-{index}", image, asked["question"], place, boxes, {"task": asked["topic"]}))
+                rows.append(
+                    row(
+                        f"look-{name}-{number}-{index}",
+                        image,
+                        asked["question"],
+                        place,
+                        boxes,
+                        {"task": asked["topic"]},
+                    )
+                )
         write(rows, a.data / f"look-{name}.jsonl")
     pack(a.data)
 

@@ -1,5 +1,7 @@
 """Expressions that mean exactly one of the elements of a page: by text, kind, colour, order or relation to another element."""
+
 import pathlib, sys
+
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "pretrain"))
 from relations import beside  # noqa: E402
 
@@ -32,8 +34,13 @@ def expressions(elements):
     for a, anchor in enumerate(elements):
         if not anchor["text"] or count(text=anchor["text"]) > 1:
             continue
-        for axis, sign, word in ((0, -1, "to the left of"), (0, 1, "to the right of"), (1, -1, "above"), (1, 1, "below")):
+        for axis, sign, word in (
+            (0, -1, "to the left of"),
+            (0, 1, "to the right of"),
+            (1, -1, "above"),
+            (1, 1, "below"),
+        ):
             near = beside(elements, a, axis, sign)
             if near is not None:
-                out.append(("relation", f'the {elements[near]["kind"]} {word} {name(anchor)}', near))
+                out.append(("relation", f"the {elements[near]['kind']} {word} {name(anchor)}", near))
     return out

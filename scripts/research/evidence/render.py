@@ -6,6 +6,7 @@
 Needs Chromium and chromedriver (Debian: chromium chromium-driver fonts-liberation), Python 3.11, Pillow and the package miniwob
 (pip install --no-deps miniwob==1.1.0). Nothing is drawn at random: a task and a seed are a page.
 """
+
 import argparse, pathlib, random, sys, time
 from context import with_context
 from episodes import HEIGHT, WIDTH, MiniWoB
@@ -13,8 +14,20 @@ from files import pack, row, save_png, write
 from referring import expressions
 
 BINS = 32  # of an axis: answers are the centres of these
-TASKS = ["click-button", "click-color", "click-dialog-2", "click-link", "click-shape", "click-tab", "click-test", "click-test-2", "click-widget",
-         "email-inbox-important", "focus-text-2", "identify-shape"]
+TASKS = [
+    "click-button",
+    "click-color",
+    "click-dialog-2",
+    "click-link",
+    "click-shape",
+    "click-tab",
+    "click-test",
+    "click-test-2",
+    "click-widget",
+    "email-inbox-important",
+    "focus-text-2",
+    "identify-shape",
+]
 UNSEEN = ["click-tab-2-easy", "email-inbox-delete", "unicode-test"]  # asked for in validation only
 NAMED = ["click-button", "click-checkboxes", "click-color", "click-link", "click-option", "click-shape", "click-widget"]
 VALIDATION_SEED = 1_000_000  # seeds from here on are for validation, those of referring pages from half of it
@@ -31,7 +44,16 @@ def clicks(browser, folder, task, seeds, count, split, known):
             known.add(picture.tobytes())
             image = f"pages/{task}-{seed}.png"
             save_png(picture, folder / image)
-            rows.append(row(f"{task}-{seed}", image, page["instruction"], page["answer"], page["boxes"], {"task": task, "split": split}))
+            rows.append(
+                row(
+                    f"{task}-{seed}",
+                    image,
+                    page["instruction"],
+                    page["answer"],
+                    page["boxes"],
+                    {"task": task, "split": split},
+                )
+            )
             if len(rows) == count:
                 return rows, tried
         if tried > 3 * count:
@@ -59,8 +81,16 @@ def references(browser, folder, task, seeds, pages, each):
         image = f"pages/{task}-{seed}.png"
         save_png(browser.picture(), folder / image)
         for number, (text, (what, index, place)) in enumerate(list(asked.items())[:each]):
-            rows.append(row(f"{task}-{seed}-{number}", image, f"Click on {text}.", place, [elements[index]["box"]],
-                            {"task": task, "expression": what}))
+            rows.append(
+                row(
+                    f"{task}-{seed}-{number}",
+                    image,
+                    f"Click on {text}.",
+                    place,
+                    [elements[index]["box"]],
+                    {"task": task, "expression": what},
+                )
+            )
         made += 1
         if made == pages:
             return rows
@@ -83,14 +113,21 @@ def main():
     parser.add_argument("--train", type=int, default=100, help="training pages a task")
     parser.add_argument("--validation", type=int, default=16, help="validation pages a task")
     parser.add_argument("--unseen", type=int, default=36, help="validation pages a task that training has not seen")
-    parser.add_argument("--named", type=int, default=30, help="training pages a task with several expressions, a fourth for validation")
+    parser.add_argument(
+        "--named", type=int, default=30, help="training pages a task with several expressions, a fourth for validation"
+    )
     a = parser.parse_args()
     (a.data / "pages").mkdir(parents=True, exist_ok=True)
     known = set()
     with MiniWoB() as browser:
-        for name, first, tasks in (("train", 0, [(t, a.train, "seen") for t in TASKS]),
-                                   ("validation", VALIDATION_SEED, [(t, a.validation, "seen") for t in TASKS]
-                                    + [(t, a.unseen, "unseen") for t in UNSEEN])):
+        for name, first, tasks in (
+            ("train", 0, [(t, a.train, "seen") for t in TASKS]),
+            (
+                "validation",
+                VALIDATION_SEED,
+                [(t, a.validation, "seen") for t in TASKS] + [(t, a.unseen, "unseen") for t in UNSEEN],
+            ),
+        ):
             plain = []
             for task, count, split in tasks:
                 started = time.time()
@@ -100,8 +137,16 @@ def main():
             write(plain, a.data / f"plain-{name}.jsonl")
             write(with_context(plain), a.data / f"context-{name}.jsonl")
             pages = a.named if name == "train" else -(-a.named // 4)
-            write([r for task in NAMED for r in references(browser, a.data, task, range(first + VALIDATION_SEED // 2, sys.maxsize),
-                                                           pages, 6)], a.data / f"referring-{name}.jsonl")
+            write(
+                [
+                    r
+                    for task in NAMED
+                    for r in references(
+                        browser, a.data, task, range(first + VALIDATION_SEED // 2, sys.maxsize), pages, 6
+                    )
+                ],
+                a.data / f"referring-{name}.jsonl",
+            )
     pack(a.data)
 
 

@@ -9,6 +9,7 @@ A Llama is a Qwen2.5-VL decoder whose biases are zero: on text, where the three 
 published weights are quantised (Q4_1, embeddings Q8_0); the folder has the numbers that they stand for, in fp32. Four tokens are new, for
 pictures. Needs: pip install gguf safetensors tokenizers (made with gguf 0.19.0, safetensors 0.8.0, tokenizers 0.23.3).
 """
+
 import argparse, json, pathlib, tempfile, zipfile
 import numpy as np
 from gguf import GGUFReader, dequantize
@@ -16,15 +17,37 @@ from safetensors.numpy import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 VISION = ["<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"]
-LAYER = {"attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm", "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj",
-         "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj", "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj",
-         "ffn_down": "mlp.down_proj"}
-TOWER = {"depth": 2, "hidden_act": "silu", "hidden_size": 64, "intermediate_size": 128, "num_heads": 4, "in_chans": 3, "patch_size": 14,
-         "spatial_merge_size": 2, "spatial_patch_size": 14, "window_size": 112, "fullatt_block_indexes": [1], "tokens_per_second": 2,
-         "temporal_patch_size": 2}
-CONTENT = ("{% if message['content'] is string %}{{ message['content'] }}{% else %}{% for part in message['content'] %}"
-           "{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part['text'] }}{% endif %}"
-           "{% endfor %}{% endif %}")
+LAYER = {
+    "attn_norm": "input_layernorm",
+    "ffn_norm": "post_attention_layernorm",
+    "attn_q": "self_attn.q_proj",
+    "attn_k": "self_attn.k_proj",
+    "attn_v": "self_attn.v_proj",
+    "attn_output": "self_attn.o_proj",
+    "ffn_gate": "mlp.gate_proj",
+    "ffn_up": "mlp.up_proj",
+    "ffn_down": "mlp.down_proj",
+}
+TOWER = {
+    "depth": 2,
+    "hidden_act": "silu",
+    "hidden_size": 64,
+    "intermediate_size": 128,
+    "num_heads": 4,
+    "in_chans": 3,
+    "patch_size": 14,
+    "spatial_merge_size": 2,
+    "spatial_patch_size": 14,
+    "window_size": 112,
+    "fullatt_block_indexes": [1],
+    "tokens_per_second": 2,
+    "temporal_patch_size": 2,
+}
+CONTENT = (
+    "{% if message['content'] is string %}{{ message['content'] }}{% else %}{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part['text'] }}{% endif %}"
+    "{% endfor %}{% endif %}"
+)
 
 
 def rotary_halves(weight, heads):
@@ -56,10 +79,13 @@ def decoder(reader, heads, kv_heads, random):
 def tower(hidden, random):
     """A vision tower of random numbers; what it sees reaches the decoder at about the size of an embedding."""
     size, inner, merged = TOWER["hidden_size"], TOWER["intermediate_size"], 4 * TOWER["hidden_size"]
-    tensors = {"visual.patch_embed.proj.weight": random.normal(0, 0.03, (size, 3, 2, 14, 14)), "visual.merger.ln_q.weight": np.ones(size)}
+    tensors = {
+        "visual.patch_embed.proj.weight": random.normal(0, 0.03, (size, 3, 2, 14, 14)),
+        "visual.merger.ln_q.weight": np.ones(size),
+    }
 
     def linear(name, rows, columns, bias=True):
-        tensors[f"{name}.weight"] = random.normal(0, columns ** -0.5, (rows, columns))
+        tensors[f"{name}.weight"] = random.normal(0, columns**-0.5, (rows, columns))
         if bias:
             tensors[f"{name}.bias"] = np.zeros(rows)
 
@@ -81,8 +107,12 @@ def tokenizer(field):
     assert field("tokenizer.ggml.pre") == "smollm" and not field("tokenizer.ggml.add_bos_token")
     merges = [tuple(merge.split(" ")) for merge in field("tokenizer.ggml.merges")]
     made = Tokenizer(models.BPE(vocab={token: i for i, token in enumerate(tokens)}, merges=merges))
-    made.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True),
-                                                  pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)])
+    made.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
+        ]
+    )
     made.decoder = decoders.ByteLevel()
     special = [token for token, kind in zip(tokens, kinds) if kind == 3] + VISION
     made.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in special])
@@ -99,7 +129,9 @@ def template(source):
 def write(reader, folder, seed):
     field = lambda name: reader.fields[name].contents()
     random = np.random.default_rng(seed)
-    heads, kv_heads, hidden = (field(f"llama.{key}") for key in ("attention.head_count", "attention.head_count_kv", "embedding_length"))
+    heads, kv_heads, hidden = (
+        field(f"llama.{key}") for key in ("attention.head_count", "attention.head_count_kv", "embedding_length")
+    )
     half = hidden // heads // 2
     made = tokenizer(field)
     ids = {token: made.token_to_id(token) for token in VISION}
@@ -111,23 +143,56 @@ def write(reader, folder, seed):
     made.save(str(folder / "tokenizer.json"))
     files = {
         "config.json": {
-            "architectures": ["Qwen2_5_VLForConditionalGeneration"], "model_type": "qwen2_5_vl", "torch_dtype": "float32",
-            "bos_token_id": field("tokenizer.ggml.bos_token_id"), "eos_token_id": end,
-            "vision_start_token_id": ids["<|vision_start|>"], "vision_end_token_id": ids["<|vision_end|>"],
-            "image_token_id": ids["<|image_pad|>"], "video_token_id": ids["<|video_pad|>"], "hidden_act": "silu", "hidden_size": hidden,
-            "intermediate_size": field("llama.feed_forward_length"), "num_attention_heads": heads, "num_key_value_heads": kv_heads,
-            "num_hidden_layers": field("llama.block_count"), "max_position_embeddings": field("llama.context_length"),
-            "rms_norm_eps": round(field("llama.attention.layer_norm_rms_epsilon"), 9), "rope_theta": field("llama.rope.freq_base"),
-            "rope_scaling": {"type": "mrope", "mrope_section": [half // 4, half // 8 * 3, half // 8 * 3]}, "tie_word_embeddings": True,
-            "use_sliding_window": False, "vocab_size": made.get_vocab_size(), "vision_config": TOWER | {"out_hidden_size": hidden}},
-        "generation_config.json": {"bos_token_id": field("tokenizer.ggml.bos_token_id"), "pad_token_id": pad, "eos_token_id": [end, pad],
-                                   "do_sample": False},
-        "tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast", "add_prefix_space": False, "eos_token": "<|im_end|>",
-                                  "pad_token": "<|endoftext|>", "clean_up_tokenization_spaces": False,
-                                  "chat_template": template(field("tokenizer.chat_template"))},
-        "preprocessor_config.json": {"min_pixels": 4 * 28 * 28, "max_pixels": 256 * 28 * 28, "patch_size": 14, "temporal_patch_size": 2,
-                                     "merge_size": 2, "image_mean": [0.5] * 3, "image_std": [0.5] * 3,
-                                     "image_processor_type": "Qwen2VLImageProcessor", "processor_class": "Qwen2_5_VLProcessor"}}
+            "architectures": ["Qwen2_5_VLForConditionalGeneration"],
+            "model_type": "qwen2_5_vl",
+            "torch_dtype": "float32",
+            "bos_token_id": field("tokenizer.ggml.bos_token_id"),
+            "eos_token_id": end,
+            "vision_start_token_id": ids["<|vision_start|>"],
+            "vision_end_token_id": ids["<|vision_end|>"],
+            "image_token_id": ids["<|image_pad|>"],
+            "video_token_id": ids["<|video_pad|>"],
+            "hidden_act": "silu",
+            "hidden_size": hidden,
+            "intermediate_size": field("llama.feed_forward_length"),
+            "num_attention_heads": heads,
+            "num_key_value_heads": kv_heads,
+            "num_hidden_layers": field("llama.block_count"),
+            "max_position_embeddings": field("llama.context_length"),
+            "rms_norm_eps": round(field("llama.attention.layer_norm_rms_epsilon"), 9),
+            "rope_theta": field("llama.rope.freq_base"),
+            "rope_scaling": {"type": "mrope", "mrope_section": [half // 4, half // 8 * 3, half // 8 * 3]},
+            "tie_word_embeddings": True,
+            "use_sliding_window": False,
+            "vocab_size": made.get_vocab_size(),
+            "vision_config": TOWER | {"out_hidden_size": hidden},
+        },
+        "generation_config.json": {
+            "bos_token_id": field("tokenizer.ggml.bos_token_id"),
+            "pad_token_id": pad,
+            "eos_token_id": [end, pad],
+            "do_sample": False,
+        },
+        "tokenizer_config.json": {
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "add_prefix_space": False,
+            "eos_token": "<|im_end|>",
+            "pad_token": "<|endoftext|>",
+            "clean_up_tokenization_spaces": False,
+            "chat_template": template(field("tokenizer.chat_template")),
+        },
+        "preprocessor_config.json": {
+            "min_pixels": 4 * 28 * 28,
+            "max_pixels": 256 * 28 * 28,
+            "patch_size": 14,
+            "temporal_patch_size": 2,
+            "merge_size": 2,
+            "image_mean": [0.5] * 3,
+            "image_std": [0.5] * 3,
+            "image_processor_type": "Qwen2VLImageProcessor",
+            "processor_class": "Qwen2_5_VLProcessor",
+        },
+    }
     for name, content in files.items():
         (folder / name).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 

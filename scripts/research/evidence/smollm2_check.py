@@ -7,6 +7,7 @@ of the GGUF; its ids against transformers' tokenizer of the folder.
 
 Rows are texts without pictures; any adapter will do. Needs: pip install torch transformers gguf h5py (made with transformers 5.23.0).
 """
+
 import argparse, pathlib, tempfile, zipfile
 import h5py
 import numpy as np
@@ -29,7 +30,7 @@ def main():
             ids = torch.tensor(row["input_ids"][()].astype(np.int64))[None]
             predicting = np.append(row["labels"][1:] != -100, False)  # the positions whose logits parity writes
             theirs = llama(input_ids=ids).logits[0].numpy()[predicting]
-            ours = row["base/logits"][:, :theirs.shape[1]]
+            ours = row["base/logits"][:, : theirs.shape[1]]
             apart, largest, rows = max(apart, np.abs(ours - theirs).max()), max(largest, np.abs(theirs).max()), rows + 1
     print(f"{rows} rows: largest difference of logits {apart:.1e}, largest logit {largest:.1f}")
     assert rows and apart < 1e-4 * max(1.0, largest)

@@ -6,11 +6,35 @@
 Means over seeds with 95% intervals of Student's t over seeds; a difference of two methods is taken seed by seed, and over regimes of
 all pairs together. Standard library only.
 """
+
 import argparse, html, json, pathlib, re, statistics
 
-T95 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262, 10: 2.228, 11: 2.201, 12: 2.179,
-       13: 2.160, 14: 2.145, 15: 2.131, 16: 2.120, 17: 2.110, 18: 2.101, 19: 2.093, 20: 2.086}
-SHARED = ("referring", "new look")  # regimes with several rows a picture, of which the adapter computes the picture once
+T95 = {
+    1: 12.706,
+    2: 4.303,
+    3: 3.182,
+    4: 2.776,
+    5: 2.571,
+    6: 2.447,
+    7: 2.365,
+    8: 2.306,
+    9: 2.262,
+    10: 2.228,
+    11: 2.201,
+    12: 2.179,
+    13: 2.160,
+    14: 2.145,
+    15: 2.131,
+    16: 2.120,
+    17: 2.110,
+    18: 2.101,
+    19: 2.093,
+    20: 2.086,
+}
+SHARED = (
+    "referring",
+    "new look",
+)  # regimes with several rows a picture, of which the adapter computes the picture once
 LORA, IMAGE, RANDOM = "LoRA q, k, v, o", "Image-LoRA", "Image-LoRA, random heads"
 
 
@@ -50,7 +74,11 @@ def by_hand(run, rank, base):
     hidden, size = base["hidden_size"], base["head_dim"]
     if not run["heads"]:
         queries, values = size * base["num_attention_heads"], size * base["num_key_value_heads"]
-        widths = [hidden + values] if run["method"] == "LoRA v" else [hidden + queries, hidden + values, hidden + values, queries + hidden]
+        widths = (
+            [hidden + values]
+            if run["method"] == "LoRA v"
+            else [hidden + queries, hidden + values, hidden + values, queries + hidden]
+        )
         return run["plan"]["tokens"] * base["num_hidden_layers"] * rank * sum(widths)
     layers = [len(heads.split(",")) for heads in re.findall(r"\[([\d,]+)\]", run["heads"])]
     return run["plan"]["visual"] * sum(rank * (hidden + heads * size) for heads in layers)
@@ -61,8 +89,13 @@ def table(head, rows):
 
 
 def accuracy_table(results, key):
-    rows = [["base, no adapter"] + [f"{v[0]:.1f}" if (v := results.accuracy(g, LORA, key, "base")) else "" for g in results.regimes]]
-    rows += [[m] + [shown(v) if (v := results.accuracy(g, m, key)) else "" for g in results.regimes] for m in results.methods]
+    rows = [
+        ["base, no adapter"]
+        + [f"{v[0]:.1f}" if (v := results.accuracy(g, LORA, key, "base")) else "" for g in results.regimes]
+    ]
+    rows += [
+        [m] + [shown(v) if (v := results.accuracy(g, m, key)) else "" for g in results.regimes] for m in results.methods
+    ]
     return table(["point in box, %", *results.regimes], rows)
 
 
@@ -70,12 +103,19 @@ def cost_table(results, regime):
     """Costs in one regime, against standard LoRA: numbers, operations of the adapter alone, bytes a step, time. Where every row has a
     picture of its own, the program's count must be the one by hand."""
     mean = lambda method, field: statistics.fmean(field(r) for r in results.of(regime, method))
-    fields = [lambda r: r["trainable"], lambda r: r["plan"]["multiply_adds"], lambda r: r["reduced_bytes"], lambda r: 1000 * r["step_seconds"]]
+    fields = [
+        lambda r: r["trainable"],
+        lambda r: r["plan"]["multiply_adds"],
+        lambda r: r["reduced_bytes"],
+        lambda r: 1000 * r["step_seconds"],
+    ]
     for run in results.runs if regime not in SHARED else []:
         rank = int(re.search(r"rank (\d+)", run["method"] + f", rank {results.all['rank']}")[1])
         hand, counted = by_hand(run, rank, results.all["base"]), run["plan"]["multiply_adds"]
         if run["regime"] == regime and abs(hand - counted) > 0.02 * hand:
-            raise SystemExit(f"{regime}, {run['method']}: {counted:.0f} multiply-adds by the program, {hand:.0f} by hand")
+            raise SystemExit(
+                f"{regime}, {run['method']}: {counted:.0f} multiply-adds by the program, {hand:.0f} by hand"
+            )
     rows = []
     for method in filter(lambda m: results.of(regime, m), results.methods):
         values = [mean(method, f) for f in fields]
@@ -83,14 +123,23 @@ def cost_table(results, regime):
         rows.append([method, *shares])
     plan = results.of(regime, LORA)[0]["plan"]
     title = f"{regime}: {plan['tokens']} tokens a row, {plan['visual']} of them visual ({100 * plan['visual'] / plan['tokens']:.0f}%)"
-    return f"{title}\n\n" + table(["", "trainable", "multiply-adds a row, adapter alone", "reduced bytes a step", "step, ms"], rows)
+    return f"{title}\n\n" + table(
+        ["", "trainable", "multiply-adds a row, adapter alone", "reduced bytes a step", "step, ms"], rows
+    )
 
 
 def differences(results):
     rows = []
-    for one, other in ((IMAGE, LORA), ("LoRA v", LORA), ("visual-token LoRA, all heads", "LoRA v"),
-                       (IMAGE, "visual-token LoRA, all heads"), (IMAGE, RANDOM),
-                       (IMAGE, "Image-LoRA, lowest heads"), (IMAGE, "Image-LoRA, gate"), ("Image-LoRA, 1/2 of the heads", "the same, no normalization")):
+    for one, other in (
+        (IMAGE, LORA),
+        ("LoRA v", LORA),
+        ("visual-token LoRA, all heads", "LoRA v"),
+        (IMAGE, "visual-token LoRA, all heads"),
+        (IMAGE, RANDOM),
+        (IMAGE, "Image-LoRA, lowest heads"),
+        (IMAGE, "Image-LoRA, gate"),
+        ("Image-LoRA, 1/2 of the heads", "the same, no normalization"),
+    ):
         both = [g for g in results.regimes if results.of(g, one) and results.of(g, other)]
         if both:
             cells = [shown(results.difference([g], one, other)) if g in both else "" for g in results.regimes]
@@ -108,20 +157,28 @@ def plot(results, regime):
     left, width, line = 220, 460, 24
     x = lambda v: left + width * (v - low) / (high - low)
     height = line * len(methods) + 64
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 30} {height}" font-family="sans-serif" font-size="12">',
-             f'<rect width="100%" height="100%" fill="#fff"/><text x="{left}" y="16" font-weight="bold">{regime}: point in box, %</text>']
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 30} {height}" font-family="sans-serif" font-size="12">',
+        f'<rect width="100%" height="100%" fill="#fff"/><text x="{left}" y="16" font-weight="bold">{regime}: point in box, %</text>',
+    ]
     for tick in range(int(low), int(high) + 1, 5):
-        parts.append(f'<line x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="26" y2="{height - 22}" stroke="#ddd"/>'
-                     f'<text x="{x(tick):.1f}" y="{height - 8}" text-anchor="middle">{tick}</text>')
-    parts.append(f'<line x1="{x(base):.1f}" x2="{x(base):.1f}" y1="26" y2="{height - 22}" stroke="#888" stroke-dasharray="4 3"/>'
-                 f'<text x="{x(base) + 4:.1f}" y="36" fill="#666" font-size="10">base</text>')
+        parts.append(
+            f'<line x1="{x(tick):.1f}" x2="{x(tick):.1f}" y1="26" y2="{height - 22}" stroke="#ddd"/>'
+            f'<text x="{x(tick):.1f}" y="{height - 8}" text-anchor="middle">{tick}</text>'
+        )
+    parts.append(
+        f'<line x1="{x(base):.1f}" x2="{x(base):.1f}" y1="26" y2="{height - 22}" stroke="#888" stroke-dasharray="4 3"/>'
+        f'<text x="{x(base) + 4:.1f}" y="36" fill="#666" font-size="10">base</text>'
+    )
     for number, method in enumerate(methods):
         y = 44 + line * number
         mean, half = interval(values[method])
         color = "#c2410c" if method.startswith(("Image-LoRA", "the same")) else "#1d4ed8"
         clip = lambda v: min(max(x(v), left), left + width)
-        parts.append(f'<text x="{left - 8}" y="{y + 4}" text-anchor="end">{html.escape(method)}</text>'
-                     f'<line x1="{clip(mean - half):.1f}" x2="{clip(mean + half):.1f}" y1="{y}" y2="{y}" stroke="{color}" stroke-width="2"/>')
+        parts.append(
+            f'<text x="{left - 8}" y="{y + 4}" text-anchor="end">{html.escape(method)}</text>'
+            f'<line x1="{clip(mean - half):.1f}" x2="{clip(mean + half):.1f}" y1="{y}" y2="{y}" stroke="{color}" stroke-width="2"/>'
+        )
         parts += [f'<circle cx="{x(v):.1f}" cy="{y}" r="3" fill="{color}" fill-opacity="0.5"/>' for v in values[method]]
         parts.append(f'<rect x="{x(mean) - 2:.1f}" y="{y - 6}" width="4" height="12" fill="{color}"/>')
     return "\n".join(parts) + "\n</svg>\n"
@@ -133,10 +190,17 @@ def main():
     parser.add_argument("--output", type=pathlib.Path, required=True)
     a = parser.parse_args()
     results = Results(a.results)
-    sections = [("All validation rows", accuracy_table(results, "all")), ("Tasks of the training rows, other pages", accuracy_table(results, "split=seen")),
-                ("Tasks that no training row has", accuracy_table(results, "split=unseen")), ("Differences, seed by seed", differences(results)),
-                *[(f"Cost, {g}", cost_table(results, g)) for g in results.regimes]]
-    rates = [[m] + [f"{of[g]:g}" if results.of(g, m) else "" for g in results.regimes] for m, of in results.all["rates"].items()]
+    sections = [
+        ("All validation rows", accuracy_table(results, "all")),
+        ("Tasks of the training rows, other pages", accuracy_table(results, "split=seen")),
+        ("Tasks that no training row has", accuracy_table(results, "split=unseen")),
+        ("Differences, seed by seed", differences(results)),
+        *[(f"Cost, {g}", cost_table(results, g)) for g in results.regimes],
+    ]
+    rates = [
+        [m] + [f"{of[g]:g}" if results.of(g, m) else "" for g in results.regimes]
+        for m, of in results.all["rates"].items()
+    ]
     sections.append(("Learning rates", table(["", *results.regimes], rates)))
     text = "\n".join(f"### {title}\n{body}" for title, body in sections)
     (a.output / "tables.md").write_text(text)

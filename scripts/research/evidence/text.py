@@ -10,6 +10,7 @@ is 1 if a bit of a text row differs with Image-LoRA, or if none differs where it
 
 Writes OUTPUT/text.json and OUTPUT/text.md. Needs: pip install h5py numpy, and what smollm2.py needs.
 """
+
 import argparse, concurrent.futures, json, os, pathlib, subprocess, sys
 import h5py
 import numpy as np
@@ -30,7 +31,9 @@ class Work:
         log = self.out / f"{name}.log"
         with open(log, "w", encoding="utf-8") as file:
             environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-            status = subprocess.run(list(map(str, arguments)), stdout=file, stderr=subprocess.STDOUT, env=environment).returncode
+            status = subprocess.run(
+                list(map(str, arguments)), stdout=file, stderr=subprocess.STDOUT, env=environment
+            ).returncode
         if status:
             sys.exit(f"{name} ended with status {status}; {log} says:\n{log.read_text(encoding='utf-8')[-2000:]}")
 
@@ -57,13 +60,25 @@ class Work:
         return self.out / f"{kind}.json"
 
     def train(self, kind):
-        self.run_file(kind).write_text(json.dumps({
-            "model": {"path": str(self.model.resolve()), "precision": "fp32"},
-            "data": {"train": str(stored("plain-train")), "image_root": "data"},
-            "adapter": {"kind": kind, "rank": 8, "alpha": 16} | ({"heads": {"probe_rows": 32}} if kind == "image_lora" else {}),
-            "training": {"steps": self.a.steps, "global_batch": 8, "micro_batch": 4, "learning_rate": RATES[kind]},
-            "checkpoint": {"directory": f"checkpoints-{kind}", "every_steps": self.a.steps + 1},
-            "logging": {"every_steps": 5}}), encoding="utf-8")
+        self.run_file(kind).write_text(
+            json.dumps(
+                {
+                    "model": {"path": str(self.model.resolve()), "precision": "fp32"},
+                    "data": {"train": str(stored("plain-train")), "image_root": "data"},
+                    "adapter": {"kind": kind, "rank": 8, "alpha": 16}
+                    | ({"heads": {"probe_rows": 32}} if kind == "image_lora" else {}),
+                    "training": {
+                        "steps": self.a.steps,
+                        "global_batch": 8,
+                        "micro_batch": 4,
+                        "learning_rate": RATES[kind],
+                    },
+                    "checkpoint": {"directory": f"checkpoints-{kind}", "every_steps": self.a.steps + 1},
+                    "logging": {"every_steps": 5},
+                }
+            ),
+            encoding="utf-8",
+        )
         self.command(f"train-{kind}", self.a.imagelora, "train", self.run_file(kind))
         checkpoint = self.out / f"checkpoints-{kind}" / "latest.h5"
         self.command(f"export-{kind}", self.a.imagelora, "export", checkpoint, "--output", self.out / f"adapter-{kind}")
@@ -73,7 +88,17 @@ class Work:
         which = ["--base"] if kind == "base" else ["--adapter", self.out / f"adapter-{kind}"]
         output = self.out / f"predictions-{kind}.jsonl"
         run = (self.run_file("lora" if kind == "lora" else "image_lora"), "--set", "data.validation=data/text.jsonl")
-        self.command(f"evaluate-{kind}", self.a.imagelora, "evaluate", *run, *which, "--max-new-tokens", self.a.tokens, "--output", output)
+        self.command(
+            f"evaluate-{kind}",
+            self.a.imagelora,
+            "evaluate",
+            *run,
+            *which,
+            "--max-new-tokens",
+            self.a.tokens,
+            "--output",
+            output,
+        )
         return {line["id"]: line for line in map(json.loads, open(output, encoding="utf-8"))}
 
     def logits(self, kind, part, rows):
@@ -82,9 +107,22 @@ class Work:
         lines = (self.data / f"{part}.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)[:rows]
         for start in range(0, len(lines), 4):
             some, file = self.data / f"{part}-{kind}.jsonl", self.out / f"{part}-{kind}.h5"
-            some.write_text("".join(lines[start: start + 4]), encoding="utf-8")
-            self.command(f"parity-{part}-{kind}", self.a.imagelora, "parity", "--model", self.model, "--data", some, "--adapter",
-                         self.out / f"adapter-{kind}", "--output", file, "--rotary-frequencies", "float32")
+            some.write_text("".join(lines[start : start + 4]), encoding="utf-8")
+            self.command(
+                f"parity-{part}-{kind}",
+                self.a.imagelora,
+                "parity",
+                "--model",
+                self.model,
+                "--data",
+                some,
+                "--adapter",
+                self.out / f"adapter-{kind}",
+                "--output",
+                file,
+                "--rotary-frequencies",
+                "float32",
+            )
             with h5py.File(file) as parity:
                 for row in parity.values():
                     base, adapted = row["base/logits"][()], row["adapted/logits"][()]
@@ -140,7 +178,11 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         list(pool.map(work.train, kinds))
         answers = {kind: pool.submit(work.evaluate, kind) for kind in NAMES}
-        logits = {(kind, part): pool.submit(work.logits, kind, part, a.logit_rows if part == "text" else None) for part in ("text", "pages") for kind in kinds}
+        logits = {
+            (kind, part): pool.submit(work.logits, kind, part, a.logit_rows if part == "text" else None)
+            for part in ("text", "pages")
+            for kind in kinds
+        }
         answers = {kind: job.result() for kind, job in answers.items()}
         logits = {key: job.result() for key, job in logits.items()}
     wanted = {row["id"]: number(row["messages"][-1]["content"]) for row in rows}
@@ -149,19 +191,29 @@ def main():
         base = answers["base"]
         assert found.keys() == base.keys() == wanted.keys()
         results[kind] = {
-            "rows": len(found), "nll": sum(r["nll"] for r in found.values()) / sum(r["tokens"] for r in found.values()),
+            "rows": len(found),
+            "nll": sum(r["nll"] for r in found.values()) / sum(r["tokens"] for r in found.values()),
             "nll_differ": sum(found[i]["nll"] != base[i]["nll"] for i in base),
             "right": sum(number(found[i]["prediction"]) == wanted[i] for i in base),
             "answers_differ": sum(found[i]["prediction"] != base[i]["prediction"] for i in base),
-            "logits": {part: logits[kind, part] for part in ("text", "pages")} if kind != "base" else None}
+            "logits": {part: logits[kind, part] for part in ("text", "pages")} if kind != "base" else None,
+        }
     (a.output / "text.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     (a.output / "text.md").write_text(table(results), encoding="utf-8")
     print(table(results), end="")
     ours, theirs = results["image_lora"], results["lora"]
-    changed = {"logits": ours["logits"]["text"]["differ"], "NLLs": ours["nll_differ"], "answers": ours["answers_differ"]}
+    changed = {
+        "logits": ours["logits"]["text"]["differ"],
+        "NLLs": ours["nll_differ"],
+        "answers": ours["answers_differ"],
+    }
     wrong = [f"with Image-LoRA {count} {name} of text differ" for name, count in changed.items() if count]
     must = [("image_lora", "pages"), ("lora", "pages"), ("lora", "text")]
-    wrong += [f"with {NAMES[kind]} no logit of {part} differs" for kind, part in must if not results[kind]["logits"][part]["differ"]]
+    wrong += [
+        f"with {NAMES[kind]} no logit of {part} differs"
+        for kind, part in must
+        if not results[kind]["logits"][part]["differ"]
+    ]
     if not theirs["nll_differ"]:
         wrong.append("with standard LoRA no NLL of text differs")
     sys.exit("; ".join(wrong) or None)

@@ -1,10 +1,15 @@
 """Pictures of pages, by headless Chromium."""
+
 import pathlib, sys
+
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from chromium import Chromium  # noqa: E402
 from pages import CSS
 
-WIDTH, HEIGHT = 1600, 1260  # of one sheet: pages of one size are laid out side by side and a screenshot is cut into many pictures
+WIDTH, HEIGHT = (
+    1600,
+    1260,
+)  # of one sheet: pages of one size are laid out side by side and a screenshot is cut into many pictures
 SCRIPT = """
 document.body.innerHTML = arguments[0];
 const box = (e, o) => { const r = e.getBoundingClientRect(); return [r.left - o.left, r.top - o.top, r.right - o.left, r.bottom - o.top]; };
@@ -41,7 +46,7 @@ class Browser(Chromium):
         width, height = pages[0].width, pages[0].height
         columns, rows = WIDTH // width, HEIGHT // height
         for start in range(0, len(pages), columns * rows):
-            batch = pages[start: start + columns * rows]
+            batch = pages[start : start + columns * rows]
             corners = [(width * (i % columns), height * (i // columns)) for i in range(len(batch))]
             html = "".join(page.html(x, y) for page, (x, y) in zip(batch, corners))
             found = self.script(SCRIPT, html)

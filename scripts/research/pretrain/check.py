@@ -6,6 +6,7 @@
 Pages go through the folder's chat template, tokenizer and image processor; the logits at every token of question and answer are
 compared in fp32, and greedy answers with those of our model. Needs transformers >= 5.
 """
+
 import argparse, json, os, random
 import numpy as np
 import torch
@@ -26,7 +27,9 @@ theirs = Qwen3VLForConditionalGeneration.from_pretrained(a.model, dtype=torch.fl
 tokenizer = AutoTokenizer.from_pretrained(a.model)
 template = open(os.path.join(a.model, "chat_template.jinja")).read()
 limits = json.load(open(os.path.join(a.model, "preprocessor_config.json")))
-processor = Qwen2VLImageProcessorPil(**{k: limits[k] for k in ("size", "patch_size", "temporal_patch_size", "merge_size", "image_mean", "image_std")})
+processor = Qwen2VLImageProcessorPil(
+    **{k: limits[k] for k in ("size", "patch_size", "temporal_patch_size", "merge_size", "image_mean", "image_std")}
+)
 ours, raw = load_folder(a.model)
 corpus, rng, apart, largest, same, right, rows_asked = Corpus(a.pages, raw), random.Random(3), 0.0, 0.0, 0, 0, 0
 for number in range(a.count):
@@ -48,24 +51,45 @@ for number in range(a.count):
         inputs = dict(pixel_values=patches["pixel_values"], image_grid_thw=patches["image_grid_thw"])
         with torch.no_grad():
             seen = ours.model.visual(own, 2 * rows, 2 * columns)[:2]
-    text = tokenizer.apply_chat_template([{"role": "user", "content": content}], chat_template=template, tokenize=False, add_generation_prompt=True)
-    prompt = tokenizer(text.replace("<|image_pad|>", "<|image_pad|>" * rows * columns), add_special_tokens=False)["input_ids"]
+    text = tokenizer.apply_chat_template(
+        [{"role": "user", "content": content}], chat_template=template, tokenize=False, add_generation_prompt=True
+    )
+    prompt = tokenizer(text.replace("<|image_pad|>", "<|image_pad|>" * rows * columns), add_special_tokens=False)[
+        "input_ids"
+    ]
     ids = torch.tensor([prompt + tokenizer(asked["answer"] + "<|im_end|>\n", add_special_tokens=False)["input_ids"]])
     batch = corpus.rows([[asked]])
-    assert ids[0, :-1].tolist() == prefix.tolist() + batch.tokens[0].tolist(), "the template's tokens are not those of the training"
+    assert ids[0, :-1].tolist() == prefix.tolist() + batch.tokens[0].tolist(), (
+        "the template's tokens are not those of the training"
+    )
     with torch.no_grad():
         kinds = lambda ids: dict(mm_token_type_ids=(ids == theirs.config.image_token_id).int()) if inputs else {}
-        logits = theirs(input_ids=ids[:, :-1], attention_mask=torch.ones_like(ids[:, :-1]), use_cache=False, **inputs, **kinds(ids[:, :-1])).logits[0, len(prefix):]
+        logits = theirs(
+            input_ids=ids[:, :-1],
+            attention_mask=torch.ones_like(ids[:, :-1]),
+            use_cache=False,
+            **inputs,
+            **kinds(ids[:, :-1]),
+        ).logits[0, len(prefix) :]
         batch.wanted[:] = True
         mine = ours(seen, rows, columns, prefix, batch)[0]
-        start = ids[:, :len(prompt)]
-        said = theirs.generate(input_ids=start, attention_mask=torch.ones_like(start), max_new_tokens=16, do_sample=False, **inputs, **kinds(start))
+        start = ids[:, : len(prompt)]
+        said = theirs.generate(
+            input_ids=start,
+            attention_mask=torch.ones_like(start),
+            max_new_tokens=16,
+            do_sample=False,
+            **inputs,
+            **kinds(start),
+        )
     rows_asked += 1
-    said = tokenizer.decode(said[0, len(prompt):], skip_special_tokens=True).strip()
-    agrees = bool((mine[len(prompt) - len(prefix) - 1:].argmax(-1) == ids[0, len(prompt):]).all())
+    said = tokenizer.decode(said[0, len(prompt) :], skip_special_tokens=True).strip()
+    agrees = bool((mine[len(prompt) - len(prefix) - 1 :].argmax(-1) == ids[0, len(prompt) :]).all())
     apart, largest = max(apart, (logits - mine).abs().max().item()), max(largest, logits.abs().max().item())
     right += said == asked["answer"]
     same += agrees == (said == asked["answer"])
-print(f"{rows_asked} rows: largest difference of logits {apart:.1e} (largest logit {largest:.1f}); transformers answers {right} right; "
-      f"both agree on {same}")
+print(
+    f"{rows_asked} rows: largest difference of logits {apart:.1e} (largest logit {largest:.1f}); transformers answers {right} right; "
+    f"both agree on {same}"
+)
 assert apart < 1e-4 * max(1.0, largest) and same == rows_asked > 0

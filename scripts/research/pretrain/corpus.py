@@ -1,4 +1,5 @@
 """Rendered pages as training batches: tokens of prompts and answers, patches of pictures, and what each visual token shows."""
+
 import functools, glob, json, os, random
 import numpy as np
 import torch
@@ -13,7 +14,9 @@ def to_patches(pictures):
     """uint8 [N, height, width, 3] -> normalized patches [N, P, 768] in the image processor's order."""
     n, height, width, _ = pictures.shape
     x = (torch.from_numpy(pictures).float() / 127.5 - 1).permute(0, 3, 1, 2)
-    x = x.view(n, 3, height // 32, 2, 16, width // 32, 2, 16).permute(0, 2, 5, 3, 6, 1, 4, 7)  # [N, h, w, 2, 2, 3, 16, 16]
+    x = x.view(n, 3, height // 32, 2, 16, width // 32, 2, 16).permute(
+        0, 2, 5, 3, 6, 1, 4, 7
+    )  # [N, h, w, 2, 2, 3, 16, 16]
     return x.reshape(n, -1, 768)
 
 
@@ -21,8 +24,12 @@ def covering(page, rows, columns):
     """For each visual token (row by row) the two widgets that cover most of it [V, 2] and their shares of it [V, 2], 0 for none."""
     boxes = np.array([w["box"] for w in page["widgets"]], dtype=np.float32)
     scale = np.array([columns / page["size"][0], rows / page["size"][1]], dtype=np.float32)
-    span = lambda axis, count: np.clip(np.minimum(boxes[:, None, axis + 2] * scale[axis], np.arange(count) + 1)
-                                       - np.maximum(boxes[:, None, axis] * scale[axis], np.arange(count)), 0, None)
+    span = lambda axis, count: np.clip(
+        np.minimum(boxes[:, None, axis + 2] * scale[axis], np.arange(count) + 1)
+        - np.maximum(boxes[:, None, axis] * scale[axis], np.arange(count)),
+        0,
+        None,
+    )
     area = (span(1, rows)[:, :, None] * span(0, columns)[:, None]).reshape(len(boxes), -1).T  # [V, widgets]
     area[area < 0.04] = 0
     order = np.argsort(-area, 1, kind="stable")[:, :2]
@@ -47,10 +54,10 @@ class Branches:
             for k, (question, answer) in enumerate(row):
                 ids = torch.tensor(question + answer)
                 end = at + len(ids) - 1
-                self.tokens[n, at: end] = ids[:-1]
-                self.offset[n, at: end] = torch.arange(len(ids) - 1)
-                self.branch[n, at: end] = k
-                labels[n, end - len(answer): end] = ids[len(question):]
+                self.tokens[n, at:end] = ids[:-1]
+                self.offset[n, at:end] = torch.arange(len(ids) - 1)
+                self.branch[n, at:end] = k
+                labels[n, end - len(answer) : end] = ids[len(question) :]
                 self.answers[n, k] = slice(end - len(answer), end)
                 at = end
         self.wanted = labels != -100
@@ -69,24 +76,43 @@ class Corpus:
             rows, columns = pictures.shape[1] // 32, pictures.shape[2] // 32
             cells = archive["letters"].reshape(len(pages), rows, 2, 2, columns, 2, 4).transpose(0, 1, 4, 2, 5, 3, 6)
             letters = cells.reshape(len(pages), 4 * rows * columns, 8)  # of each patch
-            seen = cells.transpose(0, 1, 2, 3, 5, 4, 6).reshape(len(pages), rows * columns, 4, 8)  # of each visual token, row by row
+            seen = cells.transpose(0, 1, 2, 3, 5, 4, 6).reshape(
+                len(pages), rows * columns, 4, 8
+            )  # of each visual token, row by row
             prefix = self.encode(BEFORE + "<|vision_start|>" + "<|image_pad|>" * (rows * columns) + "<|vision_end|>")
             cover = [covering(page, rows, columns) for page in pages]
-            self.groups.append({"pictures": pictures, "letters": letters, "seen": seen, "pages": pages, "rows": rows, "columns": columns,
-                                "prefix": torch.tensor(prefix), "order": np.stack([c[0] for c in cover]),
-                                "share": np.stack([c[1] for c in cover])})
+            self.groups.append(
+                {
+                    "pictures": pictures,
+                    "letters": letters,
+                    "seen": seen,
+                    "pages": pages,
+                    "rows": rows,
+                    "columns": columns,
+                    "prefix": torch.tensor(prefix),
+                    "order": np.stack([c[0] for c in cover]),
+                    "share": np.stack([c[1] for c in cover]),
+                }
+            )
 
     def draw(self, rng, budget):
         """A group and some of its pages, of about `budget` visual tokens in all; large pages more often than their number says."""
-        group = rng.choices(self.groups, [len(g["pages"]) * (2 if g["rows"] * g["columns"] > 100 else 1) for g in self.groups])[0]
+        group = rng.choices(
+            self.groups, [len(g["pages"]) * (2 if g["rows"] * g["columns"] > 100 else 1) for g in self.groups]
+        )[0]
         count = min(len(group["pages"]), max(1, budget // (group["rows"] * group["columns"])))
         return group, rng.sample(range(len(group["pages"])), count)
 
     def targets(self, group, chosen):
         """What visual tokens show: {role: [N, V, 2]} for the two widgets that cover most, their shares [N, V, 2], the labels as lists of
         tokens (role "label" counts these), and the letters in cells of patches [N, P, 8] and of visual tokens [N, V, 4, 8], -1 for none."""
-        labels, roles = {}, {r: np.full((len(chosen), group["rows"] * group["columns"], 2), -1, dtype=np.int64)
-                             for r in ("label", "kind", "color", "on", "x", "y")}
+        labels, roles = (
+            {},
+            {
+                r: np.full((len(chosen), group["rows"] * group["columns"], 2), -1, dtype=np.int64)
+                for r in ("label", "kind", "color", "on", "x", "y")
+            },
+        )
         share = group["share"][chosen]
         for n, p in enumerate(chosen):
             page = group["pages"][p]
@@ -94,19 +120,36 @@ class Corpus:
             for w in page["widgets"]:
                 name = " " + (w["label"] or w["shape"])
                 x, y = questions.place(w["target"], page["size"])
-                table.append([labels.setdefault(name, len(labels)), KINDS.index(w["kind"]),
-                              list(COLORS).index(w["color"]) if w["color"] else -1, -1 if w["on"] is None else int(w["on"]), x, y])
+                table.append(
+                    [
+                        labels.setdefault(name, len(labels)),
+                        KINDS.index(w["kind"]),
+                        list(COLORS).index(w["color"]) if w["color"] else -1,
+                        -1 if w["on"] is None else int(w["on"]),
+                        x,
+                        y,
+                    ]
+                )
             found = np.array(table)[group["order"][p]]  # [V, 2, roles]
             for r, name in enumerate(roles):
                 roles[name][n] = np.where(share[n] > 0, found[..., r], -1)
         roles["kind"][..., 0][share[..., 0] == 0] = len(KINDS)  # nothing there
         share = np.where(share.sum(-1, keepdims=True) > 0, share, np.array([1.0, 0.0]))
-        return ({k: torch.from_numpy(v) for k, v in roles.items()}, torch.from_numpy(share / share.sum(-1, keepdims=True)).float(),
-                [self.encode(text) for text in labels], *(torch.from_numpy(group[k][chosen].astype(np.int64)) for k in ("letters", "seen")))
+        return (
+            {k: torch.from_numpy(v) for k, v in roles.items()},
+            torch.from_numpy(share / share.sum(-1, keepdims=True)).float(),
+            [self.encode(text) for text in labels],
+            *(torch.from_numpy(group[k][chosen].astype(np.int64)) for k in ("letters", "seen")),
+        )
 
     def rows(self, asked):
         """Questions [N][Q] of N pages as `Branches`."""
-        return Branches([[(self.encode(q["question"] + AFTER), self.encode(q["answer"] + "<|im_end|>\n")) for q in row] for row in asked])
+        return Branches(
+            [
+                [(self.encode(q["question"] + AFTER), self.encode(q["answer"] + "<|im_end|>\n")) for q in row]
+                for row in asked
+            ]
+        )
 
     def text_rows(self, rng, pages, count):
         """Rows without pictures, and their prefix."""

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """What a model gets right on held-out rendered pages, by topic, by greedy decoding.
 
-    evaluate.py --model model --pages pages-held-out
+evaluate.py --model model --pages pages-held-out
 """
+
 import argparse
 import torch
 from corpus import Corpus

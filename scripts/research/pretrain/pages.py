@@ -1,14 +1,29 @@
 """Pages of widgets as HTML, with what each widget is: wide in fonts, sizes, colours and places. The look "dusk" is kept out of the
 base's pages, for runs that adapt to it."""
+
 import random
 from words import COLORS, COMMON, ICONS, LATIN, LISTS, SHAPES, ALL, cased, label
 from questions import phrase
 
 # Width, height, share: the sizes before the image processor rounds them to multiples of 32.
-SIZES = [(160, 210, 0.70), (160, 160, 0.05), (192, 160, 0.05), (200, 200, 0.04), (224, 224, 0.04), (160, 256, 0.03), (256, 192, 0.03),
-         (320, 416, 0.06)]
-FONTS = [("Liberation Sans", 0.87), ("DejaVu Sans", 0.03), ("DejaVu Sans Condensed", 0.03), ("Liberation Sans Narrow", 0.02),
-         ("Liberation Serif", 0.03), ("Liberation Mono", 0.02)]
+SIZES = [
+    (160, 210, 0.70),
+    (160, 160, 0.05),
+    (192, 160, 0.05),
+    (200, 200, 0.04),
+    (224, 224, 0.04),
+    (160, 256, 0.03),
+    (256, 192, 0.03),
+    (320, 416, 0.06),
+]
+FONTS = [
+    ("Liberation Sans", 0.87),
+    ("DejaVu Sans", 0.03),
+    ("DejaVu Sans Condensed", 0.03),
+    ("Liberation Sans Narrow", 0.02),
+    ("Liberation Serif", 0.03),
+    ("Liberation Mono", 0.02),
+]
 CSS = """
   * { box-sizing: border-box; }
   body { margin: 0; background: #888; }
@@ -35,8 +50,18 @@ CSS = """
   .dusk .switch { border-radius: 0; background: #a78bfa; }
   .dusk .on .switch { background: #b45309; }
 """
-DUSK_COLORS = {**COLORS, "red": "#9f1239", "orange": "#c2740c", "green": "#4d7c0f", "teal": "#0e7490", "blue": "#3730a3",
-               "purple": "#86198f", "pink": "#e879c0", "gray": "#78716c", "brown": "#713f12"}
+DUSK_COLORS = {
+    **COLORS,
+    "red": "#9f1239",
+    "orange": "#c2740c",
+    "green": "#4d7c0f",
+    "teal": "#0e7490",
+    "blue": "#3730a3",
+    "purple": "#86198f",
+    "pink": "#e879c0",
+    "gray": "#78716c",
+    "brown": "#713f12",
+}
 
 
 def weighted(rng, pairs):
@@ -74,7 +99,11 @@ class Page:
     def control(self, kind, text=None):
         """The HTML of a new widget."""
         rng = self.rng
-        text = text or (None if kind in ("icon", "shape") else self.name(COMMON if kind == "button" and rng.random() < 0.4 else None))
+        text = text or (
+            None
+            if kind in ("icon", "shape")
+            else self.name(COMMON if kind == "button" and rng.random() < 0.4 else None)
+        )
         on = rng.random() < 0.5
         if kind == "button":
             style, color, on = "", None, rng.random() < 0.88
@@ -82,21 +111,35 @@ class Page:
                 color = rng.choice(list(self.colors)) if rng.random() < 0.6 else self.accent
                 fill = rng.random() < 0.65
                 ink = "#fff" if fill and color not in ("yellow",) else self.colors[color] if not fill else "#000"
-                style = (f"background:{self.colors[color] if fill else '#fff'};color:{ink};border:1px solid {self.colors[color]};"
-                         f"border-radius:{self.radius}px;padding:{rng.choice([1, 2, 3])}px {rng.choice([4, 6, 9, 14])}px")
+                style = (
+                    f"background:{self.colors[color] if fill else '#fff'};color:{ink};border:1px solid {self.colors[color]};"
+                    f"border-radius:{self.radius}px;padding:{rng.choice([1, 2, 3])}px {rng.choice([4, 6, 9, 14])}px"
+                )
             elif rng.random() < 0.3:
                 style = f"padding:{rng.choice([2, 4, 6])}px {rng.choice([8, 16, 25])}px"
             self.add(kind, text, color, on)
             return f'<button class="w" style="{style}"{"" if on else " disabled"}>{text}</button>'
         if kind == "link":
-            style = "" if self.look == "dusk" else rng.choice(["color:#00f;text-decoration:underline", "color:#00e;text-decoration:underline",
-                                                               "color:#15c;text-decoration:underline", "color:#15c"])
+            style = (
+                ""
+                if self.look == "dusk"
+                else rng.choice(
+                    [
+                        "color:#00f;text-decoration:underline",
+                        "color:#00e;text-decoration:underline",
+                        "color:#15c;text-decoration:underline",
+                        "color:#15c",
+                    ]
+                )
+            )
             self.add(kind, text)
             return f'<span class="w link" style="{style}">{text}</span>'
         if kind in ("checkbox", "radio button"):
             self.add(kind, text, on=on)
-            return (f'<label class="w"><input type="{kind.split()[0]}"{" checked" if on else ""} style="width:{rng.choice([13, 13, 16, 20])}px">'
-                    f'{text}</label>')
+            return (
+                f'<label class="w"><input type="{kind.split()[0]}"{" checked" if on else ""} style="width:{rng.choice([13, 13, 16, 20])}px">'
+                f"{text}</label>"
+            )
         if kind == "field":
             self.add(kind, text, on=on)
             value = self.rng.choice(["abc", "1234", "Ada", "x7"]) if on else ""
@@ -116,8 +159,10 @@ class Page:
         if kind == "badge":
             color = rng.choice(list(self.colors))
             self.add(kind, text, color)
-            return (f'<span class="w" style="display:inline-block;border:2px solid {self.colors[color]};border-radius:9px;padding:0 6px;'
-                    f'color:{self.colors[color]}">{text}</span>')
+            return (
+                f'<span class="w" style="display:inline-block;border:2px solid {self.colors[color]};border-radius:9px;padding:0 6px;'
+                f'color:{self.colors[color]}">{text}</span>'
+            )
         if kind == "toggle":
             self.add(kind, text, on=on)
             return f'<span class="w {"on" if on else ""}"><span class="switch"></span>{text}</span>'
@@ -128,8 +173,11 @@ class Page:
         name, color = self.rng.choice(SHAPES), self.rng.choice(list(self.colors))
         size = size or self.rng.choice([12, 16, 20, 28])
         self.add("shape", None, color, shape=name)
-        inner = {"square": f'<rect width="{size}" height="{size}"', "circle": f'<circle cx="{size / 2}" cy="{size / 2}" r="{size / 2}"',
-                 "triangle": f'<polygon points="{size / 2},0 {size},{size} 0,{size}"'}[name]
+        inner = {
+            "square": f'<rect width="{size}" height="{size}"',
+            "circle": f'<circle cx="{size / 2}" cy="{size / 2}" r="{size / 2}"',
+            "triangle": f'<polygon points="{size / 2},0 {size},{size} 0,{size}"',
+        }[name]
         return f'<svg width="{size}" height="{size}">{inner} fill="{self.colors[color]}"/></svg>'
 
     def filler(self, count):
@@ -142,8 +190,14 @@ class Page:
             text = f"Tab #{i + 1}" if numbered else self.name()
             self.labels.add(text.lower())
             self.add("tab", text, on=i == chosen)
-            style = "" if self.look == "dusk" else f'border:1px solid #999;border-radius:3px 3px 0 0;background:{"#fff" if i == chosen else "#e4e4e4"};'
-            parts.append(f'<span class="w tab {"on" if i == chosen else ""}" style="display:inline-block;{style}padding:{rng.choice([2, 4])}px 4px">{text}</span>')
+            style = (
+                ""
+                if self.look == "dusk"
+                else f"border:1px solid #999;border-radius:3px 3px 0 0;background:{'#fff' if i == chosen else '#e4e4e4'};"
+            )
+            parts.append(
+                f'<span class="w tab {"on" if i == chosen else ""}" style="display:inline-block;{style}padding:{rng.choice([2, 4])}px 4px">{text}</span>'
+            )
         return "".join(parts)
 
     def paragraph(self, links):
@@ -154,47 +208,100 @@ class Page:
 
     def body(self):
         rng = self.rng
-        plan = weighted(rng, [("mixed", 40), ("scattered", 22), ("list", 12), ("links", 10), ("tabs", 6), ("shapes", 6), ("buttons", 4)])
+        plan = weighted(
+            rng,
+            [("mixed", 40), ("scattered", 22), ("list", 12), ("links", 10), ("tabs", 6), ("shapes", 6), ("buttons", 4)],
+        )
         if plan == "list":
             kind = rng.choice(["checkbox", "checkbox", "radio button", "text", "link", "toggle"])
             end = self.control("button") if rng.random() < 0.7 else ""
             gap = rng.choice([0, 1, 3, 6])
-            return "".join(f'<div style="margin:{gap}px 0">{self.control(kind)}</div>' for _ in range(rng.randint(2, 6))) + end
+            return (
+                "".join(f'<div style="margin:{gap}px 0">{self.control(kind)}</div>' for _ in range(rng.randint(2, 6)))
+                + end
+            )
         if plan == "links":
             return self.paragraph(rng.randint(1, 5)) + (self.control("button") if rng.random() < 0.3 else "")
         if plan == "tabs":
             return self.tabs() + self.paragraph(rng.randint(0, 2))
         if plan == "buttons":
-            return "".join(f'<div style="margin:{rng.choice([1, 3, 6])}px">{self.control("button")}</div>' for _ in range(rng.randint(2, 5)))
+            return "".join(
+                f'<div style="margin:{rng.choice([1, 3, 6])}px">{self.control("button")}</div>'
+                for _ in range(rng.randint(2, 5))
+            )
         if plan in ("scattered", "shapes"):
             parts, step = [], rng.choice([20, 24, 28, 36])
             columns = 2 if self.inner[0] > 180 or plan == "shapes" else 1
             top = self.top + 2
             cells = [(r, c) for r in range(int((self.inner[1] - top - 10) // step)) for c in range(columns)]
             for row, column in sorted(rng.sample(cells, min(len(cells), rng.randint(2, 8)))):
-                kind = "shape" if plan == "shapes" else rng.choice(["button", "button", "link", "checkbox", "radio button", "field", "dropdown",
-                                                                   "icon", "shape", "text", "badge", "toggle"])
+                kind = (
+                    "shape"
+                    if plan == "shapes"
+                    else rng.choice(
+                        [
+                            "button",
+                            "button",
+                            "link",
+                            "checkbox",
+                            "radio button",
+                            "field",
+                            "dropdown",
+                            "icon",
+                            "shape",
+                            "text",
+                            "badge",
+                            "toggle",
+                        ]
+                    )
+                )
                 span = self.inner[0] / columns
-                left = column * span + rng.uniform(0, max(0, span - (24 if kind in ("shape", "icon") else 130 if kind == "field" else 80)))
-                parts.append(f'<div style="position:absolute;left:{left:.0f}px;top:{top + row * step + rng.randint(0, 4)}px">{self.control(kind)}</div>')
+                left = column * span + rng.uniform(
+                    0, max(0, span - (24 if kind in ("shape", "icon") else 130 if kind == "field" else 80))
+                )
+                parts.append(
+                    f'<div style="position:absolute;left:{left:.0f}px;top:{top + row * step + rng.randint(0, 4)}px">{self.control(kind)}</div>'
+                )
             return "".join(parts)
         parts = []
         for _ in range(rng.randint(2, 8)):
-            kind = rng.choice(["button", "button", "button", "link", "checkbox", "radio button", "field", "dropdown", "icon", "shape", "text",
-                               "badge", "toggle", "filler"])
-            html = f'<span>{" ".join(self.filler(rng.randint(1, 5)))}</span>' if kind == "filler" else self.control(kind)
+            kind = rng.choice(
+                [
+                    "button",
+                    "button",
+                    "button",
+                    "link",
+                    "checkbox",
+                    "radio button",
+                    "field",
+                    "dropdown",
+                    "icon",
+                    "shape",
+                    "text",
+                    "badge",
+                    "toggle",
+                    "filler",
+                ]
+            )
+            html = (
+                f"<span>{' '.join(self.filler(rng.randint(1, 5)))}</span>" if kind == "filler" else self.control(kind)
+            )
             tag = rng.choice(["div", "span"])
-            parts.append(f'<{tag} style="display:{"block" if tag == "div" else "inline-block"};margin:{rng.randint(0, 5)}px {rng.randint(0, 9)}px;'
-                         f'{"text-align:" + rng.choice(["left", "center", "right"]) if tag == "div" else ""}">{html}</{tag}>')
+            parts.append(
+                f'<{tag} style="display:{"block" if tag == "div" else "inline-block"};margin:{rng.randint(0, 5)}px {rng.randint(0, 9)}px;'
+                f'{"text-align:" + rng.choice(["left", "center", "right"]) if tag == "div" else ""}">{html}</{tag}>'
+            )
         if rng.random() < 0.2:
             parts.insert(0, self.tabs())
         return "".join(parts)
 
     def html(self, x, y):
         background = self.background
-        return (f'<div class="page {self.look}" style="left:{x}px;top:{y}px;width:{self.width}px;height:{self.height}px;background:{background};">'
-                f'<div style="zoom:{self.zoom:.3f};font:{self.size}px \'{self.font}\';position:absolute;left:0;top:0;width:{self.inner[0]:.1f}px;'
-                f'height:{self.inner[1]:.1f}px">{self.inside}</div></div>')
+        return (
+            f'<div class="page {self.look}" style="left:{x}px;top:{y}px;width:{self.width}px;height:{self.height}px;background:{background};">'
+            f"<div style=\"zoom:{self.zoom:.3f};font:{self.size}px '{self.font}';position:absolute;left:0;top:0;width:{self.inner[0]:.1f}px;"
+            f'height:{self.inner[1]:.1f}px">{self.inside}</div></div>'
+        )
 
 
 def sample_page(rng: random.Random, look: str, size=None) -> Page:
@@ -203,7 +310,11 @@ def sample_page(rng: random.Random, look: str, size=None) -> Page:
     page.top = (44 if rng.random() < 0.7 else rng.randint(20, 60)) if bar else 0
     push = 0 if rng.random() < 0.5 else rng.uniform(0, 0.4) * (page.inner[1] - page.top)
     body = page.body()
-    page.background = rng.choice(["#d6c4a8", "#c9b8d4"]) if look == "dusk" else rng.choice(["#fff"] * 7 + ["#f1f5f9", "#fdf6e3", "#e8f0e8"])
+    page.background = (
+        rng.choice(["#d6c4a8", "#c9b8d4"])
+        if look == "dusk"
+        else rng.choice(["#fff"] * 7 + ["#f1f5f9", "#fdf6e3", "#e8f0e8"])
+    )
     head = ""
     if bar:  # a line that says what to do, as on the pages of web benchmarks; it may name a widget
         text = phrase(rng, rng.choice(page.widgets)) if page.widgets else "Click."

@@ -4,6 +4,7 @@ Modules are named as the released checkpoints name their tensors, so a state dic
 computed once; each question continues from it and sees only the prefix and itself, with the positions that it would have in a row
 of its own: the same numbers as separate rows, at a fraction of the work. check.py compares with transformers.
 """
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -64,7 +65,9 @@ class PatchEmbed(nn.Module):
         size = (c["temporal_patch_size"], c["patch_size"], c["patch_size"])
         self.proj = nn.Conv3d(c["in_channels"], c["hidden_size"], size, size)
 
-    def forward(self, x):  # [N, P, 3 * 2 * 16 * 16], the frame twice: its half is read against the kernel's sum over time
+    def forward(
+        self, x
+    ):  # [N, P, 3 * 2 * 16 * 16], the frame twice: its half is read against the kernel's sum over time
         w = self.proj.weight
         return F.linear(x, w.sum(2).flatten(1), self.proj.bias)
 
@@ -108,7 +111,12 @@ class VisionTower(nn.Module):
             share = torch.stack([1 - (source - low), source - low], -1)  # [P, 2 axes, 2]
             taps = torch.stack([low, low + 1], -1).clamp(max=side - 1)
             weights = (share[:, 0, :, None] * share[:, 1, None]).flatten(1)
-            self.geometries[rows, columns] = angles.cos(), angles.sin(), (taps[:, 0, :, None] * side + taps[:, 1, None]).flatten(1), weights
+            self.geometries[rows, columns] = (
+                angles.cos(),
+                angles.sin(),
+                (taps[:, 0, :, None] * side + taps[:, 1, None]).flatten(1),
+                weights,
+            )
         return self.geometries[rows, columns]
 
     def forward(self, patches, rows, columns, keep=()):
@@ -195,13 +203,17 @@ class QwenVL(nn.Module):
         `first`, and the position after it."""
         position = torch.arange(prefix)[None].repeat(3, 1)
         if rows:
-            grid = torch.stack(torch.meshgrid(torch.arange(1), torch.arange(rows), torch.arange(columns), indexing="ij"))
-            position[:, first: first + rows * columns] = grid.reshape(3, -1) + first
-            position[:, first + rows * columns:] = first + max(rows, columns) + torch.arange(prefix - first - rows * columns)
+            grid = torch.stack(
+                torch.meshgrid(torch.arange(1), torch.arange(rows), torch.arange(columns), indexing="ij")
+            )
+            position[:, first : first + rows * columns] = grid.reshape(3, -1) + first
+            position[:, first + rows * columns :] = (
+                first + max(rows, columns) + torch.arange(prefix - first - rows * columns)
+            )
         c = self.config["text_config"]
         axis = torch.zeros(c["head_dim"] // 2, dtype=torch.long)  # time, with height and width interleaved
         for dimension in (1, 2):
-            axis[dimension: 3 * c["rope_scaling"]["mrope_section"][dimension]: 3] = dimension
+            axis[dimension : 3 * c["rope_scaling"]["mrope_section"][dimension] : 3] = dimension
         return position[axis].T * self.inverse, int(position[0, -1]) + 1
 
     def forward(self, seen, rows, columns, prefix, batch):
@@ -213,14 +225,18 @@ class QwenVL(nn.Module):
         first, count = 0, rows * columns
         if seen:
             first = int((prefix == self.config["image_token_id"]).nonzero()[0, 0])
-            x = torch.cat([x[:, :first], seen[0], x[:, first + count:]], 1)
+            x = torch.cat([x[:, :first], seen[0], x[:, first + count :]], 1)
         angles, after = self.prefix_angles(start, first, rows, columns)
-        angles = torch.cat([angles.expand(n, -1, -1), (batch.offset + after)[..., None] * self.inverse], 1).repeat(1, 1, 2)[:, None]
+        angles = torch.cat([angles.expand(n, -1, -1), (batch.offset + after)[..., None] * self.inverse], 1).repeat(
+            1, 1, 2
+        )[:, None]
         branch = torch.cat([torch.full((n, start), -1), batch.branch], 1)
         mask = ((branch[:, None] == -1) | (branch[:, None] == branch[:, :, None])).tril()[:, None]  # [N, 1, T, T]
         cos, sin = angles.cos(), angles.sin()
         for i, layer in enumerate(decoder.layers):
             x = layer(x, cos, sin, mask)
             if seen and i < len(seen[1]):
-                x = torch.cat([x[:, :first], x[:, first: first + count] + seen[1][i], x[:, first + count:]], 1)
-        return F.linear(decoder.norm(x[:, start:][batch.wanted]), decoder.embed_tokens.weight), x[:, first: first + count]
+                x = torch.cat([x[:, :first], x[:, first : first + count] + seen[1][i], x[:, first + count :]], 1)
+        return F.linear(decoder.norm(x[:, start:][batch.wanted]), decoder.embed_tokens.weight), x[
+            :, first : first + count
+        ]

@@ -1,5 +1,6 @@
 """Scaffolding of the training that is thrown away: dense questions to every visual token. Pointing at the named widget is learned
 only after visual tokens say what they show and where; these answers teach that with a fraction of the pages."""
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -26,7 +27,9 @@ class Reader(nn.Module):
         x = F.rms_norm(x, x.shape[-1:])
         counts = torch.tensor([len(ids) for ids in labels])
         rows = embeddings[torch.tensor([i for ids in labels for i in ids])]
-        means = torch.zeros(len(labels), x.shape[-1]).index_add_(0, torch.arange(len(labels)).repeat_interleave(counts), rows)
+        means = torch.zeros(len(labels), x.shape[-1]).index_add_(
+            0, torch.arange(len(labels)).repeat_interleave(counts), rows
+        )
         logits = {"label": self.sharpness * self.map(x) @ F.normalize(means, dim=-1).T}
         logits |= {role: head(x) for role, head in self.heads.items()}
         loss, right = 0.0, {}
@@ -64,18 +67,18 @@ class PairReader(nn.Module):
 
     def __init__(self, size):
         super().__init__()
-        self.head = nn.Linear(size, LETTERS + LETTERS ** 2)
+        self.head = nn.Linear(size, LETTERS + LETTERS**2)
         nn.init.constant_(self.head.bias, -7.0)
 
     def forward(self, x, letters):
         """x [N, V, H], letters [N, V, 4, 8] by cell, -1 for none -> loss a token with letters, share of letters and pairs found."""
-        shown = torch.zeros(*x.shape[:2], LETTERS + LETTERS ** 2 + 1)
-        none = LETTERS + LETTERS ** 2
+        shown = torch.zeros(*x.shape[:2], LETTERS + LETTERS**2 + 1)
+        none = LETTERS + LETTERS**2
         mark = lambda index: shown.scatter_(-1, index.flatten(2), 1.0)
         mark(torch.where(letters < 0, none, letters))
         for gap in (1, 2, 3):
             left, right = letters[..., :-gap], letters[..., gap:]
-            empty = torch.stack([letters[..., g: 8 - gap + g] < 0 for g in range(1, gap)]).all(0) if gap > 1 else True
+            empty = torch.stack([letters[..., g : 8 - gap + g] < 0 for g in range(1, gap)]).all(0) if gap > 1 else True
             mark(torch.where((left >= 0) & (right >= 0) & empty, LETTERS + LETTERS * left + right, none))
         shown = shown[..., :none]
         logits = self.head(F.rms_norm(x, x.shape[-1:]))

@@ -5,6 +5,7 @@
 
 Needs Chromium and chromedriver (Debian: chromium chromium-driver fonts-liberation fonts-dejavu), Python 3.11, Pillow, numpy.
 """
+
 import argparse, json, os, random, time
 import numpy as np
 from PIL import Image
@@ -23,7 +24,9 @@ def bulk(a):
     for width, height, share in SIZES:
         w, h = (max(1, round(v / UNIT)) * UNIT for v in (width, height))
         pictures, cells, described = [], [], []
-        for picture, page, letters in rendered([sample_page(rng, "light", (width, height)) for _ in range(round(a.pages * share))]):
+        for picture, page, letters in rendered(
+            [sample_page(rng, "light", (width, height)) for _ in range(round(a.pages * share))]
+        ):
             pictures.append(np.asarray(picture if picture.size == (w, h) else picture.resize((w, h), Image.BICUBIC)))
             seen = np.full((h // 8, w // 4), -1, dtype=np.int8)
             for letter, x, y in letters:
@@ -32,7 +35,12 @@ def bulk(a):
                     seen[row, column] = LETTERS.index(letter)
             cells.append(seen)
             described.append(page)
-        np.savez(os.path.join(a.output, f"{w}x{h}.npz"), pictures=np.stack(pictures), letters=np.stack(cells), pages=np.array(json.dumps(described)))
+        np.savez(
+            os.path.join(a.output, f"{w}x{h}.npz"),
+            pictures=np.stack(pictures),
+            letters=np.stack(cells),
+            pages=np.array(json.dumps(described)),
+        )
         print(f"{w}x{h}: {len(pictures)} pages", flush=True)
 
 

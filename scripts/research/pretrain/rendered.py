@@ -1,4 +1,5 @@
 """Pages as pictures, with the boxes of their widgets that can be seen."""
+
 from browser import Browser
 
 

@@ -1,4 +1,5 @@
 """What a model gets right on held-out pages, by topic."""
+
 import random
 import torch
 from corpus import BEFORE, to_patches
@@ -15,23 +16,30 @@ def told(logits, batch):
 
 
 @torch.no_grad()
-def scores(model, corpus, per_group=10 ** 9, questions=8, seed=7, size=32, topics=None):
+def scores(model, corpus, per_group=10**9, questions=8, seed=7, size=32, topics=None):
     """{topic: (share of whole answers that greedy decoding gives, questions)}; for pointing also "in box" (the written place lies in
     the target's box) and "near" (at most one bin beside the right one along each axis). `per_group`: pages of each size at most."""
     first = corpus.tokenizer.token_to_id(BIN_TOKENS[0])
     totals = {}
+
     def count(topic, good):
         right, n = totals.get(topic, (0, 0))
         totals[topic] = (right + bool(good), n + 1)
+
     rng = random.Random(seed)
     for g in corpus.groups:
         tokens_of_page = g["rows"] * g["columns"]
         pages = list(range(min(per_group, len(g["pages"]))))
         step = max(1, size * 35 // tokens_of_page)
-        for chosen in (pages[s: s + step] for s in range(0, len(pages), step)):
-            asked = [sample(g["pages"][p], rng, questions, topics or {t: 1.0 if t != "point" else 2.0 for t in TOPICS}) for p in chosen]
+        for chosen in (pages[s : s + step] for s in range(0, len(pages), step)):
+            asked = [
+                sample(g["pages"][p], rng, questions, topics or {t: 1.0 if t != "point" else 2.0 for t in TOPICS})
+                for p in chosen
+            ]
             chosen, asked = zip(*[(p, a) for p, a in zip(chosen, asked) if a])
-            features, deep, _ = model.model.visual(to_patches(g["pictures"][list(chosen)]), 2 * g["rows"], 2 * g["columns"])
+            features, deep, _ = model.model.visual(
+                to_patches(g["pictures"][list(chosen)]), 2 * g["rows"], 2 * g["columns"]
+            )
             batch = corpus.rows(asked)
             run = lambda: told(model((features, deep), g["rows"], g["columns"], g["prefix"], batch)[0], batch)
             spread = run()
@@ -56,7 +64,10 @@ def scores(model, corpus, per_group=10 ** 9, questions=8, seed=7, size=32, topic
                         px, py = (CENTERS[v] / 1000 * s if valid else -1 for v, s in zip((x, y), page["size"]))
                         true = corpus.encode(q["answer"])
                         count(q["topic"] + " in box", b[0] <= px < b[2] and b[1] <= py < b[3])
-                        count(q["topic"] + " near", valid and abs(x - (true[0] - first)) <= 1 and abs(y - (true[1] - first - BINS)) <= 1)
+                        count(
+                            q["topic"] + " near",
+                            valid and abs(x - (true[0] - first)) <= 1 and abs(y - (true[1] - first - BINS)) <= 1,
+                        )
     for _ in range(8):
         asked = [[without_picture(rng) for _ in range(8)] for _ in range(8)]
         batch = corpus.rows(asked)

@@ -1,25 +1,52 @@
 """The base's tokenizer: Qwen's byte-level BPE cut to the merges that are needed, its added tokens, and the tokens of places."""
+
 import json, math, os
 import torch
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from questions import BIN_TOKENS
 from words import ALL
 
-SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>",
-           "<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>",
-           "<|image_pad|>", "<|video_pad|>"]
+SPECIAL = [
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|object_ref_start|>",
+    "<|object_ref_end|>",
+    "<|box_start|>",
+    "<|box_end|>",
+    "<|quad_start|>",
+    "<|quad_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|vision_pad|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+]
 ORDINARY = ["<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", "<think>", "</think>"] + BIN_TOKENS
-SPLIT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 
 
 def build_tokenizer(vocabulary, merges):
     """Qwen's byte-level BPE over a vocabulary; the added tokens follow it."""
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges, continuing_subword_prefix="",
-                                     end_of_word_suffix="", fuse_unk=False, byte_fallback=False))
+    tokenizer = Tokenizer(
+        models.BPE(
+            vocab=vocabulary,
+            merges=merges,
+            continuing_subword_prefix="",
+            end_of_word_suffix="",
+            fuse_unk=False,
+            byte_fallback=False,
+        )
+    )
     tokenizer.normalizer = normalizers.NFC()
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(SPLIT), behavior="isolated", invert=False),
-        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(SPLIT), behavior="isolated", invert=False),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
     tokenizer.decoder = decoders.ByteLevel(add_prefix_space=False, use_regex=False)
     tokenizer.add_special_tokens([AddedToken(s, special=True, normalized=False) for s in SPECIAL])
     tokenizer.add_tokens([AddedToken(s, special=False, normalized=False) for s in ORDINARY])
@@ -37,7 +64,7 @@ def merges_used(tokenizer, ranks, text):
                 break
             rank, i = min(found)
             used.add(rank)
-            pieces[i: i + 2] = ["".join(pieces[i: i + 2])]
+            pieces[i : i + 2] = ["".join(pieces[i : i + 2])]
     return used
 
 
@@ -73,13 +100,15 @@ def spelled_embeddings(tokenizer, rows, size, seed):
             axis, number = divmod(BIN_TOKENS.index(text), 32)
             if ("axis", axis) not in pieces:
                 pieces["axis", axis] = draw(12, size)
-            waves = torch.tensor([f(6.2832 * k * (number + 0.5) / 64) for k in (1, 2, 3, 5, 8, 13) for f in (math.sin, math.cos)])
-            table[token] = waves @ pieces["axis", axis] / 6 ** 0.5 + 0.7 * table[token]
+            waves = torch.tensor(
+                [f(6.2832 * k * (number + 0.5) / 64) for k in (1, 2, 3, 5, 8, 13) for f in (math.sin, math.cos)]
+            )
+            table[token] = waves @ pieces["axis", axis] / 6**0.5 + 0.7 * table[token]
         elif letters.isalnum() and letters.isascii() and not letters.isdigit():
-            parts = [letters[i: i + n] for n in (1, 2, 3) for i in range(len(letters) - n + 1)]
+            parts = [letters[i : i + n] for n in (1, 2, 3) for i in range(len(letters) - n + 1)]
             total = sum(piece(p) for p in parts)
-            table[token] = total / total.norm() * size ** 0.5 + 0.6 * table[token]
-    return 0.1 * table / table.norm(dim=1, keepdim=True) * size ** 0.5
+            table[token] = total / total.norm() * size**0.5 + 0.6 * table[token]
+    return 0.1 * table / table.norm(dim=1, keepdim=True) * size**0.5
 
 
 def label_words():

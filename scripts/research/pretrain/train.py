@@ -4,6 +4,7 @@ its state file.
 
     train.py --tokenizer QWEN-FOLDER --pages pages --validation pages-held-out --state state.pt --output model --minutes 60
 """
+
 import argparse, copy, math, os, random, tempfile, time
 import torch
 import torch.distributed as dist
@@ -28,9 +29,14 @@ def initialize(model, tokenizer, a):
         elif "pos_embed" in name:
             p.normal_(std=0.3)
         elif p.dim() > 1:
-            branch = name.endswith(("o_proj.weight", "attn.proj.weight", "down_proj.weight")) or ("blocks" in name and "fc2" in name)
+            branch = name.endswith(("o_proj.weight", "attn.proj.weight", "down_proj.weight")) or (
+                "blocks" in name and "fc2" in name
+            )
             depth = a.vision_depth if "visual" in name else a.layers
-            p.normal_(std=p[0].numel() ** -0.5 * ((2 * depth) ** -0.5 if branch else 0.3 if "deepstack" in name and "fc2" in name else 1.0))
+            p.normal_(
+                std=p[0].numel() ** -0.5
+                * ((2 * depth) ** -0.5 if branch else 0.3 if "deepstack" in name and "fc2" in name else 1.0)
+            )
         elif name.endswith("bias"):
             p.zero_()
 
@@ -52,13 +58,21 @@ def start_from_patches(embed, corpus, rng):
 class Training:
     def __init__(self, a):
         self.a = a
-        tokenizer = cut_tokenizer(a.tokenizer, a.merges, texts() + label_words() + ["user assistant system You are a helpful assistant."])
+        tokenizer = cut_tokenizer(
+            a.tokenizer, a.merges, texts() + label_words() + ["user assistant system You are a helpful assistant."]
+        )
         self.tokenizer = tokenizer
         ids = {s: tokenizer.token_to_id(s) for s in SPECIAL + ORDINARY}
         self.model = QwenVL(configuration((tokenizer.get_vocab_size() + 15) // 16 * 16, ids, a))
         initialize(self.model, tokenizer, a)
-        self.readers = torch.nn.ModuleDict({"seen": Reader(a.hidden, True), "last": Reader(a.hidden, False), "pairs": PairReader(a.hidden),
-                                             **{f"letters {i}": LetterReader(a.vision_hidden) for i in a.letters_after}})
+        self.readers = torch.nn.ModuleDict(
+            {
+                "seen": Reader(a.hidden, True),
+                "last": Reader(a.hidden, False),
+                "pairs": PairReader(a.hidden),
+                **{f"letters {i}": LetterReader(a.vision_hidden) for i in a.letters_after},
+            }
+        )
         self.everything = torch.nn.ModuleList([self.model, self.readers])
         # Entries of wide matrices change less a step, or their noise outgrows what they began with.
         shares, groups, matrices = {"patch_embed": 0.05, "merger": 0.25}, {}, []
@@ -68,18 +82,33 @@ class Training:
             else:
                 share = next((v for k, v in shares.items() if k in name), 1.0)
                 groups.setdefault((share, 0.02 if p.dim() > 1 else 0.0), []).append(p)
-        self.optimizers = [torch.optim.AdamW([{"params": ps, "weight_decay": decay, "share": share} for (share, decay), ps in groups.items()],
-                                             lr=a.rate, betas=(0.9, 0.98)), Muon([{"params": matrices, "share": 2.5}], lr=a.rate)]
-        self.average = copy.deepcopy(self.model).requires_grad_(False)  # of the last steps' weights: what is written and scored
+        self.optimizers = [
+            torch.optim.AdamW(
+                [{"params": ps, "weight_decay": decay, "share": share} for (share, decay), ps in groups.items()],
+                lr=a.rate,
+                betas=(0.9, 0.98),
+            ),
+            Muon([{"params": matrices, "share": 2.5}], lr=a.rate),
+        ]
+        self.average = copy.deepcopy(self.model).requires_grad_(
+            False
+        )  # of the last steps' weights: what is written and scored
         self.elapsed, self.step, self.pages, self.asked = 0.0, 0, 0, 0
         count = lambda m: sum(p.numel() for p in m.parameters()) / 1e6
         if dist.get_rank() == 0:
-            print(f"{count(self.model):.2f} M parameters, of them vision {count(self.model.model.visual):.2f} M, vocabulary "
-                  f"{self.model.config['text_config']['vocab_size']}", flush=True)
+            print(
+                f"{count(self.model):.2f} M parameters, of them vision {count(self.model.model.visual):.2f} M, vocabulary "
+                f"{self.model.config['text_config']['vocab_size']}",
+                flush=True,
+            )
 
     def save(self):
-        state = {"everything": self.everything.state_dict(), "average": self.average.state_dict(), "optimizers": [o.state_dict() for o in self.optimizers],
-                 "counters": (self.elapsed, self.step, self.pages, self.asked)}
+        state = {
+            "everything": self.everything.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizers": [o.state_dict() for o in self.optimizers],
+            "counters": (self.elapsed, self.step, self.pages, self.asked),
+        }
         torch.save(state, self.a.state + ".partial")
         os.replace(self.a.state + ".partial", self.a.state)
         save_folder(self.average, self.tokenizer, self.a.output)
@@ -97,7 +126,9 @@ class Training:
         a, model, vision = self.a, self.model, self.elapsed < 60 * self.a.vision_minutes
         group, chosen = corpus.draw(rng, a.visual_tokens)
         roles, share, labels, in_patches, in_tokens = corpus.targets(group, chosen)
-        features, deep, states = model.model.visual(to_patches(group["pictures"][chosen]), 2 * group["rows"], 2 * group["columns"], keep=a.letters_after)
+        features, deep, states = model.model.visual(
+            to_patches(group["pictures"][chosen]), 2 * group["rows"], 2 * group["columns"], keep=a.letters_after
+        )
         embeddings = model.model.language_model.embed_tokens.weight.detach()
         scaffold = 0.25 + 0.75 * min(1.0, max(0.0, (0.9 - progress) / 0.3))
         pairs, record["pairs"] = self.readers["pairs"](features, in_tokens)
@@ -118,10 +149,14 @@ class Training:
             asked = [[{**q, "question": within_text(rng, q["question"])} for q in row[::2]] for row in asked]
         keep = [n for n, row in enumerate(asked) if row]
         batch = corpus.rows([asked[n] for n in keep])
-        logits, last = model((features[keep], [d[keep] for d in deep]), group["rows"], group["columns"], group["prefix"], batch)
+        logits, last = model(
+            (features[keep], [d[keep] for d in deep]), group["rows"], group["columns"], group["prefix"], batch
+        )
         self.asked += sum(map(len, asked)) * dist.get_world_size()
         answering = F.cross_entropy(logits, batch.labels)
-        final, right = self.readers["last"](last, {k: v[keep] for k, v in roles.items()}, share[keep], labels, embeddings)
+        final, right = self.readers["last"](
+            last, {k: v[keep] for k, v in roles.items()}, share[keep], labels, embeddings
+        )
         record |= {"last " + k: v for k, v in right.items() if k in ("label", "x")} | {"loss": answering.item()}
         prefix, batch = corpus.text_rows(rng, 2, 8)
         text = F.cross_entropy(model(None, 0, 0, prefix, batch)[0], batch.labels)
@@ -131,7 +166,10 @@ class Training:
     def reduce(self, spent):
         """Means over the processes of the gradients and of the seconds this step took."""
         parameters = list(self.everything.parameters())
-        flat = torch.cat([torch.zeros(p.numel()) if p.grad is None else p.grad.flatten() for p in parameters] + [torch.tensor([spent])])
+        flat = torch.cat(
+            [torch.zeros(p.numel()) if p.grad is None else p.grad.flatten() for p in parameters]
+            + [torch.tensor([spent])]
+        )
         dist.all_reduce(flat)
         *parts, spent = (flat / dist.get_world_size()).split([p.numel() for p in parameters] + [1])
         for p, part in zip(parameters, parts):
@@ -139,12 +177,20 @@ class Training:
         return spent.item()
 
     def run(self, corpus, held_out):
-        a, rng, leads = self.a, random.Random(10 * self.a.seed + self.step + 1_000_003 * dist.get_rank()), dist.get_rank() == 0
+        a, rng, leads = (
+            self.a,
+            random.Random(10 * self.a.seed + self.step + 1_000_003 * dist.get_rank()),
+            dist.get_rank() == 0,
+        )
         first, begun = self.step, time.time()
         sums, saved, shown, saves = {}, time.time(), time.time(), 0
         while self.elapsed < 60 * a.minutes:
             progress = self.elapsed / (60 * a.minutes)
-            rate = a.rate * min(1.0, (self.step - first + 1) / 40) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
+            rate = (
+                a.rate
+                * min(1.0, (self.step - first + 1) / 40)
+                * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
+            )
             for o in self.optimizers:
                 for group in o.param_groups:
                     group["lr"] = rate * group["share"]
@@ -167,8 +213,11 @@ class Training:
                 sums.setdefault(k, []).append(v)
             if time.time() - shown > a.show:
                 shown = time.time()
-                print(f"{self.elapsed:.0f} s step {self.step} pages {self.pages} questions {self.asked} "
-                      + " ".join(f"{k} {sum(v) / len(v):.3f}" for k, v in sums.items()), flush=True)
+                print(
+                    f"{self.elapsed:.0f} s step {self.step} pages {self.pages} questions {self.asked} "
+                    + " ".join(f"{k} {sum(v) / len(v):.3f}" for k, v in sums.items()),
+                    flush=True,
+                )
                 sums = {}
             if time.time() - saved > 60 * a.save_minutes:
                 self.save()
@@ -191,7 +240,10 @@ def work(rank, a, meeting):
     if os.path.exists(a.state):
         training.load()
     if rank == 0:
-        print(f"{sum(len(g['pages']) for g in corpus.groups)} pages, {sum(len(g['pages']) for g in held_out.groups)} held out", flush=True)
+        print(
+            f"{sum(len(g['pages']) for g in corpus.groups)} pages, {sum(len(g['pages']) for g in held_out.groups)} held out",
+            flush=True,
+        )
     training.run(corpus, held_out)
     if rank:
         return
@@ -205,15 +257,38 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("tokenizer", "pages", "validation", "state", "output"):
         parser.add_argument("--" + name, required=True)
-    for name, value in dict(merges=300, hidden=160, intermediate=352, layers=6, heads=8, kv_heads=4, head_dim=32, vision_depth=5, vision_hidden=128,
-                            vision_heads=4, vision_intermediate=320, visual_tokens=700, questions=4, seed=0, threads=1,
-                            show=30).items():
+    for name, value in dict(
+        merges=300,
+        hidden=160,
+        intermediate=352,
+        layers=6,
+        heads=8,
+        kv_heads=4,
+        head_dim=32,
+        vision_depth=5,
+        vision_hidden=128,
+        vision_heads=4,
+        vision_intermediate=320,
+        visual_tokens=700,
+        questions=4,
+        seed=0,
+        threads=1,
+        show=30,
+    ).items():
         parser.add_argument("--" + name.replace("_", "-"), type=int, default=value)
-    parser.add_argument("--letters-after", type=int, nargs="+", default=[1, 4], help="blocks of the tower whose patches are asked for letters")
+    parser.add_argument(
+        "--letters-after",
+        type=int,
+        nargs="+",
+        default=[1, 4],
+        help="blocks of the tower whose patches are asked for letters",
+    )
     parser.add_argument("--deepstack", type=int, nargs="+", default=[2])
     parser.add_argument("--rope-theta", type=float, default=1000.0)
     parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--easy", type=float, default=0.3, help="share of the time in which mostly pointing is asked for")
+    parser.add_argument(
+        "--easy", type=float, default=0.3, help="share of the time in which mostly pointing is asked for"
+    )
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--vision-minutes", type=float, default=8)
     parser.add_argument("--save-minutes", type=float, default=5)

@@ -1,4 +1,5 @@
 """The words that stand on pages: labels are drawn from these lists, in several cases, or are strings of letters and digits."""
+
 import random
 
 INTERFACE = """ok cancel yes no save send open edit next back help home mail news play stop submit reset delete remove add
@@ -25,13 +26,52 @@ mountain night ocean piano quiet rabbit silver tiger uncle village water yellow 
 king lamp moon nest oil paper rain salt tree unit voice wind box bear bird boat cake card cat coin corn desk dog drum egg fish flag
 fork frog gate glass hat hill iron jar key kite leaf lion map milk nail net nut owl pan pear pin pipe plum pot ring road rock roof
 rope rose sand seed ship shoe snow soap sock star stone sun swan tent toy vase wall wolf wood wool worm""".split()
-COLORS = {"red": "#e02020", "orange": "#f58a00", "yellow": "#f2d600", "green": "#109a20", "blue": "#1a50e0", "purple": "#8020b0",
-          "pink": "#f56ab0", "brown": "#8a5020", "gray": "#8a8a8a", "black": "#101010", "teal": "#08a0a0"}
+COLORS = {
+    "red": "#e02020",
+    "orange": "#f58a00",
+    "yellow": "#f2d600",
+    "green": "#109a20",
+    "blue": "#1a50e0",
+    "purple": "#8020b0",
+    "pink": "#f56ab0",
+    "brown": "#8a5020",
+    "gray": "#8a8a8a",
+    "black": "#101010",
+    "teal": "#08a0a0",
+}
 SHAPES = ["square", "circle", "triangle"]
-ICONS = {"close": "\u2716", "star": "\u2605", "heart": "\u2665", "phone": "\u260e", "mail": "\u2709", "pencil": "\u270e", "gear": "\u2699",
-         "menu": "\u2630", "music": "\u266b", "check": "\u2714", "flag": "\u2691", "sun": "\u2600", "umbrella": "\u2602", "scissors": "\u2702",
-         "cloud": "\u2601", "home": "\u2302"}
-KINDS = ["button", "link", "checkbox", "radio button", "field", "tab", "dropdown", "icon", "shape", "text", "badge", "toggle"]
+ICONS = {
+    "close": "\u2716",
+    "star": "\u2605",
+    "heart": "\u2665",
+    "phone": "\u260e",
+    "mail": "\u2709",
+    "pencil": "\u270e",
+    "gear": "\u2699",
+    "menu": "\u2630",
+    "music": "\u266b",
+    "check": "\u2714",
+    "flag": "\u2691",
+    "sun": "\u2600",
+    "umbrella": "\u2602",
+    "scissors": "\u2702",
+    "cloud": "\u2601",
+    "home": "\u2302",
+}
+KINDS = [
+    "button",
+    "link",
+    "checkbox",
+    "radio button",
+    "field",
+    "tab",
+    "dropdown",
+    "icon",
+    "shape",
+    "text",
+    "badge",
+    "toggle",
+]
 ALL = list(dict.fromkeys(INTERFACE + LATIN + NAMES + COUNTRIES + THINGS))
 # What most labels are drawn from: few enough that an hour on a processor teaches to read them.
 COMMON = """ok okay yes no cancel submit next previous back save send open close search help home mail play stop delete reset add edit
@@ -41,7 +81,9 @@ LISTS = [COMMON, COMMON, LATIN]
 
 def string(rng: random.Random) -> str:
     """Letters and digits that are no word."""
-    alphabet = rng.choice(["abcdefghijklmnopqrstuvwxyz", "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", "0123456789"])
+    alphabet = rng.choice(
+        ["abcdefghijklmnopqrstuvwxyz", "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", "0123456789"]
+    )
     return "".join(rng.choice(alphabet) for _ in range(rng.randint(2, 7)))
 
 
