@@ -14,7 +14,7 @@ with h5py.File("Tests/HDF5Tests/Resources/h5py.h5", "w") as file:
     row["logits"] = numpy.arange(6, dtype=numpy.float32).reshape(2, 3) / 4
     row["nll"] = numpy.float64(0.1)
     row["empty"] = numpy.zeros((0, 5), dtype=numpy.int32)
-    row["ids"] = numpy.array(["row-1".encode(), "βγ".encode()], dtype=h5py.string_dtype(length=5))
+    row["ids"] = numpy.array([b"row-1", "βγ".encode()], dtype=h5py.string_dtype(length=5))
     row.create_dataset("mask", data=numpy.array([0, 1, 1], dtype=numpy.uint8), fletcher32=True, compression="gzip")
     row["big_endian"] = numpy.array([1.5], dtype=">f4")
     row["null"] = h5py.Empty("f4")

@@ -178,10 +178,10 @@ add("jpeg one pixel", jpeg(picture(1, 1, 1)))
 save("decode.json", decode)
 
 # ---- smart resize, patches, positions: transformers ----------------------------------------------------------------
+import torch
 from transformers import Qwen2_5_VLConfig
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLModel
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil, smart_resize
-import torch
 
 cases = []
 for i in range(400):

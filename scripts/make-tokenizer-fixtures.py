@@ -8,7 +8,12 @@ Needs: pip install tokenizers transformers jinja2 (made with tokenizers 0.23.3, 
 The tokenizer and the templates are those in the resources folder.
 """
 
-import argparse, hashlib, json, os, random, unicodedata
+import argparse
+import hashlib
+import json
+import os
+import random
+import unicodedata
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
@@ -21,7 +26,10 @@ SCALARS = [c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
 
 def released(folder):
     """The tokenizer that transformers' Qwen2Tokenizer builds of vocab.json, merges.txt and tokenizer_config.json."""
-    read = lambda name: open(os.path.join(folder, name), encoding="utf-8")
+
+    def read(name):
+        return open(os.path.join(folder, name), encoding="utf-8")
+
     merges = [
         tuple(l.rstrip("\n").split(" ")) for l in read("merges.txt") if l.strip("\n") and not l.startswith("#version")
     ]
@@ -256,14 +264,22 @@ def normalization_digests():
 def template_cases():
     from transformers.utils.chat_template_utils import render_jinja_template
 
-    read = lambda *path: open(os.path.join(ROOT, *path), encoding="utf-8").read()
+    def read(*path):
+        return open(os.path.join(ROOT, *path), encoding="utf-8").read()
+
     templates = {
         "qwen2.5-vl": json.loads(read("qwen2.5-vl", "chat_template.json"))["chat_template"],
         "qwen3-vl": read("qwen3-vl", "chat_template.jinja"),
     }
-    text = lambda t: {"type": "text", "text": t}
+
+    def text(t):
+        return {"type": "text", "text": t}
+
     image = {"type": "image"}
-    say = lambda role, *parts: {"role": role, "content": list(parts)}
+
+    def say(role, *parts):
+        return {"role": role, "content": list(parts)}
+
     conversations = [
         [say("user", text("Hello"))],
         [say("user", image, text("Click on “log in”.\n\n  (indented) {{ x }} {% y %}"))],
@@ -309,7 +325,10 @@ def jinja_cases(path):
         {"role": "user", "content": [{"type": "text", "text": "Hi <b>"}, {"type": "image"}]},
         {"role": "assistant", "content": [{"type": "text", "text": "yo\n"}]},
     ]
-    render = lambda source: render_jinja_template([chat], chat_template=source, add_generation_prompt=True)[0][0]
+
+    def render(source):
+        return render_jinja_template([chat], chat_template=source, add_generation_prompt=True)[0][0]
+
     cases = [[source, render(source)] for source, _ in json.load(open(path, encoding="utf-8"))]
     with open(path, "w", encoding="utf-8") as f:
         f.write("[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]\n")
@@ -332,7 +351,9 @@ def main():
         if c >= 0 and not 0xD800 <= c <= 0xDFFF
     ]
     tokens = [token.content for token in t.get_added_tokens_decoder().values()]
-    cases = lambda texts: [[text, e.ids] for text, e in zip(texts, t.encode_batch(texts, add_special_tokens=False))]
+
+    def cases(texts):
+        return [[text, e.ids] for text, e in zip(texts, t.encode_batch(texts, add_special_tokens=False))]
 
     def write(path, value):
         with open(path, "w", encoding="utf-8") as f:

@@ -6,7 +6,16 @@
 DIR is a folder that make_checkpoint.py made. A first job that is not counted brings its files into the page cache. Standard library alone.
 """
 
-import argparse, json, os, pathlib, shutil, statistics, subprocess, sys, tempfile, time
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 

@@ -1,6 +1,14 @@
 """One headless Chromium driven through chromedriver on loopback (standard library and Pillow only)."""
 
-import base64, io, json, os, socket, subprocess, time, urllib.request
+import base64
+import io
+import json
+import os
+import socket
+import subprocess
+import time
+import urllib.request
+
 from PIL import Image
 
 

@@ -8,7 +8,17 @@ a time and one thread each, and evaluates each on the validation rows. What is d
 an end. Writes OUTPUT/results.json, a line a job; tables.py makes tables and plots of it. Standard library only.
 """
 
-import argparse, concurrent.futures, json, os, pathlib, re, shutil, statistics, subprocess, time
+import argparse
+import concurrent.futures
+import json
+import os
+import pathlib
+import re
+import shutil
+import statistics
+import subprocess
+import time
+
 from files import stored, unpack
 
 KV_HEADS = 24  # of the base; a budget is a share of them
@@ -59,7 +69,10 @@ class Job:
 
     def __init__(self, a, regime, method, seed, rate, tuning=False):
         self.a, self.regime, self.method, self.seed, self.rate, self.tuning = a, regime, method, seed, rate, tuning
-        slug = lambda text: re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+        def slug(text):
+            return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
         kind = "tuning" if tuning else "runs"
         last = f"{rate:g}" if tuning else f"seed-{seed}"
         self.folder = a.output / kind / slug(regime) / slug(method) / last
@@ -166,7 +179,10 @@ class Job:
             (self.folder / "heads.json").write_text(json.dumps({"kv_indices": config["kv_indices"]}))
             extra = ["--set", "adapter.heads={select: file, file: heads.json}"]
         text = self.command("plan", "run.json", *extra)
-        number = lambda value, unit: float(value) * {"": 1, "k ": 1e3, "M ": 1e6, "G ": 1e9}[unit]
+
+        def number(value, unit):
+            return float(value) * {"": 1, "k ": 1e3, "M ": 1e6, "G ": 1e9}[unit]
+
         adds, unit = re.search(r"^adds +([\d.]+) ([kMG] ?|)multiply-adds a row", text, re.M).groups()
         typical = re.search(r"^typical +(\d+) tokens.*?: (\d+) visual", text, re.M)
         return {"multiply_adds": number(adds, unit), "tokens": int(typical[1]), "visual": int(typical[2])}
@@ -238,7 +254,10 @@ def tuned(a, pool, method, regime, at):
 
 def tuning(a):
     """All tuning runs, and the best rate of each method in each regime."""
-    best = lambda runs: min(runs, key=lambda r: r["validation_loss"])["learning_rate"]
+
+    def best(runs):
+        return min(runs, key=lambda r: r["validation_loss"])["learning_rate"]
+
     with concurrent.futures.ThreadPoolExecutor(a.workers) as pool, concurrent.futures.ThreadPoolExecutor(32) as waiting:
         runs = dict(
             waiting.map(
@@ -251,7 +270,7 @@ def tuning(a):
         more = list(waiting.map(lambda pair: tuned(a, pool, *pair, RATES.index(rates[pair[0]]["balanced"])), pairs))
     for (method, regime), of in zip(pairs, more):
         rates[method][regime] = best(of)
-    rates |= {method: rates["Image-LoRA"] for method in OTHER_HEADS}
+    rates |= dict.fromkeys(OTHER_HEADS, rates["Image-LoRA"])
     return [run for of in [*runs.values(), *more] for run in of], rates
 
 

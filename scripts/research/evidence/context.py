@@ -1,6 +1,7 @@
 """The same questions inside a long text: the rules of the page and what was done before, about four text tokens a visual one."""
 
-import copy, random
+import copy
+import random
 
 LENGTH = 190  # letters of the rules and tasks around a question
 RULES = [

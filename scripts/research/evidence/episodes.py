@@ -1,6 +1,8 @@
 """MiniWoB++ pages in one headless Chromium: episodes by seed, their pictures, and what the pages themselves reward."""
 
-import importlib.util, pathlib, sys
+import importlib.util
+import pathlib
+import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))

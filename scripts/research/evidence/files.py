@@ -1,6 +1,8 @@
 """Examples and images as files, and where those of the repository lie."""
 
-import json, pathlib, tarfile
+import json
+import pathlib
+import tarfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 QUICKSTART = HERE.parents[1] / "quickstart" / "data"

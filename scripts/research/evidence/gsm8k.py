@@ -4,7 +4,9 @@
 gsm8k.py test.jsonl --count 100 > data/gsm8k.jsonl
 """
 
-import argparse, json, re
+import argparse
+import json
+import re
 
 
 def number(text):

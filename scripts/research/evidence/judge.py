@@ -9,7 +9,11 @@ rewarded clicks of every model, split and task, and how often a reward and the p
 answers are clicked instead: all must be rewarded.
 """
 
-import argparse, collections, json, re
+import argparse
+import collections
+import json
+import re
+
 from episodes import HEIGHT, WIDTH, MiniWoB
 
 

@@ -7,13 +7,17 @@ Needs Chromium and chromedriver, Python 3.11 and Pillow. The pages are those of 
 base's training has.
 """
 
-import argparse, pathlib, random, re, sys
+import argparse
+import pathlib
+import random
+import re
+import sys
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "pretrain"))
+from files import pack, row, save_png, write  # noqa: E402
 from pages import sample_page  # noqa: E402
 from questions import sample  # noqa: E402
 from rendered import rendered  # noqa: E402
-from files import pack, row, save_png, write  # noqa: E402
 
 TOPICS = {"point": 4.0, "look": 3.0, "order": 1.0}  # answers are places, as in the other rows
 

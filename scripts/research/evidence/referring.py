@@ -1,6 +1,7 @@
 """Expressions that mean exactly one of the elements of a page: by text, kind, colour, order or relation to another element."""
 
-import pathlib, sys
+import pathlib
+import sys
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "pretrain"))
 from relations import beside  # noqa: E402
@@ -9,9 +10,16 @@ from relations import beside  # noqa: E402
 def expressions(elements):
     """All of them as (by what, expression, index of the element). Elements: {kind, text, color, box}, all distinct boxes."""
     out = []
-    count = lambda **wanted: sum(all(e[key] == value for key, value in wanted.items()) for e in elements)
-    name = lambda e: f'the {e["kind"]} "{e["text"]}"'
-    middle = lambda e, axis: (e["box"][axis] + e["box"][axis + 2]) / 2
+
+    def count(**wanted):
+        return sum(all(e[key] == value for key, value in wanted.items()) for e in elements)
+
+    def name(e):
+        return f'the {e["kind"]} "{e["text"]}"'
+
+    def middle(e, axis):
+        return (e["box"][axis] + e["box"][axis + 2]) / 2
+
     for i, e in enumerate(elements):
         kind, text, color = e["kind"], e["text"], e["color"]
         if text and count(text=text) == 1:

@@ -7,7 +7,12 @@ Needs Chromium and chromedriver (Debian: chromium chromium-driver fonts-liberati
 (pip install --no-deps miniwob==1.1.0). Nothing is drawn at random: a task and a seed are a page.
 """
 
-import argparse, pathlib, random, sys, time
+import argparse
+import pathlib
+import random
+import sys
+import time
+
 from context import with_context
 from episodes import HEIGHT, WIDTH, MiniWoB
 from files import pack, row, save_png, write

@@ -10,7 +10,12 @@ published weights are quantised (Q4_1, embeddings Q8_0); the folder has the numb
 pictures. Needs: pip install gguf safetensors tokenizers (made with gguf 0.19.0, safetensors 0.8.0, tokenizers 0.23.3).
 """
 
-import argparse, json, pathlib, tempfile, zipfile
+import argparse
+import json
+import pathlib
+import tempfile
+import zipfile
+
 import numpy as np
 from gguf import GGUFReader, dequantize
 from safetensors.numpy import save_file
@@ -127,7 +132,9 @@ def template(source):
 
 
 def write(reader, folder, seed):
-    field = lambda name: reader.fields[name].contents()
+    def field(name):
+        return reader.fields[name].contents()
+
     random = np.random.default_rng(seed)
     heads, kv_heads, hidden = (
         field(f"llama.{key}") for key in ("attention.head_count", "attention.head_count_kv", "embedding_length")

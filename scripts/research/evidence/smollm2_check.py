@@ -8,7 +8,11 @@ of the GGUF; its ids against transformers' tokenizer of the folder.
 Rows are texts without pictures; any adapter will do. Needs: pip install torch transformers gguf h5py (made with transformers 5.23.0).
 """
 
-import argparse, pathlib, tempfile, zipfile
+import argparse
+import pathlib
+import tempfile
+import zipfile
+
 import h5py
 import numpy as np
 import torch

@@ -7,7 +7,12 @@ Means over seeds with 95% intervals of Student's t over seeds; a difference of t
 all pairs together. Standard library only.
 """
 
-import argparse, html, json, pathlib, re, statistics
+import argparse
+import html
+import json
+import pathlib
+import re
+import statistics
 
 T95 = {
     1: 12.706,
@@ -102,7 +107,10 @@ def accuracy_table(results, key):
 def cost_table(results, regime):
     """Costs in one regime, against standard LoRA: numbers, operations of the adapter alone, bytes a step, time. Where every row has a
     picture of its own, the program's count must be the one by hand."""
-    mean = lambda method, field: statistics.fmean(field(r) for r in results.of(regime, method))
+
+    def mean(method, field):
+        return statistics.fmean(field(r) for r in results.of(regime, method))
+
     fields = [
         lambda r: r["trainable"],
         lambda r: r["plan"]["multiply_adds"],
@@ -155,7 +163,10 @@ def plot(results, regime):
     low, high = min([base] + [v for vs in values.values() for v in vs]), max(v for vs in values.values() for v in vs)
     low, high = 5 * (low // 5), 5 * (high // 5 + 1)
     left, width, line = 220, 460, 24
-    x = lambda v: left + width * (v - low) / (high - low)
+
+    def x(v):
+        return left + width * (v - low) / (high - low)
+
     height = line * len(methods) + 64
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 30} {height}" font-family="sans-serif" font-size="12">',
@@ -174,7 +185,10 @@ def plot(results, regime):
         y = 44 + line * number
         mean, half = interval(values[method])
         color = "#c2410c" if method.startswith(("Image-LoRA", "the same")) else "#1d4ed8"
-        clip = lambda v: min(max(x(v), left), left + width)
+
+        def clip(v):
+            return min(max(x(v), left), left + width)
+
         parts.append(
             f'<text x="{left - 8}" y="{y + 4}" text-anchor="end">{html.escape(method)}</text>'
             f'<line x1="{clip(mean - half):.1f}" x2="{clip(mean + half):.1f}" y1="{y}" y2="{y}" stroke="{color}" stroke-width="2"/>'

@@ -11,9 +11,17 @@ is 1 if a bit of a text row differs with Image-LoRA, or if none differs where it
 Writes OUTPUT/text.json and OUTPUT/text.md. Needs: pip install h5py numpy, and what smollm2.py needs.
 """
 
-import argparse, concurrent.futures, json, os, pathlib, subprocess, sys
+import argparse
+import concurrent.futures
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
 import h5py
 import numpy as np
+
 from files import stored, unpack
 from gsm8k import number
 

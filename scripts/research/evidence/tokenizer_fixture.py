@@ -8,7 +8,11 @@
 Needs: pip install tokenizers (made with 0.23.3).
 """
 
-import importlib.util, json, pathlib, sys
+import importlib.util
+import json
+import pathlib
+import sys
+
 from tokenizers import Tokenizer
 
 MERGES, STRINGS = 500, 300

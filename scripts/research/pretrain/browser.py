@@ -1,6 +1,7 @@
 """Pictures of pages, by headless Chromium."""
 
-import pathlib, sys
+import pathlib
+import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from chromium import Chromium  # noqa: E402

@@ -7,12 +7,16 @@ Pages go through the folder's chat template, tokenizer and image processor; the 
 compared in fp32, and greedy answers with those of our model. Needs transformers >= 5.
 """
 
-import argparse, json, os, random
-import numpy as np
+import argparse
+import json
+import os
+import random
+
 import torch
 from PIL import Image
 from transformers import AutoTokenizer, Qwen3VLForConditionalGeneration
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
 from corpus import BEFORE, Corpus, to_patches
 from folder import load_folder
 from questions import sample, without_picture
@@ -63,7 +67,10 @@ for number in range(a.count):
         "the template's tokens are not those of the training"
     )
     with torch.no_grad():
-        kinds = lambda ids: dict(mm_token_type_ids=(ids == theirs.config.image_token_id).int()) if inputs else {}
+
+        def kinds(ids):
+            return dict(mm_token_type_ids=(ids == theirs.config.image_token_id).int()) if inputs else {}
+
         logits = theirs(
             input_ids=ids[:, :-1],
             attention_mask=torch.ones_like(ids[:, :-1]),

@@ -1,8 +1,13 @@
 """Rendered pages as training batches: tokens of prompts and answers, patches of pictures, and what each visual token shows."""
 
-import functools, glob, json, os, random
+import functools
+import glob
+import json
+import os
+
 import numpy as np
 import torch
+
 import questions
 from words import COLORS, KINDS
 
@@ -24,12 +29,15 @@ def covering(page, rows, columns):
     """For each visual token (row by row) the two widgets that cover most of it [V, 2] and their shares of it [V, 2], 0 for none."""
     boxes = np.array([w["box"] for w in page["widgets"]], dtype=np.float32)
     scale = np.array([columns / page["size"][0], rows / page["size"][1]], dtype=np.float32)
-    span = lambda axis, count: np.clip(
-        np.minimum(boxes[:, None, axis + 2] * scale[axis], np.arange(count) + 1)
-        - np.maximum(boxes[:, None, axis] * scale[axis], np.arange(count)),
-        0,
-        None,
-    )
+
+    def span(axis, count):
+        return np.clip(
+            np.minimum(boxes[:, None, axis + 2] * scale[axis], np.arange(count) + 1)
+            - np.maximum(boxes[:, None, axis] * scale[axis], np.arange(count)),
+            0,
+            None,
+        )
+
     area = (span(1, rows)[:, :, None] * span(0, columns)[:, None]).reshape(len(boxes), -1).T  # [V, widgets]
     area[area < 0.04] = 0
     order = np.argsort(-area, 1, kind="stable")[:, :2]

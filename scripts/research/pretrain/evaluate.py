@@ -5,7 +5,9 @@ evaluate.py --model model --pages pages-held-out
 """
 
 import argparse
+
 import torch
+
 from corpus import Corpus
 from folder import load_folder
 from scores import scores

@@ -1,9 +1,13 @@
 """The model as a Hugging Face folder, written and read."""
 
-import json, os, shutil
+import json
+import os
+import shutil
+
 import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
+
 from qwen3vl import QwenVL
 from tokens import ORDINARY, SPECIAL
 
@@ -72,9 +76,10 @@ def save_folder(model, tokenizer, folder):
     """A folder as released ones are, weights in bfloat16."""
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
-    write = lambda name, value: json.dump(
-        value, open(os.path.join(folder, name), "w", encoding="utf-8"), indent=2, ensure_ascii=False
-    )
+
+    def write(name, value):
+        return json.dump(value, open(os.path.join(folder, name), "w", encoding="utf-8"), indent=2, ensure_ascii=False)
+
     save_file(
         {k: v.to(torch.bfloat16).contiguous() for k, v in model.state_dict().items()},
         os.path.join(folder, "model.safetensors"),

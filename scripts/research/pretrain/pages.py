@@ -2,8 +2,9 @@
 base's pages, for runs that adapt to it."""
 
 import random
-from words import COLORS, COMMON, ICONS, LATIN, LISTS, SHAPES, ALL, cased, label
+
 from questions import phrase
+from words import ALL, COLORS, COMMON, ICONS, LATIN, LISTS, SHAPES, label
 
 # Width, height, share: the sizes before the image processor rounds them to multiples of 32.
 SIZES = [

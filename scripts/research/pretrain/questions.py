@@ -5,8 +5,9 @@ place is two tokens of the vocabulary: "(484," and "516)".
 """
 
 import random
+
 from relations import beside
-from words import ALL, COLORS, ICONS, KINDS, LISTS, NAMES, SHAPES, THINGS, cased
+from words import ALL, COLORS, ICONS, KINDS, LISTS, NAMES, SHAPES, cased
 
 BINS = 32
 CENTERS = [round((i + 0.5) * 1000 / BINS) for i in range(BINS)]
@@ -91,9 +92,16 @@ def ask(page: dict, rng: random.Random, topic: str):
     i = rng.randrange(len(widgets))
     w = widgets[i]
     kind, same = w["kind"], [j for j, v in enumerate(widgets) if v["kind"] == w["kind"]]
-    made = lambda question, answer, about: {"topic": topic, "question": question, "answer": answer, "widgets": about}
-    point = lambda question, j: made(question, written(place(widgets[j]["target"], size)), [j])
-    unique = lambda key: sum(v["kind"] == kind and v.get(key) == w.get(key) for v in widgets) == 1
+
+    def made(question, answer, about):
+        return {"topic": topic, "question": question, "answer": answer, "widgets": about}
+
+    def point(question, j):
+        return made(question, written(place(widgets[j]["target"], size)), [j])
+
+    def unique(key):
+        return sum(v["kind"] == kind and v.get(key) == w.get(key) for v in widgets) == 1
+
     if topic == "point":  # by what it says
         return point(phrase(rng, w), i) if kind not in ("shape", "icon") else None
     if topic == "look":  # by what it looks like
@@ -154,7 +162,10 @@ def ask(page: dict, rng: random.Random, topic: str):
         return point(rng.choice(BARE[:3]).format(k=f"{name} {kind}"), names[name])
     if topic == "relation":  # the one on a side of another, or of its kind the one farthest to the left or right
         across = sorted(same, key=lambda j: widgets[j]["target"][0] + widgets[j]["target"][2])
-        middle = lambda j: (widgets[j]["target"][0] + widgets[j]["target"][2]) / 2
+
+        def middle(j):
+            return (widgets[j]["target"][0] + widgets[j]["target"][2]) / 2
+
         options = (
             [
                 (f"{name} {kind}", j)
@@ -310,7 +321,10 @@ def within_text(rng: random.Random, question: str) -> str:
 
 def without_picture(rng: random.Random) -> dict:
     """A row of text alone: sums and simple orders."""
-    made = lambda topic, question, answer: {"topic": topic, "question": question, "answer": str(answer), "widgets": []}
+
+    def made(topic, question, answer):
+        return {"topic": topic, "question": question, "answer": str(answer), "widgets": []}
+
     kind = rng.random()
     if kind < 0.7:
         a, b = (

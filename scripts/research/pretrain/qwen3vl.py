@@ -145,10 +145,15 @@ class Attention(nn.Module):
         self.q_norm, self.k_norm = RMSNorm(self.size), RMSNorm(self.size)
 
     def forward(self, x, cos, sin, mask):  # x [N, T, H]
-        split = lambda y: y.view(*y.shape[:2], -1, self.size)
+        def split(y):
+            return y.view(*y.shape[:2], -1, self.size)
+
         q = rotate(self.q_norm(split(self.q_proj(x))).transpose(1, 2), cos, sin)
         k = rotate(self.k_norm(split(self.k_proj(x))).transpose(1, 2), cos, sin)
-        repeat = lambda y: y.repeat_interleave(self.group, 1)
+
+        def repeat(y):
+            return y.repeat_interleave(self.group, 1)
+
         y = F.scaled_dot_product_attention(q, repeat(k), repeat(split(self.v_proj(x)).transpose(1, 2)), attn_mask=mask)
         return self.o_proj(y.transpose(1, 2).flatten(2))
 

@@ -4,6 +4,7 @@ only after visual tokens say what they show and where; these answers teach that 
 import torch
 import torch.nn.functional as F
 from torch import nn
+
 from corpus import LETTERS
 from questions import BINS
 from words import COLORS, KINDS
@@ -74,7 +75,10 @@ class PairReader(nn.Module):
         """x [N, V, H], letters [N, V, 4, 8] by cell, -1 for none -> loss a token with letters, share of letters and pairs found."""
         shown = torch.zeros(*x.shape[:2], LETTERS + LETTERS**2 + 1)
         none = LETTERS + LETTERS**2
-        mark = lambda index: shown.scatter_(-1, index.flatten(2), 1.0)
+
+        def mark(index):
+            return shown.scatter_(-1, index.flatten(2), 1.0)
+
         mark(torch.where(letters < 0, none, letters))
         for gap in (1, 2, 3):
             left, right = letters[..., :-gap], letters[..., gap:]

@@ -6,9 +6,15 @@
 Needs Chromium and chromedriver (Debian: chromium chromium-driver fonts-liberation fonts-dejavu), Python 3.11, Pillow, numpy.
 """
 
-import argparse, json, os, random, time
+import argparse
+import json
+import os
+import random
+import time
+
 import numpy as np
 from PIL import Image
+
 from pages import SIZES, sample_page
 from rendered import rendered
 

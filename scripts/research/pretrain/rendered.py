@@ -7,8 +7,13 @@ def visible(page, boxes):
     """The page's widgets that can be seen, with their boxes in pixels."""
     kept = []
     for widget, (box, target) in zip(page.widgets, boxes):
-        clip = lambda b: [min(max(round(v), 0), m) for v, m in zip(b, [page.width, page.height] * 2)]
-        area = lambda b: max(0, b[2] - b[0]) * max(0, b[3] - b[1])
+
+        def clip(b):
+            return [min(max(round(v), 0), m) for v, m in zip(b, [page.width, page.height] * 2)]
+
+        def area(b):
+            return max(0, b[2] - b[0]) * max(0, b[3] - b[1])
+
         if area(clip(box)) > 0.85 * area(box) and area(clip(target)) > 0.85 * area(target) > 0:
             kept.append({**widget, "box": clip(box), "target": clip(target)})
     return kept
@@ -16,7 +21,10 @@ def visible(page, boxes):
 
 def overlap(widgets):
     boxes = [w["box"] for w in widgets]
-    inside = lambda a, b: min(a[2], b[2]) - max(a[0], b[0]) > 2 and min(a[3], b[3]) - max(a[1], b[1]) > 3
+
+    def inside(a, b):
+        return min(a[2], b[2]) - max(a[0], b[0]) > 2 and min(a[3], b[3]) - max(a[1], b[1]) > 3
+
     return any(inside(a, b) for i, a in enumerate(boxes) for b in boxes[:i])
 
 

@@ -1,9 +1,11 @@
 """What a model gets right on held-out pages, by topic."""
 
 import random
+
 import torch
+
 from corpus import BEFORE, to_patches
-from questions import BINS, BIN_TOKENS, CENTERS, TOPICS, sample, without_picture
+from questions import BIN_TOKENS, BINS, CENTERS, TOPICS, sample, without_picture
 
 POINTS = ("point", "look", "order", "relation")
 
@@ -41,7 +43,10 @@ def scores(model, corpus, per_group=10**9, questions=8, seed=7, size=32, topics=
                 to_patches(g["pictures"][list(chosen)]), 2 * g["rows"], 2 * g["columns"]
             )
             batch = corpus.rows(asked)
-            run = lambda: told(model((features, deep), g["rows"], g["columns"], g["prefix"], batch)[0], batch)
+
+            def run():
+                return told(model((features, deep), g["rows"], g["columns"], g["prefix"], batch)[0], batch)
+
             spread = run()
             hit = spread == told(None, batch)
             places = {}  # x as it was said, then y given that x

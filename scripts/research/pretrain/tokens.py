@@ -1,8 +1,12 @@
 """The base's tokenizer: Qwen's byte-level BPE cut to the merges that are needed, its added tokens, and the tokens of places."""
 
-import json, math, os
+import json
+import math
+import os
+
 import torch
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+
 from questions import BIN_TOKENS
 from words import ALL
 
@@ -90,9 +94,15 @@ def spelled_embeddings(tokenizer, rows, size, seed):
     """[rows, size] first embeddings: a token begins near those with the same letters, whatever their case and the blank before them,
     and the token of a place near its neighbours. Words that stand in a picture are then likened to words of a question by letters."""
     generator = torch.Generator().manual_seed(seed)
-    draw = lambda *shape: torch.randn(*shape, generator=generator)
+
+    def draw(*shape):
+        return torch.randn(*shape, generator=generator)
+
     pieces, table = {}, draw(rows, size)
-    piece = lambda name: pieces.setdefault(name, draw(size))
+
+    def piece(name):
+        return pieces.setdefault(name, draw(size))
+
     for token in range(tokenizer.get_vocab_size()):
         text = tokenizer.decode([token], skip_special_tokens=False)
         letters = text.strip(' "').lower()

@@ -5,15 +5,23 @@ its state file.
     train.py --tokenizer QWEN-FOLDER --pages pages --validation pages-held-out --state state.pt --output model --minutes 60
 """
 
-import argparse, copy, math, os, random, tempfile, time
+import argparse
+import copy
+import math
+import os
+import random
+import tempfile
+import time
+
 import torch
 import torch.distributed as dist
 import torch.multiprocessing
 import torch.nn.functional as F
+
 from corpus import Corpus, to_patches
 from folder import configuration, save_folder
-from questions import TOPICS, sample, texts, within_text
 from muon import Muon
+from questions import TOPICS, sample, texts, within_text
 from qwen3vl import QwenVL
 from readers import LetterReader, PairReader, Reader
 from scores import scores, show
@@ -94,7 +102,10 @@ class Training:
             False
         )  # of the last steps' weights: what is written and scored
         self.elapsed, self.step, self.pages, self.asked = 0.0, 0, 0, 0
-        count = lambda m: sum(p.numel() for p in m.parameters()) / 1e6
+
+        def count(m):
+            return sum(p.numel() for p in m.parameters()) / 1e6
+
         if dist.get_rank() == 0:
             print(
                 f"{count(self.model):.2f} M parameters, of them vision {count(self.model.model.visual):.2f} M, vocabulary "
