@@ -20,7 +20,11 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
+from transformers import Qwen2_5_VLConfig
+from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLModel
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil, smart_resize
 
 OUT = Path(sys.argv[1])
 random.seed(1)
@@ -178,11 +182,6 @@ add("jpeg one pixel", jpeg(picture(1, 1, 1)))
 save("decode.json", decode)
 
 # ---- smart resize, patches, positions: transformers ----------------------------------------------------------------
-import torch
-from transformers import Qwen2_5_VLConfig
-from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLModel
-from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil, smart_resize
-
 cases = []
 for i in range(400):
     top = random.choice([20, 60, 400, 3000, 20000])

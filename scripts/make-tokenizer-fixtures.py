@@ -30,9 +30,8 @@ def released(folder):
     def read(name):
         return open(os.path.join(folder, name), encoding="utf-8")
 
-    merges = [
-        tuple(l.rstrip("\n").split(" ")) for l in read("merges.txt") if l.strip("\n") and not l.startswith("#version")
-    ]
+    lines = [line.rstrip("\n") for line in read("merges.txt")]
+    merges = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version")]
     t = Tokenizer(
         models.BPE(
             vocab=json.load(read("vocab.json")),

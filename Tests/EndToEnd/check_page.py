@@ -3,10 +3,10 @@
 
     python3 check_page.py PAGE.html [--count SELECTOR=N]... [--screenshots PREFIX]
 
-Loaded at the widths of a desk and of a phone, in light and in dark, the page must log nothing, ask for nothing but itself and data:
-URLs, never be wider than the window, and every svg, img and image in it must have content and a size. `--count` states how many
-elements a selector finds. With `--screenshots` each view is saved as PREFIX-WIDTH-SCHEME.png. Every fault is a line; the status is
-1 if there is any.
+Loaded at the widths of a desk and of a phone, in light and in dark, the page must log nothing, ask for nothing but
+itself and data: URLs, never be wider than the window, and every svg, img and image in it must have content and a size.
+`--count` states how many elements a selector finds. With `--screenshots` each view is saved as PREFIX-WIDTH-SCHEME.png.
+Every fault is a line; the status is 1 if there is any.
 """
 
 import argparse
@@ -30,8 +30,10 @@ FIGURES = """(async () => {
     const box = e.getBoundingClientRect();
     if (e.closest('clipPath')) continue;
     const flat = e.tagName === 'polyline' || e.tagName === 'rect';  // a level line, a box without area
-    if (flat ? box.width <= 0 && box.height <= 0 : box.width <= 0 || box.height <= 0) faults.push('no size: ' + name(e));
-    if (e.tagName === 'svg' && !e.querySelector('rect, circle, path, polyline, line, image')) faults.push('empty: ' + name(e));
+    const empty = [box.width, box.height].map(side => side <= 0);
+    if (flat ? empty.every(Boolean) : empty.some(Boolean)) faults.push('no size: ' + name(e));
+    const shapes = 'rect, circle, path, polyline, line, image';
+    if (e.tagName === 'svg' && !e.querySelector(shapes)) faults.push('empty: ' + name(e));
     for (const a of e.attributes) if (/NaN|Infinity|undefined/.test(a.value)) faults.push(a.name + ': ' + name(e));
   }
   for (const e of document.querySelectorAll('img, svg image')) {

@@ -35,7 +35,7 @@ def main(folder):
         left, top = chance.randrange(8, width - 24), chance.randrange(8, height - 20)
         colour = tuple(chance.randrange(256) for _ in range(3))
 
-        def pixel(x, y):
+        def pixel(x, y, left=left, top=top, colour=colour):
             inside = left <= x < left + 18 and top <= y < top + 12
             return colour if inside else (230 - x, 235 - y, 200 + (x * y) % 50)
 

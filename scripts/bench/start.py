@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Seconds from the command of a job to its first step, without the step itself; beside them, those of mpirun with nothing to run.
+"""Seconds from the command of a job to its first step, without the step itself; beside them, those of mpirun with
+nothing to run.
 
     start.py --data DIR [--ranks 2] [--rounds 5]
 
-DIR is a folder that make_checkpoint.py made. A first job that is not counted brings its files into the page cache. Standard library alone.
+DIR is a folder that make_checkpoint.py made. A first job that is not counted brings its files into the page cache.
+Standard library alone.
 """
 
 import argparse

@@ -67,7 +67,7 @@ def gamma_gradients_fp64(parity):
         hooks = []
         for layer, heads in config["kv_indices"].items():
 
-            def add(_, given, out, layer=layer, heads=heads):
+            def add(_, given, out, layer=layer, heads=heads, numbers=numbers, visual=visual):
                 a, b, gamma = (numbers[f"layers.{layer}.{part}"] for part in ("A", "B", "gamma"))
                 scale = config["alpha"] / config["rank"] / len(heads) ** 0.5 * gamma
                 change = torch.einsum("tr,krd->tkd", given[0][0][visual] @ a, b) * scale

@@ -2,7 +2,7 @@
 """Write a LoRA as PEFT writes it, and the numbers that PEFT computes with it, for a fixture of the repository.
 
     python peft_reference.py FIXTURE DIR [--targets q_proj k_proj v_proj o_proj] [--rslora] [--rows ID...]
-    python peft_reference.py FIXTURE DIR --adapter FOLDER     (the numbers of a LoRA that lies there, as of imagelora export)
+    python peft_reference.py FIXTURE DIR --adapter FOLDER     (the numbers of a LoRA there, as of imagelora export)
 
 FIXTURE holds model/ and parity.h5 (its ids, masks and pixels are the input). DIR gets
   adapter/    adapter_model.safetensors, adapter_config.json    (PeftModel.save_pretrained, A and B random)
@@ -116,6 +116,5 @@ with (
             layer, projection = parts[parts.index("layers") + 1], parts[parts.index("self_attn") + 1]
             part = "A" if "lora_A" in parts else "B"
             write(out, f"{row}/adapted/gradients/layers.{layer}.{projection}.{part}", value.grad.numpy())
-print(
-    f"{a.folder}: rank {a.rank} on {', '.join(a.targets)}; {sum(p.numel() for n, p in model.named_parameters() if 'lora_' in n)} numbers"
-)
+trainable = sum(p.numel() for n, p in model.named_parameters() if "lora_" in n)
+print(f"{a.folder}: rank {a.rank} on {', '.join(a.targets)}; {trainable} numbers")

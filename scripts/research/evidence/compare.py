@@ -3,9 +3,10 @@
 
     compare.py --base MODEL --imagelora .build/release/imagelora --output evidence
 
-Tunes on a sixth of the training rows that the tuning runs do not see, trains every method in every regime with every seed, two jobs at
-a time and one thread each, and evaluates each on the validation rows. What is done already is kept, so the same command goes on after
-an end. Writes OUTPUT/results.json, a line a job; tables.py makes tables and plots of it. Standard library only.
+Tunes on a sixth of the training rows that the tuning runs do not see, trains every method in every regime with every
+seed, two jobs at a time and one thread each, and evaluates each on the validation rows. What is done already is kept,
+so the same command goes on after an end. Writes OUTPUT/results.json, a line a job; tables.py makes tables and plots of
+it. Standard library only.
 """
 
 import argparse
@@ -56,11 +57,8 @@ METHODS = {
 EVERYWHERE = list(METHODS)[:5]  # the others: in SOME
 SOME = ("balanced",)
 RIVALS = ("LoRA q, k, v, o", "Image-LoRA")  # tuned in every regime; the others in the balanced one
-OTHER_HEADS = (
-    "Image-LoRA, random heads",
-    "Image-LoRA, gate",
-    "Image-LoRA, lowest heads",
-)  # at Image-LoRA's rates: only the heads differ
+# At Image-LoRA's rates: only the heads differ.
+OTHER_HEADS = ("Image-LoRA, random heads", "Image-LoRA, gate", "Image-LoRA, lowest heads")
 RATES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
 
 
@@ -161,9 +159,9 @@ class Job:
                 "checkpoints/predictions.jsonl",
             )
             lines = [json.loads(line) for line in open(self.folder / "checkpoints/predictions.jsonl")]
-            result["accuracy"] = accuracies([l for l in lines if l["model"] != "base"])
+            result["accuracy"] = accuracies([line for line in lines if line["model"] != "base"])
             if base:
-                result["base"] = accuracies([l for l in lines if l["model"] == "base"])
+                result["base"] = accuracies([line for line in lines if line["model"] == "base"])
             result["plan"] = self.plan(result["heads"])
         result["seconds"] = time.time() - started
         self.result.write_text(json.dumps(result))
@@ -212,7 +210,7 @@ def prepare(a):
         kept = {p for n, p in enumerate(pictures) if n % 6 == 5}
         for split, wanted in (("train", False), ("validation", True)):
             (data / f"{rows}-tuning-{split}.jsonl").write_text(
-                "".join(l for l in lines if (json.loads(l)["images"][0] in kept) == wanted)
+                "".join(line for line in lines if (json.loads(line)["images"][0] in kept) == wanted)
             )
 
 
@@ -227,8 +225,8 @@ def every(jobs, workers):
             right, rows = result.get("accuracy", {}).get("all", (0, 0))
             shown = f"{100 * right / rows:5.1f}% of {rows}" if rows else f"loss {result['validation_loss']:.4f}"
             print(
-                f"{number}/{len(jobs)}  {job.folder.relative_to(job.a.output)}  lr {result['learning_rate']:g}  {shown}  "
-                f"{result['seconds']:.0f} s",
+                f"{number}/{len(jobs)}  {job.folder.relative_to(job.a.output)}  lr {result['learning_rate']:g}  "
+                f"{shown}  {result['seconds']:.0f} s",
                 flush=True,
             )
         return [job.done() for job in jobs]

@@ -1,4 +1,6 @@
-"""The same questions inside a long text: the rules of the page and what was done before, about four text tokens a visual one."""
+"""The same questions inside a long text: the rules of the page and what was done before, about four text tokens a
+visual one.
+"""
 
 import copy
 import random

@@ -34,7 +34,9 @@ class MiniWoB(Chromium):
         self.script((HERE / "episodes.js").read_text())
 
     def solve(self, seed, bins):
-        """The instruction, the rewarded boxes and an answer (thousandths, or None) of a seed; its episode stands on the page."""
+        """The instruction, the rewarded boxes and an answer (thousandths, or None) of a seed; its episode stands on the
+        page.
+        """
         return self.script("return episodes.solve(arguments[0], arguments[1]);", seed, bins)
 
     def click(self, seed, x, y):

@@ -17,7 +17,8 @@ def stored(name):
 def unpack(folder):
     """All images, as `folder`/pages."""
     with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(folder, filter="data")
+        # Debian 12's Python has no filters yet; others ask for one.
+        archive.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
 
 
 def written(place):
@@ -39,7 +40,9 @@ def row(name, image, question, place, boxes, group):
 
 
 def save_png(picture, path):
-    """Writes a palette PNG where that keeps every pixel, else RGB; not compressed, which the archive does far better for all."""
+    """Writes a palette PNG where that keeps every pixel, else RGB; not compressed, which the archive does far better
+    for all.
+    """
     few = picture.quantize(256) if picture.getcolors(256) else picture
     (few if few.convert("RGB").tobytes() == picture.tobytes() else picture).save(path, compress_level=0)
 

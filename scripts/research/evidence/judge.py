@@ -4,9 +4,9 @@
     imagelora evaluate run.yaml --base --checkpoint best.h5 --output predictions.jsonl
     judge.py predictions.jsonl
 
-Every prediction's episode is played again by its seed and clicked by the browser's mouse at the predicted place. Prints the share of
-rewarded clicks of every model, split and task, and how often a reward and the program's point in box agree. With --rows, the rows' own
-answers are clicked instead: all must be rewarded.
+Every prediction's episode is played again by its seed and clicked by the browser's mouse at the predicted place. Prints
+the share of rewarded clicks of every model, split and task, and how often a reward and the program's point in box
+agree. With --rows, the rows' own answers are clicked instead: all must be rewarded.
 """
 
 import argparse
@@ -47,9 +47,8 @@ def main():
             for key in ((line["group"]["split"], task), (line["group"]["split"], ""), ("", "")):
                 rates[line["model"], *key].append(rewarded)
     for (model, split, task), found in sorted(rates.items()):
-        print(
-            f"{model:10} {split or 'all':8} {task or 'all':20} {100 * sum(found) / len(found):6.2f}% of {len(found)} rewarded"
-        )
+        percent = 100 * sum(found) / len(found)
+        print(f"{model:10} {split or 'all':8} {task or 'all':20} {percent:6.2f}% of {len(found)} rewarded")
     print(f"reward and point in box agree in {100 * sum(agreed) / len(agreed):.2f}% of {len(agreed)} answers")
     if a.rows and not all(map(all, rates.values())):
         raise SystemExit("not every row's own answer is rewarded")

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Rows of questions that the base was taught, on pages in a look that it has never seen: what is new is in the pictures alone.
+"""Rows of questions that the base was taught, on pages in a look that it has never seen: what is new is in the pictures
+alone.
 
     look.py --data made
 
-Needs Chromium and chromedriver, Python 3.11 and Pillow. The pages are those of ../pretrain, in the look "dusk", which no page of the
-base's training has.
+Needs Chromium and chromedriver, Python 3.11 and Pillow. The pages are those of ../pretrain, in the look "dusk", which
+no page of the base's training has.
 """
 
 import argparse

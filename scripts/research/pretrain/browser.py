@@ -7,13 +7,14 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from chromium import Chromium  # noqa: E402
 from pages import CSS
 
-WIDTH, HEIGHT = (
-    1600,
-    1260,
-)  # of one sheet: pages of one size are laid out side by side and a screenshot is cut into many pictures
+# Of one sheet: pages of one size are laid out side by side and a screenshot is cut into many pictures.
+WIDTH, HEIGHT = 1600, 1260
 SCRIPT = """
 document.body.innerHTML = arguments[0];
-const box = (e, o) => { const r = e.getBoundingClientRect(); return [r.left - o.left, r.top - o.top, r.right - o.left, r.bottom - o.top]; };
+const box = (e, o) => {
+  const r = e.getBoundingClientRect();
+  return [r.left - o.left, r.top - o.top, r.right - o.left, r.bottom - o.top];
+};
 return [...document.querySelectorAll('.page')].map(p => {
   const o = p.getBoundingClientRect(), range = document.createRange(), letters = [];
   const walk = document.createTreeWalker(p, NodeFilter.SHOW_TEXT);
@@ -26,7 +27,8 @@ return [...document.querySelectorAll('.page')].map(p => {
       letters.push([n.data[i].toLowerCase(), (r.left + r.right) / 2 - o.left, (r.top + r.bottom) / 2 - o.top]);
     }
   }
-  return {letters: letters, widgets: [...p.querySelectorAll('.w')].map(w => [box(w, o), box(w.querySelector('.t') || w, o)])};
+  const widgets = [...p.querySelectorAll('.w')].map(w => [box(w, o), box(w.querySelector('.t') || w, o)]);
+  return {letters: letters, widgets: widgets};
 });"""
 
 
@@ -42,8 +44,9 @@ class Browser(Chromium):
         return self
 
     def render(self, pages):
-        """For pages of one size, each one's picture (RGB), the boxes (whole, target) of its widgets and the centres of its letters,
-        in the picture's pixels."""
+        """For pages of one size, each one's picture (RGB), the boxes (whole, target) of its widgets and the centres of
+        its letters, in the picture's pixels.
+        """
         width, height = pages[0].width, pages[0].height
         columns, rows = WIDTH // width, HEIGHT // height
         for start in range(0, len(pages), columns * rows):

@@ -1,4 +1,6 @@
-"""Rendered pages as training batches: tokens of prompts and answers, patches of pictures, and what each visual token shows."""
+"""Rendered pages as training batches: tokens of prompts and answers, patches of pictures, and what each visual token
+shows.
+"""
 
 import functools
 import glob
@@ -19,14 +21,15 @@ def to_patches(pictures):
     """uint8 [N, height, width, 3] -> normalized patches [N, P, 768] in the image processor's order."""
     n, height, width, _ = pictures.shape
     x = (torch.from_numpy(pictures).float() / 127.5 - 1).permute(0, 3, 1, 2)
-    x = x.view(n, 3, height // 32, 2, 16, width // 32, 2, 16).permute(
-        0, 2, 5, 3, 6, 1, 4, 7
-    )  # [N, h, w, 2, 2, 3, 16, 16]
+    x = x.view(n, 3, height // 32, 2, 16, width // 32, 2, 16)
+    x = x.permute(0, 2, 5, 3, 6, 1, 4, 7)  # [N, h, w, 2, 2, 3, 16, 16]
     return x.reshape(n, -1, 768)
 
 
 def covering(page, rows, columns):
-    """For each visual token (row by row) the two widgets that cover most of it [V, 2] and their shares of it [V, 2], 0 for none."""
+    """For each visual token (row by row) the two widgets that cover most of it [V, 2] and their shares of it [V, 2], 0
+    for none.
+    """
     boxes = np.array([w["box"] for w in page["widgets"]], dtype=np.float32)
     scale = np.array([columns / page["size"][0], rows / page["size"][1]], dtype=np.float32)
 
@@ -48,8 +51,10 @@ def covering(page, rows, columns):
 
 
 class Branches:
-    """The questions of each page one after another, each seeing only the page and itself: tokens, branch, offset in the branch and
-    whether the next token is wanted [N, T]; the wanted ones as labels [W]; where the answer of (page, question) is told."""
+    """The questions of each page one after another, each seeing only the page and itself: tokens, branch, offset in the
+    branch and whether the next token is wanted [N, T]; the wanted ones as labels [W]; where the answer of (page,
+    question) is told.
+    """
 
     def __init__(self, encoded):
         """`encoded`: the pages' questions as (question tokens, answer tokens)."""
@@ -84,9 +89,8 @@ class Corpus:
             rows, columns = pictures.shape[1] // 32, pictures.shape[2] // 32
             cells = archive["letters"].reshape(len(pages), rows, 2, 2, columns, 2, 4).transpose(0, 1, 4, 2, 5, 3, 6)
             letters = cells.reshape(len(pages), 4 * rows * columns, 8)  # of each patch
-            seen = cells.transpose(0, 1, 2, 3, 5, 4, 6).reshape(
-                len(pages), rows * columns, 4, 8
-            )  # of each visual token, row by row
+            # Of each visual token, row by row.
+            seen = cells.transpose(0, 1, 2, 3, 5, 4, 6).reshape(len(pages), rows * columns, 4, 8)
             prefix = self.encode(BEFORE + "<|vision_start|>" + "<|image_pad|>" * (rows * columns) + "<|vision_end|>")
             cover = [covering(page, rows, columns) for page in pages]
             self.groups.append(
@@ -104,7 +108,9 @@ class Corpus:
             )
 
     def draw(self, rng, budget):
-        """A group and some of its pages, of about `budget` visual tokens in all; large pages more often than their number says."""
+        """A group and some of its pages, of about `budget` visual tokens in all; large pages more often than their
+        number says.
+        """
         group = rng.choices(
             self.groups, [len(g["pages"]) * (2 if g["rows"] * g["columns"] > 100 else 1) for g in self.groups]
         )[0]
@@ -112,8 +118,10 @@ class Corpus:
         return group, rng.sample(range(len(group["pages"])), count)
 
     def targets(self, group, chosen):
-        """What visual tokens show: {role: [N, V, 2]} for the two widgets that cover most, their shares [N, V, 2], the labels as lists of
-        tokens (role "label" counts these), and the letters in cells of patches [N, P, 8] and of visual tokens [N, V, 4, 8], -1 for none."""
+        """What visual tokens show: {role: [N, V, 2]} for the two widgets that cover most, their shares [N, V, 2], the
+        labels as lists of tokens (role "label" counts these), and the letters in cells of patches [N, P, 8] and of
+        visual tokens [N, V, 4, 8], -1 for none.
+        """
         labels, roles = (
             {},
             {

@@ -1,5 +1,6 @@
-"""The Muon optimizer (Jordan et al. 2024) in fp32: momentum whose singular values are set to about one, for matrices inside the
-network. torch.optim.Muon computes in bfloat16, which processors without bfloat16 units emulate slowly."""
+"""The Muon optimizer (Jordan et al. 2024) in fp32: momentum whose singular values are set to about one, for matrices
+inside the network. torch.optim.Muon computes in bfloat16, which processors without bfloat16 units emulate slowly.
+"""
 
 import torch
 

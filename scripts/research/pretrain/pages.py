@@ -1,5 +1,6 @@
-"""Pages of widgets as HTML, with what each widget is: wide in fonts, sizes, colours and places. The look "dusk" is kept out of the
-base's pages, for runs that adapt to it."""
+"""Pages of widgets as HTML, with what each widget is: wide in fonts, sizes, colours and places. The look "dusk" is kept
+out of the base's pages, for runs that adapt to it.
+"""
 
 import random
 
@@ -36,15 +37,17 @@ CSS = """
   label.w { display: inline-block; }
   .switch { display: inline-block; position: relative; width: 24px; height: 12px; border-radius: 6px; background: #aaa;
     margin-right: 3px; vertical-align: middle; }
-  .switch::after { content: ""; position: absolute; left: 1px; top: 1px; width: 10px; height: 10px; border-radius: 5px; background: #fff; }
+  .switch::after { content: ""; position: absolute; left: 1px; top: 1px; width: 10px; height: 10px;
+    border-radius: 5px; background: #fff; }
   .on .switch { background: #16a34a; }
   .on .switch::after { left: 13px; }
   .dusk { color: #4c1d95; }
-  .dusk button, .dusk select, .dusk input[type=text] { background: #fef3c7; color: #4c1d95; border: 1px solid #4c1d95; border-radius: 9px; }
+  .dusk button, .dusk select, .dusk input[type=text] { background: #fef3c7; color: #4c1d95;
+    border: 1px solid #4c1d95; border-radius: 9px; }
   .dusk button { padding: 2px 9px; border-style: dashed; }
   .dusk .link { color: #9f1239; text-decoration: underline dotted; }
-  .dusk input[type=checkbox], .dusk input[type=radio] { appearance: none; width: 12px; height: 12px; border: 2px solid #4c1d95;
-    background: #fde68a; vertical-align: middle; border-radius: 5px 0 5px 0; }
+  .dusk input[type=checkbox], .dusk input[type=radio] { appearance: none; width: 12px; height: 12px;
+    border: 2px solid #4c1d95; background: #fde68a; vertical-align: middle; border-radius: 5px 0 5px 0; }
   .dusk input:checked { background: #b45309; }
   .dusk .tab { background: #e9d5ff; border: 0; border-bottom: 3px solid #a78bfa; }
   .dusk .tab.on { border-bottom: 3px solid #b45309; }
@@ -113,7 +116,8 @@ class Page:
                 fill = rng.random() < 0.65
                 ink = "#fff" if fill and color not in ("yellow",) else self.colors[color] if not fill else "#000"
                 style = (
-                    f"background:{self.colors[color] if fill else '#fff'};color:{ink};border:1px solid {self.colors[color]};"
+                    f"background:{self.colors[color] if fill else '#fff'};color:{ink};"
+                    f"border:1px solid {self.colors[color]};"
                     f"border-radius:{self.radius}px;padding:{rng.choice([1, 2, 3])}px {rng.choice([4, 6, 9, 14])}px"
                 )
             elif rng.random() < 0.3:
@@ -138,7 +142,8 @@ class Page:
         if kind in ("checkbox", "radio button"):
             self.add(kind, text, on=on)
             return (
-                f'<label class="w"><input type="{kind.split()[0]}"{" checked" if on else ""} style="width:{rng.choice([13, 13, 16, 20])}px">'
+                f'<label class="w"><input type="{kind.split()[0]}"{" checked" if on else ""} '
+                f'style="width:{rng.choice([13, 13, 16, 20])}px">'
                 f"{text}</label>"
             )
         if kind == "field":
@@ -154,14 +159,18 @@ class Page:
             self.labels.add(name)
             color = rng.choice(list(self.colors))
             self.add(kind, name, color)
-            return f'<span class="w" style="font:{rng.choice([14, 16, 20, 24])}px DejaVu Sans;color:{self.colors[color]}">{ICONS[name]}</span>'
+            return (
+                f'<span class="w" style="font:{rng.choice([14, 16, 20, 24])}px DejaVu Sans;'
+                f'color:{self.colors[color]}">{ICONS[name]}</span>'
+            )
         if kind == "shape":
             return f'<span class="w">{self.shape()}</span>'
         if kind == "badge":
             color = rng.choice(list(self.colors))
             self.add(kind, text, color)
             return (
-                f'<span class="w" style="display:inline-block;border:2px solid {self.colors[color]};border-radius:9px;padding:0 6px;'
+                f'<span class="w" style="display:inline-block;border:2px solid {self.colors[color]};'
+                f"border-radius:9px;padding:0 6px;"
                 f'color:{self.colors[color]}">{text}</span>'
             )
         if kind == "toggle":
@@ -191,13 +200,11 @@ class Page:
             text = f"Tab #{i + 1}" if numbered else self.name()
             self.labels.add(text.lower())
             self.add("tab", text, on=i == chosen)
-            style = (
-                ""
-                if self.look == "dusk"
-                else f"border:1px solid #999;border-radius:3px 3px 0 0;background:{'#fff' if i == chosen else '#e4e4e4'};"
-            )
+            fill = "#fff" if i == chosen else "#e4e4e4"
+            style = "" if self.look == "dusk" else f"border:1px solid #999;border-radius:3px 3px 0 0;background:{fill};"
             parts.append(
-                f'<span class="w tab {"on" if i == chosen else ""}" style="display:inline-block;{style}padding:{rng.choice([2, 4])}px 4px">{text}</span>'
+                f'<span class="w tab {"on" if i == chosen else ""}" style="display:inline-block;{style}'
+                f'padding:{rng.choice([2, 4])}px 4px">{text}</span>'
             )
         return "".join(parts)
 
@@ -261,7 +268,8 @@ class Page:
                     0, max(0, span - (24 if kind in ("shape", "icon") else 130 if kind == "field" else 80))
                 )
                 parts.append(
-                    f'<div style="position:absolute;left:{left:.0f}px;top:{top + row * step + rng.randint(0, 4)}px">{self.control(kind)}</div>'
+                    f'<div style="position:absolute;left:{left:.0f}px;top:{top + row * step + rng.randint(0, 4)}px">'
+                    f"{self.control(kind)}</div>"
                 )
             return "".join(parts)
         parts = []
@@ -289,7 +297,8 @@ class Page:
             )
             tag = rng.choice(["div", "span"])
             parts.append(
-                f'<{tag} style="display:{"block" if tag == "div" else "inline-block"};margin:{rng.randint(0, 5)}px {rng.randint(0, 9)}px;'
+                f'<{tag} style="display:{"block" if tag == "div" else "inline-block"};'
+                f"margin:{rng.randint(0, 5)}px {rng.randint(0, 9)}px;"
                 f'{"text-align:" + rng.choice(["left", "center", "right"]) if tag == "div" else ""}">{html}</{tag}>'
             )
         if rng.random() < 0.2:
@@ -297,10 +306,11 @@ class Page:
         return "".join(parts)
 
     def html(self, x, y):
-        background = self.background
         return (
-            f'<div class="page {self.look}" style="left:{x}px;top:{y}px;width:{self.width}px;height:{self.height}px;background:{background};">'
-            f"<div style=\"zoom:{self.zoom:.3f};font:{self.size}px '{self.font}';position:absolute;left:0;top:0;width:{self.inner[0]:.1f}px;"
+            f'<div class="page {self.look}" style="left:{x}px;top:{y}px;width:{self.width}px;height:{self.height}px;'
+            f'background:{self.background};">'
+            f"<div style=\"zoom:{self.zoom:.3f};font:{self.size}px '{self.font}';position:absolute;left:0;top:0;"
+            f"width:{self.inner[0]:.1f}px;"
             f'height:{self.inner[1]:.1f}px">{self.inside}</div></div>'
         )
 
@@ -320,6 +330,8 @@ def sample_page(rng: random.Random, look: str, size=None) -> Page:
     if bar:  # a line that says what to do, as on the pages of web benchmarks; it may name a widget
         text = phrase(rng, rng.choice(page.widgets)) if page.widgets else "Click."
         color = rng.choice(["#ff0", "#ff0", "#ffd", "#eee", "#cde"])
-        head = f'<div class="query" style="height:{page.top}px;background:{color};font-size:{rng.choice([10, 10, 11])}px">{text}</div>'
-    page.inside = f'{head}<div style="padding:{2 if push == 0 else rng.randint(0, 6)}px;padding-top:{push + 2:.0f}px">{body}</div>'
+        style = f"height:{page.top}px;background:{color};font-size:{rng.choice([10, 10, 11])}px"
+        head = f'<div class="query" style="{style}">{text}</div>'
+    padding = 2 if push == 0 else rng.randint(0, 6)
+    page.inside = f'{head}<div style="padding:{padding}px;padding-top:{push + 2:.0f}px">{body}</div>'
     return page

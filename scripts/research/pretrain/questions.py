@@ -1,7 +1,7 @@
 """What is asked about a rendered page, and rows without a picture: topic, question, answer.
 
-A place is written (x,y) in thousandths of the picture's width and height, each rounded to the centre of one of 32 bins, so that a
-place is two tokens of the vocabulary: "(484," and "516)".
+A place is written (x,y) in thousandths of the picture's width and height, each rounded to the centre of one of 32 bins,
+so that a place is two tokens of the vocabulary: "(484," and "516)".
 """
 
 import random
@@ -84,8 +84,9 @@ def written(bins):
 
 
 def ask(page: dict, rng: random.Random, topic: str):
-    """A question of that topic about a rendered page {size, widgets with box and target}, or None if the page answers none:
-    {topic, question, answer, widgets: indices of those meant}."""
+    """A question of that topic about a rendered page {size, widgets with box and target}, or None if the page answers
+    none: {topic, question, answer, widgets: indices of those meant}.
+    """
     widgets, size = page["widgets"], page["size"]
     if not widgets:
         return None
@@ -296,7 +297,9 @@ MARKS = ["Now: ", "Task: ", "Question: ", "Next: ", "What to do: ", "Asked: ", "
 
 
 def within_text(rng: random.Random, question: str) -> str:
-    """The question somewhere in a longer text of remarks and of orders about other pages, behind a mark that tells it from those."""
+    """The question somewhere in a longer text of remarks and of orders about other pages, behind a mark that tells it
+    from those.
+    """
 
     def note():
         return rng.choice(NOTES).format(
@@ -368,7 +371,9 @@ def without_picture(rng: random.Random) -> dict:
 
 
 def texts() -> list[str]:
-    """What a tokenizer must be good at here: every form of words, and each label word after a blank and at a text's start."""
+    """What a tokenizer must be good at here: every form of words, and each label word after a blank and at a text's
+    start.
+    """
     forms = ANY + BARE + [f for forms in OWN.values() for f in forms]
     fixed = [f.format(l="a", k=k) for f in forms for k in KINDS + SHAPES]
     rng = random.Random(0)
@@ -382,8 +387,9 @@ def texts() -> list[str]:
         "What kind of widget is at",
         "What color is the widget at",
         "Which tab is selected?",
-        "Is the checked? selected? on? filled? enabled? yes no How many buttons links checkboxes radio buttons fields tabs "
-        "dropdowns icons shapes texts badges toggles are there? first second third fourth last top bottom Tab #1 that is on off empty disabled unchecked",
+        "Is the checked? selected? on? filled? enabled? yes no How many buttons links checkboxes radio buttons fields "
+        "tabs dropdowns icons shapes texts badges toggles are there? first second third fourth last top bottom Tab #1 "
+        "that is on off empty disabled unchecked",
     ]
     names = " ".join(list(COLORS) + list(ICONS))
     return [*fixed, *made, names, *(r["question"] for r in rows if r["topic"] == "sum")]

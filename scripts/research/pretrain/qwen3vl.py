@@ -1,8 +1,9 @@
 """Qwen3-VL's mathematics in plain PyTorch, for batches of pages of one size with several questions each.
 
-Modules are named as the released checkpoints name their tensors, so a state dict is a checkpoint. A page's prefix (picture) is
-computed once; each question continues from it and sees only the prefix and itself, with the positions that it would have in a row
-of its own: the same numbers as separate rows, at a fraction of the work. check.py compares with transformers.
+Modules are named as the released checkpoints name their tensors, so a state dict is a checkpoint. A page's prefix
+(picture) is computed once; each question continues from it and sees only the prefix and itself, with the positions that
+it would have in a row of its own: the same numbers as separate rows, at a fraction of the work. check.py compares with
+transformers.
 """
 
 import torch
@@ -97,8 +98,9 @@ class VisionTower(nn.Module):
         self.deepstack_merger_list = nn.ModuleList(Merger(c, True) for _ in c["deepstack_visual_indexes"])
 
     def geometry(self, rows, columns):
-        """For a grid of patches in the processor's order (2 x 2 neighbours together): rotary angles, and the four learned positions
-        around each patch with their weights (both ends of the grid at both ends of the table)."""
+        """For a grid of patches in the processor's order (2 x 2 neighbours together): rotary angles, and the four
+        learned positions around each patch with their weights (both ends of the grid at both ends of the table).
+        """
         if (rows, columns) not in self.geometries:
             at = torch.stack(torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij"), -1)
             at = at.view(rows // 2, 2, columns // 2, 2, 2).transpose(1, 2).reshape(-1, 2)  # [P, 2]
@@ -120,7 +122,9 @@ class VisionTower(nn.Module):
         return self.geometries[rows, columns]
 
     def forward(self, patches, rows, columns, keep=()):
-        """[N, P, 768] -> [N, P / 4, H] and the same for each deepstack layer; `keep`: also the patches' states after these blocks."""
+        """[N, P, 768] -> [N, P / 4, H] and the same for each deepstack layer; `keep`: also the patches' states after
+        these blocks.
+        """
         cos, sin, taps, weights = self.geometry(rows, columns)
         x = self.patch_embed(patches) + (self.pos_embed(taps) * weights[..., None]).sum(1)
         deep, kept = [], []
@@ -204,8 +208,9 @@ class QwenVL(nn.Module):
         self.model = Parts(config)
 
     def prefix_angles(self, prefix, first, rows, columns):
-        """Rotary angles [T0, size / 2] of a prefix of `prefix` tokens whose visual tokens (`rows` x `columns`, 0 x 0 for none) begin at
-        `first`, and the position after it."""
+        """Rotary angles [T0, size / 2] of a prefix of `prefix` tokens whose visual tokens (`rows` x `columns`, 0 x 0
+        for none) begin at `first`, and the position after it.
+        """
         position = torch.arange(prefix)[None].repeat(3, 1)
         if rows:
             grid = torch.stack(
@@ -222,8 +227,9 @@ class QwenVL(nn.Module):
         return position[axis].T * self.inverse, int(position[0, -1]) + 1
 
     def forward(self, seen, rows, columns, prefix, batch):
-        """seen: (features, deepstack features) [N, V, H] of the pictures or None; prefix [T0]; batch: `corpus.Branches` of N pages
-        -> logits at the wanted tokens [W, V], and the last states at visual tokens [N, V, H]."""
+        """seen: (features, deepstack features) [N, V, H] of the pictures or None; prefix [T0]; batch: `corpus.Branches`
+        of N pages -> logits at the wanted tokens [W, V], and the last states at visual tokens [N, V, H].
+        """
         n, start = batch.tokens.shape[0], len(prefix)
         decoder = self.model.language_model
         x = decoder.embed_tokens(torch.cat([prefix.expand(n, -1), batch.tokens], 1))

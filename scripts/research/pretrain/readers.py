@@ -1,5 +1,6 @@
-"""Scaffolding of the training that is thrown away: dense questions to every visual token. Pointing at the named widget is learned
-only after visual tokens say what they show and where; these answers teach that with a fraction of the pages."""
+"""Scaffolding of the training that is thrown away: dense questions to every visual token. Pointing at the named widget
+is learned only after visual tokens say what they show and where; these answers teach that with a fraction of the pages.
+"""
 
 import torch
 import torch.nn.functional as F
@@ -13,9 +14,12 @@ ROLES = {"kind": len(KINDS) + 1, "color": len(COLORS), "on": 2, "x": BINS, "y": 
 
 
 class Reader(nn.Module):
-    """What a visual token's vector says of the widgets that cover it: label, kind, colour, state, bins of the target's centre.
+    """What a visual token's vector says of the widgets that cover it: label, kind, colour, state, bins of the target's
+    centre.
 
-    A label is told from the others of the batch by its likeness to the mean embedding of its tokens, straight or through a map."""
+    A label is told from the others of the batch by its likeness to the mean embedding of its tokens, straight or
+    through a map.
+    """
 
     def __init__(self, size, straight):
         super().__init__()
@@ -45,8 +49,9 @@ class Reader(nn.Module):
 
 
 class LetterReader(nn.Module):
-    """Which letter has its centre in each of the eight cells of a patch: so finely that a patch's pixels answer almost linearly.
-    Which letters a patch shows at all, asked alone, is learned many times slower."""
+    """Which letter has its centre in each of the eight cells of a patch: so finely that a patch's pixels answer almost
+    linearly. Which letters a patch shows at all, asked alone, is learned many times slower.
+    """
 
     def __init__(self, size):
         super().__init__()
@@ -63,8 +68,9 @@ class LetterReader(nn.Module):
 
 
 class PairReader(nn.Module):
-    """Which letters and which pairs of neighbouring letters a visual token shows: what letters of patches become after the merger,
-    without which words are never told apart there."""
+    """Which letters and which pairs of neighbouring letters a visual token shows: what letters of patches become after
+    the merger, without which words are never told apart there.
+    """
 
     def __init__(self, size):
         super().__init__()
@@ -72,7 +78,9 @@ class PairReader(nn.Module):
         nn.init.constant_(self.head.bias, -7.0)
 
     def forward(self, x, letters):
-        """x [N, V, H], letters [N, V, 4, 8] by cell, -1 for none -> loss a token with letters, share of letters and pairs found."""
+        """x [N, V, H], letters [N, V, 4, 8] by cell, -1 for none -> loss a token with letters, share of letters and
+        pairs found.
+        """
         shown = torch.zeros(*x.shape[:2], LETTERS + LETTERS**2 + 1)
         none = LETTERS + LETTERS**2
 

@@ -3,7 +3,8 @@
 
     render.py --pages 24000 --seed 4 --output pages
 
-Needs Chromium and chromedriver (Debian: chromium chromium-driver fonts-liberation fonts-dejavu), Python 3.11, Pillow, numpy.
+Needs Chromium and chromedriver (Debian: chromium chromium-driver fonts-liberation fonts-dejavu), Python 3.11, Pillow,
+numpy.
 """
 
 import argparse
@@ -23,8 +24,9 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789#"
 
 
 def bulk(a):
-    """In folder `output`, a page size: pictures as the image processor resizes them (uint8), the letter with its centre in each cell
-    of 8 rows and 4 columns of pixels (-1 for none), and the pages as JSON."""
+    """In folder `output`, a page size: pictures as the image processor resizes them (uint8), the letter with its centre
+    in each cell of 8 rows and 4 columns of pixels (-1 for none), and the pages as JSON.
+    """
     rng = random.Random(a.seed)
     os.makedirs(a.output, exist_ok=True)
     for width, height, share in SIZES:

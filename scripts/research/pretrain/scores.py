@@ -19,8 +19,10 @@ def told(logits, batch):
 
 @torch.no_grad()
 def scores(model, corpus, per_group=10**9, questions=8, seed=7, size=32, topics=None):
-    """{topic: (share of whole answers that greedy decoding gives, questions)}; for pointing also "in box" (the written place lies in
-    the target's box) and "near" (at most one bin beside the right one along each axis). `per_group`: pages of each size at most."""
+    """{topic: (share of whole answers that greedy decoding gives, questions)}; for pointing also "in box" (the written
+    place lies in the target's box) and "near" (at most one bin beside the right one along each axis). `per_group`:
+    pages of each size at most.
+    """
     first = corpus.tokenizer.token_to_id(BIN_TOKENS[0])
     totals = {}
 
@@ -43,11 +45,8 @@ def scores(model, corpus, per_group=10**9, questions=8, seed=7, size=32, topics=
                 to_patches(g["pictures"][list(chosen)]), 2 * g["rows"], 2 * g["columns"]
             )
             batch = corpus.rows(asked)
-
-            def run():
-                return told(model((features, deep), g["rows"], g["columns"], g["prefix"], batch)[0], batch)
-
-            spread = run()
+            seen = (features, deep)
+            spread = told(model(seen, g["rows"], g["columns"], g["prefix"], batch)[0], batch)
             hit = spread == told(None, batch)
             places = {}  # x as it was said, then y given that x
             for n, row in enumerate(asked):
@@ -56,7 +55,7 @@ def scores(model, corpus, per_group=10**9, questions=8, seed=7, size=32, topics=
                         at = batch.answers[n, k].start
                         batch.tokens[n, at + 1] = spread[n, at]
                         places[n, k] = (at, int(spread[n, at]) - first)
-            second = run()
+            second = told(model(seen, g["rows"], g["columns"], g["prefix"], batch)[0], batch)
             for n, row in enumerate(asked):
                 page = g["pages"][chosen[n]]
                 for k, q in enumerate(row):

@@ -1,4 +1,6 @@
-"""The base's tokenizer: Qwen's byte-level BPE cut to the merges that are needed, its added tokens, and the tokens of places."""
+"""The base's tokenizer: Qwen's byte-level BPE cut to the merges that are needed, its added tokens, and the tokens of
+places.
+"""
 
 import json
 import math
@@ -73,8 +75,9 @@ def merges_used(tokenizer, ranks, text):
 
 
 def cut_tokenizer(folder, first, texts):
-    """The released tokenizer of `folder` (vocab.json, merges.txt) cut to its first merges and those that `texts` use, ids renumbered
-    densely: `texts` are split as the released tokenizer splits them."""
+    """The released tokenizer of `folder` (vocab.json, merges.txt) cut to its first merges and those that `texts` use,
+    ids renumbered densely: `texts` are split as the released tokenizer splits them.
+    """
     lines = open(os.path.join(folder, "merges.txt"), encoding="utf-8").read().split("\n")
     merges = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version")]
     released = json.load(open(os.path.join(folder, "vocab.json"), encoding="utf-8"))
@@ -91,8 +94,10 @@ def cut_tokenizer(folder, first, texts):
 
 
 def spelled_embeddings(tokenizer, rows, size, seed):
-    """[rows, size] first embeddings: a token begins near those with the same letters, whatever their case and the blank before them,
-    and the token of a place near its neighbours. Words that stand in a picture are then likened to words of a question by letters."""
+    """[rows, size] first embeddings: a token begins near those with the same letters, whatever their case and the blank
+    before them, and the token of a place near its neighbours. Words that stand in a picture are then likened to words
+    of a question by letters.
+    """
     generator = torch.Generator().manual_seed(seed)
 
     def draw(*shape):

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Trains the small Qwen3-VL from nothing on rendered pages and writes it as a Hugging Face folder; a run that was ended goes on from
-its state file.
+"""Trains the small Qwen3-VL from nothing on rendered pages and writes it as a Hugging Face folder; a run that was ended
+goes on from its state file.
 
-    train.py --tokenizer QWEN-FOLDER --pages pages --validation pages-held-out --state state.pt --output model --minutes 60
+    train.py --tokenizer QWEN-FOLDER --pages pages --validation held-out --state state.pt --output model --minutes 60
 """
 
 import argparse
@@ -30,7 +30,9 @@ from tokens import ORDINARY, SPECIAL, cut_tokenizer, label_words, spelled_embedd
 
 @torch.no_grad()
 def initialize(model, tokenizer, a):
-    """Branches small against the residual stream; embeddings by spelling, so that the tied head starts at unit-scale logits."""
+    """Branches small against the residual stream; embeddings by spelling, so that the tied head starts at unit-scale
+    logits.
+    """
     for name, p in model.named_parameters():
         if name.endswith("embed_tokens.weight"):
             p.copy_(spelled_embeddings(tokenizer, *p.shape, a.seed))
@@ -51,8 +53,9 @@ def initialize(model, tokenizer, a):
 
 @torch.no_grad()
 def start_from_patches(embed, corpus, rng):
-    """The patch embedding begins as the principal components of written-on patches, all of about unit variance: else the few that tell
-    bright from dark drown those that tell small letters apart."""
+    """The patch embedding begins as the principal components of written-on patches, all of about unit variance: else
+    the few that tell bright from dark drown those that tell small letters apart.
+    """
     group = max(corpus.groups, key=lambda g: len(g["pages"]))
     chosen = rng.sample(range(len(group["pages"])), min(200, len(group["pages"])))
     patches = to_patches(group["pictures"][chosen])[torch.from_numpy(group["letters"][chosen].max(-1)) >= 0]
@@ -98,9 +101,8 @@ class Training:
             ),
             Muon([{"params": matrices, "share": 2.5}], lr=a.rate),
         ]
-        self.average = copy.deepcopy(self.model).requires_grad_(
-            False
-        )  # of the last steps' weights: what is written and scored
+        # Of the last steps' weights: what is written and scored.
+        self.average = copy.deepcopy(self.model).requires_grad_(False)
         self.elapsed, self.step, self.pages, self.asked = 0.0, 0, 0, 0
 
         def count(m):
@@ -108,8 +110,8 @@ class Training:
 
         if dist.get_rank() == 0:
             print(
-                f"{count(self.model):.2f} M parameters, of them vision {count(self.model.model.visual):.2f} M, vocabulary "
-                f"{self.model.config['text_config']['vocab_size']}",
+                f"{count(self.model):.2f} M parameters, of them vision {count(self.model.model.visual):.2f} M, "
+                f"vocabulary {self.model.config['text_config']['vocab_size']}",
                 flush=True,
             )
 
@@ -251,10 +253,8 @@ def work(rank, a, meeting):
     if os.path.exists(a.state):
         training.load()
     if rank == 0:
-        print(
-            f"{sum(len(g['pages']) for g in corpus.groups)} pages, {sum(len(g['pages']) for g in held_out.groups)} held out",
-            flush=True,
-        )
+        trained, kept = (sum(len(g["pages"]) for g in c.groups) for c in (corpus, held_out))
+        print(f"{trained} pages, {kept} held out", flush=True)
     training.run(corpus, held_out)
     if rank:
         return
