@@ -2,7 +2,7 @@
 # Installs the Debian packages that building and testing need, where it may (root, or sudo without a password);
 # otherwise says which are missing. Quick if nothing is missing.
 # Usage: scripts/install-dependencies.sh [--tests] (from any folder)
-# --tests: what only tests need besides, too.
+# --tests: also what only tests need.
 set -euo pipefail
 
 packages=(

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes Tests/ParityTests/Resources/{a,b,qwen3-vl,peft-a,peft-b,peft-qwen3} anew with PyTorch, transformers and PEFT as the oracle.
+# Makes Tests/ParityTests/Resources/{a,b,qwen3-vl,peft-a,peft-b,peft-qwen3} with PyTorch, transformers and PEFT as the oracle.
 #
 #   PYTHON=.../python scripts/make-parity-fixtures.sh make_fixture.py TOKENIZER [FOLDER]
 #

@@ -9,8 +9,6 @@ import subprocess
 import time
 import urllib.request
 
-from PIL import Image
-
 
 class Chromium:
     """One chromedriver session with an exact viewport; use as a context manager."""
@@ -72,9 +70,11 @@ class Chromium:
         html = f"<!doctype html><meta charset=utf-8><style>{css}</style><body></body>"
         self.call("/url", {"url": "data:text/html;base64," + base64.b64encode(html.encode()).decode()})
 
-    def picture(self):
-        """The page as it stands, RGB."""
+    def screenshot(self):
+        """The page as it stands, an RGB image of Pillow's."""
+        from PIL import Image  # here, so that what needs no screenshot needs no Pillow
+
         shot = self.cdp("Page.captureScreenshot", {"format": "png", "optimizeForSpeed": True})
-        picture = Image.open(io.BytesIO(base64.b64decode(shot["data"]))).convert("RGB")
-        assert picture.size == self.size, picture.size
-        return picture
+        image = Image.open(io.BytesIO(base64.b64decode(shot["data"]))).convert("RGB")
+        assert image.size == self.size, image.size
+        return image

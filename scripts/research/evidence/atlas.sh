@@ -1,6 +1,6 @@
 #!/bin/bash
-# The influence atlas: probes every regime, every half and two more seeds of the estimator, and says how stable the choice of heads is.
-# usage: atlas.sh IMAGELORA BASE FOLDER     (FOLDER: compare.py's, whose rows and pictures are used). Writes FOLDER/atlas.
+# The influence atlas: probes every regime, every half of the examples and two more seeds of the estimator, and says how stable the choice of heads is.
+# usage: atlas.sh IMAGELORA BASE FOLDER     (FOLDER: compare.py's, whose examples and images are used). Writes FOLDER/atlas.
 set -euo pipefail
 imagelora=$(realpath "$1") base=$(realpath "$2") data=$(realpath "$3")/data out=$(realpath "$3")/atlas
 heads=${HEADS:-6} # the budget of the comparison: a quarter of the base's
@@ -8,14 +8,14 @@ mpi=(mpirun --oversubscribe --bind-to none -n 2)
 if ((EUID == 0)); then mpi+=(--allow-run-as-root); fi
 mkdir -p "$out"
 
-# probe NAME ROWS SET...: scores of all training rows
+# probe NAME EXAMPLES SET...: scores of all training examples
 probe() {
-  local name=$1 rows=$2
+  local name=$1 examples=$2
   shift 2
   [[ ! -e $out/$name.h5 ]] || return 0
   cat > "$out/$name.yaml" <<YAML
 model: {path: "$base", precision: fp32}
-data: {train: "$data/$rows-train.jsonl", image_root: "$data"}
+data: {train: "$data/$examples-train.jsonl", image_root: "$data"}
 training: {steps: 1}
 YAML
   "${mpi[@]}" "$imagelora" probe "$out/$name.yaml" --output "$out/$name.h5" "$@"
@@ -36,7 +36,7 @@ done
 {
   cd "$out" # names without folders
   for estimator in rank1 gate; do
-    printf '\n== regimes, halves of the rows and seeds: %s\n' "$estimator"
+    printf '\n== regimes, halves of the examples and seeds: %s\n' "$estimator"
     "$imagelora" scores stability {balanced,text-heavy,picture-heavy,referring,half-0,half-1,seed-1,seed-2}.h5 \
       --num-heads "$heads" --estimator "$estimator" --json "stability-$estimator.json"
   done

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Methods compared on equal terms: the same rows, steps and seeds, a learning rate tuned for each.
+"""Methods compared on equal terms: the same examples, steps and seeds, a learning rate tuned for each.
 
     compare.py --base MODEL --imagelora .build/release/imagelora --output evidence
 
-Tunes on a sixth of the training rows that the tuning runs do not see, trains every method in every regime with every
-seed, two jobs at a time and one thread each, and evaluates each on the validation rows. What is done already is kept,
-so the same command goes on after an end. Writes OUTPUT/results.json, a line a job; tables.py makes tables and plots of
-it. Standard library only.
+Tunes on a sixth of the training examples that the tuning runs do not see, trains every method in every regime with
+every seed, two jobs at a time and one thread each, and evaluates each on the validation examples. What is done already
+is kept, so the same command goes on after an end. Writes OUTPUT/results.json, a line a job; tables.py makes tables and
+plots of it. Standard library only.
 """
 
 import argparse
@@ -23,7 +23,7 @@ import time
 from files import stored, unpack
 
 KV_HEADS = 24  # of the base; a budget is a share of them
-# Rows, and what a run sets besides: pictures of twice the size have four times the visual tokens.
+# Files of examples, and what a run sets also: images of twice the size have four times the visual tokens.
 REGIMES = {
     "text-heavy": ("context", {}),
     "balanced": ("plain", {}),
@@ -77,17 +77,17 @@ class Job:
         self.result = self.folder / "result.json"
 
     def run_file(self):
-        rows, model = REGIMES[self.regime]
+        name, model = REGIMES[self.regime]
         data = self.a.output / "data"
         train, validation = (
-            f"{rows}-tuning-{s}.jsonl" if self.tuning else f"{rows}-{s}.jsonl" for s in ("train", "validation")
+            f"{name}-tuning-{s}.jsonl" if self.tuning else f"{name}-{s}.jsonl" for s in ("train", "validation")
         )
         adapter = {"rank": self.a.rank, "alpha": 2 * self.a.rank, **json.loads(json.dumps(METHODS[self.method]))}
         heads = adapter.get("heads", {"select": "all"})
         if heads["select"] != "all":
             heads["seed"] = self.seed  # of the draw of heads, or of the probe
         if heads["select"] in ("influence", "lowest"):
-            heads["probe_rows"] = self.a.probe_rows
+            heads["probe_rows"] = self.a.probe_examples
         return {
             "model": {
                 "path": str(self.a.base),
@@ -168,7 +168,9 @@ class Job:
         return result
 
     def plan(self, heads):
-        """What `imagelora plan` says of the adapter's operations with the heads that were chosen, and of the rows."""
+        """What `imagelora plan` says of the adapter's operations with the heads that were chosen, and of the
+        examples.
+        """
         extra = []
         if "heads" in METHODS[self.method]:
             shutil.rmtree(self.folder / "adapter", ignore_errors=True)
@@ -187,29 +189,29 @@ class Job:
 
 
 def accuracies(lines):
-    """Point in box of all rows and of each value of each group, as (right, rows)."""
+    """Point in box of all examples and of each value of each group, as (right, examples)."""
     totals = {}
     for line in lines:
         for key in ["all"] + [f"{k}={v}" for k, v in line["group"].items()]:
-            right, rows = totals.get(key, (0, 0))
-            totals[key] = (right + bool(line["point_in_box"]), rows + 1)
+            right, examples = totals.get(key, (0, 0))
+            totals[key] = (right + bool(line["point_in_box"]), examples + 1)
     return totals
 
 
 def prepare(a):
-    """Pictures and rows; a sixth of the training rows, picture by picture, is what tuning validates on."""
+    """Images and examples; a sixth of the training examples, image by image, is what tuning validates on."""
     data = a.output / "data"
     data.mkdir(parents=True, exist_ok=True)
     if not (data / "pages").exists():
         unpack(data)
-    for rows in sorted({rows for rows, _ in REGIMES.values()}):
+    for name in sorted({name for name, _ in REGIMES.values()}):
         for split in ("train", "validation"):
-            (data / f"{rows}-{split}.jsonl").write_text(stored(f"{rows}-{split}").read_text())
-        lines = (data / f"{rows}-train.jsonl").read_text().splitlines(True)
-        pictures = list(dict.fromkeys(json.loads(line)["images"][0] for line in lines))
-        kept = {p for n, p in enumerate(pictures) if n % 6 == 5}
+            (data / f"{name}-{split}.jsonl").write_text(stored(f"{name}-{split}").read_text())
+        lines = (data / f"{name}-train.jsonl").read_text().splitlines(True)
+        images = list(dict.fromkeys(json.loads(line)["images"][0] for line in lines))
+        kept = {p for n, p in enumerate(images) if n % 6 == 5}
         for split, wanted in (("train", False), ("validation", True)):
-            (data / f"{rows}-tuning-{split}.jsonl").write_text(
+            (data / f"{name}-tuning-{split}.jsonl").write_text(
                 "".join(line for line in lines if (json.loads(line)["images"][0] in kept) == wanted)
             )
 
@@ -222,8 +224,10 @@ def every(jobs, workers):
             if future.exception():
                 pool.shutdown(wait=False, cancel_futures=True)
             job, result = futures[future], future.result()
-            right, rows = result.get("accuracy", {}).get("all", (0, 0))
-            shown = f"{100 * right / rows:5.1f}% of {rows}" if rows else f"loss {result['validation_loss']:.4f}"
+            right, examples = result.get("accuracy", {}).get("all", (0, 0))
+            shown = (
+                f"{100 * right / examples:5.1f}% of {examples}" if examples else f"loss {result['validation_loss']:.4f}"
+            )
             print(
                 f"{number}/{len(jobs)}  {job.folder.relative_to(job.a.output)}  lr {result['learning_rate']:g}  "
                 f"{shown}  {result['seconds']:.0f} s",
@@ -281,7 +285,7 @@ def main():
     parser.add_argument("--steps", type=int, default=160)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rank", type=int, default=8)
-    parser.add_argument("--probe-rows", type=int, default=200)
+    parser.add_argument("--probe-examples", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
     a = parser.parse_args()
     a.base, a.imagelora, a.output = a.base.resolve(), a.imagelora.resolve(), a.output.resolve()

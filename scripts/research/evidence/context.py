@@ -22,14 +22,14 @@ RULES = [
 ]
 
 
-def with_context(rows):
-    """Copies of rows about clicks whose questions stand in a text of rules and of other rows' questions."""
-    questions = [row["messages"][0]["content"].removeprefix("<image>") for row in rows]
-    return [around(row, question, questions) for row, question in zip(rows, questions)]
+def with_context(examples):
+    """Copies of examples about clicks whose questions stand in a text of rules and of other examples' questions."""
+    questions = [example["messages"][0]["content"].removeprefix("<image>") for example in examples]
+    return [around(example, question, questions) for example, question in zip(examples, questions)]
 
 
-def around(row, question, others):
-    rng = random.Random(row["id"])
+def around(example, question, others):
+    rng = random.Random(example["id"])
     rules = rng.sample(RULES, 3)
     done = []
     while sum(map(len, rules + done)) < LENGTH:
@@ -37,6 +37,6 @@ def around(row, question, others):
         if other != question and other not in done:
             done.append(other)
     steps = "\n".join(f"{number}. {text} Done." for number, text in enumerate(done, 1))
-    row = copy.deepcopy(row)
-    row["messages"][0]["content"] = f"<image>{' '.join(rules[:2])}\nBefore:\n{steps}\nNow: {question}\n{rules[2]}"
-    return row
+    example = copy.deepcopy(example)
+    example["messages"][0]["content"] = f"<image>{' '.join(rules[:2])}\nBefore:\n{steps}\nNow: {question}\n{rules[2]}"
+    return example

@@ -30,7 +30,7 @@ window.episodes = (() => {
     for (const name of ['pointerup', 'mouseup', 'click']) target.dispatchEvent(new MouseEvent(name, at));
   };
 
-  /** Boxes of all that can be seen and clicked besides the instruction, each once. */
+  /** Boxes of all that can be seen and clicked, apart from the instruction, each once. */
   const candidates = () => {
     const boxes = new Map();
     for (const element of document.body.querySelectorAll('*')) {

@@ -1,4 +1,4 @@
-"""MiniWoB++ pages in one headless Chromium: episodes by seed, their pictures, and what the pages themselves reward."""
+"""MiniWoB++ pages in one headless Chromium: episodes by seed, their images, and what the pages themselves reward."""
 
 import importlib.util
 import pathlib

@@ -26,7 +26,7 @@ def written(place):
     return f"({place[0]},{place[1]})"
 
 
-def row(name, image, question, place, boxes, group):
+def example(name, image, question, place, boxes, group):
     return {
         "id": name,
         "images": [image],
@@ -39,16 +39,16 @@ def row(name, image, question, place, boxes, group):
     }
 
 
-def save_png(picture, path):
+def save_png(image, path):
     """Writes a palette PNG where that keeps every pixel, else RGB; not compressed, which the archive does far better
     for all.
     """
-    few = picture.quantize(256) if picture.getcolors(256) else picture
-    (few if few.convert("RGB").tobytes() == picture.tobytes() else picture).save(path, compress_level=0)
+    few = image.quantize(256) if image.getcolors(256) else image
+    (few if few.convert("RGB").tobytes() == image.tobytes() else image).save(path, compress_level=0)
 
 
 def pack(folder):
-    """`pages.tar.xz` of all pictures, the same bytes for the same pictures."""
+    """`pages.tar.xz` of all images, the same bytes for the same images."""
     with tarfile.open(folder / "pages.tar.xz", "w:xz", format=tarfile.USTAR_FORMAT, preset=9) as archive:
         for path in sorted((folder / "pages").iterdir()):
             entry = tarfile.TarInfo(f"pages/{path.name}")
@@ -57,6 +57,6 @@ def pack(folder):
                 archive.addfile(entry, file)
 
 
-def write(rows, path):
-    path.write_text("".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows))
-    print(f"{path}: {len(rows)} rows")
+def write(examples, path):
+    path.write_text("".join(json.dumps(example, separators=(",", ":")) + "\n" for example in examples))
+    print(f"{path}: {len(examples)} examples")

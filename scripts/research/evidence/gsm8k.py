@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Rows of text from GSM8K's test.jsonl, and the number that an answer comes to.
+"""Examples of text from GSM8K's test.jsonl, and the number that an answer comes to.
 
 gsm8k.py test.jsonl --count 100 > data/gsm8k.jsonl
 """

@@ -6,7 +6,7 @@
 
 Every prediction's episode is played again by its seed and clicked by the browser's mouse at the predicted place. Prints
 the share of rewarded clicks of every model, split and task, and how often a reward and the program's point in box
-agree. With --rows, the rows' own answers are clicked instead: all must be rewarded.
+agree. With --examples, the examples' own answers are clicked instead: all must be rewarded.
 """
 
 import argparse
@@ -27,12 +27,12 @@ def place(text):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("predictions", help="what evaluate --output wrote")
-    parser.add_argument("--rows", action="store_true", help="the file has rows; click their own answers")
+    parser.add_argument("--examples", action="store_true", help="the file has examples; click their own answers")
     a = parser.parse_args()
     lines = [json.loads(line) for line in open(a.predictions, encoding="utf-8")]
-    if a.rows:
+    if a.examples:
         lines = [
-            {**line, "model": "rows", "prediction": line["messages"][-1]["content"], "point_in_box": True}
+            {**line, "model": "examples", "prediction": line["messages"][-1]["content"], "point_in_box": True}
             for line in lines
         ]
     rates, agreed = collections.defaultdict(list), []
@@ -50,8 +50,8 @@ def main():
         percent = 100 * sum(found) / len(found)
         print(f"{model:10} {split or 'all':8} {task or 'all':20} {percent:6.2f}% of {len(found)} rewarded")
     print(f"reward and point in box agree in {100 * sum(agreed) / len(agreed):.2f}% of {len(agreed)} answers")
-    if a.rows and not all(map(all, rates.values())):
-        raise SystemExit("not every row's own answer is rewarded")
+    if a.examples and not all(map(all, rates.values())):
+        raise SystemExit("not every example's own answer is rewarded")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Renders MiniWoB++ pages and writes the rows of the comparison: pictures, questions, places that the pages reward.
+"""Renders MiniWoB++ pages and writes the examples of the comparison: images, questions, places that the pages reward.
 
     render.py --data made
 
@@ -15,7 +15,7 @@ import time
 
 from context import with_context
 from episodes import HEIGHT, WIDTH, MiniWoB
-from files import pack, row, save_png, write
+from files import example, pack, save_png, write
 from referring import expressions
 
 BINS = 32  # of an axis: answers are the centres of these
@@ -39,38 +39,40 @@ VALIDATION_SEED = 1_000_000  # seeds from here on are for validation, those of r
 
 
 def clicks(browser, folder, task, seeds, count, split, known):
-    """Rows of the first `count` seeds that one click answers and whose pictures are not `known`, and how many seeds
+    """Examples of the first `count` seeds that one click answers and whose images are not `known`, and how many seeds
     that took.
     """
     browser.open(task)
-    rows = []
+    examples = []
     for tried, seed in enumerate(seeds, 1):
         page = browser.solve(seed, BINS)
-        picture = browser.picture()
-        if page["answer"] and picture.tobytes() not in known:
-            known.add(picture.tobytes())
-            image = f"pages/{task}-{seed}.png"
-            save_png(picture, folder / image)
-            rows.append(
-                row(
+        image = browser.screenshot()
+        if page["answer"] and image.tobytes() not in known:
+            known.add(image.tobytes())
+            path = f"pages/{task}-{seed}.png"
+            save_png(image, folder / path)
+            examples.append(
+                example(
                     f"{task}-{seed}",
-                    image,
+                    path,
                     page["instruction"],
                     page["answer"],
                     page["boxes"],
                     {"task": task, "split": split},
                 )
             )
-            if len(rows) == count:
-                return rows, tried
+            if len(examples) == count:
+                return examples, tried
         if tried > 3 * count:
-            sys.exit(f"{task}: only {len(rows)} of {tried} seeds have an answer of one click and a page of their own")
+            sys.exit(
+                f"{task}: only {len(examples)} of {tried} seeds have an answer of one click and a page of their own"
+            )
 
 
 def references(browser, folder, task, seeds, pages, each):
-    """Rows of `pages` pages with up to `each` expressions a page; those of a page follow one another."""
+    """Examples of `pages` pages with up to `each` expressions a page; those of a page follow one another."""
     browser.open(task)
-    rows, made = [], 0
+    examples, made = [], 0
     for tried, seed in enumerate(seeds):
         if tried > 10 * pages:
             sys.exit(f"{task}: only {made} of {tried} seeds have three expressions")
@@ -85,13 +87,13 @@ def references(browser, folder, task, seeds, pages, each):
         if len(asked) < 3:
             continue
         browser.script("document.querySelector('#query').textContent = '';")  # it orders something else
-        image = f"pages/{task}-{seed}.png"
-        save_png(browser.picture(), folder / image)
+        path = f"pages/{task}-{seed}.png"
+        save_png(browser.screenshot(), folder / path)
         for number, (text, (what, index, place)) in enumerate(list(asked.items())[:each]):
-            rows.append(
-                row(
+            examples.append(
+                example(
                     f"{task}-{seed}-{number}",
-                    image,
+                    path,
                     f"Click on {text}.",
                     place,
                     [elements[index]["box"]],
@@ -100,7 +102,7 @@ def references(browser, folder, task, seeds, pages, each):
             )
         made += 1
         if made == pages:
-            return rows
+            return examples
 
 
 def binned(box):
@@ -138,9 +140,9 @@ def main():
             plain = []
             for task, count, split in tasks:
                 started = time.time()
-                rows, tried = clicks(browser, a.data, task, range(first, sys.maxsize), count, split, known)
+                examples, tried = clicks(browser, a.data, task, range(first, sys.maxsize), count, split, known)
                 print(f"{name}: {task}: {count} of {tried} seeds, {time.time() - started:.1f} s", flush=True)
-                plain += rows
+                plain += examples
             write(plain, a.data / f"plain-{name}.jsonl")
             write(with_context(plain), a.data / f"context-{name}.jsonl")
             pages = a.named if name == "train" else -(-a.named // 4)

@@ -7,7 +7,7 @@ tower of random numbers.
 
 A Llama is a Qwen2.5-VL decoder whose biases are zero: on text, where the three positions of a token are equal, both
 compute the same. The published weights are quantised (Q4_1, embeddings Q8_0); the folder has the numbers that they
-stand for, in fp32. Four tokens are new, for pictures. Needs: pip install gguf safetensors tokenizers (made with gguf
+stand for, in fp32. Four tokens are new, for images. Needs: pip install gguf safetensors tokenizers (made with gguf
 0.19.0, safetensors 0.8.0, tokenizers 0.23.3).
 """
 
@@ -128,7 +128,7 @@ def tokenizer(field):
 
 
 def template(source):
-    """The published template, where a message's content may be text or a list of texts and pictures."""
+    """The published template, where a message's content may be text or a list of texts and images."""
     found = "message['role'] + '\n' + message['content'] + '<|im_end|>'"
     assert source.count(found) == 1
     return source.replace(found, "message['role'] + '\n' }}" + CONTENT + "{{ '<|im_end|>'")

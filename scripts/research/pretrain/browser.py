@@ -1,4 +1,4 @@
-"""Pictures of pages, by headless Chromium."""
+"""Images of pages, by headless Chromium."""
 
 import pathlib
 import sys
@@ -7,7 +7,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from chromium import Chromium  # noqa: E402
 from pages import CSS
 
-# Of one sheet: pages of one size are laid out side by side and a screenshot is cut into many pictures.
+# Of one sheet: pages of one size are laid out side by side and a screenshot is cut into many images.
 WIDTH, HEIGHT = 1600, 1260
 SCRIPT = """
 document.body.innerHTML = arguments[0];
@@ -44,8 +44,8 @@ class Browser(Chromium):
         return self
 
     def render(self, pages):
-        """For pages of one size, each one's picture (RGB), the boxes (whole, target) of its widgets and the centres of
-        its letters, in the picture's pixels.
+        """For pages of one size, each one's image (RGB), the boxes (whole, target) of its widgets and the centres of
+        its letters, in the image's pixels.
         """
         width, height = pages[0].width, pages[0].height
         columns, rows = WIDTH // width, HEIGHT // height
@@ -54,6 +54,6 @@ class Browser(Chromium):
             corners = [(width * (i % columns), height * (i // columns)) for i in range(len(batch))]
             html = "".join(page.html(x, y) for page, (x, y) in zip(batch, corners))
             found = self.script(SCRIPT, html)
-            sheet = self.picture()
+            sheet = self.screenshot()
             for page, (x, y), measured in zip(batch, corners, found):
                 yield page, sheet.crop((x, y, x + width, y + height)), measured["widgets"], measured["letters"]

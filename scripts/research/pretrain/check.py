@@ -19,7 +19,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 
 from corpus import BEFORE, Corpus, to_patches
 from folder import load_folder
-from questions import sample, without_picture
+from questions import sample, without_image
 
 
 def main():
@@ -46,21 +46,21 @@ def main():
         **{k: limits[k] for k in ("size", "patch_size", "temporal_patch_size", "merge_size", "image_mean", "image_std")}
     )
     ours, raw = load_folder(a.model)
-    corpus, rng, apart, largest, same, right, rows_asked = Corpus(a.pages, raw), random.Random(3), 0.0, 0.0, 0, 0, 0
+    corpus, rng, apart, largest, same, right, examples = Corpus(a.pages, raw), random.Random(3), 0.0, 0.0, 0, 0, 0
     for number in range(a.count):
         group = corpus.groups[number % len(corpus.groups)]
         page = rng.randrange(len(group["pages"])) if number % 5 else None
-        asked = without_picture(rng) if page is None else next(iter(sample(group["pages"][page], rng, 1)), None)
+        asked = without_image(rng) if page is None else next(iter(sample(group["pages"][page], rng, 1)), None)
         if asked is None:
             continue
         content, inputs, seen = [{"type": "text", "text": asked["question"]}], {}, None
         prefix, rows, columns = torch.tensor(corpus.encode(BEFORE)), 0, 0
         if page is not None:
             content.insert(0, {"type": "image"})
-            patches = processor(images=[Image.fromarray(group["pictures"][page])], return_tensors="pt")
+            patches = processor(images=[Image.fromarray(group["images"][page])], return_tensors="pt")
             prefix, rows, columns = group["prefix"], group["rows"], group["columns"]
             assert patches["image_grid_thw"].tolist() == [[1, 2 * rows, 2 * columns]]
-            own = to_patches(group["pictures"][page][None])
+            own = to_patches(group["images"][page][None])
             double = own.view(-1, 3, 1, 256).expand(-1, 3, 2, 256).reshape(-1, 1536)
             assert (double - patches["pixel_values"]).abs().max() < 1e-6
             inputs = dict(pixel_values=patches["pixel_values"], image_grid_thw=patches["image_grid_thw"])
@@ -71,7 +71,7 @@ def main():
         )
         prompt = encode(text.replace("<|image_pad|>", "<|image_pad|>" * rows * columns))
         ids = torch.tensor([prompt + encode(asked["answer"] + "<|im_end|>\n")])
-        batch = corpus.rows([[asked]])
+        batch = corpus.batch([[asked]])
         assert ids[0, :-1].tolist() == prefix.tolist() + batch.tokens[0].tolist(), (
             "the template's tokens are not those of the training"
         )
@@ -80,17 +80,17 @@ def main():
             batch.wanted[:] = True
             mine = ours(seen, rows, columns, prefix, batch)[0]
             said = theirs.generate(**given(ids[:, : len(prompt)], inputs), max_new_tokens=16, do_sample=False)
-        rows_asked += 1
+        examples += 1
         said = tokenizer.decode(said[0, len(prompt) :], skip_special_tokens=True).strip()
         agrees = bool((mine[len(prompt) - len(prefix) - 1 :].argmax(-1) == ids[0, len(prompt) :]).all())
         apart, largest = max(apart, (logits - mine).abs().max().item()), max(largest, logits.abs().max().item())
         right += said == asked["answer"]
         same += agrees == (said == asked["answer"])
     print(
-        f"{rows_asked} rows: largest difference of logits {apart:.1e} (largest logit {largest:.1f}); "
+        f"{examples} examples: largest difference of logits {apart:.1e} (largest logit {largest:.1f}); "
         f"transformers answers {right} right; both agree on {same}"
     )
-    assert apart < 1e-4 * max(1.0, largest) and same == rows_asked > 0
+    assert apart < 1e-4 * max(1.0, largest) and same == examples > 0
 
 
 if __name__ == "__main__":

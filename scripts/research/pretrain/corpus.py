@@ -1,4 +1,4 @@
-"""Rendered pages as training batches: tokens of prompts and answers, patches of pictures, and what each visual token
+"""Rendered pages as training batches: tokens of prompts and answers, patches of images, and what each visual token
 shows.
 """
 
@@ -17,10 +17,10 @@ BEFORE, AFTER = "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"
 LETTERS = 37
 
 
-def to_patches(pictures):
+def to_patches(images):
     """uint8 [N, height, width, 3] -> normalized patches [N, P, 768] in the image processor's order."""
-    n, height, width, _ = pictures.shape
-    x = (torch.from_numpy(pictures).float() / 127.5 - 1).permute(0, 3, 1, 2)
+    n, height, width, _ = images.shape
+    x = (torch.from_numpy(images).float() / 127.5 - 1).permute(0, 3, 1, 2)
     x = x.view(n, 3, height // 32, 2, 16, width // 32, 2, 16)
     x = x.permute(0, 2, 5, 3, 6, 1, 4, 7)  # [N, h, w, 2, 2, 3, 16, 16]
     return x.reshape(n, -1, 768)
@@ -78,15 +78,15 @@ class Branches:
 
 
 class Corpus:
-    """Pages by size: `groups`, each with pictures [n, height, width, 3], letters [n, P, 8] and the pages themselves."""
+    """Pages by size: `groups`, each with images [n, height, width, 3], letters [n, P, 8] and the pages themselves."""
 
     def __init__(self, folder, tokenizer):
         self.tokenizer, self.groups = tokenizer, []
         self.encode = functools.lru_cache(200_000)(lambda text: tokenizer.encode(text, add_special_tokens=False).ids)
         for path in sorted(glob.glob(os.path.join(folder, "*.npz"))):
             archive = np.load(path)
-            pictures, pages = archive["pictures"], json.loads(str(archive["pages"]))
-            rows, columns = pictures.shape[1] // 32, pictures.shape[2] // 32
+            images, pages = archive["images"], json.loads(str(archive["pages"]))
+            rows, columns = images.shape[1] // 32, images.shape[2] // 32
             cells = archive["letters"].reshape(len(pages), rows, 2, 2, columns, 2, 4).transpose(0, 1, 4, 2, 5, 3, 6)
             letters = cells.reshape(len(pages), 4 * rows * columns, 8)  # of each patch
             # Of each visual token, row by row.
@@ -95,7 +95,7 @@ class Corpus:
             cover = [covering(page, rows, columns) for page in pages]
             self.groups.append(
                 {
-                    "pictures": pictures,
+                    "images": images,
                     "letters": letters,
                     "seen": seen,
                     "pages": pages,
@@ -158,7 +158,7 @@ class Corpus:
             *(torch.from_numpy(group[k][chosen].astype(np.int64)) for k in ("letters", "seen")),
         )
 
-    def rows(self, asked):
+    def batch(self, asked):
         """Questions [N][Q] of N pages as `Branches`."""
         return Branches(
             [
@@ -167,7 +167,7 @@ class Corpus:
             ]
         )
 
-    def text_rows(self, rng, pages, count):
-        """Rows without pictures, and their prefix."""
-        asked = [[questions.without_picture(rng) for _ in range(count)] for _ in range(pages)]
-        return torch.tensor(self.encode(BEFORE)), self.rows(asked)
+    def text_batch(self, rng, pages, count):
+        """Examples without images, and their prefix."""
+        asked = [[questions.without_image(rng) for _ in range(count)] for _ in range(pages)]
+        return torch.tensor(self.encode(BEFORE)), self.batch(asked)

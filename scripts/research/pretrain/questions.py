@@ -1,6 +1,6 @@
-"""What is asked about a rendered page, and rows without a picture: topic, question, answer.
+"""What is asked about a rendered page, and examples without an image: topic, question, answer.
 
-A place is written (x,y) in thousandths of the picture's width and height, each rounded to the centre of one of 32 bins,
+A place is written (x,y) in thousandths of the image's width and height, each rounded to the centre of one of 32 bins,
 so that a place is two tokens of the vocabulary: "(484," and "516)".
 """
 
@@ -297,7 +297,7 @@ MARKS = ["Now: ", "Task: ", "Question: ", "Next: ", "What to do: ", "Asked: ", "
 
 
 def within_text(rng: random.Random, question: str) -> str:
-    """The question somewhere in a longer text of remarks and of orders about other pages, behind a mark that tells it
+    """The question somewhere in a longer text of remarks and of orders about other pages, after a mark that tells it
     from those.
     """
 
@@ -318,12 +318,12 @@ def within_text(rng: random.Random, question: str) -> str:
     numbered, end = rng.random() < 0.6, rng.choice(["", " Done.", " Yes.", " Finished."])
     earlier = [(f"{i}. " if numbered else "- ") + text + end for i, text in enumerate(orders, 1)]
     title = [rng.choice(["Before:", "Earlier:", "So far:", "Steps:", "Old tasks:"])] if earlier else []
-    behind = [note()] if rng.random() < 0.5 else []
-    return "\n".join([*([" ".join(notes)] if notes else []), *title, *earlier, rng.choice(MARKS) + question, *behind])
+    after = [note()] if rng.random() < 0.5 else []
+    return "\n".join([*([" ".join(notes)] if notes else []), *title, *earlier, rng.choice(MARKS) + question, *after])
 
 
-def without_picture(rng: random.Random) -> dict:
-    """A row of text alone: sums and simple orders."""
+def without_image(rng: random.Random) -> dict:
+    """An example of text alone: sums and simple orders."""
 
     def made(topic, question, answer):
         return {"topic": topic, "question": question, "answer": str(answer), "widgets": []}
@@ -377,7 +377,7 @@ def texts() -> list[str]:
     forms = ANY + BARE + [f for forms in OWN.values() for f in forms]
     fixed = [f.format(l="a", k=k) for f in forms for k in KINDS + SHAPES]
     rng = random.Random(0)
-    rows = [without_picture(rng) for _ in range(3000)]
+    examples = [without_image(rng) for _ in range(3000)]
     made = [
         "What is at",
         "What does it say at",
@@ -392,4 +392,4 @@ def texts() -> list[str]:
         "that is on off empty disabled unchecked",
     ]
     names = " ".join(list(COLORS) + list(ICONS))
-    return [*fixed, *made, names, *(r["question"] for r in rows if r["topic"] == "sum")]
+    return [*fixed, *made, names, *(r["question"] for r in examples if r["topic"] == "sum")]

@@ -1,9 +1,9 @@
 """Qwen3-VL's mathematics in plain PyTorch, for batches of pages of one size with several questions each.
 
 Modules are named as the released checkpoints name their tensors, so a state dict is a checkpoint. A page's prefix
-(picture) is computed once; each question continues from it and sees only the prefix and itself, with the positions that
-it would have in a row of its own: the same numbers as separate rows, at a fraction of the work. check.py compares with
-transformers.
+(image) is computed once; each question continues from it and sees only the prefix and itself, with the positions that
+it would have in a sequence of its own: the same numbers as separate sequences, at a fraction of the work. check.py
+compares with transformers.
 """
 
 import torch
@@ -227,7 +227,7 @@ class QwenVL(nn.Module):
         return position[axis].T * self.inverse, int(position[0, -1]) + 1
 
     def forward(self, seen, rows, columns, prefix, batch):
-        """seen: (features, deepstack features) [N, V, H] of the pictures or None; prefix [T0]; batch: `corpus.Branches`
+        """seen: (features, deepstack features) [N, V, H] of the images or None; prefix [T0]; batch: `corpus.Branches`
         of N pages -> logits at the wanted tokens [W, V], and the last states at visual tokens [N, V, H].
         """
         n, start = batch.tokens.shape[0], len(prefix)

@@ -2,7 +2,7 @@
 
 
 def beside(elements, a, axis, sign):
-    """The one element that lies on this side of `a` (axis 0 x, 1 y; sign -1 before, 1 behind) and overlaps it along the
+    """The one element that lies on this side of `a` (axis 0 x, 1 y; sign -1 before, 1 after) and overlaps it along the
     other axis, or the nearest one by far; None where a reader could doubt which is meant.
     """
     here, other = elements[a]["box"], 1 - axis

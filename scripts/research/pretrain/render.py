@@ -24,18 +24,18 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789#"
 
 
 def bulk(a):
-    """In folder `output`, a page size: pictures as the image processor resizes them (uint8), the letter with its centre
+    """In folder `output`, a page size: images as the image processor resizes them (uint8), the letter with its centre
     in each cell of 8 rows and 4 columns of pixels (-1 for none), and the pages as JSON.
     """
     rng = random.Random(a.seed)
     os.makedirs(a.output, exist_ok=True)
     for width, height, share in SIZES:
         w, h = (max(1, round(v / UNIT)) * UNIT for v in (width, height))
-        pictures, cells, described = [], [], []
-        for picture, page, letters in rendered(
+        images, cells, described = [], [], []
+        for image, page, letters in rendered(
             [sample_page(rng, "light", (width, height)) for _ in range(round(a.pages * share))]
         ):
-            pictures.append(np.asarray(picture if picture.size == (w, h) else picture.resize((w, h), Image.BICUBIC)))
+            images.append(np.asarray(image if image.size == (w, h) else image.resize((w, h), Image.BICUBIC)))
             seen = np.full((h // 8, w // 4), -1, dtype=np.int8)
             for letter, x, y in letters:
                 row, column = int(y / height * (h // 8)), int(x / width * (w // 4))
@@ -45,11 +45,11 @@ def bulk(a):
             described.append(page)
         np.savez(
             os.path.join(a.output, f"{w}x{h}.npz"),
-            pictures=np.stack(pictures),
+            images=np.stack(images),
             letters=np.stack(cells),
             pages=np.array(json.dumps(described)),
         )
-        print(f"{w}x{h}: {len(pictures)} pages", flush=True)
+        print(f"{w}x{h}: {len(images)} pages", flush=True)
 
 
 if __name__ == "__main__":

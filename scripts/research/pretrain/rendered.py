@@ -1,4 +1,4 @@
-"""Pages as pictures, with the boxes of their widgets that can be seen."""
+"""Pages as images, with the boxes of their widgets that can be seen."""
 
 from browser import Browser
 
@@ -29,10 +29,10 @@ def overlap(widgets):
 
 
 def rendered(pages):
-    """(picture, {size, widgets}, letters) of all pages of one size that have a widget and none on top of another."""
+    """(image, {size, widgets}, letters) of all pages of one size that have a widget and none on top of another."""
     with Browser() as browser:
-        for page, picture, boxes, letters in browser.render(pages):
+        for page, image, boxes, letters in browser.render(pages):
             assert len(boxes) == len(page.widgets)
             widgets = visible(page, boxes)
             if widgets and not overlap(widgets):
-                yield picture, {"size": [page.width, page.height], "widgets": widgets}, letters
+                yield image, {"size": [page.width, page.height], "widgets": widgets}, letters

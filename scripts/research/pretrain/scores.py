@@ -5,7 +5,7 @@ import random
 import torch
 
 from corpus import BEFORE, to_patches
-from questions import BIN_TOKENS, BINS, CENTERS, TOPICS, sample, without_picture
+from questions import BIN_TOKENS, BINS, CENTERS, TOPICS, sample, without_image
 
 POINTS = ("point", "look", "order", "relation")
 
@@ -42,9 +42,9 @@ def scores(model, corpus, per_group=10**9, questions=8, seed=7, size=32, topics=
             ]
             chosen, asked = zip(*[(p, a) for p, a in zip(chosen, asked) if a])
             features, deep, _ = model.model.visual(
-                to_patches(g["pictures"][list(chosen)]), 2 * g["rows"], 2 * g["columns"]
+                to_patches(g["images"][list(chosen)]), 2 * g["rows"], 2 * g["columns"]
             )
-            batch = corpus.rows(asked)
+            batch = corpus.batch(asked)
             seen = (features, deep)
             spread = told(model(seen, g["rows"], g["columns"], g["prefix"], batch)[0], batch)
             hit = spread == told(None, batch)
@@ -73,8 +73,8 @@ def scores(model, corpus, per_group=10**9, questions=8, seed=7, size=32, topics=
                             valid and abs(x - (true[0] - first)) <= 1 and abs(y - (true[1] - first - BINS)) <= 1,
                         )
     for _ in range(8):
-        asked = [[without_picture(rng) for _ in range(8)] for _ in range(8)]
-        batch = corpus.rows(asked)
+        asked = [[without_image(rng) for _ in range(8)] for _ in range(8)]
+        batch = corpus.batch(asked)
         hit = told(model(None, 0, 0, torch.tensor(corpus.encode(BEFORE)), batch)[0], batch) == told(None, batch)
         for n, row in enumerate(asked):
             for k, q in enumerate(row):

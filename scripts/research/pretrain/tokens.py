@@ -95,7 +95,7 @@ def cut_tokenizer(folder, first, texts):
 
 def spelled_embeddings(tokenizer, rows, size, seed):
     """[rows, size] first embeddings: a token begins near those with the same letters, whatever their case and the blank
-    before them, and the token of a place near its neighbours. Words that stand in a picture are then likened to words
+    before them, and the token of a place near its neighbours. Words that stand in an image are then likened to words
     of a question by letters.
     """
     generator = torch.Generator().manual_seed(seed)

@@ -58,7 +58,7 @@ def start_from_patches(embed, corpus, rng):
     """
     group = max(corpus.groups, key=lambda g: len(g["pages"]))
     chosen = rng.sample(range(len(group["pages"])), min(200, len(group["pages"])))
-    patches = to_patches(group["pictures"][chosen])[torch.from_numpy(group["letters"][chosen].max(-1)) >= 0]
+    patches = to_patches(group["images"][chosen])[torch.from_numpy(group["letters"][chosen].max(-1)) >= 0]
     values, vectors = torch.linalg.eigh(torch.cov(patches.T))
     count = embed.weight.shape[0]
     basis = (vectors[:, -count:] / (values[-count:].clamp(min=0).sqrt() + 0.1)).T
@@ -130,7 +130,7 @@ class Training:
         state = torch.load(self.a.state)
         self.everything.load_state_dict(state["everything"])
         self.average.load_state_dict(state.get("average", self.model.state_dict()))
-        for o, s in zip(self.optimizers, state.get("optimizers", [])):  # a state without them starts these anew
+        for o, s in zip(self.optimizers, state.get("optimizers", [])):  # a state without them starts these again
             o.load_state_dict(s)
         self.elapsed, self.step, self.pages, self.asked = state["counters"]
 
@@ -140,7 +140,7 @@ class Training:
         group, chosen = corpus.draw(rng, a.visual_tokens)
         roles, share, labels, in_patches, in_tokens = corpus.targets(group, chosen)
         features, deep, states = model.model.visual(
-            to_patches(group["pictures"][chosen]), 2 * group["rows"], 2 * group["columns"], keep=a.letters_after
+            to_patches(group["images"][chosen]), 2 * group["rows"], 2 * group["columns"], keep=a.letters_after
         )
         embeddings = model.model.language_model.embed_tokens.weight.detach()
         scaffold = 0.25 + 0.75 * min(1.0, max(0.0, (0.9 - progress) / 0.3))
@@ -161,7 +161,7 @@ class Training:
         if progress > a.easy and rng.random() < 0.2:  # half the questions, inside longer texts
             asked = [[{**q, "question": within_text(rng, q["question"])} for q in row[::2]] for row in asked]
         keep = [n for n, row in enumerate(asked) if row]
-        batch = corpus.rows([asked[n] for n in keep])
+        batch = corpus.batch([asked[n] for n in keep])
         logits, last = model(
             (features[keep], [d[keep] for d in deep]), group["rows"], group["columns"], group["prefix"], batch
         )
@@ -171,7 +171,7 @@ class Training:
             last, {k: v[keep] for k, v in roles.items()}, share[keep], labels, embeddings
         )
         record |= {"last " + k: v for k, v in right.items() if k in ("label", "x")} | {"loss": answering.item()}
-        prefix, batch = corpus.text_rows(rng, 2, 8)
+        prefix, batch = corpus.text_batch(rng, 2, 8)
         text = F.cross_entropy(model(None, 0, 0, prefix, batch)[0], batch.labels)
         record["text"] = text.item()
         return loss + 2 * answering + 0.3 * scaffold * final + 0.3 * text
