@@ -132,7 +132,7 @@ class Job:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "run.json").write_text(json.dumps(self.run_file(), indent=1))
         log = self.command("train", "run.json", "--resume", "auto")
-        metrics = [json.loads(line) for line in open(self.folder / "checkpoints/metrics.jsonl")]
+        metrics = read_lines(self.folder / "checkpoints/metrics.jsonl")
         steps = [m for m in metrics if "loss" in m]
         result = {
             "regime": self.regime,
@@ -158,7 +158,7 @@ class Job:
                 "--output",
                 "checkpoints/predictions.jsonl",
             )
-            lines = [json.loads(line) for line in open(self.folder / "checkpoints/predictions.jsonl")]
+            lines = read_lines(self.folder / "checkpoints/predictions.jsonl")
             result["accuracy"] = accuracies([line for line in lines if line["model"] != "base"])
             if base:
                 result["base"] = accuracies([line for line in lines if line["model"] == "base"])
@@ -186,6 +186,11 @@ class Job:
         adds, unit = re.search(r"^adds +([\d.]+) ([kMG] ?|)multiply-adds a row", text, re.M).groups()
         typical = re.search(r"^typical +(\d+) tokens.*?: (\d+) visual", text, re.M)
         return {"multiply_adds": number(adds, unit), "tokens": int(typical[1]), "visual": int(typical[2])}
+
+
+def read_lines(path):
+    """The objects of a JSON Lines file."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def accuracies(lines):
