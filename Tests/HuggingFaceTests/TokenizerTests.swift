@@ -6,7 +6,7 @@ import Testing
 @testable import HuggingFace
 
 @Suite struct TokenizerTests {
-  /// Loaded once: half a second in a debug build.
+  /// The released pieces and merges that the texts below can reach, with the released ids; loaded once.
   static let released = Result { try Tokenizer(folder: Fixtures.path("qwen2.5-vl")) }
   let tokenizer: Tokenizer
 
