@@ -1,6 +1,7 @@
 #!/bin/bash
-# Sets everything up, then runs the main job on the small model and the pages that lie in the repository: probe, select, train
-# on 2 ranks, kill, resume, evaluate, report, export. usage: scripts/quickstart.sh [FOLDER]   (default: quickstart-run)
+# Sets everything up, then runs the main job on the small model and the pages in scripts/quickstart: probe, select,
+# train on 2 ranks, kill, resume, evaluate, report, export.
+# Usage: scripts/quickstart.sh [FOLDER] (default: quickstart-run)
 set -euo pipefail
 repository=$(cd "$(dirname "$0")/.." && pwd)
 quickstart=$repository/scripts/quickstart
@@ -50,7 +51,8 @@ show "${mpi[@]}" imagelora evaluate "${run[@]}" --checkpoint "$out/checkpoints/b
   --output "$out/predictions.jsonl"
 
 say "A page about the run"
-show imagelora report "$out/checkpoints" --predictions "$out/predictions.jsonl" --title "Quickstart" --output "$out/report.html"
+show imagelora report "$out/checkpoints" --predictions "$out/predictions.jsonl" --title "Quickstart" \
+  --output "$out/report.html"
 
 say "Adapter files for others"
 show imagelora export "$out/checkpoints/best.h5" --output "$out/adapter"

@@ -1,11 +1,14 @@
 #!/bin/bash
-# The whole comparison of docs/evidence.md from nothing: under two hours on two cores. usage: scripts/research/evidence.sh [FOLDER]
-# (default: evidence-run). What is done already in FOLDER is kept, so the same command goes on after an end.
-# The text test needs some Python packages: those of the Python that PYTHON names, or of a virtual environment made in FOLDER.
+# The whole comparison of docs/evidence.md from nothing: under two hours on two cores.
+# Usage: scripts/research/evidence.sh [FOLDER] (default: evidence-run)
+#
+# What is done already in FOLDER is kept, so the same command goes on after an end. The text test needs some Python
+# packages: those of the Python that PYTHON names, or of a virtual environment made in FOLDER.
 set -euo pipefail
 repository=$(cd "$(dirname "$0")/../.." && pwd)
 out=$(realpath -m "${1:-$repository/evidence-run}")
-evidence=$repository/scripts/research/evidence
+research=$repository/scripts/research
+evidence=$research/evidence
 base=$repository/scripts/quickstart/model
 
 "$repository/scripts/install-dependencies.sh"
@@ -15,8 +18,10 @@ export OPENBLAS_NUM_THREADS=1
 mkdir -p "$out"
 python=${PYTHON:-$out/python/bin/python}
 if [[ ! -x $(command -v "$python") ]]; then
-  python3 -m venv "$out/python" || { echo "evidence.sh: no virtual environment: apt-get install python3-venv" >&2; exit 1; }
-  "$python" -m pip install -q gguf h5py numpy safetensors tokenizers
+  python3 -m venv "$out/python" ||
+    { echo "evidence.sh: no virtual environment: apt-get install python3-venv" >&2; exit 1; }
+  # Without PyTorch, which the comparison does not need; the versions are those of the requirements.
+  "$python" -m pip install -q -c "$research/requirements.txt" gguf h5py numpy safetensors tokenizers
 fi
 started=$SECONDS
 say() { printf '\n== %s (%d s)\n' "$*" $((SECONDS - started)); }

@@ -48,6 +48,7 @@ if [[ -n $full ]]; then
     "$environment/bin/pip" install -q -r "$research/requirements.txt"
     touch "$environment/made"
   fi
+  # shellcheck source=scripts/research/tests/full.sh
   source "$research/tests/full.sh"
 fi
 finish

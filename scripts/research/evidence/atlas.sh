@@ -1,6 +1,7 @@
 #!/bin/bash
-# The influence atlas: probes every regime, every half of the examples and two more seeds of the estimator, and says how stable the choice of heads is.
-# usage: atlas.sh IMAGELORA BASE FOLDER     (FOLDER: compare.py's, whose examples and images are used). Writes FOLDER/atlas.
+# The influence atlas: probes every regime, every half of the examples and two more seeds of the estimator, and says how
+# stable the choice of heads is.
+# Usage: atlas.sh IMAGELORA BASE FOLDER (compare.py's, whose examples and images are used). Writes FOLDER/atlas.
 set -euo pipefail
 imagelora=$(realpath "$1") base=$(realpath "$2") data=$(realpath "$3")/data out=$(realpath "$3")/atlas
 heads=${HEADS:-6} # the budget of the comparison: a quarter of the base's

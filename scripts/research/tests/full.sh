@@ -1,13 +1,12 @@
 # The part of smoke-test.sh that needs packages, Chromium and the network. Sourced by it, not run.
-# shellcheck shell=bash
-# shellcheck disable=SC2154 # variables of smoke-test.sh
+# shellcheck shell=bash disable=SC2154
 
 LIMIT=900
 python() { timeout --kill-after 5 "$LIMIT" "$environment/bin/python" "$@"; }
 pretrain=$research/pretrain
 evidence=$research/evidence
 base=$top/scripts/quickstart/model
-cd "$work"
+cd "$work" || exit
 
 section "pretraining"
 check "pages are rendered" python "$pretrain/render.py" --pages 60 --seed 4 --output pages
