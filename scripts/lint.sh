@@ -38,6 +38,7 @@ lint() {
 # output, whose own line breaks would show.
 columns() {
   python3 - "$@" <<'PYTHON'
+import re
 import sys
 
 offences = 0
@@ -47,7 +48,7 @@ for path in sys.argv[1:]:
         for number, line in enumerate(file, 1):
             line = line.rstrip("\n")
             code = line.strip()
-            string = inside or code.lstrip("#").startswith('"')
+            string = inside or re.match(r'[=+& ]*#*"', code)
             if path.endswith(".swift") and not code.startswith("//") and code.count('"""') % 2:
                 inside = not inside
             if len(line) > 120 and not (path.endswith(".swift") and string):

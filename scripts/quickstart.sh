@@ -46,7 +46,7 @@ echo "(killed with SIGKILL)"
 say "The same command with --resume auto goes on; the bytes are those of a run that was never killed"
 show "${mpi[@]}" imagelora train "${run[@]}" --resume auto
 
-say "Base and adapted model on held-out pages, and on tasks that no training row has"
+say "Base and adapted model on held-out pages, and on tasks that no training example has"
 show "${mpi[@]}" imagelora evaluate "${run[@]}" --checkpoint "$out/checkpoints/best.h5" --base \
   --output "$out/predictions.jsonl"
 
@@ -60,11 +60,11 @@ show imagelora export "$out/checkpoints/best.h5" --output "$out/adapter"
 say "Done in $((SECONDS - started)) s after the build"
 cat <<TEXT
 Everything lies in ${out/$repository\//}:
-  scores.h5, influence.png     influence of every KV head, row by row, and its heat map
+  scores.h5, influence.png     influence of every KV head, example by example, and its heat map
   checkpoints/                 step-*.h5 with checksums, best.h5, metrics.jsonl, run.yaml
-  predictions.jsonl            every validation row with both answers
-  report.html                  curves, influence, answers on their pictures: open it in a browser
+  predictions.jsonl            every validation example with both answers
+  report.html                  curves, influence, answers on their images: open it in a browser
   adapter/                     adapter.safetensors and adapter_config.json
-Next: look at one row as the model sees it with
+Next: look at one example as the model sees it with
   .build/release/imagelora inspect scripts/quickstart/run.yaml
 TEXT

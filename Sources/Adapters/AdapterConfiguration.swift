@@ -7,7 +7,8 @@ import Tensors
 public struct ImageLoRAConfiguration: Sendable, Equatable {
   /// Factor of a layer's delta beside alpha / rank.
   public enum Normalization: String, Sendable, CaseIterable {
-    /// `1 / sqrt(|S_l|)`, so that layers with few and with many heads move alike (method: selection-size normalization).
+    /// `1 / sqrt(|S_l|)`, so that layers with few and with many heads move alike (method: selection-size
+    /// normalization).
     case inverseSqrtSelected = "inverse_sqrt_selected"
     case none
   }

@@ -14,8 +14,8 @@ extension AdapterFiles {
   }
 
   /// Makes a folder with an adapter's tensors in fp32, its configuration and README.md: an Image-LoRA as
-  /// adapter.safetensors (`layers.{l}.{A,B,gamma}`) and adapter_config.json, a LoRA as PEFT writes it. It is filled beside
-  /// its name, synchronised, read back and compared, and then renamed.
+  /// adapter.safetensors (`layers.{l}.{A,B,gamma}`) and adapter_config.json, a LoRA as PEFT writes it. It is filled
+  /// beside its name, synchronised, read back and compared, and then renamed.
   /// - Parameters:
   ///   - parameters: all numbers, in the layout's order.
   ///   - card: the text of README.md.

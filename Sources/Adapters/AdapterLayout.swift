@@ -1,7 +1,7 @@
 // Where each trainable number of an adapter lies in the one flat vector that is trained, reduced and stored.
 
-/// The flat order of an adapter's numbers: named tensors one behind the other. Training, reduction, checkpoints and export
-/// know no more of an adapter than this.
+/// The flat order of an adapter's numbers: named tensors one behind the other. Training, reduction, checkpoints and
+/// export know no more of an adapter than this.
 public struct AdapterLayout: Sendable, Equatable {
   /// A tensor as files name it.
   public struct Tensor: Sendable, Equatable {

@@ -2,8 +2,8 @@
 import Foundation
 import Synchronization
 
-/// A rank's present work in words. A watch looks at it from a thread of its own, so that it speaks even while the rank hangs in a
-/// read; ranks send each other nothing for it.
+/// A rank's present work in words. A watch looks at it from a thread of its own, so that it speaks even while the rank
+/// hangs in a read; ranks send each other nothing for it.
 public final class Activity: Sendable {
   private struct Present {
     let what: String

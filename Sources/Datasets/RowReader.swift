@@ -126,8 +126,8 @@ private struct Pass: ~Copyable {
   }
 }
 
-/// What is wrong with JSON, in one line: a row's own fault, the decoder's with the place in the document, or the parser's with
-/// the column.
+/// What is wrong with JSON, in one line: a row's own fault, the decoder's with the place in the document, or the
+/// parser's with the column.
 public func reason(of error: any Error, in data: Data) -> String {
   switch error {
   case let fault as BadRow: return fault.reason

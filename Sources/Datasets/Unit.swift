@@ -41,9 +41,9 @@ public func imageGroups(of rows: [Row]) -> [Int] {
   }
 }
 
-/// Units that are computed together, as many as `rows` rows: those of one row join, a unit of several rows is alone, and
-/// rows of text are apart from rows with pictures, since no adapter learns from them. A function of the units alone, so
-/// that the number of ranks changes no bit.
+/// Units that are computed together, as many as `rows` rows: those of one row join, a unit of several rows is alone,
+/// and rows of text are apart from rows with pictures, since no adapter learns from them. A function of the units
+/// alone, so that the number of ranks changes no bit.
 public func microBatches(of units: [Unit], rows: Int, isText: (Int) -> Bool) -> [[Unit]] {
   var batches: [[Unit]] = []
   var open: [Bool: Int] = [:]

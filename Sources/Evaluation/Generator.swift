@@ -19,7 +19,8 @@ public struct EvaluationUnit: Sendable {
   public var samples: [Sample]
   /// Rows up to the answer that is asked for.
   public var prompts: [Sample]
-  /// The pictures' visual tokens; see `FeatureStore`. A sample or prompt may have fewer of the pictures, the first ones.
+  /// The pictures' visual tokens; see `FeatureStore`. A sample or prompt may have fewer of the pictures, the first
+  /// ones.
   public var features: [Matrix<Float>]
 
   public init(samples: [Sample] = [], prompts: [Sample], features: [Matrix<Float>]) {
@@ -39,8 +40,8 @@ public struct Generator: Sendable {
     self.maxNewTokens = maxNewTokens
   }
 
-  /// Losses of the units' samples and answers to their prompts, each in order; an adapter of visual tokens acts on nothing
-  /// that is generated, one of all tokens on every token.
+  /// Losses of the units' samples and answers to their prompts, each in order; an adapter of visual tokens acts on
+  /// nothing that is generated, one of all tokens on every token.
   ///
   /// Each unit is one pass. Then every pass takes the next token of each answer that has not ended: the last bits of a
   /// row's numbers depend on the units that it is run with, and on nothing else.

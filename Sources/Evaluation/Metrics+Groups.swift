@@ -3,8 +3,8 @@
 extension Metrics {
   /// The lines of a table for each key of the rows' groups: a line a value, in order, with its number of rows.
   ///
-  /// Of places it shows point in box and IoU >= 0.5, of other answers exact match, without answers token accuracy. A row counts where
-  /// its own group has the key.
+  /// Of places it shows point in box and IoU >= 0.5, of other answers exact match, without answers token accuracy. A
+  /// row counts where its own group has the key.
   /// - Parameters:
   ///   - groups: a row's `[key: value]`, for each row.
   ///   - models: a column each, with a result for each row.

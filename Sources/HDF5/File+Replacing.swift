@@ -5,8 +5,8 @@ extension File {
   /// Writes a new file beside `path` and renames it there once it is on the disk; whatever fails, what stood at `path`
   /// before stays, and nothing half-written is left.
   /// - Parameters:
-  ///   - partial: the file's name until then, `path` and ".partial" unless stated; processes that write the same file at
-  ///     once each need their own.
+  ///   - partial: the file's name until then, `path` and ".partial" unless stated; processes that write the same file
+  ///     at once each need their own.
   ///   - build: fills the file.
   ///   - sealed: called with the finished file's temporary path, before it gets its name.
   /// - Throws: `HDF5Error`, or what the closures throw.

@@ -22,8 +22,8 @@ public struct VisionConfiguration: Sendable, Equatable {
   public var patchBias = false
   /// Learned position embeddings, those of a square grid; nil: none, positions are rotary alone.
   public var positionEmbeddings: Int?
-  /// Blocks whose outputs have mergers of their own; merged, they are added to the hidden states of visual tokens behind
-  /// the first decoder layers. Ascending.
+  /// Blocks whose outputs have mergers of their own; merged, they are added to the hidden states of visual tokens
+  /// behind the first decoder layers. Ascending.
   public var deepstackBlocks: [Int] = []
 
   /// Which norm a block and a merger have.

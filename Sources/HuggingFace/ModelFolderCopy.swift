@@ -3,8 +3,8 @@ import Foundation
 import Tensors
 
 public enum ModelFolderCopy {
-  /// Copies all files of `source` into the folder `target`, which is there. Safetensors files keep their headers, so names,
-  /// shapes, types and sharding stay.
+  /// Copies all files of `source` into the folder `target`, which is there. Safetensors files keep their headers, so
+  /// names, shapes, types and sharding stay.
   /// - Parameter changing: the new numbers of a tensor, as many as it has, nil for one that stays as it is.
   /// - Throws: `HuggingFaceError` for a damaged file, and what stops writing.
   public static func write(

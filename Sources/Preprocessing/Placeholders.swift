@@ -15,7 +15,8 @@ struct Placeholders {
   private var referencesUsed = 0
 
   /// The messages with each `<bbox>` as `[x1, y1, x2, y2]` and each `<point>` as `[x, y]`, the box's centre, both in
-  /// whole numbers of the frame's coordinates, and each `<ref>` as a name; messages without placeholders stay as written.
+  /// whole numbers of the frame's coordinates, and each `<ref>` as a name; messages without placeholders stay as
+  /// written.
   static func filled(
     _ messages: [Message], objects: Objects?, frames: [ImageFrame]
   ) throws(SampleError.Reason) -> [Message] {

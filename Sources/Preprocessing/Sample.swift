@@ -26,8 +26,8 @@ public struct Sample: Sendable, Equatable {
   /// Tokens that take part in the loss.
   public var supervisedTokens: Int { labels.count { $0 != Self.ignoredLabel } }
 
-  /// Tokens that decide the loss, the first ones: the last supervised token is predicted and not read. All of them where
-  /// nothing is supervised.
+  /// Tokens that decide the loss, the first ones: the last supervised token is predicted and not read. All of them
+  /// where nothing is supervised.
   public var decisiveTokens: Int { labels.lastIndex { $0 != Self.ignoredLabel } ?? inputIDs.count }
 
   /// 1 at the images' tokens.

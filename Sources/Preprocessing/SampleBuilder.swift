@@ -13,7 +13,8 @@ public struct SampleBuilder: Sendable {
   private let maximumPixels: Int
   private let imageTokenID: Int32
 
-  /// `coordinates` are those that the model writes; `maxLength` in tokens; `maximumPixels` bounds an image before its decoding.
+  /// `coordinates` are those that the model writes; `maxLength` in tokens; `maximumPixels` bounds an image before its
+  /// decoding.
   ///
   /// Throws `PreprocessingError.missingToken` for a tokenizer without `<|image_pad|>`.
   public init(

@@ -3,8 +3,8 @@ import HuggingFace
 import Layers
 import Tensors
 
-/// The rows of a pass as the decoder takes them: one image prefix and its branches, a plain sequence, or the next row of
-/// each of several sequences that a cache knows.
+/// The rows of a pass as the decoder takes them: one image prefix and its branches, a plain sequence, or the next row
+/// of each of several sequences that a cache knows.
 public struct DecoderInput<Element: Scalar>: Sendable {
   /// `[T, H]`, visual tokens' features in place.
   public var embeddings: Matrix<Element>
@@ -43,7 +43,8 @@ public struct DecoderInput<Element: Scalar>: Sendable {
     self.init(
       embeddings: embeddings, positions: positions, visual: visual, features: features,
       runs: KeyRun.packed(
-        prefix: prefix ?? embeddings.rows, branches: branches, from: firstKey, earlier: earlier?.count ?? 0, room: room),
+        prefix: prefix ?? embeddings.rows, branches: branches, from: firstKey, earlier: earlier?.count ?? 0,
+        room: room),
       earlier: earlier)
   }
 
@@ -124,8 +125,8 @@ public struct Decoder<Element: Scalar>: Sendable {
     return cache.earlierRows
   }
 
-  /// Hidden states at `outputRows`; tapes are kept from the adapter's lowest layer up, if there is a token that it acts on.
-  /// The last layer asks only for `outputRows`.
+  /// Hidden states at `outputRows`; tapes are kept from the adapter's lowest layer up, if there is a token that it acts
+  /// on. The last layer asks only for `outputRows`.
   /// - Parameters:
   ///   - adapter: one of all tokens may not be given with `input.earlier`, whose rows it would have acted on.
   ///   - cache: keys and values of earlier passes, which takes those of the new rows where `input.runs` says; nil for a

@@ -38,8 +38,8 @@ struct DecoderLayer<Element: Scalar>: Sendable {
     }
   }
 
-  /// h = x + O(attention(Q n, K n, V n)), y = h + down(silu(gate m) up m), n = norm(x), m = norm(h); the adapter adds to
-  /// what Q, K, V and O give; Q n and K n are normed behind it where there are `headNorms`.
+  /// h = x + O(attention(Q n, K n, V n)), y = h + down(silu(gate m) up m), n = norm(x), m = norm(h); the adapter adds
+  /// to what Q, K, V and O give; Q n and K n are normed behind it where there are `headNorms`.
   /// - Parameters:
   ///   - x: rows new to the model, `[N, H]`.
   ///   - queries: which of them are asked for.

@@ -2,13 +2,14 @@
 import HuggingFace
 import Tensors
 
-/// Rotated keys and values of the rows before a pass, of every layer: the same in every pass, since no adapter of visual
-/// tokens reaches rows before the first picture.
+/// Rotated keys and values of the rows before a pass, of every layer: the same in every pass, since no adapter of
+/// visual tokens reaches rows before the first picture.
 public struct EarlierRows<Element: Scalar>: Sendable {
   fileprivate let keys, values: [Matrix<Element>]
   public let count: Int
 
-  /// A layer's keys and values, then those of the new rows.   newKeys, newValues [N, kvHeads D] -> [count + N, kvHeads D]
+  /// A layer's keys and values, then those of the new rows.
+  /// newKeys, newValues [N, kvHeads D] -> [count + N, kvHeads D]
   func followed(
     by newKeys: Matrix<Element>, _ newValues: Matrix<Element>, layer: Int
   ) -> (keys: Matrix<Element>, values: Matrix<Element>) {

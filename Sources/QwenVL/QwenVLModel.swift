@@ -43,7 +43,8 @@ public struct QwenVLModel<Element: Scalar>: Sendable {
     }
   }
 
-  /// Embeddings of the ids with the first `H` columns of the pictures' features at the visual rows, in order.   -> [T, H]
+  /// Embeddings of the ids with the first `H` columns of the pictures' features at the visual rows, in order.
+  /// -> [T, H]
   /// - Precondition: the features' rows are as many as the visual rows.
   public func embed(_ inputIDs: [Int32], visual: [Range<Int>], features: [Matrix<Element>]) -> Matrix<Element> {
     let result: Matrix<Element> = embedding.gathering(inputIDs)

@@ -1,7 +1,7 @@
 // Markup that escapes by type: what a source file spells out is markup, what is put into it is text.
 
-/// A piece of HTML or SVG. A literal is taken as it stands; a string that is interpolated is escaped, so that no text of
-/// a file can become markup; another piece goes in unchanged.
+/// A piece of HTML or SVG. A literal is taken as it stands; a string that is interpolated is escaped, so that no text
+/// of a file can become markup; another piece goes in unchanged.
 ///
 ///     let cell: Markup = "<td title=\"\(path)\">\(name)</td>"
 ///

@@ -20,11 +20,12 @@ extension RunConfiguration {
     return decisive.settings
   }
 
-  /// SHA-256 of what decides the numbers: `model.{precision, emulate_bf16, min_pixels, max_pixels, threads}`, `data.{max_length,
-  /// group_by_image, coordinates}`, all of `adapter` but the paths `heads.file` and `start`, all of `training` but `validation_every_steps`.
+  /// SHA-256 of what decides the numbers: `model.{precision, emulate_bf16, min_pixels, max_pixels, threads}`,
+  /// `data.{max_length, group_by_image, coordinates}`, all of `adapter` but the paths `heads.file` and `start`, all of
+  /// `training` but `validation_every_steps`.
   ///
-  /// Paths, kept features, checkpoints and logging do not count. What lies behind the paths does: the caller passes the digests of the
-  /// base model, of its template, of the rows and of an adapter to start from, in a fixed order.
+  /// Paths, kept features, checkpoints and logging do not count. What lies behind the paths does: the caller passes the
+  /// digests of the base model, of its template, of the rows and of an adapter to start from, in a fixed order.
   public func digest(including contents: [String]) -> String {
     var digest = SHA256()
     for setting in decisiveSettings { digest.update("\(setting.key)=\(setting.value)\n") }

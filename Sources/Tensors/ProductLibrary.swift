@@ -3,8 +3,8 @@ import COneDNN
 import COpenBLAS
 import Glibc
 
-/// OpenBLAS and oneDNN, the former with its build and the kernels that it chose for this processor, and the mathematical library's version:
-/// where they differ, the last bits of results may.
+/// OpenBLAS and oneDNN, the former with its build and the kernels that it chose for this processor, and the
+/// mathematical library's version: where they differ, the last bits of results may.
 public var productLibrary: String {
   let (build, kernels) = (String(cString: openblas_get_config()), String(cString: openblas_get_corename()))
   var mathematics = [CChar](repeating: 0, count: 64)

@@ -69,7 +69,8 @@ public struct StoredMatrix: Sendable {
     }
   }
 
-  /// The weight as it lies if it is stored as Element; otherwise a tile at a time, its numbers rounded to bf16 on request.
+  /// The weight as it lies if it is stored as Element; otherwise a tile at a time, its numbers rounded to bf16 on
+  /// request.
   func forEachTile<Element: Scalar>(
     rounded: Bool, _ body: (_ rows: Range<Int>, _ columns: Range<Int>, _ tile: Matrix<Element>) -> Void
   ) {

@@ -1,4 +1,5 @@
-// A tensor where it lies in a mapped checkpoint file: never copied, shared by all ranks of a node through the page cache.
+// A tensor where it lies in a mapped checkpoint file: never copied, shared by all ranks of a node through the page
+// cache.
 
 /// How the numbers of a stored tensor are encoded, named as safetensors names them.
 public enum ElementType: String, Sendable {

@@ -59,8 +59,8 @@ package struct UnitOperations: Equatable {
     func layer(queries Q: Double, pairs: Double, kept: Double) -> Double {
       N * widths.keysValues + Q * widths.perQuery + widths.queries * (3 * pairs + 2 * kept)
     }
-    /// The lowest adapted layer ends at what is adapted: no projection of q, k, v; dp, dq, dk for queries and keys alone;
-    /// no attention for the output projection.
+    /// The lowest adapted layer ends at what is adapted: no projection of q, k, v; dp, dq, dk for queries and keys
+    /// alone; no attention for the output projection.
     func lowest(queries Q: Double, pairs: Double, kept: Double) -> Double {
       let needed = planned.lowestProjections
       if needed == [.output] { return Q * (widths.perQuery - 2 * widths.queryProjection) }
@@ -180,8 +180,8 @@ struct RankMemory: Equatable {
     let (T, R) = (Double(unit.tokens), Double(unit.answers))
     let (H, I, heads) = (Double(t.hiddenSize), Double(t.intermediateSize), Double(t.attentionHeads))
     let (queries, keys) = (heads * Double(t.headDimension), Double(t.kvHeads * t.headDimension))
-    // k and v of every row; q, attention's output and statistics, h, gate and up of rows that ask; x of every row besides.
-    // Queries and keys once more where they have norms.
+    // k and v of every row; q, attention's output and statistics, h, gate and up of rows that ask; x of every row
+    // besides. Queries and keys once more where they have norms.
     let twice: Double = t.queryKeyNorm ? 1 : 0
     func tape(_ Q: Double) -> Double {
       float * ((2 + twice) * T * keys + Q * ((2 + twice) * queries + heads + H + 2 * I))

@@ -39,7 +39,8 @@ extension UnitShape {
 }
 
 extension UnitOperations {
-  /// The part of `backward` that computes attention's scores a second time: work that is done and not counted as useful.
+  /// The part of `backward` that computes attention's scores a second time: work that is done and not counted as
+  /// useful.
   package static func repeatedScores(
     _ unit: UnitShape, budgets: LayerBudgets, _ configuration: ModelConfiguration
   ) -> Double {

@@ -67,7 +67,8 @@ package enum PlannedAdapter: Equatable {
     }
   }
 
-  /// Its tokens without a gradient, and pairs of a query and a key: of queries that have one, and of these with such a key.
+  /// Its tokens without a gradient, and pairs of a query and a key: of queries that have one, and of these with such a
+  /// key.
   func backward(of unit: UnitShape) -> (first: Int, latePairs: Double, keptPairs: Double) {
     switch self {
     case .imageLoRA: (unit.first, unit.latePairs, unit.keptPairs)

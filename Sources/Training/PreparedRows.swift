@@ -35,8 +35,8 @@ public struct PreparedRows: Sendable {
     var problem: String?
   }
 
-  /// Reads and checks a file of rows; every picture whose features are not in the cache is decoded once, so that a damaged
-  /// one is found before training.
+  /// Reads and checks a file of rows; every picture whose features are not in the cache is decoded once, so that a
+  /// damaged one is found before training.
   /// - Throws: `DatasetError`, or `TrainingError` naming the bad rows if the run is strict.
   /// - Important: Collective.
   public init(_ file: String, run: RunConfiguration, base: BaseModel, communicator: any Communicator) throws {

@@ -14,7 +14,8 @@ public enum ProductRate {
     deinit { base.deallocate() }
   }
 
-  /// Multiplies rows by a weight as it lies in a checkpoint, in `arithmetic`, for about a second, on the threads that are set.
+  /// Multiplies rows by a weight as it lies in a checkpoint, in `arithmetic`, for about a second, on the threads that
+  /// are set.
   /// - Parameters: `rows` of x, `[rows, columns]`; the weight is `[outputs, columns]`, of `type`.
   public static func measure(
     rows: Int, outputs: Int, columns: Int, type: ElementType, arithmetic: Arithmetic

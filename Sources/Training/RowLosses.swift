@@ -4,7 +4,8 @@ import Datasets
 import QwenVL
 import Units
 
-/// Loss of each row in order, rows of the same pictures computed together; the same bits for any number of ranks. Nil if a signal to stop came meanwhile.
+/// Loss of each row in order, rows of the same pictures computed together; the same bits for any number of ranks. Nil
+/// if a signal to stop came meanwhile.
 /// - Important: Collective.
 public func rowLosses(
   _ job: Job, _ rows: PreparedRows, adapter: (any ProjectionAdapter<Float>)?, signals: SignalRequests

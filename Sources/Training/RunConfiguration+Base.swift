@@ -24,8 +24,9 @@ extension RunConfiguration {
   /// Rows of different pictures in one pass.
   var rowsPerPass: Int { training.microBatch ?? 1 }
 
-  /// Opens the base, with features kept where the run says, and says in the run what was chosen where it states no precision: bf16 for a checkpoint stored as
-  /// bf16 if every rank's processor multiplies bf16 numbers itself, otherwise fp32.
+  /// Opens the base, with features kept where the run says, and says in the run what was chosen where it states no
+  /// precision: bf16 for a checkpoint stored as bf16 if every rank's processor multiplies bf16 numbers itself,
+  /// otherwise fp32.
   /// - Parameter warn: takes one line where the feature cache can no longer be written.
   /// - Throws: `TrainingError.noBFloat16Instructions` for bf16 that would be slower than fp32; what is wrong with the
   ///   model's folder. The same on every rank.

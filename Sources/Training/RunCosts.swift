@@ -7,8 +7,8 @@ public struct AdapterCosts: Sendable, Equatable {
   public let trainable: Int
   /// Bytes that a rank hands to a step's one reduction.
   public let reducedBytes: Int
-  /// Floating-point operations of the adapter at one token that it acts on, forward: two for each number of its matrices.
-  /// Backward is twice that.
+  /// Floating-point operations of the adapter at one token that it acts on, forward: two for each number of its
+  /// matrices. Backward is twice that.
   public let operationsPerToken: Int
 
   public init(_ layout: AdapterLayout) {

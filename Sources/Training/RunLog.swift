@@ -38,7 +38,8 @@ public final class RunLog {
   /// One line for people.
   public func note(_ line: String) { if isRoot { output(line) } }
 
-  /// Saves the resolved run, notes the start and opens metrics.jsonl, dropping lines behind the step that the run goes on from.
+  /// Saves the resolved run, notes the start and opens metrics.jsonl, dropping lines behind the step that the run goes
+  /// on from.
   func start(run yaml: String, session: RunSession) throws {
     guard isRoot else { return }
     let (path, step) = (directory + "/metrics.jsonl", session.after_step)

@@ -47,7 +47,8 @@ public struct BaseModel: Sendable {
       try FeatureCache(
         folder: cacheFolder, baseDigest: digest, precision: model.arithmetic.rawValue,
         conditions: FeatureCache.conditions(
-          features, vision: configuration.vision, rotaryFrequencies: "\(rotaryFrequencies)", preprocessor: preprocessor),
+          features, vision: configuration.vision, rotaryFrequencies: "\(rotaryFrequencies)",
+          preprocessor: preprocessor),
         warn: features.warn)
     }
     featureStore = FeatureStore(

@@ -9,9 +9,9 @@ import Tensors
 
 /// A folder of features, each under the digest of everything that decides its bits.
 ///
-/// Files are written beside their name and renamed there, and two writers of a name write the same numbers. So any number
-/// of processes reads and writes at once, without locks. A file that is damaged, or not what its name says, counts as
-/// missing and is written anew.
+/// Files are written beside their name and renamed there, and two writers of a name write the same numbers. So any
+/// number of processes reads and writes at once, without locks. A file that is damaged, or not what its name says,
+/// counts as missing and is written anew.
 final class FeatureCache: Sendable {
   static let schemaVersion: Int64 = 1
 

@@ -106,7 +106,8 @@ public final class FeatureStore: Sendable {
     kept.withLock { $0.checked.merge(checked) { first, _ in first } }
   }
 
-  /// Each image's visual tokens, `[t h w / merge^2, featureColumns]`; a picture is decoded only if its own are not kept.
+  /// Each image's visual tokens, `[t h w / merge^2, featureColumns]`; a picture is decoded only if its own are not
+  /// kept.
   /// - Throws: `SampleError` for a picture that can no longer be read or has changed.
   public func features(of row: Row, sample: Sample) throws(SampleError) -> [Matrix<Float>] {
     precondition(sample.id == row.id && sample.frames.count <= row.images.count, "the sample is another row's")

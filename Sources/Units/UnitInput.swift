@@ -111,8 +111,8 @@ extension BaseModel {
         outputs.append((packing.row(of: token - 1, sample: index), sample.labels[token], index))
       }
     }
-    // What comes before the first picture and the first prediction is the same in every row of a job, mostly. A cache for
-    // answers holds whole rows, and an adapter of all tokens acts on all of them.
+    // What comes before the first picture and the first prediction is the same in every row of a job, mostly. A cache
+    // for answers holds whole rows, and an adapter of all tokens acts on all of them.
     let isContinued = firstKey > 0 || room > 0
     let first =
       isContinued || adapter?.tokens == .all

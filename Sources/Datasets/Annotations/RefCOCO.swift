@@ -1,4 +1,5 @@
-// RefCOCO, RefCOCO+ and RefCOCOg: a list of refs with their sentences and split, and COCO's instances with pictures and boxes.
+// RefCOCO, RefCOCO+ and RefCOCOg: a list of refs with their sentences and split, and COCO's instances with pictures and
+// boxes.
 import Foundation
 
 extension Annotation {
@@ -25,8 +26,8 @@ extension Annotation {
     var annotations: [Box]
   }
 
-  /// Reads refs (the JSON of `refs(unc).p`) and `instances.json`, a question for each sentence of each ref of a split; boxes are
-  /// `[x, y, width, height]` in pixels. Group: `split`.
+  /// Reads refs (the JSON of `refs(unc).p`) and `instances.json`, a question for each sentence of each ref of a split;
+  /// boxes are `[x, y, width, height]` in pixels. Group: `split`.
   ///
   /// The picture is the one of `instances.json`: a ref's own `file_name` has the object's number in it.
   /// - Parameter split: as `val`, `testA`; nil: all.
