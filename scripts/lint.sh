@@ -70,8 +70,8 @@ ruff() { "$environment/bin/ruff" "$@" --cache-dir "$environment/cache"; }
 
 lint "swift format, ${#swift[@]} files" swift format lint --strict "${swift[@]}"
 lint "columns of Swift" columns "${swift[@]}"
-lint "ruff check, ${#python[@]} files" ruff check --quiet "${python[@]}"
-lint "ruff format" ruff format --quiet --check "${python[@]}"
+lint "ruff check, ${#python[@]} files" ruff check --quiet --output-format concise "${python[@]}"
+lint "ruff format" ruff format --quiet --check --output-format concise "${python[@]}"
 lint "shellcheck, ${#shell[@]} files" shellcheck --format=gcc "${shell[@]}"
 lint "columns of shell scripts" columns "${wrapped[@]}"
 
