@@ -4,9 +4,11 @@
     pip install tensorboard
     scripts/check-tensorboard.py CHECKPOINTS
 
-CHECKPOINTS is the folder of a run with `logging.tensorboard: true`. TensorBoard's own EventAccumulator reads the event files;
-every tag must have the steps of metrics.jsonl and its values as 32-bit floats. The status is 1 if anything differs.
+CHECKPOINTS is the folder of a run with `logging.tensorboard: true`. TensorBoard's own EventAccumulator reads the event
+files; every tag must have the steps of metrics.jsonl and its values as 32-bit floats. The status is 1 if anything
+differs.
 """
+
 import json
 import struct
 import sys

@@ -1,23 +1,35 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that building and testing need, where it may (root, or sudo without a password);
 # otherwise says which are missing. Quick if nothing is missing.
-# Usage: scripts/install-dependencies.sh [--tests] (from any folder)
-# --tests: what only tests need besides, too.
+# Usage: scripts/install-dependencies.sh [--tests|--research] (from any folder)
+# --tests: also what scripts/test.sh needs. --research: also what all of the research scripts need.
 set -euo pipefail
 
 packages=(
   pkg-config
   libopenmpi-dev openmpi-bin  # ranks
-  libopenblas-dev             # matrix products
-  libdnnl-dev                 # matrix products in bf16
+  libopenblas-dev             # GEMM
+  libdnnl-dev                 # GEMM in bf16
   libhdf5-dev                 # checkpoints, scores
-  libpng-dev libjpeg-dev      # pictures
+  libpng-dev libjpeg-dev      # images
   libssl-dev                  # SHA-256
-  hdf5-tools python3          # tests: h5dump and h5diff; data sets and damaged files
+  xz-utils                    # the quickstart's images
 )
-if [[ ${1:-} == --tests ]]; then
-  packages+=(chromium)        # pages of imagelora report, loaded
-fi
+tests=(
+  hdf5-tools python3          # h5dump and h5diff; data sets and damaged files
+  chromium                    # pages of imagelora report, loaded
+  shellcheck python3-venv     # linters of scripts
+)
+research=(
+  python3-venv
+  chromium chromium-driver fonts-liberation fonts-dejavu # rendered pages
+)
+case ${1:-} in
+  '') ;;
+  --tests) packages+=("${tests[@]}") ;;
+  --research) packages+=("${research[@]}") ;;
+  *) echo "usage: install-dependencies.sh [--tests|--research]" >&2; exit 64 ;;
+esac
 
 missing=()
 for package in "${packages[@]}"; do

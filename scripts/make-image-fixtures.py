@@ -7,6 +7,7 @@ Needs Pillow >= 13 (earlier ones resize in another order), numpy, torch and tran
 (tested with Pillow 13.0.0, transformers 5.23).
 Pictures come from a linear congruential generator that the Swift tests repeat, so only digests are stored.
 """
+
 import base64
 import hashlib
 import io
@@ -19,7 +20,11 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
+from transformers import Qwen2_5_VLConfig
+from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLModel
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil, smart_resize
 
 OUT = Path(sys.argv[1])
 random.seed(1)
@@ -49,9 +54,22 @@ def save(name, value):
 
 
 # ---- resize ------------------------------------------------------------------------------------------------------
-sizes = [(1, 1, 28, 28), (1, 1, 1, 1), (2, 3, 28, 56), (300, 2, 28, 28), (3, 700, 28, 140), (64, 48, 64, 48),
-         (64, 48, 64, 28), (64, 48, 28, 48), (385, 640, 364, 644), (500, 400, 28, 28),
-         (28, 28, 252, 308), (100, 100, 90, 80), (100, 100, 90, 79), (108, 240, 84, 196)]
+sizes = [
+    (1, 1, 28, 28),
+    (1, 1, 1, 1),
+    (2, 3, 28, 56),
+    (300, 2, 28, 28),
+    (3, 700, 28, 140),
+    (64, 48, 64, 48),
+    (64, 48, 64, 28),
+    (64, 48, 28, 48),
+    (385, 640, 364, 644),
+    (500, 400, 28, 28),
+    (28, 28, 252, 308),
+    (100, 100, 90, 80),
+    (100, 100, 90, 79),
+    (108, 240, 84, 196),
+]
 sizes += [tuple(random.randint(1, 160) for _ in range(4)) for _ in range(100)]
 resize = []
 for i, (w, h, nw, nh) in enumerate(sizes):
@@ -84,8 +102,14 @@ def png(width, height, depth, color, seed, interlaced=False, palette=None, extra
     passes = [samples[y::dy, x::dx] for x, y, dx, dy in ADAM7] if interlaced else [samples]
     raw = b"".join(pack(p) for p in passes if p.size)
     header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, interlaced)
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + (chunk(b"PLTE", palette) if palette else b"") + extra
-            + chunk(b"IDAT", zlib.compress(raw, 9)) + chunk(b"IEND", b""))
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + (chunk(b"PLTE", palette) if palette else b"")
+        + extra
+        + chunk(b"IDAT", zlib.compress(raw, 9))
+        + chunk(b"IEND", b"")
+    )
 
 
 decode = []
@@ -93,18 +117,29 @@ decode = []
 
 def add(name, data):
     image = Image.open(io.BytesIO(data)).convert("RGB")
-    decode.append(dict(name=name, base64=base64.b64encode(data).decode(), width=image.width, height=image.height,
-                       sha256=sha(image.tobytes())))
+    decode.append(
+        dict(
+            name=name,
+            base64=base64.b64encode(data).decode(),
+            width=image.width,
+            height=image.height,
+            sha256=sha(image.tobytes()),
+        )
+    )
 
 
 for interlaced in (False, True):
     for color, depths in ((0, (1, 2, 4, 8, 16)), (2, (8, 16)), (4, (8, 16)), (6, (8, 16))):
         for depth in depths:
-            add(f"png colour {color} depth {depth} interlaced {interlaced}",
-                png(11, 9, depth, color, depth + color, interlaced))
+            add(
+                f"png colour {color} depth {depth} interlaced {interlaced}",
+                png(11, 9, depth, color, depth + color, interlaced),
+            )
     for depth in (1, 2, 4, 8):
-        add(f"png palette depth {depth} interlaced {interlaced}",
-            png(11, 9, depth, 3, depth, interlaced, noise(depth, 3 << depth)))
+        add(
+            f"png palette depth {depth} interlaced {interlaced}",
+            png(11, 9, depth, 3, depth, interlaced, noise(depth, 3 << depth)),
+        )
 add("png palette shorter than the indices", png(11, 9, 4, 3, 3, palette=noise(3, 15)))
 add("png palette with tRNS", png(11, 9, 4, 3, 3, palette=noise(3, 48), extra=chunk(b"tRNS", noise(4, 16))))
 add("png grey with tRNS", png(11, 9, 8, 0, 3, extra=chunk(b"tRNS", b"\0\7")))
@@ -127,8 +162,10 @@ def jpeg(image, **options):
 
 for subsampling in ("4:4:4", "4:2:2", "4:2:0"):
     for progressive in (False, True):
-        add(f"jpeg {subsampling} progressive {progressive}",
-            jpeg(smooth, quality=80, subsampling=subsampling, progressive=progressive))
+        add(
+            f"jpeg {subsampling} progressive {progressive}",
+            jpeg(smooth, quality=80, subsampling=subsampling, progressive=progressive),
+        )
 wide = jpeg(smooth, quality=90, subsampling="4:2:2")
 assert wide.count(b"\1\x21\0") == 1
 add("jpeg 4:4:0 by swapped factors", wide.replace(b"\1\x21\0", b"\1\x12\0"))
@@ -145,11 +182,6 @@ add("jpeg one pixel", jpeg(picture(1, 1, 1)))
 save("decode.json", decode)
 
 # ---- smart resize, patches, positions: transformers ----------------------------------------------------------------
-from transformers import Qwen2_5_VLConfig
-from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLModel
-from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil, smart_resize
-import torch
-
 cases = []
 for i in range(400):
     top = random.choice([20, 60, 400, 3000, 20000])
@@ -169,30 +201,57 @@ save("smart-resize.json", cases)
 
 released = dict(image_mean=[0.48145466, 0.4578275, 0.40821073], image_std=[0.26862954, 0.26130258, 0.27577711])
 patches = []
-for i, (w, h, side, low, high, std) in enumerate([
-    (56, 84, 14, 3136, 12845056, None), (100, 75, 14, 3136, 12845056, None), (385, 640, 14, 3136, 125440, None),
-    (9, 31, 14, 3136, 12845056, None), (200, 130, 16, 4096, 163840, 0.5), (640, 60, 14, 3136, 30000, None),
-]):
+for i, (w, h, side, low, high, std) in enumerate(
+    [
+        (56, 84, 14, 3136, 12845056, None),
+        (100, 75, 14, 3136, 12845056, None),
+        (385, 640, 14, 3136, 125440, None),
+        (9, 31, 14, 3136, 12845056, None),
+        (200, 130, 16, 4096, 163840, 0.5),
+        (640, 60, 14, 3136, 30000, None),
+    ]
+):
     values = released if std is None else dict(image_mean=[std] * 3, image_std=[std] * 3)
     processor = Qwen2VLImageProcessorPil(
-        min_pixels=low, max_pixels=high, patch_size=side, temporal_patch_size=2, merge_size=2, **values)
+        min_pixels=low, max_pixels=high, patch_size=side, temporal_patch_size=2, merge_size=2, **values
+    )
     out = processor(images=[picture(i, w, h)], return_tensors="np")
     pixels = out["pixel_values"].astype("<f4")
-    patches.append(dict(
-        width=w, height=h, seed=i, patchSize=side, minPixels=low, maxPixels=high, mean=values["image_mean"],
-        std=values["image_std"], grid=out["image_grid_thw"][0].tolist(), first=[float(v) for v in pixels[0, :4]],
-        sha256=sha(pixels.tobytes())))
+    patches.append(
+        dict(
+            width=w,
+            height=h,
+            seed=i,
+            patchSize=side,
+            minPixels=low,
+            maxPixels=high,
+            mean=values["image_mean"],
+            std=values["image_std"],
+            grid=out["image_grid_thw"][0].tolist(),
+            first=[float(v) for v in pixels[0, :4]],
+            sha256=sha(pixels.tobytes()),
+        )
+    )
 save("patches.json", patches)
 
 IMAGE, START, END = 9, 7, 8
-config = Qwen2_5_VLConfig(image_token_id=IMAGE, vision_start_token_id=START, vision_end_token_id=END,
-                          vision_config=dict(spatial_merge_size=2, tokens_per_second=2))
+config = Qwen2_5_VLConfig(
+    image_token_id=IMAGE,
+    vision_start_token_id=START,
+    vision_end_token_id=END,
+    vision_config=dict(spatial_merge_size=2, tokens_per_second=2),
+)
 model = types.SimpleNamespace(config=config)
 model.get_vision_position_ids = types.MethodType(Qwen2_5_VLModel.get_vision_position_ids, model)
 layouts = {
-    "text only": [5], "one image": [3, (1, 4, 6), 4], "two images": [2, (1, 4, 6), 3, (1, 6, 2), 2],
-    "image first": [(1, 2, 2), 3], "image last": [4, (1, 8, 4)], "only an image": [(1, 4, 4)],
-    "several turns": [3, (1, 6, 4), 5, (1, 2, 8), 1, (1, 4, 4), 6], "several frames": [2, (3, 4, 4), 3],
+    "text only": [5],
+    "one image": [3, (1, 4, 6), 4],
+    "two images": [2, (1, 4, 6), 3, (1, 6, 2), 2],
+    "image first": [(1, 2, 2), 3],
+    "image last": [4, (1, 8, 4)],
+    "only an image": [(1, 4, 4)],
+    "several turns": [3, (1, 6, 4), 5, (1, 2, 8), 1, (1, 4, 4), 6],
+    "several frames": [2, (3, 4, 4), 3],
     "more frames than rows at the end": [2, (5, 2, 2)],
 }
 mrope = []
@@ -206,8 +265,15 @@ for name, layout in layouts.items():
             ids += [IMAGE] * (part[0] * part[1] * part[2] // 4)
     tokens = torch.tensor([ids])
     positions, delta = Qwen2_5_VLModel.get_rope_index(
-        model, tokens, mm_token_type_ids=(tokens == IMAGE).int(),
-        image_grid_thw=torch.tensor(grids) if grids else None)
-    mrope.append(dict(name=name, ids=ids, grids=[list(g) for g in grids], positions=positions[:, 0].tolist(),
-                      delta=int(delta[0, 0])))
+        model, tokens, mm_token_type_ids=(tokens == IMAGE).int(), image_grid_thw=torch.tensor(grids) if grids else None
+    )
+    mrope.append(
+        dict(
+            name=name,
+            ids=ids,
+            grids=[list(g) for g in grids],
+            positions=positions[:, 0].tolist(),
+            delta=int(delta[0, 0]),
+        )
+    )
 save("mrope.json", mrope)

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Makes Tests/ParityTests/Resources/{a,b,qwen3-vl,peft-a,peft-b,peft-qwen3} anew with PyTorch, transformers and PEFT as the oracle.
+# Makes Tests/ParityTests/Resources/{a,b,qwen3-vl,peft-a,peft-b,peft-qwen3} with PyTorch, transformers and PEFT as the
+# oracle.
 #
 #   PYTHON=.../python scripts/make-parity-fixtures.sh make_fixture.py TOKENIZER [FOLDER]
 #
-# make_fixture.py is the oracle's script, which is no part of the repository (nor is its helper tv_shim.py beside it): with
-# transformers it writes a model folder, rows and the numbers of docs/formats.md, Parity. TOKENIZER a folder with
-# the released vocab.json, merges.txt, tokenizer_config.json, chat_template.json and preprocessor_config.json of
+# make_fixture.py is the oracle's script, which is no part of the repository (nor is its helper tv_shim.py beside it):
+# with transformers it writes a model folder, examples and the numbers of docs/formats.md, Parity. TOKENIZER is a folder
+# with the released vocab.json, merges.txt, tokenizer_config.json, chat_template.json and preprocessor_config.json of
 # Qwen2.5-VL. Made with Python 3.11, torch 2.13.0+cpu, transformers 5.23.0, tokenizers 0.23.3, safetensors 0.8.0,
 # Pillow 13.0.0, h5py 3.16.0, numpy 2.4.6. The folders were last made by
 #

@@ -1,14 +1,20 @@
 #!/usr/bin/env python3
 """Reference values for Tests/HuggingFaceTests from the `tokenizers` library and from transformers' chat templates.
 
-    python scripts/make-tokenizer-fixtures.py --gsm8k test.jsonl      # writes Tests/HuggingFaceTests/Resources
-    python scripts/make-tokenizer-fixtures.py --random 200000 --to F  # more random cases, for a comparison by hand
+    python scripts/make-tokenizer-fixtures.py --tokenizer QWEN --gsm8k test.jsonl      # writes the resources
+    python scripts/make-tokenizer-fixtures.py --tokenizer QWEN --random 200000 --to F  # for a comparison by hand
 
+QWEN is a folder with the released vocab.json and merges.txt of Qwen2.5-VL. Of these the resources get what the texts of
+the tests can reach, with the released ids; tokenizer_config.json and the templates there are whole.
 Needs: pip install tokenizers transformers jinja2 (made with tokenizers 0.23.3, transformers 5.23.0, Jinja 3.1.6).
-The tokenizer and the templates are those in the resources folder.
 """
 
-import argparse, hashlib, json, os, random, unicodedata
+import argparse
+import hashlib
+import json
+import os
+import random
+import unicodedata
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
@@ -16,18 +22,32 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "Tests", "
 PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
+QWEN = os.path.join(ROOT, "qwen2.5-vl")
 SCALARS = [c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
 
 
 def released(folder):
-    """The tokenizer that transformers' Qwen2Tokenizer builds of vocab.json, merges.txt and tokenizer_config.json."""
-    read = lambda name: open(os.path.join(folder, name), encoding="utf-8")
-    merges = [
-        tuple(l.rstrip("\n").split(" ")) for l in read("merges.txt") if l.strip("\n") and not l.startswith("#version")
-    ]
+    """The pieces with their ids, and the pairs that merge, in their order."""
+    with open(os.path.join(folder, "vocab.json"), encoding="utf-8") as file:
+        vocabulary = json.load(file)
+    with open(os.path.join(folder, "merges.txt"), encoding="utf-8") as file:
+        lines = file.read().split("\n")
+    return vocabulary, [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version")]
+
+
+def built(folder):
+    """The tokenizer that transformers' Qwen2Tokenizer builds of vocab.json, merges.txt and tokenizer_config.json; the
+    last is that of the resources.
+    """
+    vocabulary, merges = released(folder)
+    # The library numbers added tokens by the count of pieces: ids without a piece get one that no text can reach.
+    with open(os.path.join(QWEN, "tokenizer_config.json"), encoding="utf-8") as file:
+        added = json.load(file)["added_tokens_decoder"]
+    holes = set(range(min(map(int, added)))) - set(vocabulary.values())
+    vocabulary |= {f"no piece {id}": id for id in holes}
     t = Tokenizer(
         models.BPE(
-            vocab=json.load(read("vocab.json")),
+            vocab=vocabulary,
             merges=merges,
             continuing_subword_prefix="",
             end_of_word_suffix="",
@@ -43,11 +63,32 @@ def released(folder):
         ]
     )
     t.decoder = decoders.ByteLevel()
-    added = json.load(read("tokenizer_config.json"))["added_tokens_decoder"]
     for id, token in sorted(added.items(), key=lambda item: int(item[0])):
         t.add_tokens([AddedToken(token.pop("content"), **token)])
         assert t.token_to_id(t.id_to_token(int(id))) == int(id)
     return t
+
+
+def cut(folder, texts, ids):
+    """Writes the resources' vocab.json and merges.txt: the released pieces that stand anywhere in the bytes of a text,
+    whatever its words are, with all merges that make them, in their order. A merge that is gone could not have been
+    applied at any step, in any order. The pieces of `ids` stay too.
+    """
+    vocabulary, merges = released(folder)
+    spelling = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    forms = [form for text in texts for form in (text, normalizers.NFC().normalize_str(text))]
+    spelled = "\n".join("".join(piece for piece, _ in spelling.pre_tokenize_str(form)) for form in forms)
+    reached = {piece for piece in vocabulary if len(piece) == 1 or piece in spelled}
+    kept = {piece: id for piece, id in vocabulary.items() if piece in reached or id in ids}
+    with open(os.path.join(QWEN, "vocab.json"), "w", encoding="utf-8") as file:
+        json.dump(kept, file, ensure_ascii=False, separators=(",", ":"))
+    with open(os.path.join(QWEN, "merges.txt"), "w", encoding="utf-8") as file:
+        file.writelines(f"{left} {right}\n" for left, right in merges if left + right in reached)
+    whole, made = built(folder), built(QWEN)
+    for text in texts:
+        assert made.encode(text).ids == whole.encode(text).ids, text
+    for id in ids:
+        assert made.decode([id], skip_special_tokens=False) == whole.decode([id], skip_special_tokens=False), id
 
 
 def members(expression):
@@ -256,14 +297,22 @@ def normalization_digests():
 def template_cases():
     from transformers.utils.chat_template_utils import render_jinja_template
 
-    read = lambda *path: open(os.path.join(ROOT, *path), encoding="utf-8").read()
+    def read(*path):
+        return open(os.path.join(ROOT, *path), encoding="utf-8").read()
+
     templates = {
         "qwen2.5-vl": json.loads(read("qwen2.5-vl", "chat_template.json"))["chat_template"],
         "qwen3-vl": read("qwen3-vl", "chat_template.jinja"),
     }
-    text = lambda t: {"type": "text", "text": t}
+
+    def text(t):
+        return {"type": "text", "text": t}
+
     image = {"type": "image"}
-    say = lambda role, *parts: {"role": role, "content": list(parts)}
+
+    def say(role, *parts):
+        return {"role": role, "content": list(parts)}
+
     conversations = [
         [say("user", text("Hello"))],
         [say("user", image, text("Click on “log in”.\n\n  (indented) {{ x }} {% y %}"))],
@@ -309,7 +358,10 @@ def jinja_cases(path):
         {"role": "user", "content": [{"type": "text", "text": "Hi <b>"}, {"type": "image"}]},
         {"role": "assistant", "content": [{"type": "text", "text": "yo\n"}]},
     ]
-    render = lambda source: render_jinja_template([chat], chat_template=source, add_generation_prompt=True)[0][0]
+
+    def render(source):
+        return render_jinja_template([chat], chat_template=source, add_generation_prompt=True)[0][0]
+
     cases = [[source, render(source)] for source, _ in json.load(open(path, encoding="utf-8"))]
     with open(path, "w", encoding="utf-8") as f:
         f.write("[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]\n")
@@ -317,12 +369,13 @@ def jinja_cases(path):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--tokenizer", required=True, help="a folder with the released vocab.json and merges.txt")
     p.add_argument("--gsm8k", help="GSM8K's test.jsonl; its first 60 problems become cases")
     p.add_argument("--random", type=int, default=400, help="number of random strings")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--to", help="write only random cases, to this file")
     a = p.parse_args()
-    t = released(os.path.join(ROOT, "qwen2.5-vl"))
+    t = built(a.tokenizer)
     kinds = {"letters": members(r"\p{L}"), "numbers": members(r"\p{N}"), "spaces": members(r"\s")}
     boundaries = [
         c
@@ -332,7 +385,9 @@ def main():
         if c >= 0 and not 0xD800 <= c <= 0xDFFF
     ]
     tokens = [token.content for token in t.get_added_tokens_decoder().values()]
-    cases = lambda texts: [[text, e.ids] for text, e in zip(texts, t.encode_batch(texts, add_special_tokens=False))]
+
+    def cases(texts):
+        return [[text, e.ids] for text, e in zip(texts, t.encode_batch(texts, add_special_tokens=False))]
 
     def write(path, value):
         with open(path, "w", encoding="utf-8") as f:
@@ -356,9 +411,15 @@ def main():
     write(os.path.join(ROOT, "scalar-kinds.json"), kinds)
     write(os.path.join(ROOT, "normalization-digests.json"), normalization_digests())
     decoded = [[random.Random(i).randrange(151700) for _ in range(6)] for i in range(100)]
-    write(
-        os.path.join(ROOT, "decode-cases.json"), [[ids, t.decode(ids, skip_special_tokens=False)] for ids in decoded]
-    )
+    write(os.path.join(ROOT, "decode-cases.json"), [[ids, t.decode(ids, skip_special_tokens=False)] for ids in decoded])
+    with open(os.path.join(ROOT, "vectors", "ggml-vocab-qwen2.gguf.inp"), encoding="utf-8") as file:
+        vectors = file.read().split("\n__ggml_vocab_test__\n")
+    texts = [
+        text for name in ("gsm8k", "unicode") for text, _ in json.load(open(os.path.join(ROOT, f"{name}-cases.json")))
+    ]
+    # And what TokenizerTests.swift itself encodes and looks up.
+    texts += [*vectors, "ab" * 100, "Hello", " Hello"]
+    cut(a.tokenizer, texts, {id for ids in decoded for id in ids})
     write(os.path.join(ROOT, "template-cases.json"), template_cases())
     jinja_cases(os.path.join(ROOT, "jinja-cases.json"))
 

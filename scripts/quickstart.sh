@@ -1,9 +1,11 @@
 #!/bin/bash
-# Sets everything up, then runs the main job on the small model and the pages that lie in the repository: probe, select, train
-# on 2 ranks, kill, resume, evaluate, report, export. usage: scripts/quickstart.sh [FOLDER]   (default: quickstart-run)
+# Sets everything up, then runs the main job on the small model and the pages in scripts/quickstart: probe, select,
+# train on 2 ranks, kill, resume, evaluate, report, export.
+# Usage: scripts/quickstart.sh [FOLDER] (default: quickstart-run)
 set -euo pipefail
 repository=$(cd "$(dirname "$0")/.." && pwd)
-run_file=$repository/scripts/quickstart.yaml
+quickstart=$repository/scripts/quickstart
+run_file=$quickstart/run.yaml
 out=${1:-$repository/quickstart-run}
 
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
@@ -17,12 +19,12 @@ mpi=(mpirun --oversubscribe -n 2)
 if ((EUID == 0)); then mpi=(mpirun --allow-run-as-root --oversubscribe -n 2); fi
 rm -rf "$out"
 mkdir -p "$out"
-tar -xf "$repository/scripts/evidence/data/pages.tar.xz" -C "$repository/scripts/evidence/data"
+tar -xf "$quickstart/data/pages.tar.xz" -C "$quickstart/data"
 run=("$run_file" --set "checkpoint.directory=$out/checkpoints")
 started=$SECONDS
 
 say "The base: a small Qwen3-VL that answers questions about rendered pages"
-show imagelora inspect "$repository/scripts/pretrain/model"
+show imagelora inspect "$quickstart/model"
 
 say "Influence of every KV head on the click tasks of MiniWoB++"
 show "${mpi[@]}" imagelora probe "$run_file" --output "$out/scores.h5"
@@ -44,12 +46,13 @@ echo "(killed with SIGKILL)"
 say "The same command with --resume auto goes on; the bytes are those of a run that was never killed"
 show "${mpi[@]}" imagelora train "${run[@]}" --resume auto
 
-say "Base and adapted model on held-out pages, and on tasks that no training row has"
+say "Base and adapted model on held-out pages, and on tasks that no training example has"
 show "${mpi[@]}" imagelora evaluate "${run[@]}" --checkpoint "$out/checkpoints/best.h5" --base \
   --output "$out/predictions.jsonl"
 
 say "A page about the run"
-show imagelora report "$out/checkpoints" --predictions "$out/predictions.jsonl" --title "Quickstart" --output "$out/report.html"
+show imagelora report "$out/checkpoints" --predictions "$out/predictions.jsonl" --title "Quickstart" \
+  --output "$out/report.html"
 
 say "Adapter files for others"
 show imagelora export "$out/checkpoints/best.h5" --output "$out/adapter"
@@ -57,11 +60,11 @@ show imagelora export "$out/checkpoints/best.h5" --output "$out/adapter"
 say "Done in $((SECONDS - started)) s after the build"
 cat <<TEXT
 Everything lies in ${out/$repository\//}:
-  scores.h5, influence.png     influence of every KV head, row by row, and its heat map
+  scores.h5, influence.png     influence of every KV head, example by example, and its heat map
   checkpoints/                 step-*.h5 with checksums, best.h5, metrics.jsonl, run.yaml
-  predictions.jsonl            every validation row with both answers
-  report.html                  curves, influence, answers on their pictures: open it in a browser
+  predictions.jsonl            every validation example with both answers
+  report.html                  curves, influence, answers on their images: open it in a browser
   adapter/                     adapter.safetensors and adapter_config.json
-Next: look at one row as the model sees it with
-  .build/release/imagelora inspect scripts/quickstart.yaml
+Next: look at one example as the model sees it with
+  .build/release/imagelora inspect scripts/quickstart/run.yaml
 TEXT

@@ -56,11 +56,16 @@ same_log() {
   diff "$1.numbers" "$2.numbers"
 }
 
+# shellcheck disable=SC2034 # of the parts
 last=step-00000040.h5
 parts=("$@")
-[[ $# -gt 0 ]] || parts=(ranks evaluate report resume signals probe lora features qwen3 precision refusals-model refusals-data refusals-checkpoint disagreement patience disk-full benchmarks)
+[[ $# -gt 0 ]] || parts=(
+  ranks evaluate report resume signals probe lora features qwen3 precision
+  refusals-model refusals-data refusals-checkpoint disagreement patience disk-full benchmarks
+)
 for part in "${parts[@]}"; do
   section "$part"
+  # shellcheck source=/dev/null
   source "$top/Tests/EndToEnd/$part.sh"
 done
 finish

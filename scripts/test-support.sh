@@ -1,4 +1,6 @@
-# What the test scripts share: the program, starting ranks, counting checks. Sourced by them from the top folder, not run.
+# What the test scripts share: the program, starting ranks, counting checks. Sourced by them from the top folder, not
+# run. They set $work, a folder for what is written.
+# shellcheck shell=bash disable=SC2154
 
 if [[ -z ${IMAGELORA:-} ]]; then
   swift build -c release --product imagelora

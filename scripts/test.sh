@@ -5,7 +5,7 @@
 # Each part runs even if one before it failed; the closing lines say what each came to, and the status is 1 if any
 # failed.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 top=$PWD
 
 scripts/install-dependencies.sh --tests || exit 1
@@ -14,7 +14,7 @@ build=(-c release -Xswiftc -enable-testing --scratch-path .build-tests)
 summary=()
 failed=0
 
-# part NAME COMMAND...: runs it, times it, keeps its last line.
+# part NAME COMMAND...: runs it, times it, keeps its last line; the status is the command's.
 part() {
   local name=$1 start=$SECONDS last status=0
   shift
@@ -27,6 +27,7 @@ part() {
     failed=1
     summary+=("FAIL  $name, $((SECONDS - start)) s: ${last:-status $status}")
   fi
+  return "$status"
 }
 
 build_without_warnings() {
@@ -49,15 +50,16 @@ unit_tests() {
 log=$(mktemp)
 trap 'rm -f "$log" "$log.build"' EXIT
 
+part "lint" scripts/lint.sh
 part "layers" scripts/check-layers.sh
-part "build" build_without_warnings
-if [[ ${summary[1]} == ok* ]]; then
+if part "build" build_without_warnings; then
   program=$(swift build "${build[@]}" --show-bin-path)
   export IMAGELORA=$program/imagelora RANKTESTS=$program/ranktests BENCHMARKS=$program/benchmarks
   part "unit tests" unit_tests
   part "ranks" scripts/test-ranks.sh
   part "end to end" scripts/test-end-to-end.sh
   part "memory" scripts/test-memory.sh
+  part "research scripts" scripts/research/smoke-test.sh
 fi
 
 echo "== summary, $SECONDS s"

@@ -110,7 +110,8 @@ struct DecoderGradientTests {
     #expect(adapter.gradients.values.allSatisfy { $0 == 0 })
   }
 
-  /// Each level is added behind its own layer, also to the few rows that the last layer is asked for, and no level more.
+  /// Each level is added behind its own layer, also to the few rows that the last layer is asked for, and no level
+  /// more.
   @Test func deepstack() {
     let outputs = [1, 5, 8, 13]
     func hidden(_ levels: Int, _ outputRows: [Int]) -> Matrix<Double> {
@@ -144,7 +145,8 @@ struct DecoderGradientTests {
     var numbers = TestNumbers(seed: 5)
     adapter.load((0..<adapter.layout.count).map { _ in numbers.next() })
     let rows = model.input(branches: true)
-    // Rows 0..<10 are the prefix; 10, 11 and 12, 13 the branches' first rows; what follows them are the embeddings 0...2.
+    // Rows 0..<10 are the prefix; 10, 11 and 12, 13 the branches' first rows; what follows them are the embeddings
+    // 0...2.
     let sequences = [Array(0..<12) + [0, 1], Array(0..<10) + [12, 13, 2]]
     func input(_ sequence: [Int]) -> DecoderInput<Double> {
       DecoderInput(

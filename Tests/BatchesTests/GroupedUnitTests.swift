@@ -79,8 +79,8 @@ struct GroupedUnitTests {
 
     #expect(together.map(\.tokens) == alone.map(\.tokens))
     for (a, b) in zip(together, alone) { #expect(abs(a.nll - b.nll) < 1e-5 * b.nll) }
-    // A gamma's gradient is one number, the sum of B dB over gamma: where its terms cancel to under a hundredth of them, it
-    // is measured on their size.
+    // A gamma's gradient is one number, the sum of B dB over gamma: where its terms cancel to under a hundredth of
+    // them, it is measured on their size.
     let parameters = adapter.parameters.values
     func terms(_ gamma: AdapterLayout.Tensor) -> Float {
       let name = gamma.name.replacing(".gamma", with: ".B")

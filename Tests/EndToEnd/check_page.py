@@ -3,11 +3,12 @@
 
     python3 check_page.py PAGE.html [--count SELECTOR=N]... [--screenshots PREFIX]
 
-Loaded at the widths of a desk and of a phone, in light and in dark, the page must log nothing, ask for nothing but itself and data:
-URLs, never be wider than the window, and every svg, img and image in it must have content and a size. `--count` states how many
-elements a selector finds. With `--screenshots` each view is saved as PREFIX-WIDTH-SCHEME.png. Every fault is a line; the status is
-1 if there is any.
+Loaded at the widths of a desk and of a phone, in light and in dark, the page must log nothing, ask for nothing but
+itself and data: URLs, never be wider than the window, and every svg, img and image in it must have content and a size.
+`--count` states how many elements a selector finds. With `--screenshots` each view is saved as PREFIX-WIDTH-SCHEME.png.
+Every fault is a line; the status is 1 if there is any.
 """
+
 import argparse
 import base64
 import fcntl
@@ -29,8 +30,10 @@ FIGURES = """(async () => {
     const box = e.getBoundingClientRect();
     if (e.closest('clipPath')) continue;
     const flat = e.tagName === 'polyline' || e.tagName === 'rect';  // a level line, a box without area
-    if (flat ? box.width <= 0 && box.height <= 0 : box.width <= 0 || box.height <= 0) faults.push('no size: ' + name(e));
-    if (e.tagName === 'svg' && !e.querySelector('rect, circle, path, polyline, line, image')) faults.push('empty: ' + name(e));
+    const empty = [box.width, box.height].map(side => side <= 0);
+    if (flat ? empty.every(Boolean) : empty.some(Boolean)) faults.push('no size: ' + name(e));
+    const shapes = 'rect, circle, path, polyline, line, image';
+    if (e.tagName === 'svg' && !e.querySelector(shapes)) faults.push('empty: ' + name(e));
     for (const a of e.attributes) if (/NaN|Infinity|undefined/.test(a.value)) faults.push(a.name + ': ' + name(e));
   }
   for (const e of document.querySelectorAll('img, svg image')) {
@@ -60,11 +63,25 @@ class Browser:
             os.dup2(high[0], 3)
             os.dup2(high[1], 4)
 
-        arguments = ["--headless=new", "--remote-debugging-pipe", f"--user-data-dir={self.folder.name}", "--disable-gpu",
-                     "--no-first-run", "--disable-background-networking", "--disable-dev-shm-usage", "--hide-scrollbars"]
+        arguments = [
+            "--headless=new",
+            "--remote-debugging-pipe",
+            f"--user-data-dir={self.folder.name}",
+            "--disable-gpu",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-dev-shm-usage",
+            "--hide-scrollbars",
+        ]
         arguments += ["--no-sandbox"] if os.geteuid() == 0 else []
-        self.process = subprocess.Popen([program, *arguments, "about:blank"], close_fds=False, preexec_fn=place,
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            [program, *arguments, "about:blank"],
+            close_fds=False,
+            preexec_fn=place,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         for fd in (theirs_in, theirs_out, *high):
             os.close(fd)
         self.reader, self.writer = os.fdopen(ours_in, "rb"), os.fdopen(ours_out, "wb")
@@ -122,7 +139,11 @@ def faults_of(browser, url):
     """What the events since the page was opened tell against it."""
     for event in browser.events:
         method, p = event.get("method"), event.get("params", {})
-        if method == "Network.requestWillBeSent" and p["request"]["url"] != url and not p["request"]["url"].startswith("data:"):
+        if (
+            method == "Network.requestWillBeSent"
+            and p["request"]["url"] != url
+            and not p["request"]["url"].startswith("data:")
+        ):
             yield f"a request: {p['request']['url']}"
         elif method == "Log.entryAdded":
             yield f"logged: {p['entry']['text']}"
@@ -142,7 +163,9 @@ def main():
         for width, scheme in VIEWS:
             view = f"{width} wide, {scheme}"
             browser.events.clear()
-            browser.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 500)
+            browser.call(
+                "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 500
+            )
             browser.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
             browser.call("Page.navigate", url=url)
             browser.wait("Page.loadEventFired")

@@ -39,7 +39,7 @@ for count in 0 2; do
   cp whole-2/step-00000002.h5* limited/
   found=0
   (
-    mpi_options+=(--mca btl self,tcp)
+    mpi_options+=(--mca btl "self,tcp")
     ranks "$count" bash -c "trap '' XFSZ; ulimit -f $limit_blocks; exec \"\$@\"" limited \
       "$IMAGELORA" train run.yaml --resume auto --set checkpoint.directory=limited >out 2>err
   ) || found=$?
@@ -54,7 +54,8 @@ rm -rf limited full
 ranks 0 "$IMAGELORA" probe run.yaml --output whole.h5 >out 2>err
 for command in "probe run.yaml" "scores merge whole.h5"; do
   set +e
-  (trap '' XFSZ; ulimit -f $((($(stat -c %s whole.h5) - 1) / 1024)); exec "$IMAGELORA" $command --output limited.h5) 2>&1 >out | cat >err
+  blocks=$((($(stat -c %s whole.h5) - 1) / 1024))
+  (trap '' XFSZ; ulimit -f $blocks; exec "$IMAGELORA" $command --output limited.h5) 2>&1 >out | cat >err
   found=${PIPESTATUS[0]}
   set -e
   check "a result too large (${command% *}): status 1" test "$found" = 1

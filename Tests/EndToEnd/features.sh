@@ -41,7 +41,7 @@ ranks 0 "$IMAGELORA" probe run.yaml --output plain.h5 >out 2>err
 check "and its scores are the same file" cmp plain.h5 kept.h5
 check "with all this no file was written again" sha256sum --check --quiet features-1.sha256
 
-files=($(find features -name '*.h5' | sort))
+mapfile -t files < <(find features -name '*.h5' | sort)
 truncate -s 1000 "${files[0]}"
 printf 'not HDF5' >"${files[1]}"
 cp "${files[3]}" "${files[2]}"

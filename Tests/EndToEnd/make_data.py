@@ -6,6 +6,7 @@
 DIR gets images/*.png, rows.jsonl (40 rows, mixed: pictures with three questions each, two pictures in a row, text
 alone) and validation.jsonl (5 rows).
 """
+
 import json
 import random
 import struct
@@ -34,7 +35,7 @@ def main(folder):
         left, top = chance.randrange(8, width - 24), chance.randrange(8, height - 20)
         colour = tuple(chance.randrange(256) for _ in range(3))
 
-        def pixel(x, y):
+        def pixel(x, y, left=left, top=top, colour=colour):
             inside = left <= x < left + 18 and top <= y < top + 12
             return colour if inside else (230 - x, 235 - y, 200 + (x * y) % 50)
 
@@ -50,7 +51,7 @@ def main(folder):
         return f"({chance.randrange(60)}, {chance.randrange(60)})"
 
     rows = [row(f"p{i}-q{q}", [p], f"Where is box {q}?", point()) for i, p in enumerate(names) for q in range(3)]
-    rows += [row(f"two-{i}", names[i:i + 2], "Which box is larger?", "the first") for i in range(4)]
+    rows += [row(f"two-{i}", names[i : i + 2], "Which box is larger?", "the first") for i in range(4)]
     rows += [row(f"text-{i}", [], f"{i} + {i + 3} = ?", str(2 * i + 3)) for i in range(6)]
     chance.shuffle(rows)
     validation = [row(f"v{i}", [p], "Where is the box?", point()) for i, p in enumerate(names[:4])]

@@ -7,6 +7,7 @@ MODEL is a model of the same family: its tokenizer files and token ids are taken
 billion parameters (hidden 896, vocabulary 151,936, tied head), 0.5b-short, the default, the same with fewer layers in
 some 0.6 GB, 3b the shape of Qwen2.5-VL-3B-Instruct in 7.5 GB.
 """
+
 import json
 import random
 import shutil
@@ -55,8 +56,10 @@ def shapes(m):
         yield f"{at}norm1.weight", [m.vision]
         yield f"{at}norm2.weight", [m.vision]
         for name, shape in (
-            ("attn.qkv", [3 * m.vision, m.vision]), ("attn.proj", [m.vision, m.vision]),
-            ("mlp.gate_proj", [m.vision_intermediate, m.vision]), ("mlp.up_proj", [m.vision_intermediate, m.vision]),
+            ("attn.qkv", [3 * m.vision, m.vision]),
+            ("attn.proj", [m.vision, m.vision]),
+            ("mlp.gate_proj", [m.vision_intermediate, m.vision]),
+            ("mlp.up_proj", [m.vision_intermediate, m.vision]),
             ("mlp.down_proj", [m.vision, m.vision_intermediate]),
         ):
             yield f"{at}{name}.weight", shape
@@ -91,7 +94,7 @@ def write(path, tensors, block):
                 continue
             start = random.randrange(0, len(block), 2)
             while count:
-                part = block[start:start + count]
+                part = block[start : start + count]
                 file.write(part)
                 count -= len(part)
                 start = 0
@@ -106,16 +109,39 @@ def configuration(source, m):
     pairs = m.hidden // m.heads // 2
     rest = (pairs - pairs // 4) // 2
     return config | dict(
-        architectures=["Qwen2_5_VLForConditionalGeneration"], model_type="qwen2_5_vl", hidden_act="silu",
-        hidden_size=m.hidden, intermediate_size=m.intermediate, num_hidden_layers=m.layers,
-        num_attention_heads=m.heads, num_key_value_heads=m.kv_heads, vocab_size=VOCABULARY, rms_norm_eps=1e-6,
-        rope_theta=1e6, rope_scaling=dict(type="mrope", mrope_section=[pairs // 4, rest, pairs - pairs // 4 - rest]),
-        max_position_embeddings=32768, tie_word_embeddings=True, torch_dtype="bfloat16", use_sliding_window=False,
+        architectures=["Qwen2_5_VLForConditionalGeneration"],
+        model_type="qwen2_5_vl",
+        hidden_act="silu",
+        hidden_size=m.hidden,
+        intermediate_size=m.intermediate,
+        num_hidden_layers=m.layers,
+        num_attention_heads=m.heads,
+        num_key_value_heads=m.kv_heads,
+        vocab_size=VOCABULARY,
+        rms_norm_eps=1e-6,
+        rope_theta=1e6,
+        rope_scaling=dict(type="mrope", mrope_section=[pairs // 4, rest, pairs - pairs // 4 - rest]),
+        max_position_embeddings=32768,
+        tie_word_embeddings=True,
+        torch_dtype="bfloat16",
+        use_sliding_window=False,
         vision_config=dict(
-            depth=m.depth, hidden_act="silu", hidden_size=m.vision, intermediate_size=m.vision_intermediate,
-            num_heads=m.vision_heads, in_chans=3, out_hidden_size=m.hidden, patch_size=14, spatial_merge_size=2,
-            spatial_patch_size=14, window_size=112, fullatt_block_indexes=m.full, tokens_per_second=2,
-            temporal_patch_size=2))
+            depth=m.depth,
+            hidden_act="silu",
+            hidden_size=m.vision,
+            intermediate_size=m.vision_intermediate,
+            num_heads=m.vision_heads,
+            in_chans=3,
+            out_hidden_size=m.hidden,
+            patch_size=14,
+            spatial_merge_size=2,
+            spatial_patch_size=14,
+            window_size=112,
+            fullatt_block_indexes=m.full,
+            tokens_per_second=2,
+            temporal_patch_size=2,
+        ),
+    )
 
 
 def make(source, folder, name):
@@ -124,8 +150,13 @@ def make(source, folder, name):
     random.seed(0)
     folder.mkdir(parents=True)
     for name in (
-        "vocab.json", "merges.txt", "tokenizer.json", "tokenizer_config.json", "chat_template.json",
-        "chat_template.jinja", "preprocessor_config.json",
+        "vocab.json",
+        "merges.txt",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "chat_template.json",
+        "chat_template.jinja",
+        "preprocessor_config.json",
     ):
         if (source / name).exists():
             shutil.copy(source / name, folder)

@@ -6,6 +6,7 @@
 For safetensors: cut-header, long-header, far-offset, overlap, drop TENSOR, add TENSOR, reshape TENSOR, nudge TENSOR.
 For any file: tear (its second half is gone), flip (one bit in the middle). png-huge: a PNG that states 60000 x 60000.
 """
+
 import json
 import struct
 import sys
@@ -16,7 +17,7 @@ from pathlib import Path
 def read(path):
     data = path.read_bytes()
     length = struct.unpack("<Q", data[:8])[0]
-    return json.loads(data[8:8 + length]), data[8 + length:]
+    return json.loads(data[8 : 8 + length]), data[8 + length :]
 
 
 def write(path, header, data):
@@ -37,15 +38,19 @@ def main(change, *arguments):
     path = Path(arguments[-1])
     tensor = arguments[0]
     if change == "tear":
-        path.write_bytes(path.read_bytes()[:path.stat().st_size // 2])
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     elif change == "flip":
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 4
         path.write_bytes(data)
     elif change == "png-huge":
         chunks = (b"IHDR" + struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0), b"IDAT" + zlib.compress(bytes(99)))
-        path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(
-            struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks))
+        path.write_bytes(
+            b"\x89PNG\r\n\x1a\n"
+            + b"".join(
+                struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks
+            )
+        )
     elif change == "cut-header":
         path.write_bytes(path.read_bytes()[:100])
     elif change == "long-header":
@@ -67,7 +72,7 @@ def main(change, *arguments):
             header[tensor]["shape"] = header[tensor]["shape"][::-1] + [1]
         elif change == "nudge":
             begin = header[tensor]["data_offsets"][0]
-            data = data[:begin] + bytes([data[begin] ^ 1]) + data[begin + 1:]
+            data = data[:begin] + bytes([data[begin] ^ 1]) + data[begin + 1 :]
         else:
             sys.exit(f"spoil.py: unknown change {change}")
         write(path, header, data)

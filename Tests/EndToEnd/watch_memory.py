@@ -7,6 +7,7 @@ PID's descendants called NAME are the ranks; where NAME is "-", those that have 
 mapped weights. Prints, in bytes of Pss and each at its peak: how many ranks were seen at once, their sum of all memory,
 of the weights' files, and of anonymous memory.
 """
+
 import sys
 import time
 from pathlib import Path

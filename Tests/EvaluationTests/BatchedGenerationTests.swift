@@ -14,8 +14,8 @@ import Batches
 
 @Suite("Answers generated together")
 struct BatchedGenerationTests {
-  /// Three questions about one picture, three about two pictures, also after an answer or with one in it, two of which one
-  /// is asked before its second picture, two of text, and two without a common token.
+  /// Three questions about one picture, three about two pictures, also after an answer or with one in it, two of which
+  /// one is asked before its second picture, two of text, and two without a common token.
   private struct Questions {
     let base: BaseModel
     let units: [EvaluationUnit]

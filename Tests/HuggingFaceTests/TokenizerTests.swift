@@ -6,7 +6,7 @@ import Testing
 @testable import HuggingFace
 
 @Suite struct TokenizerTests {
-  /// Loaded once: half a second in a debug build.
+  /// The released pieces and merges that the texts below can reach, with the released ids; loaded once.
   static let released = Result { try Tokenizer(folder: Fixtures.path("qwen2.5-vl")) }
   let tokenizer: Tokenizer
 
@@ -42,7 +42,7 @@ import Testing
   @Test("Hard Unicode gives the library's ids")
   func unicode() throws { check(try Fixtures.json("unicode-cases.json")) }
 
-  /// `scripts/evidence/tokenizer_fixture.py` writes them.
+  /// `scripts/research/evidence/tokenizer_fixture.py` writes them.
   @Test("SmolLM2's digits, spaces, missing bytes and words give the library's ids")
   func digitsGPT2() throws {
     let small = try Tokenizer(folder: Fixtures.path("smollm2"))

@@ -10,7 +10,8 @@ struct ParityTests {
   /// Resources/a: fp32 weights, one shard, tied head, flat config.json, four decoder layers.
   /// Resources/b: bf16 weights in shards, own head, nested config.json, six layers, a head count that is no power of
   /// two.
-  /// Resources/qwen3-vl: Qwen3-VL, otherwise as b; deepstack behind the first two layers. Each with one picture (as it is, and resized), two pictures, two turns and a row of text alone.
+  /// Resources/qwen3-vl: Qwen3-VL, otherwise as b; deepstack behind the first two layers. Each with one picture (as it
+  /// is, and resized), two pictures, two turns and a row of text alone.
   @Test(
     "ids are equal, pixels within 0.01 levels, all else within 1e-4 of the tensor's largest value",
     arguments: ["a", "b", "qwen3-vl"])
@@ -25,9 +26,9 @@ struct ParityTests {
     for difference in comparison.differences { Issue.record("\(difference)") }
   }
 
-  /// Resources/peft-a: rank 4 on q, k, v and o over a's model. Resources/peft-b: rank 3 on v alone, rank-stabilised, over
-  /// b's model as `from_pretrained` loads it. Resources/peft-qwen3: rank 4 on all four over qwen3-vl's, loaded so too. Written
-  /// by PEFT, with rows of text alone.
+  /// Resources/peft-a: rank 4 on q, k, v and o over a's model. Resources/peft-b: rank 3 on v alone, rank-stabilised,
+  /// over b's model as `from_pretrained` loads it. Resources/peft-qwen3: rank 4 on all four over qwen3-vl's, loaded so
+  /// too. Written by PEFT, with rows of text alone.
   @Test(
     "a LoRA folder of PEFT gives PEFT's logits, losses and gradients within 1e-4 of the tensor's largest value",
     arguments: [("peft-a", "a", 4 * 8), ("peft-b", "b", 6 * 2), ("peft-qwen3", "qwen3-vl", 6 * 8)])
@@ -53,8 +54,8 @@ struct ParityTests {
     #expect(relativeError(try logits("adapted"), try logits("base")) > 0.01, "it acts on text")
   }
 
-  /// The references of bf16 weights had their rotary frequencies rounded to bf16 with the module; `from_pretrained` keeps
-  /// them.
+  /// The references of bf16 weights had their rotary frequencies rounded to bf16 with the module; `from_pretrained`
+  /// keeps them.
   @Test(
     "with unrounded rotary frequencies the base's logits are those of from_pretrained", arguments: ["b", "qwen3-vl"])
   func fromPretrained(preset: String) throws {

@@ -135,7 +135,8 @@ struct PlanTests {
     #expect(BatchFLOPs(words, budgets: .even(18, text), rank: 8, threeB).backward == 0)
   }
 
-  /// The layers' inputs, 2048 a row; of a tape's numbers keys and values a row; q, attention's output, its statistics, h, gate and up 28,176 a row that asks.
+  /// The layers' inputs, 2048 a row; of a tape's numbers keys and values a row; q, attention's output, its statistics,
+  /// h, gate and up 28,176 a row that asks.
   @Test func memory() {
     let found = RankMemory(
       unit, adapter: .imageLoRA(.even(18, text), rank: 8), imageTokens: 800, featureMiB: 256, activationBytes: .max,

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Rows a second of imagelora on 2 ranks of 1 thread, in turns with the same step in PyTorch.
 #
-# Usage: scripts/bench/end-to-end.sh --data DIR [--questions 1|7] [--micro-batch 1] [--precision fp32|bf16] [--rounds 3] [--epochs 2]
-#          [--python PYTHON] [--torch-step SCRIPT] [--torch-steps 6] [--model DIR --rows FILE [--image-root DIR]]
+# Usage: scripts/bench/end-to-end.sh --data DIR [--questions 1|7] [--micro-batch 1] [--precision fp32|bf16]
+#          [--rounds 3] [--epochs 2] [--python PYTHON] [--torch-step SCRIPT] [--torch-steps 6]
+#          [--model DIR --rows FILE [--image-root DIR]]
 #
 # DIR is a folder that scripts/bench/make_checkpoint.py made. PYTHON (or TORCH_PYTHON) has torch and transformers;
 # without it imagelora is timed alone. SCRIPT takes the options of scripts/bench/torch_step.py.

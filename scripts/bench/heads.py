@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """KV heads that both sides of a comparison adapt: one head in every second layer, taking turns.
 
-    heads.py MODEL        the selection as imagelora reads it (adapter.heads.file)
+heads.py MODEL        the selection as imagelora reads it (adapter.heads.file)
 """
+
 import json
 import sys
 from pathlib import Path

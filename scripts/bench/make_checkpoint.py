@@ -6,6 +6,7 @@
 MODEL is a folder of a Qwen2.5-VL model, whose tokenizer files and token ids are taken over. DIR gets model/ (bf16),
 images/, rows-1.jsonl (one question a picture) and rows-7.jsonl (seven questions a picture).
 """
+
 import argparse
 import json
 import random
@@ -25,8 +26,13 @@ WORDS = (
 def picture(side, chance):
     """Boxes on a gradient."""
     boxes = [
-        (chance.randrange(side), chance.randrange(side), chance.randrange(20, side), chance.randrange(10, side // 4),
-         tuple(chance.randrange(256) for _ in range(3)))
+        (
+            chance.randrange(side),
+            chance.randrange(side),
+            chance.randrange(20, side),
+            chance.randrange(10, side // 4),
+            tuple(chance.randrange(256) for _ in range(3)),
+        )
         for _ in range(12)
     ]
 

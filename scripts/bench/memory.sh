@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # The memory of a job of 2 ranks at its peak, over the bytes of the checkpoint, and over that of PyTorch's 2 processes.
 #
-# Usage: scripts/bench/memory.sh --data DIR [--questions 1|7] [--micro-batch 1] [--precision fp32|bf16] [--epochs 1] [--activation-memory MIB]
-#          [--python PYTHON] [--torch-step SCRIPT] [--torch-steps 2] [--model DIR --rows FILE [--image-root DIR]]
+# Usage: scripts/bench/memory.sh --data DIR [--questions 1|7] [--micro-batch 1] [--precision fp32|bf16]
+#          [--epochs 1] [--activation-memory MIB] [--python PYTHON] [--torch-step SCRIPT] [--torch-steps 2]
+#          [--model DIR --rows FILE [--image-root DIR]]
 #
 # The measure is the proportional set size of all ranks, sampled from /proc: a page that two ranks map counts half for
 # each. DIR is a folder that scripts/bench/make_checkpoint.py made; PYTHON (or TORCH_PYTHON) has torch and transformers.

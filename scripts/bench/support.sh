@@ -1,4 +1,5 @@
 # What the benchmark scripts share: options, the run of imagelora, the step of PyTorch. Sourced from the top folder.
+# shellcheck shell=bash
 
 usage() {
   sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2
@@ -42,22 +43,29 @@ export OPENBLAS_NUM_THREADS=1
 
 work=$(mktemp -d)
 children=()
-trap 'for child in "${children[@]}"; do kill "$child" 2>/dev/null || true; done; rm -rf "$work"' EXIT
+clean_up() {
+  local child
+  for child in "${children[@]}"; do kill "$child" 2>/dev/null || true; done
+  rm -rf "$work"
+}
+trap clean_up EXIT
 python3 "$bench/heads.py" "$model" >"$work/heads.json"
 
-# A step has for each of two ranks a unit of `questions` rows, or `micro_batch` rows of pictures of their own, whatever the
-# number of ranks.
+# A step has for each of two ranks `questions` examples of one image, or `micro_batch` examples with an image each,
+# whatever the number of ranks.
+training="epochs: $epochs, global_batch: $((2 * questions * micro_batch)), micro_batch: $micro_batch"
+training+=", learning_rate: 1e-5${activation_memory:+, activation_memory_mib: $activation_memory}"
 cat >"$work/run.yaml" <<YAML
 model: {path: "$model", precision: $precision, threads: 1}
 data: {train: "$rows", image_root: "$image_root"}
 adapter: {rank: 8, alpha: 16, heads: {select: file, file: heads.json}}
-training: {epochs: $epochs, global_batch: $((2 * questions * micro_batch)), micro_batch: $micro_batch, learning_rate: 1e-5${activation_memory:+, activation_memory_mib: $activation_memory}}
+training: {$training}
 checkpoint: {directory: run, every_steps: 1000000}
 logging: {every_steps: 1000000}
 YAML
 
-# train RANKS FOLDER [ARGUMENT...]: a run whose metrics.jsonl lies in FOLDER. Its feature cache is empty at the start, so
-# that both ranks find in the second epoch what either computed in the first.
+# train RANKS FOLDER [ARGUMENT...]: a run whose metrics.jsonl lies in FOLDER. Its feature cache is empty at the start,
+# so that both ranks find in the second epoch what either computed in the first.
 train() {
   ranks "$1" "$IMAGELORA" train "$work/run.yaml" --set checkpoint.directory="$2" \
     --set model.feature_cache="$work/features/${2##*/}" "${@:3}" >"$2.out" 2>"$2.err" ||
@@ -75,14 +83,17 @@ torch_train() {
 
 # What the numbers below belong to.
 announce() {
-  local processor
+  local processor memory commit
+  memory=$(awk '/MemTotal/ { printf "%.0f", $2 / 1048576 }' /proc/meminfo)
+  commit=$(git describe --always --dirty 2>/dev/null || echo unknown)
   processor=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
-  echo "machine    ${processor:-unknown processor}, $(nproc) cores, $(awk '/MemTotal/ { printf "%.0f", $2 / 1048576 }' /proc/meminfo) GiB"
+  echo "machine    ${processor:-unknown processor}, $(nproc) cores, $memory GiB"
   echo "load       $(cut -d ' ' -f 1-3 /proc/loadavg) before the first run; ratios hold only where nothing else runs"
   echo "date       $(date -u +%Y-%m-%dT%H:%M:%SZ)"
-  echo "imagelora  $("$IMAGELORA" --version), commit $(git describe --always --dirty 2>/dev/null || echo unknown); $(mpirun --version | head -n 1)"
+  echo "imagelora  $("$IMAGELORA" --version), commit $commit; $(mpirun --version | head -n 1)"
   [[ -z $python ]] || "$python" -c 'import sys, torch, transformers
 print(f"pytorch    {torch.__version__}, transformers {transformers.__version__}, Python {sys.version.split()[0]}")'
-  echo "data       $(wc -l <"$rows") rows, $questions a picture, micro_batch $micro_batch; products in $precision; $rounds rounds, $epochs epochs"
+  echo "data       $(wc -l <"$rows") examples, $questions an image, micro_batch $micro_batch; compute in $precision;" \
+    "$rounds rounds, $epochs epochs"
   echo
 }

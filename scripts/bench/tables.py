@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Medians and ratios of a benchmark's rounds, as Markdown tables. Standard library alone.
 
-    tables.py end-to-end|ranks WORK ROWS     metrics and logs in WORK; ROWS is the data that was trained on
-    tables.py memory WORK BYTES              BYTES of the checkpoint's files
+tables.py end-to-end|ranks WORK ROWS     metrics and logs in WORK; ROWS is the data that was trained on
+tables.py memory WORK BYTES              BYTES of the checkpoint's files
 """
+
 import json
 import re
 import statistics
@@ -15,8 +16,10 @@ def table(header, lines):
     cells = [header, *lines]
     widths = [max(len(line[column]) for line in cells) for column in range(len(header))]
     for number, line in enumerate(cells):
-        text = [cell.ljust(width) if column == 0 else cell.rjust(width)
-                for column, (cell, width) in enumerate(zip(line, widths))]
+        text = [
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths))
+        ]
         print("| " + " | ".join(text) + " |")
         if number == 0:
             rules = ["-" * width if column == 0 else "-" * (width - 1) + ":" for column, width in enumerate(widths)]

@@ -6,6 +6,7 @@
 
 Adapted are the heads of heads.py. Prints the median time of a row behind one warm-up, and rows/s over all processes.
 """
+
 import argparse
 import inspect
 import json
@@ -79,7 +80,8 @@ def sample(row, folder, tokenizer, settings, special):
     pixel_values, grid = patches(Image.open(folder / row["images"][0]), settings)
     content = [{"type": "image"}, {"type": "text", "text": question.replace("<image>", "")}]
     prompt = tokenizer.apply_chat_template(
-        [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True)
+        [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
+    )
     visual = int(grid.prod()) // settings["merge_size"] ** 2
     prompt = prompt.replace("<|image_pad|>", "<|image_pad|>" * visual)
     before = tokenizer(prompt, add_special_tokens=False)["input_ids"]
@@ -124,8 +126,8 @@ def main():
     for step in range(options.steps + 1):
         start = time.perf_counter()
         inputs, visual = sample(
-            rows[(step * world + me) % len(rows)], options.rows.parent, tokenizer, settings,
-            model.config.image_token_id)
+            rows[(step * world + me) % len(rows)], options.rows.parent, tokenizer, settings, model.config.image_token_id
+        )
         inputs["pixel_values"] = inputs["pixel_values"].to(dtype)
         if takes_types:
             inputs["mm_token_type_ids"] = visual[None].int()
@@ -151,7 +153,8 @@ def main():
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(
         f"[{me}] median {median:.3f} s/row  rows/s over {world} rank(s) {world / median:.3f}  peak {peak:.2f} GiB",
-        flush=True)
+        flush=True,
+    )
     if world > 1:
         torch.distributed.destroy_process_group()
 

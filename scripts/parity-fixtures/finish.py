@@ -10,6 +10,7 @@
   rotary frequencies that nobody rounded;
 * compresses parity.h5 and drops files that no reader needs.
 """
+
 import json
 import sys
 import warnings
@@ -26,7 +27,9 @@ folder = Path(sys.argv[1])
 rows = {r["id"]: r for r in map(json.loads, (folder / "data.jsonl").read_text(encoding="utf-8").splitlines())}
 config_json = json.loads((folder / "model/config.json").read_text())
 bf16 = config_json.get("dtype") == "bfloat16"
-Model = Qwen3VLForConditionalGeneration if config_json["model_type"] == "qwen3_vl" else Qwen2_5_VLForConditionalGeneration
+Model = (
+    Qwen3VLForConditionalGeneration if config_json["model_type"] == "qwen3_vl" else Qwen2_5_VLForConditionalGeneration
+)
 warnings.simplefilter("ignore")
 
 
@@ -34,8 +37,11 @@ def inputs(group, real):
     ids = torch.tensor(group["input_ids"][...]).long()
     visual = torch.tensor(group["visual_mask"][...])
     arguments = dict(
-        input_ids=ids[None], attention_mask=torch.ones_like(ids)[None], mm_token_type_ids=visual.int()[None],
-        use_cache=False)
+        input_ids=ids[None],
+        attention_mask=torch.ones_like(ids)[None],
+        mm_token_type_ids=visual.int()[None],
+        use_cache=False,
+    )
     if "pixel_values" in group:
         arguments["pixel_values"] = torch.tensor(group["pixel_values"][...]).to(real)
         arguments["image_grid_thw"] = torch.tensor(group["image_grid_thw"][...]).long()
@@ -47,7 +53,10 @@ def gamma_gradients_fp64(parity):
     model = Model.from_pretrained(folder / "model", dtype=torch.float32, attn_implementation="eager")
     model = (model.to(torch.bfloat16) if bf16 else model).double().eval()
     text = model.config.text_config
-    kv_heads, depth = text.num_key_value_heads, getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    kv_heads, depth = (
+        text.num_key_value_heads,
+        getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads,
+    )
     config = json.loads((folder / "adapter/adapter_config.json").read_text())
     stored = load_file(folder / "adapter/adapter.safetensors")
     for row in parity:
@@ -58,7 +67,7 @@ def gamma_gradients_fp64(parity):
         hooks = []
         for layer, heads in config["kv_indices"].items():
 
-            def add(_, given, out, layer=layer, heads=heads):
+            def add(_, given, out, layer=layer, heads=heads, numbers=numbers, visual=visual):
                 a, b, gamma = (numbers[f"layers.{layer}.{part}"] for part in ("A", "B", "gamma"))
                 scale = config["alpha"] / config["rank"] / len(heads) ** 0.5 * gamma
                 change = torch.einsum("tr,krd->tkd", given[0][0][visual] @ a, b) * scale

@@ -2,7 +2,7 @@
 """Write a LoRA as PEFT writes it, and the numbers that PEFT computes with it, for a fixture of the repository.
 
     python peft_reference.py FIXTURE DIR [--targets q_proj k_proj v_proj o_proj] [--rslora] [--rows ID...]
-    python peft_reference.py FIXTURE DIR --adapter FOLDER     (the numbers of a LoRA that lies there, as of imagelora export)
+    python peft_reference.py FIXTURE DIR --adapter FOLDER     (the numbers of a LoRA there, as of imagelora export)
 
 FIXTURE holds model/ and parity.h5 (its ids, masks and pixels are the input). DIR gets
   adapter/    adapter_model.safetensors, adapter_config.json    (PeftModel.save_pretrained, A and B random)
@@ -11,6 +11,7 @@ FIXTURE holds model/ and parity.h5 (its ids, masks and pixels are the input). DI
 
 Made with peft 0.21.2 and the versions that scripts/make-parity-fixtures.sh names; tv_shim.py is the oracle's helper.
 """
+
 import argparse
 import json
 import warnings
@@ -42,7 +43,8 @@ def random_lora():
     """A LoRA of random numbers, written into DIR/adapter."""
     torch.manual_seed(a.seed)
     config = LoraConfig(
-        r=a.rank, lora_alpha=a.alpha, target_modules=a.targets, use_rslora=a.rslora, task_type="CAUSAL_LM")
+        r=a.rank, lora_alpha=a.alpha, target_modules=a.targets, use_rslora=a.rslora, task_type="CAUSAL_LM"
+    )
     model = get_peft_model(base, config).eval()
     with torch.no_grad():
         for name, value in model.named_parameters():
@@ -67,8 +69,11 @@ def inputs(group):
     ids = torch.tensor(group["input_ids"][...]).long()
     visual = torch.tensor(group["visual_mask"][...])
     given = dict(
-        input_ids=ids[None], attention_mask=torch.ones_like(ids)[None], mm_token_type_ids=visual.int()[None],
-        use_cache=False)
+        input_ids=ids[None],
+        attention_mask=torch.ones_like(ids)[None],
+        mm_token_type_ids=visual.int()[None],
+        use_cache=False,
+    )
     if "pixel_values" in group:
         given["pixel_values"] = torch.tensor(group["pixel_values"][...])
         given["image_grid_thw"] = torch.tensor(group["image_grid_thw"][...]).long()
@@ -93,7 +98,10 @@ def numbers(file, path, logits, labels):
     return torch.nn.functional.cross_entropy(logits, labels[1:][keep])
 
 
-with h5py.File(a.fixture / "parity.h5") as given, h5py.File(a.folder / "parity.h5", "w", libver=("v110", "v110")) as out:
+with (
+    h5py.File(a.fixture / "parity.h5") as given,
+    h5py.File(a.folder / "parity.h5", "w", libver=("v110", "v110")) as out,
+):
     out.attrs["schema_version"] = 1
     for row in a.rows or given:
         arguments, labels = inputs(given[row])
@@ -108,4 +116,5 @@ with h5py.File(a.fixture / "parity.h5") as given, h5py.File(a.folder / "parity.h
             layer, projection = parts[parts.index("layers") + 1], parts[parts.index("self_attn") + 1]
             part = "A" if "lora_A" in parts else "B"
             write(out, f"{row}/adapted/gradients/layers.{layer}.{projection}.{part}", value.grad.numpy())
-print(f"{a.folder}: rank {a.rank} on {', '.join(a.targets)}; {sum(p.numel() for n, p in model.named_parameters() if 'lora_' in n)} numbers")
+trainable = sum(p.numel() for n, p in model.named_parameters() if "lora_" in n)
+print(f"{a.folder}: rank {a.rank} on {', '.join(a.targets)}; {trainable} numbers")

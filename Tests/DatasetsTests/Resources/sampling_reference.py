@@ -1,4 +1,5 @@
 """Independent values for SamplerTests and NormalSourceTests: python3 sampling_reference.py"""
+
 import math
 import struct
 
