@@ -14,8 +14,12 @@ package final class SignalRequests: Sendable {
   /// Dispatch calls the handlers on a queue of its own; sources live as long as this object and are never touched again.
   private nonisolated(unsafe) let sources: [any DispatchSourceSignal]
 
-  /// Takes the signals over from their default actions.
-  package init() {
+  /// Takes signals over from their default actions.
+  /// - Parameters:
+  ///   - saving: signals that ask for a checkpoint.
+  ///   - stopping: signals that ask for a checkpoint and an end. mpirun passes SIGUSR2 on and waits; after SIGTERM it
+  ///     sends SIGKILL a moment later.
+  package init(saving: [Int32] = [SIGUSR1], stopping: [Int32] = [SIGUSR2, SIGTERM, SIGINT]) {
     let flags = Flags()
     self.flags = flags
     func watch(_ number: Int32, _ handler: @escaping @Sendable () -> Void) -> any DispatchSourceSignal {
@@ -25,14 +29,16 @@ package final class SignalRequests: Sendable {
       source.resume()
       return source
     }
-    sources = [
-      watch(SIGUSR1) { flags.save.store(true, ordering: .relaxed) },
-      // mpirun passes SIGUSR2 on and waits; behind SIGTERM it sends SIGKILL a moment later.
-      watch(SIGUSR2) { flags.stop.store(true, ordering: .relaxed) },
-      watch(SIGTERM) { flags.stop.store(true, ordering: .relaxed) },
-      watch(SIGINT) { flags.stop.store(true, ordering: .relaxed) },
-    ]
+    sources =
+      saving.map { watch($0) { flags.save.store(true, ordering: .relaxed) } }
+      + stopping.map { watch($0) { flags.stop.store(true, ordering: .relaxed) } }
   }
+
+  /// Asks for a checkpoint, as a signal of `saving` does.
+  package func requestSave() { flags.save.store(true, ordering: .relaxed) }
+
+  /// Asks for a checkpoint and an end, as a signal of `stopping` does.
+  package func requestStop() { flags.stop.store(true, ordering: .relaxed) }
 
   /// Whether an end was asked for; it stays asked for.
   package var stopRequested: Bool { flags.stop.load(ordering: .relaxed) }

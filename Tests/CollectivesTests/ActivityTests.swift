@@ -27,4 +27,49 @@ struct ActivityTests {
     }
     #expect(lines.all.withLock { Array($0.prefix(3)) } == ["inner long", "inner long", "outer long"])
   }
+
+  @Test func patienceIsForOnePieceOfWork() {
+    let (activity, lines) = (Activity(), Lines())
+    activity.watch(patience: 0.5) { what, _ in lines.all.withLock { $0.append(what) } }
+    // Longer than the patience together, each far shorter: on a busy machine one may be as long, and then it is named.
+    var longest = Duration.zero
+    for index in 0..<20 {
+      let time = ContinuousClock().measure { activity.during("\(index)") { Thread.sleep(forTimeInterval: 0.05) } }
+      longest = max(longest, time)
+    }
+    Thread.sleep(forTimeInterval: 0.3)
+    #expect(lines.all.withLock(\.self).isEmpty || longest >= .seconds(0.5))
+    activity.during("long") {
+      while lines.all.withLock(\.last) != "long" { Thread.sleep(forTimeInterval: 0.01) }
+    }
+  }
+
+  struct Broken: Error {}
+
+  /// The work around goes on, with the time that it has had so far.
+  @Test func failedWorkEnds() throws {
+    let (activity, lines, began) = (Activity(), Lines(), Beginnings())
+    activity.watch(patience: 0.3) { what, seconds in
+      lines.all.withLock { $0.append(what) }
+      if what == "outer" { began.all.withLock { $0.append(.now - .seconds(seconds)) } }
+    }
+    let start = ContinuousClock.now
+    activity.during("outer") {
+      while ContinuousClock.now - start < .seconds(1.2) {
+        #expect(throws: Broken.self) { try activity.during("inner") { throw Broken() } }
+      }
+      while began.all.withLock(\.isEmpty) { Thread.sleep(forTimeInterval: 0.01) }
+    }
+    let first = began.all.withLock(\.first)
+    let found = try #require(first)
+    #expect(found - start < .seconds(0.6), "its time did not begin again after the inner work")
+    Thread.sleep(forTimeInterval: 0.2)
+    let said = lines.all.withLock(\.count)
+    Thread.sleep(forTimeInterval: 0.8)
+    #expect(lines.all.withLock(\.count) == said, "nobody works")
+  }
+
+  private final class Beginnings: Sendable {
+    let all = Mutex<[ContinuousClock.Instant]>([])
+  }
 }

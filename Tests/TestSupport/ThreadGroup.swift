@@ -42,6 +42,8 @@ final class ThreadGroup: @unchecked Sendable {
   private var gathered: [[UInt8]] = []
   private var failure: RankGroupError?
   private var departed: [Int: Departure] = [:]
+  /// The first to leave: others that wait for it leave after it.
+  private var first: (rank: Int, how: Departure)?
   /// When a rank last came to a collective or to its end.
   private var lastEvent = Date()
 
@@ -59,8 +61,8 @@ final class ThreadGroup: @unchecked Sendable {
     if arrived.count == size { complete() }
     while round == own {
       if let failure { throw failure }
-      if let (other, how) = departed.min(by: { $0.key < $1.key }) {
-        throw RankGroupError.left(rank: other, how: "\(how)", waiting: rank, in: "\(collective)")
+      if let first {
+        throw RankGroupError.left(rank: first.rank, how: "\(first.how)", waiting: rank, in: "\(collective)")
       }
       if !condition.wait(until: end), round == own, failure == nil {
         fail(.deadline(seconds: deadline, waiting: arrived.keys.sorted(), in: "\(collective)"))
@@ -74,6 +76,7 @@ final class ThreadGroup: @unchecked Sendable {
     condition.lock()
     defer { condition.unlock() }
     lastEvent = Date()
+    first = first ?? (rank, departure)
     departed[rank] = departed[rank] ?? departure
     condition.broadcast()
   }

@@ -1,0 +1,64 @@
+// metrics.jsonl and sessions.jsonl hold what was done, once, whatever was stopped and resumed in between.
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Training
+
+@Suite("The log of a run")
+struct LogTests {
+  @Test("every step once, in order, with the checkpoint's numbers; validations behind their steps", arguments: [1, 3])
+  func steps(ranks: Int) throws {
+    let run = try TinyRun()
+    let outcome = run.train(ranks: ranks)
+    #expect(outcome.isFinished)
+    #expect(outcome.lines[1...].joined().isEmpty, "rank 0 alone speaks")
+    let (log, saved) = (try run.log(), try run.checkpoint(TinyRun.steps))
+    #expect(log.map(\.step) == [1, 2, 2, 3, 4, 4, 5, 6, 6])
+    let steps = log.filter { $0.validation_loss == nil }
+    #expect(steps.map { Int64($0.step) } == saved.steps && steps.map(\.loss) == saved.losses)
+    #expect(steps.map(\.learning_rate) == saved.learningRates && steps.map(\.gradient_norm) == saved.gradientNorms)
+    #expect(steps.map { Int64($0.tokens ?? 0) } == saved.tokens && steps.allSatisfy { $0.rows == TinyRun.batch })
+    // Twelve examples, five a step; an epoch is that of the examples that come next.
+    #expect(steps.map(\.epoch) == [0, 0, 1, 1, 2, 2])
+    let validations = log.filter { $0.validation_loss != nil }
+    // Answers of 5, 7, 2 and 1 bytes, each with the end of its turn and a line feed.
+    #expect(validations.allSatisfy { $0.loss == nil && $0.validation_rows == 4 && $0.validation_tokens == 23 })
+    let lowest = try #require(validations.min { $0.validation_loss ?? 0 < $1.validation_loss ?? 0 })
+    #expect(saved.bestStep == lowest.step && saved.bestLoss == lowest.validation_loss)
+    #expect(try run.sessions() == [LoggedSession(after_step: 0, world_size: ranks, threads: 1, precision: "fp32")])
+  }
+
+  @Test("is cut back to the checkpoint that a run goes on from, a half-written line too")
+  func cutBack() throws {
+    let run = try TinyRun(["checkpoint.every_steps=1"])
+    #expect(run.train(ranks: 2).isFinished)
+    let whole = try run.log()
+    for (step, ranks) in [(4, 1), (1, 3), (5, 2)] {
+      var bytes = try bytes(of: run.directory + "/metrics.jsonl")
+      bytes += Array(#"{"step": 2, "lo"#.utf8)
+      try Data(bytes).write(to: URL(filePath: run.directory + "/metrics.jsonl"))
+      let outcome = run.train(ranks: ranks, resume: .from(path: run.path(step: step))) { call, _ in
+        guard call.rank == 0, call.sums == 1, call.others == 0 else { return }
+        #expect((try? run.log()) == whole.filter { $0.step <= step }, "as it was after step \(step)")
+      }
+      #expect(outcome.isFinished, "\(outcome.messages)")
+      #expect(try run.log() == whole)
+    }
+    #expect(try run.sessions().map(\.after_step) == [0, 4, 1, 5])
+    #expect(try run.sessions().map(\.world_size) == [2, 1, 3, 2])
+  }
+
+  @Test("begins empty where a run begins, whatever lay there")
+  func fromTheStart() throws {
+    let run = try TinyRun(["training.steps=2"], validation: [])
+    try FileManager.default.createDirectory(atPath: run.directory, withIntermediateDirectories: true)
+    let left = #"{"step":1,"loss":9}"# + "\n"
+    try Data(left.utf8).write(to: URL(filePath: run.directory + "/metrics.jsonl"))
+    let session = #"{"after_step":0,"world_size":9,"threads":1,"precision":"fp32"}"# + "\n"
+    try Data(session.utf8).write(to: URL(filePath: run.directory + "/sessions.jsonl"))
+    #expect(run.train(ranks: 1, resume: .newest).isFinished)
+    #expect(try run.log().map(\.step) == [1, 2] && run.log()[0].loss != 9)
+    #expect(try run.sessions().map(\.world_size) == [1])
+  }
+}

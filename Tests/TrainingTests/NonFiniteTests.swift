@@ -1,0 +1,77 @@
+// Numbers that are not finite stop all ranks before anything is updated or saved, and name the example.
+import Foundation
+import TestSupport
+import Testing
+import TinyModels
+
+@testable import Training
+
+@Suite("Losses and gradients that are not finite")
+struct NonFiniteTests {
+  /// An example whose answer has a character with a spoiled embedding, after those of every run.
+  private func spoiled(_ value: Float, ranks: Int) throws -> (run: TinyRun, step: Int, outcome: TinyRun.Outcome) {
+    let bad = TinyExamples.line("bad", images: [TinyRun.image(2)], question: "Which~one?", answer: "a")
+    let run = try TinyRun(
+      ["checkpoint.every_steps=1"], training: TinyRun.training + [bad], validation: [], spoiled: ["~": value])
+    let sampler = try run.onRanks(1) { job, _ in job.sampler() }[0].get()
+    let index = TinyRun.training.count
+    let step = try #require((1...TinyRun.steps).first { sampler.rows(step: $0 - 1).contains(index) })
+    return (run, step, run.train(ranks: ranks))
+  }
+
+  @Test("a loss of one rank refuses the step on all", arguments: [Float.nan, .infinity, -.infinity], [1, 2, 3])
+  func loss(value: Float, ranks: Int) throws {
+    let (run, step, outcome) = try spoiled(value, ranks: ranks)
+    // One message on all ranks: it names the step, the example and the one rank that had it.
+    let message = try #require(outcome.messages[0])
+    #expect(outcome.messages == Array(repeating: message, count: ranks))
+    for error in outcome.errors {
+      guard case .notFinite(step, _) = error as? TrainingError else {
+        Issue.record("\(message)")
+        continue
+      }
+    }
+    #expect(message.contains("step \(step): ") && message.contains("bad") && message.contains("(rank "), "\(message)")
+    #expect(run.savedSteps == Array(1..<step) && run.validSteps == run.savedSteps && run.partialFiles.isEmpty)
+    #expect(try run.log().map(\.step) == Array(1..<step), "the refused step is not logged")
+    if step > 1 { #expect(try run.checkpoint(step - 1).steps == (1..<step).map(Int64.init)) }
+  }
+
+  /// All examples but one are of text, which an Image-LoRA learns nothing from; a huge alpha makes that one's gradient
+  /// larger than an exact sum takes, while B is 0 and so the loss that of the base.
+  @Test("a gradient of one rank refuses the step on all, and changes neither adapter nor optimizer", arguments: 1...3)
+  func gradient(ranks: Int) throws {
+    let lines = ["a", "b", "c", "d"].map { TinyExamples.line("text-\($0)", question: $0, answer: "\($0)!") }
+    let bad = TinyExamples.line("only-image", images: [TinyRun.image(0)], question: "What?", answer: "it")
+    for alpha in ["4", "1e30"] {
+      let run = try TinyRun(["adapter.alpha=\(alpha)"], training: lines + [bad], validation: [])
+      let steps = try run.firstStep(ranks: ranks).map { try $0.get() }
+      for step in steps {
+        #expect(step.error == steps[0].error)
+        #expect((step.error == nil) == (alpha == "4") && step.isUnchanged == (alpha != "4"))
+      }
+      guard alpha != "4" else { continue }
+      let message = try #require(steps[0].error)
+      #expect(message.contains("step 1: ") && message.contains("of row only-image (rank "), "\(message)")
+      let outcome = run.train(ranks: ranks)
+      #expect(outcome.messages == Array(repeating: message, count: ranks))
+      #expect(try run.savedSteps.isEmpty && run.log().isEmpty)
+    }
+  }
+
+  @Test("a validation loss stops all ranks with nothing saved of the step", arguments: [1, 2, 3])
+  func validation(ranks: Int) throws {
+    let bad = TinyExamples.line("v-bad", images: [TinyRun.image(1)], question: "Which~one?", answer: "a")
+    let run = try TinyRun(
+      ["checkpoint.every_steps=1"], validation: TinyRun.validation + [bad], spoiled: ["~": .nan])
+    let outcome = run.train(ranks: ranks)
+    #expect(
+      outcome.errors.allSatisfy { $0 as? TrainingError == .validationNotFinite(step: 2, row: "v-bad") },
+      "\(outcome.messages)")
+    #expect(run.savedSteps == [1] && run.validSteps == [1] && run.partialFiles.isEmpty)
+    #expect(try run.log().allSatisfy { $0.validation_loss == nil })
+    // The same again for whoever goes on, and still nothing saved.
+    let resumed = run.train(ranks: ranks, resume: .newest)
+    #expect(resumed.messages == outcome.messages && run.savedSteps == [1])
+  }
+}
