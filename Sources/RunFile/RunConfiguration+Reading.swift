@@ -8,14 +8,20 @@ extension RunConfiguration {
   static let maxFileBytes = 64 << 10
 
   /// Reads a run file (YAML or JSON) with `key.path=value` overrides, whose values are YAML; `null` takes a key back.
-  package init(path: String, overrides: [String] = []) throws(RunFileError) {
-    try self.init(text: Self.text(of: path), path: path, overrides: overrides)
+  /// - Parameter notice: takes a line for each key that now has another name.
+  package init(
+    path: String, overrides: [String] = [], notice: (String) -> Void = { _ in }
+  ) throws(RunFileError) {
+    try self.init(text: Self.text(of: path), path: path, overrides: overrides, notice: notice)
   }
 
   /// Reads a run file's text as if it lay at `path`, as the run that a checkpoint holds.
-  package init(text: String, path: String, overrides: [String] = []) throws(RunFileError) {
+  package init(
+    text: String, path: String, overrides: [String] = [], notice: (String) -> Void = { _ in }
+  ) throws(RunFileError) {
     var tree = try Tree(yaml: text, whole: path) { "\(path):\($0):\($1)" }
     for override in overrides { try Self.set(override, in: &tree) }
+    try tree.renameKeys(notice: notice)
     try KnownKeys().check(tree)
     self.init(defaultsOf: path)
     let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path

@@ -146,7 +146,7 @@ extension RunConfiguration {
     /// Steps between progress lines.
     package var everySteps = 10
     package var tensorboard = false
-    /// How long a rank may take for one piece of work before it says so.
-    package var patienceSeconds = 300.0
+    /// How long a rank may take for one piece of work before the watchdog reports it.
+    package var stallTimeoutSeconds = 300.0
   }
 }

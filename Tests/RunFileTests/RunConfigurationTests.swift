@@ -80,7 +80,7 @@ struct RunConfigurationTests {
         logging:
           every_steps: 10
           tensorboard: false
-          patience_seconds: 300.0
+          stall_timeout_seconds: 300.0
 
         """)
   }
@@ -142,7 +142,7 @@ struct RunConfigurationTests {
         logging:
           every_steps: 1
           tensorboard: true
-          patience_seconds: 300.0
+          stall_timeout_seconds: 300.0
 
         """)
     #expect(run.data.train == RunPath(written: "../rows.jsonl", resolved: "/runs/one/../rows.jsonl"))
@@ -244,7 +244,7 @@ struct DigestTests {
       "model.path=/m", "model.feature_memory_mib=0", "model.feature_cache=/f", "data.train=/t", "data.validation=/v",
       "data.image_root=/i", "data.bad_rows=skip",
       "checkpoint.directory=/c", "checkpoint.every_steps=1", "checkpoint.every_minutes=1", "checkpoint.keep=1",
-      "logging.every_steps=1", "logging.tensorboard=true", "logging.patience_seconds=9",
+      "logging.every_steps=1", "logging.tensorboard=true", "logging.stall_timeout_seconds=9",
       "training.validation_every_steps=1",
       "training.activation_memory_mib=1",
     ])
@@ -277,5 +277,26 @@ struct DigestTests {
     let run = try run(minimal)
     let digests = [[], ["ab"], ["a", "b"], ["b", "a"], ["ab", ""]].map(run.digest(including:))
     #expect(Set(digests).count == digests.count)
+  }
+
+  @Test("a key that was renamed is read under its old name, with a notice; both names at once are refused")
+  func renamedKey() throws {
+    let old = "--set logging.patience_seconds=7"
+    var notices: [String] = []
+    let text = "{model: {path: m}, data: {train: t.jsonl}, training: {steps: 1}}"
+    let run = try RunConfiguration(text: text, path: "/r.yaml", overrides: ["logging.patience_seconds=7"]) {
+      notices.append($0)
+    }
+    #expect(run.logging.stallTimeoutSeconds == 7)
+    #expect(
+      notices == [
+        "\(old): logging.patience_seconds is now called logging.stall_timeout_seconds; the old name is still read"
+      ])
+    let error = #expect(throws: RunFileError.self) {
+      try RunConfiguration(
+        text: text, path: "/r.yaml",
+        overrides: ["logging.stall_timeout_seconds=8", "logging.patience_seconds=7"])
+    }
+    #expect(error?.description.contains("two names of one key") == true)
   }
 }

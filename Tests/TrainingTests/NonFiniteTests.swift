@@ -66,7 +66,7 @@ struct NonFiniteTests {
       ["checkpoint.every_steps=1"], validation: TinyRun.validation + [bad], spoiled: ["~": .nan])
     let outcome = run.train(ranks: ranks)
     #expect(
-      outcome.errors.allSatisfy { $0 as? TrainingError == .validationNotFinite(step: 2, row: "v-bad") },
+      outcome.errors.allSatisfy { $0 as? TrainingError == .validationNotFinite(step: 2, example: "v-bad") },
       "\(outcome.messages)")
     #expect(run.savedSteps == [1] && run.validSteps == [1] && run.partialFiles.isEmpty)
     #expect(try run.log().allSatisfy { $0.validation_loss == nil })

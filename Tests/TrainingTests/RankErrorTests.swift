@@ -1,6 +1,7 @@
 // What goes wrong on one rank ends all of them, with words that lead to it, and costs no earlier checkpoint.
 import Adapters
 import Collectives
+import Files
 import Foundation
 import TestSupport
 import Testing
@@ -72,7 +73,7 @@ struct RankErrorTests {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
     }
     let message = try #require(outcome.messages[0])
-    #expect(outcome.errors[0] is SavingError && message.hasPrefix("\(path): not saved: "), "\(message)")
+    #expect((outcome.errors[0] as? FileError)?.fault == .machine && message.hasPrefix("\(path): not saved: "), "\(message)")
     for others in outcome.messages[1...] {
       // Behind the last step the others have nothing to wait for.
       if step == TinyRun.steps { #expect(others == nil) } else { #expect(others?.hasSuffix(message) == true) }

@@ -1,5 +1,6 @@
 // One optimizer step against an independent computation, example by example in double precision.
 import Adapters
+import Batches
 import Datasets
 import Foundation
 import QwenVL
@@ -7,7 +8,6 @@ import RunFile
 import TestSupport
 import Testing
 import TinyModels
-import Units
 
 @testable import Training
 

@@ -141,16 +141,13 @@ final class TinyRun: Sendable {
   func firstStep(ranks: Int) -> [Result<RefusedStep, any Error>] {
     onRanks(ranks) { job, signals in
       let log = RunLog(output: { _ in }, isRoot: false)
-      let adapter: any Adapter<Float> = try chooseAdapter(job, log: log, signals: signals).0
-        .adapter(job.base.configuration.text)
-      adapter.initialize(seed: 3)
-      let options = AdamW.Options(beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.1)
-      let stepper = Stepper(
-        job: job, adapter: adapter, optimizer: AdamW(count: adapter.layout.count, options: options))
-      let (numbers, optimizer) = (adapter.parameters.values.map(\.bitPattern), stepper.optimizer)
+      let adapter = try job.newAdapter(log: log, signals: signals).adapter
+      let stepper = Stepper(job: job, adapter: adapter)
+      var state = OptimizerState(count: adapter.layout.count)
+      let (numbers, optimizer) = (adapter.parameters.values.map(\.bitPattern), state)
       var error: String?
-      do { _ = try stepper.run(learningRate: 0.1, requests: .none) } catch let thrown { error = "\(thrown)" }
-      let isUnchanged = adapter.parameters.values.map(\.bitPattern) == numbers && stepper.optimizer == optimizer
+      do { _ = try stepper.step(&state, learningRate: 0.1, requests: .none) } catch let thrown { error = "\(thrown)" }
+      let isUnchanged = adapter.parameters.values.map(\.bitPattern) == numbers && state == optimizer
       return RefusedStep(error: error, isUnchanged: isUnchanged)
     }
   }
