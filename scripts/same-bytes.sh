@@ -27,8 +27,10 @@ compare() {
       echo "MISSING    $file"
       differences=$((differences + 1))
     elif [[ $file == *.h5 ]]; then
-      if diff <(numbers "$1/$file") <(numbers "$2/$file") >"$scratch/diff"; then
-        echo "same       $file: $(numbers "$1/$file" | wc -l) datasets"
+      numbers "$1/$file" >"$scratch/a"
+      numbers "$2/$file" >"$scratch/b"
+      if [[ -s $scratch/a ]] && diff "$scratch/a" "$scratch/b" >"$scratch/diff"; then
+        echo "same       $file: $(wc -l <"$scratch/a") datasets"
       else
         echo "DIFFERENT  $file: $(head -n 2 "$scratch/diff" | tail -n 1)"
         differences=$((differences + 1))
