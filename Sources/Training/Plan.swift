@@ -105,7 +105,7 @@ package struct Plan {
 
   /// Measures products of this model's shape on this machine, on the run's threads, in 10^9 operations a second.
   package func measuredRate() -> Double {
-    setProductThreads(run.model.threads)
+    setGEMMThreads(run.model.threads)
     let text = configuration.text
     return ProductRate.measure(
       rows: min(largestUnit.tokens, 2048), outputs: text.intermediateSize, columns: text.hiddenSize,

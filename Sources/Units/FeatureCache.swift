@@ -135,7 +135,7 @@ final class FeatureCache: Sendable {
     program.withUnsafeBytes { digest.update($0) }
     return [
       "threads \(settings.threads)", "\(vision), rotary frequencies \(rotaryFrequencies)",
-      "\(preprocessor)", productLibrary, "program \(digest.finish())",
+      "\(preprocessor)", mathLibrary, "program \(digest.finish())",
     ].joined(separator: "\n")
   }
 

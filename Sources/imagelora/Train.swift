@@ -18,7 +18,7 @@ struct RunOptions: ParsableArguments {
   /// Reads the run file on every rank and sets the threads that it states.
   func configuration(_ communicator: any Communicator) throws -> RunConfiguration {
     let run = try together(communicator) { try RunConfiguration(path: runFile, overrides: overrides) }
-    setProductThreads(run.model.threads)
+    setGEMMThreads(run.model.threads)
     let (rank, size) = (communicator.rank, communicator.size)
     communicator.activity.watch(patience: run.logging.patienceSeconds) { what, seconds in
       let host = ProcessInfo.processInfo.hostName
