@@ -66,7 +66,7 @@ struct Summary {
   /// How many pictures the cache held when the run started; nothing without a cache.
   private static func features(_ job: Job) -> [String] {
     guard let cache = job.base.featureStore.cacheState else { return [] }
-    return ["features   cache \(cache.folder), \(cache.kept) of \(cache.pictures) pictures kept there"]
+    return ["features   cache \(cache.folder), \(cache.cached) of \(cache.images) pictures kept there"]
   }
 
   private static func data(_ job: Job) -> String {
