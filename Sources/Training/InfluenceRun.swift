@@ -38,7 +38,7 @@ extension Job {
     ) { index -> RowInfluence? in
       if signals.stopRequested { return nil }
       let row = rows[index]
-      let input = try base.unitInput(Datasets.Unit(rows: [row]), of: training)
+      let input = try base.packedBatch([Datasets.Unit(rows: [row])], of: training)
       defer { progress.advance() }
       return try rowInfluence(input, id: training.rows[row].id, probe: probe)
     }
@@ -50,7 +50,7 @@ extension Job {
 
   /// One row's influence from one backward pass of its mean NLL.
   private func rowInfluence(
-    _ input: UnitInput, id: String, probe: InfluenceProbe<Float>
+    _ input: PackedBatch, id: String, probe: InfluenceProbe<Float>
   ) throws -> RowInfluence {
     let gradients = base.influence(of: input, probe: probe, activationBytes: run.activationBytes)
     let row = RowInfluence(
@@ -69,7 +69,7 @@ extension Job {
 extension BaseModel {
   /// Gradients of a row's mean NLL for both estimators: gate `[L Hkv]`, rank-1 `[L Hkv D]`.
   func influence(
-    of row: UnitInput, probe: InfluenceProbe<Float>, activationBytes: Int = .max
+    of row: PackedBatch, probe: InfluenceProbe<Float>, activationBytes: Int = .max
   ) -> (gate: [Float], rank1: [Float]) {
     probe.reset()
     let tokens = Float(lossAndGradient(row, adapter: probe, activationBytes: activationBytes)[0].tokens)

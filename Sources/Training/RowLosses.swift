@@ -8,15 +8,14 @@ import Units
 /// - Important: Collective.
 package func rowLosses(
   _ job: Job, _ rows: PreparedRows, adapter: (any ProjectionAdapter<Float>)?, signals: SignalRequests
-) throws -> [RowLoss]? {
+) throws -> [SampleLoss]? {
   let units = units(of: rows.rows, tokens: rows.tokens(of:))
   let hands = deal(units: units.map { Double(rows.tokens(of: $0)) }, ranks: job.communicator.size)
-  let losses: [[RowLoss]?] = try mapOverRanks(
+  let losses: [[SampleLoss]?] = try mapOverRanks(
     hands, job.communicator, naming: { "validating \(names(units[$0].rows.map { rows.rows[$0] }))" }
-  ) { index -> [RowLoss]? in
+  ) { index -> [SampleLoss]? in
     if signals.stopRequested { return nil }
-    let input = try job.base.unitInput(units[index], of: rows, adapter: adapter)
-    return job.base.loss(input, adapter: adapter)
+    return job.base.loss(try job.base.packedBatch([units[index]], of: rows), adapter: adapter)
   }
   return losses.contains { $0 == nil } ? nil : inRowOrder(losses.compactMap(\.self), of: units)
 }
