@@ -56,11 +56,11 @@ package final class ImageLoRA<Element: Scalar>: Adapter {
 
   /// v[j, h] += c gamma (x[j] A) B_h.
   package func forward(
-    layer: Int, _ projection: Projection, input: Matrix<Element>, output values: Matrix<Element>, rows: [Range<Int>]
+    layer: Int, _ projection: Projection, input: Matrix<Element>, output values: Matrix<Element>, spans: [Range<Int>]
   ) {
     guard projection == .value, let slot = slots[layer] else { return }
     let scale = coefficient(slot) * parameters.base[slot.gamma]
-    for rows in rows {
+    for rows in spans {
       let u = projected(input.rows(rows), slot)
       for (s, head) in slot.heads.enumerated() {
         multiply(u, .asIs, loraB(slot, s, parameters), .asIs, into: slice(values, rows, head), alpha: scale, beta: 1)
@@ -72,12 +72,12 @@ package final class ImageLoRA<Element: Scalar>: Adapter {
   /// dB_h = c gamma u^T G_h; dgamma = c <u, w>; dA = c gamma x^T w; dx = c gamma w A^T.
   package func backward(
     layer: Int, _ projection: Projection, input: Matrix<Element>, values: Matrix<Element>?,
-    dOutput dValues: Matrix<Element>, rows: [Range<Int>], dInput: Matrix<Element>?
+    dOutput dValues: Matrix<Element>, spans: [Range<Int>], dInput: Matrix<Element>?
   ) {
     guard projection == .value, let slot = slots[layer] else { return }
     let c = coefficient(slot)
     let scale = c * parameters.base[slot.gamma]
-    for rows in rows {
+    for rows in spans {
       let x = input.rows(rows)
       let u = projected(x, slot)  // [n, r]
       let w = Matrix<Element>(zeros: rows.count, options.rank)

@@ -44,15 +44,15 @@ package final class InfluenceProbe<Element: Scalar>: ProjectionAdapter {
   package func adaptsAtLowestLayer(_ projection: Projection) -> Bool { projection == .value }
 
   package func forward(
-    layer: Int, _ projection: Projection, input: Matrix<Element>, output: Matrix<Element>, rows: [Range<Int>]
+    layer: Int, _ projection: Projection, input: Matrix<Element>, output: Matrix<Element>, spans: [Range<Int>]
   ) {}
 
   package func backward(
     layer: Int, _ projection: Projection, input: Matrix<Element>, values: Matrix<Element>?,
-    dOutput dValues: Matrix<Element>, rows: [Range<Int>], dInput: Matrix<Element>?
+    dOutput dValues: Matrix<Element>, spans: [Range<Int>], dInput: Matrix<Element>?
   ) {
     guard let values else { return }
-    for rows in rows {
+    for rows in spans {
       let u = Matrix<Element>(uninitialized: rows.count, 1)
       multiply(input.rows(rows), .asIs, projections[layer], .asIs, into: u)
       multiply(u, .transposed, dValues.rows(rows), .asIs, into: rank1Gradient.rows(layer..<layer + 1), beta: 1)

@@ -60,10 +60,10 @@ package final class LoRA<Element: Scalar>: Adapter {
 
   /// y += s (x A^T) B^T.
   package func forward(
-    layer: Int, _ projection: Projection, input: Matrix<Element>, output: Matrix<Element>, rows: [Range<Int>]
+    layer: Int, _ projection: Projection, input: Matrix<Element>, output: Matrix<Element>, spans: [Range<Int>]
   ) {
     guard let slot = slots[layer]?[projection] else { return }
-    for rows in rows {
+    for rows in spans {
       let u = product(input.rows(rows), .transposed, loraA(slot, parameters))  // [n, r]
       multiply(
         u, .asIs, loraB(slot, parameters), .transposed, into: output.rows(rows), alpha: Element(options.scale), beta: 1)
@@ -73,11 +73,11 @@ package final class LoRA<Element: Scalar>: Adapter {
   /// With u = x A^T, w = dy B: dB = s dy^T u; dA = s w^T x; dx = s w A.
   package func backward(
     layer: Int, _ projection: Projection, input: Matrix<Element>, values: Matrix<Element>?, dOutput: Matrix<Element>,
-    rows: [Range<Int>], dInput: Matrix<Element>?
+    spans: [Range<Int>], dInput: Matrix<Element>?
   ) {
     guard let slot = slots[layer]?[projection] else { return }
     let scale = Element(options.scale)
-    for rows in rows {
+    for rows in spans {
       let (x, dy) = (input.rows(rows), dOutput.rows(rows))
       let u = product(x, .transposed, loraA(slot, parameters))  // [n, r]
       let w = product(dy, .asIs, loraB(slot, parameters))  // [n, r]

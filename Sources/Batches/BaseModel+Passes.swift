@@ -1,57 +1,97 @@
-// A unit through the model: its rows' losses, and the gradients that an adapter takes on the way back.
+// A packed batch through the model: its samples' losses, and the gradients that an adapter takes on the way back.
 import QwenVL
 import Tensors
 
-/// The loss of one row of data.
-package struct RowLoss: Sendable, Equatable, Codable {
+/// The loss of one sample.
+package struct SampleLoss: Sendable, Equatable, Codable {
   /// Sum of the negative log-likelihoods of its supervised tokens.
   package var nll: Double
-  /// How many there are, and how many of them are the most likely one.
-  package var tokens, likeliest: Int
+  /// How many supervised tokens there are, and how many of them are the top-1 token.
+  package var tokens, top1: Int
 }
 
 extension BaseModel {
-  /// Losses of a unit's rows.
-  package func loss(_ unit: UnitInput, adapter: (any ProjectionAdapter<Float>)?) -> [RowLoss] {
-    loss(unit, hidden: hidden(unit, adapter: adapter))
+  /// Losses of a batch's samples.
+  package func loss(_ batch: PackedBatch, adapter: (any ProjectionAdapter<Float>)?) -> [SampleLoss] {
+    loss(batch, hidden: hidden(batch, adapter: adapter))
   }
 
-  /// The same from the normed hidden states of the unit's output rows, `[outputs, H]`.
-  package func loss(_ unit: UnitInput, hidden: Matrix<Float>) -> [RowLoss] {
-    rowLosses(unit, model.head.loss(hidden, targets: unit.targets))
+  /// The same from the normed hidden states at the batch's output positions, `[outputs, H]`.
+  package func loss(_ batch: PackedBatch, hidden: Matrix<Float>) -> [SampleLoss] {
+    sampleLosses(batch, model.head.loss(hidden, targets: batch.targets))
   }
 
-  /// Normed hidden states of the unit's output rows, `[outputs, H]`.
-  package func hidden(_ unit: UnitInput, adapter: (any ProjectionAdapter<Float>)?) -> Matrix<Float> {
-    forward(unit, adapter: adapter, keepTapes: .none).hidden
-  }
-
-  /// Losses of a unit's rows; the adapter takes the gradient of the sum of all their tokens' NLL.
-  /// - Parameter activationBytes: how much forward may keep for backward besides the layers' inputs; see `TapePolicy`.
+  /// Losses of a batch's samples; the adapter takes the gradient of the sum of all their tokens' NLL.
+  /// - Parameter activationBytes: how much forward may save for backward; see `Decoder.forwardSavingActivations`.
   package func lossAndGradient(
-    _ unit: UnitInput, adapter: any ProjectionAdapter<Float>, activationBytes: Int = .max
-  ) -> [RowLoss] {
-    let pass = forward(unit, adapter: adapter, keepTapes: .forBackward(maximumBytes: activationBytes))
-    let (losses, dHidden) = model.head.lossAndGradient(pass.hidden, targets: unit.targets)
+    _ batch: PackedBatch, adapter: any ProjectionAdapter<Float>, activationBytes: Int = .max
+  ) -> [SampleLoss] {
+    let pass = forwardSavingActivations(batch, adapter: adapter, activationBytes: activationBytes)
+    let (losses, dHidden) = model.head.lossAndGradient(pass.hidden, targets: batch.targets)
     model.decoder.backward(dHidden, pass: pass, adapter: adapter)
-    return rowLosses(unit, losses)
+    return sampleLosses(batch, losses)
   }
 
-  private func forward(
-    _ unit: UnitInput, adapter: (any ProjectionAdapter<Float>)?, keepTapes: TapePolicy
-  ) -> Decoder<Float>.Pass {
-    precondition(
-      unit.decoderInput.earlier == nil || adapter?.tokens != .all, "the unit was made for an adapter of visual tokens")
+  // MARK: - Through the decoder
+
+  /// Normed hidden states at the batch's output positions, `[outputs, H]`.
+  package func hidden(_ batch: PackedBatch, adapter: (any ProjectionAdapter<Float>)?) -> Matrix<Float> {
+    let (input, outputs, prefix) = tokensToCompute(batch, adapter)
     return model.decoder.forward(
-      unit.decoderInput, outputRows: unit.outputRows, adapter: adapter, keepTapes: keepTapes)
+      input, outputPositions: outputs, adapter: adapter, past: prefix.map(Past.prefix) ?? .none)
   }
 
-  private func rowLosses(_ unit: UnitInput, _ tokens: [(nll: Double, isLikeliest: Bool)]) -> [RowLoss] {
-    var losses = Array(repeating: RowLoss(nll: 0, tokens: 0, likeliest: 0), count: unit.rowCount)
-    for (row, token) in zip(unit.rowOfOutput, tokens) {
-      losses[row].nll += token.nll
-      losses[row].tokens += 1
-      losses[row].likeliest += token.isLikeliest ? 1 : 0
+  /// The same with the activations that backward needs.
+  package func forwardSavingActivations(
+    _ batch: PackedBatch, adapter: any ProjectionAdapter<Float>, activationBytes: Int = .max
+  ) -> Decoder<Float>.Pass {
+    let (input, outputs, prefix) = tokensToCompute(batch, adapter)
+    return model.decoder.forwardSavingActivations(
+      input, outputPositions: outputs, adapter: adapter, prefix: prefix, maximumBytes: activationBytes)
+  }
+
+  /// Normed hidden states at `positions`, `[positions, H]`, of a batch that a generation begins with: all tokens pass the
+  /// decoder, and their keys and values go into `cache` where `slots` say.
+  package func hidden(
+    _ batch: PackedBatch, at positions: [Int], adapter: (any ProjectionAdapter<Float>)?, slots: [SequenceSlot],
+    cache: KeyValueCache<Float>
+  ) -> Matrix<Float> {
+    model.decoder.forward(
+      input(batch, from: 0, slots: slots), outputPositions: positions, adapter: adapter, past: .cache(cache))
+  }
+
+  /// What of a batch passes the decoder: all tokens, or those after a prefix that does not depend on the adapter. One of
+  /// all tokens acts on the prefix too.
+  private func tokensToCompute(
+    _ batch: PackedBatch, _ adapter: (any ProjectionAdapter<Float>)?
+  ) -> (input: DecoderInput<Float>, outputPositions: [Int], prefix: PrefixKVCache<Float>?) {
+    let known = adapter?.tokens == .all ? 0 : batch.prefixTokens
+    return (
+      input(batch, from: known, slots: batch.slots(known: known)), batch.outputPositions.map { $0 - known },
+      known > 0 ? prefixKVCache(batch, known) : nil
+    )
+  }
+
+  private func input(_ batch: PackedBatch, from first: Int, slots: [SequenceSlot]) -> DecoderInput<Float> {
+    let visual = batch.visual.map { $0.moved(back: first) }
+    return DecoderInput(
+      embeddings: model.embed(Array(batch.inputIDs[first...]), visual: visual),
+      positions: batch.positions.map { Array($0[first...]) }, visual: visual, slots: slots)
+  }
+
+  private func prefixKVCache(_ batch: PackedBatch, _ count: Int) -> PrefixKVCache<Float> {
+    let (ids, positions) = (Array(batch.inputIDs[..<count]), batch.positions.map { Array($0[..<count]) })
+    return prefixKVCaches.cache(ids, positions: positions) {
+      model.decoder.prefixKVCache(model.embed(ids), positions: positions)
+    }
+  }
+
+  private func sampleLosses(_ batch: PackedBatch, _ tokens: [TokenLoss]) -> [SampleLoss] {
+    var losses = Array(repeating: SampleLoss(nll: 0, tokens: 0, top1: 0), count: batch.sampleCount)
+    for (sample, token) in zip(batch.sampleOfOutput, tokens) {
+      losses[sample].nll += token.nll
+      losses[sample].tokens += 1
+      losses[sample].top1 += token.isTop1 ? 1 : 0
     }
     return losses
   }

@@ -15,15 +15,15 @@ package struct BaseModel: Sendable {
   package let preprocessor: PreprocessorConfiguration
   /// Fingerprint of the weights; see `Checkpoint.digest`.
   package let digest: String
-  /// Features of pictures, kept for all who share this model.
+  /// Vision features, cached for all who share this model.
   package let featureStore: FeatureStore
-  let textPrefixes = TextPrefixes()
-  /// Of the products with the weights.
+  let prefixKVCaches = PrefixKVCaches()
+  /// The compute precision of matrix multiplications with the weights.
   package var arithmetic: Arithmetic { model.arithmetic }
 
   /// Opens and checks a folder; weights are mapped, nothing is copied.
   /// - Parameters: `arithmetic` nil is what this processor is best at; `minPixels`, `maxPixels` replace the folder's
-  ///   pixel limits; `rotaryFrequencies` follows a reference; `features` says where features of pictures are kept.
+  ///   pixel limits; `rotaryFrequencies` reproduces a reference; `features` says where vision features are cached.
   /// - Throws: `HuggingFaceError`, `BaseModelError`, `PreprocessingError` or `FeatureCacheError` in one line that names
   ///   the file and the key or tensor.
   package init(
@@ -57,7 +57,7 @@ package struct BaseModel: Sendable {
     (self.tokenizer, self.preprocessor) = (tokenizer, preprocessor)
   }
 
-  /// A builder of samples of at most `maxLength` tokens, places in the family's coordinates unless others are given.
+  /// A builder of samples of at most `maxLength` tokens, in the family's coordinates unless others are given.
   package func sampleBuilder(maxLength: Int, coordinates: Coordinates? = nil) throws -> SampleBuilder {
     try SampleBuilder(
       encoding: tokenizer, template: template, processor: ImageProcessor(preprocessor),

@@ -47,27 +47,41 @@ package struct BatchShape: Equatable {
 }
 
 extension BatchShape {
-  /// The shape of a unit as it is packed, each pair of a query and a key counted.
+  /// The shape of a batch as it passes the decoder with an adapter of visual tokens: the tokens after its prefix KV cache,
+  /// each pair of a query and a key counted.
   /// - Parameter pictures: patches of each of its pictures.
-  package init(_ input: UnitInput, pictures: [Int]) {
-    self.init(input.decoderInput, outputRows: input.outputRows, rows: input.rowCount, pictures: pictures)
+  package init(_ batch: PackedBatch, pictures: [Int]) {
+    self.init(
+      batch.slots(), visual: batch.visual.map(\.tokens), outputPositions: batch.outputPositions,
+      known: batch.prefixTokens, rows: batch.sampleCount, pictures: pictures)
   }
 
-  /// The same of `rows` rows that are not made from samples.
-  package init(_ input: DecoderInput<Float>, outputRows: [Int], rows: Int, pictures: [Int]) {
+  /// The same of `rows` examples that are not made from samples.
+  package init(_ input: DecoderInput<Float>, outputPositions: [Int], rows: Int, pictures: [Int]) {
+    self.init(
+      input.slots, visual: input.visual.map(\.tokens), outputPositions: outputPositions, known: 0, rows: rows,
+      pictures: pictures)
+  }
+
+  /// - Parameter known: how many of the first tokens do not pass the decoder.
+  private init(
+    _ slots: [SequenceSlot], visual spans: [Range<Int>], outputPositions: [Int], known: Int, rows: Int,
+    pictures: [Int]
+  ) {
     var seen: [(shared: Range<Int>, own: Range<Int>)] = []
-    for run in input.runs {
-      let earlier = run.own.upperBound - run.rows
-      for row in 0..<run.rows { seen.append((run.shared, run.own.lowerBound..<earlier + row + 1)) }
+    for slot in slots {
+      let earlier = slot.own.upperBound - slot.newTokens
+      for token in 0..<slot.newTokens { seen.append((slot.shared, slot.own.lowerBound..<earlier + token + 1)) }
     }
+    seen.removeFirst(known)
     func pairs(_ rows: some Sequence<Int>) -> Double {
       rows.reduce(0) { $0 + Double(seen[$1].shared.count + seen[$1].own.count) }
     }
     self.rows = rows
     tokens = seen.count
-    visual = input.visual.reduce(0) { $0 + $1.count }
-    answers = outputRows.count
-    let first = input.visual.first?.lowerBound ?? seen.count
+    visual = spans.reduce(0) { $0 + $1.count }
+    answers = outputPositions.count
+    let first = spans.first.map { $0.lowerBound - known } ?? seen.count
     self.first = first
     self.pairs = pairs(seen.indices)
     latePairs = pairs(first..<seen.count)
@@ -76,7 +90,7 @@ extension BatchShape {
       sum + Double(keys.shared.clamped(to: firstKey..<max(firstKey, keys.shared.upperBound)).count)
         + Double(keys.own.clamped(to: firstKey..<max(firstKey, keys.own.upperBound)).count)
     }
-    answerPairs = pairs(outputRows)
+    answerPairs = pairs(outputPositions.map { $0 - known })
     self.pictures = pictures
   }
 }

@@ -1,4 +1,4 @@
-// Features of pictures on disk: a small HDF5 file a picture, shared by the ranks of a job and by later runs.
+// Vision features on disk: a small HDF5 file an image, shared by the ranks of a job and by later runs.
 import Digests
 import Foundation
 import Glibc
@@ -7,19 +7,19 @@ import HuggingFace
 import Synchronization
 import Tensors
 
-/// A folder of features, each under the digest of everything that decides its bits.
+/// A folder of vision features, each named by the digest of everything that decides its bits.
 ///
-/// Files are written beside their name and renamed there, and two writers of a name write the same numbers. So any number
-/// of processes reads and writes at once, without locks. A file that is damaged, or not what its name says, counts as
-/// missing and is written anew.
+/// A file is written under a temporary name and then renamed, and two writers of a name write the same numbers. So any
+/// number of processes reads and writes at once, without locks. A file that is damaged, or not what its name says, counts
+/// as missing and is written again.
 final class FeatureCache: Sendable {
   static let schemaVersion: Int64 = 1
 
-  /// One picture as the vision tower reads it.
-  struct Picture: Hashable {
-    /// SHA-256 of the picture's bytes.
+  /// One image as the vision tower reads it.
+  struct Image: Hashable {
+    /// SHA-256 of the image file's bytes.
     let digest: String
-    /// How the patches of the resized picture lie.
+    /// How the patches of the resized image lie.
     let grid: GridTHW
 
     var gridText: String { "\(grid.t)x\(grid.h)x\(grid.w)" }
@@ -34,9 +34,9 @@ final class FeatureCache: Sendable {
   private let warn: @Sendable (String) -> Void
   private let mayWrite = Mutex(true)
 
-  /// Makes the folder where it is missing, and tries to write there.
+  /// Creates the folder if it is missing, and tries to write there.
   /// - Parameters:
-  ///   - conditions: whatever else decides the numbers, in words.
+  ///   - conditions: everything else that decides the numbers, in words.
   ///   - warn: takes one line when a write fails later; nothing more is written then.
   /// - Throws: `FeatureCacheError`.
   init(
@@ -51,7 +51,7 @@ final class FeatureCache: Sendable {
     do {
       try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     } catch {
-      throw FeatureCacheError(folder: folder, reason: "the folder cannot be made: \(error.localizedDescription)")
+      throw FeatureCacheError(folder: folder, reason: "the folder cannot be created: \(error.localizedDescription)")
     }
     let probe = Self.temporary(directory + "/probe")
     let descriptor = open(probe, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
@@ -68,27 +68,27 @@ final class FeatureCache: Sendable {
     "\(path).\(String(UInt64.random(in: 0 ... .max), radix: 16)).partial"
   }
 
-  /// Where a picture's features lie.
-  func path(of picture: Picture) -> String {
+  /// The file of an image's features.
+  func path(of image: Image) -> String {
     let key = [
-      "features \(Self.schemaVersion)", picture.digest, picture.gridText, baseDigest, conditions,
+      "features \(Self.schemaVersion)", image.digest, image.gridText, baseDigest, conditions,
     ].joined(separator: "\n")
     return "\(directory)/\(SHA256.hex(key)).h5"
   }
 
-  /// Whether there is a file of this picture; it may turn out to be damaged.
-  func contains(_ picture: Picture) -> Bool {
+  /// Whether there is a file of this image; it may turn out to be damaged.
+  func contains(_ image: Image) -> Bool {
     var status = stat()
-    return stat(path(of: picture), &status) == 0 && status.st_mode & S_IFMT == S_IFREG && status.st_size > 0
+    return stat(path(of: image), &status) == 0 && status.st_mode & S_IFMT == S_IFREG && status.st_size > 0
   }
 
-  /// The features of a picture, `[rows, columns]`; nil where no sound file holds them.
-  func read(_ picture: Picture, rows: Int, columns: Int) -> Matrix<Float>? {
-    guard contains(picture) else { return nil }
+  /// The features of an image, `[rows, columns]`; nil if no valid file holds them.
+  func read(_ image: Image, rows: Int, columns: Int) -> Matrix<Float>? {
+    guard contains(image) else { return nil }
     do {
-      let file = try File.open(path(of: picture))
+      let file = try File.open(path(of: image))
       guard try file.attribute("schema_version", as: Int64.self) == Self.schemaVersion else { return nil }
-      for (name, value) in attributes(of: picture) {
+      for (name, value) in attributes(of: image) {
         guard try file.attribute(name, as: String.self) == value else { return nil }
       }
       let values = try file.read(Float.self, from: "/features", shape: [rows, columns])
@@ -97,14 +97,14 @@ final class FeatureCache: Sendable {
     } catch { return nil }
   }
 
-  /// Keeps the features of a picture.
-  func write(_ features: Matrix<Float>, of picture: Picture) {
+  /// Writes the features of an image, unless an earlier write failed.
+  func write(_ features: Matrix<Float>, of image: Image) {
     guard mayWrite.withLock({ $0 }) else { return }
-    let (path, values) = (path(of: picture), features.values)
+    let (path, values) = (path(of: image), features.values)
     do {
       try File.replace(path, partial: Self.temporary(path)) { file in
         try file.setAttribute("schema_version", to: Self.schemaVersion)
-        for (name, value) in attributes(of: picture) { try file.setAttribute(name, to: value) }
+        for (name, value) in attributes(of: image) { try file.setAttribute(name, to: value) }
         try file.setAttribute("features_digest", to: Self.digest(values))
         try file.write(values, shape: [features.rows, features.columns], to: "/features", filters: [.fletcher32])
       }
@@ -113,17 +113,17 @@ final class FeatureCache: Sendable {
         defer { mayWrite = false }
         return mayWrite
       }
-      if isFirst { warn("model.feature_cache: \(error); the run goes on and keeps no more features there") }
+      if isFirst { warn("model.feature_cache: \(error); the run continues and caches no more features there") }
     }
   }
 
-  /// All but the picture and the weights that decides the bits of features, one thing a line.
+  /// Everything but the image and the weights that decides the bits of features, one thing a line.
   /// - Throws: `FeatureCacheError` where the running program cannot be read.
   static func conditions(
     _ settings: FeatureStore.Settings, vision: VisionConfiguration, rotaryFrequencies: String,
     preprocessor: PreprocessorConfiguration
   ) throws(FeatureCacheError) -> String {
-    // A picture's grid says what came of the limits.
+    // An image's grid says what came of the limits.
     var preprocessor = preprocessor
     (preprocessor.minPixels, preprocessor.maxPixels) = (0, 0)
     // Another version or build of the program may round otherwise.
@@ -135,17 +135,17 @@ final class FeatureCache: Sendable {
     program.withUnsafeBytes { digest.update($0) }
     return [
       "threads \(settings.threads)", "\(vision), rotary frequencies \(rotaryFrequencies)",
-      "\(preprocessor)", productLibrary, "program \(digest.finish())",
+      "\(preprocessor)", mathLibrary, "program \(digest.finish())",
     ].joined(separator: "\n")
   }
 
-  private func attributes(of picture: Picture) -> KeyValuePairs<String, String> {
+  private func attributes(of image: Image) -> KeyValuePairs<String, String> {
     [
-      "picture_digest": picture.digest, "grid": picture.gridText, "base_digest": baseDigest, "conditions": conditions,
+      "picture_digest": image.digest, "grid": image.gridText, "base_digest": baseDigest, "conditions": conditions,
     ]
   }
 
-  /// Stronger than the filter's checksum, which takes some wrong bytes for right ones.
+  /// Stronger than the filter's checksum, which accepts some wrong bytes.
   private static func digest(_ values: [Float]) -> String {
     var digest = SHA256()
     values.withUnsafeBytes { digest.update($0) }
@@ -153,7 +153,7 @@ final class FeatureCache: Sendable {
   }
 }
 
-/// A folder that cannot hold features.
+/// A folder that features cannot be cached in.
 package struct FeatureCacheError: Error, Equatable, CustomStringConvertible {
   package let folder: String
   package let reason: String

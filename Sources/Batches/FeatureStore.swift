@@ -1,4 +1,4 @@
-// Features of pictures: the vision tower is frozen, so each picture's tokens are the same every time.
+// Vision features: the vision tower is frozen, so each image's tokens are the same every time.
 import Datasets
 import Digests
 import HuggingFace
@@ -7,17 +7,18 @@ import QwenVL
 import Synchronization
 import Tensors
 
-/// Computes visual tokens, and keeps the latest ones in memory and all of them in a cache on disk, as far as it may.
+/// Computes vision features and caches them: the latest used in memory, all of them on disk, as far as the settings
+/// allow.
 package final class FeatureStore: Sendable {
-  /// What is kept where.
+  /// What is cached where.
   package struct Settings: Sendable {
-    /// Memory that kept features may take; 0: none are kept.
+    /// Memory for cached features; 0: none are cached there.
     package var memoryBytes: Int
     /// Folder of the cache on disk; nil: none.
     package var cacheFolder: String?
-    /// Threads of products, which decide bits.
+    /// Threads of matrix multiplications, which decide bits.
     package var threads: Int
-    /// Takes one line where the cache can no longer be written.
+    /// Takes one line when the cache can no longer be written.
     package var warn: @Sendable (String) -> Void
 
     package init(
@@ -29,19 +30,19 @@ package final class FeatureStore: Sendable {
     }
   }
 
-  /// What was found out about a picture before its first use.
+  /// What was found out about an image before its first use.
   package struct Checked: Codable, Sendable, Equatable {
     /// SHA-256 of its bytes.
     package let digest: String
-    /// Whether the cache held its features then.
-    package let isKept: Bool
+    /// Whether the cache had its features then.
+    package let isCached: Bool
   }
 
   /// How often features were not in memory.
   package struct Tally: Codable, Sendable, Equatable {
     /// Read from the cache.
     package var read = 0
-    /// Pictures decoded and passed through the vision tower.
+    /// Images decoded and passed through the vision tower.
     package var computed = 0
     package init() {}
   }
@@ -51,7 +52,7 @@ package final class FeatureStore: Sendable {
     let frame: ImageFrame
   }
 
-  private struct Kept {
+  private struct State {
     var features: [Key: (features: Matrix<Float>, lastUse: Int)] = [:]
     var numbers = 0
     var uses = 0
@@ -65,7 +66,7 @@ package final class FeatureStore: Sendable {
   private let columns: Int
   private let maximumNumbers: Int
   private let cache: FeatureCache?
-  private let kept = Mutex(Kept())
+  private let state = Mutex(State())
 
   init(tower: VisionTower<Float>, processor: ImageProcessor, columns: Int, memoryBytes: Int, cache: FeatureCache?) {
     self.tower = tower
@@ -75,41 +76,42 @@ package final class FeatureStore: Sendable {
     maximumNumbers = memoryBytes / MemoryLayout<Float>.stride
   }
 
-  /// Pictures that came from the cache or were computed, so far.
-  package var tally: Tally { kept.withLock { $0.tally } }
+  /// Images that came from the cache or were computed, so far.
+  package var tally: Tally { state.withLock { $0.tally } }
 
-  /// The cache's folder, how many pictures were checked, and how many of them it held then; nil without a cache.
-  package var cacheState: (folder: String, pictures: Int, kept: Int)? {
+  /// The cache's folder, how many images were checked, and how many of them it had then; nil without a cache.
+  package var cacheState: (folder: String, images: Int, cached: Int)? {
     guard let cache else { return nil }
-    let checked = kept.withLock { $0.checked }
-    return (cache.folder, checked.count, checked.values.count(where: \.isKept))
+    let checked = state.withLock { $0.checked }
+    return (cache.folder, checked.count, checked.values.count(where: \.isCached))
   }
 
-  /// Makes sure that a picture can be decoded; one whose features are in the cache was decoded before.
+  /// Makes sure that an image can be decoded; one whose features are in the cache was decoded before.
   /// - Returns: what `remember` takes, nil without a cache.
   package func check(_ source: ImageSource) throws(PreprocessingError) -> Checked? {
-    if let known = kept.withLock({ $0.checked[source] }) { return known }
+    if let known = state.withLock({ $0.checked[source] }) { return known }
     let bytes = try ImageDecoder.bytes(of: source)
     var checked: Checked?
     if let cache {
       let digest = SHA256.hex(bytes)
       let frame = try? processor.frame(of: ImageDecoder.size(of: .inline(bytes)), name: source.name)
-      let picture = frame.map { FeatureCache.Picture(digest: digest, grid: processor.grid(of: $0)) }
-      checked = Checked(digest: digest, isKept: picture.map(cache.contains) ?? false)
+      let image = frame.map { FeatureCache.Image(digest: digest, grid: processor.grid(of: $0)) }
+      checked = Checked(digest: digest, isCached: image.map(cache.contains) ?? false)
     }
-    if checked?.isKept != true { _ = try ImageDecoder.decode(bytes, name: source.name) }
+    if checked?.isCached != true { _ = try ImageDecoder.decode(bytes, name: source.name) }
     return checked
   }
 
-  /// Takes the digests of pictures as true from now on, so that kept features need none of a picture's bytes.
+  /// Takes the digests of images as true from now on, so that cached features need none of an image's bytes.
   package func remember(_ checked: [ImageSource: Checked]) {
-    kept.withLock { $0.checked.merge(checked) { first, _ in first } }
+    state.withLock { $0.checked.merge(checked) { first, _ in first } }
   }
 
-  /// Each image's visual tokens, `[t h w / merge^2, featureColumns]`; a picture is decoded only if its own are not kept.
-  /// - Throws: `SampleError` for a picture that can no longer be read or has changed.
+  /// The features of each of a sample's images, `[t h w / merge^2, featureColumns]`; an image is decoded only if its
+  /// features are not cached.
+  /// - Throws: `SampleError` for an image that can no longer be read or has changed.
   package func features(of row: Row, sample: Sample) throws(SampleError) -> [Matrix<Float>] {
-    precondition(sample.id == row.id && sample.frames.count <= row.images.count, "the sample is another row's")
+    precondition(sample.id == row.id && sample.frames.count <= row.images.count, "the sample is another example's")
     var all: [Matrix<Float>] = []
     for (source, frame) in zip(row.images, sample.frames) {
       do throws(PreprocessingError) {
@@ -124,23 +126,24 @@ package final class FeatureStore: Sendable {
   private func features(of key: Key) throws(PreprocessingError) -> Matrix<Float> {
     if let known = lookUp(key) { return known }
     let (features, isRead) = try load(key)
-    kept.withLock { kept in
-      if isRead { kept.tally.read += 1 } else { kept.tally.computed += 1 }
+    state.withLock { state in
+      if isRead { state.tally.read += 1 } else { state.tally.computed += 1 }
     }
-    keep(features, for: key)
+    cacheInMemory(features, for: key)
     return features
   }
 
-  /// From the cache, or else from the picture's bytes; what is written is of the very bytes that were digested.
+  /// From the cache, or else from the image's bytes; the features that are written are those of the bytes that were
+  /// digested.
   private func load(_ key: Key) throws(PreprocessingError) -> (features: Matrix<Float>, isRead: Bool) {
     guard let cache else { return (try compute(ImageDecoder.bytes(of: key.source), key.frame, key.source.name), false) }
     let grid = processor.grid(of: key.frame)
     func read(_ digest: String) -> Matrix<Float>? {
       cache.read(
-        FeatureCache.Picture(digest: digest, grid: grid), rows: grid.tokens(mergeSize: processor.settings.mergeSize),
+        FeatureCache.Image(digest: digest, grid: grid), rows: grid.tokens(mergeSize: processor.settings.mergeSize),
         columns: columns)
     }
-    let checked = kept.withLock { $0.checked[key.source]?.digest }
+    let checked = state.withLock { $0.checked[key.source]?.digest }
     if let checked, let found = read(checked) { return (found, true) }
     let bytes = try ImageDecoder.bytes(of: key.source)
     let digest = SHA256.hex(bytes)
@@ -150,7 +153,7 @@ package final class FeatureStore: Sendable {
     }
     if checked == nil, let found = read(digest) { return (found, true) }
     let features = try compute(bytes, key.frame, key.source.name)
-    cache.write(features, of: FeatureCache.Picture(digest: digest, grid: grid))
+    cache.write(features, of: FeatureCache.Image(digest: digest, grid: grid))
     return (features, false)
   }
 
@@ -163,27 +166,27 @@ package final class FeatureStore: Sendable {
   }
 
   private func lookUp(_ key: Key) -> Matrix<Float>? {
-    kept.withLock { kept in
-      kept.uses += 1
-      kept.features[key]?.lastUse = kept.uses
-      return kept.features[key]?.features
+    state.withLock { state in
+      state.uses += 1
+      state.features[key]?.lastUse = state.uses
+      return state.features[key]?.features
     }
   }
 
-  /// Makes room by dropping what was used longest ago; what is larger than the whole bound is not kept.
-  private func keep(_ features: Matrix<Float>, for key: Key) {
+  /// Frees memory by dropping what was used longest ago; what is larger than the whole bound is not cached.
+  private func cacheInMemory(_ features: Matrix<Float>, for key: Key) {
     let numbers = features.rows * features.columns
     guard numbers <= maximumNumbers else { return }
-    kept.withLock { kept in
-      guard kept.features[key] == nil else { return }
-      while kept.numbers + numbers > maximumNumbers,
-        let oldest = kept.features.min(by: { $0.value.lastUse < $1.value.lastUse })
+    state.withLock { state in
+      guard state.features[key] == nil else { return }
+      while state.numbers + numbers > maximumNumbers,
+        let oldest = state.features.min(by: { $0.value.lastUse < $1.value.lastUse })
       {
-        kept.features[oldest.key] = nil
-        kept.numbers -= oldest.value.features.rows * oldest.value.features.columns
+        state.features[oldest.key] = nil
+        state.numbers -= oldest.value.features.rows * oldest.value.features.columns
       }
-      kept.features[key] = (features, kept.uses)
-      kept.numbers += numbers
+      state.features[key] = (features, state.uses)
+      state.numbers += numbers
     }
   }
 }

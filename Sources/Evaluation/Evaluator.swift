@@ -97,7 +97,7 @@ package struct Evaluator: Sendable {
       let (losses, generations) = try generator.run(units, adapter: adapter)
       return losses.indices.map { index in
         RowResult(
-          nll: losses[index].nll, tokens: losses[index].tokens, likeliest: losses[index].likeliest,
+          nll: losses[index].nll, tokens: losses[index].tokens, likeliest: losses[index].top1,
           answer: maxNewTokens.map { _ in
             answer(generations[index], row: rows[batch.rows[index]], prompt: prompts[index])
           })

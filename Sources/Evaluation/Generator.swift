@@ -49,23 +49,24 @@ package struct Generator: Sendable {
   package func run(
     _ units: [EvaluationUnit], adapter: (any ProjectionAdapter<Float>)?,
     onToken: (_ prompt: Int, _ token: Int32) -> Void = { _, _ in }
-  ) throws(EvaluationError) -> (losses: [RowLoss], generations: [Generation]) {
+  ) throws(EvaluationError) -> (losses: [SampleLoss], generations: [Generation]) {
     let prompts = units.flatMap(\.prompts)
     for prompt in prompts { try checkRoom(prompt) }
-    let (inputs, keys) = packed(units, adapter: adapter)
-    let cache = prompts.isEmpty ? nil : KeyValueCache<Float>(capacity: keys, configuration: base.configuration.text)
-    var losses: [RowLoss] = []
-    var sequences: [KeyRun] = []
+    let batches = units.map { PackedBatch($0.samples + $0.prompts, images: .shared($0.features)) }
+    if prompts.isEmpty { return (batches.flatMap { base.loss($0, adapter: adapter) }, []) }
+    let (slots, keys) = placed(batches)
+    let cache = KeyValueCache<Float>(capacity: keys, configuration: base.configuration.text)
+    var losses: [SampleLoss] = []
+    var sequences: [SequenceSlot] = []
     var next: [Int32] = []
-    for (unit, input) in zip(units, inputs) {
-      let scored = input.outputRows.count
-      let hidden = base.model.decoder.forward(
-        input.decoderInput, outputRows: input.outputRows + input.lastRows.suffix(unit.prompts.count), adapter: adapter,
-        keepTapes: .none, cache: cache
-      ).hidden
-      losses += base.loss(input, hidden: hidden.rows(0..<scored)).prefix(unit.samples.count)
+    for (unit, (batch, slots)) in zip(units, zip(batches, slots)) {
+      let scored = batch.outputPositions.count
+      let hidden = base.hidden(
+        batch, at: batch.outputPositions + batch.lastPositions.suffix(unit.prompts.count), adapter: adapter,
+        slots: slots, cache: cache)
+      losses += base.loss(batch, hidden: hidden.rows(0..<scored)).prefix(unit.samples.count)
       next += base.model.head.argmax(hidden.rows(scored..<hidden.rows))
-      sequences += input.sequences.suffix(unit.prompts.count)
+      sequences += slots.suffix(unit.prompts.count)
     }
 
     var generations = prompts.map { _ in Generation(tokens: [], endToken: nil) }
@@ -87,28 +88,25 @@ package struct Generator: Sendable {
       for prompt in open { sequences[prompt] = sequences[prompt].next }
       let positions = open.map { prompts[$0].nextPosition + Int32(generations[$0].tokens.count - 1) }
       let input = DecoderInput(
-        embeddings: base.model.embed(tokens.map(\.1), visual: [], features: []),
-        positions: Array(repeating: positions, count: 3), visual: [], runs: open.map { sequences[$0] })
-      let pass = base.model.decoder.forward(
-        input, outputRows: Array(open.indices), adapter: adapter, keepTapes: .none, cache: cache)
-      next = base.model.head.argmax(pass.hidden)
+        embeddings: base.model.embed(tokens.map(\.1)), positions: Array(repeating: positions, count: 3),
+        slots: open.map { sequences[$0] })
+      let hidden = base.model.decoder.forward(
+        input, outputPositions: Array(open.indices), adapter: adapter, past: .cache(cache))
+      next = base.model.head.argmax(hidden)
     }
     return (losses, generations)
   }
 
-  /// The units one behind the other in a cache of `keys` rows, samples before prompts.
-  private func packed(
-    _ units: [EvaluationUnit], adapter: (any ProjectionAdapter<Float>)?
-  ) -> (inputs: [UnitInput], keys: Int) {
-    var inputs: [UnitInput] = []
+  /// The slots of the batches one after the other, samples before prompts, and how many keys a cache for them has.
+  private func placed(_ batches: [PackedBatch]) -> (slots: [[SequenceSlot]], keys: Int) {
+    var slots: [[SequenceSlot]] = []
     var keys = 0
-    for unit in units {
-      let input = base.unitInput(
-        unit.samples + unit.prompts, features: unit.features, adapter: adapter, firstKey: keys, room: maxNewTokens)
-      inputs.append(input)
-      keys = (input.sequences.last?.own.upperBound ?? keys) + maxNewTokens
+    for batch in batches {
+      let own = batch.slots(from: keys, reserving: maxNewTokens)
+      slots.append(own)
+      keys = (own.last?.own.upperBound ?? keys) + maxNewTokens
     }
-    return (inputs, keys)
+    return (slots, keys)
   }
 
   private func checkRoom(_ prompt: Sample) throws(EvaluationError) {

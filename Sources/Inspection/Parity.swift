@@ -39,7 +39,7 @@ private struct ParityRow {
   let id: String
   let sample: Sample
   let pixels: [ProcessedImage]
-  let base, adapted: (logits: Matrix<Float>, loss: RowLoss)
+  let base, adapted: (logits: Matrix<Float>, loss: SampleLoss)
   let gradients: [(tensor: AdapterLayout.Tensor, values: [Float])]
   let gate, rank1: [Float]
   let probe: InfluenceProbe<Float>
@@ -53,7 +53,9 @@ private struct ParityRow {
     self.sample = sample
     pixels = try samples.images(of: row, for: sample)
     let features = try model.featureStore.features(of: row, sample: sample)
-    let unit = model.unitInput([sample], features: features, adapter: adapter)
+    let packed = PackedBatch([sample], images: .shared(features))
+    // Base and adapted numbers are compared, so they come from passes over the same tokens.
+    let unit = adapter.tokens == .all ? packed.withoutPrefixCache : packed
     base = (model.model.head.logits(model.hidden(unit, adapter: nil)), model.loss(unit, adapter: nil)[0])
     adapter.resetGradients()
     let loss = model.lossAndGradient(unit, adapter: adapter)[0]

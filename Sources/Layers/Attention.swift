@@ -4,7 +4,7 @@ import Tensors
 /// Attention of `heads` query heads over `kvHeads` key/value heads.
 package struct Attention<Element: Scalar>: Sendable {
   package let heads, kvHeads, headDimension: Int
-  /// Queries of a block: enough for an efficient product, few enough that the block's scores stay in cache.
+  /// Queries of a block: enough for an efficient GEMM, few enough that the block's scores stay in cache.
   private static var blockRows: Int { 64 }
 
   package init(heads: Int, kvHeads: Int, headDimension: Int) {
@@ -46,11 +46,11 @@ package struct Attention<Element: Scalar>: Sendable {
     return result
   }
 
-  /// Gradients of q, k and v; of keys and values only from `firstKey` on, since nothing before it is needed.
+  /// Gradients of q, k and v; those of keys and values only from `firstKey` on, since no other is needed.
   package struct Gradients: Sendable {
-    /// `[R, heads D]`, nil where only values were asked for.
+    /// `[R, heads D]`, nil for `.valuesOnly`.
     package let q: Matrix<Element>?
-    /// `[T - firstKey, kvHeads D]`, nil where only values were asked for.
+    /// `[T - firstKey, kvHeads D]`, nil for `.valuesOnly`.
     package let k: Matrix<Element>?
     /// `[T - firstKey, kvHeads D]`
     package let v: Matrix<Element>
@@ -67,10 +67,10 @@ package struct Attention<Element: Scalar>: Sendable {
     _ dOutput: Matrix<Element>, q: Matrix<Element>, k: Matrix<Element>, v: Matrix<Element>, output: Matrix<Element>,
     logSumExp: Matrix<Element>, pattern: AttentionPattern, firstKey: Int, needed: Needed
   ) -> Gradients {
-    let kept = k.rows - firstKey
-    let dv = Matrix<Element>(zeros: kept, v.columns)
+    let count = k.rows - firstKey
+    let dv = Matrix<Element>(zeros: count, v.columns)
     let dq: Matrix<Element>? = needed == .all ? Matrix(uninitialized: q.rows, q.columns) : nil
-    let dk: Matrix<Element>? = needed == .all ? Matrix(zeros: kept, k.columns) : nil
+    let dk: Matrix<Element>? = needed == .all ? Matrix(zeros: count, k.columns) : nil
     forEachBlock(pattern) { block, scores in
       let gradientScores = Matrix<Element>(uninitialized: block.queries.count, block.keyCount)
       for head in 0..<heads {
@@ -165,7 +165,7 @@ package struct Attention<Element: Scalar>: Sendable {
     }
   }
 
-  /// Scores to probabilities in place; what a query does not see becomes 0.
+  /// Scores to probabilities in place; those of keys that a query does not see become 0.
   @specialized(where Element == Float)
   @specialized(where Element == Double)
   private func softmax(_ block: Block, _ s: Matrix<Element>, logSumExp: UnsafeMutablePointer<Element>) {
@@ -181,7 +181,7 @@ package struct Attention<Element: Scalar>: Sendable {
     }
   }
 
-  /// Scores to probabilities in place, from the statistics that forward kept.
+  /// Scores to probabilities in place, from the statistics that forward saved.
   @specialized(where Element == Float)
   @specialized(where Element == Double)
   private func probabilities(_ block: Block, _ s: Matrix<Element>, logSumExp: UnsafeMutablePointer<Element>) {

@@ -1,8 +1,8 @@
-// Which keys each query sees: windows of a picture, or a causal prefix with question/answer branches behind it.
+// Which keys each query sees: windows of an image, or a causal prefix followed by question/answer branches.
 
 /// The visibility of keys, as spans of queries that share their keys.
 package struct AttentionPattern: Sendable {
-  /// A run of queries: all see the whole of `shared`, and of `own` either everything or what lies at or before them.
+  /// Consecutive queries: all see the whole of `shared`, and of `own` either all keys or those at or before their own.
   package struct Span: Sendable {
     /// Rows of the query matrix.
     package var queries: Range<Int>
@@ -26,14 +26,15 @@ package struct AttentionPattern: Sendable {
   }
 
   /// Sequences that attend causally to themselves, and to the whole of what they share with others.
-  /// - Parameter runs: the queries of one sequence after the other, `rows` of them, whose keys are the last of `own`.
-  package static func causal(_ runs: [(shared: Range<Int>, own: Range<Int>, rows: Int)]) -> AttentionPattern {
+  /// - Parameter sequences: the queries of one sequence after the other, whose keys are the last ones of `own`.
+  package static func causal(_ sequences: [(shared: Range<Int>, own: Range<Int>, queries: Int)]) -> AttentionPattern {
     var pattern = AttentionPattern(spans: [], keyOfQuery: [])
-    for run in runs {
+    for sequence in sequences {
       let first = pattern.keyOfQuery.count
       pattern.spans.append(
-        Span(queries: first..<first + run.rows, shared: run.shared, own: run.own, causal: true))
-      pattern.keyOfQuery += run.own.suffix(run.rows)
+        Span(
+          queries: first..<first + sequence.queries, shared: sequence.shared, own: sequence.own, causal: true))
+      pattern.keyOfQuery += sequence.own.suffix(sequence.queries)
     }
     return pattern
   }

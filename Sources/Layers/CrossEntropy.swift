@@ -1,14 +1,22 @@
-// The loss of a row of logits: nll = logsumexp(logits) - logits[target].
+// The loss of one token's logits: nll = logsumexp(logits) - logits[target].
 import Tensors
+
+/// The loss of one supervised token.
+package struct TokenLoss: Sendable, Equatable {
+  /// Negative log-likelihood of the target.
+  package let nll: Double
+  /// Whether the target is the top-1 token; of equal logits the lowest id is.
+  package let isTop1: Bool
+}
 
 /// Negative log-likelihood over the vocabulary.
 package enum CrossEntropy {
-  /// Each row's nll, and whether its target is the most likely one, ties to the lower id.   logits [R, V], targets [R]
+  /// The loss of each row.   logits [R, V], targets [R]
   @specialized(where Element == Float)
   @specialized(where Element == Double)
   package static func forward<Element: Scalar>(
     _ logits: Matrix<Element>, targets: [Int32]
-  ) -> [(nll: Double, isLikeliest: Bool)] {
+  ) -> [TokenLoss] {
     precondition(targets.count == logits.rows)
     let scratch = Matrix<Element>(uninitialized: 1, logits.columns)
     return (0..<logits.rows).map { i in
@@ -16,10 +24,9 @@ package enum CrossEntropy {
       precondition(target >= 0 && target < logits.columns)
       let row = logits.row(i)
       let (largest, sum) = exponentials(row, into: scratch.base, logits.columns)
-      return (
+      return TokenLoss(
         nll: Double(largest) + Double(Element.naturalLogarithm(sum)) - Double(row[target]),
-        isLikeliest: row[target] == largest && !(0..<target).contains { row[$0] == largest }
-      )
+        isTop1: row[target] == largest && !(0..<target).contains { row[$0] == largest })
     }
   }
 

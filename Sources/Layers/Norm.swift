@@ -1,8 +1,8 @@
-// What the two kinds of norms have in common for the layers around them.
+// The interface that both kinds of norms have for the layers around them.
 import Tensors
 
-/// A frozen norm over groups of a row's numbers, as many each as it has weights: a row is one group or, as heads and the
-/// patches of a visual token are, several that are normalised each by itself.
+/// A frozen norm over groups of a row's numbers. A group has as many numbers as the norm has weights: a row is one group,
+/// or several that are normalised separately (the heads of a token, the patches of a visual token).
 package protocol Norm<Element>: Sendable {
   associatedtype Element: Scalar
   /// x [R, groups W] -> y [R, groups W]

@@ -1,16 +1,16 @@
-// Rotary positions: each pair (j, j + D/2) of a head turns by an angle of its row.
+// Rotary positions: each pair (j, j + D/2) of a head is rotated by an angle of its token.
 import Tensors
 
-/// Cosines and sines of every row's angles, `[R, D/2]` each; the second half of a head repeats the first.
+/// Cosines and sines of every token's angles, `[R, D/2]` each; the second half of a head repeats the first.
 package struct Rotary<Element: Scalar>: Sendable {
   let cosine: Matrix<Element>
   let sine: Matrix<Element>
 
-  /// Angle of pair j of a row = position `axes[j]` of the row times `frequencies[j]`, in Element's precision as
-  /// transformers computes it.
+  /// Angle of pair j of a token = its position on axis `axes[j]` times `frequencies[j]`, in Element's precision as in
+  /// transformers.
   /// - Parameters:
-  ///   - positions: one array of `R` positions an axis.
-  ///   - axes: which axis pair j follows, `[D/2]`.
+  ///   - positions: `[axes][R]`.
+  ///   - axes: the axis of each pair, `[D/2]`.
   ///   - frequencies: `[D/2]`.
   package init(positions: [[Int32]], axes: [Int], frequencies: [Element]) {
     let (R, half) = (positions[0].count, axes.count)
@@ -26,8 +26,8 @@ package struct Rotary<Element: Scalar>: Sendable {
     }
   }
 
-  /// `1 / theta^(2j / dimension)` for j < dimension / 2, rounded to `type`: float32 but where a reference is followed
-  /// that cast its whole module, rotary buffers too, to the type of its weights.
+  /// `1 / theta^(2j / dimension)` for j < dimension / 2, rounded to `type`: float32, unless to reproduce a
+  /// reference that cast its whole module, rotary buffers too, to the type of its weights.
   package static func inverseFrequencies(
     theta: Double, dimension: Int, roundedTo type: ElementType = .float32
   ) -> [Element] {
@@ -37,28 +37,28 @@ package struct Rotary<Element: Scalar>: Sendable {
     }
   }
 
-  /// The tables of some of the rows.
-  package func gathering(_ rows: [Int]) -> Rotary {
-    Rotary(cosine: cosine.gathering(rows), sine: sine.gathering(rows))
+  /// The tables of some of the tokens.
+  package func gathering(_ tokens: [Int]) -> Rotary {
+    Rotary(cosine: cosine.gathering(tokens), sine: sine.gathering(tokens))
   }
 
-  /// The tables of consecutive rows, without a copy.
-  package func rows(_ range: Range<Int>) -> Rotary { Rotary(cosine: cosine.rows(range), sine: sine.rows(range)) }
+  /// The tables of consecutive tokens, without a copy.
+  package func tokens(_ range: Range<Int>) -> Rotary { Rotary(cosine: cosine.rows(range), sine: sine.rows(range)) }
 
   private init(cosine: Matrix<Element>, sine: Matrix<Element>) {
     self.cosine = cosine
     self.sine = sine
   }
 
-  /// Turns every head of x in place: (a, b) -> (a cos - b sin, b cos + a sin).   x [R, heads D]
-  package func forward(inPlace x: Matrix<Element>) { turn(x, sign: 1) }
+  /// Rotates every head of x in place: (a, b) -> (a cos - b sin, b cos + a sin).   x [R, heads D]
+  package func forward(inPlace x: Matrix<Element>) { rotate(x, sign: 1) }
 
-  /// The gradient turns back by the same angles.   dx [R, heads D]
-  package func backward(inPlace dx: Matrix<Element>) { turn(dx, sign: -1) }
+  /// Rotates the gradient back by the same angles.   dx [R, heads D]
+  package func backward(inPlace dx: Matrix<Element>) { rotate(dx, sign: -1) }
 
   @specialized(where Element == Float)
   @specialized(where Element == Double)
-  private func turn(_ x: Matrix<Element>, sign: Element) {
+  private func rotate(_ x: Matrix<Element>, sign: Element) {
     let half = cosine.columns
     precondition(x.rows == cosine.rows && x.columns % (2 * half) == 0)
     for i in 0..<x.rows {

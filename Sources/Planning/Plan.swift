@@ -111,7 +111,7 @@ package struct Plan {
 
   /// Measures GEMMs of this model's shape on this machine, on the run's threads, in 10^9 FLOPs a second.
   package func measuredRate() -> Double {
-    setProductThreads(run.model.threads)
+    setGEMMThreads(run.model.threads)
     let text = configuration.text
     return GEMMRate.measure(
       tokens: min(largestBatch.tokens, 2048), outputs: text.intermediateSize, columns: text.hiddenSize,

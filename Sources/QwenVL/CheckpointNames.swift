@@ -1,4 +1,4 @@
-// Every tensor name of a checkpoint of either family, once, with its shape; the code above uses Swift names only.
+// Every tensor name of a checkpoint of either family, once, with its shape; all other code uses Swift names.
 import HuggingFace
 import Layers
 import Tensors
@@ -141,7 +141,7 @@ struct Weights<Element: Scalar> {
     }
   }
 
-  /// The merger behind the last block, or the one of a level of deepstack, which norms joined patches.
+  /// The merger after the last block, or that of a level of deepstack, which norms joined patches.
   func merger(deepstack level: Int? = nil) throws -> PatchMerger<Element> {
     let v = configuration.vision
     let width = v.hiddenSize * v.spatialMergeSize * v.spatialMergeSize

@@ -1,65 +1,7 @@
-// The decoder over all layers: hidden states of the rows that matter, and the backward pass that an adapter needs.
+// The decoder over all layers: hidden states of the tokens that matter, and the backward pass that an adapter needs.
 import HuggingFace
 import Layers
 import Tensors
-
-/// The rows of a pass as the decoder takes them: one image prefix and its branches, a plain sequence, or the next row of
-/// each of several sequences that a cache knows.
-package struct DecoderInput<Element: Scalar>: Sendable {
-  /// `[T, H]`, visual tokens' features in place.
-  package var embeddings: Matrix<Element>
-  /// M-RoPE positions, `[3][T]`.
-  package var positions: [[Int32]]
-  /// Rows of visual tokens, ascending.
-  package var visual: [Range<Int>]
-  /// What the vision tower has for each run of visual rows, `[rows, H (1 + levels)]`: behind its first `H` columns what
-  /// deepstack adds to the outputs of the first layers, a layer a level. Empty where nothing is added.
-  package var features: [Matrix<Element>]
-  /// The sequences that the rows belong to, in their order, `T` rows in all.
-  package var runs: [KeyRun]
-  /// The rows before, where they are known already; the first of the runs' keys are theirs.
-  package var earlier: EarlierRows<Element>?
-
-  /// New rows of the sequences `runs`.
-  package init(
-    embeddings: Matrix<Element>, positions: [[Int32]], visual: [Range<Int>], features: [Matrix<Element>] = [],
-    runs: [KeyRun], earlier: EarlierRows<Element>? = nil
-  ) {
-    precondition(runs.reduce(0) { $0 + $1.rows } == embeddings.rows)
-    (self.embeddings, self.positions, self.visual, self.runs) = (embeddings, positions, visual, runs)
-    (self.features, self.earlier) = (features, earlier)
-  }
-
-  /// A prefix, all rows unless stated, and the branches behind it.
-  /// - Parameters:
-  ///   - firstKey: where in a cache the prefix begins.
-  ///   - room: keys that stay free behind each branch, or behind a prefix without branches.
-  ///   - earlier: rows before the prefix's.
-  package init(
-    embeddings: Matrix<Element>, positions: [[Int32]], visual: [Range<Int>], features: [Matrix<Element>] = [],
-    prefix: Int? = nil, branches: [Range<Int>] = [], firstKey: Int = 0, room: Int = 0,
-    earlier: EarlierRows<Element>? = nil
-  ) {
-    self.init(
-      embeddings: embeddings, positions: positions, visual: visual, features: features,
-      runs: KeyRun.packed(
-        prefix: prefix ?? embeddings.rows, branches: branches, from: firstKey, earlier: earlier?.count ?? 0, room: room),
-      earlier: earlier)
-  }
-
-  /// Adds what deepstack has for layer `layer` to its output; it depends on no adapter, so gradients pass unchanged.
-  /// - Parameters: `y` `[Q, H]`; `rows`, `[Q]`, which of the input's rows they are.
-  fileprivate func addDeepstack(to y: Matrix<Element>, behind layer: Int, rows: [Int]) {
-    let H = y.columns
-    for (picture, features) in zip(visual, features) where features.columns >= (layer + 2) * H {
-      let level = features.columns((layer + 1) * H..<(layer + 2) * H)
-      for (place, row) in rows.enumerated() where picture.contains(row) {
-        let token = row - picture.lowerBound
-        y.rows(place..<place + 1).add(level.rows(token..<token + 1))
-      }
-    }
-  }
-}
 
 /// The decoder of both families (transformers `Qwen2_5_VLTextModel`, `Qwen3VLTextModel`).
 package struct Decoder<Element: Scalar>: Sendable {
@@ -86,123 +28,132 @@ package struct Decoder<Element: Scalar>: Sendable {
       theta: configuration.ropeTheta, dimension: configuration.headDimension, roundedTo: type)
   }
 
-  /// A forward pass and what its backward needs; backward uses it up, a layer's memory at a time.
-  package final class Pass {
-    /// Normed hidden states of the rows asked for, `[R, H]`.
-    package let hidden: Matrix<Element>
-    /// The same before the last norm.
-    fileprivate let residual: Matrix<Element>
-    fileprivate let outputRows: [Int]
-    fileprivate let rows: Rows
-    /// Of the layers from the lowest adapted one up: the input, and the tape unless it is to be computed again.
-    fileprivate var records: [(x: Matrix<Element>, tape: DecoderLayer<Element>.Tape?)]
+  // MARK: - Forward
 
-    fileprivate init(
-      hidden: Matrix<Element>, residual: Matrix<Element>, outputRows: [Int], rows: Rows,
-      records: [(x: Matrix<Element>, tape: DecoderLayer<Element>.Tape?)]
-    ) {
-      (self.hidden, self.residual, self.outputRows) = (hidden, residual, outputRows)
-      (self.rows, self.records) = (rows, records)
-    }
-  }
-
-  /// What every layer is told about the new rows.
-  fileprivate struct Rows {
-    let rotary: Rotary<Element>
-    let visual: [Range<Int>]
-    /// All rows ask, but in the last layer those alone whose hidden states are wanted.
-    let all, last: Queries<Element>
-    let earlier: EarlierRows<Element>?
-  }
-
-  /// Keys and values of rows that depend on no adapter, for passes that begin behind them.
-  /// - Parameters: `embeddings` `[N, H]`, without a picture's; `positions` `[3][N]`.
-  package func earlierRows(_ embeddings: Matrix<Element>, positions: [[Int32]]) -> EarlierRows<Element> {
-    let cache = KeyValueCache<Element>(capacity: embeddings.rows, configuration: configuration)
-    let input = DecoderInput(embeddings: embeddings, positions: positions, visual: [])
-    _ = forward(input, outputRows: [], adapter: nil, keepTapes: .none, cache: cache)
-    return cache.earlierRows
-  }
-
-  /// Hidden states at `outputRows`; tapes are kept from the adapter's lowest layer up, if there is a token that it acts on.
-  /// The last layer asks only for `outputRows`.
+  /// Normed hidden states of some of the new tokens, `[R, H]`; no backward follows.
   /// - Parameters:
-  ///   - adapter: one of all tokens may not be given with `input.earlier`, whose rows it would have acted on.
-  ///   - cache: keys and values of earlier passes, which takes those of the new rows where `input.runs` says; nil for a
-  ///     pass of its own.
+  ///   - outputPositions: `[R]`, ascending; in the last layer only they are queries.
+  ///   - past: what is known of the tokens before; a cache also takes the keys and values of the new ones.
+  /// - Precondition: the slots have places for keys that `past` has; an adapter of all tokens has no prefix, since it
+  ///   would have acted on the prefix too.
   package func forward(
-    _ input: DecoderInput<Element>, outputRows: [Int], adapter: (any ProjectionAdapter<Element>)?,
-    keepTapes: TapePolicy,
-    cache: KeyValueCache<Element>? = nil
-  ) -> Pass {
-    let T = input.embeddings.rows
-    if case .forBackward = keepTapes { precondition(cache == nil, "backward knows the rows of one pass") }
-    let rotary = rotaryTables(input.positions)
-    let pattern = AttentionPattern.causal(input.runs.map { ($0.shared, $0.own, $0.rows) })
-    let rows = Rows(
-      rotary: rotary, visual: input.visual,
-      all: Queries(rows: Array(0..<T), of: T, rotary: rotary, pattern: pattern),
-      last: Queries(rows: outputRows, of: T, rotary: rotary, pattern: pattern.selecting(outputRows)),
-      earlier: input.earlier)
-    precondition(cache == nil || input.earlier == nil, "a cache has its own earlier rows")
-    let kept = cache.map { ($0, input.runs.flatMap(\.newKeys)) }
+    _ input: DecoderInput<Element>, outputPositions: [Int], adapter: (any ProjectionAdapter<Element>)?,
+    past: Past<Element> = .none
+  ) -> Matrix<Element> {
+    let tokens = passTokens(input, outputPositions, past, adapter)
     var x = input.embeddings
-    var records: [(x: Matrix<Element>, tape: DecoderLayer<Element>.Tape?)] = []
     for layer in layers {
-      let (y, tape) = forward(x, through: layer, rows, cache: kept, adapter: adapter)
-      input.addDeepstack(to: y, behind: layer.index, rows: tape.queries.rows)
-      if case .forBackward(let maximumBytes) = keepTapes, let adapter, let lowest = adapter.lowestLayer,
-        layer.index >= lowest, !adapter.tokens.rows(visual: input.visual, of: T).isEmpty
-      {
-        // Backward wants the uppermost first; when it comes to the others, those are gone.
-        let isKept = layers.count - layer.index <= maximumBytes / tape.byteCount
-        records.append((x, isKept ? tape : nil))
+      let (y, saved) = forward(x, through: layer, tokens, adapter)
+      input.addDeepstack(to: y, after: layer.index, positions: saved.queries.positions)
+      x = y
+    }
+    return norm.forward(x)
+  }
+
+  /// A forward pass with the activations that its backward needs.
+  ///
+  /// They are saved from the adapter's lowest layer up, if there is a token that it acts on. A layer's input is always
+  /// saved; what exceeds `maximumBytes` beyond the inputs is recomputed in backward, to the same bits.
+  /// - Parameters:
+  ///   - outputPositions: `[R]`, ascending; in the last layer only they are queries.
+  ///   - prefix: keys and values of the tokens before; none for an adapter of all tokens.
+  package func forwardSavingActivations(
+    _ input: DecoderInput<Element>, outputPositions: [Int], adapter: any ProjectionAdapter<Element>,
+    prefix: PrefixKVCache<Element>? = nil, maximumBytes: Int = .max
+  ) -> Pass {
+    let tokens = passTokens(input, outputPositions, prefix.map(Past.prefix) ?? .none, adapter)
+    let isAdapted = !adapter.tokens.spans(visual: tokens.visual, count: tokens.count).isEmpty
+    let lowest = adapter.lowestLayer ?? layers.count
+    var x = input.embeddings
+    var saved: [SavedLayer] = []
+    for layer in layers {
+      let (y, activations) = forward(x, through: layer, tokens, adapter)
+      input.addDeepstack(to: y, after: layer.index, positions: activations.queries.positions)
+      if isAdapted, layer.index >= lowest {
+        // Backward needs the uppermost layers first; when it comes to the others, those are freed.
+        let fits = layers.count - layer.index <= maximumBytes / activations.byteCount
+        saved.append(SavedLayer(x: x, activations: fits ? activations : nil))
       }
       x = y
     }
-    return Pass(hidden: norm.forward(x), residual: x, outputRows: outputRows, rows: rows, records: records)
+    return Pass(
+      hidden: norm.forward(x), residual: x, outputPositions: outputPositions, tokens: tokens, saved: saved)
+  }
+
+  /// Keys and values of text that depends on no adapter, for passes that begin after it.
+  /// - Parameters: `embeddings` `[N, H]`, without an image's; `positions` `[3][N]`.
+  package func prefixKVCache(_ embeddings: Matrix<Element>, positions: [[Int32]]) -> PrefixKVCache<Element> {
+    let cache = KeyValueCache<Element>(capacity: embeddings.rows, configuration: configuration)
+    let input = DecoderInput(embeddings: embeddings, positions: positions)
+    _ = forward(input, outputPositions: [], adapter: nil, past: .cache(cache))
+    return cache.asPrefix
+  }
+
+  private func passTokens(
+    _ input: DecoderInput<Element>, _ outputPositions: [Int], _ past: Past<Element>,
+    _ adapter: (any ProjectionAdapter<Element>)?
+  ) -> PassTokens<Element> {
+    if case .prefix = past { precondition(adapter?.tokens != .all, "the adapter would have acted on the prefix") }
+    // Pair j follows the temporal, height or width position as `mrope_section` assigns them.
+    let rotary = Rotary(positions: input.positions, axes: configuration.mropeAxes, frequencies: frequencies)
+    return PassTokens(input, outputPositions: outputPositions, past: past, rotary: rotary)
   }
 
   private func forward(
-    _ x: Matrix<Element>, through layer: DecoderLayer<Element>, _ rows: Rows,
-    cache: (KeyValueCache<Element>, newKeys: [Int])? = nil, adapter: (any ProjectionAdapter<Element>)?
-  ) -> (y: Matrix<Element>, tape: DecoderLayer<Element>.Tape) {
-    layer.forward(
-      x, rotary: rows.rotary, queries: layer.index == layers.count - 1 ? rows.last : rows.all, visual: rows.visual,
-      cache: cache, earlier: rows.earlier, adapter: adapter)
+    _ x: Matrix<Element>, through layer: DecoderLayer<Element>, _ tokens: PassTokens<Element>,
+    _ adapter: (any ProjectionAdapter<Element>)?
+  ) -> (y: Matrix<Element>, saved: DecoderLayer<Element>.SavedActivations) {
+    let isLast = layer.index == layers.count - 1
+    return layer.forward(x, tokens: tokens, queries: isLast ? tokens.lastQueries : tokens.queries, adapter: adapter)
   }
 
-  /// From the gradient of `pass.hidden` down to the lowest adapted layer; the adapter takes what it wants on the way.
-  /// Nothing happens for rows without a token that it acts on.   dHidden [R, H]
-  package func backward(_ dHidden: Matrix<Element>, pass: Pass, adapter: any ProjectionAdapter<Element>) {
-    guard let lowest = adapter.lowestLayer, !pass.records.isEmpty,
-      let firstRow = adapter.tokens.rows(visual: pass.rows.visual, of: pass.rows.all.rows.count).first?.lowerBound
-    else { return }
-    // Answers before the first adapted token depend on no adapter.
-    let first = pass.outputRows.firstIndex { $0 >= firstRow } ?? pass.outputRows.count
-    let kept = first..<pass.outputRows.count
-    if kept.isEmpty { return }
-    var dx = norm.backward(dHidden.rows(kept), input: pass.residual.rows(kept))
-    while let record = pass.records.popLast() {
-      let layer = layers[lowest + pass.records.count]
-      let tape = record.tape ?? forward(record.x, through: layer, pass.rows, adapter: adapter).tape
-      guard
-        let next = layer.backward(
-          dx, tape: tape, firstRow: firstRow, visual: pass.rows.visual, rotary: pass.rows.rotary, adapter: adapter)
-      else { return }
-      dx = next
+  // MARK: - Backward
+
+  /// What backward needs of one layer.
+  fileprivate struct SavedLayer {
+    /// The layer's input, `[N, H]`.
+    let x: Matrix<Element>
+    /// Nil: they are recomputed.
+    let activations: DecoderLayer<Element>.SavedActivations?
+  }
+
+  /// A forward pass and what its backward needs; backward uses it up, a layer's memory at a time.
+  package final class Pass {
+    /// Normed hidden states of the tokens asked for, `[R, H]`.
+    package let hidden: Matrix<Element>
+    /// The same before the last norm.
+    fileprivate let residual: Matrix<Element>
+    fileprivate let outputPositions: [Int]
+    fileprivate let tokens: PassTokens<Element>
+    /// Of the layers from the lowest adapted one up.
+    fileprivate var saved: [SavedLayer]
+
+    fileprivate init(
+      hidden: Matrix<Element>, residual: Matrix<Element>, outputPositions: [Int], tokens: PassTokens<Element>,
+      saved: [SavedLayer]
+    ) {
+      (self.hidden, self.residual, self.outputPositions) = (hidden, residual, outputPositions)
+      (self.tokens, self.saved) = (tokens, saved)
     }
   }
 
-  /// Pair j follows the temporal, height or width position as `mrope_section` deals them out.
-  private func rotaryTables(_ positions: [[Int32]]) -> Rotary<Element> {
-    Rotary(positions: positions, axes: configuration.mropeAxes, frequencies: frequencies)
+  /// From the gradient of `pass.hidden` down to the lowest adapted layer; the adapter takes its gradients on the way.
+  /// Nothing happens without a token that it acts on.   dHidden [R, H]
+  package func backward(_ dHidden: Matrix<Element>, pass: Pass, adapter: any ProjectionAdapter<Element>) {
+    let tokens = pass.tokens
+    guard let lowest = adapter.lowestLayer, !pass.saved.isEmpty,
+      let first = adapter.tokens.spans(visual: tokens.visual, count: tokens.count).first?.lowerBound
+    else { return }
+    // Answers before the first adapted token depend on no adapter.
+    let outputs = pass.outputPositions
+    let covered = (outputs.firstIndex { $0 >= first } ?? outputs.count)..<outputs.count
+    if covered.isEmpty { return }
+    var dx = norm.backward(dHidden.rows(covered), input: pass.residual.rows(covered))
+    while let saved = pass.saved.popLast() {
+      let layer = layers[lowest + pass.saved.count]
+      let activations = saved.activations ?? forward(saved.x, through: layer, tokens, adapter).saved
+      guard let next = layer.backward(dx, activations, from: first, tokens: tokens, adapter: adapter) else { return }
+      dx = next
+    }
   }
-}
-
-/// Whether a forward pass will be followed by a backward, and how much it may keep for it besides the layers' inputs:
-/// what is not kept is computed again, to the same bits.
-package enum TapePolicy: Sendable {
-  case none
-  case forBackward(maximumBytes: Int = .max)
 }

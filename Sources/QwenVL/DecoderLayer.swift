@@ -1,8 +1,11 @@
-// One decoder layer: forward for some or all rows, backward for input gradients only, side by side.
+// One decoder layer: forward for some or all tokens, backward for input gradients only. The parts are in
+// DecoderLayer+Projections.swift and DecoderLayer+MLP.swift, each beside the part of backward that inverts it.
 import Layers
 import Tensors
 
 /// A frozen decoder layer (transformers `Qwen2_5_VLDecoderLayer`, `Qwen3VLTextDecoderLayer`).
+///
+/// In shapes N are the new tokens of a pass, Q the queries among them, H the hidden size, D a head's dimension.
 struct DecoderLayer<Element: Scalar>: Sendable {
   let index: Int
   let inputNorm: RMSNorm<Element>
@@ -11,153 +14,109 @@ struct DecoderLayer<Element: Scalar>: Sendable {
   let outputProjection: Linear<Element>
   let postAttentionNorm: RMSNorm<Element>
   let gateProjection, upProjection, downProjection: Linear<Element>
-  /// Norms of queries and keys before they are turned, each head by itself; nil: there are none.
+  /// Norms of queries and keys before their rotation, of each head separately; nil: there are none.
   var headNorms: (query: RMSNorm<Element>, key: RMSNorm<Element>)?
 
   /// What backward needs of forward; dropped at once where no backward follows.
-  struct Tape: Sendable {
+  struct SavedActivations: Sendable {
     let queries: Queries<Element>
     /// Layer input `[N, H]`.
     let x: Matrix<Element>
-    /// Rotated queries `[Q, heads D]`; rotated keys and adapted values, those of earlier rows first,
-    /// `[earlier + N, kvHeads D]`.
-    let q, k, v: Matrix<Element>
-    /// Queries `[Q, heads D]` and keys `[N, kvHeads D]` before their norms, where there are norms.
-    let unnormed: (q: Matrix<Element>, k: Matrix<Element>)?
+    /// Queries `[Q, heads D]`.
+    let query: ProjectedHeads
+    /// Rotated keys and adapted values, those of the past first, `[keys, kvHeads D]`.
+    let keys, values: Matrix<Element>
+    /// Keys of the new tokens before their norm `[N, kvHeads D]`, if the layer has `headNorms`.
+    let unnormedKeys: Matrix<Element>?
     let attended: Attention<Element>.Result
-    /// Residual stream behind attention `[Q, H]`.
+    /// Residual stream after attention `[Q, H]`.
     let h: Matrix<Element>
-    /// MLP pre-activations `[Q, I]`.
-    let gate, up: Matrix<Element>
+    let mlp: MLPActivations
 
-    /// Without the input, which is the layer's below.
+    /// Without the input, which is the output of the layer below.
     var byteCount: Int {
-      [q, k, v, unnormed?.q, unnormed?.k, attended.output, attended.logSumExp, h, gate, up].reduce(0) {
-        $0 + ($1.map { $0.rows * $0.columns } ?? 0) * MemoryLayout<Element>.stride
-      }
+      [
+        query.rotated, query.unnormed, keys, values, unnormedKeys, attended.output, attended.logSumExp, h, mlp.gate,
+        mlp.up,
+      ].reduce(0) { $0 + ($1.map { $0.rows * $0.columns } ?? 0) * MemoryLayout<Element>.stride }
     }
   }
 
-  /// h = x + O(attention(Q n, K n, V n)), y = h + down(silu(gate m) up m), n = norm(x), m = norm(h); the adapter adds to
-  /// what Q, K, V and O give; Q n and K n are normed behind it where there are `headNorms`.
+  /// y = h + mlp(h), h = x + O attention(q, k, v); q, k, v are projections of n = norm(x). The adapter adds to what Q, K,
+  /// V and O give.
   /// - Parameters:
-  ///   - x: rows new to the model, `[N, H]`.
-  ///   - queries: which of them are asked for.
-  ///   - cache: keys and values of other rows, and where those of the new rows go.
-  ///   - earlier: keys and values of the rows before; with neither there are no others.
+  ///   - x: the new tokens, `[N, H]`.
+  ///   - queries: which of them are queries.
   /// - Returns: y `[Q, H]`.
   func forward(
-    _ x: Matrix<Element>, rotary: Rotary<Element>, queries: Queries<Element>, visual: [Range<Int>],
-    cache: (KeyValueCache<Element>, newKeys: [Int])?, earlier: EarlierRows<Element>?,
+    _ x: Matrix<Element>, tokens: PassTokens<Element>, queries: Queries<Element>,
     adapter: (any ProjectionAdapter<Element>)?
-  ) -> (y: Matrix<Element>, tape: Tape) {
-    func adapt(_ projection: Projection, _ input: Matrix<Element>, _ output: Matrix<Element>) {
-      guard let adapter else { return }
-      let rows = adapter.tokens.rows(visual: visual, of: input.rows)
-      if !rows.isEmpty { adapter.forward(layer: index, projection, input: input, output: output, rows: rows) }
-    }
+  ) -> (y: Matrix<Element>, saved: SavedActivations) {
+    let adapter = adapter.map { LayerAdapter(adapter: $0, layer: index, visual: tokens.visual) }
     let n = inputNorm.forward(x)
-    let unnormedKeys = keyProjection.forward(n)
-    adapt(.key, n, unnormedKeys)
-    let keys = headNorms?.key.forward(unnormedKeys) ?? unnormedKeys
-    rotary.forward(inPlace: keys)
-    let values = valueProjection.forward(n)
-    adapt(.value, n, values)
-    let asking = queries.select(n)
-    let unnormedQueries = queryProjection.forward(asking)
-    adapt(.query, asking, unnormedQueries)
-    let q = headNorms?.query.forward(unnormedQueries) ?? unnormedQueries
-    queries.rotary.forward(inPlace: q)
-    let (k, v) =
-      cache.map { $0.adding(keys, values, at: $1, layer: index) }
-      ?? earlier?.followed(by: keys, values, layer: index) ?? (keys, values)
-    let attended = attention.forward(q: q, k: k, v: v, pattern: queries.pattern)
-    let h = outputProjection.forward(attended.output)
-    adapt(.output, attended.output, h)
-    h.add(queries.select(x))
-    let m = postAttentionNorm.forward(h)
-    let (gate, up) = (gateProjection.forward(m), upProjection.forward(m))
-    let y = downProjection.forward(SwiGLU.forward(gate: gate, up: up))
-    y.add(h)
-    let unnormed = headNorms.map { _ in (unnormedQueries, unnormedKeys) }
+    let key = key(n, rotary: tokens.rotary, adapter)
+    let value = value(n, adapter)
+    let query = query(queries.select(n), rotary: queries.rotary, adapter)
+    let (keys, values) = tokens.past.joining(key.rotated, value, at: tokens.newKeys, layer: index)
+    let attended = attention.forward(q: query.rotated, k: keys, v: values, pattern: queries.pattern)
+    let h = output(attended.output, residual: queries.select(x), adapter)
+    let (y, mlp) = mlp(h)
     return (
       y,
-      Tape(
-        queries: queries, x: x, q: q, k: k, v: v, unnormed: unnormed, attended: attended, h: h, gate: gate, up: up)
+      SavedActivations(
+        queries: queries, x: x, query: query, keys: keys, values: values, unnormedKeys: key.unnormed,
+        attended: attended, h: h, mlp: mlp)
     )
   }
 
-  /// The gradient of x for the rows from `firstRow` on, from the gradient of y for the queries among them. Rows before
-  /// `firstRow` depend on no adapter and have no gradient.
-  /// - Returns: dx `[N - firstRow, H]`, or nil in the lowest adapted layer, where it ends at the adapted projections.
+  /// What backward covers: the tokens from the first adapted one on. Those before it depend on no adapter and have no
+  /// gradient.
+  struct Covered {
+    /// Tokens among the new ones.
+    let tokens: Range<Int>
+    /// Their keys among all.
+    let keys: Range<Int>
+    /// Queries among those of the layer.
+    let queries: Range<Int>
+    /// Which of the covered tokens they are.
+    let queryPositions: [Int]
+    /// Whether all covered tokens are queries.
+    var allAreQueries: Bool { queryPositions.count == tokens.count }
+
+    init(from first: Int, _ saved: SavedActivations) {
+      let positions = saved.queries.positions
+      tokens = first..<saved.x.rows
+      keys = saved.keys.rows - tokens.count..<saved.keys.rows
+      queries = (positions.firstIndex { $0 >= first } ?? positions.count)..<positions.count
+      queryPositions = positions[queries].map { $0 - first }
+    }
+  }
+
+  /// dx = dh + norm'(dn), dn = dq Q + dk K + dv V, (dq, dk, dv) = attention'(dh O), dh = dy + mlp'(dy), and the adapter's
+  /// part of each.
+  /// - Parameters:
+  ///   - dy: the gradient of y for the queries from `first` on.
+  ///   - first: the first adapted token.
+  /// - Returns: dx `[N - first, H]`, or nil in the lowest adapted layer, where it ends at the adapted projections.
   func backward(
-    _ dy: Matrix<Element>, tape: Tape, firstRow: Int, visual: [Range<Int>], rotary: Rotary<Element>,
+    _ dy: Matrix<Element>, _ saved: SavedActivations, from first: Int, tokens: PassTokens<Element>,
     adapter: any ProjectionAdapter<Element>
   ) -> Matrix<Element>? {
-    let first = tape.queries.rows.firstIndex { $0 >= firstRow } ?? tape.queries.rows.count
-    let asked = first..<tape.queries.rows.count
-    let later = firstRow..<tape.x.rows
-    let laterKeys = tape.k.rows - later.count..<tape.k.rows
-    // MLP
-    let (dgate, dup) = SwiGLU.backward(
-      downProjection.backward(dy), gate: tape.gate.rows(asked), up: tape.up.rows(asked))
-    let dm = gateProjection.backward(dgate)
-    upProjection.backward(dup, addingTo: dm)
-    let dh = postAttentionNorm.backward(dm, input: tape.h.rows(asked))
-    dh.add(dy)
-    // Output projection
-    let isLowest = index == adapter.lowestLayer
-    let shifted = visual.map { $0.lowerBound - firstRow..<$0.upperBound - firstRow }
-    func take(
-      _ projection: Projection, _ input: Matrix<Element>, _ dOutput: Matrix<Element>, values: Matrix<Element>? = nil,
-      addingTo dInput: Matrix<Element>?
-    ) {
-      let rows = adapter.tokens.rows(visual: shifted, of: input.rows)
-      adapter.backward(
-        layer: index, projection, input: input, values: values, dOutput: dOutput, rows: rows, dInput: dInput)
-    }
-    func isNeeded(_ projections: Projection...) -> Bool {
-      !isLowest || projections.contains(where: adapter.adaptsAtLowestLayer)
-    }
-    let dAttended = isNeeded(.query, .key, .value) ? outputProjection.backward(dh) : nil
-    take(.output, tape.attended.output.rows(asked), dh, addingTo: dAttended)
-    guard let dAttended else { return nil }
-    // Attention
-    let gradients = attention.backward(
-      dAttended, q: tape.q.rows(asked), k: tape.k, v: tape.v,
-      output: tape.attended.output.rows(asked), logSumExp: tape.attended.logSumExp.columns(asked),
-      pattern: tape.queries.pattern.dropping(first: first), firstKey: laterKeys.lowerBound,
-      needed: isNeeded(.query, .key) ? .all : .valuesOnly)
-    // Values, keys, queries
-    let n = inputNorm.forward(tape.x.rows(later))
-    let dn = isLowest ? nil : valueProjection.backward(gradients.v)
-    take(.value, n, gradients.v, values: tape.v.rows(laterKeys), addingTo: dn)
-    guard var dq = gradients.q, var dk = gradients.k else { return nil }
-    rotary.rows(later).backward(inPlace: dk)
-    tape.queries.rotary.rows(asked).backward(inPlace: dq)
-    if let headNorms, let unnormed = tape.unnormed {
-      dk = headNorms.key.backward(dk, input: unnormed.k.rows(later))
-      dq = headNorms.query.backward(dq, input: unnormed.q.rows(asked))
-    }
-    if let dn { keyProjection.backward(dk, addingTo: dn) }
-    take(.key, n, dk, addingTo: dn)
-    let askedRows = tape.queries.rows[asked].map { $0 - firstRow }
-    let asksAll = askedRows.count == later.count
-    let asking = asksAll ? n : n.gathering(askedRows)
-    guard let dn else {
-      take(.query, asking, dq, addingTo: nil)
-      return nil
-    }
-    if asksAll {
-      queryProjection.backward(dq, addingTo: dn)
-      take(.query, asking, dq, addingTo: dn)
-    } else {
-      let dAsking = queryProjection.backward(dq)
-      take(.query, asking, dq, addingTo: dAsking)
-      dn.scatterAdd(dAsking, at: askedRows)
-    }
-    let dx = inputNorm.backward(dn, input: tape.x.rows(later))
-    dx.scatterAdd(dh, at: askedRows)
+    let covered = Covered(from: first, saved)
+    let adapter = LayerAdapter(
+      adapter: adapter, layer: index, visual: tokens.visual.map { $0.lowerBound - first..<$0.upperBound - first })
+    let dh = mlpBackward(dy, saved, covered)
+    guard let dAttended = outputBackward(dh, saved, covered, adapter) else { return nil }
+    let gradients = attentionBackward(dAttended, saved, covered, adapter)
+    let x = saved.x.rows(covered.tokens)
+    let n = inputNorm.forward(x)
+    let dn = valueBackward(gradients.v, n, saved, covered, adapter)
+    guard let dq = gradients.q, let dk = gradients.k else { return nil }
+    keyBackward(dk, n, saved, covered, rotary: tokens.rotary, adapter, addingTo: dn)
+    queryBackward(dq, n, saved, covered, adapter, addingTo: dn)
+    guard let dn else { return nil }
+    let dx = inputNorm.backward(dn, input: x)
+    dx.scatterAdd(dh, at: covered.queryPositions)
     return dx
   }
 }

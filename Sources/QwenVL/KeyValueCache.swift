@@ -1,14 +1,46 @@
-// Keys and values of every layer, kept between the passes of a generation.
+// Keys and values of every layer that outlast a pass: those of a generation, and those of a constant prefix.
 import HuggingFace
 import Tensors
 
-/// Rotated keys and values of the rows before a pass, of every layer: the same in every pass, since no adapter of visual
-/// tokens reaches rows before the first picture.
-package struct EarlierRows<Element: Scalar>: Sendable {
+/// Rotated keys and adapted values of tokens that have passed the decoder; a `SequenceSlot` says which of them are a
+/// sequence's.
+package final class KeyValueCache<Element: Scalar> {
+  private let keys, values: [Matrix<Element>]
+  /// How many tokens each layer has place for.
+  package let capacity: Int
+
+  /// An empty cache for `capacity` tokens.
+  package init(capacity: Int, configuration: TextConfiguration) {
+    let width = configuration.kvHeads * configuration.headDimension
+    keys = (0..<configuration.layers).map { _ in Matrix(uninitialized: capacity, width) }
+    values = (0..<configuration.layers).map { _ in Matrix(uninitialized: capacity, width) }
+    self.capacity = capacity
+  }
+
+  /// Takes the keys and values of a layer's new tokens, `[N, kvHeads D]` each, to its rows `places`.
+  /// - Returns: all of the layer's, `[capacity, kvHeads D]`; rows that nothing was written to are undefined.
+  func adding(
+    _ newKeys: Matrix<Element>, _ newValues: Matrix<Element>, at places: [Int], layer: Int
+  ) -> (keys: Matrix<Element>, values: Matrix<Element>) {
+    for (token, place) in places.enumerated() {
+      keys[layer].rows(place..<place + 1).assign(newKeys.rows(token..<token + 1))
+      values[layer].rows(place..<place + 1).assign(newValues.rows(token..<token + 1))
+    }
+    return (keys[layer], values[layer])
+  }
+
+  /// All keys and values as those of a prefix; nothing may be added to the cache afterwards.
+  var asPrefix: PrefixKVCache<Element> { PrefixKVCache(keys: keys, values: values, count: capacity) }
+}
+
+/// Rotated keys and values of a prefix in every layer, computed without an adapter. No adapter of visual tokens reaches
+/// text before the first image, so they are the same in every pass.
+package struct PrefixKVCache<Element: Scalar>: Sendable {
   fileprivate let keys, values: [Matrix<Element>]
+  /// How many tokens the prefix has.
   package let count: Int
 
-  /// A layer's keys and values, then those of the new rows.   newKeys, newValues [N, kvHeads D] -> [count + N, kvHeads D]
+  /// A layer's keys and values, then those of the new tokens.   newKeys, newValues [N, kvHeads D] -> [count + N, kvHeads D]
   func followed(
     by newKeys: Matrix<Element>, _ newValues: Matrix<Element>, layer: Int
   ) -> (keys: Matrix<Element>, values: Matrix<Element>) {
@@ -19,33 +51,5 @@ package struct EarlierRows<Element: Scalar>: Sendable {
       return result
     }
     return (joined(keys[layer], newKeys), joined(values[layer], newValues))
-  }
-}
-
-/// Rotated keys and adapted values of rows that a decoder has seen; a `KeyRun` says which of them are a sequence's.
-package final class KeyValueCache<Element: Scalar> {
-  private let keys: [Matrix<Element>]
-  private let values: [Matrix<Element>]
-
-  /// Room for `capacity` rows in each layer.
-  package init(capacity: Int, configuration: TextConfiguration) {
-    let width = configuration.kvHeads * configuration.headDimension
-    keys = (0..<configuration.layers).map { _ in Matrix(uninitialized: capacity, width) }
-    values = (0..<configuration.layers).map { _ in Matrix(uninitialized: capacity, width) }
-  }
-
-  /// All rows, for passes that begin behind them; nothing may be added afterwards.
-  var earlierRows: EarlierRows<Element> { EarlierRows(keys: keys, values: values, count: keys.first?.rows ?? 0) }
-
-  /// Takes the keys and values of new rows of a layer, `[N, kvHeads D]` each, to its rows `places`.
-  /// - Returns: all of the layer's, `[capacity, kvHeads D]`; rows that nothing was written to are undefined.
-  func adding(
-    _ newKeys: Matrix<Element>, _ newValues: Matrix<Element>, at places: [Int], layer: Int
-  ) -> (keys: Matrix<Element>, values: Matrix<Element>) {
-    for (row, place) in places.enumerated() {
-      keys[layer].rows(place..<place + 1).assign(newKeys.rows(row..<row + 1))
-      values[layer].rows(place..<place + 1).assign(newValues.rows(row..<row + 1))
-    }
-    return (keys[layer], values[layer])
   }
 }

@@ -1,26 +1,28 @@
-// From hidden states to the loss over the vocabulary, some rows at a time.
+// From hidden states to the loss over the vocabulary, some tokens at a time.
 import Layers
 import Tensors
+
+package typealias TokenLoss = Layers.TokenLoss
 
 /// The language-model head, tied to the embedding or not.
 package struct LanguageModelHead<Element: Scalar>: Sendable {
   let weight: StoredMatrix
-  /// Rows whose logits are held at once: 128 rows of a 152k vocabulary are 78 MB.
-  private static var chunkRows: Int { 128 }
+  /// Tokens whose logits are in memory at once: 128 tokens of a 152k vocabulary are 78 MB.
+  private static var chunkSize: Int { 128 }
 
   /// hidden [R, H] -> logits [R, V]
   package func logits(_ hidden: Matrix<Element>) -> Matrix<Element> { weight.timesTransposed(hidden) }
 
-  /// Negative log-likelihood of each row's target, and whether it is the most likely token, ties to the lower id.
+  /// The loss of each token.
   /// - Parameters: `hidden` `[R, H]`, `targets` `[R]`.
-  package func loss(_ hidden: Matrix<Element>, targets: [Int32]) -> [(nll: Double, isLikeliest: Bool)] {
+  package func loss(_ hidden: Matrix<Element>, targets: [Int32]) -> [TokenLoss] {
     chunks(hidden.rows).flatMap { CrossEntropy.forward(logits(hidden.rows($0)), targets: Array(targets[$0])) }
   }
 
-  /// The same, and the gradient of the sum of all rows' NLL.   -> dHidden [R, H]
+  /// The loss of each token, and the gradient of their sum.   -> dHidden [R, H]
   package func lossAndGradient(
     _ hidden: Matrix<Element>, targets: [Int32]
-  ) -> (losses: [(nll: Double, isLikeliest: Bool)], dHidden: Matrix<Element>) {
+  ) -> (losses: [TokenLoss], dHidden: Matrix<Element>) {
     let dHidden = Matrix<Element>(uninitialized: hidden.rows, hidden.columns)
     let losses = chunks(hidden.rows).flatMap { rows in
       let logits = logits(hidden.rows(rows))
@@ -33,7 +35,7 @@ package struct LanguageModelHead<Element: Scalar>: Sendable {
     return (losses, dHidden)
   }
 
-  /// The most likely token of each row, ties to the lower id.
+  /// The top-1 token of each row; of equal logits the lowest id.   hidden [R, H] -> [R]
   package func argmax(_ hidden: Matrix<Element>) -> [Int32] {
     chunks(hidden.rows).flatMap { rows in
       let logits = logits(hidden.rows(rows))
@@ -46,6 +48,6 @@ package struct LanguageModelHead<Element: Scalar>: Sendable {
   }
 
   private func chunks(_ rows: Int) -> [Range<Int>] {
-    stride(from: 0, to: rows, by: Self.chunkRows).map { $0..<min($0 + Self.chunkRows, rows) }
+    stride(from: 0, to: rows, by: Self.chunkSize).map { $0..<min($0 + Self.chunkSize, rows) }
   }
 }

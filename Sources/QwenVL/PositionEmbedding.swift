@@ -1,11 +1,11 @@
-// Learned positions of patches: a square grid of embeddings, stretched over each picture.
+// Learned positions of patches: a square grid of embeddings, stretched over each image.
 import HuggingFace
 import Tensors
 
 /// Bilinear interpolation with corners on corners (transformers `get_vision_interpolation_indices_and_weights` with
 /// `align_corners`).
 struct PositionEmbedding<Element: Scalar>: Sendable {
-  /// `[side^2, H]`, row by row; what lies behind a whole square is not used.
+  /// `[side^2, H]`, row by row; what exceeds a whole square is not used.
   let table: StoredMatrix
   private let side: Int
 
@@ -39,7 +39,7 @@ struct PositionEmbedding<Element: Scalar>: Sendable {
     }
   }
 
-  /// The two learned places around one of `count` places on an axis, and how much of the second there is.
+  /// The two learned places around one of `count` places on an axis, and the weight of the second.
   private func taps(_ index: Int, of count: Int) -> (first: Int, second: Int, weight: Element) {
     let place = Element(index) * Element(side - 1) / Element(max(count - 1, 1))
     let first = min(Int(place), side - 1)

@@ -9,14 +9,14 @@ package enum Projection: String, Sendable, CaseIterable {
   case output = "o_proj"
 }
 
-/// The tokens that an adapter acts on. What it adds reaches the rows behind them, and no row before the first of them.
+/// The tokens that an adapter acts on. What it adds reaches the tokens after them, and no token before the first of them.
 package enum AdaptedTokens: Sendable {
   /// Visual tokens, at keys and values only.
   case visual
   case all
 
-  /// The rows that are adapted among `count`.
-  func rows(visual: [Range<Int>], of count: Int) -> [Range<Int>] {
+  /// The adapted tokens among `count`.
+  func spans(visual: [Range<Int>], count: Int) -> [Range<Int>] {
     switch self {
     case .visual: visual
     case .all: count > 0 ? [0..<count] : []
@@ -37,22 +37,54 @@ package protocol ProjectionAdapter<Element>: AnyObject {
   /// Whether it acts on a projection of the lowest layer: backward computes there only what those need.
   func adaptsAtLowestLayer(_ projection: Projection) -> Bool
 
-  /// Adds to a projection's output, queries and keys before their rotation.
+  /// Adds to a projection's output, to queries and keys before their rotation.
   /// - Parameters:
   ///   - input: the projection's input, `[N, in]`.
   ///   - output: its output, `[N, out]`, changed in place.
-  ///   - rows: those of the adapted tokens.
+  ///   - spans: the adapted tokens, as rows of `input`.
   func forward(
-    layer: Int, _ projection: Projection, input: Matrix<Element>, output: Matrix<Element>, rows: [Range<Int>])
+    layer: Int, _ projection: Projection, input: Matrix<Element>, output: Matrix<Element>, spans: [Range<Int>])
 
   /// Takes the gradient of a projection's adapted output.
   /// - Parameters:
-  ///   - input: as in forward, for the rows that backward covers.
-  ///   - values: the adapted values of the same rows where the projection is v, otherwise nil.
+  ///   - input: as in forward, for the tokens that backward covers.
+  ///   - values: the adapted values of the same tokens if the projection is v, otherwise nil.
   ///   - dOutput: the gradient of the output.
-  ///   - rows: those of the adapted tokens, counted as those of `input`.
-  ///   - dInput: the gradient of `input`, to be added to; nil at the lowest layer, where nobody needs it.
+  ///   - spans: the adapted tokens, as rows of `input`.
+  ///   - dInput: the gradient of `input`, to be added to; nil at the lowest layer, where it is not needed.
   func backward(
     layer: Int, _ projection: Projection, input: Matrix<Element>, values: Matrix<Element>?, dOutput: Matrix<Element>,
-    rows: [Range<Int>], dInput: Matrix<Element>?)
+    spans: [Range<Int>], dInput: Matrix<Element>?)
+}
+
+/// An adapter at one layer, with the tokens that it acts on there.
+struct LayerAdapter<Element: Scalar> {
+  let adapter: any ProjectionAdapter<Element>
+  let layer: Int
+  /// The visual tokens: in forward among all, in backward among those that it covers.
+  let visual: [Range<Int>]
+
+  /// Adds to a projection's output.   input [N, in], output [N, out]
+  func forward(_ projection: Projection, input: Matrix<Element>, output: Matrix<Element>) {
+    let spans = adapter.tokens.spans(visual: visual, count: input.rows)
+    if !spans.isEmpty { adapter.forward(layer: layer, projection, input: input, output: output, spans: spans) }
+  }
+
+  /// Gives the adapter a projection's gradient, and adds its part to `dInput`.
+  func backward(
+    _ projection: Projection, input: Matrix<Element>, values: Matrix<Element>? = nil, dOutput: Matrix<Element>,
+    addingTo dInput: Matrix<Element>?
+  ) {
+    let spans = adapter.tokens.spans(visual: visual, count: input.rows)
+    adapter.backward(
+      layer: layer, projection, input: input, values: values, dOutput: dOutput, spans: spans, dInput: dInput)
+  }
+
+  /// Whether backward ends in this layer.
+  var isLowest: Bool { layer == adapter.lowestLayer }
+
+  /// Whether the gradient of one of these projections' outputs is needed, for the layer below or the adapter itself.
+  func needs(_ projections: Projection...) -> Bool {
+    !isLowest || projections.contains(where: adapter.adaptsAtLowestLayer)
+  }
 }

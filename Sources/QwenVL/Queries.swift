@@ -1,23 +1,49 @@
-// Which of the new rows a layer is asked for: all, or in the last layer only those whose logits are needed.
+// What every layer is told about the new tokens of a pass, and for which of them it is asked.
 import Layers
 import Tensors
 
-/// The rows that ask in a layer, their rotary tables and what they see.
+/// The tokens that are queries in a layer: all new ones, or in the last layer only those whose hidden states are wanted.
 struct Queries<Element: Scalar>: Sendable {
-  /// Ascending rows among the new ones.
-  let rows: [Int]
+  /// Ascending positions among the new tokens.
+  let positions: [Int]
   let rotary: Rotary<Element>
   let pattern: AttentionPattern
-  /// How many new rows there are.
+  /// How many new tokens there are.
   private let count: Int
 
-  init(rows: [Int], of count: Int, rotary: Rotary<Element>, pattern: AttentionPattern) {
-    self.rows = rows
+  init(_ positions: [Int], of count: Int, rotary: Rotary<Element>, pattern: AttentionPattern) {
+    self.positions = positions
     self.count = count
-    self.rotary = rows.count == count ? rotary : rotary.gathering(rows)
+    self.rotary = positions.count == count ? rotary : rotary.gathering(positions)
     self.pattern = pattern
   }
 
-  /// Those rows of x, without a copy where all are asked for.
-  func select(_ x: Matrix<Element>) -> Matrix<Element> { rows.count == count ? x : x.gathering(rows) }
+  /// Those tokens' rows of x, without a copy where all tokens are queries.
+  func select(_ x: Matrix<Element>) -> Matrix<Element> { positions.count == count ? x : x.gathering(positions) }
+}
+
+/// The new tokens of a pass, as all layers see them.
+struct PassTokens<Element: Scalar> {
+  let count: Int
+  let rotary: Rotary<Element>
+  /// The visual tokens.
+  let visual: [Range<Int>]
+  let past: Past<Element>
+  /// Where their keys lie among all.
+  let newKeys: [Int]
+  /// The queries of all layers but the last, and of the last.
+  let queries, lastQueries: Queries<Element>
+
+  /// - Precondition: the slots have places for keys that `past` has.
+  init(_ input: DecoderInput<Element>, outputPositions: [Int], past: Past<Element>, rotary: Rotary<Element>) {
+    count = input.embeddings.rows
+    self.rotary = rotary
+    visual = input.visual.map(\.tokens)
+    self.past = past
+    newKeys = input.slots.flatMap(\.newKeys)
+    precondition(past.accepts(newKeys), "slots and past belong together")
+    let pattern = AttentionPattern.causal(input.slots.map { ($0.shared, $0.own, $0.newTokens) })
+    queries = Queries(Array(0..<count), of: count, rotary: rotary, pattern: pattern)
+    lastQueries = Queries(outputPositions, of: count, rotary: rotary, pattern: pattern.selecting(outputPositions))
+  }
 }

@@ -9,12 +9,12 @@ package struct QwenVLModel<Element: Scalar>: Sendable {
   package let decoder: Decoder<Element>
   package let head: LanguageModelHead<Element>
   private let embedding: StoredMatrix
-  /// Of the products with the weights.
+  /// The compute precision of matrix multiplications with the weights.
   package let arithmetic: Arithmetic
 
   /// How a reference rounded its rotary frequencies.
   package enum RotaryFrequencies: String, Sendable, CaseIterable {
-    /// Not at all: transformers' `from_pretrained` keeps them in fp32 whatever the weights' type, and so do we.
+    /// Not at all: as with transformers' `from_pretrained`, they are fp32 whatever the weights' type.
     case float32
     /// To the type of the weights, as torch's `module.to(dtype)` does with every buffer of a module.
     case asWeights = "as-weights"
@@ -43,12 +43,10 @@ package struct QwenVLModel<Element: Scalar>: Sendable {
     }
   }
 
-  /// Embeddings of the ids with the first `H` columns of the pictures' features at the visual rows, in order.   -> [T, H]
-  /// - Precondition: the features' rows are as many as the visual rows.
-  package func embed(_ inputIDs: [Int32], visual: [Range<Int>], features: [Matrix<Element>]) -> Matrix<Element> {
+  /// Embeddings of the ids, at visual tokens the first `H` columns of the image's features.   -> [T, H]
+  package func embed(_ inputIDs: [Int32], visual: [VisualSpan<Element>] = []) -> Matrix<Element> {
     let result: Matrix<Element> = embedding.gathering(inputIDs)
-    precondition(visual.count == features.count)
-    for (rows, picture) in zip(visual, features) { result.rows(rows).assign(picture.columns(0..<result.columns)) }
+    for image in visual { result.rows(image.tokens).assign(image.features.columns(0..<result.columns)) }
     return result
   }
 }

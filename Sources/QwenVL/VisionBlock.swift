@@ -55,7 +55,7 @@ struct PlainMLP<Element: Scalar>: VisionMLP {
 /// Joins merge x merge patches to one visual token of the decoder's width (transformers `Qwen2_5_VLPatchMerger`,
 /// `Qwen3VLVisionPatchMerger`).
 struct PatchMerger<Element: Scalar>: Sendable {
-  /// Of each patch, or of the joined ones where it is so wide.
+  /// Of each patch, or of the joined patches if it is as wide as they are.
   let norm: any Norm<Element>
   let mlp: PlainMLP<Element>
 

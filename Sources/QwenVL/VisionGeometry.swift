@@ -1,10 +1,10 @@
-// Where the patches of one picture lie: their positions, and the order that makes attention windows contiguous.
+// Where the patches of one image lie: their positions, and the order that makes attention windows contiguous.
 import HuggingFace
 
-/// Order, windows and positions of one picture's patches (transformers `get_vision_window_index`,
+/// Order, windows and positions of one image's patches (transformers `get_vision_window_index`,
 /// `get_vision_position_ids`).
 struct VisionGeometry {
-  /// Merged unit (a visual token's patches) at each place of the windowed order.
+  /// Merge unit (a visual token's patches) at each place of the windowed order.
   let unitOrder: [Int]
   /// Patch rows of each window, in the windowed order.
   let windows: [Range<Int>]

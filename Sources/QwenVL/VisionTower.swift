@@ -1,4 +1,4 @@
-// The frozen vision tower: patches of one picture to visual tokens.
+// The frozen vision tower: patches of one image to visual tokens.
 import HuggingFace
 import Layers
 import Tensors
@@ -30,7 +30,7 @@ package struct VisionTower<Element: Scalar>: Sendable {
       theta: Self.ropeTheta, dimension: configuration.headDimension / 2, roundedTo: type)
   }
 
-  /// Features of one picture: of each visual token what enters the decoder, then what deepstack adds behind its first
+  /// Features of one image: of each visual token its embedding in the decoder, then what deepstack adds after the first
   /// layers.   patches [P, numbers of a patch] -> [P / merge^2, featureColumns]
   package func forward(patches: Matrix<Element>, grid: GridTHW) -> Matrix<Element> {
     precondition(patches.rows == grid.patches && patches.columns == configuration.patchNumbers)

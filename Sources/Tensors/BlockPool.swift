@@ -1,11 +1,11 @@
-// Memory of matrices, kept for the next one of its size: after the first step there is no allocation in a step, and no
-// page that the kernel has to clear.
+// Memory of freed matrices, reused for the next matrix of the same size: after the first step a step allocates nothing,
+// and the kernel has no page to clear.
 import Foundation
 import Synchronization
 
 /// Blocks that matrices lie in, aligned for vector loads.
 enum BlockPool {
-  /// A block that nobody uses: the lock hands it from one owner to the next.
+  /// An unused block: the lock passes it from one owner to the next.
   private struct Block: @unchecked Sendable {
     let start: UnsafeMutableRawPointer
   }
@@ -16,12 +16,12 @@ enum BlockPool {
     var liveBytes = 0
     var peakBytes = 0
 
-    /// Frees idle blocks, the largest first, until `room` more bytes stay within what was ever needed at once.
-    mutating func makeRoom(for room: Int) {
-      peakBytes = max(peakBytes, liveBytes + room)
-      while liveBytes + bytes + room > peakBytes, let largest = blocks.keys.max() {
+    /// Frees idle blocks, the largest first, until `needed` more bytes stay within what was ever in use at once.
+    mutating func free(toFit needed: Int) {
+      peakBytes = max(peakBytes, liveBytes + needed)
+      while liveBytes + bytes + needed > peakBytes, let largest = blocks.keys.max() {
         if let block = blocks[largest]?.popLast() {
-          free(block.start)
+          Foundation.free(block.start)
           bytes -= largest
         } else {
           blocks[largest] = nil
@@ -31,10 +31,10 @@ enum BlockPool {
   }
 
   private static let idle = Mutex(Idle())
-  /// Smaller blocks are left to the C library, which keeps them itself.
+  /// Smaller blocks are left to the C library, which has a cache of its own.
   private static let smallest = 1 << 16
 
-  /// Bytes of the block that holds `bytes`: eight sizes an octave, so that rows of nearly the same length share blocks.
+  /// Bytes of the block that holds `bytes`: eight sizes an octave, so that batches of nearly the same length share blocks.
   static func capacity(_ bytes: Int) -> Int {
     guard bytes > smallest else { return max(bytes, 64) }
     let grain = 1 << (Int.bitWidth - 1 - bytes.leadingZeroBitCount - 3)
@@ -43,7 +43,7 @@ enum BlockPool {
 
   /// - Parameter capacity: as `capacity(_:)` gives it.
   static func take(_ capacity: Int) -> UnsafeMutableRawPointer {
-    if capacity > smallest, let kept = reuse(capacity) { return kept.start }
+    if capacity > smallest, let block = reuse(capacity) { return block.start }
     var raw: UnsafeMutableRawPointer?
     let status = posix_memalign(&raw, 64, capacity)
     // Checked in every build: preconditions are not, in this module.
@@ -63,10 +63,10 @@ enum BlockPool {
 
   private static func reuse(_ capacity: Int) -> Block? {
     idle.withLock { idle in
-      let kept = idle.blocks[capacity]?.popLast()
-      if kept != nil { idle.bytes -= capacity } else { idle.makeRoom(for: capacity) }
+      let block = idle.blocks[capacity]?.popLast()
+      if block != nil { idle.bytes -= capacity } else { idle.free(toFit: capacity) }
       idle.liveBytes += capacity
-      return kept
+      return block
     }
   }
 }

@@ -1,7 +1,7 @@
 // Elementwise kernels on whole matrices that no layer owns.
 
 extension Matrix {
-  /// Adds `other` to these rows.
+  /// Adds `other`, element by element.
   @specialized(where Element == Float)
   @specialized(where Element == Double)
   package func add(_ other: Matrix) {
@@ -25,7 +25,7 @@ extension Matrix {
     }
   }
 
-  /// Adds row i of `other` to row `indices[i]` of these.
+  /// Adds row i of `other` to row `indices[i]` of this matrix.
   package func scatterAdd(_ other: Matrix, at indices: [Int]) {
     precondition(other.rows == indices.count && other.columns == columns)
     for (source, target) in indices.enumerated() { rows(target..<target + 1).add(other.rows(source..<source + 1)) }

@@ -1,5 +1,6 @@
-// The one tensor of the arithmetic: a row-major matrix, or a view of some of its rows or columns.
-/// Memory of a matrix, given back with its last view.
+// The matrix that everything is computed with: a view of rows and columns somewhere in memory.
+
+/// Memory of a matrix that was allocated here; returned to the pool with the last view of it.
 private final class Storage<Element: Scalar>: Sendable {
   nonisolated(unsafe) let base: UnsafeMutablePointer<Element>
   private let capacity: Int
@@ -12,16 +13,31 @@ private final class Storage<Element: Scalar>: Sendable {
   deinit { BlockPool.giveBack(base, capacity: capacity) }
 }
 
-/// A row-major matrix with reference semantics: copies and row views share memory, as slices of a C array do.
+/// A view of a row-major matrix, with reference semantics.
+///
+/// Element (i, j) is at `base[i * stride + j]`. Invariant: `columns <= stride`, so that rows may have gaps between them
+/// and never overlap, and all rows lie in memory that `owner` keeps alive. Every view holds the owner, so a view may
+/// outlive the matrix that it was taken from.
+///
+/// Views alias: a copy of the struct, `rows(_:)`, `columns(_:)` and `reshaped(rows:columns:)` are the same memory, and a
+/// write through one of them shows in all. `gathering(_:)` and the initializers for new memory allocate.
+///
+/// `let` protects the view, not the numbers: whoever has a view of allocated memory may write through it, and functions
+/// document which of their arguments they change. Nobody may write to a frozen weight (`StoredTensor.inPlace`): its pages
+/// are mapped read-only. There is no lock: the type is `Sendable` on the condition that no thread writes to memory that
+/// another one uses at the same time.
 package struct Matrix<Element: Scalar>: @unchecked Sendable {
   package let rows: Int
   package let columns: Int
   /// Distance between the starts of two rows, in elements.
   package let stride: Int
+  /// Element (0, 0).
   package let base: UnsafeMutablePointer<Element>
+  /// Keeps the memory alive: `Storage`, or a mapped file.
   private let owner: AnyObject
 
   private init(rows: Int, columns: Int, stride: Int, base: UnsafeMutablePointer<Element>, owner: AnyObject) {
+    precondition(columns <= stride, "rows would overlap")
     self.rows = rows
     self.columns = columns
     self.stride = stride
@@ -29,7 +45,7 @@ package struct Matrix<Element: Scalar>: @unchecked Sendable {
     self.owner = owner
   }
 
-  /// A view of memory that `owner` keeps.
+  /// A view of memory that `owner` keeps alive, rows without gaps.
   init(viewing base: UnsafeMutablePointer<Element>, rows: Int, columns: Int, owner: AnyObject) {
     self.init(rows: rows, columns: columns, stride: columns, base: base, owner: owner)
   }
@@ -61,21 +77,21 @@ package struct Matrix<Element: Scalar>: @unchecked Sendable {
   @inline(__always)
   package func row(_ index: Int) -> UnsafeMutablePointer<Element> { base + index * stride }
 
-  /// A view of some consecutive rows.
+  /// A view of consecutive rows.
   package func rows(_ range: Range<Int>) -> Matrix {
     precondition(range.lowerBound >= 0 && range.upperBound <= rows)
     return Matrix(
       rows: range.count, columns: columns, stride: stride, base: base + range.lowerBound * stride, owner: owner)
   }
 
-  /// A view of some consecutive columns.
+  /// A view of consecutive columns.
   package func columns(_ range: Range<Int>) -> Matrix {
     precondition(range.lowerBound >= 0 && range.upperBound <= columns)
     return Matrix(rows: rows, columns: range.count, stride: stride, base: base + range.lowerBound, owner: owner)
   }
 
-  /// The same numbers with another row length.
-  /// - Precondition: rows lie without gaps and the count stays.
+  /// A view of the same numbers with another row length.
+  /// - Precondition: rows lie without gaps, and the count of numbers stays.
   package func reshaped(rows newRows: Int, columns newColumns: Int) -> Matrix {
     precondition((rows == 1 || stride == columns) && newRows * newColumns == rows * columns)
     return Matrix(rows: newRows, columns: newColumns, stride: newColumns, base: base, owner: owner)
@@ -91,7 +107,7 @@ package struct Matrix<Element: Scalar>: @unchecked Sendable {
     return result
   }
 
-  /// Copies all rows of `source` over these.
+  /// Overwrites this matrix with the numbers of `source`.
   package func assign(_ source: Matrix) {
     precondition(source.rows == rows && source.columns == columns)
     for index in 0..<rows { row(index).update(from: source.row(index), count: columns) }

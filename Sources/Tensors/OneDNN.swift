@@ -1,4 +1,4 @@
-// Products of bf16 numbers with fp32 accumulation, by oneDNN.
+// Matrix multiplication of bf16 numbers with fp32 accumulation, by oneDNN.
 import COneDNN
 
 /// Numbers that oneDNN multiplies.
@@ -11,15 +11,15 @@ extension UInt16: OneDNNNumber {
   static var oneDNNType: dnnl_data_type_t { dnnl_bf16 }
 }
 
-/// Every processor has products of these, so that tests of all shapes and strides run everywhere.
+/// Every processor multiplies these, so that tests of all shapes and strides run everywhere.
 extension Float: OneDNNNumber {
   static var oneDNNType: dnnl_data_type_t { dnnl_f32 }
 }
 
 /// oneDNN on the CPU.
 enum OneDNN {
-  /// Whether this processor multiplies bf16 numbers itself (AVX-512 BF16 or AMX); oneDNN has no
-  /// such products elsewhere, or slow ones. `DNNL_MAX_CPU_ISA` narrows it, as everywhere in oneDNN.
+  /// Whether this processor multiplies bf16 numbers itself (AVX-512 BF16 or AMX); elsewhere oneDNN refuses bf16 or is
+  /// slow with it. `DNNL_MAX_CPU_ISA` narrows it, as everywhere in oneDNN.
   static let hasBFloat16Instructions: Bool = {
     let isa = dnnl_get_effective_cpu_isa().rawValue
     return isa & dnnl_cpu_isa_avx512_core_bf16.rawValue == dnnl_cpu_isa_avx512_core_bf16.rawValue
@@ -43,17 +43,22 @@ enum OneDNN {
 
   /// `C = A op(B)` (`+ C` when `accumulate`).   A [m, k], op(B) [k, n], C fp32 [m, n]
   ///
-  /// Primitives are made anew for each call: oneDNN keeps what it generated for a shape (the last 1024 shapes,
+  /// Primitives are created for each call: oneDNN caches the code that it generated for a shape (the last 1024 shapes,
   /// `ONEDNN_PRIMITIVE_CACHE_CAPACITY`), for all threads.
+  /// - Precondition: the shapes agree and no dimension is 0.
   static func multiply<Number: OneDNNNumber>(
-    _ m: Int, _ n: Int, _ k: Int, _ a: UnsafePointer<Number>, _ lda: Int, _ b: UnsafePointer<Number>,
-    _ transposeB: Transpose, _ ldb: Int, accumulate: Bool, _ c: UnsafeMutablePointer<Float>, _ ldc: Int
+    _ a: GEMMOperand<Number>, _ b: GEMMOperand<Number>, _ transposeB: Transpose, into c: Matrix<Float>,
+    accumulate: Bool
   ) {
-    var source = description(m, k, (lda, 1), Number.oneDNNType)
-    var weights = description(k, n, transposeB == .asIs ? (ldb, 1) : (1, ldb), Number.oneDNNType)
-    var target = description(m, n, (ldc, 1), dnnl_f32)
+    let (m, k) = (a.rows, a.columns)
+    let (kB, n) = transposeB == .asIs ? (b.rows, b.columns) : (b.columns, b.rows)
+    precondition(
+      k == kB && c.rows == m && c.columns == n, "GEMM of \(m)x\(k) and \(kB)x\(n) into \(c.rows)x\(c.columns)")
+    var source = description(m, k, (a.stride, 1), Number.oneDNNType)
+    var weights = description(k, n, transposeB == .asIs ? (b.stride, 1) : (1, b.stride), Number.oneDNNType)
+    var target = description(m, n, (c.stride, 1), dnnl_f32)
     var operation = dnnl_matmul_desc_t()
-    check(dnnl_matmul_desc_init(&operation, &source, &weights, nil, &target), "product of \(m)x\(k) and \(k)x\(n)")
+    check(dnnl_matmul_desc_init(&operation, &source, &weights, nil, &target), "GEMM of \(m)x\(k) and \(k)x\(n)")
 
     var attributes: dnnl_primitive_attr_t?
     check(dnnl_primitive_attr_create(&attributes), "attributes")
@@ -66,22 +71,22 @@ enum OneDNN {
       check(dnnl_primitive_attr_set_post_ops(attributes, additions), "post-operations")
     }
     var primitiveDescription: dnnl_primitive_desc_t?
-    check(dnnl_primitive_desc_create(&primitiveDescription, &operation, attributes, cpu.engine, nil), "product")
+    check(dnnl_primitive_desc_create(&primitiveDescription, &operation, attributes, cpu.engine, nil), "GEMM")
     defer { dnnl_primitive_desc_destroy(primitiveDescription) }
     var primitive: dnnl_primitive_t?
-    check(dnnl_primitive_create(&primitive, primitiveDescription), "product")
+    check(dnnl_primitive_create(&primitive, primitiveDescription), "GEMM")
     defer { dnnl_primitive_destroy(primitive) }
 
     let memories = [
-      memory(&source, UnsafeMutableRawPointer(mutating: a)), memory(&weights, UnsafeMutableRawPointer(mutating: b)),
-      memory(&target, c),
+      memory(&source, UnsafeMutableRawPointer(mutating: a.base)),
+      memory(&weights, UnsafeMutableRawPointer(mutating: b.base)), memory(&target, c.base),
     ]
     defer { memories.forEach { dnnl_memory_destroy($0) } }
     let arguments = zip([DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST], memories).map {
       dnnl_exec_arg_t(arg: $0, memory: $1)
     }
-    check(dnnl_primitive_execute(primitive, cpu.stream, Int32(arguments.count), arguments), "product")
-    check(dnnl_stream_wait(cpu.stream), "product")
+    check(dnnl_primitive_execute(primitive, cpu.stream, Int32(arguments.count), arguments), "GEMM")
+    check(dnnl_stream_wait(cpu.stream), "GEMM")
   }
 
   private static func description(
@@ -101,7 +106,7 @@ enum OneDNN {
     return result
   }
 
-  /// Shapes are checked before; what remains is memory that ran out, which the program cannot go on from. Checked in
+  /// Shapes are checked before; what remains is a failed allocation, from which the program cannot go on. Checked in
   /// every build: preconditions are not, in this module.
   private static func check(_ status: dnnl_status_t, _ what: String) {
     if status != dnnl_success { fatalError("oneDNN: \(what): status \(status.rawValue)") }

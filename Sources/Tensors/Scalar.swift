@@ -2,14 +2,14 @@
 import COpenBLAS
 import Foundation
 
-/// A floating-point type with matrix products and vectorisable elementary functions.
+/// A floating-point type with matrix multiplication and vectorisable elementary functions.
 package protocol Scalar: BinaryFloatingPoint, Sendable {
   /// `C = alpha op(A) op(B) + beta C`, row-major (BLAS `gemm`).
   static func gemm(
     _ transposeA: Transpose, _ transposeB: Transpose, _ m: Int, _ n: Int, _ k: Int, alpha: Self,
     _ a: UnsafePointer<Self>, _ lda: Int, _ b: UnsafePointer<Self>, _ ldb: Int, beta: Self,
     _ c: UnsafeMutablePointer<Self>, _ ldc: Int)
-  /// Sum of products of two vectors.
+  /// Dot product of two vectors.
   static func dot(_ n: Int, _ x: UnsafePointer<Self>, _ y: UnsafePointer<Self>) -> Self
   /// Sum of a vector in a fixed order.
   static func sum(_ n: Int, _ x: UnsafePointer<Self>) -> Self
@@ -25,7 +25,7 @@ package protocol Scalar: BinaryFloatingPoint, Sendable {
   static func power(_ base: Self, _ exponent: Self) -> Self
 }
 
-/// Whether a matrix enters a product as it lies or transposed.
+/// Whether a matrix enters a multiplication as it lies or transposed.
 package enum Transpose: Sendable {
   case asIs, transposed
   var blas: CBLAS_TRANSPOSE { self == .asIs ? CblasNoTrans : CblasTrans }

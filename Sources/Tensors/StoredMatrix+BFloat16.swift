@@ -1,22 +1,21 @@
-// Products in bf16: from where the weight lies if it is stored as bf16, otherwise rounded a tile at a time.
+// Matrix multiplication with a weight in bf16: with the stored weight in place if it is bf16, otherwise tile by tile.
 
 extension StoredMatrix {
   /// `y = x op(W)` (`+ y` when `accumulate`), both factors rounded to bf16, sums in fp32.
-  func bfloat16Product(_ x: Matrix<Float>, _ transpose: Transpose, into y: Matrix<Float>, accumulate: Bool) {
+  func multiplyInBFloat16(_ x: Matrix<Float>, _ transpose: Transpose, into y: Matrix<Float>, accumulate: Bool) {
     if x.rows == 0 { return }
-    withBFloat16(x) { rounded in
+    withBFloat16(x) { x in
       if tensor.type == .bfloat16 {
-        OneDNN.multiply(
-          x.rows, y.columns, x.columns, rounded, x.columns, tensor.base.assumingMemoryBound(to: UInt16.self), transpose,
-          columns, accumulate: accumulate, y.base, y.stride)
+        let weight = GEMMOperand(tensor.base.assumingMemoryBound(to: UInt16.self), rows: rows, columns: columns)
+        OneDNN.multiply(x, weight, transpose, into: y, accumulate: accumulate)
         return
       }
       forEachTile(rounded: true) { (rows, columns, tile: Matrix<Float>) in
         let (inner, outer) = transpose == .asIs ? (rows, columns) : (columns, rows)
-        withBFloat16(tile) { weights in
+        withBFloat16(tile) { tile in
           OneDNN.multiply(
-            x.rows, outer.count, inner.count, rounded + inner.lowerBound, x.columns, weights, transpose, columns.count,
-            accumulate: accumulate || inner.lowerBound > 0, y.columns(outer).base, y.stride)
+            x.columns(inner), tile, transpose, into: y.columns(outer),
+            accumulate: accumulate || inner.lowerBound > 0)
         }
       }
     }
@@ -43,7 +42,7 @@ extension Matrix {
 }
 
 /// The matrix rounded to bf16, rows without gaps, for as long as `body` runs.
-private func withBFloat16(_ x: Matrix<Float>, _ body: (UnsafePointer<UInt16>) -> Void) {
+private func withBFloat16(_ x: Matrix<Float>, _ body: (GEMMOperand<UInt16>) -> Void) {
   let capacity = BlockPool.capacity(x.rows * x.columns * MemoryLayout<UInt16>.stride)
   let block = BlockPool.take(capacity)
   defer { BlockPool.giveBack(block, capacity: capacity) }
@@ -52,5 +51,5 @@ private func withBFloat16(_ x: Matrix<Float>, _ body: (UnsafePointer<UInt16>) ->
     let (source, target) = (x.row(i), start + i * x.columns)
     for j in 0..<x.columns { target[j] = source[j].bfloat16 }
   }
-  body(start)
+  body(GEMMOperand(start, rows: x.rows, columns: x.columns))
 }

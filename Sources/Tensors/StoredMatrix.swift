@@ -1,18 +1,18 @@
-// A frozen weight where it lies in the checkpoint, and the products with it.
+// A frozen weight where it lies in the checkpoint, and matrix multiplication with it.
 
-/// A frozen `[out, in]` weight: multiplied from where it lies if it is stored as `Element`, otherwise converted a tile
-/// at a time, so that no second copy of the model ever exists.
+/// A frozen `[out, in]` weight: multiplied where it lies if it is stored as `Element`, otherwise converted tile by tile
+/// during the GEMM, so that no second copy of the model ever exists.
 package struct StoredMatrix: Sendable {
   package let tensor: StoredTensor
   /// Rows `out` and columns `in` of the weight.
   package let rows, columns: Int
-  /// Longest side of a converted tile. A product repacks its other operand for every tile, so a tile is large; 4 MiB of
-  /// Float still stay in the last cache between conversion and product.
+  /// Longest side of a converted tile. A GEMM repacks its other operand for every tile, so a tile is large; 4 MiB of
+  /// Float still stay in the last-level cache between conversion and GEMM.
   private static var tileSide: Int { 1024 }
 
   private let arithmetic: Arithmetic
 
-  /// Takes the leading dimension as rows and the product of the others as columns (a convolution's kernel is one row).
+  /// Takes the leading dimension as rows and all others together as columns (a convolution's kernel is one row).
   package init(_ tensor: StoredTensor, arithmetic: Arithmetic = .float32) {
     precondition(tensor.shape.count >= 2, "\(tensor.name) is not a matrix")
     self.tensor = tensor
@@ -24,13 +24,13 @@ package struct StoredMatrix: Sendable {
   /// `y = x W^T`.   x [R, in] -> y [R, out]
   package func timesTransposed<Element: Scalar>(_ x: Matrix<Element>) -> Matrix<Element> {
     let y = Matrix<Element>(uninitialized: x.rows, rows)
-    product(x, .transposed, into: y, accumulate: false)
+    multiply(x, .transposed, into: y, accumulate: false)
     return y
   }
 
   /// `dx = dy W` (`+ dx` when `accumulate`).   dy [R, out] -> dx [R, in]
   package func times<Element: Scalar>(_ dy: Matrix<Element>, into dx: Matrix<Element>, accumulate: Bool) {
-    product(dy, .asIs, into: dx, accumulate: accumulate)
+    multiply(dy, .asIs, into: dx, accumulate: accumulate)
   }
 
   /// Rows at `indices` as `Element`.   -> [indices.count, columns]
@@ -44,32 +44,32 @@ package struct StoredMatrix: Sendable {
   }
 
   /// `y = x op(W)` (`+ y` when `accumulate`); in Double always in Double.
-  private func product<Element: Scalar>(
+  private func multiply<Element: Scalar>(
     _ x: Matrix<Element>, _ transpose: Transpose, into y: Matrix<Element>, accumulate: Bool
   ) {
     if arithmetic == .bfloat16, let x = x as? Matrix<Float>, let y = y as? Matrix<Float> {
       if OneDNN.hasBFloat16Instructions {
-        bfloat16Product(x, transpose, into: y, accumulate: accumulate)
+        multiplyInBFloat16(x, transpose, into: y, accumulate: accumulate)
       } else {
-        tiledProduct(x.roundedToBFloat16, transpose, into: y, accumulate: accumulate, rounded: true)
+        multiplyByTiles(x.roundedToBFloat16, transpose, into: y, accumulate: accumulate, rounded: true)
       }
     } else {
-      tiledProduct(x, transpose, into: y, accumulate: accumulate, rounded: false)
+      multiplyByTiles(x, transpose, into: y, accumulate: accumulate, rounded: false)
     }
   }
 
-  private func tiledProduct<Element: Scalar>(
+  private func multiplyByTiles<Element: Scalar>(
     _ x: Matrix<Element>, _ transpose: Transpose, into y: Matrix<Element>, accumulate: Bool, rounded: Bool
   ) {
     forEachTile(rounded: rounded) { rows, columns, tile in
       let (inner, outer) = transpose == .asIs ? (rows, columns) : (columns, rows)
-      multiply(
+      Tensors.multiply(
         x.columns(inner), .asIs, tile, transpose, into: y.columns(outer),
         beta: accumulate || inner.lowerBound > 0 ? 1 : 0)
     }
   }
 
-  /// The weight as it lies if it is stored as Element; otherwise a tile at a time, its numbers rounded to bf16 on request.
+  /// The weight as it lies if it is stored as Element; otherwise tile by tile, rounded to bf16 on request.
   func forEachTile<Element: Scalar>(
     rounded: Bool, _ body: (_ rows: Range<Int>, _ columns: Range<Int>, _ tile: Matrix<Element>) -> Void
   ) {

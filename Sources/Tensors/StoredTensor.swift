@@ -29,7 +29,7 @@ package enum ElementType: String, Sendable {
 }
 
 extension Float {
-  /// The nearest bf16, ties to even; what is not a number stays one.
+  /// The nearest bf16, ties to even; NaN stays NaN.
   @inline(__always)
   var bfloat16: UInt16 {
     let bits = bitPattern
@@ -49,7 +49,7 @@ package struct StoredTensor: @unchecked Sendable {
   /// Keeps the file mapped.
   let owner: AnyObject
 
-  /// - Precondition: `base` addresses `shape`'s product times the element size bytes that live as long as `owner`.
+  /// - Precondition: `base` addresses as many bytes as `shape` and the element size say, which live as long as `owner`.
   package init(name: String, type: ElementType, shape: [Int], base: UnsafeRawPointer, owner: AnyObject) {
     precondition(Int(bitPattern: base) % type.byteCount == 0, "\(name): misaligned")
     self.name = name

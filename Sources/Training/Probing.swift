@@ -39,7 +39,7 @@ extension Job {
     ) { index -> RowInfluence? in
       if signals.stopRequested { return nil }
       let example = examples[index]
-      let input = try base.unitInput(Datasets.Unit(rows: [example]), of: training)
+      let input = try base.packedBatch([Datasets.Unit(rows: [example])], of: training)
       defer { progress.advance() }
       return try influence(of: input, id: training.rows[example].id, probe: probe)
     }
@@ -50,7 +50,7 @@ extension Job {
   }
 
   /// One example's influence from one backward pass of its mean NLL.
-  private func influence(of input: UnitInput, id: String, probe: InfluenceProbe<Float>) throws -> RowInfluence {
+  private func influence(of input: PackedBatch, id: String, probe: InfluenceProbe<Float>) throws -> RowInfluence {
     let gradients = base.influence(of: input, probe: probe, activationBytes: run.activationBytes)
     let influence = RowInfluence(
       id: id,

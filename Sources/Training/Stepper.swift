@@ -106,9 +106,9 @@ final class Stepper {
 
   /// Adds a micro-batch's gradient and counts; false if any of its numbers is not finite.
   private func add(_ batch: [Datasets.Unit]) throws -> Bool {
-    let input = try job.base.unitInput(batch, of: job.training, adapter: adapter)
+    let packed = try job.base.packedBatch(batch, of: job.training)
     adapter.resetGradients()
-    let losses = job.base.lossAndGradient(input, adapter: adapter, activationBytes: job.run.activationBytes)
+    let losses = job.base.lossAndGradient(packed, adapter: adapter, activationBytes: job.run.activationBytes)
     let nll = losses.reduce(0) { $0 + $1.nll }
     let before = sum.nonFinite
     sum.add(
@@ -142,28 +142,6 @@ final class Stepper {
       for i in gradients.indices { gradients[i] *= clip }
     }
     return (gradients, norm)
-  }
-}
-
-extension BaseModel {
-  /// Rows that are computed together as decoder input: one unit, or several of one row each.
-  func unitInput(
-    _ batch: [Datasets.Unit], of data: PreparedExamples, adapter: any ProjectionAdapter<Float>
-  ) throws -> UnitInput {
-    if batch.count == 1 { return try unitInput(batch[0], of: data, adapter: adapter) }
-    let rows = batch.flatMap(\.rows).map { data.rows[$0] }
-    let samples = try rows.map(data.samples.sample)
-    let features = try zip(rows, samples).map { try featureStore.features(of: $0, sample: $1) }
-    return unitInput(samples, features: features, adapter: adapter)
-  }
-
-  /// A unit's rows as decoder input, with their pictures' features.
-  func unitInput(
-    _ unit: Datasets.Unit, of data: PreparedExamples, adapter: (any ProjectionAdapter<Float>)? = nil
-  ) throws -> UnitInput {
-    let samples = try unit.rows.map { try data.samples.sample(for: data.rows[$0]) }
-    let features = try featureStore.features(of: data.rows[unit.rows[0]], sample: samples[0])
-    return unitInput(samples, features: features, adapter: adapter)
   }
 }
 

@@ -51,7 +51,7 @@ struct Summary {
   /// How many images the cache held when the run started; nothing without a cache.
   private static func features(_ job: Job) -> [String] {
     guard let cache = job.base.featureStore.cacheState else { return [] }
-    return ["features   cache \(cache.folder), \(cache.kept) of \(cache.pictures) images cached there"]
+    return ["features   cache \(cache.folder), \(cache.cached) of \(cache.images) images cached there"]
   }
 
   private static func data(_ job: Job) -> String {

@@ -10,15 +10,14 @@ extension Job {
   /// - Important: Collective.
   func losses(
     of examples: PreparedExamples, adapter: (any ProjectionAdapter<Float>)?, signals: SignalRequests
-  ) throws -> [RowLoss]? {
+  ) throws -> [SampleLoss]? {
     let units = Datasets.units(of: examples.rows, tokens: examples.tokens(of:))
     let assignment = deal(units: units.map { Double(examples.tokens(of: $0)) }, ranks: communicator.size)
-    let losses: [[RowLoss]?] = try mapOverRanks(
+    let losses: [[SampleLoss]?] = try mapOverRanks(
       assignment, communicator, naming: { "validating \(names(units[$0].rows.map { examples.rows[$0] }))" }
-    ) { index -> [RowLoss]? in
+    ) { index -> [SampleLoss]? in
       if signals.stopRequested { return nil }
-      let input = try base.unitInput(units[index], of: examples, adapter: adapter)
-      return base.loss(input, adapter: adapter)
+      return base.loss(try base.packedBatch([units[index]], of: examples), adapter: adapter)
     }
     return losses.contains { $0 == nil } ? nil : inRowOrder(losses.compactMap(\.self), of: units)
   }

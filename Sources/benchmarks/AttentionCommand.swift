@@ -36,7 +36,7 @@ struct AttentionCommand: ParsableCommand {
     for shape in shapes {
       add(
         "\(shape.rawValue) causal", tokens, shape.decoderAttention, backward: true, square, to: &table,
-        pattern: { .causal([(shared: 0..<0, own: 0..<$0, rows: $0)]) })
+        pattern: { .causal([(shared: 0..<0, own: 0..<$0, queries: $0)]) })
       add(
         "\(shape.rawValue) windows", patches, shape.visionAttention, backward: false, square, to: &table,
         pattern: { count in .blocks(stride(from: 0, to: count, by: 64).map { $0..<min($0 + 64, count) }) })

@@ -95,7 +95,7 @@ struct Growth: ParsableCommand {
 private struct LongRow {
   let shape: BatchShape
   private let input: DecoderInput<Float>
-  private let outputRows: [Int]
+  private let outputPositions: [Int]
   private let targets: [Int32]
 
   /// One picture of about four fifths of the tokens behind a short prompt.
@@ -110,18 +110,20 @@ private struct LongRow {
     let positions = try mropePositions(
       inputIDs: ids, imageTokenID: configuration.imageTokenID, grids: [grid], mergeSize: merge
     ).positions
+    let embeddings = randomMatrix(tokens, configuration.text.hiddenSize)
     input = DecoderInput(
-      embeddings: randomMatrix(tokens, configuration.text.hiddenSize), positions: positions, visual: [visual])
-    outputRows = Array(tokens - answers - 1..<tokens - 1)
-    targets = outputRows.map { Int32($0 % configuration.text.vocabularySize) }
-    shape = BatchShape(input, outputRows: outputRows, rows: 1, pictures: [])
+      embeddings: embeddings, positions: positions,
+      visual: [VisualSpan(tokens: visual, features: embeddings.rows(visual))])
+    outputPositions = Array(tokens - answers - 1..<tokens - 1)
+    targets = outputPositions.map { Int32($0 % configuration.text.vocabularySize) }
+    shape = BatchShape(input, outputPositions: outputPositions, rows: 1, pictures: [])
   }
 
   /// Seconds of forward, loss and backward.
   func step(_ model: QwenVLModel<Float>, _ adapter: ImageLoRA<Float>) -> Double {
     adapter.resetGradients()
     return seconds {
-      let pass = model.decoder.forward(input, outputRows: outputRows, adapter: adapter, keepTapes: .forBackward())
+      let pass = model.decoder.forwardSavingActivations(input, outputPositions: outputPositions, adapter: adapter)
       let (_, dHidden) = model.head.lossAndGradient(pass.hidden, targets: targets)
       model.decoder.backward(dHidden, pass: pass, adapter: adapter)
     }.seconds

@@ -50,12 +50,12 @@ func mebibytes(_ bytes: Double) -> String { fixed(bytes / 0x1p20, 0) + " MiB" }
 
 /// Machine, date and libraries of all numbers that follow; sets the threads.
 func begin(_ options: CommonOptions) {
-  setProductThreads(options.threads)
+  setGEMMThreads(options.threads)
   let cores = ProcessInfo.processInfo.activeProcessorCount
   let measured = "\(plural(options.threads, "thread")), \(plural(options.repeats, "repeat"))"
   say("machine    \(processorName), \(plural(cores, "core")); \(measured)")
   say("date       \(Date.now.formatted(.iso8601))")
-  say("products   \(productLibrary)")
+  say("products   \(mathLibrary)")
 }
 
 private var processorName: String {

@@ -16,7 +16,8 @@ enum Phase: String, CaseIterable {
   case tokens = "rows to tokens"
   case decoding = "picture decoding"
   case vision
-  case packing = "embedding, packing"
+  case packing
+  /// With the embedding of the tokens.
   case forward = "decoder forward"
   case loss = "head: loss and gradient"
   case backward = "decoder backward"
@@ -42,7 +43,7 @@ final class StepPhases {
   /// Rows whose pictures are different.
   private let pictured: [Row]
   private let probe: InfluenceProbe<Float>
-  private let first: (input: UnitInput, shape: BatchShape)
+  private let first: (batch: PackedBatch, shape: BatchShape)
   private let store: CheckpointStore
   private let optimizer = AdamW(beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0)
   private var state: TrainingState
@@ -81,13 +82,13 @@ final class StepPhases {
     let made = try rows.map(samples.sample)
     let features = try zip(pictured, made).map { try base.featureStore.features(of: $0, sample: $1) }
     let pictures = zip(pictured, made).map { $1.grids.map(\.patches) }
-    shape = BatchShape(Self.packed(made, features, base), pictures: pictures.flatMap(\.self))
-    let alone = base.unitInput([made[0]], features: features[0])
+    shape = BatchShape(Self.packed(made, features), pictures: pictures.flatMap(\.self))
+    let alone = PackedBatch([made[0]], images: .shared(features[0]))
     first = (alone, BatchShape(alone, pictures: pictures[0]))
   }
 
-  private static func packed(_ samples: [Sample], _ features: [[Matrix<Float>]], _ base: BaseModel) -> UnitInput {
-    features.count == 1 ? base.unitInput(samples, features: features[0]) : base.unitInput(samples, features: features)
+  private static func packed(_ samples: [Sample], _ features: [[Matrix<Float>]]) -> PackedBatch {
+    PackedBatch(samples, images: features.count == 1 ? .shared(features[0]) : .own(features))
   }
 
   /// One pass through all phases.
@@ -112,15 +113,12 @@ final class StepPhases {
       }
     }
     pause()
-    let input = timed(.packing) { Self.packed(made, features, base) }
-    let decoder = base.model.decoder
-    let pass = timed(.forward) {
-      decoder.forward(input.decoderInput, outputRows: input.outputRows, adapter: adapter, keepTapes: .forBackward())
-    }
-    let (losses, dHidden) = timed(.loss) { base.model.head.lossAndGradient(pass.hidden, targets: input.targets) }
+    let batch = timed(.packing) { Self.packed(made, features) }
+    let pass = timed(.forward) { base.forwardSavingActivations(batch, adapter: adapter) }
+    let (losses, dHidden) = timed(.loss) { base.model.head.lossAndGradient(pass.hidden, targets: batch.targets) }
     pause()
     adapter.resetGradients()
-    timed(.backward) { decoder.backward(dHidden, pass: pass, adapter: adapter) }
+    timed(.backward) { base.model.decoder.backward(dHidden, pass: pass, adapter: adapter) }
     pause()
     var gradients = try timed(.sum) { try reduced(losses) }
     timed(.optimizer) { update(&gradients, tokens: losses.count) }
@@ -129,7 +127,7 @@ final class StepPhases {
     return times
   }
 
-  private func reduced(_ losses: [(nll: Double, isLikeliest: Bool)]) throws -> [Float] {
+  private func reduced(_ losses: [TokenLoss]) throws -> [Float] {
     let count = adapter.layout.count
     sum.reset()
     sum.add(UnsafeBufferPointer(start: adapter.gradients.base, count: count), at: 0)
@@ -153,7 +151,7 @@ final class StepPhases {
   /// Seconds of one row's influence: a pass of the frozen base forward and back to its first layer.
   func influenceSeconds() -> Double {
     probe.reset()
-    return seconds { base.lossAndGradient(first.input, adapter: probe) }.seconds
+    return seconds { base.lossAndGradient(first.batch, adapter: probe) }.seconds
   }
 
   /// Useful operations of each phase that has products.

@@ -56,7 +56,7 @@ struct Generate: ParsableCommand {
   func run() throws {
     try onRanks { communicator in
       guard communicator.rank == 0 else { return }
-      setProductThreads(threads)
+      setGEMMThreads(threads)
       let source = checkpoint.map(AdapterSource.checkpoint) ?? adapter.map(AdapterSource.folder)
       let provenance = try source?.provenance()
       let base = try BaseModel(

@@ -20,7 +20,7 @@ struct RunOptions: ParsableArguments {
     let run = try together(communicator) {
       try RunConfiguration(path: runFile, overrides: overrides) { if communicator.rank == 0 { complain($0) } }
     }
-    setProductThreads(run.model.threads)
+    setGEMMThreads(run.model.threads)
     let (rank, size) = (communicator.rank, communicator.size)
     communicator.activity.watch(patience: run.logging.stallTimeoutSeconds) { what, seconds in
       let host = ProcessInfo.processInfo.hostName

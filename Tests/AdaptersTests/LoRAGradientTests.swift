@@ -18,7 +18,7 @@ struct LoRAGradientTests {
   }
 
   /// Every number of A and B, over plain sequences and branches: all four projections of all layers; each alone as the
-  /// lowest; the last layer alone, where only some rows ask.
+  /// lowest; the last layer alone, where only some tokens are queries.
   @Test(
     arguments: [
       [0: Projection.allCases, 1: Projection.allCases, 2: Projection.allCases],
@@ -36,7 +36,7 @@ struct LoRAGradientTests {
     }
   }
 
-  /// Rows of text train too.
+  /// Text trains too.
   @Test func textOnly() {
     let adapter = adapter([0: Projection.allCases, 2: [.value]])
     var input = model.input(branches: false)
@@ -47,8 +47,8 @@ struct LoRAGradientTests {
     #expect(error < 1e-8)
   }
 
-  /// Tapes that are not kept are computed again to the same bits; one layer's fits, or none.
-  @Test(arguments: [0, 6000, 12_000]) func activationsComputedAgain(activationBytes: Int) {
+  /// Activations that are not saved are recomputed to the same bits; one layer's fit, or none.
+  @Test(arguments: [0, 6000, 12_000]) func recomputedActivations(activationBytes: Int) {
     let adapter = adapter([0: Projection.allCases, 1: [.query, .output], 2: [.key, .value]])
     let input = model.input(branches: true)
     model.backward(input, adapter)
@@ -58,20 +58,21 @@ struct LoRAGradientTests {
     #expect(adapter.gradients.values == expected && expected.contains { $0 != 0 })
   }
 
-  /// Branches behind a shared prefix: the sum of the sequences alone.
+  /// Branches after a shared prefix: the sum of the sequences alone.
   @Test func branchesAreSequences() {
     let adapter = adapter([0: Projection.allCases, 1: Projection.allCases])
     let whole = model.input(branches: true)
-    func gradients(_ input: DecoderInput<Double>, _ rows: [Int], _ targets: [Int32]) -> [Double] {
+    func gradients(_ input: DecoderInput<Double>, _ outputs: [Int], _ targets: [Int32]) -> [Double] {
       adapter.resetGradients()
-      let pass = model.decoder.forward(input, outputRows: rows, adapter: adapter, keepTapes: .forBackward())
+      let pass = model.decoder.forwardSavingActivations(input, outputPositions: outputs, adapter: adapter)
       let (_, dHidden) = model.head.lossAndGradient(pass.hidden, targets: targets)
       model.decoder.backward(dHidden, pass: pass, adapter: adapter)
       return adapter.gradients.values
     }
-    func sequence(_ rows: [Int]) -> DecoderInput<Double> {
+    func sequence(_ tokens: [Int]) -> DecoderInput<Double> {
       DecoderInput(
-        embeddings: whole.embeddings.gathering(rows), positions: whole.positions.map { axis in rows.map { axis[$0] } },
+        embeddings: whole.embeddings.gathering(tokens),
+        positions: whole.positions.map { axis in tokens.map { axis[$0] } },
         visual: whole.visual)
     }
     let together = gradients(whole, [10, 11, 13], [12, 7, 5])

@@ -11,7 +11,7 @@ struct TinyDecoder {
   let text: TextConfiguration
   let decoder: Decoder<Double>
   let head: LanguageModelHead<Double>
-  /// Layers behind which deepstack adds something: none, or in Qwen3-VL all of these few.
+  /// Layers after which deepstack adds something: none, or in Qwen3-VL all of these few.
   private let levels: Int
 
   init(_ family: ModelConfiguration.Family = .qwen2_5_vl) {
@@ -40,7 +40,7 @@ struct TinyDecoder {
     head = LanguageModelHead(weight: StoredMatrix(numbers.tensor([t.vocabularySize, t.hiddenSize])))
   }
 
-  /// Text, a picture of four tokens, text, a second picture, then two branches of an answer each.
+  /// Text, an image of four tokens, text, a second image, then two branches of an answer each.
   func input(branches: Bool) -> DecoderInput<Double> {
     var numbers = TestNumbers(seed: 3)
     let embeddings = numbers.matrix(14, text.hiddenSize)
@@ -50,25 +50,45 @@ struct TinyDecoder {
         [0, 1, 2, 2, 2, 2, 4, 5, 5, 7, 8, 9, 8, 9], [0, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 8, 9],
         [0, 1, 2, 3, 2, 3, 4, 5, 5, 7, 8, 9, 8, 9],
       ],
-      visual: [2..<6, 7..<9],
-      features: [4, 2].map { numbers.matrix($0, text.hiddenSize * (1 + levels)) }, prefix: branches ? 10 : 14,
-      branches: branches ? [10..<12, 12..<14] : [])
+      visual: [2..<6, 7..<9].map {
+        VisualSpan(tokens: $0, features: numbers.matrix($0.count, text.hiddenSize * (1 + levels)))
+      },
+      slots: Self.slots(branches: branches))
   }
 
-  /// One supervised row before the first picture, then rows of the answers.
-  let outputRows = [1, 9, 10, 11, 13]
+  /// The same without the first `known` tokens, which are text.
+  func input(branches: Bool, after known: Int) -> DecoderInput<Double> {
+    let whole = input(branches: branches)
+    return DecoderInput(
+      embeddings: whole.embeddings.rows(known..<14), positions: whole.positions.map { Array($0[known...]) },
+      visual: whole.visual.map { $0.moved(back: known) }, slots: Self.slots(branches: branches, known: known))
+  }
+
+  /// Keys and values of the first tokens of an input.
+  func prefixKVCache(of input: DecoderInput<Double>, count: Int) -> PrefixKVCache<Double> {
+    decoder.prefixKVCache(
+      input.embeddings.rows(0..<count), positions: input.positions.map { Array($0[..<count]) })
+  }
+
+  /// The slots of `input(branches:)`, in a pass that begins after `known` tokens.
+  static func slots(branches: Bool, known: Int = 0) -> [SequenceSlot] {
+    SequenceSlot.packed(prefix: branches ? 10 : 14, branches: branches ? [2, 2] : [], known: known)
+  }
+
+  /// One supervised token before the first image, then the answers' tokens.
+  let outputPositions = [1, 9, 10, 11, 13]
   let targets: [Int32] = [3, 0, 12, 7, 5]
 
   func loss(_ input: DecoderInput<Double>, _ adapter: (any ProjectionAdapter<Double>)?) -> Double {
-    let pass = decoder.forward(input, outputRows: outputRows, adapter: adapter, keepTapes: .none)
-    return head.loss(pass.hidden, targets: targets).reduce(0) { $0 + $1.nll }
+    let hidden = decoder.forward(input, outputPositions: outputPositions, adapter: adapter)
+    return head.loss(hidden, targets: targets).reduce(0) { $0 + $1.nll }
   }
 
   func backward(
     _ input: DecoderInput<Double>, _ adapter: any ProjectionAdapter<Double>, activationBytes: Int = .max
   ) {
-    let pass = decoder.forward(
-      input, outputRows: outputRows, adapter: adapter, keepTapes: .forBackward(maximumBytes: activationBytes))
+    let pass = decoder.forwardSavingActivations(
+      input, outputPositions: outputPositions, adapter: adapter, maximumBytes: activationBytes)
     decoder.backward(head.lossAndGradient(pass.hidden, targets: targets).dHidden, pass: pass, adapter: adapter)
   }
 }

@@ -34,7 +34,7 @@ struct UnitShapeTests {
   private func packed(_ count: Int) throws -> BatchShape {
     let features = try base.featureStore.features(of: rows[0], sample: samples[0])
     return BatchShape(
-      base.unitInput(Array(samples.prefix(count)), features: features), pictures: samples[0].grids.map(\.patches))
+      PackedBatch(Array(samples.prefix(count)), images: .shared(features)), pictures: samples[0].grids.map(\.patches))
   }
 
   /// A row's lengths up to its last supervised token, which is not read; `shared` of its tokens with others.
@@ -75,9 +75,9 @@ struct UnitShapeTests {
   @Test func joinedRows() throws {
     let features = try base.featureStore.features(of: rows[0], sample: samples[0])
     let joined = BatchShape(
-      base.unitInput(samples, features: [features, features]), pictures: samples.flatMap { $0.grids.map(\.patches) })
+      PackedBatch(samples, images: .own([features, features])), pictures: samples.flatMap { $0.grids.map(\.patches) })
     let alone = samples.map { sample in
-      BatchShape(base.unitInput([sample], features: features), pictures: sample.grids.map(\.patches))
+      BatchShape(PackedBatch([sample], images: .shared(features)), pictures: sample.grids.map(\.patches))
     }
     #expect(joined == BatchShape(joining: alone))
   }

@@ -1,4 +1,4 @@
-// Kept features are those that the tower would compute, in every bit, whatever happens to the files of the cache.
+// Cached features are those that the vision tower would compute, in every bit, whatever happens to the cache's files.
 import Datasets
 import Digests
 import Foundation
@@ -12,13 +12,13 @@ import TinyModels
 
 @testable import Batches
 
-/// Two pictures, their row, and a folder for a cache.
+/// Two images, their example, and a folder for a cache.
 private final class Setup {
   let folder: TemporaryFolder
   var cache: String { folder.path("cache") }
   let row: Row
   private let model: String
-  var pictures: [String] { ["0.png", "1.jpg"].map(folder.path) }
+  var images: [String] { ["0.png", "1.jpg"].map(folder.path) }
 
   init(_ fixture: String = "a") throws {
     model = ParityFixture.path(fixture) + "/model"
@@ -49,7 +49,7 @@ private final class Setup {
         memoryBytes: memory, cacheFolder: cached ? cache : nil, threads: threads, warn: warn))
   }
 
-  /// Each picture's features, in bits, and where they came from.
+  /// Each image's features, in bits.
   func features(_ base: BaseModel) throws -> [[UInt32]] {
     let sample = try base.sampleBuilder(maxLength: 4096).sample(for: row)
     return try base.featureStore.features(of: row, sample: sample).map { $0.values.map(\.bitPattern) }
@@ -72,7 +72,7 @@ private func tally(read: Int, computed: Int) -> FeatureStore.Tally {
   return tally
 }
 
-@Suite("Kept features are the computed ones")
+@Suite("Cached features are the computed ones")
 struct FeatureStoreTests {
   @Test(
     "the same bits without a cache, with a cold and with a warm one", arguments: [0, 256 << 20], ["a", "qwen3-vl"])
@@ -102,23 +102,23 @@ struct FeatureStoreTests {
     let base = try setup.base()
     let features = try setup.features(base)
     let sample = try base.sampleBuilder(maxLength: 4096).sample(for: setup.row)
-    let digests = try setup.pictures.map { SHA256.hex([UInt8](try Data(contentsOf: URL(fileURLWithPath: $0)))) }
+    let digests = try setup.images.map { SHA256.hex([UInt8](try Data(contentsOf: URL(fileURLWithPath: $0)))) }
     let columns = parts * base.configuration.text.hiddenSize
     for path in try setup.files().keys {
       #expect(path.hasPrefix("\(setup.cache)/\(base.digest.prefix(16))-fp32/"))
       let file = try File.open(path)
-      let picture = try #require(digests.firstIndex(of: file.attribute("picture_digest", as: String.self)))
-      let grid = sample.grids[picture]
+      let image = try #require(digests.firstIndex(of: file.attribute("picture_digest", as: String.self)))
+      let grid = sample.grids[image]
       #expect(try file.attribute("schema_version", as: Int64.self) == 1)
       #expect(try file.attribute("grid", as: String.self) == "\(grid.t)x\(grid.h)x\(grid.w)")
       #expect(try file.attribute("base_digest", as: String.self) == base.digest)
       #expect(try file.attribute("conditions", as: String.self).contains("fp32, threads 1\n"))
       let values = try file.read(Float.self, from: "/features", shape: [grid.tokens(mergeSize: 2), columns])
-      #expect(values.map(\.bitPattern) == features[picture])
+      #expect(values.map(\.bitPattern) == features[image])
     }
   }
 
-  @Test("features of other arithmetic, threads or sizes are not taken")
+  @Test("features of another precision, number of threads or size are not taken")
   func otherConditions() throws {
     let setup = try Setup()
     _ = try setup.features(setup.base())
@@ -131,24 +131,24 @@ struct FeatureStoreTests {
     #expect(try setup.files().count == 8)
   }
 
-  @Test("what is damaged, cut, foreign or another picture's is computed and written again")
+  @Test("what is damaged, cut, foreign or another image's is computed and written again")
   func damage() throws {
     let setup = try Setup()
     let expected = try setup.features(setup.base())
-    let sound = try setup.files()
-    let paths = sound.keys.sorted()
+    let valid = try setup.files()
+    let paths = valid.keys.sorted()
     func heals(_ what: String, _ spoil: (String, Data) throws -> Void) throws {
-      try spoil(paths[0], sound[paths[0]] ?? Data())
+      try spoil(paths[0], valid[paths[0]] ?? Data())
       let base = try setup.base()
       #expect(try setup.features(base) == expected, "\(what)")
-      if base.featureStore.tally.computed > 0 { #expect(try setup.files() == sound, "\(what)") }
-      try sound[paths[0]]?.write(to: URL(fileURLWithPath: paths[0]))
+      if base.featureStore.tally.computed > 0 { #expect(try setup.files() == valid, "\(what)") }
+      try valid[paths[0]]?.write(to: URL(fileURLWithPath: paths[0]))
     }
     func write(_ data: Data, _ path: String) throws { try data.write(to: URL(fileURLWithPath: path)) }
     try heals("empty") { path, _ in try write(Data(), path) }
     try heals("text") { path, _ in try write(Data("features".utf8), path) }
     try heals("gone") { path, _ in try FileManager.default.removeItem(atPath: path) }
-    try heals("another picture's") { path, _ in try write(sound[paths[1]] ?? Data(), path) }
+    try heals("another image's") { path, _ in try write(valid[paths[1]] ?? Data(), path) }
     try heals("another file") { path, _ in
       try File.replace(path) { try $0.write([Float(1)], shape: [1], to: "/features") }
     }
@@ -162,27 +162,27 @@ struct FeatureStoreTests {
     let expected = try setup.features(base)
     let sample = try base.sampleBuilder(maxLength: 4096).sample(for: setup.row)
     let cache = try setup.cache(of: base)
-    let picture = FeatureCache.Picture(
-      digest: SHA256.hex([UInt8](try Data(contentsOf: URL(fileURLWithPath: setup.pictures[0])))), grid: sample.grids[0])
-    let url = URL(fileURLWithPath: cache.path(of: picture))
-    let sound = [UInt8](try Data(contentsOf: url))
+    let image = FeatureCache.Image(
+      digest: SHA256.hex([UInt8](try Data(contentsOf: URL(fileURLWithPath: setup.images[0])))), grid: sample.grids[0])
+    let url = URL(fileURLWithPath: cache.path(of: image))
+    let valid = [UInt8](try Data(contentsOf: url))
     func read(_ bytes: [UInt8]) throws -> [UInt32]? {
       try Data(bytes).write(to: url)
       return cache.read(
-        picture, rows: sample.grids[0].tokens(mergeSize: 2), columns: base.configuration.vision.outHiddenSize)?
+        image, rows: sample.grids[0].tokens(mergeSize: 2), columns: base.configuration.vision.outHiddenSize)?
         .values.map(\.bitPattern)
     }
-    #expect(try read(sound) == expected[0])
+    #expect(try read(valid) == expected[0])
     var refused = 0
-    for place in stride(from: 0, to: sound.count, by: 5) {
-      var bytes = sound
+    for place in stride(from: 0, to: valid.count, by: 5) {
+      var bytes = valid
       bytes[place] ^= 1 << UInt8(place % 8)
       if let found = try read(bytes) { #expect(found == expected[0], "byte \(place)") } else { refused += 1 }
     }
     // What is left is unused space, which the format fills with zeros.
     #expect(refused * 5 > expected[0].count * 4)
-    for count in stride(from: 0, to: sound.count, by: 61) {
-      #expect(try read(Array(sound.prefix(count))) == nil, "cut at \(count)")
+    for count in stride(from: 0, to: valid.count, by: 61) {
+      #expect(try read(Array(valid.prefix(count))) == nil, "cut at \(count)")
     }
   }
 
@@ -210,7 +210,7 @@ struct FeatureStoreTests {
   }
 }
 
-@Suite("Pictures and folders behind the cache")
+@Suite("Images and folders of the cache")
 struct FeatureCacheFolderTests {
   @Test("a folder that cannot be written is refused, with the key")
   func refused() throws {
@@ -233,27 +233,27 @@ struct FeatureCacheFolderTests {
     #expect(lines.count == 1 && lines[0].hasPrefix("model.feature_cache: cannot create \(setup.cache)"), "\(lines)")
   }
 
-  @Test("a picture whose features are kept is not decoded, neither when it is checked nor when it is used")
+  @Test("an image whose features are cached is not decoded, neither when it is checked nor when it is used")
   func notDecoded() throws {
     let setup = try Setup()
     let base = try setup.base()
     let sample = try base.sampleBuilder(maxLength: 4096).sample(for: setup.row)
     // The header stays, the pixels are cut off.
-    var bytes = try Data(contentsOf: URL(fileURLWithPath: setup.pictures[0]))
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: setup.images[0]))
     bytes.removeLast(bytes.count / 2)
-    try bytes.write(to: URL(fileURLWithPath: setup.pictures[0]))
+    try bytes.write(to: URL(fileURLWithPath: setup.images[0]))
     #expect(throws: PreprocessingError.self) { try base.featureStore.check(setup.row.images[0]) }
     #expect(throws: SampleError.self) { try setup.features(base) }
 
     let columns = base.configuration.vision.outHiddenSize
     let made = Matrix<Float>(zeros: sample.grids[0].tokens(mergeSize: 2), columns)
     try setup.cache(of: base).write(
-      made, of: FeatureCache.Picture(digest: SHA256.hex([UInt8](bytes)), grid: sample.grids[0]))
-    #expect(try base.featureStore.check(setup.row.images[0])?.isKept == true)
+      made, of: FeatureCache.Image(digest: SHA256.hex([UInt8](bytes)), grid: sample.grids[0]))
+    #expect(try base.featureStore.check(setup.row.images[0])?.isCached == true)
     #expect(try setup.features(base)[0] == made.values.map(\.bitPattern))
   }
 
-  @Test("with digests known, kept features need no picture; one that has changed since is refused")
+  @Test("with digests known, cached features need no image; one that has changed since is refused")
   func remembered() throws {
     let setup = try Setup()
     let expected = try setup.features(setup.base())
@@ -264,12 +264,12 @@ struct FeatureCacheFolderTests {
       return base
     }
     let (warm, changed) = (try checkedBase(), try checkedBase())
-    #expect(warm.featureStore.cacheState?.kept == 2 && warm.featureStore.cacheState?.pictures == 2)
+    #expect(warm.featureStore.cacheState?.cached == 2 && warm.featureStore.cacheState?.images == 2)
     let sample = try warm.sampleBuilder(maxLength: 4096).sample(for: setup.row)
     func features(_ base: BaseModel) throws -> [[UInt32]] {
       try base.featureStore.features(of: setup.row, sample: sample).map { $0.values.map(\.bitPattern) }
     }
-    for picture in setup.pictures { try Data([0]).write(to: URL(fileURLWithPath: picture)) }
+    for image in setup.images { try Data([0]).write(to: URL(fileURLWithPath: image)) }
     #expect(try features(warm) == expected)
     for path in try setup.files().keys { try FileManager.default.removeItem(atPath: path) }
     let error = #expect(throws: SampleError.self) { try features(changed) }

@@ -10,49 +10,49 @@ import TinyModels
 
 @testable import Batches
 
-@Suite("Rows computed together equal separate rows")
+@Suite("Samples computed together equal separate samples")
 struct GroupedUnitTests {
   func row(_ id: String, _ question: String, _ answer: String, images: Range<Int> = 0..<1) -> Row {
-    let pictures = ["0.png", "1.jpg"][images].map { ImageSource.file("\(ParityFixture.path("a"))/images/\($0)") }
-    let content = pictures.indices.map { ContentPart.image($0) } + [.text(question)]
+    let files = ["0.png", "1.jpg"][images].map { ImageSource.file("\(ParityFixture.path("a"))/images/\($0)") }
+    let content = files.indices.map { ContentPart.image($0) } + [.text(question)]
     return Row(
-      id: id, line: 1, images: Array(pictures),
+      id: id, line: 1, images: Array(files),
       messages: [
         Message(role: .user, content: content), Message(role: .assistant, content: [.text(answer)]),
       ])
   }
 
-  /// Losses and gradients of all three rows in one unit, with a shared prefix and branches of different lengths,
-  /// against the sum over the rows alone, to fp32 rounding of the largest number.
+  /// Losses and gradients of all three samples in one batch, with a shared prefix and branches of different lengths,
+  /// against the sum over the samples alone, to fp32 rounding of the largest number.
   @Test(arguments: [0..<1, 0..<2], [("a", false), ("a", true), ("qwen3-vl", false), ("qwen3-vl", true)])
-  func samePictures(images: Range<Int>, model: (fixture: String, standard: Bool)) throws {
+  func sharedImages(images: Range<Int>, model: (fixture: String, standard: Bool)) throws {
     let rows = [
       row("a", "Where is the search button?", "(12, 34)", images: images),
       row("b", "Where is the search field? Answer with a point.", "(56, 7), I think", images: images),
       row("c", "How many widgets are there?", "3", images: images),
     ]
-    try compare(rows, model.fixture, model.standard) { base, samples, features, adapter in
-      base.unitInput(samples, features: features[0], adapter: adapter)
+    try compare(rows, model.fixture, model.standard) { samples, features in
+      PackedBatch(samples, images: .shared(features[0]))
     }
   }
 
-  /// The same of a micro-batch: pictures of their own, a row of text among them, and text alone.
+  /// The same of a micro-batch: images of their own, a sample of text among them, and text alone.
   @Test(
     arguments: [[0..<1, 1..<2, 0..<2], [1..<2, 0..<0, 0..<1], [0..<0, 0..<0]],
     [("a", false), ("a", true), ("qwen3-vl", false), ("qwen3-vl", true)])
-  func otherPictures(images: [Range<Int>], model: (fixture: String, standard: Bool)) throws {
+  func ownImages(images: [Range<Int>], model: (fixture: String, standard: Bool)) throws {
     let questions = [("Where is the search button?", "(12, 34)"), ("What is this?", "A page."), ("How many?", "3")]
     let rows = zip(images, questions).enumerated().map { index, part in
       row("\(index)", part.1.0, part.1.1, images: part.0)
     }
-    try compare(rows, model.fixture, model.standard) { base, samples, features, adapter in
-      base.unitInput(samples, features: features, adapter: adapter)
+    try compare(rows, model.fixture, model.standard) { samples, features in
+      PackedBatch(samples, images: .own(features))
     }
   }
 
   private func compare(
     _ rows: [Row], _ fixture: String, _ standard: Bool,
-    _ pack: (BaseModel, [Sample], [[Matrix<Float>]], any Adapter<Float>) -> UnitInput
+    _ pack: ([Sample], [[Matrix<Float>]]) -> PackedBatch
   ) throws {
     let base = try BaseModel(folder: ParityFixture.path(fixture) + "/model")
     let samples = try rows.map(try base.sampleBuilder(maxLength: 4096).sample)
@@ -69,11 +69,11 @@ struct GroupedUnitTests {
     var source = NormalSource(seed: 1)
     adapter.load((0..<adapter.layout.count).map { _ in Float(source.nextGaussian()) * 0.3 })
 
-    let together = base.lossAndGradient(pack(base, samples, features, adapter), adapter: adapter)
+    let together = base.lossAndGradient(pack(samples, features), adapter: adapter)
     let grouped = adapter.gradients.values
     adapter.resetGradients()
     let alone = zip(samples, features).map {
-      base.lossAndGradient(base.unitInput([$0], features: $1, adapter: adapter), adapter: adapter)[0]
+      base.lossAndGradient(PackedBatch([$0], images: .shared($1)), adapter: adapter)[0]
     }
     let separate = adapter.gradients.values
 

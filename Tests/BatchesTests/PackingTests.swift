@@ -4,7 +4,7 @@ import Testing
 
 @testable import Batches
 
-@Suite("Rows of one picture share their prefix and nothing else")
+@Suite("Samples of one image share their prefix and nothing else")
 struct PackingTests {
   /// A sample whose supervised tokens are the last `answer` ones.
   func sample(_ ids: [Int32], answer: Int, visual: [Range<Int>] = []) -> Sample {
@@ -16,50 +16,52 @@ struct PackingTests {
   }
 
   /// Up to its last supervised token, which is predicted and never read; a prompt without any is whole.
-  @Test func oneRowIsAllPrefix() {
-    let packing = Packing([sample([1, 2, 3], answer: 2)])
+  @Test func oneSampleIsAllPrefix() {
+    let packing = Packing([sample([1, 2, 3], answer: 2)], sharesImages: true)
     #expect((packing.prefix, packing.count, packing.branches) == (2, 2, []))
-    #expect(Packing([sample([1, 2, 3], answer: 0)]).count == 3)
+    #expect(Packing([sample([1, 2, 3], answer: 0)], sharesImages: true).count == 3)
   }
 
   @Test func branchesBeginAtTheFirstDifference() {
-    let packing = Packing([
-      sample([1, 9, 9, 2, 3, 4], answer: 1, visual: [1..<3]),
-      sample([1, 9, 9, 2, 5, 6, 7], answer: 2, visual: [1..<3]),
-    ])
+    let packing = Packing(
+      [
+        sample([1, 9, 9, 2, 3, 4], answer: 1, visual: [1..<3]),
+        sample([1, 9, 9, 2, 5, 6, 7], answer: 2, visual: [1..<3]),
+      ], sharesImages: true)
     #expect((packing.prefix, packing.branches, packing.count) == (4, [4..<5, 5..<7], 7))
-    #expect(packing.row(of: 2, sample: 1) == 2)
-    #expect(packing.row(of: 4, sample: 1) == 5)
+    #expect(packing.position(of: 2, sample: 1) == 2)
+    #expect(packing.position(of: 4, sample: 1) == 5)
   }
 
-  /// Equal questions with other answers: the row that predicts the first answer token stays in each branch.
+  /// Equal questions with other answers: the token that predicts the first answer token stays in each branch.
   @Test func predictionsStayInBranches() {
-    let packing = Packing([sample([1, 2, 3, 4], answer: 1), sample([1, 2, 3, 5, 6], answer: 2)])
+    let packing = Packing([sample([1, 2, 3, 4], answer: 1), sample([1, 2, 3, 5, 6], answer: 2)], sharesImages: true)
     #expect((packing.prefix, packing.branches) == (2, [2..<3, 3..<5]))
   }
 
-  /// Another text before the picture: the picture is in every branch, whole.
-  @Test func picturesAreNeverCut() {
-    let packing = Packing([
-      sample([1, 9, 9, 9, 3], answer: 1, visual: [1..<4]), sample([1, 9, 9, 9, 3], answer: 3, visual: [1..<4]),
-    ])
+  /// Another text before the image: the image is in every branch, whole.
+  @Test func imagesAreNeverCut() {
+    let packing = Packing(
+      [
+        sample([1, 9, 9, 9, 3], answer: 1, visual: [1..<4]), sample([1, 9, 9, 9, 3], answer: 3, visual: [1..<4]),
+      ], sharesImages: true)
     #expect(packing.prefix == 1)
   }
 
-  /// Other pictures of the same size: equal ids, and nothing shared from the first picture on.
-  @Test func otherPicturesAreNotShared() {
+  /// Other images of the same size: equal ids, and nothing shared from the first image on.
+  @Test func otherImagesAreNotShared() {
     let samples = [
       sample([1, 2, 9, 9, 3, 4], answer: 1, visual: [2..<4]), sample([1, 2, 9, 9, 3, 5], answer: 1, visual: [2..<4]),
     ]
-    let packing = Packing(samples, samePictures: false)
+    let packing = Packing(samples, sharesImages: false)
     #expect((packing.prefix, packing.branches) == (2, [2..<5, 5..<8]))
-    #expect(Packing(samples).prefix == 4)
-    let text = Packing([samples[0], sample([1, 7, 8], answer: 1)], samePictures: false)
+    #expect(Packing(samples, sharesImages: true).prefix == 4)
+    let text = Packing([samples[0], sample([1, 7, 8], answer: 1)], sharesImages: false)
     #expect((text.prefix, text.branches) == (1, [1..<5, 5..<6]))
   }
 
   @Test func nothingInCommon() {
-    let packing = Packing([sample([1, 2], answer: 1), sample([3, 4], answer: 1)])
+    let packing = Packing([sample([1, 2], answer: 1), sample([3, 4], answer: 1)], sharesImages: true)
     #expect((packing.prefix, packing.branches) == (0, [0..<1, 1..<2]))
   }
 }

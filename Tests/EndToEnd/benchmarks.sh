@@ -16,7 +16,7 @@ for questions in single grouped; do
   ranks 0 "$program" step --model model --data data/rows.jsonl --min-pixels 784 --questions "$questions" "${quick[@]}" \
     --max-pixels 12544 >out 2>err || status=$?
   check "a step by phases, $questions questions" test "$status" = 0 -a ! -s err
-  for phase in "rows to tokens" "picture decoding" vision "embedding, packing" "decoder forward" \
+  for phase in "rows to tokens" "picture decoding" vision packing "decoder forward" \
     "head: loss and gradient" "decoder backward" "exact sum, reduce" optimizer "checkpoint write" \
     "step, picture new" "step, features kept"; do
     check "$questions: $phase has a time" grep -qE '^[0-9]+\.[0-9]{6}$' <<<"$(cell "$phase" 2)"

@@ -114,11 +114,11 @@ struct BatchedGenerationTests {
     let together = try Generator(questions.base, maxNewTokens: 5).run(questions.units, adapter: adapter).losses
     let alone = questions.units.flatMap { unit in
       unit.samples.map {
-        questions.base.loss(questions.base.unitInput([$0], features: unit.features), adapter: adapter)[0]
+        questions.base.loss(PackedBatch([$0], images: .shared(unit.features)), adapter: adapter)[0]
       }
     }
     #expect(together.count == 10 && together.map(\.tokens) == alone.map(\.tokens))
-    #expect(together.map(\.likeliest) == alone.map(\.likeliest))
+    #expect(together.map(\.top1) == alone.map(\.top1))
     for (a, b) in zip(together, alone) { #expect(abs(a.nll - b.nll) < 1e-5 * b.nll) }
   }
 
@@ -128,19 +128,21 @@ struct BatchedGenerationTests {
   func hiddenStates(family: ModelConfiguration.Family) throws {
     let questions = try Questions(TinyModel(family))
     let base = questions.base
-    func last(_ input: UnitInput, _ adapter: ImageLoRA<Float>?, _ cache: KeyValueCache<Float>?) -> Matrix<Float> {
-      base.model.decoder.forward(
-        input.decoderInput, outputRows: input.lastRows, adapter: adapter, keepTapes: .none, cache: cache
-      ).hidden
-    }
     for adapter in [nil, TinyModel.adapter(for: base)] {
       for unit in questions.units {
-        let packed = base.unitInput(unit.prompts, features: unit.features, firstKey: 3, room: 2)
-        let end = (packed.sequences.last?.own.upperBound ?? 0) + 2
+        let packed = PackedBatch(unit.prompts, images: .shared(unit.features))
+        let slots = packed.slots(from: 3, reserving: 2)
+        let end = (slots.last?.own.upperBound ?? 0) + 2
         let cache = KeyValueCache<Float>(capacity: end, configuration: base.configuration.text)
-        let together = last(packed, adapter, cache)
+        let together = base.hidden(packed, at: packed.lastPositions, adapter: adapter, slots: slots, cache: cache)
         for (row, prompt) in unit.prompts.enumerated() {
-          let alone = last(base.unitInput([prompt], features: unit.features), adapter, nil).values
+          let visual = zip(prompt.visualSpans, unit.features).map { VisualSpan(tokens: $0, features: $1) }
+          let input = DecoderInput(
+            embeddings: base.model.embed(prompt.inputIDs, visual: visual), positions: prompt.positionIDs,
+            visual: visual)
+          let alone = base.model.decoder.forward(
+            input, outputPositions: [prompt.inputIDs.count - 1], adapter: adapter
+          ).values
           let largest = alone.map(abs).max() ?? 0
           for (a, b) in zip(together.rows(row..<row + 1).values, alone) { #expect(abs(a - b) < 1e-5 * largest) }
         }

@@ -55,17 +55,17 @@ struct EvaluatorTests {
       let given = try unit.map { try samples.sample(for: rows[$0]) }
       let features = try base.featureStore.features(of: rows[unit[0]], sample: given[0])
       for (column, adapter) in [(0, nil), (1, adapter)] as [(Int, ImageLoRA<Float>?)] {
-        let packed = base.loss(base.unitInput(given, features: features), adapter: adapter)
+        let packed = base.loss(PackedBatch(given, images: .shared(features)), adapter: adapter)
         for (place, row) in unit.enumerated() {
           let (result, other) = (scored[column][row], answered[column][row])
           let loss = packed[place]
-          #expect((loss.nll, loss.tokens, loss.likeliest) == (result.nll, result.tokens, result.likeliest))
+          #expect((loss.nll, loss.tokens, loss.top1) == (result.nll, result.tokens, result.likeliest))
           #expect(result.answer == nil && other.answer != nil)
           // Alone, and beside its own prompt, a row has the same numbers but for rounding.
-          let alone = base.loss(base.unitInput([given[place]], features: features), adapter: adapter)[0]
+          let alone = base.loss(PackedBatch([given[place]], images: .shared(features)), adapter: adapter)[0]
           for nll in [alone.nll, other.nll] { #expect(abs(nll - result.nll) < 1e-5 * result.nll) }
           #expect((alone.tokens, other.tokens) == (result.tokens, result.tokens))
-          #expect((alone.likeliest, other.likeliest) == (result.likeliest, result.likeliest))
+          #expect((alone.top1, other.likeliest) == (result.likeliest, result.likeliest))
         }
       }
     }

@@ -18,12 +18,13 @@ struct GeneratorTests {
     _ adapter: (any ProjectionAdapter<Float>)?
   ) -> Int32 {
     let ids = sample.inputIDs + tokens
+    let visual = zip(sample.visualSpans, features).map { VisualSpan(tokens: $0, features: $1) }
     let input = DecoderInput(
-      embeddings: base.model.embed(ids, visual: sample.visualSpans, features: features),
+      embeddings: base.model.embed(ids, visual: visual),
       positions: sample.positionIDs.map { $0 + tokens.indices.map { sample.nextPosition + Int32($0) } },
-      visual: sample.visualSpans, features: features)
-    let pass = base.model.decoder.forward(input, outputRows: [ids.count - 1], adapter: adapter, keepTapes: .none)
-    return base.model.head.argmax(pass.hidden)[0]
+      visual: visual)
+    let hidden = base.model.decoder.forward(input, outputPositions: [ids.count - 1], adapter: adapter)
+    return base.model.head.argmax(hidden)[0]
   }
 
   @Test(

@@ -28,7 +28,7 @@ struct GradientTests {
       gradientError(of: x, gradient: layer.backward(w, input: x)) { weighted(layer.forward(x), w) } < tolerance)
   }
 
-  /// Two heads a row, each normalised by itself.
+  /// Two heads a token, each normalised separately.
   @Test func rmsNormOfHeads() {
     var numbers = TestNumbers()
     let layer = RMSNorm<Double>(weight: numbers.tensor([4]), epsilon: 1e-6)

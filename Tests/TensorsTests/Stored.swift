@@ -78,7 +78,7 @@ func encoded(_ numbers: [Float], _ type: ElementType, _ shape: [Int]) -> StoredT
   }
 }
 
-/// Sums of products in double precision, `x op(W) + beta y`.
+/// The reference GEMM in double precision, `x op(W) + y`.
 func reference(
   _ x: Matrix<Float>, _ w: Matrix<Float>, _ transpose: Transpose, adding y: Matrix<Float>? = nil
 ) -> [Double] {

@@ -2,10 +2,10 @@ import Testing
 
 @testable import Tensors
 
-@Suite("Products with a stored weight")
+@Suite("Matrix multiplication with a stored weight")
 struct StoredMatrixTests {
-  /// Wider and higher than a tile: products tile by tile are those with the same numbers in fp32.
-  @Test(arguments: [ElementType.bfloat16, .float16]) func tiledProducts(type: ElementType) {
+  /// Wider and higher than a tile: tile by tile the results are those with the same numbers in fp32.
+  @Test(arguments: [ElementType.bfloat16, .float16]) func byTiles(type: ElementType) {
     let (out, columns, R) = (1700, 1100, 3)
     var numbers = Numbers(type)
     let values = numbers.array(out * columns)
@@ -24,9 +24,9 @@ struct StoredMatrixTests {
     #expect(rows.values == Array(values[(1699 * columns)...]) + Array(values[..<columns]))
   }
 
-  /// bf16 products are those of rounded factors, summed in fp32, whether the processor has instructions for them or
-  /// rounded fp32 numbers stand for them; weights of every encoding.
-  @Test(arguments: [ElementType.bfloat16, .float16, .float32]) func bfloat16Products(type: ElementType) {
+  /// In bf16 the factors are rounded and the sums are fp32, whether the processor has bf16 instructions or they are
+  /// emulated; weights of every encoding.
+  @Test(arguments: [ElementType.bfloat16, .float16, .float32]) func bfloat16(type: ElementType) {
     let (out, columns, R) = (1040, 37, 5)
     var numbers = Numbers(type)
     let values = numbers.array(out * columns)
@@ -45,14 +45,14 @@ struct StoredMatrixTests {
     #expect(largestDifference(sum.values, reference(dy.roundedToBFloat16, rounded, .asIs, adding: base)) <= 1e-4)
   }
 
-  /// Outputs, inputs and rows: single ones, odd ones, a unit of 315 rows.
+  /// Outputs, inputs and rows: single ones, odd ones, a batch of 315 tokens.
   static let shapes = [
     (1, 1, 1), (1, 64, 3), (64, 1, 2), (3, 2, 1), (33, 31, 17), (64, 64, 64), (130, 65, 1), (40, 48, 315),
     (257, 130, 63),
   ]
 
   /// The weight ends where mapped memory does; what is read and written are columns of wider matrices, but for y, which
-  /// is new. In fp32, which every processor has, oneDNN's wrapper takes the same shapes below.
+  /// is new. In fp32, which every processor multiplies, oneDNN's wrapper takes the same shapes below.
   @Test(arguments: [ElementType.bfloat16, .float16, .float32], shapes)
   func bfloat16Shapes(type: ElementType, shape: (out: Int, columns: Int, rows: Int)) throws {
     let (out, columns, R) = shape
@@ -82,7 +82,7 @@ struct StoredMatrixTests {
     }
   }
 
-  /// In fp32, which every processor has; B ends where mapped memory does, rows of A and C lie with gaps between them.
+  /// In fp32, which every processor multiplies; B ends where mapped memory does, rows of A and C have gaps between them.
   @Test(arguments: [Transpose.asIs, .transposed], shapes)
   func oneDNN(transpose: Transpose, shape: (n: Int, k: Int, m: Int)) throws {
     let (n, k, m) = shape
@@ -96,9 +96,12 @@ struct StoredMatrixTests {
       let whole = numbers.matrix(m, n + 4)
       let before = Matrix(whole.values, rows: m, columns: n + 4)
       let y = whole.columns(3..<n + 3)
-      OneDNN.multiply(
-        m, n, k, x.base, x.stride, last.base.assumingMemoryBound(to: Float.self) + gap, transpose, w.stride,
-        accumulate: accumulate, y.base, y.stride)
+      let factors = (
+        GEMMOperand(x.base, rows: m, columns: k, stride: x.stride),
+        GEMMOperand(last.base.assumingMemoryBound(to: Float.self), rows: rows, columns: columns + gap)
+          .columns(gap..<columns + gap)
+      )
+      OneDNN.multiply(factors.0, factors.1, transpose, into: y, accumulate: accumulate)
       let expected = reference(x, w, transpose, adding: accumulate ? before.columns(3..<n + 3) : nil)
       #expect(largestDifference(y.values, expected) <= 1e-5)
       for i in 0..<m {

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Tensors
 
-@Suite("Stored numbers are the numbers of the arithmetic, exactly")
+@Suite("Stored numbers are converted exactly")
 struct StoredTensorTests {
   @Test func bfloat16() {
     // 1, -2, 3.140625, the largest, the smallest denormal, infinity

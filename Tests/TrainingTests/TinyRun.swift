@@ -33,7 +33,7 @@ final class TinyRun: Sendable {
     _ settings: [String] = [], training: [String]? = nil, validation: [String]? = nil, images: [String] = [],
     spoiled: [Character: Float] = [:]
   ) throws {
-    setProductThreads(1)
+    setGEMMThreads(1)
     folder = try TemporaryFolder()
     model = try TinyModel(spoiled: spoiled)
     for seed in 0..<5 {

@@ -6,7 +6,7 @@ import Tensors
 extension BaseModel {
   /// Gradients of an example's mean NLL for both estimators: gate `[L Hkv]`, rank-1 `[L Hkv D]`.
   package func influence(
-    of example: UnitInput, probe: InfluenceProbe<Float>, activationBytes: Int = .max
+    of example: PackedBatch, probe: InfluenceProbe<Float>, activationBytes: Int = .max
   ) -> (gate: [Float], rank1: [Float]) {
     probe.reset()
     let tokens = Float(lossAndGradient(example, adapter: probe, activationBytes: activationBytes)[0].tokens)

@@ -1,7 +1,7 @@
-// Matrix products between matrices, and between a matrix and a weight where it lies in the checkpoint.
+// Matrix multiplication of two matrices in memory, by BLAS.
 
-/// `C = alpha op(A) op(B) + beta C`.
-/// - Precondition: the shapes agree.
+/// `C = alpha op(A) op(B) + beta C`.   op(A) [m, k], op(B) [k, n], C [m, n]
+/// - Precondition: the shapes agree; C does not overlap A or B.
 package func multiply<Element: Scalar>(
   _ a: Matrix<Element>, _ transposeA: Transpose, _ b: Matrix<Element>, _ transposeB: Transpose,
   into c: Matrix<Element>, alpha: Element = 1, beta: Element = 0
@@ -9,7 +9,7 @@ package func multiply<Element: Scalar>(
   let (m, k) = transposeA == .asIs ? (a.rows, a.columns) : (a.columns, a.rows)
   let (kB, n) = transposeB == .asIs ? (b.rows, b.columns) : (b.columns, b.rows)
   precondition(
-    k == kB && c.rows == m && c.columns == n, "product of \(m)x\(k) and \(kB)x\(n) into \(c.rows)x\(c.columns)")
+    k == kB && c.rows == m && c.columns == n, "GEMM of \(m)x\(k) and \(kB)x\(n) into \(c.rows)x\(c.columns)")
   if m == 0 || n == 0 { return }
   if k == 0 {
     if beta == 0 { for row in 0..<m { c.row(row).update(repeating: 0, count: n) } }
