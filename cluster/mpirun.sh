@@ -1,6 +1,6 @@
 #!/bin/bash
-# Trains on several hosts without a batch system. usage: mpirun.sh HOSTFILE RANKS RUN.yaml [train's options]
-# HOSTFILE has a line "name slots=CORES" a host; ssh must work between them without a password.
+# Trains on several hosts without a batch system. Usage: mpirun.sh HOSTFILE RANKS RUN.yaml [train's options]
+# HOSTFILE has a line "name slots=CORES" for each host. ssh must work between them without a password.
 set -euo pipefail
 if (($# < 3)); then sed -n 2,3p "$0" >&2; exit 64; fi
 hostfile=$1 ranks=$2; shift 2
