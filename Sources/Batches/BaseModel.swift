@@ -19,22 +19,22 @@ package struct BaseModel: Sendable {
   package let featureStore: FeatureStore
   let prefixKVCaches = PrefixKVCaches()
   /// The compute precision of matrix multiplications with the weights.
-  package var arithmetic: Arithmetic { model.arithmetic }
+  package var precision: Precision { model.precision }
 
   /// Opens and checks a folder; weights are mapped, nothing is copied.
-  /// - Parameters: `arithmetic` nil is what this processor is best at; `minPixels`, `maxPixels` replace the folder's
+  /// - Parameters: `precision` nil is what this processor is best at; `minPixels`, `maxPixels` replace the folder's
   ///   pixel limits; `rotaryFrequencies` reproduces a reference; `features` says where vision features are cached.
   /// - Throws: `HuggingFaceError`, `BaseModelError`, `PreprocessingError` or `FeatureCacheError` in one line that names
   ///   the file and the key or tensor.
   package init(
-    folder: String, arithmetic: Arithmetic? = .float32, minPixels: Int? = nil, maxPixels: Int? = nil,
+    folder: String, precision: Precision? = .float32, minPixels: Int? = nil, maxPixels: Int? = nil,
     rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies = .float32, features: FeatureStore.Settings = .init()
   ) throws {
     self.folder = folder
     let configuration = try ModelConfiguration(folder: folder)
     let checkpoint = try Checkpoint(folder: folder)
     let model = try QwenVLModel<Float>(
-      configuration: configuration, checkpoint: checkpoint, arithmetic: arithmetic,
+      configuration: configuration, checkpoint: checkpoint, precision: precision,
       rotaryFrequencies: rotaryFrequencies)
     let digest = checkpoint.digest
     let tokenizer = try Tokenizer(folder: folder)
@@ -45,7 +45,7 @@ package struct BaseModel: Sendable {
     try Self.checkAgreement(folder, configuration, preprocessor, tokenizer)
     let cache = try features.cacheFolder.map { cacheFolder in
       try FeatureCache(
-        folder: cacheFolder, baseDigest: digest, precision: model.arithmetic.rawValue,
+        folder: cacheFolder, baseDigest: digest, precision: model.precision.rawValue,
         conditions: FeatureCache.conditions(
           features, vision: configuration.vision, rotaryFrequencies: "\(rotaryFrequencies)", preprocessor: preprocessor),
         warn: features.warn)

@@ -110,7 +110,7 @@ package final class FeatureStore: Sendable {
   /// The features of each of a sample's images, `[t h w / merge^2, featureColumns]`; an image is decoded only if its
   /// features are not cached.
   /// - Throws: `SampleError` for an image that can no longer be read or has changed.
-  package func features(of row: Row, sample: Sample) throws(SampleError) -> [Matrix<Float>] {
+  package func features(of row: Example, sample: Sample) throws(SampleError) -> [Matrix<Float>] {
     precondition(sample.id == row.id && sample.frames.count <= row.images.count, "the sample is another example's")
     var all: [Matrix<Float>] = []
     for (source, frame) in zip(row.images, sample.frames) {

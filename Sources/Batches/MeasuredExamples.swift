@@ -18,8 +18,8 @@ package struct MeasuredExamples: Sendable {
   /// - Parameter limit: how many examples are measured at most.
   /// - Throws: the error of the first file that is missing or broken; `DatasetError.empty` where no example is usable.
   package init(_ file: String, imageRoot: String, samples: SampleBuilder, limit: Int = 5000) throws {
-    let dataset = try RowReader(imageRoot: imageRoot, policy: .skip).read(file)
-    var usable: [(row: Row, shape: ExampleShape)] = []
+    let dataset = try ExampleReader(imageRoot: imageRoot, policy: .skip).read(file)
+    var usable: [(row: Example, shape: ExampleShape)] = []
     var problems = dataset.problems.map(\.description)
     for row in dataset.rows.prefix(limit) {
       do {

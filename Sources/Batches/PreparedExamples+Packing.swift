@@ -5,7 +5,7 @@ extension BaseModel {
   /// Packs examples that are computed together: one unit, whose examples have the same images, or several units of one
   /// each.
   /// - Throws: `SampleError` for an example whose files can no longer be read.
-  package func packedBatch(_ units: [Datasets.Unit], of data: PreparedExamples) throws -> PackedBatch {
+  package func packedBatch(_ units: [ImageGroup], of data: PreparedExamples) throws -> PackedBatch {
     let rows = units.flatMap(\.rows).map { data.rows[$0] }
     let samples = try rows.map(data.samples.sample)
     if units.count == 1 {

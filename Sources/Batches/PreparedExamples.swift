@@ -7,7 +7,7 @@ import Preprocessing
 /// Usable examples and how long each is.
 package struct PreparedExamples: Sendable {
   package let file: String
-  package let rows: [Row]
+  package let rows: [Example]
   /// What each example is like for the decoder.
   package let shapes: [ExampleShape]
   /// Tokens of each example.
@@ -15,7 +15,7 @@ package struct PreparedExamples: Sendable {
   /// Visual tokens of each example.
   package var visualTokens: [Int] { shapes.map(\.visual) }
   /// What was wrong with the examples left out, in the order of their lines.
-  package let problems: [RowProblem]
+  package let problems: [ExampleProblem]
   /// Digest of the usable examples.
   package let digest: String
   package let samples: SampleBuilder
@@ -23,7 +23,7 @@ package struct PreparedExamples: Sendable {
   /// What a rank found out about an example.
   private struct Finding: Codable {
     var shape: ExampleShape?
-    var problem: RowProblem?
+    var problem: ExampleProblem?
   }
 
   /// What a rank found out about an image.
@@ -44,8 +44,8 @@ package struct PreparedExamples: Sendable {
     makeSamples: () throws -> SampleBuilder
   ) throws {
     // Bad lines are kept until the samples are made, so that a strict run names all bad examples at once.
-    let (dataset, samples) = try together(communicator) {
-      (try RowReader(imageRoot: imageRoot, policy: .skip).read(file), try makeSamples())
+    let (dataset, samples) = try withErrorAgreement(communicator) {
+      (try ExampleReader(imageRoot: imageRoot, policy: .skip).read(file), try makeSamples())
     }
     // Before any work is partitioned: where ranks count other examples, it would not fit together.
     try requireSame(
@@ -55,7 +55,7 @@ package struct PreparedExamples: Sendable {
     let bad = findings.compactMap(\.problem)
     let problems = dataset.problems + bad
     guard problems.isEmpty || !isStrict else {
-      throw RankFailure(shared: DatasetError.badRows(file: file, problems: problems))
+      throw RankFailure(shared: DatasetError.badExamples(file: file, problems: problems))
     }
     let good = findings.indices.filter { findings[$0].problem == nil }
     guard !good.isEmpty else { throw RankFailure(shared: DatasetError.empty(file: file, problems: problems)) }
@@ -70,7 +70,7 @@ package struct PreparedExamples: Sendable {
 
   /// Checks each image and makes each sample on one rank; every rank gets all findings.
   private static func check(
-    _ rows: [Row], _ samples: SampleBuilder, _ features: FeatureStore, _ communicator: any Communicator
+    _ rows: [Example], _ samples: SampleBuilder, _ features: FeatureStore, _ communicator: any Communicator
   ) throws -> [Finding] {
     func inTurn(_ count: Int) -> [[Int]] {
       (0..<communicator.size).map { Array(stride(from: $0, to: count, by: communicator.size)) }
@@ -93,7 +93,7 @@ package struct PreparedExamples: Sendable {
     return try mapOverRanks(inTurn(rows.count), communicator, naming: { "checking \(names([rows[$0]]))" }) { index in
       let row = rows[index]
       func problem(_ reason: String) -> Finding {
-        Finding(problem: RowProblem(line: row.line, id: row.id, reason: reason))
+        Finding(problem: ExampleProblem(line: row.line, id: row.id, reason: reason))
       }
       if let fault = row.images.lazy.compactMap({ places[$0].flatMap { findings[$0].problem } }).first {
         return problem(fault)
@@ -105,12 +105,12 @@ package struct PreparedExamples: Sendable {
   }
 
   /// Units that are computed together, as the decoder sees them.
-  package func shape(_ units: [Datasets.Unit]) -> BatchShape {
+  package func shape(_ units: [ImageGroup]) -> BatchShape {
     BatchShape(joining: units.map { unit in BatchShape(unit.rows.map { shapes[$0] }) })
   }
 
   /// Tokens of a unit that pass the decoder; those of its images count once.
-  package func tokens(of unit: Datasets.Unit) -> Int {
+  package func tokens(of unit: ImageGroup) -> Int {
     let all: Int = unit.rows.reduce(0) { $0 + shapes[$1].tokens }
     let sharedPictures: Int = (unit.rows.count - 1) * shapes[unit.rows[0]].visual
     return all - sharedPictures

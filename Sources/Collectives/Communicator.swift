@@ -24,7 +24,7 @@ package protocol Communicator: AnyObject, Sendable {
   var traffic: Traffic { get }
 
   /// What this rank is busy with.
-  var activity: Activity { get }
+  var watchdog: Watchdog { get }
 }
 
 /// Calls and payload bytes, counted where they are handed to the communicator: a rank's own contribution, not the

@@ -4,15 +4,15 @@ import Foundation
 /// Runs `body` for each item on the rank that holds it and gives every rank all results, in item order.
 /// - Parameters:
 ///   - hands: the items of each rank; together every item from 0 on, once.
-///   - name: what a rank does with an item, for its `activity`.
+///   - name: what a rank does with an item, for its `watchdog`.
 /// - Throws: the same `RankFailure` on every rank if any item failed.
 /// - Important: Collective.
 package func mapOverRanks<Result: Codable>(
   _ hands: [[Int]], _ communicator: any Communicator, naming name: (Int) -> String, _ body: (Int) throws -> Result
 ) throws -> [Result] {
   precondition(hands.count == communicator.size, "one hand a rank")
-  let own = try together(communicator) {
-    try hands[communicator.rank].map { item in try communicator.activity.during(name(item)) { try body(item) } }
+  let own = try withErrorAgreement(communicator) {
+    try hands[communicator.rank].map { item in try communicator.watchdog.during(name(item)) { try body(item) } }
   }
   // Binary property lists keep every bit of a Double, infinities and NaN too.
   let encoder = PropertyListEncoder()

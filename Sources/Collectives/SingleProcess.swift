@@ -4,7 +4,7 @@ import Synchronization
 
 /// A group of one rank: every collective gives back what was passed.
 package final class SingleProcess: Communicator {
-  package let activity = Activity()
+  package let watchdog = Watchdog()
   private let counted = Mutex(Traffic())
 
   package init() {}

@@ -23,7 +23,7 @@ package struct StepWork: Equatable {
     var (busiest, vision, rows, visual, tokens) = (0.0, 0.0, 0, 0.0, 0.0)
     for units in steps {
       let work = units.map { BatchFLOPs($0, adapter: adapter, configuration) }
-      let hands = deal(units: work.map(\.decoding), ranks: ranks)
+      let hands = partition(costs: work.map(\.decoding), ranks: ranks)
       busiest += hands.map { $0.reduce(0) { $0 + work[$1].decoding } }.max() ?? 0
       vision += hands.map { $0.reduce(0) { $0 + work[$1].vision } }.max() ?? 0
       operations += work

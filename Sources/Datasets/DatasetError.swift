@@ -1,7 +1,7 @@
 // What can be wrong with a file of rows: the file as a whole, or single rows of it.
 
 /// One row that cannot be used, and why.
-package struct RowProblem: Error, Codable, Sendable, Equatable, CustomStringConvertible {
+package struct ExampleProblem: Error, Codable, Sendable, Equatable, CustomStringConvertible {
   /// Line in the file, from 1.
   package let line: Int
   /// The row's id, or `line-N` where it has none that could be read.
@@ -22,15 +22,15 @@ package enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The file could not be opened or read.
   case unreadable(file: String, reason: String)
   /// Rows are bad and the policy is strict.
-  case badRows(file: String, problems: [RowProblem])
+  case badExamples(file: String, problems: [ExampleProblem])
   /// No row is left.
-  case empty(file: String, problems: [RowProblem])
+  case empty(file: String, problems: [ExampleProblem])
 
   package var description: String {
     switch self {
     case .unreadable(let file, let reason):
       return "\(file): cannot be read: \(reason)"
-    case .badRows(let file, let problems):
+    case .badExamples(let file, let problems):
       return "\(file): \(problems.count) bad row\(problems.count == 1 ? "" : "s"): \(Self.list(problems)); "
         + "fix them or set data.bad_rows: skip"
     case .empty(let file, let problems) where problems.isEmpty:
@@ -40,7 +40,7 @@ package enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
     }
   }
 
-  private static func list(_ problems: [RowProblem]) -> String {
+  private static func list(_ problems: [ExampleProblem]) -> String {
     let rest = problems.count - listed
     return problems.prefix(listed).map(\.description).joined(separator: "; ") + (rest > 0 ? "; and \(rest) more" : "")
   }

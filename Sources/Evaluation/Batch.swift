@@ -3,7 +3,7 @@ import Datasets
 
 /// Units whose answers are generated together.
 struct Batch {
-  private(set) var units: [Datasets.Unit]
+  private(set) var units: [ImageGroup]
   /// Tokens of all rows and of their answers at their longest.
   private(set) var tokens: Int
   /// Indices of all rows, unit by unit.
@@ -14,17 +14,17 @@ struct Batch {
   /// - Parameters:
   ///   - newTokens: the longest answer; 0: nothing is generated.
   ///   - tokens: how many tokens a unit has.
-  static func all(of rows: [Row], newTokens: Int, tokens: (Datasets.Unit) -> Int) -> [Batch] {
-    func held(_ unit: Datasets.Unit) -> Int { tokens(unit) + unit.rows.count * newTokens }
+  static func all(of rows: [Example], newTokens: Int, tokens: (ImageGroup) -> Int) -> [Batch] {
+    func held(_ unit: ImageGroup) -> Int { tokens(unit) + unit.rows.count * newTokens }
     let units = Datasets.units(of: rows, tokens: held)
-    func isText(_ unit: Datasets.Unit) -> Bool { rows[unit.rows[0]].images.isEmpty }
+    func isText(_ unit: ImageGroup) -> Bool { rows[unit.rows[0]].images.isEmpty }
     var batches: [Batch] = []
     for kind in [units.filter { !isText($0) }, units.filter(isText)] {
       var batch = Batch(units: [], tokens: 0)
       for unit in kind {
         let fits =
-          newTokens > 0 && batch.rows.count + unit.rows.count <= Datasets.Unit.maximumRows
-          && batch.tokens + held(unit) <= Datasets.Unit.maximumTokens
+          newTokens > 0 && batch.rows.count + unit.rows.count <= ImageGroup.maximumRows
+          && batch.tokens + held(unit) <= ImageGroup.maximumTokens
         if !fits, !batch.units.isEmpty {
           batches.append(batch)
           batch = Batch(units: [], tokens: 0)

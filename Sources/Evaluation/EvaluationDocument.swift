@@ -36,7 +36,7 @@ package struct EvaluationDocument: Encodable, Equatable {
   ///   - models: results for each example.
   /// - Precondition: at least one example.
   package init(
-    file: String, leftOut: Int, groups: [[String: String]], _ models: [(name: String, results: [RowResult])]
+    file: String, leftOut: Int, groups: [[String: String]], _ models: [(name: String, results: [ExampleResult])]
   ) {
     (self.file, self.leftOut) = (file, leftOut)
     let members = Metrics.members(of: groups)

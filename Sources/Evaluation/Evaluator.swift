@@ -8,7 +8,7 @@ import Tensors
 import Batches
 
 /// What one model made of one row.
-package struct RowResult: Codable, Sendable, Equatable {
+package struct ExampleResult: Codable, Sendable, Equatable {
   /// Sum of the negative log-likelihoods of the supervised tokens.
   package var nll: Double
   /// How many there are, and how many of them are the most likely one.
@@ -59,31 +59,31 @@ package struct Evaluator: Sendable {
   /// - Throws: the same `RankFailure` on every rank, naming the row.
   /// - Important: Collective.
   package func results(
-    _ rows: [Row], tokens: (Datasets.Unit) -> Int, adapters: [(any ProjectionAdapter<Float>)?],
+    _ rows: [Example], tokens: (ImageGroup) -> Int, adapters: [(any ProjectionAdapter<Float>)?],
     communicator: any Communicator, onRows: (_ done: Int, _ total: Int) -> Void = { _, _ in }
-  ) throws -> [[RowResult]] {
+  ) throws -> [[ExampleResult]] {
     let features = base.featureStore
     let batches = Batch.all(of: rows, newTokens: newTokens, tokens: tokens)
-    let hands = deal(units: batches.map { Double($0.tokens) }, ranks: communicator.size)
+    let hands = partition(costs: batches.map { Double($0.tokens) }, ranks: communicator.size)
     let total = hands[communicator.rank].reduce(0) { $0 + batches[$1].rows.count }
     var done = 0
     let found = try mapOverRanks(
       hands, communicator, naming: { "evaluating \(names(batches[$0].rows.map { rows[$0] }))" }
-    ) { index -> [[RowResult]] in
+    ) { index -> [[ExampleResult]] in
       defer {
         done += batches[index].rows.count
         onRows(done, total)
       }
       return try results(batches[index], of: rows, adapters: adapters, features: features)
     }
-    let byRow = inRowOrder(found, of: batches.map { Datasets.Unit(rows: $0.rows) })
+    let byRow = inRowOrder(found, of: batches.map { ImageGroup(rows: $0.rows) })
     return adapters.indices.map { adapter in byRow.map { $0[adapter] } }
   }
 
   /// Results of a batch's rows for each of the adapters: `[rows][adapters]`.
   private func results(
-    _ batch: Batch, of rows: [Row], adapters: [(any ProjectionAdapter<Float>)?], features: FeatureStore
-  ) throws -> [[RowResult]] {
+    _ batch: Batch, of rows: [Example], adapters: [(any ProjectionAdapter<Float>)?], features: FeatureStore
+  ) throws -> [[ExampleResult]] {
     var prompts: [Prompt] = []
     let units = try batch.units.map { unit in
       let own = unit.rows.map { rows[$0] }
@@ -96,7 +96,7 @@ package struct Evaluator: Sendable {
     let byAdapter = try adapters.map { adapter in
       let (losses, generations) = try generator.run(units, adapter: adapter)
       return losses.indices.map { index in
-        RowResult(
+        ExampleResult(
           nll: losses[index].nll, tokens: losses[index].tokens, likeliest: losses[index].top1,
           answer: maxNewTokens.map { _ in
             answer(generations[index], row: rows[batch.rows[index]], prompt: prompts[index])
@@ -109,10 +109,10 @@ package struct Evaluator: Sendable {
   /// Tokens that an answer may have.
   private var newTokens: Int { min(maxNewTokens ?? 0, base.configuration.text.maxPositionEmbeddings) }
 
-  private func answer(_ generation: Generation, row: Row, prompt: Prompt) -> RowResult.Answer {
+  private func answer(_ generation: Generation, row: Example, prompt: Prompt) -> ExampleResult.Answer {
     let prediction = base.tokenizer.decode(generation.tokens)
     let reference = prompt.reference ?? ""
-    return RowResult.Answer(
+    return ExampleResult.Answer(
       prompt: base.text(of: prompt.sample), reference: reference, prediction: prediction,
       finished: generation.endToken != nil, exactMatch: isExactMatch(prediction, reference),
       place: PlaceTarget(row: row, prompt: prompt)?.score(prediction))

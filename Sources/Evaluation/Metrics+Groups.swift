@@ -10,7 +10,7 @@ extension Metrics {
   ///   - groups: a row's `[key: value]`, for each row.
   ///   - models: a column each, with a result for each row.
   package static func table(
-    by groups: [[String: String]], _ models: [(name: String, results: [RowResult])]
+    by groups: [[String: String]], _ models: [(name: String, results: [ExampleResult])]
   ) -> [String] {
     var lines: [String] = []
     for (key, values) in members(of: groups).sorted(by: { $0.key < $1.key }) {

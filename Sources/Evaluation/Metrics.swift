@@ -31,7 +31,7 @@ package struct Metrics: Sendable, Equatable {
 
   /// Adds in the order of the rows, so that equal rows give equal bits.
   /// - Precondition: at least one row.
-  package init(_ results: [RowResult]) {
+  package init(_ results: [ExampleResult]) {
     precondition(!results.isEmpty, "nothing was evaluated")
     rows = results.count
     tokens = results.reduce(0) { $0 + $1.tokens }

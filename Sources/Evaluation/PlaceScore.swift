@@ -20,7 +20,7 @@ package struct PlaceTarget: Sendable {
   ///
   /// Boxes are handed out to `<bbox>` and `<point>` in order, so the answer's are those that its placeholders take; in
   /// a row that fills none, all boxes are meant.
-  package init?(row: Row, prompt: Prompt) {
+  package init?(row: Example, prompt: Prompt) {
     guard let reference = prompt.reference, let place = Region(parsing: reference), let objects = row.objects,
       let answer = row.messages.lastIndex(where: { $0.role == .assistant })
     else { return nil }

@@ -41,11 +41,11 @@ extension PredictionLine {
   }
 
   /// What the line says, as the evaluation had it.
-  package var result: RowResult {
-    RowResult(
+  package var result: ExampleResult {
+    ExampleResult(
       nll: nll, tokens: tokens, likeliest: likeliest_tokens,
       answer: prediction.map { prediction in
-        RowResult.Answer(
+        ExampleResult.Answer(
           prompt: prompt ?? "", reference: reference ?? "", prediction: prediction, finished: finished ?? false,
           exactMatch: exact_match ?? false, place: point_in_box.map { PlaceScore(pointInBox: $0, iou: iou) })
       })

@@ -16,7 +16,7 @@ package struct PredictionLine: Codable, Sendable, Equatable {
   package var nll: Double
   package var tokens, likeliest_tokens: Int
 
-  package init(_ row: Row, model: String, _ result: RowResult) {
+  package init(_ row: Example, model: String, _ result: ExampleResult) {
     id = row.id
     group = row.groups.isEmpty ? nil : row.groups
     self.model = model

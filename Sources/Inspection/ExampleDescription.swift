@@ -38,7 +38,7 @@ package struct ExampleDescription: Encodable, Equatable {
   let boxes: [Box]
   let tokens: [Token]
 
-  package init(_ row: Row, sample: Sample, base: BaseModel) {
+  package init(_ row: Example, sample: Sample, base: BaseModel) {
     (id, line) = (row.id, row.line)
     visualTokens = sample.visualSpans.reduce(0) { $0 + $1.count }
     (supervisedTokens, nextPosition) = (sample.supervisedTokens, sample.nextPosition)

@@ -14,11 +14,11 @@ import Tensors
 /// - Throws: the error of the first model file, row, adapter file or write that fails.
 package func writeParity(
   model: String, data: String, adapter folder: String, output: String, seed: UInt64,
-  arithmetic: Arithmetic, rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies
+  precision: Precision, rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies
 ) throws {
-  let base = try BaseModel(folder: model, arithmetic: arithmetic, rotaryFrequencies: rotaryFrequencies)
+  let base = try BaseModel(folder: model, precision: precision, rotaryFrequencies: rotaryFrequencies)
   let root = URL(fileURLWithPath: data).deletingLastPathComponent().path
-  let rows = try RowReader(imageRoot: root).read(data).rows
+  let rows = try ExampleReader(imageRoot: root).read(data).rows
   let samples = try base.sampleBuilder(maxLength: base.configuration.text.maxPositionEmbeddings)
   let adapter = try AdapterFolder.load(folder, base: base.configuration.text)
   let text = base.configuration.text
@@ -45,7 +45,7 @@ private struct ParityRow {
   let probe: InfluenceProbe<Float>
 
   init(
-    _ row: Row, base model: BaseModel, samples: SampleBuilder, adapter: any Adapter<Float>,
+    _ row: Example, base model: BaseModel, samples: SampleBuilder, adapter: any Adapter<Float>,
     probe: InfluenceProbe<Float>
   ) throws {
     id = row.id

@@ -10,7 +10,7 @@ import Synchronization
 package final class MPICommunicator: Communicator {
   package let rank: Int
   package let size: Int
-  package let activity = Activity()
+  package let watchdog = Watchdog()
   private let counted = Mutex(Traffic())
   /// No call hands over more bytes at once than this: MPI counts in `Int32`.
   private let chunkBytes: Int
@@ -106,7 +106,7 @@ package final class MPICommunicator: Communicator {
 
   /// A call that ends when all ranks have come to it. Rank 0 says for all that they wait, should it take long.
   private func waiting(_ call: () -> Int32) -> Int32 {
-    rank == 0 ? activity.during("waiting for other ranks", call) : call()
+    rank == 0 ? watchdog.during("waiting for other ranks", call) : call()
   }
 
   private func chunks(of count: Int, each: Int) -> some Sequence<Range<Int>> {

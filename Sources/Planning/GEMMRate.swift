@@ -14,17 +14,17 @@ package enum GEMMRate {
     deinit { base.deallocate() }
   }
 
-  /// Multiplies x by a weight as it lies in a checkpoint, in `arithmetic`, for about a second, on the threads that are
+  /// Multiplies x by a weight as it lies in a checkpoint, in `precision`, for about a second, on the threads that are
   /// set.
   /// - Parameters: x is `[tokens, columns]`; the weight is `[outputs, columns]`, of `type`.
   package static func measure(
-    tokens: Int, outputs: Int, columns: Int, type: ElementType, arithmetic: Arithmetic
+    tokens: Int, outputs: Int, columns: Int, type: ElementType, precision: Precision
   ) -> Double {
     let memory = Memory(bytes: outputs * columns * type.byteCount)
     let weight = StoredMatrix(
       StoredTensor(
         name: "measured", type: type, shape: [outputs, columns], base: UnsafeRawPointer(memory.base), owner: memory),
-      arithmetic: arithmetic)
+      precision: precision)
     let x = Matrix<Float>([Float](repeating: 0.1, count: tokens * columns), rows: tokens, columns: columns)
     // The first GEMM starts threads and fills caches.
     _ = weight.timesTransposed(x)

@@ -115,7 +115,7 @@ package struct Plan {
     let text = configuration.text
     return GEMMRate.measure(
       tokens: min(largestBatch.tokens, 2048), outputs: text.intermediateSize, columns: text.hiddenSize,
-      type: weights.type, arithmetic: run.model.precision ?? .automatic(stored: weights.type))
+      type: weights.type, precision: run.model.precision ?? .automatic(stored: weights.type))
   }
 }
 

@@ -56,12 +56,12 @@ struct PlannedExamples {
   /// The micro-batches of some first steps, enough to see what a step is like.
   func steps(of run: RunConfiguration) -> [[BatchShape]] {
     let batch = run.training.globalBatch
-    func shape(_ units: [Datasets.Unit]) -> [BatchShape] {
+    func shape(_ units: [ImageGroup]) -> [BatchShape] {
       microBatches(of: units, rows: run.examplesPerPass) { shapes[$0].visual == 0 }.map { batch in
         BatchShape(joining: batch.map { unit in BatchShape(unit.rows.map { shapes[$0] }) })
       }
     }
-    guard count != nil else { return [shape((0..<batch).map { _ in Datasets.Unit(rows: [0]) })] }
+    guard count != nil else { return [shape((0..<batch).map { _ in ImageGroup(rows: [0]) })] }
     let sampler = Sampler(rows: shapes.count, groups: groups, globalBatch: batch, seed: run.training.seed)
     let epoch = Int(sampler.stepsPerEpoch.rounded(.up))
     let steps = min(self.steps(run.training) ?? epoch, epoch, max(1, Self.sampledExamples / batch))

@@ -35,7 +35,7 @@ package struct SampleBuilder: Sendable {
   ///
   /// Supervised are each answer's content and the end of its turn, but no image's tokens. Nothing is ever cut: a row
   /// of more than `maxLength` tokens is an error.
-  package func sample(for row: Row) throws(SampleError) -> Sample {
+  package func sample(for row: Example) throws(SampleError) -> Sample {
     try located(row) { () throws(SampleError.Reason) in
       let (conversation, frames) = try conversation(of: row)
       let pieces = try conversation.pieces(template, addGenerationPrompt: false)
@@ -46,7 +46,7 @@ package struct SampleBuilder: Sendable {
   }
 
   /// The row up to its last answer, as generation is given it, and that answer.
-  package func prompt(for row: Row) throws(SampleError) -> Prompt {
+  package func prompt(for row: Example) throws(SampleError) -> Prompt {
     try located(row) { () throws(SampleError.Reason) in
       let (whole, frames) = try conversation(of: row)
       let (question, answer) = whole.beforeLastAnswer()
@@ -58,7 +58,7 @@ package struct SampleBuilder: Sendable {
   }
 
   /// The pixels of a sample of this row, image by image; throws where an image changed since the sample was made.
-  package func images(of row: Row, for sample: Sample) throws(SampleError) -> [ProcessedImage] {
+  package func images(of row: Example, for sample: Sample) throws(SampleError) -> [ProcessedImage] {
     precondition(sample.id == row.id && sample.frames.count <= row.images.count, "the sample is another row's")
     return try located(row) { () throws(SampleError.Reason) in
       var images: [ProcessedImage] = []
@@ -73,7 +73,7 @@ package struct SampleBuilder: Sendable {
     }
   }
 
-  private func conversation(of row: Row) throws(SampleError.Reason) -> (Conversation, [ImageFrame]) {
+  private func conversation(of row: Example) throws(SampleError.Reason) -> (Conversation, [ImageFrame]) {
     var frames: [ImageFrame] = []
     for source in row.images {
       var frame = try Self.asReason { () throws(PreprocessingError) in
@@ -125,7 +125,7 @@ package struct SampleBuilder: Sendable {
     do { return try body() } catch { throw .image(error) }
   }
 
-  private func located<T>(_ row: Row, _ body: () throws(SampleError.Reason) -> T) throws(SampleError) -> T {
+  private func located<T>(_ row: Example, _ body: () throws(SampleError.Reason) -> T) throws(SampleError) -> T {
     do { return try body() } catch { throw SampleError(id: row.id, line: row.line, reason: error) }
   }
 }

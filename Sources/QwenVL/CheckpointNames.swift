@@ -7,22 +7,22 @@ import Tensors
 struct Weights<Element: Scalar> {
   let checkpoint: Checkpoint
   let configuration: ModelConfiguration
-  private let arithmetic: Arithmetic
+  private let precision: Precision
   /// Released files say `model.layers` and `visual`; files written by newer transformers nest them.
   private let decoder: String
   private let vision: String
 
-  init(_ checkpoint: Checkpoint, _ configuration: ModelConfiguration, _ arithmetic: Arithmetic) {
+  init(_ checkpoint: Checkpoint, _ configuration: ModelConfiguration, _ precision: Precision) {
     self.checkpoint = checkpoint
     self.configuration = configuration
-    self.arithmetic = arithmetic
+    self.precision = precision
     let nested = checkpoint.contains("model.language_model.embed_tokens.weight")
     decoder = nested ? "model.language_model" : "model"
     vision = nested ? "model.visual" : "visual"
   }
 
   private func matrix(_ name: String, shape: [Int]) throws -> StoredMatrix {
-    StoredMatrix(try checkpoint.tensor(name, shape: shape), arithmetic: arithmetic)
+    StoredMatrix(try checkpoint.tensor(name, shape: shape), precision: precision)
   }
 
   private func linear(_ name: String, out: Int, in columns: Int, bias: Bool) throws -> Linear<Element> {

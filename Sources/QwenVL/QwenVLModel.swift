@@ -10,7 +10,7 @@ package struct QwenVLModel<Element: Scalar>: Sendable {
   package let head: LanguageModelHead<Element>
   private let embedding: StoredMatrix
   /// The compute precision of matrix multiplications with the weights.
-  package let arithmetic: Arithmetic
+  package let precision: Precision
 
   /// How a reference rounded its rotary frequencies.
   package enum RotaryFrequencies: String, Sendable, CaseIterable {
@@ -24,14 +24,14 @@ package struct QwenVLModel<Element: Scalar>: Sendable {
   /// - Parameter arithmetic: nil for what this processor is best at.
   /// - Throws: `HuggingFaceError` naming a tensor that is missing or has another shape; `UnknownTensors`.
   package init(
-    configuration: ModelConfiguration, checkpoint: Checkpoint, arithmetic: Arithmetic? = .float32,
+    configuration: ModelConfiguration, checkpoint: Checkpoint, precision: Precision? = .float32,
     rotaryFrequencies: RotaryFrequencies = .float32
   ) throws {
     self.configuration = configuration
     let stored: ElementType = checkpoint.elementTypes == [ElementType.bfloat16.rawValue] ? .bfloat16 : .float32
-    let arithmetic = arithmetic ?? .automatic(stored: stored)
-    self.arithmetic = arithmetic
-    let weights = Weights<Element>(checkpoint, configuration, arithmetic)
+    let precision = precision ?? .automatic(stored: stored)
+    self.precision = precision
+    let weights = Weights<Element>(checkpoint, configuration, precision)
     embedding = try weights.embedding()
     head = LanguageModelHead(weight: try weights.head(embedding: embedding))
     let type = rotaryFrequencies == .asWeights ? embedding.tensor.type : .float32

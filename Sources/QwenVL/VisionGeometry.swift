@@ -10,7 +10,7 @@ struct VisionGeometry {
   let windows: [Range<Int>]
   /// Patch rows of each frame; the windowed order never leaves a frame.
   let frames: [Range<Int>]
-  /// Row and column of each patch in the windowed order, `[2][P]`.
+  /// Example and column of each patch in the windowed order, `[2][P]`.
   let positions: [[Int32]]
 
   init(grid: GridTHW, configuration: VisionConfiguration) {

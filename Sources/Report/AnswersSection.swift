@@ -14,7 +14,7 @@ struct AnswersSection {
   }
 
   private let models: [Model]
-  private let examples: [Example]
+  private let examples: [ShownExample]
   /// What is not shown, and why.
   let omissions: [String]
 
@@ -34,7 +34,7 @@ struct AnswersSection {
       (examples, omissions) = ([], [])
       return
     }
-    let pictures = ExampleRows(first)
+    let pictures = ShownExamples(first)
     examples = pictures.examples(of: models, count: count)
     let named = models.contains { $0.runs.contains { $0.contains { $0.group != nil } } }
     omissions = pictures.omissions + (named ? [] : ["scores by group: the predictions name no groups"])

@@ -28,7 +28,7 @@ package struct RunPath: Sendable, Equatable {
 }
 
 /// What a bad row of data does.
-package enum BadRows: String, Sendable, CaseIterable { case strict, skip }
+package enum BadExamples: String, Sendable, CaseIterable { case strict, skip }
 
 /// The learning rate over the steps after warm-up.
 package enum Schedule: String, Sendable, CaseIterable { case cosine, linear, constant }
@@ -38,7 +38,7 @@ extension RunConfiguration {
     /// The folder of the base model; required.
     package var path = RunPath()
     /// Absent: bf16 where checkpoint and processors have it, otherwise fp32.
-    package var precision: Arithmetic?
+    package var precision: Precision?
     /// Allows bf16 on processors without bf16 instructions: the same rounding, slower than fp32.
     package var emulateBF16: Bool?
     /// Fewest and most pixels of an image after resizing; absent: the model folder's own limits.
@@ -65,7 +65,7 @@ extension RunConfiguration {
     package var groupByImage = true
     /// Of `<bbox>`, `<point>` and answers; absent: the base model's.
     package var coordinates: Coordinates?
-    package var badRows = BadRows.strict
+    package var badExamples = BadExamples.strict
   }
 
   package struct Adapter: Sendable, Equatable {

@@ -67,7 +67,7 @@ extension RunConfiguration.Data: Section {
     try v.field("max_length", &maxLength, .within(1...1_048_576))
     try v.field("group_by_image", &groupByImage)
     try v.field("coordinates", &coordinates)
-    try v.field("bad_rows", &badRows, effect: .elsewhere)
+    try v.field("bad_rows", &badExamples, effect: .elsewhere)
   }
 }
 

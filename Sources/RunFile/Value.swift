@@ -132,8 +132,8 @@ extension [Projection]: Value {
 }
 
 // The domain's own enumerations, by their raw values.
-extension Arithmetic: Value {}
-extension BadRows: Value {}
+extension Precision: Value {}
+extension BadExamples: Value {}
 extension Coordinates: Value {}
 extension AdapterKind: Value {}
 extension Normalization: Value {}

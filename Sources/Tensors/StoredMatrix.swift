@@ -10,13 +10,13 @@ package struct StoredMatrix: Sendable {
   /// Float still stay in the last-level cache between conversion and GEMM.
   private static var tileSide: Int { 1024 }
 
-  private let arithmetic: Arithmetic
+  private let precision: Precision
 
   /// Takes the leading dimension as rows and all others together as columns (a convolution's kernel is one row).
-  package init(_ tensor: StoredTensor, arithmetic: Arithmetic = .float32) {
+  package init(_ tensor: StoredTensor, precision: Precision = .float32) {
     precondition(tensor.shape.count >= 2, "\(tensor.name) is not a matrix")
     self.tensor = tensor
-    self.arithmetic = arithmetic
+    self.precision = precision
     rows = tensor.shape[0]
     columns = tensor.shape.dropFirst().reduce(1, *)
   }
@@ -47,7 +47,7 @@ package struct StoredMatrix: Sendable {
   private func multiply<Element: Scalar>(
     _ x: Matrix<Element>, _ transpose: Transpose, into y: Matrix<Element>, accumulate: Bool
   ) {
-    if arithmetic == .bfloat16, let x = x as? Matrix<Float>, let y = y as? Matrix<Float> {
+    if precision == .bfloat16, let x = x as? Matrix<Float>, let y = y as? Matrix<Float> {
       if OneDNN.hasBFloat16Instructions {
         multiplyInBFloat16(x, transpose, into: y, accumulate: accumulate)
       } else {

@@ -39,10 +39,10 @@ package struct Job: Sendable {
       try run.prepareExamples($0.resolved, base: base, communicator: communicator)
     }
     start = try run.adapter.start.map { folder in
-      try together(communicator) { try AdapterStart(folder.resolved, base: base) }
+      try withErrorAgreement(communicator) { try AdapterStart(folder.resolved, base: base) }
     }
     selection = try run.adapter.heads.file.map { file in
-      try together(communicator) { try HeadSelection(reading: file.resolved, text: base.configuration.text) }
+      try withErrorAgreement(communicator) { try HeadSelection(reading: file.resolved, text: base.configuration.text) }
     }
     let chosen = selection.map { [SHA256.hex("\($0.kvIndices)")] } ?? []
     let contents = [base.digest, base.template.digest, training.digest] + chosen + (start.map { [$0.digest] } ?? [])

@@ -32,14 +32,14 @@ extension Job {
     }
     let probe = InfluenceProbe<Float>(
       text: text, projections: InfluenceProbe.seededProjections(text: text, seed: seed))
-    let assignment = deal(units: examples.map { Double(training.shapes[$0].tokens) }, ranks: communicator.size)
+    let assignment = partition(costs: examples.map { Double(training.shapes[$0].tokens) }, ranks: communicator.size)
     var progress = log.counter("probe", of: assignment[communicator.rank].count)
-    let found: [RowInfluence?] = try mapOverRanks(
+    let found: [ExampleInfluence?] = try mapOverRanks(
       assignment, communicator, naming: { "probing \(names([training.rows[examples[$0]]]))" }
-    ) { index -> RowInfluence? in
+    ) { index -> ExampleInfluence? in
       if signals.stopRequested { return nil }
       let example = examples[index]
-      let input = try base.packedBatch([Datasets.Unit(rows: [example])], of: training)
+      let input = try base.packedBatch([ImageGroup(rows: [example])], of: training)
       defer { progress.advance() }
       return try influence(of: input, id: training.rows[example].id, probe: probe)
     }
@@ -50,9 +50,9 @@ extension Job {
   }
 
   /// One example's influence from one backward pass of its mean NLL.
-  private func influence(of input: PackedBatch, id: String, probe: InfluenceProbe<Float>) throws -> RowInfluence {
+  private func influence(of input: PackedBatch, id: String, probe: InfluenceProbe<Float>) throws -> ExampleInfluence {
     let gradients = base.influence(of: input, probe: probe, activationBytes: run.activationBytes)
-    let influence = RowInfluence(
+    let influence = ExampleInfluence(
       id: id,
       rank1Norm2: stride(from: 0, to: gradients.rank1.count, by: probe.headDimension).map { start in
         gradients.rank1[start..<start + probe.headDimension].reduce(0) { $0 + Double($1) * Double($1) }

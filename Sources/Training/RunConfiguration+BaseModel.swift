@@ -15,21 +15,21 @@ extension RunConfiguration {
   package func openBase(
     _ communicator: any Communicator, warn: @escaping @Sendable (String) -> Void
   ) throws -> (run: RunConfiguration, base: BaseModel) {
-    let able = try communicator.allGather([Arithmetic.hasBFloat16Instructions ? 1 : 0])
+    let able = try communicator.allGather([Precision.hasBFloat16Instructions ? 1 : 0])
     let unable = able.firstIndex { $0 == [0] }
     if model.precision == .bfloat16, let rank = unable, model.emulateBF16 != true {
       throw TrainingError.noBFloat16Instructions(rank: rank)
     }
-    let base = try together(communicator) {
+    let base = try withErrorAgreement(communicator) {
       try BaseModel(
-        folder: model.path.resolved, arithmetic: model.precision ?? (unable == nil ? nil : .float32),
+        folder: model.path.resolved, precision: model.precision ?? (unable == nil ? nil : .float32),
         minPixels: model.minPixels, maxPixels: model.maxPixels,
         features: FeatureStore.Settings(
           memoryBytes: model.featureMemoryMiB << 20, cacheFolder: model.featureCache?.resolved, threads: model.threads,
           warn: warn))
     }
     var run = self
-    run.model.precision = base.arithmetic
+    run.model.precision = base.precision
     return (run, base)
   }
 
@@ -40,7 +40,7 @@ extension RunConfiguration {
     _ file: String, base: BaseModel, communicator: any Communicator
   ) throws -> PreparedExamples {
     try PreparedExamples(
-      file, imageRoot: data.imageRoot.resolved, isStrict: data.badRows == .strict, features: base.featureStore,
+      file, imageRoot: data.imageRoot.resolved, isStrict: data.badExamples == .strict, features: base.featureStore,
       communicator: communicator
     ) { try base.sampleBuilder(for: self) }
   }

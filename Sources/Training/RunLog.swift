@@ -134,6 +134,6 @@ extension RunSession {
   init(_ job: Job, afterStep: Int) {
     self.init(
       afterStep: afterStep, worldSize: job.communicator.size, threads: job.run.model.threads,
-      precision: job.base.arithmetic.rawValue)
+      precision: job.base.precision.rawValue)
   }
 }

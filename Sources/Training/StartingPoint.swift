@@ -20,7 +20,7 @@ extension Job {
   func startingState(
     _ resume: Resume, store: CheckpointStore, log: RunLog, signals: SignalRequests
   ) throws -> TrainingState {
-    let found = try together(communicator) { () throws -> Restored in
+    let found = try withErrorAgreement(communicator) { () throws -> Restored in
       if communicator.rank == 0 { try store.prepare() }
       return try restored(resume, store: store)
     }

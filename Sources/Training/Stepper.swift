@@ -85,18 +85,18 @@ final class Stepper {
 
   /// Adds the gradients and counters of this rank's micro-batches to the exact sum.
   /// - Returns: the examples of the first micro-batch whose numbers are not finite, nil where all are finite.
-  private func accumulate(_ units: [Datasets.Unit], step: Int) throws -> String? {
+  private func accumulate(_ units: [ImageGroup], step: Int) throws -> String? {
     let batches = microBatches(of: units, rows: job.run.examplesPerPass) { job.training.shapes[$0].visual == 0 }
     let costs = batches.map {
       BatchFLOPs(job.training.shape($0), adapter: planned, job.base.configuration).decoding
     }
-    let assignment = deal(units: costs, ranks: job.communicator.size)
+    let assignment = partition(costs: costs, ranks: job.communicator.size)
     sum.reset()
     var badExamples: String?
     for index in assignment[job.communicator.rank] {
       let batch = batches[index]
       let examples = batch.flatMap(\.rows).map { job.training.rows[$0] }
-      let isFinite = try job.communicator.activity.during("computing \(names(examples)) of step \(step)") {
+      let isFinite = try job.communicator.watchdog.during("computing \(names(examples)) of step \(step)") {
         try add(batch)
       }
       if !isFinite, badExamples == nil { badExamples = examples.map(\.id).joined(separator: ", ") }
@@ -105,7 +105,7 @@ final class Stepper {
   }
 
   /// Adds a micro-batch's gradient and counts; false if any of its numbers is not finite.
-  private func add(_ batch: [Datasets.Unit]) throws -> Bool {
+  private func add(_ batch: [ImageGroup]) throws -> Bool {
     let packed = try job.base.packedBatch(batch, of: job.training)
     adapter.resetGradients()
     let losses = job.base.lossAndGradient(packed, adapter: adapter, activationBytes: job.run.activationBytes)

@@ -33,7 +33,7 @@ struct Summary {
       Self.data(job),
       """
       ranks      \(job.communicator.size), \(plural(job.run.model.threads, "thread")) each; compute precision \
-      \(job.base.arithmetic.rawValue)
+      \(job.base.precision.rawValue)
       """,
       """
       reduced    \(payload.bytes) bytes a rank and step: \(payload.parameters) gradients of \

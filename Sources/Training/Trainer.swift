@@ -38,7 +38,7 @@ package final class Trainer {
     let adapter: any Adapter<Float> = state.adapter.adapter(job.base.configuration.text)
     adapter.load(state.parameters)
     stepper = Stepper(job: job, adapter: adapter)
-    try together(job.communicator) {
+    try withErrorAgreement(job.communicator) {
       try log.start(run: run.yaml, session: RunSession(job, afterStep: state.metrics.last?.step ?? 0))
     }
     Summary(job: job, state: state, totalSteps: totalSteps).lines.forEach(log.note)
@@ -133,7 +133,7 @@ package final class Trainer {
     let path = store.path(step: state.step)
     state.parameters = stepper.adapter.parameters.values
     do {
-      try job.communicator.activity.during("saving \(path)") { try store.save(state) }
+      try job.communicator.watchdog.during("saving \(path)") { try store.save(state) }
     } catch {
       throw FileError(path, "not saved", cause: error, fault: .machine)
     }

@@ -12,7 +12,7 @@ extension Job {
     of examples: PreparedExamples, adapter: (any ProjectionAdapter<Float>)?, signals: SignalRequests
   ) throws -> [SampleLoss]? {
     let units = Datasets.units(of: examples.rows, tokens: examples.tokens(of:))
-    let assignment = deal(units: units.map { Double(examples.tokens(of: $0)) }, ranks: communicator.size)
+    let assignment = partition(costs: units.map { Double(examples.tokens(of: $0)) }, ranks: communicator.size)
     let losses: [[SampleLoss]?] = try mapOverRanks(
       assignment, communicator, naming: { "validating \(names(units[$0].rows.map { examples.rows[$0] }))" }
     ) { index -> [SampleLoss]? in

@@ -28,7 +28,7 @@ struct AttentionCommand: ParsableCommand {
 
   func run() throws {
     begin(common)
-    let square = SquareProduct(side: common.side, arithmetic: .float32)
+    let square = SquareProduct(side: common.side, precision: .float32)
     var table = Table([
       "attention", "rows", "forward", "growth", "GFLOP/s", "of square", "backward", "growth", "GFLOP/s",
       "of square",

@@ -31,11 +31,11 @@ struct CommonOptions: ParsableArguments {
   }
 }
 
-extension Arithmetic: ExpressibleByArgument {}
+extension Precision: ExpressibleByArgument {}
 
 /// Refuses bf16 where it would only be imitated.
-func requireInstructions(_ arithmetic: Arithmetic?) throws {
-  guard arithmetic != .bfloat16 || Arithmetic.hasBFloat16Instructions else {
+func requireInstructions(_ precision: Precision?) throws {
+  guard precision != .bfloat16 || Precision.hasBFloat16Instructions else {
     throw ValidationError("--precision bf16: this processor has no bf16 instructions; use fp32")
   }
 }

@@ -25,7 +25,7 @@ struct Growth: ParsableCommand {
   @Option(help: "The base model's folder.") var model: String
   @Option(parsing: .upToNextOption, help: "Lengths of rows.") var tokens = [300, 1200, 4800]
   @Option(help: "Supervised tokens at the end of a row.") var answers = 24
-  @Option(help: "Products with the weights; what this processor is best at unless stated.") var precision: Arithmetic?
+  @Option(help: "Products with the weights; what this processor is best at unless stated.") var precision: Precision?
   @Option(help: "Rank of the adapter.") var rank = 8
   @Flag(help: "Compute rows too for which memory does not seem to be enough.") var anyway = false
 
@@ -41,13 +41,13 @@ struct Growth: ParsableCommand {
     begin(common)
     let configuration = try ModelConfiguration(folder: model)
     let model = try QwenVLModel<Float>(
-      configuration: configuration, checkpoint: try Checkpoint(folder: model), arithmetic: precision)
+      configuration: configuration, checkpoint: try Checkpoint(folder: model), precision: precision)
     let text = configuration.text
     say(
-      "model      \(self.model): \(text.layers) layers, hidden \(text.hiddenSize); products in \(model.arithmetic.rawValue)"
+      "model      \(self.model): \(text.layers) layers, hidden \(text.hiddenSize); products in \(model.precision.rawValue)"
     )
     let budgets = LayerBudgets.even(max(1, text.layers * text.kvHeads / 4), text)
-    let square = SquareProduct(side: common.side, arithmetic: model.arithmetic)
+    let square = SquareProduct(side: common.side, precision: model.precision)
     let adapter = ImageLoRA<Float>(
       ImageLoRAConfiguration(
         rank: rank, alpha: Double(2 * rank), normalization: .inverseSqrtSelected,
@@ -60,14 +60,14 @@ struct Growth: ParsableCommand {
     let program = Memory.peakWithoutFiles
     var before: [Double]?
     for count in tokens {
-      let needed = LongRow.estimatedBytes(tokens: count, text)
+      let needed = LongExample.estimatedBytes(tokens: count, text)
       guard anyway || needed < Memory.available else {
         say(
           "left out   \(count) tokens: about \(mebibytes(needed)) are needed and \(mebibytes(Memory.available)) free; "
             + "--anyway computes them")
         continue
       }
-      let row = try LongRow(tokens: count, answers: answers, configuration)
+      let row = try LongExample(tokens: count, answers: answers, configuration)
       let work = BatchFLOPs(row.shape, budgets: budgets, rank: rank, configuration)
       let useful =
         work.decoding - BatchFLOPs.repeatedScores(row.shape, budgets: budgets, configuration)
@@ -92,7 +92,7 @@ struct Growth: ParsableCommand {
 }
 
 /// A row that no data hold.
-private struct LongRow {
+private struct LongExample {
   let shape: BatchShape
   private let input: DecoderInput<Float>
   private let outputPositions: [Int]

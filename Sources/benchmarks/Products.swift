@@ -45,8 +45,8 @@ struct Products: ParsableCommand {
 
   func run() throws {
     begin(common)
-    let arithmetics = Arithmetic.allCases.filter { $0 == .float32 || Arithmetic.hasBFloat16Instructions }
-    let squares = arithmetics.map { SquareProduct(side: common.side, arithmetic: $0) }
+    let arithmetics = Precision.allCases.filter { $0 == .float32 || Precision.hasBFloat16Instructions }
+    let squares = arithmetics.map { SquareProduct(side: common.side, precision: $0) }
     if arithmetics.count == 1 { say("no bf16   this processor has no bf16 instructions: products in fp32 alone") }
     var table = Table([
       "shape", "out x in", "rows", "stored", "products in", "forward GFLOP/s", "of square", "backward GFLOP/s",
@@ -57,14 +57,14 @@ struct Products: ParsableCommand {
         for type in [ElementType.bfloat16, .float32] {
           for rows in rows {
             for square in squares {
-              let product = WeightProduct(weight.outputs, weight.inputs, type: type, rows: rows, square.arithmetic)
+              let product = WeightProduct(weight.outputs, weight.inputs, type: type, rows: rows, square.precision)
               let found = (0..<common.repeats).map { _ in product.measure(against: square.measure()) }
               func middle(_ part: KeyPath<WeightProduct.Rates, Double>) -> Double {
                 median(found.map { $0[keyPath: part] })
               }
               table.add([
                 "\(shape.rawValue) \(weight.name)", "\(weight.outputs) x \(weight.inputs)", "\(rows)", type.rawValue,
-                square.arithmetic.rawValue, gflops(middle(\.forward)), percent(middle(\.forwardShare)),
+                square.precision.rawValue, gflops(middle(\.forward)), percent(middle(\.forwardShare)),
                 gflops(middle(\.backward)), percent(middle(\.backwardShare)),
               ])
             }
@@ -89,11 +89,11 @@ private final class WeightProduct {
   private let operations: Double
   private var turn = 0
 
-  init(_ outputs: Int, _ inputs: Int, type: ElementType, rows: Int, _ arithmetic: Arithmetic) {
+  init(_ outputs: Int, _ inputs: Int, type: ElementType, rows: Int, _ precision: Precision) {
     // More than the last cache of most processors holds.
     let copies = max(2, min(512, (64 << 20) / (outputs * inputs * type.byteCount)))
     weights = (0..<copies).map { _ in
-      StoredMatrix(randomTensor([outputs, inputs], type: type), arithmetic: arithmetic)
+      StoredMatrix(randomTensor([outputs, inputs], type: type), precision: precision)
     }
     x = randomMatrix(rows, inputs)
     dy = randomMatrix(rows, outputs)

@@ -31,7 +31,7 @@ struct Step: ParsableCommand {
   @Option(help: "Where relative image paths start; the data's folder unless stated.") var imageRoot: String?
   @Option(help: "What a unit is.") var questions = Questions.single
   @Option(help: "Rows of different pictures that are computed together.") var microBatch = 1
-  @Option(help: "Products with the weights; what this processor is best at unless stated.") var precision: Arithmetic?
+  @Option(help: "Products with the weights; what this processor is best at unless stated.") var precision: Precision?
   @Option(help: "Rank of the adapter.") var rank = 8
   @Option(help: "Adapted KV heads, spread evenly over the layers; a quarter of all unless stated.") var kvHeads: Int?
   @Option(help: "Longest row, in tokens.") var maxLength = 4096
@@ -49,17 +49,17 @@ struct Step: ParsableCommand {
 
   func run() throws {
     begin(common)
-    let base = try BaseModel(folder: model, arithmetic: precision, minPixels: minPixels, maxPixels: maxPixels)
+    let base = try BaseModel(folder: model, precision: precision, minPixels: minPixels, maxPixels: maxPixels)
     let root = imageRoot ?? URL(fileURLWithPath: data).deletingLastPathComponent().path
     let text = base.configuration.text
     let heads = min(kvHeads ?? max(1, text.layers * text.kvHeads / 4), text.layers * text.kvHeads)
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("benchmarks-\(UUID().uuidString)").path
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let phases = try StepPhases(
-      base, rows: try unit(RowReader(imageRoot: root).read(data).rows), samePictures: microBatch == 1,
+      base, rows: try unit(ExampleReader(imageRoot: root).read(data).rows), samePictures: microBatch == 1,
       maxLength: maxLength, rank: rank, kvHeads: heads, folder: folder)
     say(
-      "model      \(model): \(text.layers) layers, hidden \(text.hiddenSize); products in \(base.arithmetic.rawValue)")
+      "model      \(model): \(text.layers) layers, hidden \(text.hiddenSize); products in \(base.precision.rawValue)")
     let shape = phases.shape
     say(
       "unit       \(plural(shape.rows, "row")), \(shape.tokens) tokens, \(shape.visual) visual, \(shape.answers) supervised, "
@@ -68,7 +68,7 @@ struct Step: ParsableCommand {
       "adapter    rank \(rank), \(heads) of \(text.layers * text.kvHeads) KV heads from layer \(phases.budgets.lowest) on, "
         + "\(phases.adapter.layout.count) numbers")
 
-    let square = SquareProduct(side: common.side, arithmetic: base.arithmetic)
+    let square = SquareProduct(side: common.side, precision: base.precision)
     _ = try phases.run {}
     let repeats = try (0..<common.repeats).map { _ in try Repeat(phases, square) }
     say("peak       \(square.line)")
@@ -79,13 +79,13 @@ struct Step: ParsableCommand {
   }
 
   /// The rows of the unit.
-  private func unit(_ rows: [Row]) throws -> [Row] {
+  private func unit(_ rows: [Example]) throws -> [Example] {
     guard !rows.isEmpty else { throw ValidationError("\(data): no rows") }
     switch questions {
     case .single: return Array(rows.prefix(microBatch))
     case .grouped:
       let keys = imageGroups(of: rows)
-      return Array(zip(rows, keys).filter { $0.1 == keys[0] }.map(\.0).prefix(Datasets.Unit.maximumRows))
+      return Array(zip(rows, keys).filter { $0.1 == keys[0] }.map(\.0).prefix(ImageGroup.maximumRows))
     }
   }
 

@@ -34,14 +34,14 @@ enum Phase: String, CaseIterable {
 /// One unit of rows and an adapter to train on it.
 final class StepPhases {
   let base: BaseModel
-  let rows: [Row]
+  let rows: [Example]
   let shape: BatchShape
   let budgets: LayerBudgets
   let adapter: ImageLoRA<Float>
   private let selection: HeadSelection
   private let samples: SampleBuilder
   /// Rows whose pictures are different.
-  private let pictured: [Row]
+  private let pictured: [Example]
   private let probe: InfluenceProbe<Float>
   private let first: (batch: PackedBatch, shape: BatchShape)
   private let store: CheckpointStore
@@ -54,7 +54,7 @@ final class StepPhases {
   ///   - kvHeads: adapted KV heads, spread evenly over the layers.
   ///   - folder: where checkpoints are written.
   /// - Throws: what is wrong with a row or its pictures.
-  init(_ base: BaseModel, rows: [Row], samePictures: Bool, maxLength: Int, rank: Int, kvHeads: Int, folder: String)
+  init(_ base: BaseModel, rows: [Example], samePictures: Bool, maxLength: Int, rank: Int, kvHeads: Int, folder: String)
     throws
   {
     let text = base.configuration.text

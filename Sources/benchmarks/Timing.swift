@@ -31,7 +31,7 @@ func median(_ values: [Double]) -> Double {
 
 /// A square product large enough to show what this machine can do: the measure of all others.
 final class SquareProduct {
-  let arithmetic: Arithmetic
+  let precision: Precision
   let side: Int
   private let x: Matrix<Float>
   private let y: Matrix<Float>
@@ -39,13 +39,13 @@ final class SquareProduct {
   /// Rates of all measurements, in operations a second.
   private(set) var rates: [Double] = []
 
-  init(side: Int, arithmetic: Arithmetic) {
+  init(side: Int, precision: Precision) {
     self.side = side
-    self.arithmetic = arithmetic
+    self.precision = precision
     x = randomMatrix(side, side)
     y = Matrix(uninitialized: side, side)
-    let type: ElementType = arithmetic == .bfloat16 ? .bfloat16 : .float32
-    weight = StoredMatrix(randomTensor([side, side], type: type), arithmetic: arithmetic)
+    let type: ElementType = precision == .bfloat16 ? .bfloat16 : .float32
+    weight = StoredMatrix(randomTensor([side, side], type: type), precision: precision)
     multiplyOnce()  // Starts threads.
   }
 
@@ -62,7 +62,7 @@ final class SquareProduct {
 
   /// One line of all measurements.
   var line: String {
-    "square product \(side), \(arithmetic.rawValue): \(gflops(median(rates))) GFLOP/s, \(gflops(rates.min() ?? 0)) to "
+    "square product \(side), \(precision.rawValue): \(gflops(median(rates))) GFLOP/s, \(gflops(rates.min() ?? 0)) to "
       + "\(gflops(rates.max() ?? 0)) in \(rates.count) measurements"
   }
 }

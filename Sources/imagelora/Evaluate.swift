@@ -71,7 +71,7 @@ struct Evaluate: ParsableCommand {
   func run() throws {
     try onRanks { communicator in
       let (run, model) = try options.configuration(communicator).openBase(communicator, warn: complain)
-      let (file, models) = try together(communicator) { try open(run, model) }
+      let (file, models) = try withErrorAgreement(communicator) { try open(run, model) }
       let data = try run.prepareExamples(file, base: model, communicator: communicator)
       let rows = Array(data.rows.prefix(limit ?? data.rows.count))
       let evaluator = Evaluator(base: model, samples: data.samples, maxNewTokens: generate ? maxNewTokens : nil)

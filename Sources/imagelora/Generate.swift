@@ -36,7 +36,7 @@ struct Generate: ParsableCommand {
   @Option(help: ArgumentHelp("Fewest pixels of a resized picture.", valueName: "n")) var minPixels: Int?
   @Option(help: ArgumentHelp("Most pixels of a resized picture.", valueName: "n")) var maxPixels: Int?
   @Option(help: "Products in fp32 or bf16; without it bf16 where checkpoint and processor have it, otherwise fp32.")
-  var precision: Arithmetic?
+  var precision: Precision?
   @Option(help: ArgumentHelp("Threads of the products.", valueName: "n")) var threads = 1
 
   func validate() throws {
@@ -60,7 +60,7 @@ struct Generate: ParsableCommand {
       let source = checkpoint.map(AdapterSource.checkpoint) ?? adapter.map(AdapterSource.folder)
       let provenance = try source?.provenance()
       let base = try BaseModel(
-        folder: model, arithmetic: precision, minPixels: minPixels ?? provenance?.minPixels,
+        folder: model, precision: precision, minPixels: minPixels ?? provenance?.minPixels,
         maxPixels: maxPixels ?? provenance?.maxPixels)
       if let source {
         try provenance?.requireMatch(AdapterProvenance(of: base), folder: base.folder, file: source.path) { key, value in
@@ -87,7 +87,7 @@ struct Generate: ParsableCommand {
   }
 
   /// The question as a row of data without an answer.
-  private var row: Row {
+  private var row: Example {
     var parts: [ContentPart] = []
     var placed = 0
     let pieces = prompt.components(separatedBy: "<image>")
@@ -102,6 +102,6 @@ struct Generate: ParsableCommand {
     let messages =
       (system.map { [Message(role: .system, content: [.text($0)])] } ?? [])
       + [Message(role: .user, content: parts)]
-    return Row(id: "prompt", line: 1, images: image.map(ImageSource.file), messages: messages)
+    return Example(id: "prompt", line: 1, images: image.map(ImageSource.file), messages: messages)
   }
 }

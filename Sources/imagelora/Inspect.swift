@@ -110,11 +110,11 @@ struct Inspect: ParsableCommand {
   }
 
   /// The row that is asked for; a bad one is told with its reason, bad rows elsewhere do not matter.
-  private func find(in run: RunConfiguration) throws -> Row {
+  private func find(in run: RunConfiguration) throws -> Example {
     let train = run.data.train.resolved
     let files = [train] + [run.data.validation?.resolved].compactMap(\.self).filter { $0 != train }
     for file in files {
-      let data = try RowReader(imageRoot: run.data.imageRoot.resolved, policy: .skip).read(file)
+      let data = try ExampleReader(imageRoot: run.data.imageRoot.resolved, policy: .skip).read(file)
       if let found = row == nil ? data.rows.first : data.rows.first(where: { $0.id == row }) { return found }
       if let problem = data.problems.first(where: { $0.id == row }) {
         throw FileError(file, problem.description)

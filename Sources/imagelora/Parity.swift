@@ -22,7 +22,7 @@ struct Parity: ParsableCommand {
   @Option(help: "The file to write.") var output: String
   @Option(help: "Seed of the rank-1 probe where the adapter's folder has none.") var seed: UInt64 = 0
   @Option(help: "Products with the weights in fp32 or bf16, whatever this processor is best at.")
-  var precision: Arithmetic = .float32
+  var precision: Precision = .float32
   @Option(help: "Follow a reference with its rotary frequencies rounded as-weights, or kept in float32.")
   var rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies = .asWeights
 
@@ -31,7 +31,7 @@ struct Parity: ParsableCommand {
       guard communicator.rank == 0 else { return }
       try checkWritable(output)
       try writeParity(
-        model: model, data: data, adapter: adapter, output: output, seed: seed, arithmetic: precision,
+        model: model, data: data, adapter: adapter, output: output, seed: seed, precision: precision,
         rotaryFrequencies: rotaryFrequencies)
       say("wrote \(output)")
     }
@@ -39,4 +39,4 @@ struct Parity: ParsableCommand {
 }
 
 extension QwenVLModel<Float>.RotaryFrequencies: ExpressibleByArgument {}
-extension Arithmetic: ExpressibleByArgument {}
+extension Precision: ExpressibleByArgument {}

@@ -62,7 +62,7 @@ struct PlanCommand: ParsableCommand {
     try onRanks { communicator in
       let run = try options.configuration(communicator)
       let ranks = Plan.Ranks(nodes: nodes, perNode: ranksPerNode ?? communicator.size)
-      var plan = try together(communicator) { try Plan(run, ranks: ranks, assumed: assumedExample) }
+      var plan = try withErrorAgreement(communicator) { try Plan(run, ranks: ranks, assumed: assumedExample) }
       plan.gflops = measure ? try slowest(plan.measuredRate(), communicator) : gflops
       guard communicator.rank == 0 else { return }
       if json { try sayJSON(plan.document) } else { plan.lines.forEach(say) }

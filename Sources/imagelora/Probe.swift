@@ -35,7 +35,7 @@ struct Probe: ParsableCommand {
     }
     try onRanks { communicator in
       let signals = SignalRequests()
-      try together(communicator) { if communicator.rank == 0 { try checkWritable(output) } }
+      try withErrorAgreement(communicator) { if communicator.rank == 0 { try checkWritable(output) } }
       let job = try Job(try options.configuration(communicator), communicator: communicator, warn: complain)
       let log = RunLog(output: say, isRoot: communicator.rank == 0)
       guard let scores = try job.influence(shard: part ?? .whole, log: log, signals: signals) else {

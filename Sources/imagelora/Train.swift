@@ -17,12 +17,12 @@ struct RunOptions: ParsableArguments {
 
   /// Reads the run file on every rank and sets the threads that it states.
   func configuration(_ communicator: any Communicator) throws -> RunConfiguration {
-    let run = try together(communicator) {
+    let run = try withErrorAgreement(communicator) {
       try RunConfiguration(path: runFile, overrides: overrides) { if communicator.rank == 0 { complain($0) } }
     }
     setGEMMThreads(run.model.threads)
     let (rank, size) = (communicator.rank, communicator.size)
-    communicator.activity.watch(patience: run.logging.stallTimeoutSeconds) { what, seconds in
+    communicator.watchdog.watch(stallTimeout: run.logging.stallTimeoutSeconds) { what, seconds in
       let host = ProcessInfo.processInfo.hostName
       complain("rank \(rank) of \(size) on \(host): \(what), for \(Int(seconds)) s so far")
     }

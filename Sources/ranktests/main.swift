@@ -91,14 +91,14 @@ func sums(_ communicator: MPICommunicator) throws {
   let last = communicator.size - 1
   var failure: RankFailure?
   do {
-    try together(communicator) {
-      try together(communicator) {}
+    try withErrorAgreement(communicator) {
+      try withErrorAgreement(communicator) {}
       if communicator.rank == last { throw Broken(description: "row 7: no image") }
     }
   } catch let error as RankFailure { failure = error }
   let expected = RankFailure(rank: last, size: communicator.size, message: "row 7: no image", status: 65)
   try checks.check("when one rank fails, all throw its error", failure == expected)
-  try checks.check("when none fails, all go on", try together(communicator) { communicator.rank } == communicator.rank)
+  try checks.check("when none fails, all go on", try withErrorAgreement(communicator) { communicator.rank } == communicator.rank)
 
   if communicator.rank == 0 {
     let digest = SHA256.hex(bits.map { String($0) }.joined(separator: ","))
@@ -122,7 +122,7 @@ case "throw":
 case "together":
   do {
     try withMPI { communicator in
-      try together(communicator) {
+      try withErrorAgreement(communicator) {
         if last(communicator) { throw Broken(description: "row 7: no image") }
       }
     }

@@ -13,14 +13,14 @@ struct ScoresFileTests {
   init() throws { folder = try TemporaryFolder() }
 
   /// Rows of a model of 3 layers and 2 KV heads, with numbers whose sums depend on their order in the last bits.
-  private func row(_ index: Int) -> RowInfluence {
+  private func row(_ index: Int) -> ExampleInfluence {
     let values = (0..<6).map { pow(10, Double((index * 7 + $0 * 5) % 9) - 4) * (1 + Double(index) / 3) }
-    return RowInfluence(
+    return ExampleInfluence(
       id: "row-\(index * 37 % 11)", rank1Norm2: values, gateGradient: values.map { index % 2 == 0 ? $0 : -$0 })
   }
 
   private func scores(
-    _ rows: [RowInfluence], shard: Shard = .whole, base: String = "base", data: String = "data", seed: UInt64 = 7,
+    _ rows: [ExampleInfluence], shard: Shard = .whole, base: String = "base", data: String = "data", seed: UInt64 = 7,
     layers: Int = 3
   ) -> InfluenceScores {
     InfluenceScores(

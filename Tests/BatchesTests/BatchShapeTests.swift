@@ -14,14 +14,14 @@ struct UnitShapeTests {
   static let fixture = ParityFixture.path("a")
 
   let base: BaseModel
-  let rows: [Row]
+  let rows: [Example]
   let samples: [Sample]
 
   init() throws {
     base = try BaseModel(folder: Self.fixture + "/model")
     rows = ["Where is the search button?", "How many widgets are there? Count them all."].enumerated().map {
       index, text in
-      Row(
+      Example(
         id: "\(index)", line: 1, images: [.file(Self.fixture + "/images/0.png")],
         messages: [
           Message(role: .user, content: [.image(0), .text(text)]),

@@ -16,7 +16,7 @@ import TinyModels
 private final class Setup {
   let folder: TemporaryFolder
   var cache: String { folder.path("cache") }
-  let row: Row
+  let row: Example
   private let model: String
   var images: [String] { ["0.png", "1.jpg"].map(folder.path) }
 
@@ -29,7 +29,7 @@ private final class Setup {
         atPath: "\(ParityFixture.path(fixture))/images/\(name)", toPath: folder.path(name))
       return ImageSource.file(folder.path(name))
     }
-    row = Row(
+    row = Example(
       id: "r", line: 1, images: sources,
       messages: [
         Message(role: .user, content: [.image(0), .image(1), .text("Which is larger?")]),
@@ -39,12 +39,12 @@ private final class Setup {
 
   /// The base as a new run opens it.
   func base(
-    memory: Int = 256 << 20, cached: Bool = true, arithmetic: Arithmetic = .float32, threads: Int = 1,
+    memory: Int = 256 << 20, cached: Bool = true, precision: Precision = .float32, threads: Int = 1,
     maxPixels: Int? = nil,
     warn: @escaping @Sendable (String) -> Void = { _ in }
   ) throws -> BaseModel {
     try BaseModel(
-      folder: model, arithmetic: arithmetic, maxPixels: maxPixels,
+      folder: model, precision: precision, maxPixels: maxPixels,
       features: FeatureStore.Settings(
         memoryBytes: memory, cacheFolder: cached ? cache : nil, threads: threads, warn: warn))
   }
@@ -123,7 +123,7 @@ struct FeatureStoreTests {
     let setup = try Setup()
     _ = try setup.features(setup.base())
     for base in [
-      try setup.base(arithmetic: .bfloat16), try setup.base(threads: 2), try setup.base(maxPixels: 3136),
+      try setup.base(precision: .bfloat16), try setup.base(threads: 2), try setup.base(maxPixels: 3136),
     ] {
       _ = try setup.features(base)
       #expect(base.featureStore.tally == tally(read: 0, computed: 2))

@@ -127,7 +127,7 @@ struct TogetherOnRanksTests {
   @Test("the lowest rank's failure is thrown by all, with its status; nobody waits")
   func lowestRank() {
     let found = runOnRanks(4) { communicator in
-      try together(communicator) {
+      try withErrorAgreement(communicator) {
         if communicator.rank > 1 { throw BrokenOnRank(rank: communicator.rank) }
       }
     }
@@ -138,7 +138,7 @@ struct TogetherOnRanksTests {
   @Test("a failure of all in the same words names no rank")
   func everyRank() {
     let found = runOnRanks(3) { communicator in
-      try together(communicator) { throw Broken(description: "no file") }
+      try withErrorAgreement(communicator) { throw Broken(description: "no file") }
     }
     #expect(messages(found) == ["no file", "no file", "no file"])
   }

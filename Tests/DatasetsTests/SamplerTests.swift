@@ -62,14 +62,14 @@ struct SamplerTests {
 struct UnitTests {
   @Test("rows of equal images are one group; rows without images stay alone")
   func imageGroups() {
-    func row(_ images: String...) -> Row { Row(id: "r", line: 1, images: images.map { .file($0) }, messages: []) }
+    func row(_ images: String...) -> Example { Example(id: "r", line: 1, images: images.map { .file($0) }, messages: []) }
     let rows = [row("x"), row(), row("x", "y"), row("x"), row(), row("y", "x")]
     #expect(Datasets.imageGroups(of: rows) == [0, 1, 2, 0, 4, 5])
   }
 
   @Test("all rows as units: equal images together, in order of first rows, within bounds of rows and tokens")
   func unitsOfAllRows() {
-    func row(_ images: String...) -> Row { Row(id: "r", line: 1, images: images.map { .file($0) }, messages: []) }
+    func row(_ images: String...) -> Example { Example(id: "r", line: 1, images: images.map { .file($0) }, messages: []) }
     let rows = [row("x"), row(), row("y"), row("x"), row(), row("x"), row("y")]
     func found(_ tokens: Int) -> [[Int]] { Datasets.units(of: rows) { $0.rows.count * tokens }.map(\.rows) }
     #expect(found(10) == [[0, 3, 5], [1], [2, 6], [4]])
@@ -78,7 +78,7 @@ struct UnitTests {
     let many = Datasets.units(of: (0..<40).map { _ in row("x") }) { $0.rows.count }
     #expect(many.map(\.rows) == [Array(0..<16), Array(16..<32), Array(32..<40)])
     #expect(
-      inRowOrder([["a", "d"], ["b"], ["c"]], of: [[0, 3], [1], [2]].map { Datasets.Unit(rows: $0) }) == [
+      inRowOrder([["a", "d"], ["b"], ["c"]], of: [[0, 3], [1], [2]].map { ImageGroup(rows: $0) }) == [
         "a", "b", "c", "d",
       ])
   }
@@ -98,7 +98,7 @@ struct UnitTests {
 
   @Test("rows of their own join up to a micro-batch; grouped rows and rows of text stay apart")
   func microBatches() {
-    let units = [[0], [1], [2, 3], [4], [5], [6], [7]].map { Datasets.Unit(rows: $0) }
+    let units = [[0], [1], [2, 3], [4], [5], [6], [7]].map { ImageGroup(rows: $0) }
     func found(_ rows: Int) -> [[Int]] {
       Datasets.microBatches(of: units, rows: rows) { $0 == 1 || $0 == 5 }.map { $0.flatMap(\.rows) }
     }
@@ -109,21 +109,21 @@ struct UnitTests {
 
   @Test("the costliest unit goes first, to the least loaded rank, ties to the lower one")
   func dealing() {
-    #expect(deal(units: [1, 5, 3, 3, 2], ranks: 2) == [[1, 4], [0, 2, 3]])
-    #expect(deal(units: [2, 2, 2], ranks: 2) == [[0, 2], [1]])
-    #expect(deal(units: [7, 1], ranks: 4) == [[0], [1], [], []])
-    #expect(deal(units: [], ranks: 3) == [[], [], []])
+    #expect(partition(costs: [1, 5, 3, 3, 2], ranks: 2) == [[1, 4], [0, 2, 3]])
+    #expect(partition(costs: [2, 2, 2], ranks: 2) == [[0, 2], [1]])
+    #expect(partition(costs: [7, 1], ranks: 4) == [[0], [1], [], []])
+    #expect(partition(costs: [], ranks: 3) == [[], [], []])
   }
 
   @Test("every unit is dealt once, within the rule's bound of the best", arguments: 1...9)
   func fairness(ranks: Int) {
     var generator = SplitMix64(seed: UInt64(ranks))
     let costs = (0..<50).map { _ in Double(1 + generator.next(below: 100)) }
-    let hands = deal(units: costs, ranks: ranks)
+    let hands = partition(costs: costs, ranks: ranks)
     #expect(hands.flatMap(\.self).sorted() == Array(0..<50))
     let loads = hands.map { $0.reduce(0) { $0 + costs[$1] } }
     let best = max(costs.reduce(0, +) / Double(ranks), costs.max() ?? 0)
     #expect((loads.max() ?? 0) <= best * 4 / 3 + 1)
-    #expect(deal(units: costs, ranks: ranks) == hands)
+    #expect(partition(costs: costs, ranks: ranks) == hands)
   }
 }

@@ -23,14 +23,14 @@ struct BatchedGenerationTests {
     init(_ model: TinyModel) throws {
       base = try model.base()
       let samples = try base.sampleBuilder(maxLength: 512)
-      func row(_ id: String, pictures: Int, _ turns: [String]) throws -> Row {
+      func row(_ id: String, pictures: Int, _ turns: [String]) throws -> Example {
         let images = Array(repeating: "\"\(TinyExamples.image)\"", count: pictures).joined(separator: ",")
         let messages = turns.enumerated().map { turn, text in
           #"{"role": "\#(turn % 2 == 0 ? "user" : "assistant")", "content": "\#(text)"}"#
         }
         let line =
           #"{"id": "\#(id)", "images": [\#(images)], "messages": [\#(messages.joined(separator: ","))]}"#
-        return try RowReader().read(Data(line.utf8), name: id).rows[0]
+        return try ExampleReader().read(Data(line.utf8), name: id).rows[0]
       }
       var units: [EvaluationUnit] = []
       for (pictures, questions) in [

@@ -30,7 +30,7 @@ struct EvaluatorTests {
     withExtendedLifetime(model) {}
   }
 
-  private static func results(_ folder: String, _ communicator: any Communicator) throws -> [[RowResult]] {
+  private static func results(_ folder: String, _ communicator: any Communicator) throws -> [[ExampleResult]] {
     let base = try BaseModel(folder: folder)
     let samples = try base.sampleBuilder(maxLength: 512)
     let rows = try TinyExamples.examples()
@@ -46,7 +46,7 @@ struct EvaluatorTests {
     let samples = try base.sampleBuilder(maxLength: 512)
     let rows = try TinyExamples.examples()
     let adapter = TinyModel.adapter(for: base)
-    func results(maxNewTokens: Int?) throws -> [[RowResult]] {
+    func results(maxNewTokens: Int?) throws -> [[ExampleResult]] {
       try Evaluator(base: base, samples: samples, maxNewTokens: maxNewTokens).results(
         rows, tokens: { $0.rows.count }, adapters: [nil, adapter], communicator: SingleProcess())
     }
@@ -76,11 +76,11 @@ struct EvaluatorTests {
 
   @Test("batches have every row once, in bounds, units whole and text by itself; without answers a unit is a batch")
   func batches() {
-    func row(_ image: Int?) -> Row {
-      Row(id: "r", line: 1, images: image.map { [.file("\($0)")] } ?? [], messages: [])
+    func row(_ image: Int?) -> Example {
+      Example(id: "r", line: 1, images: image.map { [.file("\($0)")] } ?? [], messages: [])
     }
     // 40 rows about one picture, 30 about one each, 20 of text between them.
-    var rows: [Row] = []
+    var rows: [Example] = []
     for picture in 0..<30 { rows += [row(100), row(picture)] }
     for _ in 0..<10 { rows += [row(nil), row(nil), row(100)] }
     for (newTokens, length) in [(0, 10), (64, 10), (64, 2000), (9000, 10)] {
@@ -114,11 +114,11 @@ struct EvaluatorTests {
 
   private func result(
     nll: Double, tokens: Int, likeliest: Int, exact: Bool? = nil, hit: Bool? = nil, iou: Double? = nil
-  ) -> RowResult {
-    RowResult(
+  ) -> ExampleResult {
+    ExampleResult(
       nll: nll, tokens: tokens, likeliest: likeliest,
       answer: exact.map {
-        RowResult.Answer(
+        ExampleResult.Answer(
           prompt: "p", reference: "r", prediction: "q", finished: true, exactMatch: $0,
           place: hit.map { PlaceScore(pointInBox: $0, iou: iou) })
       })
@@ -161,7 +161,7 @@ struct EvaluatorTests {
   @Test("accuracy by group: places by point and IoU, words by exact match, rows without the key nowhere")
   func groups() {
     let groups = [["split": "seen"], ["split": "unseen"], ["split": "seen"], [:], ["kind": "words"]]
-    func results(_ hits: [Bool]) -> [RowResult] {
+    func results(_ hits: [Bool]) -> [ExampleResult] {
       hits.enumerated().map { index, hit in
         result(
           nll: 1, tokens: 1, likeliest: 1, exact: hit, hit: index < 4 ? hit : nil,
@@ -207,10 +207,10 @@ struct EvaluatorTests {
     try checkWritable(path)
     let lines = [
       PredictionLine(
-        Row(id: "a/b", line: 1, images: [], messages: [], groups: ["task": "t"]), model: "base",
+        Example(id: "a/b", line: 1, images: [], messages: [], groups: ["task": "t"]), model: "base",
         result(nll: 1.5, tokens: 2, likeliest: 1, exact: true, hit: true, iou: 0.5)),
       PredictionLine(
-        Row(id: "c", line: 2, images: [], messages: []), model: "adapted",
+        Example(id: "c", line: 2, images: [], messages: []), model: "adapted",
         result(nll: .nan, tokens: 2, likeliest: 1)),
     ]
     try PredictionLine.write(lines, to: path)

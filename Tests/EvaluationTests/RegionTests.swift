@@ -61,7 +61,7 @@ struct RegionTests {
   ) throws -> PlaceTarget? {
     var frame = frame
     frame.coordinates = coordinates
-    let row = Row(
+    let row = Example(
       id: "r", line: 1, images: [.file("a.png")],
       messages: [
         Message(role: .user, content: [.image(0), .text(user)]), Message(role: .assistant, content: [.text(answer)]),

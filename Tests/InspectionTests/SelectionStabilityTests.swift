@@ -16,7 +16,7 @@ struct SelectionStabilityTests {
     InfluenceScores(
       layers: layers, kvHeads: rows[0].count / layers, seed: 0, baseDigest: base, dataDigest: "data", shard: .whole,
       rows: rows.indices.map { row in
-        RowInfluence(
+        ExampleInfluence(
           id: "row-\(row + 100)", rank1Norm2: rows[row],
           gateGradient: gates?[row] ?? rows[row].map { -$0.squareRoot() })
       })

@@ -36,13 +36,13 @@ struct Fixture {
 
   /// What `imagelora parity` does.
   func writeParity(
-    to output: String, arithmetic: Arithmetic = .float32,
+    to output: String, precision: Precision = .float32,
     rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies = .asWeights
   ) throws {
     try Inspection.writeParity(
       model: base.appendingPathComponent("model").path, data: base.appendingPathComponent("data.jsonl").path,
       adapter: file("adapter"), output: output, seed: 0,
-      arithmetic: arithmetic, rotaryFrequencies: rotaryFrequencies)
+      precision: precision, rotaryFrequencies: rotaryFrequencies)
   }
 }
 

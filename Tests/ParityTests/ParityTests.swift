@@ -84,7 +84,7 @@ struct ParityTests {
   func bfloat16(preset: String) throws {
     let fixture = try Fixture(preset)
     let written = try TemporaryFile()
-    try fixture.writeParity(to: written.path, arithmetic: .bfloat16)
+    try fixture.writeParity(to: written.path, precision: .bfloat16)
     let reference = try File.open(fixture.file("parity.h5"))
     let ours = try File.open(written.path)
     var compared = 0

@@ -24,8 +24,8 @@ struct SampleTests {
       coordinates: coordinates, maxLength: maxLength)
   }
 
-  private func row(_ messages: [Message], images: [ImageSource] = [], objects: Objects? = nil) -> Row {
-    Row(id: "r", line: 7, images: images, messages: messages, objects: objects)
+  private func row(_ messages: [Message], images: [ImageSource] = [], objects: Objects? = nil) -> Example {
+    Example(id: "r", line: 7, images: images, messages: messages, objects: objects)
   }
 
   private func supervisedText(_ sample: Sample) -> String {
@@ -67,7 +67,7 @@ struct SampleTests {
 
     let pixels = try builder.images(of: row, for: sample)
     #expect(pixels.map(\.grid) == sample.grids && pixels.map(\.frame) == sample.frames)
-    let swapped = Row(id: "r", line: 7, images: [second], messages: row.messages)
+    let swapped = Example(id: "r", line: 7, images: [second], messages: row.messages)
     guard case .image(.changed) = try reason({ _ = try builder.images(of: swapped, for: sample) }) else {
       Issue.record("another picture was accepted")
       return

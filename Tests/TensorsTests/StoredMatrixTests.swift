@@ -30,7 +30,7 @@ struct StoredMatrixTests {
     let (out, columns, R) = (1040, 37, 5)
     var numbers = Numbers(type)
     let values = numbers.array(out * columns)
-    let weight = StoredMatrix(encoded(values, type, [out, columns]), arithmetic: .bfloat16)
+    let weight = StoredMatrix(encoded(values, type, [out, columns]), precision: .bfloat16)
     let rounded = Matrix(values, rows: out, columns: columns).roundedToBFloat16
     var inputs = Numbers()
     let (x, dy) = (inputs.matrix(R, 3 * columns).columns(columns..<2 * columns), inputs.matrix(R, out))
@@ -58,7 +58,7 @@ struct StoredMatrixTests {
     let (out, columns, R) = shape
     var numbers = Numbers(type)
     let values = numbers.array(out * columns)
-    let weight = StoredMatrix(try storedLast(values, type, [out, columns]), arithmetic: .bfloat16)
+    let weight = StoredMatrix(try storedLast(values, type, [out, columns]), precision: .bfloat16)
     let rounded = Matrix(values, rows: out, columns: columns).roundedToBFloat16
     var inputs = Numbers()
     let x = inputs.matrix(R, columns + 3).columns(1..<columns + 1)
@@ -112,7 +112,7 @@ struct StoredMatrixTests {
 
   @Test func doubleStaysDouble() {
     var numbers = Numbers()
-    let weight = StoredMatrix(encoded(numbers.array(12), .float32, [3, 4]), arithmetic: .bfloat16)
+    let weight = StoredMatrix(encoded(numbers.array(12), .float32, [3, 4]), precision: .bfloat16)
     let x = Matrix([0.1, 0.2, 0.3, 1e-9], rows: 1, columns: 4)
     let exact = StoredMatrix(weight.tensor).timesTransposed(x)
     #expect(weight.timesTransposed(x).values == exact.values)

@@ -22,7 +22,7 @@ package final class ThreadCommunicator: Communicator {
   package typealias Hook = @Sendable (Call) throws -> Void
 
   package let rank: Int
-  package let activity = Activity()
+  package let watchdog = Watchdog()
   package var size: Int { group.size }
   package var traffic: Traffic { counted.withLock { $0.traffic } }
   private let group: ThreadGroup
@@ -77,7 +77,7 @@ package final class ThreadCommunicator: Communicator {
   /// Rank 0 waits under a name, as with MPI.
   private func meet(_ collective: ThreadGroup.Collective, _ bytes: [UInt8]) throws -> [[UInt8]] {
     func meet() throws -> [[UInt8]] { try group.meet(rank, collective, bytes) }
-    return rank == 0 ? try activity.during("waiting for other ranks", meet) : try meet()
+    return rank == 0 ? try watchdog.during("waiting for other ranks", meet) : try meet()
   }
 }
 

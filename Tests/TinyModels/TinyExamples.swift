@@ -41,8 +41,8 @@ package enum TinyExamples {
   }
 
   /// The lines, read.
-  package static func examples() throws -> [Row] {
-    try RowReader().read(Data(lines.joined(separator: "\n").utf8), name: "rows").rows
+  package static func examples() throws -> [Example] {
+    try ExampleReader().read(Data(lines.joined(separator: "\n").utf8), name: "rows").rows
   }
 
   /// The bytes of a PNG file: a gradient that no other seed has.

@@ -91,7 +91,7 @@ private struct Oracle {
 
   let base: BaseModel
   let run: RunConfiguration
-  let rows: [Row]
+  let rows: [Example]
   let sampler: Sampler
   var maxGradientNorm: Double { run.training.maxGradientNorm }
 

@@ -92,7 +92,7 @@ final class TinyRun: Sendable {
     var isFinished: Bool { errors.allSatisfy { $0 == nil } }
   }
 
-  /// Takes a slow rank's work and its seconds so far, as `Activity.watch` reports them.
+  /// Takes a slow rank's work and its seconds so far, as `Watchdog.watch` reports them.
   typealias Report = @Sendable (_ rank: Int, _ what: String, _ seconds: Double) -> Void
 
   /// Starts or resumes the run and waits for its end.
@@ -106,7 +106,7 @@ final class TinyRun: Sendable {
     let lines = Lines(ranks: ranks)
     let results = onRanks(ranks, set: set, before: hook) { job, signals in
       let rank = job.communicator.rank
-      if let watch { job.communicator.activity.watch(patience: watch.patience) { watch.report(rank, $0, $1) } }
+      if let watch { job.communicator.watchdog.watch(stallTimeout: watch.patience) { watch.report(rank, $0, $1) } }
       try Trainer(job, resume: resume, output: { lines.add($0, rank) }, signals: signals).run()
     }
     return Outcome(

@@ -64,7 +64,7 @@ extension InfluenceScores {
       baseDigest: try file.attribute("base_digest", as: String.self),
       dataDigest: try file.attribute("data_digest", as: String.self), shard: shard,
       rows: ids.indices.map { row in
-        RowInfluence(
+        ExampleInfluence(
           id: ids[row], rank1Norm2: Array(norms[row * heads..<(row + 1) * heads]),
           gateGradient: Array(gates[row * heads..<(row + 1) * heads]))
       })

@@ -3,7 +3,7 @@ import Adapters
 import Foundation
 
 /// One row's influence on all heads, flat `[L, Hkv]`.
-package struct RowInfluence: Sendable, Equatable, Codable {
+package struct ExampleInfluence: Sendable, Equatable, Codable {
   package var id: String
   /// `|| dL_i / dB_l,h ||^2`
   package var rank1Norm2: [Double]
@@ -47,11 +47,11 @@ package struct InfluenceScores: Sendable, Equatable {
   package let baseDigest, dataDigest: String
   package let shard: Shard
   /// Ascending by id, compared as UTF-8, so that sums do not depend on who computed which row.
-  package let rows: [RowInfluence]
+  package let rows: [ExampleInfluence]
 
   package init(
     layers: Int, kvHeads: Int, seed: UInt64, baseDigest: String, dataDigest: String, shard: Shard,
-    rows: [RowInfluence]
+    rows: [ExampleInfluence]
   ) {
     let heads = layers * kvHeads
     precondition(rows.allSatisfy { $0.rank1Norm2.count == heads && $0.gateGradient.count == heads })

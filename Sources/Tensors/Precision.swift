@@ -3,7 +3,7 @@ import COneDNN
 import COpenBLAS
 
 /// The compute precision of matrix multiplications with frozen weights; everything else is always fp32.
-package enum Arithmetic: String, Sendable, CaseIterable {
+package enum Precision: String, Sendable, CaseIterable {
   case float32 = "fp32"
   /// Both factors rounded to bf16, sums in fp32.
   case bfloat16 = "bf16"
@@ -13,7 +13,7 @@ package enum Arithmetic: String, Sendable, CaseIterable {
   package static var hasBFloat16Instructions: Bool { OneDNN.hasBFloat16Instructions }
 
   /// What this processor is best at for weights stored as `type`: fp32 files keep fp32.
-  package static func automatic(stored type: ElementType) -> Arithmetic {
+  package static func automatic(stored type: ElementType) -> Precision {
     type == .bfloat16 && hasBFloat16Instructions ? .bfloat16 : .float32
   }
 }

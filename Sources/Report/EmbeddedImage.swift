@@ -7,7 +7,7 @@ import Preprocessing
 ///
 /// The file itself is not copied: what a browser shows must be what the model saw, without a JPEG's orientation, and
 /// nothing else of the file (places, names, broken parts) goes into the page.
-struct EmbeddedPicture {
+struct EmbeddedImage {
   let original: ImageSize
   let base64: String
   /// Longer sides are shrunk to it.

@@ -1,7 +1,7 @@
 // The accepted JSON forms of a row, as they are written: nothing here is judged beyond its JSON type.
 
 /// A row of either form: `messages` (with `images` or content parts) or LLaVA's `conversations`.
-struct JSONRow: Decodable {
+struct JSONExample: Decodable {
   var id: JSONIdentifier?
   var images: [String]?
   var image: OneOrMany<String>?
@@ -12,7 +12,7 @@ struct JSONRow: Decodable {
 }
 
 /// The id alone, for naming a row of which the rest does not decode.
-struct JSONRowName: Decodable {
+struct JSONExampleName: Decodable {
   var id: JSONIdentifier?
 }
 

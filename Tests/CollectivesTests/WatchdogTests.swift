@@ -12,15 +12,15 @@ struct ActivityTests {
   }
 
   @Test func innermostWorkUntilItEnds() throws {
-    let (activity, lines) = (Activity(), Lines())
-    activity.watch(patience: 0.2) { what, seconds in
+    let (watchdog, lines) = (Watchdog(), Lines())
+    watchdog.watch(stallTimeout: 0.2) { what, seconds in
       lines.all.withLock { $0.append("\(what) \(seconds >= 0.2 ? "long" : "short")") }
     }
-    activity.during("quick") {}
+    watchdog.during("quick") {}
     Thread.sleep(forTimeInterval: 0.5)
     #expect(lines.all.withLock(\.self) == [])
-    activity.during("outer") {
-      activity.during("inner") {
+    watchdog.during("outer") {
+      watchdog.during("inner") {
         while lines.all.withLock(\.count) < 2 { Thread.sleep(forTimeInterval: 0.01) }  // again as long as it lasts
       }
       while lines.all.withLock(\.count) < 3 { Thread.sleep(forTimeInterval: 0.01) }
@@ -29,17 +29,17 @@ struct ActivityTests {
   }
 
   @Test func patienceIsForOnePieceOfWork() {
-    let (activity, lines) = (Activity(), Lines())
-    activity.watch(patience: 0.5) { what, _ in lines.all.withLock { $0.append(what) } }
+    let (watchdog, lines) = (Watchdog(), Lines())
+    watchdog.watch(stallTimeout: 0.5) { what, _ in lines.all.withLock { $0.append(what) } }
     // Longer than the patience together, each far shorter: on a busy machine one may be as long, and then it is named.
     var longest = Duration.zero
     for index in 0..<20 {
-      let time = ContinuousClock().measure { activity.during("\(index)") { Thread.sleep(forTimeInterval: 0.05) } }
+      let time = ContinuousClock().measure { watchdog.during("\(index)") { Thread.sleep(forTimeInterval: 0.05) } }
       longest = max(longest, time)
     }
     Thread.sleep(forTimeInterval: 0.3)
     #expect(lines.all.withLock(\.self).isEmpty || longest >= .seconds(0.5))
-    activity.during("long") {
+    watchdog.during("long") {
       while lines.all.withLock(\.last) != "long" { Thread.sleep(forTimeInterval: 0.01) }
     }
   }
@@ -48,15 +48,15 @@ struct ActivityTests {
 
   /// The work around goes on, with the time that it has had so far.
   @Test func failedWorkEnds() throws {
-    let (activity, lines, began) = (Activity(), Lines(), Beginnings())
-    activity.watch(patience: 0.3) { what, seconds in
+    let (watchdog, lines, began) = (Watchdog(), Lines(), Beginnings())
+    watchdog.watch(stallTimeout: 0.3) { what, seconds in
       lines.all.withLock { $0.append(what) }
       if what == "outer" { began.all.withLock { $0.append(.now - .seconds(seconds)) } }
     }
     let start = ContinuousClock.now
-    activity.during("outer") {
+    watchdog.during("outer") {
       while ContinuousClock.now - start < .seconds(1.2) {
-        #expect(throws: Broken.self) { try activity.during("inner") { throw Broken() } }
+        #expect(throws: Broken.self) { try watchdog.during("inner") { throw Broken() } }
       }
       while began.all.withLock(\.isEmpty) { Thread.sleep(forTimeInterval: 0.01) }
     }

@@ -9,16 +9,16 @@ struct TogetherTests {
 
   @Test func resultsPassAndErrorsBecomeFailures() throws {
     let alone = SingleProcess()
-    #expect(try together(alone) { 7 } == 7)
+    #expect(try withErrorAgreement(alone) { 7 } == 7)
     let failure = RankFailure(rank: 0, size: 1, message: "row 7: no image", status: 65)
-    #expect(throws: failure) { try together(alone) { throw Broken() } }
+    #expect(throws: failure) { try withErrorAgreement(alone) { throw Broken() } }
     #expect(failure.description == "row 7: no image")
     #expect(alone.traffic.otherCalls == 2)
   }
 
   @Test func aFailureAgreedOnKeepsItsRankAndStatus() throws {
     let inner = RankFailure(rank: 2, size: 3, message: "row 7: no image", status: 65)
-    #expect(throws: inner) { try together(SingleProcess()) { throw inner } }
+    #expect(throws: inner) { try withErrorAgreement(SingleProcess()) { throw inner } }
     #expect(inner.description == "rank 2 of 3: row 7: no image")
   }
 

@@ -4,7 +4,7 @@ import Evaluation
 import Preprocessing
 
 /// One picture of a row.
-struct PictureFigure {
+struct ImageFigure {
   /// A place that a model named, in the original's pixels.
   struct Prediction {
     var place: Region
@@ -15,7 +15,7 @@ struct PictureFigure {
     var name: String
   }
 
-  let image: EmbeddedPicture
+  let image: EmbeddedImage
   let description: String
   var boxes: [Objects.Box] = []
   var predictions: [Prediction] = []

@@ -52,7 +52,7 @@ package struct Objects: Sendable, Equatable {
 }
 
 /// One row: unique id, images in the order in which the messages place them, messages, optional objects and groups.
-package struct Row: Sendable, Equatable {
+package struct Example: Sendable, Equatable {
   package var id: String
   /// Line in the file, from 1, for messages.
   package var line: Int
@@ -75,7 +75,7 @@ package struct Row: Sendable, Equatable {
 }
 
 /// Rows by id for a line of text: one, or the first and how many more.
-package func names(_ rows: [Row]) -> String {
+package func names(_ rows: [Example]) -> String {
   guard let first = rows.first else { return "no row" }
   return rows.count == 1 ? "row \(first.id)" : "row \(first.id) and \(rows.count - 1) more"
 }

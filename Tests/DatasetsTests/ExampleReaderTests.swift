@@ -14,7 +14,7 @@ struct RowReaderTests {
   func lineEndings() throws {
     let plain = row("a") + "\n" + row("b") + "\n"
     let other = "\u{FEFF}" + row("a") + "\r\n\r\n  \t\n" + row("b")
-    let reader = RowReader()
+    let reader = ExampleReader()
     let (first, second) = (
       try reader.read(Data(plain.utf8), name: "1"), try reader.read(Data(other.utf8), name: "2")
     )
@@ -25,7 +25,7 @@ struct RowReaderTests {
   @Test("the digest follows ids, contents and order, and not the place of the file")
   func digests() throws {
     func digest(_ lines: String...) throws -> String {
-      try RowReader().read(Data(lines.joined(separator: "\n").utf8), name: "rows").digest
+      try ExampleReader().read(Data(lines.joined(separator: "\n").utf8), name: "rows").digest
     }
     let base = try digest(row("a"), row("b"))
     // Python: hashlib.sha256(b"".join(b"%d %d\n%s%s" % (len(i), len(l), i, l) for i, l in rows)).hexdigest()
@@ -38,7 +38,7 @@ struct RowReaderTests {
     defer { try? FileManager.default.removeItem(at: folder) }
     let file = folder.appendingPathComponent("r.jsonl")
     try Data((row("a") + "\n" + row("b")).utf8).write(to: file)
-    #expect(try RowReader(imageRoot: "/elsewhere").read(file.path).digest == base)
+    #expect(try ExampleReader(imageRoot: "/elsewhere").read(file.path).digest == base)
   }
 
   @Test("a row without id is named by its line; a second row of an id names the first")
@@ -48,8 +48,8 @@ struct RowReaderTests {
     #expect(rows.map(\.id) == ["line-1", "a"])
     #expect(
       problems == [
-        RowProblem(line: 3, id: "a", reason: "the id is taken by line 2; ids must be unique"),
-        RowProblem(line: 4, id: "line-1", reason: "the id is taken by line 1; ids must be unique"),
+        ExampleProblem(line: 3, id: "a", reason: "the id is taken by line 2; ids must be unique"),
+        ExampleProblem(line: 4, id: "line-1", reason: "the id is taken by line 1; ids must be unique"),
       ])
   }
 
@@ -58,7 +58,7 @@ struct RowReaderTests {
     let (rows, problems) = read(row("a") + "\n{\"id\": oops}\n" + row("b"))
     #expect(rows.map(\.id) == ["a", "b"])
     #expect(
-      problems == [RowProblem(line: 2, id: "line-2", reason: "not valid JSON: Invalid value around character 7.")])
+      problems == [ExampleProblem(line: 2, id: "line-2", reason: "not valid JSON: Invalid value around character 7.")])
   }
 
   @Test("a row of broken content keeps its id")
@@ -70,18 +70,18 @@ struct RowReaderTests {
   @Test("strict refuses the file and lists the first five rows; skip keeps the good ones")
   func policies() throws {
     let text = row("good") + "\n" + (1...7).map { row("bad/\($0)") }.joined(separator: "\n")
-    let error = #expect(throws: DatasetError.self) { try RowReader().read(Data(text.utf8), name: "rows.jsonl") }
+    let error = #expect(throws: DatasetError.self) { try ExampleReader().read(Data(text.utf8), name: "rows.jsonl") }
     let description = error?.description ?? ""
     #expect(description.hasPrefix(#"rows.jsonl: 7 bad rows: line 2 (line-2): id "bad/1" holds "/""#))
     #expect(description.contains("line 6 (line-6)") && !description.contains("line 7"))
     #expect(description.hasSuffix("; and 2 more; fix them or set data.bad_rows: skip"))
-    let set = try RowReader(policy: .skip).read(Data(text.utf8), name: "rows.jsonl")
+    let set = try ExampleReader(policy: .skip).read(Data(text.utf8), name: "rows.jsonl")
     #expect(set.rows.map(\.id) == ["good"] && set.problems.count == 7)
   }
 
   @Test("a file without usable rows is an error under both policies", arguments: [BadRowPolicy.strict, .skip])
   func empty(policy: BadRowPolicy) {
-    let reader = RowReader(policy: policy)
+    let reader = ExampleReader(policy: policy)
     #expect(throws: DatasetError.empty(file: "f", problems: [])) { try reader.read(Data("\n \r\n".utf8), name: "f") }
     #expect(throws: DatasetError.empty(file: "f", problems: [])) { try reader.read(Data(), name: "f") }
     #expect(throws: DatasetError.self) { try reader.read(Data("x".utf8), name: "f") }
@@ -94,13 +94,13 @@ struct RowReaderTests {
       ("/", "it is not a regular file"),
     ])
   func unreadable(path: String, reason: String) {
-    #expect(throws: DatasetError.unreadable(file: path, reason: reason)) { try RowReader().read(path) }
+    #expect(throws: DatasetError.unreadable(file: path, reason: reason)) { try ExampleReader().read(path) }
   }
 
   @Test("a line over the limit is a problem and is not parsed")
   func longLine() throws {
     let text = row("a") + "\n" + row("b", String(repeating: "x", count: 200))
-    let set = try RowReader(policy: .skip, maxLineBytes: 100).read(Data(text.utf8), name: "f")
+    let set = try ExampleReader(policy: .skip, maxLineBytes: 100).read(Data(text.utf8), name: "f")
     #expect(set.rows.map(\.id) == ["a"])
     #expect(set.problems.first?.reason == "the line has 252 bytes, the limit is 100; give images as files")
   }
@@ -127,11 +127,11 @@ struct RowReaderTests {
   func mutations() {
     let line = Array(#"{"id":"a","image":"x","conversations":[{"from":"human","value":"<image>é"}]}"#.utf8)
     for length in 0..<line.count {
-      _ = try? RowReader(policy: .skip).read(Data(line[..<length]), name: "f")
+      _ = try? ExampleReader(policy: .skip).read(Data(line[..<length]), name: "f")
       for byte: UInt8 in [0, 0x0A, 0x22, 0x5C, 0x7B, 0xFF] {
         var changed = line
         changed[length] = byte
-        _ = try? RowReader(policy: .skip).read(Data(changed), name: "f")
+        _ = try? ExampleReader(policy: .skip).read(Data(changed), name: "f")
       }
     }
   }
@@ -140,7 +140,7 @@ struct RowReaderTests {
   func invalidUTF8() {
     var bytes = Array(row("a", "é").utf8)
     bytes[bytes.firstIndex(of: 0xC3) ?? 0] = 0xFF
-    let error = #expect(throws: DatasetError.self) { try RowReader().read(Data(bytes), name: "f") }
+    let error = #expect(throws: DatasetError.self) { try ExampleReader().read(Data(bytes), name: "f") }
     #expect(
       error?.description.hasPrefix("f: 1 bad row: line 1 (a): not valid JSON") == true, "\(error?.description ?? "")")
   }

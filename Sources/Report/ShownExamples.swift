@@ -6,8 +6,8 @@ import Preprocessing
 import RunFile
 
 /// Rows of the file that predictions were made on.
-struct ExampleRows {
-  private let rows: [String: Row]
+struct ShownExamples {
+  private let rows: [String: Example]
   /// What the model saw of a row; nil where the model's folder cannot say.
   private let samples: SampleBuilder?
   /// What is missing, and why.
@@ -37,17 +37,17 @@ struct ExampleRows {
   }
 
   /// Rows by id: of validation, then of training.
-  private static func read(_ run: RunConfiguration) throws -> [String: Row] {
-    var rows: [String: Row] = [:]
+  private static func read(_ run: RunConfiguration) throws -> [String: Example] {
+    var rows: [String: Example] = [:]
     for file in [run.data.validation?.resolved, run.data.train.resolved].compactMap(\.self) {
-      let reader = RowReader(imageRoot: run.data.imageRoot.resolved, policy: .skip)
+      let reader = ExampleReader(imageRoot: run.data.imageRoot.resolved, policy: .skip)
       for row in try reader.read(file).rows where rows[row.id] == nil { rows[row.id] = row }
     }
     return rows
   }
 
   /// Examples of what the last model gets wrong, then of what it gets right, about as many of each.
-  func examples(of models: [AnswersSection.Model], count: Int) -> [Example] {
+  func examples(of models: [AnswersSection.Model], count: Int) -> [ShownExample] {
     guard let lines = models.last?.runs.first else { return [] }
     return Self.choice(of: lines, count: count).map { example(lines[$0], models: models) }
   }
@@ -62,15 +62,15 @@ struct ExampleRows {
     }
   }
 
-  private func example(_ line: PredictionLine, models: [AnswersSection.Model]) -> Example {
+  private func example(_ line: PredictionLine, models: [AnswersSection.Model]) -> ShownExample {
     let row = rows[line.id]
     let given = models.compactMap { model in
       model.runs.first?.first { $0.id == line.id }.map { (model: model, line: $0) }
     }
-    return Example(
+    return ShownExample(
       id: line.id, question: question(ofPrompt: line.prompt ?? ""), reference: line.reference ?? "",
       answers: given.map { model, line in
-        Example.Answer(
+        ShownExample.Answer(
           name: model.name, colour: model.colour, text: line.prediction ?? "", isRight: line.isRight)
       },
       pictures: row.map { pictures(of: $0, given) } ?? [])
@@ -78,19 +78,19 @@ struct ExampleRows {
 
   /// A row's pictures with its boxes and the places that models named; a picture that cannot be read is left out.
   private func pictures(
-    of row: Row, _ given: [(model: AnswersSection.Model, line: PredictionLine)]
-  ) -> [PictureFigure] {
-    let embedded = row.images.prefix(Self.pictures).map { try? EmbeddedPicture($0) }
+    of row: Example, _ given: [(model: AnswersSection.Model, line: PredictionLine)]
+  ) -> [ImageFigure] {
+    let embedded = row.images.prefix(Self.pictures).map { try? EmbeddedImage($0) }
     let prompt = try? samples?.prompt(for: row)
     let target = prompt.flatMap { PlaceTarget(row: row, prompt: $0) }
     let boxes = target?.rightBoxes ?? row.objects?.boxes ?? []
     return embedded.enumerated().compactMap { index, picture in
       guard let picture else { return nil }
-      var figure = PictureFigure(image: picture, description: "picture of row \(row.id)")
+      var figure = ImageFigure(image: picture, description: "picture of row \(row.id)")
       figure.boxes = boxes.filter { $0.image == index }
       figure.predictions = given.compactMap { model, line in
         guard let (place, image) = target?.place(in: line.prediction ?? ""), image == index else { return nil }
-        return PictureFigure.Prediction(
+        return ImageFigure.Prediction(
           place: place, isRight: line.isRight ?? false, colour: model.colour, name: model.name)
       }
       return figure

@@ -13,14 +13,14 @@ package enum BadRowPolicy: Sendable, Equatable {
 
 /// The usable rows of a file, in its order, and what was wrong with the others.
 package struct Dataset: Sendable, Equatable {
-  package let rows: [Row]
-  package let problems: [RowProblem]
+  package let rows: [Example]
+  package let problems: [ExampleProblem]
   /// SHA-256 over the usable rows' ids and line bytes, in order; it does not depend on where the file lies.
   package let digest: String
 }
 
 /// Reads files of rows.
-package struct RowReader: Sendable {
+package struct ExampleReader: Sendable {
   /// Folder that relative image paths start from.
   package let imageRoot: String
   package let policy: BadRowPolicy
@@ -57,7 +57,7 @@ package struct RowReader: Sendable {
     var pass = Pass(reader: self)
     data.withUnsafeBytes { pass.run($0) }
     let (rows, problems) = (pass.rows, pass.problems)
-    if policy == .strict && !problems.isEmpty { throw .badRows(file: name, problems: problems) }
+    if policy == .strict && !problems.isEmpty { throw .badExamples(file: name, problems: problems) }
     if rows.isEmpty { throw .empty(file: name, problems: problems) }
     return Dataset(rows: rows, problems: problems, digest: pass.finish())
   }
@@ -65,14 +65,14 @@ package struct RowReader: Sendable {
 
 /// One pass over a file's bytes.
 private struct Pass: ~Copyable {
-  let reader: RowReader
+  let reader: ExampleReader
   let decoder = JSONDecoder()
   var digest = SHA256()
   var firstLines: [String: Int] = [:]
-  var rows: [Row] = []
-  var problems: [RowProblem] = []
+  var rows: [Example] = []
+  var problems: [ExampleProblem] = []
 
-  init(reader: RowReader) { self.reader = reader }
+  init(reader: ExampleReader) { self.reader = reader }
 
   consuming func finish() -> String { digest.finish() }
 
@@ -93,10 +93,10 @@ private struct Pass: ~Copyable {
     let blanks: [UInt8] = [0x20, 0x09, 0x0D]
     guard let last = bytes.lastIndex(where: { !blanks.contains($0) }) else { return }
     let text = UnsafeRawBufferPointer(rebasing: bytes[...last])
-    do throws(RowProblem) {
+    do throws(ExampleProblem) {
       let row = try parse(text, line: line)
       if let first = firstLines[row.id] {
-        throw RowProblem(line: line, id: row.id, reason: "the id is taken by line \(first); ids must be unique")
+        throw ExampleProblem(line: line, id: row.id, reason: "the id is taken by line \(first); ids must be unique")
       }
       firstLines[row.id] = line
       // Lengths first, so that no two lists of rows make the same message.
@@ -108,21 +108,21 @@ private struct Pass: ~Copyable {
     }
   }
 
-  private func parse(_ text: UnsafeRawBufferPointer, line: Int) throws(RowProblem) -> Row {
+  private func parse(_ text: UnsafeRawBufferPointer, line: Int) throws(ExampleProblem) -> Example {
     let unnamed = "line-\(line)"
     guard text.count <= reader.maxLineBytes else {
       let reason = "the line has \(text.count) bytes, the limit is \(reader.maxLineBytes); give images as files"
-      throw RowProblem(line: line, id: unnamed, reason: reason)
+      throw ExampleProblem(line: line, id: unnamed, reason: reason)
     }
     let data = Data(text)
     do {
-      return try Row(decoder.decode(JSONRow.self, from: data), line: line, root: reader.imageRoot)
+      return try Example(decoder.decode(JSONExample.self, from: data), line: line, root: reader.imageRoot)
     } catch {
       var id = unnamed
-      if let name = try? decoder.decode(JSONRowName.self, from: data).id?.text, (try? Row.check(id: name)) != nil {
+      if let name = try? decoder.decode(JSONExampleName.self, from: data).id?.text, (try? Example.check(id: name)) != nil {
         id = name
       }
-      throw RowProblem(line: line, id: id, reason: (error as? BadRow)?.reason ?? jsonProblem(error, in: data))
+      throw ExampleProblem(line: line, id: id, reason: (error as? BadExample)?.reason ?? jsonProblem(error, in: data))
     }
   }
 }

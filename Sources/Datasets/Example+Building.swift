@@ -2,17 +2,17 @@
 import Files
 
 /// A row's fault before its line and id are known.
-struct BadRow: Error {
+struct BadExample: Error {
   let reason: String
   init(_ reason: String) { self.reason = reason }
 }
 
-extension Row {
+extension Example {
   /// Longest id, in bytes of UTF-8.
   static let maxIDBytes = 1024
 
   /// Judges one decoded row; `line` is its place in the file, `root` the folder of relative image paths.
-  init(_ json: JSONRow, line: Int, root: String) throws(BadRow) {
+  init(_ json: JSONExample, line: Int, root: String) throws(BadExample) {
     let id = json.id?.text ?? "line-\(line)"
     try Self.check(id: id)
     var images = ImagePlacer(listed: try Self.listedImages(json, root: root), root: root)
@@ -20,49 +20,49 @@ extension Row {
     try images.checkCounts()
     self.init(
       id: id, line: line, images: images.placed, messages: messages,
-      objects: try json.objects.map { (objects) throws(BadRow) in
+      objects: try json.objects.map { (objects) throws(BadExample) in
         try Objects(objects, imageCount: images.placed.count)
       }, groups: try Self.groups(json.group?.values ?? [:]))
   }
 
   /// Groups are printed as they stand: short, without control characters.
-  private static func groups(_ groups: [String: String]) throws(BadRow) -> [String: String] {
+  private static func groups(_ groups: [String: String]) throws(BadExample) -> [String: String] {
     for text in groups.flatMap({ [$0, $1] }) {
       guard (1...100).contains(text.utf8.count),
         !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
-      else { throw BadRow("group: \(quoted(text)) is empty, longer than 100 bytes or holds a control character") }
+      else { throw BadExample("group: \(quoted(text)) is empty, longer than 100 bytes or holds a control character") }
     }
     return groups
   }
 
   /// Ids name groups of HDF5 files: one path component, no control characters.
-  static func check(id: String) throws(BadRow) {
-    if id.isEmpty || id == "." { throw BadRow("id \(quoted(id)) cannot name a group of an HDF5 file; rename it") }
+  static func check(id: String) throws(BadExample) {
+    if id.isEmpty || id == "." { throw BadExample("id \(quoted(id)) cannot name a group of an HDF5 file; rename it") }
     if id.utf8.contains(UInt8(ascii: "/")) {
-      throw BadRow("id \(quoted(id)) holds \"/\", which separates groups of an HDF5 file; rename it")
+      throw BadExample("id \(quoted(id)) holds \"/\", which separates groups of an HDF5 file; rename it")
     }
     if id.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) {
-      throw BadRow("id \(quoted(id)) holds a control character; rename it")
+      throw BadExample("id \(quoted(id)) holds a control character; rename it")
     }
-    if id.utf8.count > maxIDBytes { throw BadRow("id \(quoted(id)) is longer than \(maxIDBytes) bytes") }
+    if id.utf8.count > maxIDBytes { throw BadExample("id \(quoted(id)) is longer than \(maxIDBytes) bytes") }
   }
 
-  private static func listedImages(_ json: JSONRow, root: String) throws(BadRow) -> [ImageSource] {
-    if json.images != nil && json.image != nil { throw BadRow("has both \"images\" and \"image\"; keep one") }
+  private static func listedImages(_ json: JSONExample, root: String) throws(BadExample) -> [ImageSource] {
+    if json.images != nil && json.image != nil { throw BadExample("has both \"images\" and \"image\"; keep one") }
     var images: [ImageSource] = []
     for text in json.images ?? json.image?.values ?? [] { images.append(try ImageSource(text, root: root)) }
     return images
   }
 
-  private static func messages(_ json: JSONRow, _ images: inout ImagePlacer) throws(BadRow) -> [Message] {
+  private static func messages(_ json: JSONExample, _ images: inout ImagePlacer) throws(BadExample) -> [Message] {
     var messages: [Message] = []
     switch (json.messages, json.conversations) {
-    case (nil, nil): throw BadRow("has neither \"messages\" nor \"conversations\"")
-    case (.some, .some): throw BadRow("has both \"messages\" and \"conversations\"; keep one")
+    case (nil, nil): throw BadExample("has neither \"messages\" nor \"conversations\"")
+    case (.some, .some): throw BadExample("has both \"messages\" and \"conversations\"; keep one")
     case (let turns?, nil):
       for (index, turn) in turns.enumerated() {
         guard let role = Role(rawValue: turn.role) else {
-          throw BadRow("messages[\(index)]: unknown role \(quoted(turn.role)); use system, user or assistant")
+          throw BadExample("messages[\(index)]: unknown role \(quoted(turn.role)); use system, user or assistant")
         }
         let content = try images.content(turn.content, at: "messages[\(index)]")
         messages.append(Message(role: role, content: content, loss: turn.loss ?? true))
@@ -71,7 +71,7 @@ extension Row {
       let roles: [String: Role] = ["system": .system, "human": .user, "gpt": .assistant]
       for (index, turn) in turns.enumerated() {
         guard let role = roles[turn.from] else {
-          throw BadRow("conversations[\(index)]: unknown speaker \(quoted(turn.from)); use system, human or gpt")
+          throw BadExample("conversations[\(index)]: unknown speaker \(quoted(turn.from)); use system, human or gpt")
         }
         messages.append(Message(role: role, content: images.content(turn.value), loss: turn.loss ?? true))
       }
@@ -80,12 +80,12 @@ extension Row {
     return messages
   }
 
-  private static func checkOrder(_ messages: [Message]) throws(BadRow) {
-    guard let first = messages.first else { throw BadRow("has no messages") }
-    if first.role == .assistant { throw BadRow("begins with the assistant; a message must come before the answer") }
+  private static func checkOrder(_ messages: [Message]) throws(BadExample) {
+    guard let first = messages.first else { throw BadExample("has no messages") }
+    if first.role == .assistant { throw BadExample("begins with the assistant; a message must come before the answer") }
     // An empty system message is how the template's default one is turned off.
     if let index = messages.firstIndex(where: { $0.role != .system && $0.content.isEmpty }) {
-      throw BadRow("message \(index) (\(messages[index].role.rawValue)) is empty")
+      throw BadExample("message \(index) (\(messages[index].role.rawValue)) is empty")
     }
   }
 }
@@ -119,7 +119,7 @@ struct ImagePlacer {
   }
 
   /// A message's content of either form; `place` names it in errors.
-  mutating func content(_ content: JSONContent, at place: String) throws(BadRow) -> [ContentPart] {
+  mutating func content(_ content: JSONContent, at place: String) throws(BadExample) -> [ContentPart] {
     switch content {
     case .text(let text): return self.content(text)
     case .parts(let list):
@@ -128,10 +128,10 @@ struct ImagePlacer {
         let place = "\(place).content[\(index)]"
         switch part.type {
         case "text":
-          guard let text = part.text else { throw BadRow("\(place): has type text but no \"text\"") }
+          guard let text = part.text else { throw BadExample("\(place): has type text but no \"text\"") }
           parts += self.content(text)
         case "image_url":
-          guard let url = part.imageURL?.url else { throw BadRow("\(place): has type image_url but no \"image_url\"") }
+          guard let url = part.imageURL?.url else { throw BadExample("\(place): has type image_url but no \"image_url\"") }
           parts.append(self.place(try ImageSource(url, root: root)))
         case "image":
           // Without an address of its own a part stands for the next listed image.
@@ -141,7 +141,7 @@ struct ImagePlacer {
           }
           parts.append(self.place(try ImageSource(image, root: root)))
         default:
-          throw BadRow("\(place): unknown type \(quoted(part.type)); use text, image or image_url")
+          throw BadExample("\(place): unknown type \(quoted(part.type)); use text, image or image_url")
         }
       }
       return parts
@@ -149,9 +149,9 @@ struct ImagePlacer {
   }
 
   /// Throws unless every listed image was placed once.
-  func checkCounts() throws(BadRow) {
+  func checkCounts() throws(BadExample) {
     guard placeholders != listed.count else { return }
-    throw BadRow("the messages have \(placeholders) <image> but \(listed.count) images are listed")
+    throw BadExample("the messages have \(placeholders) <image> but \(listed.count) images are listed")
   }
 
   private mutating func placeNext() -> ContentPart {

@@ -4,7 +4,7 @@ import Formatting
 import Foundation
 
 /// A row, the right answer and the models' answers.
-struct Example {
+struct ShownExample {
   struct Answer {
     var name: String
     var colour: Int
@@ -16,7 +16,7 @@ struct Example {
   var question: String
   var reference: String
   var answers: [Answer]
-  var pictures: [PictureFigure]
+  var pictures: [ImageFigure]
   /// Longest texts that are shown, in characters.
   static let longest = 160
   static let longestAnswer = 80

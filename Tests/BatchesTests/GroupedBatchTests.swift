@@ -12,10 +12,10 @@ import TinyModels
 
 @Suite("Samples computed together equal separate samples")
 struct GroupedUnitTests {
-  func row(_ id: String, _ question: String, _ answer: String, images: Range<Int> = 0..<1) -> Row {
+  func row(_ id: String, _ question: String, _ answer: String, images: Range<Int> = 0..<1) -> Example {
     let files = ["0.png", "1.jpg"][images].map { ImageSource.file("\(ParityFixture.path("a"))/images/\($0)") }
     let content = files.indices.map { ContentPart.image($0) } + [.text(question)]
-    return Row(
+    return Example(
       id: id, line: 1, images: Array(files),
       messages: [
         Message(role: .user, content: content), Message(role: .assistant, content: [.text(answer)]),
@@ -51,7 +51,7 @@ struct GroupedUnitTests {
   }
 
   private func compare(
-    _ rows: [Row], _ fixture: String, _ standard: Bool,
+    _ rows: [Example], _ fixture: String, _ standard: Bool,
     _ pack: ([Sample], [[Matrix<Float>]]) -> PackedBatch
   ) throws {
     let base = try BaseModel(folder: ParityFixture.path(fixture) + "/model")

@@ -32,8 +32,8 @@ package struct RankFailure: ExitStatusError, Equatable, Sendable, CustomStringCo
 /// Runs `body` on every rank and returns its result if no rank threw; otherwise every rank throws the same
 /// `RankFailure`, that of the lowest rank that threw, with the exit status that its error asks for.
 /// - Important: Collective. `body` itself calls collectives only where every rank reaches them, as in a nested
-///   `together`.
-package func together<Result>(
+///   `withErrorAgreement`.
+package func withErrorAgreement<Result>(
   _ communicator: some Communicator, _ body: () throws -> Result
 ) throws -> Result {
   let outcome = Swift.Result { try body() }

@@ -18,22 +18,22 @@ struct PictureTests {
 
   /// Written anew: the same pixels, or fewer of a large one.
   @Test func embedding() throws {
-    let small = try EmbeddedPicture(source(30, 20))
+    let small = try EmbeddedImage(source(30, 20))
     let bytes = try #require(Data(base64Encoded: small.base64))
     let image = try ImageDecoder.decode([UInt8](bytes), name: "embedded")
     let original = try ImageDecoder.load(source(30, 20))
     #expect(image == original)
-    let large = try EmbeddedPicture(source(1600, 40))
+    let large = try EmbeddedImage(source(1600, 40))
     let shrunk = try ImageDecoder.decode([UInt8](try #require(Data(base64Encoded: large.base64))), name: "embedded")
     #expect(large.original == ImageSize(width: 1600, height: 40) && shrunk.size == ImageSize(width: 800, height: 20))
-    #expect(throws: PreprocessingError.self) { try EmbeddedPicture(.inline(Array("no picture".utf8))) }
+    #expect(throws: PreprocessingError.self) { try EmbeddedImage(.inline(Array("no picture".utf8))) }
   }
 
   /// A picture of 100 x 50 that the model saw at 56 x 28: what it wrote is scaled, what the row says is not.
   @Test func scaledFrames() throws {
     let frame = ImageFrame(original: ImageSize(width: 100, height: 50), resized: ImageSize(width: 56, height: 28))
     let box = Objects.Box(x1: 10, y1: 10, x2: 60, y2: 30)
-    let row = Row(
+    let row = Example(
       id: "r", line: 1, images: [try source(100, 50)],
       messages: [
         Message(role: .user, content: [.image(0), .text("Where?")]),
@@ -52,7 +52,7 @@ struct PictureTests {
     #expect(right.place(in: "nowhere") == nil)
     #expect(target([]) == nil)
 
-    var figure = PictureFigure(image: try EmbeddedPicture(row.images[0]), description: "a <b>")
+    var figure = ImageFigure(image: try EmbeddedImage(row.images[0]), description: "a <b>")
     figure.boxes = right.rightBoxes
     figure.predictions = [.init(place: found.place, isRight: true, colour: 0, name: "<i>")]
     let svg = figure.svg.source
@@ -74,8 +74,8 @@ struct PictureTests {
 
   private func line(_ id: Int, right: Bool) -> PredictionLine {
     PredictionLine(
-      Row(id: "\(id)", line: 1, images: [], messages: []), model: "adapted",
-      RowResult(
+      Example(id: "\(id)", line: 1, images: [], messages: []), model: "adapted",
+      ExampleResult(
         nll: 1, tokens: 1, likeliest: 1,
         answer: .init(
           prompt: "", reference: "a", prediction: right ? "a" : "b", finished: true, exactMatch: right, place: nil)))
@@ -84,10 +84,10 @@ struct PictureTests {
   /// Half wrong, half right, and all of what there is of fewer.
   @Test func choices() {
     let lines = (0..<40).map { line($0, right: $0 % 4 != 0) }
-    #expect(ExampleRows.choice(of: lines, count: 6) == [0, 12, 24, 1, 14, 27])
-    #expect(ExampleRows.choice(of: (0..<3).map { line($0, right: true) }, count: 6) == [0, 1, 2])
-    #expect(ExampleRows.choice(of: (0..<9).map { line($0, right: $0 > 0) }, count: 4) == [0, 1, 3, 6])
-    #expect(ExampleRows.choice(of: [], count: 4).isEmpty && ExampleRows.choice(of: lines, count: 0).isEmpty)
+    #expect(ShownExamples.choice(of: lines, count: 6) == [0, 12, 24, 1, 14, 27])
+    #expect(ShownExamples.choice(of: (0..<3).map { line($0, right: true) }, count: 6) == [0, 1, 2])
+    #expect(ShownExamples.choice(of: (0..<9).map { line($0, right: $0 > 0) }, count: 4) == [0, 1, 3, 6])
+    #expect(ShownExamples.choice(of: [], count: 4).isEmpty && ShownExamples.choice(of: lines, count: 0).isEmpty)
   }
 
   @Test func questions() {

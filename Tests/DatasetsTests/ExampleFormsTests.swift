@@ -5,9 +5,9 @@ import Testing
 @testable import Datasets
 
 /// Reads lines as a file with bad rows skipped.
-func read(_ text: String, root: String = "/images") -> (rows: [Row], problems: [RowProblem]) {
+func read(_ text: String, root: String = "/images") -> (rows: [Example], problems: [ExampleProblem]) {
   do {
-    let set = try RowReader(imageRoot: root, policy: .skip).read(Data(text.utf8), name: "rows.jsonl")
+    let set = try ExampleReader(imageRoot: root, policy: .skip).read(Data(text.utf8), name: "rows.jsonl")
     return (set.rows, set.problems)
   } catch DatasetError.empty(_, let problems) {
     return ([], problems)
@@ -22,7 +22,7 @@ func reason(_ line: String) -> String? { read(line).problems.first?.reason }
 
 @Suite("Forms of a row")
 struct RowFormsTests {
-  static let expected = Row(
+  static let expected = Example(
     id: "a", line: 1, images: [.file("/images/cat.png"), .file("/abs/dog.png")],
     messages: [
       Message(role: .system, content: [.text("Be brief.")]),
