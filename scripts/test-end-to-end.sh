@@ -19,7 +19,7 @@ cat >run.yaml <<'YAML'
 model: {path: model, min_pixels: 784}
 data: {train: data/rows.jsonl, validation: data/validation.jsonl, image_root: data}
 adapter: {rank: 4, heads: {select: influence, num_heads: 5, probe_rows: 12}}
-training: {steps: 40, global_batch: 8, learning_rate: 3e-2, warmup_steps: 2}  # 40 rows: five steps an epoch
+training: {steps: 40, global_batch: 8, learning_rate: 3e-2, warmup_steps: 2}  # 40 examples: five steps an epoch
 checkpoint: {directory: run, every_steps: 2, keep: 40}
 logging: {every_steps: 1}
 YAML

@@ -1,5 +1,5 @@
 # Standard LoRA and the other adapters that a comparison wants: the same bytes on any number of ranks and through a
-# stop, PEFT's files out and in again with the same numbers, every way to choose heads.
+# stop, PEFT's files out and in again with the same losses, every way to choose heads.
 source "$top/Tests/EndToEnd/refusals.sh"
 
 cat >lora.yaml <<'YAML'
@@ -58,7 +58,7 @@ evaluated() { # NAME ARGUMENT...: the metrics in NAME.json and the answers in NA
 }
 check "LoRA: evaluate the checkpoint" evaluated by-checkpoint --checkpoint "lora-1/$end"
 check "LoRA: evaluate PEFT's folder" evaluated by-folder --adapter peft
-check "LoRA: the folder's numbers are the checkpoint's in every bit" cmp by-checkpoint.jsonl by-folder.jsonl
+check "LoRA: the folder's answers and losses are the checkpoint's in every bit" cmp by-checkpoint.jsonl by-folder.jsonl
 check "LoRA: and so are the metrics" cmp by-checkpoint.json by-folder.json
 distinct() { grep "\"id\":\"$1" by-folder.jsonl | sed -E 's/"model":"[a-z]+",?//' | sort -u | wc -l; }
 check "LoRA: examples of text change too" test "$(distinct text-)" = 12
@@ -81,7 +81,7 @@ assert all(abs(merged[row] - base[row]) > 1e-4 * base[row] for row in merged)
 check "LoRA: its other weights are the base's" test "$(cmp -l model/model.safetensors merged/model.safetensors | wc -l)" \
   -gt 1000 -a "$(stat -c %s model/model.safetensors)" = "$(stat -c %s merged/model.safetensors)"
 
-# A folder as a start: the same numbers before the first step.
+# A folder as a start: the same parameters before the first step.
 check "LoRA: start from a folder" lora 2 --set adapter.start=peft --set training.learning_rate=0 \
   --set checkpoint.directory=started
 check "LoRA: without a step's effect it stays what it was" sh -c "

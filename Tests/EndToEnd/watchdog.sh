@@ -1,4 +1,4 @@
-# A slow rank says what it is computing; where one hangs, rank 0 says that it is waiting; the numbers are those of any
+# A slow rank says what it is computing; where one hangs, rank 0 says that it is waiting; the bytes are those of any
 # run.
 source "$top/Tests/EndToEnd/background.sh"
 declare -F whole >/dev/null || source "$top/Tests/EndToEnd/ranks.sh"
@@ -18,7 +18,7 @@ check "rank 0 says how long it has waited for a rank that is stopped" waited
 kill -CONT $stopped
 end
 check "the run goes on to its end (status $status)" test "$status" = 0
-check "with the numbers of a run without, byte for byte" same_state "whole-2/$last" "run/$last"
+check "with the bytes of a run that none stopped" same_state "whole-2/$last" "run/$last"
 
 # Images of the largest size, which no probe has seen: the first steps take longer than a hundredth of a second anywhere.
 begin 2 --set logging.patience_seconds=0.01 --set model.min_pixels=100352 --set adapter.heads.select=all --set training.micro_batch=4
