@@ -5,7 +5,7 @@
 
 Needs Pillow >= 13 (earlier ones resize in another order), numpy, torch and transformers >= 5.23
 (tested with Pillow 13.0.0, transformers 5.23).
-Pictures come from a linear congruential generator that the Swift tests repeat, so only digests are stored.
+Images come from a linear congruential generator that the Swift tests repeat, so only digests are stored.
 """
 
 import base64

@@ -20,7 +20,8 @@ if ((EUID == 0)); then mpi=(mpirun --allow-run-as-root --oversubscribe -n 2); fi
 rm -rf "$out"
 mkdir -p "$out"
 tar -xf "$quickstart/data/pages.tar.xz" -C "$quickstart/data"
-run=("$run_file" --set "checkpoint.directory=$out/checkpoints")
+heads=12 # half of the KV heads
+run=("$run_file" --set "checkpoint.directory=$out/checkpoints" --set "adapter.heads.num_heads=$heads")
 started=$SECONDS
 
 say "The base: a small Qwen3-VL that answers questions about rendered pages"
@@ -28,14 +29,13 @@ show imagelora inspect "$quickstart/model"
 
 say "Influence of every KV head on the click tasks of MiniWoB++"
 show "${mpi[@]}" imagelora probe "$run_file" --output "$out/scores.h5"
-heads=$(sed -n 's/.*num_heads: *\([0-9]*\).*/\1/p' "$run_file")
 show imagelora scores show "$out/scores.h5" --num-heads "$heads" --png "$out/influence.png"
 
 say "Training on 2 ranks; killed on the way, as a cluster might"
 # setsid: the kill must reach the ranks and not this script.
-setsid "${mpi[@]}" imagelora train "${run[@]}" > >(tee "$out/train.log") 2>"$out/killed.log" &
+setsid "${mpi[@]}" imagelora train "${run[@]}" 2>"$out/killed.log" &
 ranks=$!
-until grep -q '^step 100/' "$out/train.log" 2>/dev/null; do
+until grep -q '"step":100[,}]' "$out/checkpoints/metrics.jsonl" 2>/dev/null; do
   kill -0 "$ranks" 2>/dev/null || { cat "$out/killed.log" >&2; exit 1; }
   sleep 0.2
 done

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Whether two builds of imagelora compute the same numbers, bit for bit: what a change that should change none must show.
+# Whether two builds of imagelora compute the same numbers, bit for bit, as a change must that should change none.
 # Usage: scripts/same-bytes.sh PROGRAM FOLDER        makes the numbers of a build, about three minutes on two cores
 #        scripts/same-bytes.sh --compare A B         compares two such folders
 #
@@ -75,7 +75,8 @@ wait "$ranks" 2>/dev/null || true
 "${mpi[@]}" -n 2 "$program" train "${run[@]}" --set "checkpoint.directory=$out/resumed" --resume auto
 for way in whole resumed; do
   rm -f "$out/$way"/{best,latest}.h5
-  "$program" evaluate "${run[@]}" --checkpoint "$out/$way/step-00000160.h5" --base --output "$out/$way/predictions.jsonl"
+  "$program" evaluate "${run[@]}" --checkpoint "$out/$way/step-00000160.h5" --base \
+    --output "$out/$way/predictions.jsonl"
 done
 for fixture in a b qwen3-vl; do
   "$program" parity --model "$resources/$fixture/model" --data "$resources/$fixture/data.jsonl" \

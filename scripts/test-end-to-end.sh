@@ -19,12 +19,12 @@ cat >run.yaml <<'YAML'
 model: {path: model, min_pixels: 784}
 data: {train: data/rows.jsonl, validation: data/validation.jsonl, image_root: data}
 adapter: {rank: 4, heads: {select: influence, num_heads: 5, probe_rows: 12}}
-training: {steps: 40, global_batch: 8, learning_rate: 3e-2, warmup_steps: 2}  # 40 rows: five steps an epoch
+training: {steps: 40, global_batch: 8, learning_rate: 3e-2, warmup_steps: 2}  # 40 examples: five steps an epoch
 checkpoint: {directory: run, every_steps: 2, keep: 40}
 logging: {every_steps: 1}
 YAML
 
-# train N [ARGUMENT...]: the run on N ranks (0: without mpirun); its words in out and err.
+# train N [ARGUMENT...]: the run on N ranks (0: without mpirun); its messages in out and err.
 train() {
   local count=$1
   shift
@@ -47,13 +47,26 @@ same_state() {
   grep -q '^/optimizer/exp_avg_sq/layers' state.a && diff state.a state.b
 }
 
-# same_log A B: the same metrics.jsonl but for times.
+# same_log A B: the same metrics.jsonl but for times, whose keys end in _seconds or _per_second.
 same_log() {
-  local file
-  for file in "$1" "$2"; do
-    sed -E 's/"(compute_seconds|reduce_seconds|rows_per_second)":[^,}]*,?//g' "$file" >"$file.numbers"
-  done
-  diff "$1.numbers" "$2.numbers"
+  python3 - "$@" <<'PYTHON'
+import json
+import sys
+
+# Numbers stay text: every digit counts.
+entries = [
+    [
+        {key: value for key, value in entry.items() if not key.endswith(("_seconds", "_per_second"))}
+        for entry in (json.loads(line, parse_float=str, parse_int=str) for line in open(path, encoding="utf-8"))
+    ]
+    for path in sys.argv[1:]
+]
+for number, (one, other) in enumerate(zip(*entries), 1):
+    if one != other:
+        sys.exit(f"line {number}:\n{one}\n{other}")
+if len(entries[0]) != len(entries[1]):
+    sys.exit(f"{len(entries[0])} and {len(entries[1])} lines")
+PYTHON
 }
 
 # shellcheck disable=SC2034 # of the parts
@@ -61,7 +74,7 @@ last=step-00000040.h5
 parts=("$@")
 [[ $# -gt 0 ]] || parts=(
   ranks evaluate report resume signals probe lora features qwen3 precision
-  refusals-model refusals-data refusals-checkpoint disagreement patience disk-full benchmarks
+  refusals-model refusals-data refusals-checkpoint disagreement watchdog disk-full benchmarks
 )
 for part in "${parts[@]}"; do
   section "$part"

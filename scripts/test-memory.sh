@@ -39,6 +39,6 @@ check "both ranks were seen together" test "$seen" = 2
 check "the weights' pages count once: between 0.9 and 1.02 times their size" \
   test "$((mapped * 100))" -ge "$((weights * 90))" -a "$((mapped * 100))" -le "$((weights * 102))"
 # The rest is the ranks' own: programs, libraries, buffers of BLAS and MPI, the float32 copy of one matrix at a time,
-# and the activations of a row of some 100 tokens. Some 45 MB a rank were measured; the limit leaves each 100.
+# and the activations of an example of some 100 tokens. Some 45 MB a rank were measured; the limit leaves each 100.
 check "in all less than 1.35 times the weights" test "$((total * 100))" -lt "$((weights * 135))"
 finish

@@ -44,6 +44,27 @@ check() {
   if "$@" >"$work/check.out" 2>&1; then ok "$claim"; else fail "$claim" "$work/check.out"; fi
 }
 
+# field FILE KEY.PATH: a value of a JSON document, or of the list that the lines of a .jsonl file are (-1 is the last).
+# Text as it is, anything else as JSON. The program's files and its --json have their fields in docs/formats.md.
+field() {
+  python3 -c 'import json, sys
+path, keys = sys.argv[1:]
+text = open(path, encoding="utf-8").read()
+value = [json.loads(line) for line in text.splitlines()] if path.endswith(".jsonl") else json.loads(text)
+for key in keys.split("."):
+    value = value[int(key) if isinstance(value, list) else key]
+print(value if isinstance(value, str) else json.dumps(value))' "$@"
+}
+
+# column FILE KEY: the values of a key in a JSON Lines file, one a line, of the lines that have it.
+column() {
+  python3 -c 'import json, sys
+path, key = sys.argv[1:]
+for entry in map(json.loads, open(path, encoding="utf-8")):
+    if key in entry:
+        print(entry[key])' "$@"
+}
+
 section() { echo "-- $1 ($SECONDS s)"; }
 
 # The closing line and the status.

@@ -2,6 +2,7 @@
 # All set-up, then every test. Usage: scripts/test.sh (from any folder)
 #
 # Everything is built once, optimised and open to tests, in .build-tests. Warnings in Sources and Tests are failures.
+# The modules of numeric kernels, which run without bounds checks there, are built once more with them in .build-checks.
 # Each part runs even if one before it failed; the closing lines say what each came to, and the status is 1 if any
 # failed.
 set -uo pipefail
@@ -42,9 +43,13 @@ build_without_warnings() {
 }
 
 # What failed, and the closing line.
-unit_tests() {
-  swift test --skip-build "${build[@]}" 2>&1 |
-    awk '!/ started\.$|^Test Suite/ && (!/ passed after / || /Test run with/)'
+failures() { awk '!/ started\.$|^Test Suite|^\[[0-9]+\/[0-9]+\]/ && (!/ passed after / || /Test run with/)'; }
+
+unit_tests() { swift test --skip-build "${build[@]}" 2>&1 | failures; }
+
+# Package.swift leaves the other modules out.
+checked_kernels() {
+  IMAGELORA_CHECKS=1 swift test -c release -Xswiftc -enable-testing --scratch-path .build-checks 2>&1 | failures
 }
 
 log=$(mktemp)
@@ -56,6 +61,7 @@ if part "build" build_without_warnings; then
   program=$(swift build "${build[@]}" --show-bin-path)
   export IMAGELORA=$program/imagelora RANKTESTS=$program/ranktests BENCHMARKS=$program/benchmarks
   part "unit tests" unit_tests
+  part "kernels with checks" checked_kernels
   part "ranks" scripts/test-ranks.sh
   part "end to end" scripts/test-end-to-end.sh
   part "memory" scripts/test-memory.sh

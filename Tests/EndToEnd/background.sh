@@ -8,10 +8,13 @@ begin() {
   job=$!
 }
 
-# Waits until a line of the run's output matches; false if it ends before, or after a minute.
+# reached STEP: the run has made that step, as its metrics.jsonl says.
+reached() { grep -q "\"step\":$1[,}]" run/metrics.jsonl 2>/dev/null; }
+
+# await COMMAND...: waits until the command succeeds; false if the run ends before, or after a minute.
 await() {
   local deadline=$((SECONDS + 60))
-  until grep -qE "$1" out; do
+  until "$@"; do
     kill -0 "$job" 2>/dev/null && [[ $SECONDS -lt $deadline ]] || return
     sleep 0.01
   done
@@ -32,17 +35,18 @@ end() {
   wait "$job" || status=$?
 }
 
-# stop_at PATTERN SIGNAL WHICH: a run on two ranks until a line matches, then the signal to the ranks that sed's address
-# picks; its exit status in status. A run that came to its end before the signal did is made once more.
+# stop_at SIGNAL WHICH COMMAND...: a run on two ranks until the command succeeds, then the signal to the ranks that
+# sed's address picks; its exit status in status. A run that came to its end before the signal did is made once more.
 stop_at() {
-  local pids attempt
+  local pids attempt signal=$1 which=$2
+  shift 2
   for attempt in 1 2 3 4 5; do
     begin 2
-    await "$1" || true
-    pids=$(processes "$job" imagelora | sed -n "$3p")
-    [[ -z $pids ]] || kill -"$2" $pids 2>/dev/null || true
+    await "$@" || true
+    pids=$(processes "$job" imagelora | sed -n "${which}p")
+    [[ -z $pids ]] || kill -"$signal" $pids 2>/dev/null || true
     end
     [[ -e run/$last ]] || return 0
   done
-  fail "a run stopped by SIG$2 at: $1" out err
+  fail "a run stopped by SIG$signal at: $*" out err
 }

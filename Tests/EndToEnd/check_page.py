@@ -37,9 +37,9 @@ FIGURES = """(async () => {
     for (const a of e.attributes) if (/NaN|Infinity|undefined/.test(a.value)) faults.push(a.name + ': ' + name(e));
   }
   for (const e of document.querySelectorAll('img, svg image')) {
-    const picture = new Image();
-    picture.src = e.src ?? e.href.baseVal;
-    await picture.decode().catch(() => faults.push('not decoded: ' + name(e)));
+    const image = new Image();
+    image.src = e.src ?? e.href.baseVal;
+    await image.decode().catch(() => faults.push('not decoded: ' + name(e)));
   }
   const width = document.scrollingElement.scrollWidth;
   if (width > innerWidth) faults.push(`the page is ${width} wide in a window of ${innerWidth}`);

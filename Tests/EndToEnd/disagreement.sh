@@ -2,7 +2,7 @@
 source "$top/Tests/EndToEnd/refusals.sh"
 checkpoints
 
-# apart CLAIM CAUSE ARGUMENT...: rank 0 trains the run as it is, rank 1 with the arguments besides.
+# apart CLAIM CAUSE ARGUMENT...: rank 0 trains the run as it is, rank 1 with the arguments.
 apart() {
   local claim=$1 cause=$2 found=0
   shift 2
@@ -20,10 +20,10 @@ apart() {
 head -c -20 data/rows.jsonl >data/torn-rows.jsonl
 head -39 data/rows.jsonl >data/fewer.jsonl
 head -4 data/validation.jsonl >data/fewer-validation.jsonl
-apart "rows that are cut on one node" 'rank 1 .*content of .*rows.jsonl' --set data.train=data/torn-rows.jsonl
-apart "fewer rows on one node" 'rank 1 .*content of .*rows.jsonl' --set data.train=data/fewer.jsonl
-apart "other rows of validation on one node" 'rank 1 .*content of .*validation.jsonl' --set data.validation=data/fewer-validation.jsonl
-apart "another seed on one node" 'rank 1 .*run, model or data' --set training.seed=1
+apart "examples that are cut on one node" 'rank 1 .*rows.jsonl' --set data.train=data/torn-rows.jsonl
+apart "fewer examples on one node" 'rank 1 .*rows.jsonl' --set data.train=data/fewer.jsonl
+apart "other validation examples on one node" 'rank 1 .*validation.jsonl' --set data.validation=data/fewer-validation.jsonl
+apart "another seed on one node" 'rank 1 .*run.yaml' --set training.seed=1
 mkdir -p empty
-apart "checkpoints that only rank 0 sees" 'rank 1 .*newest checkpoint' --set checkpoint.directory=empty
+apart "checkpoints that only rank 0 sees" 'rank 1 .*checkpoint' --set checkpoint.directory=empty
 rm -rf run empty

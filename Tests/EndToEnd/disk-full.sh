@@ -1,4 +1,4 @@
-# A disk that fills up while a checkpoint is written: an error of the world, and the checkpoints before it stay whole.
+# A disk that fills up while a checkpoint is written: an error of the machine, and the checkpoints before it stay whole.
 source "$top/Tests/EndToEnd/refusals.sh"
 declare -F whole >/dev/null || source "$top/Tests/EndToEnd/ranks.sh"
 

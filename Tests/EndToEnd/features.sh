@@ -1,4 +1,4 @@
-# Features of pictures kept on disk: the same bytes without them, while they are made, and from them alone, on 1 and 2
+# Vision features cached on disk: the same bytes without them, while they are made, and from them alone, on 1 and 2
 # ranks; damage and a full disk cost time and no numbers.
 declare -F whole >/dev/null || source "$top/Tests/EndToEnd/ranks.sh"
 
@@ -12,27 +12,27 @@ kept() {
     same_state "whole-1/$last" "run/$last"
 }
 
-# The ten pictures of the rows; the validation's are among them.
+# The ten images of the examples; the validation's are among them.
 whole 1
 for count in 1 2; do
   rm -rf features
   kept "$count" "a cold cache"
   check "a cold cache, $count ranks: announced as empty" \
-    grep -qE '^features +cache .*/features, 0 of 10 pictures kept there$' out
-  check "a cold cache, $count ranks: ten whole files and nothing else" \
+    grep -qE 'cache .*/features, 0 of 10 images' out
+  check "a cold cache, $count ranks: ten complete files and nothing else" \
     sh -c 'test $(find features -name "*.h5" | wc -l) = 10 && test $(find features -type f | wc -l) = 10'
   sha256sum $(find features -name '*.h5' | sort) >"features-$count.sha256"
 done
 check "two ranks write the files of one" cmp features-1.sha256 features-2.sha256
 for count in 1 2; do
   kept "$count" "a warm cache"
-  check "a warm cache, $count ranks: announced as full" grep -q ', 10 of 10 pictures kept there$' out
-  check "a warm cache, $count ranks: no picture is computed" \
-    grep -qE '^features read from the cache: [1-9][0-9]*, computed: 0$' out
+  check "a warm cache, $count ranks: announced as full" grep -qE 'cache .*/features, 10 of 10 images' out
+  check "a warm cache, $count ranks: no image is computed" \
+    grep -qE 'features read from the cache: [1-9][0-9]*, computed: 0$' out
 done
-kept 1 "a warm cache behind memory" --set model.feature_memory_mib=256
-check "a warm cache behind memory: each picture is read once" \
-  grep -q '^features read from the cache: 10, computed: 0$' out
+kept 1 "a warm cache on disk and in memory" --set model.feature_memory_mib=256
+check "a warm cache on disk and in memory: each image is read once" \
+  grep -q 'features read from the cache: 10, computed: 0$' out
 
 for command in "probe run.yaml --output kept.h5" "evaluate run.yaml --base --no-generate"; do
   check "${command%% *} takes them too" ranks 2 "$IMAGELORA" $command "${keep[@]}"
@@ -48,7 +48,7 @@ cp "${files[3]}" "${files[2]}"
 half=$(($(stat -c %s "${files[4]}") / 2))
 head -c "$half" /dev/zero | tr '\0' '\377' | dd of="${files[4]}" bs="$half" seek=1 conv=notrunc 2>dd.err
 kept 2 "damaged, foreign and mistaken files"
-check "damaged, foreign and mistaken files are written anew" sha256sum --check --quiet features-1.sha256
+check "damaged, foreign and mistaken files are written again" sha256sum --check --quiet features-1.sha256
 
 h5attributes() { h5dump -A "${files[0]}" | sed -nE 's/^ *ATTRIBUTE "(.*)" .*/\1/p' | sort | tr '\n' ' '; }
 check "a file's attributes" test "$(h5attributes)" = \
@@ -76,7 +76,7 @@ for count in 0 2; do
     'test $(grep -c "^imagelora: " err) = 1 && grep -q "^imagelora: model.feature_cache: .*/a-file/features: " err'
 done
 
-# Room for a few pictures.
+# Room for a few images.
 mkdir -p little
 if mount -t tmpfs -o "size=$(($(stat -c %s "${files[0]}") * 3 + 8192))" tmpfs little 2>/dev/null; then
   mounted=$work/little

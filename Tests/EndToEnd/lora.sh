@@ -1,5 +1,5 @@
 # Standard LoRA and the other adapters that a comparison wants: the same bytes on any number of ranks and through a
-# stop, PEFT's files out and in again with the same numbers, every way to choose heads.
+# stop, PEFT's files out and in again with the same losses, every way to choose heads.
 source "$top/Tests/EndToEnd/refusals.sh"
 
 cat >lora.yaml <<'YAML'
@@ -22,7 +22,6 @@ for count in 1 2 3; do
   rm -rf lora-run
   if lora "$count"; then ok "LoRA: 8 steps on $count ranks"; else fail "LoRA: 8 steps on $count ranks" out err; fi
   mv lora-run "lora-$count"
-  mv out "lora-$count/out"
 done
 for count in 2 3; do
   check "LoRA: adapter, optimizer and losses of $count ranks have the bytes of one" \
@@ -32,11 +31,12 @@ done
 check "LoRA: tensors of four projections in four layers" test \
   "$(h5ls lora-1/$end/adapter | grep -cE '^layers\.[0-3]\.[qkvo]_proj\.[AB] ')" = 32
 check "LoRA: nothing of influence in the file" sh -c "! h5ls -r lora-1/$end | grep -q influence"
-check "LoRA: announced numbers are the checkpoint's" test \
-  "$(sed -nE 's/^adapter .*: ([0-9]+) trainable.*/\1/p' lora-1/out)" = "$(h5ls lora-1/$end/adapter |
+"$IMAGELORA" plan lora.yaml --json >lora-planned.json
+check "LoRA: planned parameters are the checkpoint's" test \
+  "$(field lora-planned.json adapter.trainable_parameters)" = "$(h5ls lora-1/$end/adapter |
     sed -nE 's/.*\{([0-9]+), ([0-9]+)\}/\1 \2/p' | awk '{ sum += $1 * $2 } END { print sum }')"
-first() { sed -nE '/validation_loss/ s/.*"validation_loss":([^,]*),.*/\1/p' lora-1/metrics.jsonl | sed -n "$1p"; }
-check "LoRA: validation loss falls" awk "BEGIN { exit !($(first 2) < $(first 1)) }"
+check "LoRA: validation loss falls" awk 'NR == 1 { first = $1 } { last = $1 } END { exit !(NR == 2 && last < first) }' \
+  <<<"$(column lora-1/metrics.jsonl validation_loss)"
 
 mkdir lora-run
 cp "lora-2/step-00000004.h5" "lora-2/step-00000004.h5.sha256" lora-run/
@@ -45,23 +45,24 @@ check "LoRA: resumed on another number of ranks, the bytes of the run never stop
   same_state "lora-2/$end" "lora-run/$end"
 rm -rf lora-run
 
-check "LoRA: inspect" sh -c "$IMAGELORA inspect lora-1/$end >out && grep -q '^adapter .*lora, rank 2, alpha 4' out"
+"$IMAGELORA" inspect "lora-1/$end" --json >lora-inspected.json
+check "LoRA: inspect" test "$(field lora-inspected.json adapter.kind) $(field lora-inspected.json adapter.rank) $(field lora-inspected.json \
+  adapter.alpha)" = "lora 2 4"
 check "LoRA: export" "$IMAGELORA" export "lora-1/$end" --output peft --model model
 check "LoRA: PEFT's names" grep -aq '"base_model.model.model.language_model.layers.0.self_attn.q_proj.lora_A.weight"' \
   peft/adapter_model.safetensors
-evaluated() { # NAME ARGUMENT...: the table in NAME.out and the rows in NAME.jsonl
+evaluated() { # NAME ARGUMENT...: the metrics in NAME.json and the answers in NAME.jsonl
   local name=$1
   shift
-  "$IMAGELORA" evaluate lora.yaml --max-new-tokens 6 --base --output "$name.jsonl" "$@" >"$name.raw" &&
-    grep -v '^wrote' "$name.raw" >"$name.out"
+  "$IMAGELORA" evaluate lora.yaml --max-new-tokens 6 --base --output "$name.jsonl" --json "$@" >"$name.json"
 }
 check "LoRA: evaluate the checkpoint" evaluated by-checkpoint --checkpoint "lora-1/$end"
 check "LoRA: evaluate PEFT's folder" evaluated by-folder --adapter peft
-check "LoRA: the folder's numbers are the checkpoint's in every bit" cmp by-checkpoint.jsonl by-folder.jsonl
-check "LoRA: and so is the table" cmp by-checkpoint.out by-folder.out
+check "LoRA: the folder's answers and losses are the checkpoint's in every bit" cmp by-checkpoint.jsonl by-folder.jsonl
+check "LoRA: and so are the metrics" cmp by-checkpoint.json by-folder.json
 distinct() { grep "\"id\":\"$1" by-folder.jsonl | sed -E 's/"model":"[a-z]+",?//' | sort -u | wc -l; }
-check "LoRA: rows of text change too" test "$(distinct text-)" = 12
-check "LoRA: a row in parity" "$IMAGELORA" parity --model model --data data/rows.jsonl --adapter peft --output peft.h5
+check "LoRA: examples of text change too" test "$(distinct text-)" = 12
+check "LoRA: parity" "$IMAGELORA" parity --model model --data data/rows.jsonl --adapter peft --output peft.h5
 check "LoRA: generate from the folder" "$IMAGELORA" generate --model model --adapter peft --min-pixels 784 \
   --prompt "How many?" --max-new-tokens 3
 
@@ -80,19 +81,19 @@ assert all(abs(merged[row] - base[row]) > 1e-4 * base[row] for row in merged)
 check "LoRA: its other weights are the base's" test "$(cmp -l model/model.safetensors merged/model.safetensors | wc -l)" \
   -gt 1000 -a "$(stat -c %s model/model.safetensors)" = "$(stat -c %s merged/model.safetensors)"
 
-# A folder as a start: the same numbers before the first step.
+# A folder as a start: the same parameters before the first step.
 check "LoRA: start from a folder" lora 2 --set adapter.start=peft --set training.learning_rate=0 \
   --set checkpoint.directory=started
 check "LoRA: without a step's effect it stays what it was" sh -c "
   for file in lora-1/$end started/$end; do h5dump -g /adapter \$file | grep -vE 'HDF5|FILE_CONTENTS' >\$file.text; done
   cmp lora-1/$end.text started/$end.text"
-refused 65 "a start of another shape" 'peft' 'rank 2, alpha 4.0, the run says lora of rank 4' \
+refused 65 "a start of another shape" 'peft' 'rank 2.*rank 4' \
   train lora.yaml --set adapter.start=peft --set adapter.rank=4 --set checkpoint.directory=none
 refused 65 "heads with a LoRA" 'lora.yaml|--set' 'adapter.heads.*kind: lora' train lora.yaml --set adapter.heads.select=all
 refused 65 "dropout" 'lora.yaml|--set' 'adapter.dropout' train lora.yaml --set adapter.dropout=0.1
 refused 65 "a probe of a LoRA" 'adapter.kind' 'image_lora' probe lora.yaml --output none.h5
 checkpoints
-refused 65 "merging an Image-LoRA" "run/$last" 'visual tokens only' export "run/$last" --merged none --model model
+refused 65 "merging an Image-LoRA" "run/$last" 'visual tokens' export "run/$last" --merged none --model model
 rm -rf run
 cp -r peft peft-dora
 sed -i 's/"use_dora" *: *false/"use_dora": true/' peft-dora/adapter_config.json
@@ -102,14 +103,15 @@ refused 65 "DoRA" 'peft-dora/adapter_config.json' 'use_dora' evaluate lora.yaml 
 check "LoRA on values alone" lora 2 --set 'adapter.targets=[v_proj]' --set training.steps=2 \
   --set checkpoint.directory=values
 check "LoRA on values alone: 8 tensors" test "$(h5ls values/step-00000002.h5/adapter | grep -c 'v_proj')" = 8
-check "plan of a LoRA" sh -c "$IMAGELORA plan lora.yaml >out && grep -qE '^against .*here 100%' out"
-heads() { # NAME HEADS ARGUMENT...: two steps with Image-LoRA; says how many heads
+check "the plan of a LoRA compares it with itself" test "$(field lora-planned.json adapter.trainable_parameters)" = \
+  "$(field lora-planned.json standard_lora.trainable_parameters)"
+heads() { # NAME COUNT ARGUMENT...: two steps with Image-LoRA on so many heads
   local name=$1 count=$2
   shift 2
   check "Image-LoRA, heads $name" ranks 2 "$IMAGELORA" train run.yaml --set training.steps=2 \
     --set checkpoint.directory="heads-$name" "$@"
-  check "Image-LoRA, heads $name: $count of them" test "$("$IMAGELORA" inspect "heads-$name/step-00000002.h5" |
-    sed -nE 's/^heads +([0-9]+) KV.*/\1/p')" = "$count"
+  "$IMAGELORA" inspect "heads-$name/step-00000002.h5" --json >"heads-$name.json"
+  check "Image-LoRA, heads $name: $count of them" test "$(field "heads-$name.json" heads.count)" = "$count"
 }
 heads all 16 --set adapter.heads.select=all --set adapter.normalization=none
 heads random 5 --set adapter.heads.select=random --set adapter.heads.seed=3
@@ -119,8 +121,7 @@ heads influence 5
 check "the lowest heads are others than the highest" sh -c '
   for name in lowest influence; do h5dump -g /adapter/kv_indices heads-$name/step-00000002.h5 | tail -n +2 >$name.heads; done
   ! cmp -s lowest.heads influence.heads'
-"$IMAGELORA" inspect heads-lowest/step-00000002.h5 | sed -nE \
-  '/^heads/ { s/.*\): //; s/([0-9]+)\[([0-9,]+)\]/"\1": [\2]/g; s/\] "/], "/g; s/.*/{"kv_indices": {&}}/; p }' >kv.json
+field heads-lowest.json heads >kv.json
 heads file 5 --set adapter.heads.select=file --set adapter.heads.file=kv.json
 check "the same heads from their file" sh -c '
   for name in lowest file; do h5dump -g /adapter/kv_indices heads-$name/step-00000002.h5 | tail -n +2 >$name.heads; done

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Make the data of the end-to-end tests: small pictures and rows, the same bytes every time. Standard library alone.
+"""Make the data of the end-to-end tests: small images and examples, the same bytes every time. Standard library alone.
 
     python3 make_data.py DIR
 
-DIR gets images/*.png, rows.jsonl (40 rows, mixed: pictures with three questions each, two pictures in a row, text
-alone) and validation.jsonl (5 rows).
+DIR gets images/*.png, rows.jsonl (40 examples, mixed: images with three questions each, two images in an example, text
+alone) and validation.jsonl (5 examples).
 """
 
 import json

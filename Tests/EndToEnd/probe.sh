@@ -8,7 +8,7 @@ check "three ranks write the bytes of one process" cmp scores-0.h5 scores-3.h5
 refused=0
 ranks 2 "$IMAGELORA" probe run.yaml --output none/scores.h5 >out 2>err || refused=$?
 check "a folder that is not there is said before the probe" \
-  sh -c "[ $refused -eq 65 ] && ! grep -q '^probe' out && [ \$(grep -c '^imagelora: .*none/scores.h5: .*no folder' err) -eq 1 ]"
+  sh -c "[ $refused -eq 65 ] && ! grep -q '^probe' out && [ \$(grep -c '^imagelora: .*none/scores.h5: ' err) -eq 1 ]"
 for shard in 0 1 2 3; do
   check "probe of shard $shard/4" ranks 0 "$IMAGELORA" probe run.yaml --output "part-$shard.h5" --shard "$shard/4"
 done
@@ -21,9 +21,7 @@ done
 
 if ranks 0 "$IMAGELORA" scores stability scores-0.h5 part-0.h5 merged.h5 --num-heads 5 --resamples 20 \
   --json stability.json >out 2>err; then ok "stability of the selections"; else fail "stability of the selections" out err; fi
-check "stability: the same file as itself agrees wholly" \
-  grep -Eq '^ *scores-0.h5 and merged.h5 +1\.000 +100\.0%$' out
-check "stability: JSON has every file and every pair" python3 -c '
+check "stability: every file and every pair, and the same file agrees wholly" python3 -c '
 import json
 found = json.load(open("stability.json"))
 assert [[size["rows"] for size in file["sizes"]] for file in found["files"]] == [[8, 12], [3], [8, 12]], found
@@ -33,11 +31,11 @@ assert found["pairs"][1]["agreement"] == {"correlation": 1, "overlap": 1}, found
 assert all(0 <= size["overlap"]["p5"] <= size["overlap"]["p95"] <= 1 for size in found["files"][0]["sizes"]), found'
 refused=0
 ranks 0 "$IMAGELORA" scores stability scores-0.h5 --sizes 8,13 >out 2>err || refused=$?
-check "stability: a draw of more rows than there are ends in one line and status 65" \
-  sh -c "[ $refused -eq 65 ] && [ ! -s out ] && [ \$(wc -l <err) -eq 1 ] && grep -q 'scores-0.h5: too few rows: 12 where 13' err"
+check "stability: a draw of more examples than there are ends in one line and status 65" \
+  sh -c "[ $refused -eq 65 ] && [ ! -s out ] && [ \$(wc -l <err) -eq 1 ] && grep -qE 'scores-0.h5: .*12.* 13' err"
 refused=0
 ranks 0 "$IMAGELORA" scores stability scores-0.h5 --sizes 8,none >out 2>err || refused=$?
-check "stability: sizes that are no numbers are bad usage" [ $refused -eq 64 ]
+check "stability: sizes that are not numbers are bad usage" [ $refused -eq 64 ]
 
 rm -f parity.h5
 fixture=$top/Tests/ParityTests/Resources/a
@@ -48,8 +46,8 @@ for row in text-only single-0; do
   logits $row base
   logits $row adapted
   if [[ $row = text-only ]]; then
-    check "a row without images: the adapter changes no bit of its logits" cmp logits-base.bin logits-adapted.bin
+    check "an example without images: the adapter changes no bit of its logits" cmp logits-base.bin logits-adapted.bin
   else
-    check "a row with an image: it does" sh -c '! cmp -s logits-base.bin logits-adapted.bin'
+    check "an example with an image: it does" sh -c '! cmp -s logits-base.bin logits-adapted.bin'
   fi
 done

@@ -1,6 +1,5 @@
 # Checkpoints that are damaged or of another run.
 source "$top/Tests/EndToEnd/refusals.sh"
-declare -F same_state >/dev/null
 checkpoints
 spoil=$top/Tests/EndToEnd/spoil.py
 
@@ -13,7 +12,7 @@ for change in tear flip; do
   # A checksum made afterwards hides the damage from the first check, not from the file's own.
   (cd odd && sha256sum step-00000018.h5 >step-00000018.h5.sha256)
   if [[ $change = tear ]]; then
-    refused 65 "--resume PATH, torn and its checksum made anew" 'odd/step-00000018.h5' 'truncated|cannot' \
+    refused 65 "--resume PATH, torn and its checksum made again" 'odd/step-00000018.h5' 'truncated|cannot' \
       train run.yaml --resume odd/step-00000018.h5
   fi
 done
@@ -27,7 +26,7 @@ refused 65 "a checkpoint of another run" "run/$last" 'another run.*run_digest' \
   train run.yaml --resume auto --set training.learning_rate=1e-3
 refused 65 "a new run in the folder of an old one" "run/$last" 'earlier run' train run.yaml
 
-# A base whose pictures are resized otherwise since the run began.
+# A base whose images are resized otherwise since the run began.
 cp model/preprocessor_config.json preprocessor.json
 sed -i 's/125440/100352/' model/preprocessor_config.json
 refused 65 "other pixel limits in the model folder" "run/$last" '125440.*100352.*preprocessor_config.json' train run.yaml --resume auto

@@ -1,4 +1,4 @@
-# Rows and pictures that cannot be used.
+# Examples and images that cannot be used.
 source "$top/Tests/EndToEnd/refusals.sh"
 checkpoints
 
@@ -8,7 +8,7 @@ row() { # name, image
 }
 head -c 900 data/images/4.png >data/images/cut.png
 head -c 20 data/images/4.png >data/images/stub.png
-echo "not a picture" >data/images/text.png
+echo "not an image" >data/images/text.png
 python3 "$top/Tests/EndToEnd/spoil.py" png-huge data/images/huge.png
 
 rows broken '{"id": "torn", "images": ['
@@ -25,25 +25,25 @@ head -2 data/rows.jsonl >data/two.jsonl
 
 on() { echo "train run.yaml --resume auto --set data.train=data/$1.jsonl"; }
 refused 65 "a broken line" 'broken.jsonl' '11' $(on broken)
-refused 65 "a missing picture" 'missing.jsonl' 'gone.*gone.png' $(on missing)
-refused 65 "a picture that ends in its header" 'stub.jsonl' 'stub.*stub.png' $(on stub)
-refused 65 "a picture that is none" 'text.jsonl' 'text.*text.png' $(on text)
-refused 65 "a picture larger than the limit" 'huge.jsonl' 'huge.*huge.png.*60000' $(on huge)
+refused 65 "a missing image" 'missing.jsonl' 'gone.*gone.png' $(on missing)
+refused 65 "an image that ends in its header" 'stub.jsonl' 'stub.*stub.png' $(on stub)
+refused 65 "a file that is no image" 'text.jsonl' 'text.*text.png' $(on text)
+refused 65 "an image larger than the limit" 'huge.jsonl' 'huge.*huge.png.*60000' $(on huge)
 refused 65 "an id given twice" 'twice.jsonl' "$(head -1 data/rows.jsonl | cut -d '"' -f 4)" $(on twice)
-refused 65 "a marker without a picture" 'markers.jsonl' 'image' $(on markers)
-refused 65 "no rows" 'empty.jsonl' '.' $(on empty)
+refused 65 "a marker without an image" 'markers.jsonl' 'image' $(on markers)
+refused 65 "no examples" 'empty.jsonl' '.' $(on empty)
 printf '[{"img_filename": "web_a.png", "bbox": [1, 2, 0, 8], "instruction": "", "data_type": "", "data_source": ""}]' >spot.json
 refused 65 "an annotation whose box has no width" 'spot.json' '\[0\]: bbox' rows spot.json --answer point --output spot.jsonl
 refused 65 "annotations that are none" 'two.jsonl' 'JSON' rows data/two.jsonl --answer point --output spot.jsonl
-refused 65 "no file of rows" 'nowhere.jsonl' 'No such file|cannot be read' $(on nowhere)
-refused 65 "several bad rows are all named" 'mixed.jsonl' '3 bad rows: line 11.*gone.png.*huge.png' $(on mixed)
-COUNTS=3 refused 65 "fewer rows than ranks" 'two.jsonl' '2 .*rows.*3 ranks' $(on two)
-COUNTS=3 refused 65 "a batch of fewer rows than ranks" 'global_batch' '2 .*3 ranks' \
+refused 65 "no file of examples" 'nowhere.jsonl' '[Nn]o such file|cannot be read' $(on nowhere)
+refused 65 "several bad examples are all named" 'mixed.jsonl' '3 bad .*line 11.*gone.png.*huge.png' $(on mixed)
+COUNTS=3 refused 65 "fewer examples than ranks" 'two.jsonl' '2 .*3 ranks' $(on two)
+COUNTS=3 refused 65 "a batch of fewer examples than ranks" 'global_batch' '2 .*3 ranks' \
   train run.yaml --resume auto --set training.global_batch=2
 
-# The header of this picture is sound: it is found because every picture is decoded before training.
+# The header of this image is valid: the damage is found because every image is decoded before training.
 rm -rf fresh
-refused 65 "a picture whose pixels are cut" 'cut.jsonl' '1 bad row: row cut .*cut.png' \
+refused 65 "an image whose pixels are cut" 'cut.jsonl' '1 bad .*\bcut\b.*/cut.png' \
   train run.yaml --set data.train=data/cut.jsonl --set checkpoint.directory=fresh --set data.validation=null
 check "and nothing was begun" test ! -e fresh
 
@@ -56,7 +56,7 @@ for count in 0 2; do
   fi
   check "and says what it left out" sh -c 'grep -q "^left out .*line 11" out && grep -q "^left out .*gone" out'
   rm -rf fresh
-  check "bad_rows: skip leaves out a picture whose pixels are cut ($count ranks)" \
+  check "bad_rows: skip leaves out an image whose pixels are cut ($count ranks)" \
     train "$count" --set data.train=data/cut.jsonl --set data.bad_rows=skip --set checkpoint.directory=fresh
   check "and says so" grep -q "^left out .*cut.png" out
 done

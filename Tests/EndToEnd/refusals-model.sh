@@ -21,14 +21,14 @@ weights='/model.safetensors'
 on() { echo "train run.yaml --resume auto --set model.path=$1"; }
 refused 65 "a safetensors file cut in its header" "cut-header$weights" 'header' $(on cut-header)
 refused 65 "a header that states more bytes than there are" "long-header$weights" 'header' $(on long-header)
-refused 65 "a tensor that ends behind the file" "far-offset$weights" 'tensor ' $(on far-offset)
+refused 65 "a tensor that ends after the file" "far-offset$weights" 'tensor ' $(on far-offset)
 refused 65 "two tensors on the same bytes" "overlap$weights" 'tensor ' $(on overlap)
 refused 65 "a missing tensor" dropped "$tensor" $(on dropped)
 refused 65 "a tensor too many" added 'model.layers.1.surprise' $(on added)
 refused 65 "a tensor of another shape" "reshaped$weights" "$tensor.*shape" $(on reshaped)
-refused 65 "no weights" "no-weights$weights" 'No such file' $(on no-weights)
+refused 65 "no weights" "no-weights$weights" '[Nn]o such file' $(on no-weights)
 refused 65 "a configuration out of range" 'bad-config/config.json' 'num_hidden_layers' $(on bad-config)
-refused 65 "no such folder" 'nowhere' 'No such file' $(on nowhere)
+refused 65 "no such folder" 'nowhere' '[Nn]o such file' $(on nowhere)
 refused 65 "a checkpoint of another base" "run/$last" 'base' $(on other)
 
 refused 65 "an unknown key, the nearest named" 'command line|--set' 'training.learnin_rate.*training.learning_rate' \
@@ -36,7 +36,7 @@ refused 65 "an unknown key, the nearest named" 'command line|--set' 'training.le
 sed 's/global_batch/globalbatch/' run.yaml >typo.yaml
 refused 65 "an unknown key in the file" 'typo.yaml:[0-9]+' 'globalbatch.*global_batch' train typo.yaml
 refused 65 "a value out of range" 'run.yaml|--set' 'adapter.rank' train run.yaml --set adapter.rank=0
-refused 65 "no run file" 'nothing.yaml' 'No such file|cannot be read' train nothing.yaml
+refused 65 "no run file" 'nothing.yaml' '[Nn]o such file|cannot be read' train nothing.yaml
 
 file_of() {
   echo "train run.yaml --set checkpoint.directory=fresh --set adapter.heads.select=file --set adapter.heads.file=$1"

@@ -1,5 +1,5 @@
 # How bad input is tested: refused alone and on two ranks, in one line that names file and cause, without a hang, and
-# with earlier checkpoints as they were.
+# with earlier checkpoints as they were. Causes are tied to names, keys and numbers rather than to wording.
 
 # refused STATUS CLAIM FILE CAUSE ARGUMENT...: imagelora with the arguments ends so; FILE and CAUSE are extended regular
 # expressions that its one line on stderr holds. COUNTS: on how many ranks (0: without mpirun).
@@ -31,7 +31,7 @@ model() {
   python3 "$top/Tests/EndToEnd/spoil.py" "${@:2}" "$1/model.safetensors"
 }
 
-# rows NAME LINE...: the first ten rows, and these lines behind them.
+# rows NAME LINE...: the first ten examples, and these lines after them.
 rows() {
   { head -10 data/rows.jsonl; printf '%s\n' "${@:2}"; } >"data/$1.jsonl"
 }

@@ -5,14 +5,14 @@ declare -F whole >/dev/null || source "$top/Tests/EndToEnd/ranks.sh"
 # resumed N WHAT: --resume auto on N ranks ends with the bytes of the run that nobody stopped.
 resumed() {
   if train "$1" --resume auto; then ok "$2: goes on on $1 ranks"; else fail "$2: goes on on $1 ranks" out err; fi
-  check "$2: says from where" grep -q '^resumed from .*/run/step-000000' out
+  check "$2: says from which checkpoint" grep -q '^resumed from .*/run/step-000000' out
   check "$2: on $1 ranks the bytes of the run never stopped" same_state "whole-2/$last" "run/$last"
   check "$2: and its metrics.jsonl" same_log whole-2/metrics.jsonl run/metrics.jsonl
 }
 
-stop_at '^step 7/40' KILL '1,$'
+stop_at KILL '1,$' reached 7
 check "killed after step 7, before the end" test "$status" != 0 -a ! -e "run/$last"
-check "killed: whole checkpoints are left and nothing else" sh -c \
+check "killed: complete checkpoints are left and nothing else" sh -c \
   'for f in run/step-*.h5; do (cd run && sha256sum --check --status "${f#run/}.sha256") || exit 1; done'
 mv run killed
 for count in 2 1 3; do
@@ -25,9 +25,9 @@ cp -r killed run
 train 2 --resume auto || true
 check "killed after step 7: on as many ranks every byte of the last checkpoint" cmp "whole-2/$last" "run/$last"
 
-# Five steps are an epoch: step 10 is its edge.
-stop_at '^saved .*step-00000010.h5' KILL '1,$'
+# Five steps are an epoch: step 10 is the last of one.
+stop_at KILL '1,$' test -e run/step-00000010.h5
 rm -f run/step-0000001[1-9].h5* run/step-000000[2-4]?.h5*
-resumed 3 "killed at an epoch's edge"
-check "killed at an epoch's edge: from step 10" grep -q 'at step 10$' out
+resumed 3 "killed at the end of an epoch"
+check "killed at the end of an epoch: from step 10" test "$(field run/sessions.jsonl -1.after_step)" = 10
 rm -rf run

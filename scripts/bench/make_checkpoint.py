@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Make what the benchmarks run on: a random checkpoint of a real shape, pictures, rows. Standard library alone.
+"""Make what the benchmarks run on: a random checkpoint of a real shape, images, examples. Standard library alone.
 
-    make_checkpoint.py --tokenizer MODEL --output DIR [--size 0.5b|3b] [--pictures 12] [--side 448]
+    make_checkpoint.py --tokenizer MODEL --output DIR [--size 0.5b|3b] [--images 12] [--side 448]
 
 MODEL is a folder of a Qwen2.5-VL model, whose tokenizer files and token ids are taken over. DIR gets model/ (bf16),
-images/, rows-1.jsonl (one question a picture) and rows-7.jsonl (seven questions a picture).
+images/, rows-1.jsonl (one question an image) and rows-7.jsonl (seven questions an image).
 """
 
 import argparse
@@ -23,7 +23,7 @@ WORDS = (
 ).split()
 
 
-def picture(side, chance):
+def image(side, chance):
     """Boxes on a gradient."""
     boxes = [
         (
@@ -50,7 +50,7 @@ def main():
     arguments.add_argument("--tokenizer", type=Path, required=True)
     arguments.add_argument("--output", type=Path, required=True)
     arguments.add_argument("--size", choices=sorted(SHAPES), default="0.5b")
-    arguments.add_argument("--pictures", type=int, default=12)
+    arguments.add_argument("--images", type=int, default=12)
     arguments.add_argument("--side", type=int, default=448)
     options = arguments.parse_args()
 
@@ -61,9 +61,9 @@ def main():
 
     chance = random.Random(1)
     (options.output / "images").mkdir()
-    names = [f"images/{number}.png" for number in range(options.pictures)]
+    names = [f"images/{number}.png" for number in range(options.images)]
     for name in names:
-        (options.output / name).write_bytes(picture(options.side, chance))
+        (options.output / name).write_bytes(image(options.side, chance))
     for questions in (1, 7):
         with open(options.output / f"rows-{questions}.jsonl", "w") as file:
             for number, name in enumerate(names):
@@ -71,8 +71,8 @@ def main():
                     box = json.dumps({"bbox_2d": [chance.randrange(options.side) for _ in range(4)]})
                     text = "<image>" + " ".join(chance.choices(WORDS, k=12))
                     messages = [{"role": "user", "content": text}, {"role": "assistant", "content": box}]
-                    row = {"id": f"{number}-{question}", "images": [name], "messages": messages}
-                    file.write(json.dumps(row) + "\n")
+                    example = {"id": f"{number}-{question}", "images": [name], "messages": messages}
+                    file.write(json.dumps(example) + "\n")
 
 
 main()

@@ -22,27 +22,27 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 
 
-def seconds_until(command, begins):
-    """Until the command prints a line that begins so, and is ended; until it ends by itself if `begins` is empty."""
-    started = time.monotonic()
-    job = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-    )
-    said = []
-    for line in job.stdout:
-        said.append(line)
-        if begins and line.startswith(begins):
-            break
-    spent = time.monotonic() - started
-    if begins:
-        if not said or not said[-1].startswith(begins):
-            sys.exit("start.py: the job ended before its first step:\n" + "".join(said[-5:]))
+def seconds_until(command, file=None):
+    """Until the command has written a file, and is ended; until it ends by itself if there is none."""
+    with tempfile.TemporaryFile("w+") as output:
+        started = time.monotonic()
+        job = subprocess.Popen(
+            command,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        )
+        if file:
+            while not file.exists():
+                if job.poll() is not None:
+                    output.seek(0)
+                    sys.exit("start.py: the job ended before its first step:\n" + "".join(output.readlines()[-5:]))
+                time.sleep(0.001)
+        else:
+            job.wait()
+        spent = time.monotonic() - started
         job.terminate()  # mpirun ends its ranks
-    job.wait()
+        job.wait()
     return spent
 
 
@@ -79,8 +79,9 @@ def main():
         times = {"job": [], "mpirun alone": []}
         for number in range(a.rounds + 1):
             for name, spent in (
-                ("job", seconds_until(job, "steps ")),
-                ("mpirun alone", seconds_until([*mpirun, "true"], "")),
+                # A job notes its start in this file once it is ready for the first step.
+                ("job", seconds_until(job, pathlib.Path(folder, "run", "sessions.jsonl"))),
+                ("mpirun alone", seconds_until([*mpirun, "true"])),
             ):
                 if number:
                     times[name].append(spent)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draw the two pictures of the parity fixtures: screens of shapes and words, the same bytes every time.
+"""Draw the two images of the parity fixtures: screens of shapes and words, the same bytes every time.
 
 python draw.py DIR      writes DIR/form.png (the oracle cuts it to 168 x 224) and DIR/list.jpg (needs a resize)
 """

@@ -15,7 +15,6 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import statistics
 import subprocess
 import time
@@ -51,8 +50,8 @@ METHODS = {
     "the same, no normalization": image_lora("influence", 1 / 2, normalization="none"),
     "Image-LoRA, rank 14": image_lora(
         "influence", rank=14, alpha=28
-    ),  # a quarter of standard LoRA's numbers, its rank in full
-    "LoRA q, k, v, o, rank 1": {"kind": "lora", "rank": 1, "alpha": 2},  # about Image-LoRA's numbers
+    ),  # a quarter of standard LoRA's parameters, its rank in full
+    "LoRA q, k, v, o, rank 1": {"kind": "lora", "rank": 1, "alpha": 2},  # about Image-LoRA's parameters
 }
 EVERYWHERE = list(METHODS)[:5]  # the others: in SOME
 SOME = ("balanced",)
@@ -114,14 +113,12 @@ class Job:
             [self.a.imagelora, *map(str, arguments)],
             cwd=self.folder,
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            capture_output=True,
             text=True,
         )
         if done.returncode:
-            raise SystemExit(
-                f"{self.folder}: imagelora {arguments[0]} ended with {done.returncode}:\n{done.stdout[-2000:]}"
-            )
+            said = done.stdout[-2000:] + done.stderr[-2000:]
+            raise SystemExit(f"{self.folder}: imagelora {arguments[0]} ended with {done.returncode}:\n{said}")
         return done.stdout
 
     def done(self):
@@ -131,7 +128,7 @@ class Job:
         started = time.time()
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "run.json").write_text(json.dumps(self.run_file(), indent=1))
-        log = self.command("train", "run.json", "--resume", "auto")
+        self.command("train", "run.json", "--resume", "auto")
         metrics = read_lines(self.folder / "checkpoints/metrics.jsonl")
         steps = [m for m in metrics if "loss" in m]
         result = {
@@ -139,9 +136,6 @@ class Job:
             "method": self.method,
             "seed": self.seed,
             "learning_rate": self.rate,
-            "trainable": int(re.search(r"(\d+) trainable numbers", log)[1]),
-            "heads": (re.search(r"^heads +(.*)$", log, re.M) or [0, ""])[1],
-            "reduced_bytes": int(re.search(r"^reduced +(\d+) bytes", log, re.M)[1]),
             "validation_loss": next(m["validation_loss"] for m in reversed(metrics) if "validation_loss" in m),
             "step_seconds": statistics.median(m["compute_seconds"] for m in steps),
         }
@@ -162,30 +156,32 @@ class Job:
             result["accuracy"] = accuracies([line for line in lines if line["model"] != "base"])
             if base:
                 result["base"] = accuracies([line for line in lines if line["model"] == "base"])
-            result["plan"] = self.plan(result["heads"])
+            result |= self.costs()
         result["seconds"] = time.time() - started
         self.result.write_text(json.dumps(result))
         return result
 
-    def plan(self, heads):
-        """What `imagelora plan` says of the adapter's operations with the heads that were chosen, and of the
-        examples.
+    def costs(self):
+        """The adapter of the checkpoint, and what `imagelora plan` says of it with the heads that were chosen, and of
+        the examples.
         """
-        extra = []
-        if "heads" in METHODS[self.method]:
-            shutil.rmtree(self.folder / "adapter", ignore_errors=True)
-            self.command("export", "checkpoints/latest.h5", "--output", "adapter")
-            config = json.loads((self.folder / "adapter/adapter_config.json").read_text())
-            (self.folder / "heads.json").write_text(json.dumps({"kv_indices": config["kv_indices"]}))
-            extra = ["--set", "adapter.heads={select: file, file: heads.json}"]
-        text = self.command("plan", "run.json", *extra)
-
-        def number(value, unit):
-            return float(value) * {"": 1, "k ": 1e3, "M ": 1e6, "G ": 1e9}[unit]
-
-        adds, unit = re.search(r"^adds +([\d.]+) ([kMG] ?|)multiply-adds a row", text, re.M).groups()
-        typical = re.search(r"^typical +(\d+) tokens.*?: (\d+) visual", text, re.M)
-        return {"multiply_adds": number(adds, unit), "tokens": int(typical[1]), "visual": int(typical[2])}
+        adapter = json.loads(self.command("inspect", "checkpoints/latest.h5", "--json"))
+        chosen, heads = {}, []
+        if "heads" in adapter:
+            chosen = adapter["heads"]["kv_indices"]
+            (self.folder / "heads.json").write_text(json.dumps({"kv_indices": chosen}))
+            heads = ["--set", "adapter.heads={select: file, file: heads.json}"]
+        plan = json.loads(self.command("plan", "run.json", "--json", *heads))
+        return {
+            "trainable": adapter["adapter"]["trainable_parameters"],
+            "kv_indices": chosen,
+            "reduced_bytes": plan["all_reduce"]["bytes"],
+            "plan": {
+                "multiply_adds": plan["adapter"]["flops_per_example"] / 2,
+                "tokens": plan["examples"]["mean_tokens"],
+                "visual": plan["examples"]["mean_visual_tokens"],
+            },
+        }
 
 
 def read_lines(path):

@@ -76,7 +76,7 @@ def by_hand(run, rank, base):
     Image-LoRA H r and r D a chosen head at each visual token of an adapted layer.
     """
     hidden, size = base["hidden_size"], base["head_dim"]
-    if not run["heads"]:
+    if not run["kv_indices"]:
         queries, values = size * base["num_attention_heads"], size * base["num_key_value_heads"]
         widths = (
             [hidden + values]
@@ -84,8 +84,7 @@ def by_hand(run, rank, base):
             else [hidden + queries, hidden + values, hidden + values, queries + hidden]
         )
         return run["plan"]["tokens"] * base["num_hidden_layers"] * rank * sum(widths)
-    layers = [len(heads.split(",")) for heads in re.findall(r"\[([\d,]+)\]", run["heads"])]
-    return run["plan"]["visual"] * sum(rank * (hidden + heads * size) for heads in layers)
+    return run["plan"]["visual"] * sum(rank * (hidden + len(heads) * size) for heads in run["kv_indices"].values())
 
 
 def table(head, rows):
@@ -104,7 +103,7 @@ def accuracy_table(results, key):
 
 
 def cost_table(results, regime):
-    """Costs in one regime, against standard LoRA: numbers, operations of the adapter alone, bytes a step, time. Where
+    """Costs in one regime, against standard LoRA: parameters, FLOPs of the adapter alone, bytes a step, time. Where
     every example has an image of its own, the program's count must be the one by hand.
     """
 
@@ -131,7 +130,7 @@ def cost_table(results, regime):
         rows.append([method, *shares])
     plan = results.of(regime, LORA)[0]["plan"]
     tokens, visual = plan["tokens"], plan["visual"]
-    title = f"{regime}: {tokens} tokens an example, {visual} of them visual ({100 * visual / tokens:.0f}%)"
+    title = f"{regime}: {tokens:.0f} tokens an example, {visual:.0f} of them visual ({100 * visual / tokens:.0f}%)"
     return f"{title}\n\n" + table(
         ["", "trainable", "multiply-adds an example, adapter alone", "reduced bytes a step", "step, ms"], rows
     )

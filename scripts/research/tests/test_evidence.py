@@ -186,10 +186,10 @@ class Tables(unittest.TestCase):
         runs = []
         for method, right in self.RIGHT.items():
             for seed, count in enumerate(right):
-                heads = "" if method.startswith("LoRA") else "2 of 4 KV heads (influence/rank1): 0[0] 1[1]"
+                heads = {} if method.startswith("LoRA") else {"0": [0], "1": [1]}
                 adds = 50 * 2 * 1 * 80 if not heads else 30 * 2 * 1 * (8 + 4)  # by hand, rank 1
                 run = {"regime": "balanced", "method": method, "seed": seed, "learning_rate": 0.01, "trainable": 100}
-                run |= {"heads": heads, "reduced_bytes": 1680, "step_seconds": 0.25, "validation_loss": 1.0}
+                run |= {"kv_indices": heads, "reduced_bytes": 1680, "step_seconds": 0.25, "validation_loss": 1.0}
                 run |= {"accuracy": {"all": (count, 10), "split=seen": (count, 10), "split=unseen": (1, 4)}}
                 run |= {"plan": {"multiply_adds": adds, "tokens": 50, "visual": 30}}
                 if method.startswith("LoRA") and seed == 0:
