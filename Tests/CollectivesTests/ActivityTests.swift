@@ -9,6 +9,12 @@ import Testing
 struct ActivityTests {
   private final class Lines: Sendable {
     let all = Mutex<[String]>([])
+
+    /// Waits for lines; a minute without them is a failure.
+    func wait(for condition: ([String]) -> Bool) {
+      for _ in 0..<6000 where !all.withLock({ condition($0) }) { Thread.sleep(forTimeInterval: 0.01) }
+      #expect(condition(all.withLock(\.self)), "nothing was said")
+    }
   }
 
   @Test func innermostWorkUntilItEnds() throws {
@@ -21,9 +27,9 @@ struct ActivityTests {
     #expect(lines.all.withLock(\.self) == [])
     activity.during("outer") {
       activity.during("inner") {
-        while lines.all.withLock(\.count) < 2 { Thread.sleep(forTimeInterval: 0.01) }  // again as long as it lasts
+        lines.wait { $0.count >= 2 }  // again as long as it lasts
       }
-      while lines.all.withLock(\.count) < 3 { Thread.sleep(forTimeInterval: 0.01) }
+      lines.wait { $0.count >= 3 }
     }
     #expect(lines.all.withLock { Array($0.prefix(3)) } == ["inner long", "inner long", "outer long"])
   }
@@ -39,9 +45,7 @@ struct ActivityTests {
     }
     Thread.sleep(forTimeInterval: 0.3)
     #expect(lines.all.withLock(\.self).isEmpty || longest >= .seconds(0.5))
-    activity.during("long") {
-      while lines.all.withLock(\.last) != "long" { Thread.sleep(forTimeInterval: 0.01) }
-    }
+    activity.during("long") { lines.wait { $0.last == "long" } }
   }
 
   struct Broken: Error {}
@@ -50,15 +54,15 @@ struct ActivityTests {
   @Test func failedWorkEnds() throws {
     let (activity, lines, began) = (Activity(), Lines(), Beginnings())
     activity.watch(patience: 0.3) { what, seconds in
-      lines.all.withLock { $0.append(what) }
       if what == "outer" { began.all.withLock { $0.append(.now - .seconds(seconds)) } }
+      lines.all.withLock { $0.append(what) }
     }
     let start = ContinuousClock.now
     activity.during("outer") {
       while ContinuousClock.now - start < .seconds(1.2) {
         #expect(throws: Broken.self) { try activity.during("inner") { throw Broken() } }
       }
-      while began.all.withLock(\.isEmpty) { Thread.sleep(forTimeInterval: 0.01) }
+      lines.wait { $0.contains("outer") }
     }
     let first = began.all.withLock(\.first)
     let found = try #require(first)
