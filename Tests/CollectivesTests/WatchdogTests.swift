@@ -9,6 +9,12 @@ import Testing
 struct ActivityTests {
   private final class Lines: Sendable {
     let all = Mutex<[String]>([])
+
+    /// Waits for lines; a minute without them is a failure.
+    func wait(for condition: ([String]) -> Bool) {
+      for _ in 0..<6000 where !all.withLock({ condition($0) }) { Thread.sleep(forTimeInterval: 0.01) }
+      #expect(condition(all.withLock(\.self)), "nothing was said")
+    }
   }
 
   @Test func innermostWorkUntilItEnds() throws {
@@ -21,17 +27,17 @@ struct ActivityTests {
     #expect(lines.all.withLock(\.self) == [])
     watchdog.during("outer") {
       watchdog.during("inner") {
-        while lines.all.withLock(\.count) < 2 { Thread.sleep(forTimeInterval: 0.01) }  // again as long as it lasts
+        lines.wait { $0.count >= 2 }  // again as long as it lasts
       }
-      while lines.all.withLock(\.count) < 3 { Thread.sleep(forTimeInterval: 0.01) }
+      lines.wait { $0.count >= 3 }
     }
     #expect(lines.all.withLock { Array($0.prefix(3)) } == ["inner long", "inner long", "outer long"])
   }
 
-  @Test func patienceIsForOnePieceOfWork() {
+  @Test func stallTimeoutIsForOnePieceOfWork() {
     let (watchdog, lines) = (Watchdog(), Lines())
     watchdog.watch(stallTimeout: 0.5) { what, _ in lines.all.withLock { $0.append(what) } }
-    // Longer than the patience together, each far shorter: on a busy machine one may be as long, and then it is named.
+    // Longer than the stall timeout together, each far shorter: on a busy machine one may be as long, and then it is named.
     var longest = Duration.zero
     for index in 0..<20 {
       let time = ContinuousClock().measure { watchdog.during("\(index)") { Thread.sleep(forTimeInterval: 0.05) } }
@@ -39,9 +45,7 @@ struct ActivityTests {
     }
     Thread.sleep(forTimeInterval: 0.3)
     #expect(lines.all.withLock(\.self).isEmpty || longest >= .seconds(0.5))
-    watchdog.during("long") {
-      while lines.all.withLock(\.last) != "long" { Thread.sleep(forTimeInterval: 0.01) }
-    }
+    watchdog.during("long") { lines.wait { $0.last == "long" } }
   }
 
   struct Broken: Error {}
@@ -50,15 +54,15 @@ struct ActivityTests {
   @Test func failedWorkEnds() throws {
     let (watchdog, lines, began) = (Watchdog(), Lines(), Beginnings())
     watchdog.watch(stallTimeout: 0.3) { what, seconds in
-      lines.all.withLock { $0.append(what) }
       if what == "outer" { began.all.withLock { $0.append(.now - .seconds(seconds)) } }
+      lines.all.withLock { $0.append(what) }
     }
     let start = ContinuousClock.now
     watchdog.during("outer") {
       while ContinuousClock.now - start < .seconds(1.2) {
         #expect(throws: Broken.self) { try watchdog.during("inner") { throw Broken() } }
       }
-      while began.all.withLock(\.isEmpty) { Thread.sleep(forTimeInterval: 0.01) }
+      lines.wait { $0.contains("outer") }
     }
     let first = began.all.withLock(\.first)
     let found = try #require(first)

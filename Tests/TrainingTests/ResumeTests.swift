@@ -30,6 +30,7 @@ struct ResumeTests {
     let all = calls.all.filter { $0.rank == 0 }.map(Place.init)
     places = Array(all[(all.lastIndex { $0.sums == 0 } ?? 0)...])
     (last, best) = (try run.checkpoint(TinyRun.steps), try SavedCheckpoint(run.directory + "/best.h5"))
+    #expect(best.step == 4, "between two worse ones, so that a lost best one shows")
     log = try run.log()
     bytesOfLast = try bytes(of: run.path(step: TinyRun.steps))
     try run.clear()
@@ -112,6 +113,19 @@ struct ResumeTests {
     #expect(steps == Array(1...TinyRun.steps))
     #expect(run.train(ranks: 3, resume: .newest).isFinished, "the last validation")
     try expectWhole(ranks: 3, "stopped after each step")
+  }
+
+  @Test("the newest checkpoints and the best one stay, also where a run was resumed")
+  func kept() throws {
+    let keys = ["checkpoint.every_steps=1", "checkpoint.keep=1"]
+    let outcome = run.train(ranks: 2, set: keys) { call, requests in
+      if call.sums == 4, call.others == 2 { requests.requestStop() }
+    }
+    #expect(!outcome.isFinished && run.savedSteps == [4, 5], "\(outcome.messages)")
+    #expect(run.train(ranks: 2, resume: .newest, set: keys).isFinished)
+    #expect(run.savedSteps == [4, 6])
+    #expect(try SavedCheckpoint(run.directory + "/latest.h5") == last)
+    #expect(try SavedCheckpoint(run.directory + "/best.h5") == best)
   }
 
   @Test("a damaged checkpoint is left out and named; the one before it leads to the same bytes")
