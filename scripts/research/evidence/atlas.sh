@@ -24,21 +24,21 @@ YAML
 
 probe balanced plain
 probe text-heavy context
-probe picture-heavy plain --set model.min_pixels=134400
+probe image-heavy plain --set model.min_pixels=134400
 probe referring referring
 probe half-0 plain --shard 0/2
 probe half-1 plain --shard 1/2
 probe seed-1 plain --set adapter.heads.seed=1
 probe seed-2 plain --set adapter.heads.seed=2
 
-for name in balanced picture-heavy; do
+for name in balanced image-heavy; do
   "$imagelora" scores show "$out/$name.h5" --num-heads "$heads" --png "$out/$name.png" > "$out/$name.txt"
 done
 {
   cd "$out" # names without folders
   for estimator in rank1 gate; do
     printf '\n== regimes, halves of the examples and seeds: %s\n' "$estimator"
-    "$imagelora" scores stability {balanced,text-heavy,picture-heavy,referring,half-0,half-1,seed-1,seed-2}.h5 \
+    "$imagelora" scores stability {balanced,text-heavy,image-heavy,referring,half-0,half-1,seed-1,seed-2}.h5 \
       --num-heads "$heads" --estimator "$estimator" --json "stability-$estimator.json"
   done
 } | tee "$out/atlas.txt"

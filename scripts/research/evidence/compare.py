@@ -26,7 +26,7 @@ KV_HEADS = 24  # of the base; a budget is a share of them
 REGIMES = {
     "text-heavy": ("context", {}),
     "balanced": ("plain", {}),
-    "picture-heavy": ("plain", {"min_pixels": 134400}),
+    "image-heavy": ("plain", {"min_pixels": 134400}),
     "referring": ("referring", {}),
     "new look": ("look", {}),
 }
