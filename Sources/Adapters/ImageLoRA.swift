@@ -13,14 +13,14 @@ package final class ImageLoRA<Element: Scalar>: Adapter {
   private let hiddenSize, headDimension: Int
   private let slots: [Int: Slot]
 
-  /// Where an adapted layer's numbers lie.
+  /// Where an adapted layer's parameters lie.
   private struct Slot {
     let heads: [Int]
     let loraA, loraB: Range<Int>
     let gamma: Int
   }
 
-  /// An adapter with all numbers zero; see `initialize` and `load`.
+  /// An adapter with all parameters zero; see `initialize` and `load`.
   package init(_ options: ImageLoRAConfiguration, text: TextConfiguration) {
     self.options = options
     (hiddenSize, headDimension) = (text.hiddenSize, text.headDimension)

@@ -50,7 +50,7 @@ package struct Job: Sendable {
     try requireSame(digest, what: "run, model or data (\(run.path))", communicator)
   }
 
-  /// What a checkpoint of this run says of it.
+  /// What a checkpoint records about this run.
   var identity: RunIdentity {
     RunIdentity(
       digest: digest, yaml: run.yaml, seed: run.training.seed, worldSize: communicator.size,

@@ -28,9 +28,9 @@ package final class RunLog {
   private var tokens = 0
 
   /// - Parameters:
-  ///   - directory: where metrics.jsonl and run.yaml lie, beside the checkpoints.
+  ///   - directory: where metrics.jsonl and run.yaml lie, next to the checkpoints.
   ///   - everySteps: steps between progress lines; metrics.jsonl gets every step.
-  ///   - tensorboard: whether event files are written beside metrics.jsonl.
+  ///   - tensorboard: whether event files are written next to metrics.jsonl.
   package init(
     output: @escaping Output, isRoot: Bool, directory: String = ".", everySteps: Int = 1, tensorboard: Bool = false
   ) {
@@ -97,7 +97,7 @@ package final class RunLog {
   }
 
   /// - Parameters:
-  ///   - traffic: what the communicator counted at its calls, to hold against the summary's promise.
+  ///   - traffic: what the communicator counted at its calls, to compare with the summary's numbers.
   ///   - features: what all ranks read from the feature cache, where there is one.
   func finish(checkpoint: String, best: TrainingState.Best?, traffic: Traffic, features: FeatureStore.Tally?) {
     let elapsed = (ContinuousClock.now - started) / .seconds(1)
