@@ -1,6 +1,6 @@
 // The point or box that a text names, in the ways in which models write them.
 
-/// A place in a picture, in the coordinates that the model writes.
+/// A place in an image, in the coordinates that the model writes.
 package enum Region: Sendable, Equatable {
   case point(x: Double, y: Double)
   case box(x1: Double, y1: Double, x2: Double, y2: Double)

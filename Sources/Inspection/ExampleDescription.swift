@@ -38,12 +38,12 @@ package struct ExampleDescription: Encodable, Equatable {
   let boxes: [Box]
   let tokens: [Token]
 
-  package init(_ row: Example, sample: Sample, base: BaseModel) {
-    (id, line) = (row.id, row.line)
+  package init(_ example: Example, sample: Sample, base: BaseModel) {
+    (id, line) = (example.id, example.line)
     visualTokens = sample.visualSpans.reduce(0) { $0 + $1.count }
     (supervisedTokens, nextPosition) = (sample.supervisedTokens, sample.nextPosition)
-    images = row.images.enumerated().map { Image($1, sample, index: $0) }
-    boxes = (row.objects?.boxes ?? []).map { box in
+    images = example.images.enumerated().map { Image($1, sample, index: $0) }
+    boxes = (example.objects?.boxes ?? []).map { box in
       let written = sample.frames.indices.contains(box.image) ? sample.frames[box.image].toWritten(box) : nil
       return Box(image: box.image, original: box.corners, written: written?.corners)
     }

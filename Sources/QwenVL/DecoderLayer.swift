@@ -1,5 +1,5 @@
 // One decoder layer: forward for some or all tokens, backward for input gradients only. The parts are in
-// DecoderLayer+Projections.swift and DecoderLayer+MLP.swift, each beside the part of backward that inverts it.
+// DecoderLayer+Projections.swift and DecoderLayer+MLP.swift, each next to the part of backward that inverts it.
 import Layers
 import Tensors
 

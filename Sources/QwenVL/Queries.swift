@@ -1,4 +1,4 @@
-// What every layer is told about the new tokens of a pass, and for which of them it is asked.
+// What every layer gets about the new tokens of a pass, and which of them are its queries.
 import Layers
 import Tensors
 

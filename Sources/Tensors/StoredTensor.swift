@@ -49,7 +49,7 @@ package struct StoredTensor: @unchecked Sendable {
   /// Keeps the file mapped.
   let owner: AnyObject
 
-  /// - Precondition: `base` addresses as many bytes as `shape` and the element size say, which live as long as `owner`.
+  /// - Precondition: `base` addresses as many bytes as `shape` and the element size need, which live as long as `owner`.
   package init(name: String, type: ElementType, shape: [Int], base: UnsafeRawPointer, owner: AnyObject) {
     precondition(Int(bitPattern: base) % type.byteCount == 0, "\(name): misaligned")
     self.name = name

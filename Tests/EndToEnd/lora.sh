@@ -86,7 +86,7 @@ check "LoRA: start from a folder" lora 2 --set adapter.start=peft --set training
 check "LoRA: without a step's effect it stays what it was" sh -c "
   for file in lora-1/$end started/$end; do h5dump -g /adapter \$file | grep -vE 'HDF5|FILE_CONTENTS' >\$file.text; done
   cmp lora-1/$end.text started/$end.text"
-refused 65 "a start of another shape" 'peft' 'rank 2, alpha 4.0, the run says lora of rank 4' \
+refused 65 "a start of another shape" 'peft' 'rank 2, alpha 4.0, the run asks for lora of rank 4' \
   train lora.yaml --set adapter.start=peft --set adapter.rank=4 --set checkpoint.directory=none
 refused 65 "heads with a LoRA" 'lora.yaml|--set' 'adapter.heads.*kind: lora' train lora.yaml --set adapter.heads.select=all
 refused 65 "dropout" 'lora.yaml|--set' 'adapter.dropout' train lora.yaml --set adapter.dropout=0.1

@@ -34,7 +34,7 @@ assert all(0 <= size["overlap"]["p5"] <= size["overlap"]["p95"] <= 1 for size in
 refused=0
 ranks 0 "$IMAGELORA" scores stability scores-0.h5 --sizes 8,13 >out 2>err || refused=$?
 check "stability: a draw of more rows than there are ends in one line and status 65" \
-  sh -c "[ $refused -eq 65 ] && [ ! -s out ] && [ \$(wc -l <err) -eq 1 ] && grep -q 'scores-0.h5: too few rows: 12 where 13' err"
+  sh -c "[ $refused -eq 65 ] && [ ! -s out ] && [ \$(wc -l <err) -eq 1 ] && grep -q 'scores-0.h5: too few examples: 12 where 13' err"
 refused=0
 ranks 0 "$IMAGELORA" scores stability scores-0.h5 --sizes 8,none >out 2>err || refused=$?
 check "stability: sizes that are no numbers are bad usage" [ $refused -eq 64 ]
