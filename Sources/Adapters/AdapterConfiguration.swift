@@ -69,7 +69,9 @@ package struct LoRAConfiguration: Sendable, Equatable {
   }
 
   /// `layers.{l}.{q,k,v,o}_proj`, the name of a layer's projection.
-  package static func name(_ layer: Int, _ projection: Projection) -> String { "layers.\(layer).\(projection.rawValue)" }
+  package static func name(_ layer: Int, _ projection: Projection) -> String {
+    "layers.\(layer).\(projection.rawValue)"
+  }
 
   /// The parts of `name` and the matrix after it; nil for a name of another form.
   package static func parse(_ name: String) -> (layer: Int, projection: Projection, part: String)? {

@@ -47,7 +47,8 @@ package struct BaseModel: Sendable {
       try FeatureCache(
         folder: cacheFolder, baseDigest: digest, precision: model.precision.rawValue,
         conditions: FeatureCache.conditions(
-          features, vision: configuration.vision, rotaryFrequencies: "\(rotaryFrequencies)", preprocessor: preprocessor),
+          features, vision: configuration.vision, rotaryFrequencies: "\(rotaryFrequencies)",
+          preprocessor: preprocessor),
         warn: features.warn)
     }
     featureStore = FeatureStore(

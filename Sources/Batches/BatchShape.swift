@@ -48,8 +48,8 @@ package struct BatchShape: Equatable {
 }
 
 extension BatchShape {
-  /// The shape of a batch as it passes the decoder with an adapter of visual tokens: the tokens after its prefix KV cache,
-  /// each pair of a query and a key counted.
+  /// The shape of a batch as it passes the decoder with an adapter of visual tokens: the tokens after its prefix KV
+  /// cache, each pair of a query and a key counted.
   /// - Parameter images: patches of each of its images.
   package init(_ batch: PackedBatch, images: [Int]) {
     self.init(

@@ -7,8 +7,8 @@ package struct AdapterCosts: Sendable, Equatable {
   package let trainable: Int
   /// Bytes of a rank's all-reduce payload in a step.
   package let reducedBytes: Int
-  /// FLOPs of the adapter at one token that it acts on, forward: two for each element of its matrices. Backward is twice
-  /// that.
+  /// FLOPs of the adapter at one token that it acts on, forward: two for each element of its matrices. Backward is
+  /// twice that.
   package let flopsPerToken: Int
 
   package init(_ layout: AdapterLayout) {

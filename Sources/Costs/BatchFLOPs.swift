@@ -59,8 +59,8 @@ package struct BatchFLOPs: Equatable {
     func layer(queries Q: Double, pairs: Double, kept: Double) -> Double {
       N * widths.keysValues + Q * widths.perQuery + widths.queries * (3 * pairs + 2 * kept)
     }
-    /// The lowest adapted layer ends at what is adapted: no projection of q, k, v; dp, dq, dk for queries and keys alone;
-    /// no attention for the output projection.
+    /// The lowest adapted layer ends at what is adapted: no projection of q, k, v; dp, dq, dk for queries and keys
+    /// alone; no attention for the output projection.
     func lowest(queries Q: Double, pairs: Double, kept: Double) -> Double {
       let needed = planned.lowestProjections
       if needed == [.output] { return Q * (widths.perQuery - 2 * widths.queryProjection) }

@@ -4,7 +4,8 @@ import HuggingFace
 
 /// Bytes of a rank without the mapped weights, at one batch.
 package struct RankMemory: Equatable {
-  /// The inputs of the layers from the lowest adapted one up, and the activations that `DecoderLayer` saves for backward.
+  /// The inputs of the layers from the lowest adapted one up, and the activations that `DecoderLayer` saves for
+  /// backward.
   package let activations: Double
   /// The largest of what lives only while a layer, the head or the vision tower computes.
   package let work: Double

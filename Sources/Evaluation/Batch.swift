@@ -9,9 +9,9 @@ struct Batch {
   /// Indices of all examples, group by group.
   var examples: [Int] { groups.flatMap(\.rows) }
 
-  /// All examples in batches within the bounds of an image group: one group a batch where nothing is generated, otherwise
-  /// as many as fit. Text-only examples are in batches of their own, since an adapter of visual tokens acts on none of
-  /// them.
+  /// All examples in batches within the bounds of an image group: one group a batch where nothing is generated,
+  /// otherwise as many as fit. Text-only examples are in batches of their own, since an adapter of visual tokens acts
+  /// on none of them.
   /// - Parameters:
   ///   - newTokens: the longest answer; 0: nothing is generated.
   ///   - tokens: how many tokens an image group has.

@@ -39,8 +39,8 @@ package struct Generator: Sendable {
     self.maxNewTokens = maxNewTokens
   }
 
-  /// Losses of the units' samples and answers to their prompts, each in order; an adapter of visual tokens acts on nothing
-  /// that is generated, one of all tokens on every token.
+  /// Losses of the units' samples and answers to their prompts, each in order; an adapter of visual tokens acts on
+  /// nothing that is generated, one of all tokens on every token.
   ///
   /// Each unit is one pass. Then every pass computes the next token of each answer that has not ended: the last bits of
   /// an example's numbers depend on the units that it is run with, and on nothing else.

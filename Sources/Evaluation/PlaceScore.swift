@@ -18,8 +18,8 @@ package struct PlaceTarget: Sendable {
 
   /// The target of an example's last answer; nil where that names no place.
   ///
-  /// Boxes fill `<bbox>` and `<point>` in order, so the answer's are those that its placeholders take; in an example that
-  /// has no placeholder, all boxes are meant.
+  /// Boxes fill `<bbox>` and `<point>` in order, so the answer's are those that its placeholders take; in an example
+  /// that has no placeholder, all boxes are meant.
   package init?(row: Example, prompt: Prompt) {
     guard let reference = prompt.reference, let place = Region(parsing: reference), let objects = row.objects,
       let answer = row.messages.lastIndex(where: { $0.role == .assistant })

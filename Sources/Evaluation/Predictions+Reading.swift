@@ -51,8 +51,8 @@ extension PredictionLine {
       })
   }
 
-  /// Whether the answer is right: the place where one was asked for (a box by half its union), otherwise every character.
-  /// Nil where nothing was generated.
+  /// Whether the answer is right: the place where one was asked for (a box by half its union), otherwise every
+  /// character. Nil where nothing was generated.
   package var isRight: Bool? {
     guard prediction != nil else { return nil }
     if let iou { return iou >= 0.5 }

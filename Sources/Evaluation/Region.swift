@@ -15,7 +15,8 @@ package enum Region: Sendable, Equatable {
 
   /// The first place that `text` names, nil if it names none:
   /// `(x, y)` · `[x, y]` · `[x1, y1, x2, y2]` · `(x1, y1, x2, y2)` · `(x1,y1),(x2,y2)`, also between `<|box_start|>`
-  /// and `<|box_end|>` or `<box>` and `</box>` · `{"bbox_2d": [...]}` · `{"point_2d": [...]}` · `<point x="..." y="...">`.
+  /// and `<|box_end|>` or `<box>` and `</box>` · `{"bbox_2d": [...]}` · `{"point_2d": [...]}` · `<point x="..."
+  /// y="...">`.
   ///
   /// In JSON the value of `bbox_2d` or `point_2d` counts, whatever stands before it. Time is linear in the length.
   package init?(parsing text: String) {

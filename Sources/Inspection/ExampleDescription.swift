@@ -65,8 +65,8 @@ package struct ExampleDescription: Encodable, Equatable {
     package let text: String
   }
 
-  /// Counts, images, boxes, then every token in order, an image's in one line. A supervised token is marked with `*`; it
-  /// is predicted by the token before it. A blank is shown as an open box.
+  /// Counts, images, boxes, then every token in order, an image's in one line. A supervised token is marked with `*`;
+  /// it is predicted by the token before it. A blank is shown as an open box.
   package var lines: [Line] { headings.map { Line(kind: .heading, text: $0) } + tokenLines }
 
   private var headings: [String] {
@@ -91,7 +91,8 @@ package struct ExampleDescription: Encodable, Equatable {
         let text = token.text.replacing(" ", with: "\u{2423}")
         lines.append(
           Line(
-            kind: token.isSupervised ? .supervised : .token, text: head + padded(token.positionWords, to: 20) + label + text))
+            kind: token.isSupervised ? .supervised : .token,
+            text: head + padded(token.positionWords, to: 20) + label + text))
         rest.removeFirst()
         continue
       }

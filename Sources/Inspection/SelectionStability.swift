@@ -99,7 +99,8 @@ package struct SelectionStability: Sendable, Equatable, Encodable {
     }
   }
 
-  /// Draws examples and compares; the draws of a size depend on nothing but the seed, the size and the number of examples.
+  /// Draws examples and compares; the draws of a size depend on nothing but the seed, the size and the number of
+  /// examples.
   /// - Parameters:
   ///   - files: scores, and the files they come from for messages.
   ///   - sizes: examples of a draw: fewer than a file has without replacement, all of them with (bootstrap); nil is

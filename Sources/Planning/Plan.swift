@@ -47,7 +47,8 @@ package struct Plan {
   package init(_ run: RunConfiguration, ranks: Ranks, assumed: AssumedExample? = nil) throws {
     guard run.training.globalBatch >= ranks.count else {
       throw FileError(
-        run.path, "training.global_batch: \(run.training.globalBatch) examples a step are fewer than \(ranks.count) ranks",
+        run.path,
+        "training.global_batch: \(run.training.globalBatch) examples a step are fewer than \(ranks.count) ranks",
         remedy: "start at most \(run.training.globalBatch)")
     }
     self.run = run

@@ -42,8 +42,8 @@ struct DecoderLayer<Element: Scalar>: Sendable {
     }
   }
 
-  /// y = h + mlp(h), h = x + O attention(q, k, v); q, k, v are projections of n = norm(x). The adapter adds to what Q, K,
-  /// V and O give.
+  /// y = h + mlp(h), h = x + O attention(q, k, v); q, k, v are projections of n = norm(x). The adapter adds to what Q,
+  /// K, V and O give.
   /// - Parameters:
   ///   - x: the new tokens, `[N, H]`.
   ///   - queries: which of them are queries.
@@ -92,8 +92,8 @@ struct DecoderLayer<Element: Scalar>: Sendable {
     }
   }
 
-  /// dx = dh + norm'(dn), dn = dq Q + dk K + dv V, (dq, dk, dv) = attention'(dh O), dh = dy + mlp'(dy), and the adapter's
-  /// part of each.
+  /// dx = dh + norm'(dn), dn = dq Q + dk K + dv V, (dq, dk, dv) = attention'(dh O), dh = dy + mlp'(dy), and the
+  /// adapter's part of each.
   /// - Parameters:
   ///   - dy: the gradient of y for the queries from `first` on.
   ///   - first: the first adapted token.

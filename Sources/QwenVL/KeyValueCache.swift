@@ -40,7 +40,8 @@ package struct PrefixKVCache<Element: Scalar>: Sendable {
   /// How many tokens the prefix has.
   package let count: Int
 
-  /// A layer's keys and values, then those of the new tokens.   newKeys, newValues [N, kvHeads D] -> [count + N, kvHeads D]
+  /// A layer's keys and values, then those of the new tokens.   newKeys, newValues [N, kvHeads D] -> [count + N,
+  /// kvHeads D]
   func followed(
     by newKeys: Matrix<Element>, _ newValues: Matrix<Element>, layer: Int
   ) -> (keys: Matrix<Element>, values: Matrix<Element>) {

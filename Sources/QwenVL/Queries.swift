@@ -2,7 +2,8 @@
 import Layers
 import Tensors
 
-/// The tokens that are queries in a layer: all new ones, or in the last layer only those whose hidden states are wanted.
+/// The tokens that are queries in a layer: all new ones, or in the last layer only those whose hidden states are
+/// wanted.
 struct Queries<Element: Scalar>: Sendable {
   /// Ascending positions among the new tokens.
   let positions: [Int]

@@ -5,7 +5,8 @@ import Datasets
 import QwenVL
 
 extension Job {
-  /// Loss of each example in order, examples of the same images computed together; the same bits for any number of ranks.
+  /// Loss of each example in order, examples of the same images computed together; the same bits for any number of
+  /// ranks.
   /// - Returns: nil if a signal to stop came meanwhile.
   /// - Important: Collective.
   func losses(

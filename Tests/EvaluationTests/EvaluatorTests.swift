@@ -1,4 +1,4 @@
-// Whole rows through a model: the same results for any number of ranks, and the numbers that come of them.
+// Whole examples through a model: the same results for any number of ranks, and the metrics over them.
 import Adapters
 import Collectives
 import Datasets
@@ -11,9 +11,9 @@ import Batches
 
 @testable import Evaluation
 
-@Suite("Evaluation of rows")
+@Suite("Evaluation of examples")
 struct EvaluatorTests {
-  @Test("results are the same bits for 1, 2, 3 and 5 ranks, 5 being more than rows")
+  @Test("results are the same bits for 1, 2, 3 and 5 ranks, 5 being more than examples")
   func rankInvariance() throws {
     let model = try TinyModel()
     let folder = model.folder
@@ -39,7 +39,7 @@ struct EvaluatorTests {
       communicator: communicator)
   }
 
-  @Test("losses are those of training's forward pass over the rows of a picture; text-only rows do not see the adapter")
+  @Test("losses are those of training's forward pass over an image group; text-only examples do not see the adapter")
   func losses() throws {
     let model = try TinyModel()
     let base = try model.base()
@@ -61,7 +61,7 @@ struct EvaluatorTests {
           let loss = packed[place]
           #expect((loss.nll, loss.tokens, loss.top1) == (result.nll, result.tokens, result.top1))
           #expect(result.answer == nil && other.answer != nil)
-          // Alone, and beside its own prompt, a row has the same numbers but for rounding.
+          // Alone, and next to its own prompt, an example has the same numbers but for rounding.
           let alone = base.loss(PackedBatch([given[place]], images: .shared(features)), adapter: adapter)[0]
           for nll in [alone.nll, other.nll] { #expect(abs(nll - result.nll) < 1e-5 * result.nll) }
           #expect((alone.tokens, other.tokens) == (result.tokens, result.tokens))
@@ -98,7 +98,7 @@ struct EvaluatorTests {
     #expect(sizes == [16, 16, 16, 14, 8, 16, 4])
   }
 
-  @Test("answers carry prompt and reference, and places only where rows ask for them")
+  @Test("answers carry prompt and reference, and places only where examples ask for them")
   func answers() throws {
     let model = try TinyModel()
     let results = try Self.results(model.folder, SingleProcess())[0]
@@ -117,7 +117,7 @@ struct EvaluatorTests {
     nll: Double, tokens: Int, top1: Int, exact: Bool? = nil, hit: Bool? = nil, iou: Double? = nil
   ) -> ExampleResult {
     ExampleResult(
-      nll: nll, tokens: tokens, top1: likeliest,
+      nll: nll, tokens: tokens, top1: top1,
       answer: exact.map {
         ExampleResult.Answer(
           prompt: "p", reference: "r", prediction: "q", finished: true, exactMatch: $0,
@@ -125,7 +125,7 @@ struct EvaluatorTests {
       })
   }
 
-  @Test("metrics weigh tokens, not rows, and means are over the rows that they are about")
+  @Test("metrics weigh tokens, not examples, and means are over the examples that they are about")
   func metrics() throws {
     let metrics = Metrics([
       result(nll: 6, tokens: 2, top1: 1, exact: true, hit: true, iou: 0.5),
@@ -159,7 +159,7 @@ struct EvaluatorTests {
     #expect(Metrics.table([("base", bare)]).count == 4)
   }
 
-  @Test("accuracy by group: places by point and IoU, words by exact match, rows without the key nowhere")
+  @Test("accuracy by group: places by point and IoU, words by exact match, examples without the key nowhere")
   func groups() {
     let groups = [["split": "seen"], ["split": "unseen"], ["split": "seen"], [:], ["kind": "words"]]
     func results(_ hits: [Bool]) -> [ExampleResult] {
@@ -201,7 +201,7 @@ struct EvaluatorTests {
         == "  t (1 example)                     25.00%")
   }
 
-  @Test("a predictions file has a line a row and model; what cannot be written is said before the work")
+  @Test("a predictions file has a line an example and model; what cannot be written is an error before the work")
   func predictions() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("p.jsonl")

@@ -1,4 +1,4 @@
-// Generation with a cache is what the whole sequence without one says, and it ends where it must.
+// Generation with a KV cache equals that from the whole sequence without one, and it ends where it must.
 import HuggingFace
 @testable import Preprocessing
 import Adapters
@@ -51,11 +51,11 @@ struct GeneratorTests {
       #expect(expected.count > 4)
       answers.append(expected)
     }
-    // The adapter must matter where there is a picture, and must not where there is none.
+    // The adapter must matter where there is an image, and must not where there is none.
     #expect((answers[0] == answers[1]) == rows[row].images.isEmpty)
   }
 
-  @Test("stops before the end token and says which it was; tokens are told as they come")
+  @Test("stops before the end token and reports which it was; tokens are passed on as they come")
   func stopsAtEndToken() throws {
     let row = try TinyExamples.examples()[0]
     func generate(_ endTokens: [Int32]) throws -> (Generation, told: [Int32]) {
@@ -77,7 +77,7 @@ struct GeneratorTests {
     #expect(ended.tokens == Array(free.tokens.prefix { $0 != last }))
   }
 
-  @Test("a prompt that leaves no room, or has no tokens, is an error and never a trap")
+  @Test("a prompt that leaves no positions for an answer, or has no tokens, is an error and never a trap")
   func refusesHostilePrompts() throws {
     let model = try TinyModel(maxPositions: 100)
     let base = try model.base()
