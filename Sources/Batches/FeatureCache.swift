@@ -129,7 +129,7 @@ final class FeatureCache: Sendable {
     // Another version or build of the program may round otherwise.
     guard let program = try? Data(contentsOf: URL(fileURLWithPath: "/proc/self/exe"), options: .mappedIfSafe) else {
       throw FeatureCacheError(
-        folder: settings.cacheFolder ?? "", reason: "this program cannot be told from others: /proc/self/exe is closed")
+        folder: settings.cacheFolder ?? "", reason: "this program cannot be identified: /proc/self/exe is unreadable")
     }
     var digest = SHA256()
     program.withUnsafeBytes { digest.update($0) }

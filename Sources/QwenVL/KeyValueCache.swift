@@ -2,7 +2,7 @@
 import HuggingFace
 import Tensors
 
-/// Rotated keys and adapted values of tokens that have passed the decoder; a `SequenceSlot` says which of them are a
+/// Rotated keys and adapted values of tokens that have passed the decoder; a `SequenceSlot` states which of them are a
 /// sequence's.
 package final class KeyValueCache<Element: Scalar> {
   private let keys, values: [Matrix<Element>]

@@ -74,8 +74,8 @@ struct BatchedGenerationTests {
     for questions in [free, ending] {
       let generator = Generator(questions.base, maxNewTokens: 12)
       for adapter in [nil, TinyModel.adapter(for: questions.base)] {
-        var told = questions.units.flatMap(\.prompts).map { _ in [Int32]() }
-        let together = try generator.run(questions.units, adapter: adapter) { told[$0].append($1) }.generations
+        var passed = questions.units.flatMap(\.prompts).map { _ in [Int32]() }
+        let together = try generator.run(questions.units, adapter: adapter) { passed[$0].append($1) }.generations
         let alone = try questions.units.flatMap { unit in
           try unit.prompts.flatMap { prompt in
             let single = EvaluationUnit(
@@ -83,7 +83,7 @@ struct BatchedGenerationTests {
             return try generator.run([single], adapter: adapter).generations
           }
         }
-        #expect(together == alone && told == together.map(\.tokens))
+        #expect(together == alone && passed == together.map(\.tokens))
         #expect(together[0] == together[2], "equal questions have equal answers")
         let byUnit = try questions.units.flatMap { try generator.run([$0], adapter: adapter).generations }
         #expect(byUnit == together)

@@ -58,19 +58,19 @@ struct GeneratorTests {
   @Test("stops before the end token and reports which it was; tokens are passed on as they come")
   func stopsAtEndToken() throws {
     let row = try TinyExamples.examples()[0]
-    func generate(_ endTokens: [Int32]) throws -> (Generation, told: [Int32]) {
+    func generate(_ endTokens: [Int32]) throws -> (Generation, passed: [Int32]) {
       let model = try TinyModel(endTokens: endTokens)
       let base = try model.base()
       let samples = try base.sampleBuilder(maxLength: 512)
       let prompt = try samples.prompt(for: row).sample
       let features = try base.featureStore.features(of: row, sample: prompt)
-      var told: [Int32] = []
+      var passed: [Int32] = []
       let generation = try Generator(base, maxNewTokens: 8)
-        .run([EvaluationUnit(prompts: [prompt], features: features)], adapter: nil) { told.append($1) }.generations[0]
-      return (generation, told)
+        .run([EvaluationUnit(prompts: [prompt], features: features)], adapter: nil) { passed.append($1) }.generations[0]
+      return (generation, passed)
     }
-    let (free, told) = try generate([271])
-    #expect(free.tokens.count == 8 && free.endToken == nil && told == free.tokens)
+    let (free, passed) = try generate([271])
+    #expect(free.tokens.count == 8 && free.endToken == nil && passed == free.tokens)
     let last = try #require(free.tokens.last)
     let (ended, _) = try generate([271, last])
     #expect(ended.endToken == last)
