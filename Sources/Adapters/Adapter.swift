@@ -6,7 +6,7 @@ import Tensors
 package protocol Adapter<Element>: ProjectionAdapter {
   var configuration: AdapterConfiguration { get }
   var layout: AdapterLayout { get }
-  /// All trainable numbers in the layout's order, `[1, count]`.
+  /// All trainable parameters in the layout's order, `[1, count]`.
   var parameters: Matrix<Element> { get }
   /// Gradients accumulated since `resetGradients`, in the same order.
   var gradients: Matrix<Element> { get }
@@ -16,7 +16,7 @@ package protocol Adapter<Element>: ProjectionAdapter {
 }
 
 extension Adapter {
-  /// Takes all numbers, in the layout's order.
+  /// Takes all parameters, in the layout's order.
   /// - Precondition: as many as the layout has.
   package func load(_ values: [Element]) {
     precondition(values.count == layout.count)

@@ -1,7 +1,8 @@
 // An adapter's kind and options in a few words, for logs and listings.
 
 extension AdapterConfiguration {
-  /// As `Image-LoRA rank 8, alpha 16.0, inverse_sqrt_selected` or `LoRA rank 8, alpha 16.0, all tokens, 4 layers, q_proj`.
+  /// As `Image-LoRA rank 8, alpha 16.0, inverse_sqrt_selected` or `LoRA rank 8, alpha 16.0, all tokens, 4 layers,
+  /// q_proj`.
   package var summary: String {
     switch self {
     case .imageLoRA(let options):

@@ -69,9 +69,11 @@ package struct LoRAConfiguration: Sendable, Equatable {
   }
 
   /// `layers.{l}.{q,k,v,o}_proj`, the name of a layer's projection.
-  package static func name(_ layer: Int, _ projection: Projection) -> String { "layers.\(layer).\(projection.rawValue)" }
+  package static func name(_ layer: Int, _ projection: Projection) -> String {
+    "layers.\(layer).\(projection.rawValue)"
+  }
 
-  /// What stands behind the name of a layer's projection, undone: nil for a name of another form.
+  /// The parts of `name` and the matrix after it; nil for a name of another form.
   package static func parse(_ name: String) -> (layer: Int, projection: Projection, part: String)? {
     let parts = name.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.count == 4, parts[0] == "layers", let layer = Int(parts[1]), layer >= 0, "\(layer)" == parts[1],
@@ -131,7 +133,7 @@ package enum AdapterConfiguration: Sendable, Equatable {
     }
   }
 
-  /// Where its numbers lie, for a model of the stated shape.
+  /// Where its parameters lie, for a model of the stated shape.
   package func layout(_ text: TextConfiguration) -> AdapterLayout {
     switch self {
     case .imageLoRA(let options):
@@ -150,7 +152,7 @@ package enum AdapterConfiguration: Sendable, Equatable {
     return isInside && layers.allSatisfy { (0..<text.layers).contains($0) } && self.layout(text) == layout
   }
 
-  /// The adapter with all numbers zero; see `Adapter.initialize` and `load`.
+  /// The adapter with all parameters zero; see `Adapter.initialize` and `load`.
   package func adapter<Element: Scalar>(_ text: TextConfiguration) -> any Adapter<Element> {
     switch self {
     case .imageLoRA(let options): ImageLoRA<Element>(options, text: text)

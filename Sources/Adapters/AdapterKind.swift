@@ -8,7 +8,7 @@ package enum AdapterKind: String, Sendable, CaseIterable {
   case lora
 }
 
-/// Factor of an Image-LoRA layer's delta beside alpha / rank.
+/// Factor of an Image-LoRA layer's delta in addition to alpha / rank.
 package enum Normalization: String, Sendable, CaseIterable {
   /// `1 / sqrt(|S_l|)`, so that layers with few and with many heads move alike (method: selection-size normalization).
   case inverseSqrtSelected = "inverse_sqrt_selected"

@@ -1,7 +1,7 @@
-// Where each trainable number of an adapter lies in the one flat vector that is trained, reduced and stored.
+// Where each trainable parameter of an adapter lies in the one flat vector that is trained, reduced and stored.
 
-/// The flat order of an adapter's numbers: named tensors one behind the other. Training, reduction, checkpoints and export
-/// know no more of an adapter than this.
+/// The flat order of an adapter's parameters: named tensors one after the other. Training, reduction, checkpoints and
+/// export know no more of an adapter than this.
 package struct AdapterLayout: Sendable, Equatable {
   /// A tensor as files name it.
   package struct Tensor: Sendable, Equatable {
@@ -14,10 +14,10 @@ package struct AdapterLayout: Sendable, Equatable {
 
   /// All tensors in flat order.
   package let tensors: [Tensor]
-  /// All trainable numbers.
+  /// Number of trainable parameters.
   package var count: Int { tensors.last?.range.upperBound ?? 0 }
 
-  /// One behind the other.
+  /// One after the other.
   init(_ shapes: [(name: String, shape: [Int])]) {
     var next = 0
     tensors = shapes.map { name, shape in

@@ -13,14 +13,14 @@ package final class ImageLoRA<Element: Scalar>: Adapter {
   private let hiddenSize, headDimension: Int
   private let slots: [Int: Slot]
 
-  /// Where an adapted layer's numbers lie.
+  /// Where an adapted layer's parameters lie.
   private struct Slot {
     let heads: [Int]
     let loraA, loraB: Range<Int>
     let gamma: Int
   }
 
-  /// An adapter with all numbers zero; see `initialize` and `load`.
+  /// An adapter with all parameters zero; see `initialize` and `load`.
   package init(_ options: ImageLoRAConfiguration, text: TextConfiguration) {
     self.options = options
     (hiddenSize, headDimension) = (text.hiddenSize, text.headDimension)
@@ -43,8 +43,8 @@ package final class ImageLoRA<Element: Scalar>: Adapter {
   package var tokens: AdaptedTokens { .visual }
   package func adaptsAtLowestLayer(_ projection: Projection) -> Bool { projection == .value }
 
-  /// The paper's start: `A ~ N(0, (1/r)^2)`, `B = 0`, `gamma = 0.01`. Each layer draws from a stream of its own, so that
-  /// its start does not depend on which other layers are selected.
+  /// The paper's start: `A ~ N(0, (1/r)^2)`, `B = 0`, `gamma = 0.01`. Each layer draws from a stream of its own, so
+  /// that its start does not depend on which other layers are selected.
   package func initialize(seed: UInt64) {
     parameters.base.update(repeating: 0, count: layout.count)
     for (layer, slot) in slots {

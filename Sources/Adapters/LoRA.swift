@@ -13,7 +13,7 @@ package final class LoRA<Element: Scalar>: Adapter {
   /// Of each layer's adapted projections.
   private let slots: [Int: [Projection: Slot]]
 
-  /// Where a projection's numbers lie.
+  /// Where a projection's parameters lie.
   private struct Slot {
     let widths: ProjectionWidths
     let loraA, loraB: Range<Int>

@@ -63,27 +63,27 @@ package struct AdapterProvenance: Sendable, Equatable, Codable {
     var differences: [String] = []
     if let (trained, here) = differ(.base, baseDigest, used.baseDigest) {
       differences.append(
-        "base model (base_digest \(trained.prefix(12)), that of \(folder) is \(here.prefix(12))): give the base that it "
+        "a different base model (base_digest \(trained.prefix(12)), that of \(folder) is \(here.prefix(12))): give the base that it "
           + "was trained on")
     }
     if let (trained, here) = differ(.template, templateDigest, used.templateDigest) {
       differences.append(
-        "chat template (chat_template_digest \(trained.prefix(12)), that of \(folder) is \(here.prefix(12))): put the "
+        "a different chat template (chat_template_digest \(trained.prefix(12)), that of \(folder) is \(here.prefix(12))): put the "
           + "template of the training into that folder")
     }
     for (key, trained, here) in [
       ("min_pixels", minPixels, used.minPixels), ("max_pixels", maxPixels, used.maxPixels),
     ] {
       guard let (trained, here) = differ(.imageLimits, trained, here) else { continue }
-      differences.append("\(key) (\(trained), here \(here)): set \(setting("model.\(key)", "\(trained)"))")
+      differences.append("a different \(key) (\(trained), here \(here)): set \(setting("model.\(key)", "\(trained)"))")
     }
     if let (trained, here) = differ(.coordinates, coordinates, used.coordinates) {
       differences.append(
-        "coordinates (\(trained.rawValue), here \(here.rawValue)): set "
+        "different coordinates (\(trained.rawValue), here \(here.rawValue)): set "
           + setting("data.coordinates", trained.rawValue))
     }
     guard differences.isEmpty else {
-      throw FileError(file, "the adapter was trained with another " + differences.joined(separator: "; another "))
+      throw FileError(file, "the adapter was trained with " + differences.joined(separator: "; "))
     }
   }
 }

@@ -50,8 +50,8 @@ extension BaseModel {
       input, outputPositions: outputs, adapter: adapter, prefix: prefix, maximumBytes: activationBytes)
   }
 
-  /// Normed hidden states at `positions`, `[positions, H]`, of a batch that a generation begins with: all tokens pass the
-  /// decoder, and their keys and values go into `cache` where `slots` say.
+  /// Normed hidden states at `positions`, `[positions, H]`, of a batch that a generation begins with: all tokens pass
+  /// the decoder, and their keys and values go into `cache` where `slots` say.
   package func hidden(
     _ batch: PackedBatch, at positions: [Int], adapter: (any ProjectionAdapter<Float>)?, slots: [SequenceSlot],
     cache: KeyValueCache<Float>
@@ -60,8 +60,8 @@ extension BaseModel {
       input(batch, from: 0, slots: slots), outputPositions: positions, adapter: adapter, past: .cache(cache))
   }
 
-  /// What of a batch passes the decoder: all tokens, or those after a prefix that does not depend on the adapter. One of
-  /// all tokens acts on the prefix too.
+  /// What of a batch passes the decoder: all tokens, or those after a prefix that does not depend on the adapter. One
+  /// of all tokens acts on the prefix too.
   private func tokensToCompute(
     _ batch: PackedBatch, _ adapter: (any ProjectionAdapter<Float>)?
   ) -> (input: DecoderInput<Float>, outputPositions: [Int], prefix: PrefixKVCache<Float>?) {

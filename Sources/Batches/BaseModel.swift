@@ -4,7 +4,7 @@ import Preprocessing
 import QwenVL
 import Tensors
 
-/// Everything that a Hugging Face folder says about a model; immutable and shared.
+/// Everything that a Hugging Face folder holds about a model; immutable and shared.
 package struct BaseModel: Sendable {
   package let folder: String
   package let configuration: ModelConfiguration
@@ -22,8 +22,8 @@ package struct BaseModel: Sendable {
   package var precision: Precision { model.precision }
 
   /// Opens and checks a folder; weights are mapped, nothing is copied.
-  /// - Parameters: `precision` nil is what this processor is best at; `minPixels`, `maxPixels` replace the folder's
-  ///   pixel limits; `rotaryFrequencies` reproduces a reference; `features` says where vision features are cached.
+  /// - Parameters: `precision` nil is the fastest of this processor; `minPixels`, `maxPixels` replace the folder's
+  ///   pixel limits; `rotaryFrequencies` reproduces a reference; `features` states where vision features are cached.
   /// - Throws: `HuggingFaceError`, `BaseModelError`, `PreprocessingError` or `FeatureCacheError` in one line that names
   ///   the file and the key or tensor.
   package init(
@@ -47,7 +47,8 @@ package struct BaseModel: Sendable {
       try FeatureCache(
         folder: cacheFolder, baseDigest: digest, precision: model.precision.rawValue,
         conditions: FeatureCache.conditions(
-          features, vision: configuration.vision, rotaryFrequencies: "\(rotaryFrequencies)", preprocessor: preprocessor),
+          features, vision: configuration.vision, rotaryFrequencies: "\(rotaryFrequencies)",
+          preprocessor: preprocessor),
         warn: features.warn)
     }
     featureStore = FeatureStore(

@@ -1,20 +1,21 @@
 // How many tokens, and pairs of a query and a key, a batch has: from lengths before it is packed, or counted as packed.
 import QwenVL
 
-/// Rows that are computed together behind their common pictures.
+/// Examples that are computed together after their common images.
 package struct BatchShape: Equatable {
+  /// Examples.
   package let rows: Int
   /// Tokens that pass the decoder.
   package let tokens: Int
   package let visual: Int
   package let answers: Int
-  /// Tokens before the first picture; all of them where there is none.
+  /// Tokens before the first image; all of them where there is none.
   package let first: Int
-  /// Pairs of a query and a key it sees: all queries; those from the first picture on; of these, with such a key.
+  /// Pairs of a query and a key it sees: all queries; those from the first image on; of these, with such a key.
   package let pairs, latePairs, keptPairs: Double
   /// Pairs of the answers' queries alone.
   package let answerPairs: Double
-  package let pictures: [Int]
+  package let images: [Int]
 
   package init(_ members: [ExampleShape]) {
     func triangle(_ n: Int) -> Double { Double(n) * Double(n + 1) / 2 }
@@ -30,43 +31,43 @@ package struct BatchShape: Equatable {
     keptPairs =
       members.reduce(0) { $0 + triangle($1.tokens - early) }
       - Double(repeats) * triangle(max(0, shared - early))
-    // Answers lie at the end: they see nearly the whole row.
+    // Answers lie at the end: they see nearly the whole example.
     answerPairs = members.reduce(0) { $0 + Double($1.answers) * Double($1.tokens) }
-    pictures = members.first?.pictures ?? []
+    images = members.first?.images ?? []
   }
 
-  /// Units of one pass of the decoder.
-  package init(joining units: [BatchShape]) {
+  /// Image groups of one pass of the decoder.
+  package init(joining groups: [BatchShape]) {
     func sum<Number: AdditiveArithmetic>(_ part: KeyPath<BatchShape, Number>) -> Number {
-      units.reduce(.zero) { $0 + $1[keyPath: part] }
+      groups.reduce(.zero) { $0 + $1[keyPath: part] }
     }
     (rows, tokens, visual, answers, first) = (sum(\.rows), sum(\.tokens), sum(\.visual), sum(\.answers), sum(\.first))
     (pairs, latePairs, keptPairs, answerPairs) = (sum(\.pairs), sum(\.latePairs), sum(\.keptPairs), sum(\.answerPairs))
-    pictures = units.flatMap(\.pictures)
+    images = groups.flatMap(\.images)
   }
 }
 
 extension BatchShape {
-  /// The shape of a batch as it passes the decoder with an adapter of visual tokens: the tokens after its prefix KV cache,
-  /// each pair of a query and a key counted.
-  /// - Parameter pictures: patches of each of its pictures.
-  package init(_ batch: PackedBatch, pictures: [Int]) {
+  /// The shape of a batch as it passes the decoder with an adapter of visual tokens: the tokens after its prefix KV
+  /// cache, each pair of a query and a key counted.
+  /// - Parameter images: patches of each of its images.
+  package init(_ batch: PackedBatch, images: [Int]) {
     self.init(
       batch.slots(), visual: batch.visual.map(\.tokens), outputPositions: batch.outputPositions,
-      known: batch.prefixTokens, rows: batch.sampleCount, pictures: pictures)
+      known: batch.prefixTokens, rows: batch.sampleCount, images: images)
   }
 
   /// The same of `rows` examples that are not made from samples.
-  package init(_ input: DecoderInput<Float>, outputPositions: [Int], rows: Int, pictures: [Int]) {
+  package init(_ input: DecoderInput<Float>, outputPositions: [Int], rows: Int, images: [Int]) {
     self.init(
       input.slots, visual: input.visual.map(\.tokens), outputPositions: outputPositions, known: 0, rows: rows,
-      pictures: pictures)
+      images: images)
   }
 
   /// - Parameter known: how many of the first tokens do not pass the decoder.
   private init(
     _ slots: [SequenceSlot], visual spans: [Range<Int>], outputPositions: [Int], known: Int, rows: Int,
-    pictures: [Int]
+    images: [Int]
   ) {
     var seen: [(shared: Range<Int>, own: Range<Int>)] = []
     for slot in slots {
@@ -74,8 +75,8 @@ extension BatchShape {
       for token in 0..<slot.newTokens { seen.append((slot.shared, slot.own.lowerBound..<earlier + token + 1)) }
     }
     seen.removeFirst(known)
-    func pairs(_ rows: some Sequence<Int>) -> Double {
-      rows.reduce(0) { $0 + Double(seen[$1].shared.count + seen[$1].own.count) }
+    func pairs(_ tokens: some Sequence<Int>) -> Double {
+      tokens.reduce(0) { $0 + Double(seen[$1].shared.count + seen[$1].own.count) }
     }
     self.rows = rows
     tokens = seen.count
@@ -91,6 +92,6 @@ extension BatchShape {
         + Double(keys.own.clamped(to: firstKey..<max(firstKey, keys.own.upperBound)).count)
     }
     answerPairs = pairs(outputPositions.map { $0 - known })
-    self.pictures = pictures
+    self.images = images
   }
 }

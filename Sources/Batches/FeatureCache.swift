@@ -10,8 +10,8 @@ import Tensors
 /// A folder of vision features, each named by the digest of everything that decides its bits.
 ///
 /// A file is written under a temporary name and then renamed, and two writers of a name write the same numbers. So any
-/// number of processes reads and writes at once, without locks. A file that is damaged, or not what its name says, counts
-/// as missing and is written again.
+/// number of processes reads and writes at once, without locks. A file that is damaged, or not what its name promises,
+/// counts as missing and is written again.
 final class FeatureCache: Sendable {
   static let schemaVersion: Int64 = 1
 
@@ -123,13 +123,13 @@ final class FeatureCache: Sendable {
     _ settings: FeatureStore.Settings, vision: VisionConfiguration, rotaryFrequencies: String,
     preprocessor: PreprocessorConfiguration
   ) throws(FeatureCacheError) -> String {
-    // An image's grid says what came of the limits.
+    // An image's grid already follows from the limits.
     var preprocessor = preprocessor
     (preprocessor.minPixels, preprocessor.maxPixels) = (0, 0)
     // Another version or build of the program may round otherwise.
     guard let program = try? Data(contentsOf: URL(fileURLWithPath: "/proc/self/exe"), options: .mappedIfSafe) else {
       throw FeatureCacheError(
-        folder: settings.cacheFolder ?? "", reason: "this program cannot be told from others: /proc/self/exe is closed")
+        folder: settings.cacheFolder ?? "", reason: "this program cannot be identified: /proc/self/exe is unreadable")
     }
     var digest = SHA256()
     program.withUnsafeBytes { digest.update($0) }

@@ -1,4 +1,5 @@
-// Samples that pass the decoder together: their tokens, which of them predict a supervised token, and whose loss that is.
+// Samples that pass the decoder together: their tokens, which of them predict a supervised token, and whose loss that
+// is.
 import Preprocessing
 import QwenVL
 import Tensors
@@ -20,8 +21,8 @@ package enum BatchImages: Sendable {
   }
 }
 
-/// Samples ready to pass a model, what they share once. It depends on no adapter: whether the text prefix comes from a KV
-/// cache is decided by the pass.
+/// Samples ready to pass a model, what they share once. It depends on no adapter: whether the text prefix comes from a
+/// KV cache is decided by the pass.
 package struct PackedBatch: Sendable {
   /// What the samples share, then each sample's own tokens.
   let inputIDs: [Int32]  // [T]
@@ -77,8 +78,8 @@ package struct PackedBatch: Sendable {
     self.packing = packing
   }
 
-  /// The same batch without a prefix KV cache: all tokens pass the decoder, whatever the adapter. For passes whose numbers
-  /// are compared with those of an adapter of all tokens.
+  /// The same batch without a prefix KV cache: all tokens pass the decoder, whatever the adapter. For passes whose
+  /// numbers are compared with those of an adapter of all tokens.
   package var withoutPrefixCache: PackedBatch {
     var batch = self
     batch.prefixTokens = 0

@@ -104,15 +104,15 @@ package struct PreparedExamples: Sendable {
     }
   }
 
-  /// Units that are computed together, as the decoder sees them.
-  package func shape(_ units: [ImageGroup]) -> BatchShape {
-    BatchShape(joining: units.map { unit in BatchShape(unit.rows.map { shapes[$0] }) })
+  /// Image groups that are computed together, as the decoder sees them.
+  package func shape(_ groups: [ImageGroup]) -> BatchShape {
+    BatchShape(joining: groups.map { group in BatchShape(group.rows.map { shapes[$0] }) })
   }
 
-  /// Tokens of a unit that pass the decoder; those of its images count once.
-  package func tokens(of unit: ImageGroup) -> Int {
-    let all: Int = unit.rows.reduce(0) { $0 + shapes[$1].tokens }
-    let sharedPictures: Int = (unit.rows.count - 1) * shapes[unit.rows[0]].visual
-    return all - sharedPictures
+  /// Tokens of an image group that pass the decoder; those of its images count once.
+  package func tokens(of group: ImageGroup) -> Int {
+    let all: Int = group.rows.reduce(0) { $0 + shapes[$1].tokens }
+    let sharedImages: Int = (group.rows.count - 1) * shapes[group.rows[0]].visual
+    return all - sharedImages
   }
 }

@@ -1,14 +1,14 @@
-// What an adapter costs, as its layout says: for comparisons of finished runs.
+// What an adapter costs, from its layout alone: for comparisons of finished runs.
 import Adapters
 
 /// Sizes of an adapter that follow from its layout alone.
 package struct AdapterCosts: Sendable, Equatable {
   /// Trainable parameters.
   package let trainable: Int
-  /// Bytes that a rank hands to a step's all-reduce.
+  /// Bytes of a rank's all-reduce payload in a step.
   package let reducedBytes: Int
-  /// FLOPs of the adapter at one token that it acts on, forward: two for each element of its matrices. Backward is twice
-  /// that.
+  /// FLOPs of the adapter at one token that it acts on, forward: two for each element of its matrices. Backward is
+  /// twice that.
   package let flopsPerToken: Int
 
   package init(_ layout: AdapterLayout) {

@@ -1,4 +1,4 @@
-// What a rank hands to the one all-reduce of an optimizer step.
+// The payload of the one all-reduce of an optimizer step.
 
 /// The words of the all-reduce: the gradient of every trainable parameter, then a few counters.
 package struct AllReducePayload: Sendable, Equatable {

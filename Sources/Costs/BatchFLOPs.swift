@@ -2,9 +2,9 @@
 import Batches
 import HuggingFace
 
-/// Floating-point operations of one unit, two a multiply-add; elementwise work is left out.
+/// Model FLOPs of one batch, two a multiply-add; elementwise work is left out.
 package struct BatchFLOPs: Equatable {
-  /// The vision tower; once a picture as long as its features are kept.
+  /// The vision tower; once an image as long as its features are cached.
   package let vision: Double
   /// The decoder's forward pass.
   package let forward: Double
@@ -17,9 +17,9 @@ package struct BatchFLOPs: Equatable {
   /// All but the vision tower.
   package var decoding: Double { forward + backward + head + adapter }
 
-  /// Those of several units, divided by a number.
-  package static func mean(_ units: [BatchFLOPs], over count: Double) -> BatchFLOPs {
-    func mean(_ part: KeyPath<BatchFLOPs, Double>) -> Double { units.reduce(0) { $0 + $1[keyPath: part] } / count }
+  /// Those of several batches, divided by a number.
+  package static func mean(_ batches: [BatchFLOPs], over count: Double) -> BatchFLOPs {
+    func mean(_ part: KeyPath<BatchFLOPs, Double>) -> Double { batches.reduce(0) { $0 + $1[keyPath: part] } / count }
     return BatchFLOPs(
       vision: mean(\.vision), forward: mean(\.forward), backward: mean(\.backward), head: mean(\.head),
       adapter: mean(\.adapter))
@@ -38,13 +38,13 @@ package struct BatchFLOPs: Equatable {
     let (v, t) = (configuration.vision, configuration.text)
     let learns = planned.learns(from: unit)
     let (first, latePairs, keptPairs) = planned.backward(of: unit)
-    vision = 2 * unit.pictures.reduce(0) { $0 + Self.vision(patches: $1, v) }
+    vision = 2 * unit.images.reduce(0) { $0 + Self.vision(patches: $1, v) }
     let widths = DecoderWidths(t)
     let (T, R) = (Double(unit.tokens), Double(unit.answers))
-    let N = Double(unit.tokens - first)  // rows that have a gradient
+    let N = Double(unit.tokens - first)  // tokens that have a gradient
     let L = t.layers
 
-    // Keys and values of all rows; the rest of the last layer for the answers alone.
+    // Keys and values of all tokens; the rest of the last layer for the answers alone.
     let whole = T * (widths.keysValues + widths.perQuery) + 2 * widths.queries * unit.pairs
     let last = T * widths.keysValues + R * widths.perQuery + 2 * widths.queries * unit.answerPairs
     forward = 2 * (Double(L - 1) * whole + last)
@@ -59,8 +59,8 @@ package struct BatchFLOPs: Equatable {
     func layer(queries Q: Double, pairs: Double, kept: Double) -> Double {
       N * widths.keysValues + Q * widths.perQuery + widths.queries * (3 * pairs + 2 * kept)
     }
-    /// The lowest adapted layer ends at what is adapted: no projection of q, k, v; dp, dq, dk for queries and keys alone;
-    /// no attention for the output projection.
+    /// The lowest adapted layer ends at what is adapted: no projection of q, k, v; dp, dq, dk for queries and keys
+    /// alone; no attention for the output projection.
     func lowest(queries Q: Double, pairs: Double, kept: Double) -> Double {
       let needed = planned.lowestProjections
       if needed == [.output] { return Q * (widths.perQuery - 2 * widths.queryProjection) }
@@ -80,7 +80,7 @@ package struct BatchFLOPs: Equatable {
     }
   }
 
-  /// Multiply-adds of one picture through the tower and the mergers.
+  /// Multiply-adds of one image through the tower and the mergers.
   private static func vision(patches: Int, _ v: VisionConfiguration) -> Double {
     let (P, H, I) = (Double(patches), Double(v.hiddenSize), Double(v.intermediateSize))
     let side = v.windowSize.map { $0 / v.patchSize / v.spatialMergeSize * v.spatialMergeSize }
@@ -99,12 +99,12 @@ package struct BatchFLOPs: Equatable {
 private struct DecoderWidths {
   /// Query heads times their dimension.
   package let queries: Double
-  /// k and v projections of a row.
+  /// k and v projections of a token.
   package let keysValues: Double
   package let queryProjection: Double
-  /// q, o and the MLP of a row that asks.
+  /// q, o and the MLP of a query token.
   package let perQuery: Double
-  /// The head, of a row.
+  /// The head, of a token.
   package let head: Double
 
   package init(_ t: TextConfiguration) {
@@ -118,7 +118,7 @@ private struct DecoderWidths {
 }
 
 extension BatchFLOPs {
-  /// The part of `backward` that computes attention's scores a second time: work that is done and not counted as useful.
+  /// The part of `backward` that recomputes attention's scores: FLOPs that are executed and are not model FLOPs.
   package static func repeatedScores(
     _ unit: BatchShape, budgets: LayerBudgets, _ configuration: ModelConfiguration
   ) -> Double {

@@ -8,14 +8,14 @@ package struct LayerBudgets: Equatable {
 
   package init(heads: [Int]) { self.heads = heads }
 
-  /// Spread evenly from layer 0 on: the most layers, hence the most numbers, and the longest way back.
+  /// Spread evenly from layer 0 on: the most layers, hence the most parameters, and the longest way back.
   package static func even(_ count: Int, _ text: TextConfiguration) -> LayerBudgets {
     let (K, L) = (min(max(count, 1), text.layers * text.kvHeads), text.layers)
     func before(_ layer: Int) -> Int { (layer * K + L - 1) / L }
     return LayerBudgets(heads: (0..<L).map { before($0 + 1) - before($0) })
   }
 
-  /// Whole layers at the top: the fewest numbers and the shortest way back.
+  /// Whole layers at the top: the fewest parameters and the shortest way back.
   package static func fewestLayers(_ count: Int, _ text: TextConfiguration) -> LayerBudgets {
     var rest = min(max(count, 1), text.layers * text.kvHeads)
     var heads = [Int](repeating: 0, count: text.layers)
@@ -31,7 +31,7 @@ package struct LayerBudgets: Equatable {
   /// The lowest adapted layer, where backward ends.
   package var lowest: Int { heads.firstIndex { $0 > 0 } ?? heads.count }
 
-  /// Trainable numbers: H r + |S_l| r D + 1 an adapted layer.
+  /// Trainable parameters: H r + |S_l| r D + 1 an adapted layer.
   package func parameters(rank r: Int, _ text: TextConfiguration) -> Int {
     layers * (text.hiddenSize * r + 1) + selected * r * text.headDimension
   }

@@ -1,7 +1,7 @@
 // The parameters of a model by part.
 import HuggingFace
 
-/// Numbers of a model by part, as the checkpoint's table of names has them.
+/// Parameters of a model by part, as the checkpoint's table of names has them.
 package struct ParameterCounts: Equatable {
   /// The vision tower with its mergers.
   package let vision: Int

@@ -1,4 +1,4 @@
-// What an adapter costs before it is there: numbers, multiply-adds, and how far back its gradient goes.
+// What an adapter costs before it exists: parameters, multiply-adds, and how far back its gradient goes.
 import Adapters
 import Batches
 import HuggingFace
@@ -10,7 +10,7 @@ package enum PlannedAdapter: Equatable {
   /// On the same projections of every layer, at all tokens.
   case lora([Projection], rank: Int)
 
-  /// What an adapter comes to.
+  /// The plan's view of a configuration.
   package init(_ configuration: AdapterConfiguration, layers: Int) {
     switch configuration {
     case .imageLoRA(let options):
@@ -21,7 +21,7 @@ package enum PlannedAdapter: Equatable {
     }
   }
 
-  /// Trainable numbers.
+  /// Trainable parameters.
   package func parameters(_ text: TextConfiguration) -> Int {
     switch self {
     case .imageLoRA(let budgets, let rank): budgets.parameters(rank: rank, text)
@@ -59,7 +59,7 @@ package enum PlannedAdapter: Equatable {
     }
   }
 
-  /// Whether a unit has a gradient.
+  /// Whether a batch has a gradient.
   package func learns(from unit: BatchShape) -> Bool {
     guard unit.answers > 0 else { return false }
     switch self {
@@ -68,7 +68,8 @@ package enum PlannedAdapter: Equatable {
     }
   }
 
-  /// Its tokens without a gradient, and pairs of a query and a key: of queries that have one, and of these with such a key.
+  /// Its tokens without a gradient, and pairs of a query and a key: of queries that have one, and of these with such a
+  /// key.
   package func backward(of unit: BatchShape) -> (first: Int, latePairs: Double, keptPairs: Double) {
     switch self {
     case .imageLoRA: (unit.first, unit.latePairs, unit.keptPairs)

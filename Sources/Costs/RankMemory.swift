@@ -1,25 +1,26 @@
-// The memory of a rank beside the mapped weights.
+// The memory of a rank without the mapped weights.
 import Batches
 import HuggingFace
 
-/// Bytes of a rank beside the mapped weights, at one unit.
+/// Bytes of a rank without the mapped weights, at one batch.
 package struct RankMemory: Equatable {
-  /// The inputs of the layers from the lowest adapted one up, and what `DecoderLayer.Tape` keeps of them for backward.
+  /// The inputs of the layers from the lowest adapted one up, and the activations that `DecoderLayer` saves for
+  /// backward.
   package let activations: Double
   /// The largest of what lives only while a layer, the head or the vision tower computes.
   package let work: Double
   /// Parameters, gradients, both moments, the reduced gradient, and the exact sum's words.
   package let adapter: Double
-  /// Visual tokens of pictures that are kept.
+  /// Cached vision features.
   package let features: Double
-  /// The program, its libraries, tokenizer and rows: about so much.
+  /// The program, its libraries, tokenizer and examples: a rough estimate.
   package let program: Double
   package var total: Double { activations + work + adapter + features + program }
 
   /// - Parameters:
-  ///   - imageTokens: visual tokens of all different pictures together.
+  ///   - imageTokens: visual tokens of all different images together.
   ///   - featureMiB: `model.feature_memory_mib`.
-  ///   - activationBytes: what tapes may take besides the layers' inputs.
+  ///   - activationBytes: what saved activations may take in addition to the layers' inputs.
   package init(
     _ unit: BatchShape, adapter planned: PlannedAdapter, imageTokens: Double, featureMiB: Int, activationBytes: Int,
     _ configuration: ModelConfiguration
@@ -29,20 +30,20 @@ package struct RankMemory: Equatable {
     let (T, R) = (Double(unit.tokens), Double(unit.answers))
     let (H, I, heads) = (Double(t.hiddenSize), Double(t.intermediateSize), Double(t.attentionHeads))
     let (queries, keys) = (heads * Double(t.headDimension), Double(t.kvHeads * t.headDimension))
-    // k and v of every row; q, attention's output and statistics, h, gate and up of rows that ask; x of every row besides.
-    // Queries and keys once more where they have norms.
+    // k and v of every token; q, attention's output and statistics, h, gate and up of query tokens; also x of every
+    // token. Queries and keys once more where they have norms.
     let twice: Double = t.queryKeyNorm ? 1 : 0
-    func tape(_ Q: Double) -> Double {
+    func saved(_ Q: Double) -> Double {
       float * ((2 + twice) * T * keys + Q * ((2 + twice) * queries + heads + H + 2 * I))
     }
-    let taped = planned.learns(from: unit) ? t.layers - planned.lowest : 0
-    let all = taped > 0 ? Double(taped - 1) * tape(T) + tape(R) : 0
-    // Beyond the budget a layer at a time is computed again.
-    activations = float * Double(taped) * T * H + min(all, Double(activationBytes) + tape(T))
-    // Backward of the MLP at its widest: three matrices of the MLP's width, and a handful of the hidden size.
+    let learning = planned.learns(from: unit) ? t.layers - planned.lowest : 0
+    let all = learning > 0 ? Double(learning - 1) * saved(T) + saved(R) : 0
+    // Beyond the budget, activations are recomputed one layer at a time.
+    activations = float * Double(learning) * T * H + min(all, Double(activationBytes) + saved(T))
+    // Backward of the MLP at its widest: three matrices of the MLP's width, and five of the hidden size.
     let layer = float * T * (3 * I + 5 * H)
     let head = float * (min(R, 128) * Double(t.vocabularySize) + 2 * R * H)
-    let patches = Double(unit.pictures.max() ?? 0)
+    let patches = Double(unit.images.max() ?? 0)
     let vision = float * patches * Double(v.patchNumbers + 6 * v.hiddenSize + (v.mlpInputs + 1) * v.intermediateSize)
     work = max(layer, head, vision) + float * T * H
     // Four vectors of fp32, the gradient taken from the sum, its words and MPI's copy of them.

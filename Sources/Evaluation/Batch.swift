@@ -1,38 +1,39 @@
-// Which rows are run together: a function of the rows alone, so that the number of ranks changes no bit.
+// Which examples are run together: a function of the examples alone, so that the number of ranks changes no bit.
 import Datasets
 
-/// Units whose answers are generated together.
+/// Image groups whose answers are generated together.
 struct Batch {
-  private(set) var units: [ImageGroup]
-  /// Tokens of all rows and of their answers at their longest.
+  private(set) var groups: [ImageGroup]
+  /// Tokens of all examples and of their answers at their longest.
   private(set) var tokens: Int
-  /// Indices of all rows, unit by unit.
-  var rows: [Int] { units.flatMap(\.rows) }
+  /// Indices of all examples, group by group.
+  var examples: [Int] { groups.flatMap(\.rows) }
 
-  /// All rows in batches within the bounds of a unit: one unit a batch where nothing is generated, otherwise
-  /// as many as fit. Rows of text are in batches of their own, which no adapter can change.
+  /// All examples in batches within the bounds of an image group: one group a batch where nothing is generated,
+  /// otherwise as many as fit. Text-only examples are in batches of their own, since an adapter of visual tokens acts
+  /// on none of them.
   /// - Parameters:
   ///   - newTokens: the longest answer; 0: nothing is generated.
-  ///   - tokens: how many tokens a unit has.
-  static func all(of rows: [Example], newTokens: Int, tokens: (ImageGroup) -> Int) -> [Batch] {
-    func held(_ unit: ImageGroup) -> Int { tokens(unit) + unit.rows.count * newTokens }
-    let units = Datasets.units(of: rows, tokens: held)
-    func isText(_ unit: ImageGroup) -> Bool { rows[unit.rows[0]].images.isEmpty }
+  ///   - tokens: how many tokens an image group has.
+  static func all(of examples: [Example], newTokens: Int, tokens: (ImageGroup) -> Int) -> [Batch] {
+    func held(_ group: ImageGroup) -> Int { tokens(group) + group.rows.count * newTokens }
+    let groups = Datasets.units(of: examples, tokens: held)
+    func isText(_ group: ImageGroup) -> Bool { examples[group.rows[0]].images.isEmpty }
     var batches: [Batch] = []
-    for kind in [units.filter { !isText($0) }, units.filter(isText)] {
-      var batch = Batch(units: [], tokens: 0)
-      for unit in kind {
+    for kind in [groups.filter { !isText($0) }, groups.filter(isText)] {
+      var batch = Batch(groups: [], tokens: 0)
+      for group in kind {
         let fits =
-          newTokens > 0 && batch.rows.count + unit.rows.count <= ImageGroup.maximumRows
-          && batch.tokens + held(unit) <= ImageGroup.maximumTokens
-        if !fits, !batch.units.isEmpty {
+          newTokens > 0 && batch.examples.count + group.rows.count <= ImageGroup.maximumRows
+          && batch.tokens + held(group) <= ImageGroup.maximumTokens
+        if !fits, !batch.groups.isEmpty {
           batches.append(batch)
-          batch = Batch(units: [], tokens: 0)
+          batch = Batch(groups: [], tokens: 0)
         }
-        batch.units.append(unit)
-        batch.tokens += held(unit)
+        batch.groups.append(group)
+        batch.tokens += held(group)
       }
-      if !batch.units.isEmpty { batches.append(batch) }
+      if !batch.groups.isEmpty { batches.append(batch) }
     }
     return batches
   }

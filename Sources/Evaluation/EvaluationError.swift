@@ -10,10 +10,10 @@ package enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertibl
   package var description: String {
     switch self {
     case .emptyPrompt(let row):
-      "row \(row): the prompt has no tokens; use a chat template that writes the messages"
+      "example \(row): the prompt has no tokens; use a chat template that writes the messages"
     case .tooLong(let row, let promptTokens, let newTokens, let limit):
-      "row \(row): \(promptTokens) tokens of prompt and \(newTokens) new ones are more than max_position_embeddings "
-        + "\(limit); lower --max-new-tokens or max_pixels"
+      "example \(row): \(promptTokens) tokens of prompt and \(newTokens) new ones are more than "
+        + "max_position_embeddings \(limit); lower --max-new-tokens or max_pixels"
     }
   }
 }

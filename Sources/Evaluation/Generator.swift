@@ -1,4 +1,4 @@
-// Greedy decoding: a unit in one pass, then a row a token and answer, all answers together, behind the kept keys.
+// Greedy decoding: a packed batch in one pass, then one token of every answer at a time, with a KV cache.
 import HuggingFace
 import Preprocessing
 import QwenVL
@@ -13,13 +13,13 @@ package struct Generation: Sendable, Equatable {
   package var endToken: Int32?
 }
 
-/// Rows about the same pictures: what they have in common passes the decoder once.
+/// Samples about the same images: what they have in common passes the decoder once.
 package struct EvaluationUnit: Sendable {
-  /// Rows with their answers, whose losses are asked for.
+  /// Samples with their answers, whose losses are asked for.
   package var samples: [Sample]
-  /// Rows up to the answer that is asked for.
+  /// Samples up to the answer that is asked for.
   package var prompts: [Sample]
-  /// The pictures' visual tokens; see `FeatureStore`. A sample or prompt may have fewer of the pictures, the first ones.
+  /// The images' vision features; see `FeatureStore`. A sample or prompt may have fewer of the images, the first ones.
   package var features: [Matrix<Float>]
 
   package init(samples: [Sample] = [], prompts: [Sample], features: [Matrix<Float>]) {
@@ -39,19 +39,19 @@ package struct Generator: Sendable {
     self.maxNewTokens = maxNewTokens
   }
 
-  /// Losses of the units' samples and answers to their prompts, each in order; an adapter of visual tokens acts on nothing
-  /// that is generated, one of all tokens on every token.
+  /// Losses of the units' samples and answers to their prompts, each in order; an adapter of visual tokens acts on
+  /// nothing that is generated, one of all tokens on every token.
   ///
-  /// Each unit is one pass. Then every pass takes the next token of each answer that has not ended: the last bits of a
-  /// row's numbers depend on the units that it is run with, and on nothing else.
+  /// Each unit is one pass. Then every pass computes the next token of each answer that has not ended: the last bits of
+  /// an example's numbers depend on the units that it is run with, and on nothing else.
   /// - Parameter onToken: takes each token of an answer as it comes, and which prompt it answers.
-  /// - Throws: `EvaluationError` for a prompt without tokens and for one that leaves no room.
+  /// - Throws: `EvaluationError` for a prompt without tokens and for one that leaves no positions for the answer.
   package func run(
     _ units: [EvaluationUnit], adapter: (any ProjectionAdapter<Float>)?,
     onToken: (_ prompt: Int, _ token: Int32) -> Void = { _, _ in }
   ) throws(EvaluationError) -> (losses: [SampleLoss], generations: [Generation]) {
     let prompts = units.flatMap(\.prompts)
-    for prompt in prompts { try checkRoom(prompt) }
+    for prompt in prompts { try checkLength(prompt) }
     let batches = units.map { PackedBatch($0.samples + $0.prompts, images: .shared($0.features)) }
     if prompts.isEmpty { return (batches.flatMap { base.loss($0, adapter: adapter) }, []) }
     let (slots, keys) = placed(batches)
@@ -70,7 +70,7 @@ package struct Generator: Sendable {
     }
 
     var generations = prompts.map { _ in Generation(tokens: [], endToken: nil) }
-    /// Whether the answer goes on behind this token.
+    /// Whether the answer goes on after this token.
     func take(_ token: Int32, prompt: Int) -> Bool {
       guard !base.configuration.endTokenIDs.contains(token) else {
         generations[prompt].endToken = token
@@ -109,7 +109,7 @@ package struct Generator: Sendable {
     return (slots, keys)
   }
 
-  private func checkRoom(_ prompt: Sample) throws(EvaluationError) {
+  private func checkLength(_ prompt: Sample) throws(EvaluationError) {
     let T = prompt.inputIDs.count
     let limit = base.configuration.text.maxPositionEmbeddings
     precondition(maxNewTokens > 0 && prompt.supervisedTokens == 0, "a prompt's answer is not in it and has a length")

@@ -1,21 +1,21 @@
-// Accuracy told apart by the groups that rows state.
+// Accuracy by the groups that examples state.
 import Formatting
 
 extension Metrics {
-  /// The lines of a table for each key of the rows' groups: a line a value, in order, with its number of rows.
+  /// The lines of a table for each key of the examples' groups: a line a value, in order, with its number of examples.
   ///
-  /// Of places it shows point in box and IoU >= 0.5, of other answers exact match, without answers token accuracy. A row counts where
-  /// its own group has the key.
+  /// Of places it shows point in box and IoU >= 0.5, of other answers exact match, without answers token accuracy. An
+  /// example counts where its own group has the key.
   /// - Parameters:
-  ///   - groups: a row's `[key: value]`, for each row.
-  ///   - models: a column each, with a result for each row.
+  ///   - groups: an example's `[key: value]`, for each example.
+  ///   - models: a column each, with a result for each example.
   package static func table(
     by groups: [[String: String]], _ models: [(name: String, results: [ExampleResult])]
   ) -> [String] {
     var lines: [String] = []
     for (key, values) in members(of: groups).sorted(by: { $0.key < $1.key }) {
-      let parts = values.sorted { $0.key < $1.key }.map { value, rows in
-        (value, models.map { model in Metrics(rows.map { model.results[$0] }) })
+      let parts = values.sorted { $0.key < $1.key }.map { value, examples in
+        (value, models.map { model in Metrics(examples.map { model.results[$0] }) })
       }
       for (name, mean) in measures {
         let shown = parts.filter { mean($0.1[0]).count > 0 }

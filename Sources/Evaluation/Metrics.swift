@@ -1,20 +1,21 @@
-// The numbers of a whole evaluation, and the table that sets two of them side by side.
+// The metrics of a whole evaluation, and the table that compares two of them.
 import Formatting
 import Foundation
 
-/// Means over rows; a mean over nothing is nil.
+/// Means over examples; a mean over nothing is nil.
 package struct Metrics: Sendable, Equatable {
+  /// Examples, and supervised tokens.
   package var rows, tokens: Int
   /// NLL a supervised token.
   package var loss: Double
   package var tokenAccuracy: Double
   package var exactMatch, finished: Mean
-  /// Over rows whose answer is a place.
+  /// Over examples whose answer is a place.
   package var pointInBox: Mean
-  /// Over rows whose answer is a box.
+  /// Over examples whose answer is a box.
   package var iouAtHalf, meanIoU: Mean
 
-  /// A mean and how many rows it is over.
+  /// A mean and how many examples it is over.
   package struct Mean: Sendable, Equatable {
     package var count: Int
     /// Nil over nothing.
@@ -29,14 +30,14 @@ package struct Metrics: Sendable, Equatable {
 
   package var perplexity: Double { exp(loss) }
 
-  /// Adds in the order of the rows, so that equal rows give equal bits.
-  /// - Precondition: at least one row.
+  /// Adds in the order of the examples, so that equal examples give equal bits.
+  /// - Precondition: at least one example.
   package init(_ results: [ExampleResult]) {
     precondition(!results.isEmpty, "nothing was evaluated")
     rows = results.count
     tokens = results.reduce(0) { $0 + $1.tokens }
     loss = results.reduce(0) { $0 + $1.nll } / Double(tokens)
-    tokenAccuracy = Double(results.reduce(0) { $0 + $1.likeliest }) / Double(tokens)
+    tokenAccuracy = Double(results.reduce(0) { $0 + $1.top1 }) / Double(tokens)
     let answers = results.compactMap(\.answer)
     let places = answers.compactMap(\.place)
     let ious = places.compactMap(\.iou)
@@ -71,7 +72,7 @@ package struct Metrics: Sendable, Equatable {
     padded(name, to: width) + cells.map { rightAligned($0, to: 14) }.joined()
   }
 
-  /// Numbers as text, per cent for a scale of 100, and behind two of them their difference.
+  /// Numbers as text, per cent for a scale of 100, and after two of them their difference.
   static func cells(_ values: [Double], _ decimals: Int, scale: Double = 1) -> [String] {
     let (values, unit) = (values.map { $0 * scale }, scale == 100 ? "%" : "")
     let difference = values.count == 2 ? [String(format: "%+.\(decimals)f", values[1] - values[0]) + unit] : []

@@ -1,4 +1,4 @@
-// How far a written place is from a row's boxes: in pixels of the original picture, boxes half-open.
+// How far a written place is from an example's boxes: in pixels of the original image, boxes half-open.
 import Datasets
 import Preprocessing
 
@@ -6,20 +6,20 @@ import Preprocessing
 package struct PlaceScore: Codable, Sendable, Equatable {
   /// Whether the written point, or the written box's centre, lies in a box.
   package var pointInBox: Bool
-  /// Intersection over union with the best box, 0 where no box was written; nil where the row asks for a point.
+  /// Intersection over union with the best box, 0 where no box was written; nil where the example asks for a point.
   package var iou: Double?
 }
 
-/// What a row's answer should name: its boxes and the pictures they are in.
+/// What an example's answer should name: its boxes and the images they are in.
 package struct PlaceTarget: Sendable {
   let boxes: [(box: Objects.Box, frame: ImageFrame)]
   /// Whether the right answer is a box.
   let asksForBox: Bool
 
-  /// The target of a row's last answer; nil where that names no place.
+  /// The target of an example's last answer; nil where that names no place.
   ///
-  /// Boxes are handed out to `<bbox>` and `<point>` in order, so the answer's are those that its placeholders take; in
-  /// a row that fills none, all boxes are meant.
+  /// Boxes fill `<bbox>` and `<point>` in order, so the answer's are those that its placeholders take; in an example
+  /// that has no placeholder, all boxes are meant.
   package init?(row: Example, prompt: Prompt) {
     guard let reference = prompt.reference, let place = Region(parsing: reference), let objects = row.objects,
       let answer = row.messages.lastIndex(where: { $0.role == .assistant })
@@ -43,10 +43,10 @@ package struct PlaceTarget: Sendable {
       iou: asksForBox ? boxes.map { Self.iou(region, $0.box, $0.frame) }.max() : nil)
   }
 
-  /// The right boxes, in pixels of the original pictures.
+  /// The right boxes, in pixels of the original images.
   package var rightBoxes: [Objects.Box] { boxes.map(\.box) }
 
-  /// The place that a text names, in pixels of the original picture that the first right box is in, cut at its edges.
+  /// The place that a text names, in pixels of the original image that the first right box is in, cut at its edges.
   package func place(in text: String) -> (place: Region, image: Int)? {
     guard let region = Region(parsing: text), let (box, frame) = boxes.first else { return nil }
     switch region {

@@ -1,4 +1,4 @@
-// A predictions file read back, with suspicion: every line, or the first that is wrong.
+// A predictions file read back and checked: every line, or an error for the first that is wrong.
 import Files
 import Foundation
 
@@ -24,13 +24,13 @@ extension PredictionLine {
       do {
         line = try decoder.decode(PredictionLine.self, from: Data(bytes))
       } catch {
-        throw refuse("is no prediction")
+        throw refuse("is not a prediction")
       }
       guard line.tokens > 0, line.tokens < 1 << 40, (0...line.tokens).contains(line.likeliest_tokens) else {
-        throw refuse("\(line.likeliest_tokens) likeliest of \(line.tokens) tokens")
+        throw refuse("likeliest_tokens \(line.likeliest_tokens) of \(line.tokens) tokens")
       }
       guard seen.insert([line.model, line.id]).inserted else {
-        throw refuse("a second prediction of this model for this row")
+        throw refuse("a second prediction of this model for this example")
       }
       lines.append(line)
     }
@@ -40,10 +40,10 @@ extension PredictionLine {
     return lines
   }
 
-  /// What the line says, as the evaluation had it.
+  /// The line's result, as the evaluation had it.
   package var result: ExampleResult {
     ExampleResult(
-      nll: nll, tokens: tokens, likeliest: likeliest_tokens,
+      nll: nll, tokens: tokens, top1: likeliest_tokens,
       answer: prediction.map { prediction in
         ExampleResult.Answer(
           prompt: prompt ?? "", reference: reference ?? "", prediction: prediction, finished: finished ?? false,
@@ -51,8 +51,8 @@ extension PredictionLine {
       })
   }
 
-  /// Whether the answer is right: the place where one was asked for (a box by half its union), otherwise every character.
-  /// Nil where nothing was generated.
+  /// Whether the answer is right: the place where one was asked for (a box by half its union), otherwise every
+  /// character. Nil where nothing was generated.
   package var isRight: Bool? {
     guard prediction != nil else { return nil }
     if let iou { return iou >= 0.5 }

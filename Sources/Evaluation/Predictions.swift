@@ -1,4 +1,4 @@
-// The predictions file: one JSON object a line, a row of data under one model.
+// The predictions file: one JSON object a line, an example under one model.
 import Datasets
 import Files
 import Foundation
@@ -6,7 +6,7 @@ import Foundation
 /// One line of a predictions file.
 package struct PredictionLine: Codable, Sendable, Equatable {
   package var id: String
-  /// The row's groups, nil where it has none.
+  /// The example's groups, nil where it has none.
   package var group: [String: String]?
   /// `base` or `adapted`.
   package var model: String
@@ -16,9 +16,9 @@ package struct PredictionLine: Codable, Sendable, Equatable {
   package var nll: Double
   package var tokens, likeliest_tokens: Int
 
-  package init(_ row: Example, model: String, _ result: ExampleResult) {
-    id = row.id
-    group = row.groups.isEmpty ? nil : row.groups
+  package init(_ example: Example, model: String, _ result: ExampleResult) {
+    id = example.id
+    group = example.groups.isEmpty ? nil : example.groups
     self.model = model
     prompt = result.answer?.prompt
     reference = result.answer?.reference
@@ -29,7 +29,7 @@ package struct PredictionLine: Codable, Sendable, Equatable {
     iou = result.answer?.place?.iou
     nll = result.nll
     tokens = result.tokens
-    likeliest_tokens = result.likeliest
+    likeliest_tokens = result.top1
   }
 
   /// Writes a file whole or not at all.

@@ -1,6 +1,6 @@
 // The point or box that a text names, in the ways in which models write them.
 
-/// A place in a picture, in the coordinates that the model writes.
+/// A place in an image, in the coordinates that the model writes.
 package enum Region: Sendable, Equatable {
   case point(x: Double, y: Double)
   case box(x1: Double, y1: Double, x2: Double, y2: Double)
@@ -15,7 +15,8 @@ package enum Region: Sendable, Equatable {
 
   /// The first place that `text` names, nil if it names none:
   /// `(x, y)` · `[x, y]` · `[x1, y1, x2, y2]` · `(x1, y1, x2, y2)` · `(x1,y1),(x2,y2)`, also between `<|box_start|>`
-  /// and `<|box_end|>` or `<box>` and `</box>` · `{"bbox_2d": [...]}` · `{"point_2d": [...]}` · `<point x="..." y="...">`.
+  /// and `<|box_end|>` or `<box>` and `</box>` · `{"bbox_2d": [...]}` · `{"point_2d": [...]}` · `<point x="..."
+  /// y="...">`.
   ///
   /// In JSON the value of `bbox_2d` or `point_2d` counts, whatever stands before it. Time is linear in the length.
   package init?(parsing text: String) {

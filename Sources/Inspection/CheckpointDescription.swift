@@ -66,7 +66,7 @@ package struct CheckpointDescription: Encodable, Equatable {
     isValid = damage == nil
     let checkpoint: CheckpointFile
     do { checkpoint = try CheckpointFile(path) } catch {
-      // What the checksum says comes first: it names the damage and not what followed from it.
+      // The checksum's error comes first: it names the damage and not what followed from it.
       try check.get()
       throw error
     }

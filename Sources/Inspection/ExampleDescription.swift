@@ -38,12 +38,12 @@ package struct ExampleDescription: Encodable, Equatable {
   let boxes: [Box]
   let tokens: [Token]
 
-  package init(_ row: Example, sample: Sample, base: BaseModel) {
-    (id, line) = (row.id, row.line)
+  package init(_ example: Example, sample: Sample, base: BaseModel) {
+    (id, line) = (example.id, example.line)
     visualTokens = sample.visualSpans.reduce(0) { $0 + $1.count }
     (supervisedTokens, nextPosition) = (sample.supervisedTokens, sample.nextPosition)
-    images = row.images.enumerated().map { Image($1, sample, index: $0) }
-    boxes = (row.objects?.boxes ?? []).map { box in
+    images = example.images.enumerated().map { Image($1, sample, index: $0) }
+    boxes = (example.objects?.boxes ?? []).map { box in
       let written = sample.frames.indices.contains(box.image) ? sample.frames[box.image].toWritten(box) : nil
       return Box(image: box.image, original: box.corners, written: written?.corners)
     }
@@ -65,8 +65,8 @@ package struct ExampleDescription: Encodable, Equatable {
     package let text: String
   }
 
-  /// Counts, images, boxes, then every token in order, an image's in one line. A supervised token is marked with `*`; it
-  /// is predicted by the token before it. A blank is shown as an open box.
+  /// Counts, images, boxes, then every token in order, an image's in one line. A supervised token is marked with `*`;
+  /// it is predicted by the token before it. A blank is shown as an open box.
   package var lines: [Line] { headings.map { Line(kind: .heading, text: $0) } + tokenLines }
 
   private var headings: [String] {
@@ -91,7 +91,8 @@ package struct ExampleDescription: Encodable, Equatable {
         let text = token.text.replacing(" ", with: "\u{2423}")
         lines.append(
           Line(
-            kind: token.isSupervised ? .supervised : .token, text: head + padded(token.positionWords, to: 20) + label + text))
+            kind: token.isSupervised ? .supervised : .token,
+            text: head + padded(token.positionWords, to: 20) + label + text))
         rest.removeFirst()
         continue
       }

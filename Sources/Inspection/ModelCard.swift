@@ -82,7 +82,7 @@ package struct ModelCard {
 
           y += alpha / rank * (x A^T) B^T
 
-      The files are PEFT's: `adapter_model.safetensors` in fp32 and `adapter_config.json`; `conditions.json` says what \
+      The files are PEFT's: `adapter_model.safetensors` in fp32 and `adapter_config.json`; `conditions.json` states what \
       it must be used with.
       """
     let use = """
@@ -98,7 +98,7 @@ package struct ModelCard {
     let heads = configuration.kvIndices.sorted { $0.key < $1.key }.map { layer, heads in
       "| \(layer) | \(heads.map(String.init).joined(separator: ", ")) |"
     }
-    // The widths, as the shapes of A [H, r] and B [heads, r, D] tell them.
+    // The widths follow from the shapes of A [H, r] and B [heads, r, D].
     let (hiddenSize, headDimension) = (
       layout.tensors.first?.shape[0] ?? 0, layout.tensors.dropFirst().first?.shape[2] ?? 0
     )
@@ -124,7 +124,7 @@ package struct ModelCard {
     let use = """
       ## Never merge it
       Do not merge it into the base's weights: \(Self.whyNotMerged). Examples without images give the base model's \
-      numbers, bit for bit, as long as the adapter stays beside the base.
+      numbers, bit for bit, as long as the adapter is kept apart from the base's weights.
 
       ## Heads (chosen by \(selection))
       | layer | KV heads |
@@ -140,7 +140,7 @@ package struct ModelCard {
     return run.map { URL(fileURLWithPath: $0.model.path.resolved).lastPathComponent }
   }
 
-  /// What the run file said of training, without paths of the machine it ran on; nothing where it cannot be read.
+  /// The run file's settings of training, without paths of the machine it ran on; nothing where it cannot be read.
   private static func settings(_ yaml: String) -> [(String, String)] {
     guard let run = try? RunConfiguration(text: yaml, path: "/run.yaml") else { return [] }
     let training = run.training

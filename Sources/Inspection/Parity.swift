@@ -1,4 +1,4 @@
-// The parity file: one group a row with everything that another implementation must reproduce.
+// The parity file: one group an example with everything that another implementation must reproduce.
 import Adapters
 import Artifacts
 import Batches
@@ -10,15 +10,15 @@ import Preprocessing
 import QwenVL
 import Tensors
 
-/// Computes the numbers of all rows and writes them.
-/// - Throws: the error of the first model file, row, adapter file or write that fails.
+/// Computes the numbers of all examples and writes them.
+/// - Throws: the error of the first model file, example, adapter file or write that fails.
 package func writeParity(
   model: String, data: String, adapter folder: String, output: String, seed: UInt64,
   precision: Precision, rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies
 ) throws {
   let base = try BaseModel(folder: model, precision: precision, rotaryFrequencies: rotaryFrequencies)
   let root = URL(fileURLWithPath: data).deletingLastPathComponent().path
-  let rows = try ExampleReader(imageRoot: root).read(data).rows
+  let examples = try ExampleReader(imageRoot: root).read(data).rows
   let samples = try base.sampleBuilder(maxLength: base.configuration.text.maxPositionEmbeddings)
   let adapter = try AdapterFolder.load(folder, base: base.configuration.text)
   let text = base.configuration.text
@@ -28,14 +28,14 @@ package func writeParity(
       ?? InfluenceProbe.seededProjections(text: text, seed: seed))
   try File.replace(output) { file in
     try file.setAttribute("schema_version", to: Int64(1))
-    for row in rows {
-      try ParityRow(row, base: base, samples: samples, adapter: adapter, probe: probe).write(to: file)
+    for example in examples {
+      try ParityExample(example, base: base, samples: samples, adapter: adapter, probe: probe).write(to: file)
     }
   }
 }
 
-/// All numbers of one row.
-private struct ParityRow {
+/// All numbers of one example.
+private struct ParityExample {
   let id: String
   let sample: Sample
   let pixels: [ProcessedImage]
@@ -45,24 +45,24 @@ private struct ParityRow {
   let probe: InfluenceProbe<Float>
 
   init(
-    _ row: Example, base model: BaseModel, samples: SampleBuilder, adapter: any Adapter<Float>,
+    _ example: Example, base model: BaseModel, samples: SampleBuilder, adapter: any Adapter<Float>,
     probe: InfluenceProbe<Float>
   ) throws {
-    id = row.id
-    let sample = try samples.sample(for: row)
+    id = example.id
+    let sample = try samples.sample(for: example)
     self.sample = sample
-    pixels = try samples.images(of: row, for: sample)
-    let features = try model.featureStore.features(of: row, sample: sample)
+    pixels = try samples.images(of: example, for: sample)
+    let features = try model.featureStore.features(of: example, sample: sample)
     let packed = PackedBatch([sample], images: .shared(features))
     // Base and adapted numbers are compared, so they come from passes over the same tokens.
-    let unit = adapter.tokens == .all ? packed.withoutPrefixCache : packed
-    base = (model.model.head.logits(model.hidden(unit, adapter: nil)), model.loss(unit, adapter: nil)[0])
+    let batch = adapter.tokens == .all ? packed.withoutPrefixCache : packed
+    base = (model.model.head.logits(model.hidden(batch, adapter: nil)), model.loss(batch, adapter: nil)[0])
     adapter.resetGradients()
-    let loss = model.lossAndGradient(unit, adapter: adapter)[0]
-    adapted = (model.model.head.logits(model.hidden(unit, adapter: adapter)), loss)
+    let loss = model.lossAndGradient(batch, adapter: adapter)[0]
+    adapted = (model.model.head.logits(model.hidden(batch, adapter: adapter)), loss)
     let mean = adapter.gradients.values.map { $0 / Float(loss.tokens) }
     gradients = adapter.layout.tensors.map { ($0, Array(mean[$0.range])) }
-    (gate, rank1) = model.influence(of: unit, probe: probe)
+    (gate, rank1) = model.influence(of: batch, probe: probe)
     self.probe = probe
   }
 

@@ -9,17 +9,17 @@ extension SelectionStability {
   package var lines: [String] {
     let random = percent(randomOverlap)
     let head = [
-      "\(numHeads) of \(heads) KV heads by \(estimator.rawValue); as many random ones overlap by \(random)",
+      "\(numHeads) of \(heads) KV heads by \(estimator.rawValue); as many random heads overlap by \(random)",
       "\(resamples) draws of each size, seed \(seed)",
     ]
     var tables = files.map { file in
-      [title("\(file.file): \(file.rows) rows")]
-        + file.sizes.map { line("  \($0.rows) rows\($0.withReplacement ? ", redrawn" : "")", $0) }
-        + [line("  halves of \(file.halves.rows) rows", file.halves), line("  rank1 and gate", file.estimators)]
+      [title("\(file.file): \(file.rows) examples")]
+        + file.sizes.map { line("  \($0.rows) examples\($0.withReplacement ? ", with replacement" : "")", $0) }
+        + [line("  halves of \(file.halves.rows) examples", file.halves), line("  rank1 and gate", file.estimators)]
     }
     if !pairs.isEmpty {
       tables.append(
-        [title("all rows of two files")]
+        [title("all examples of two files")]
           + pairs.map { line("  \($0.files.joined(separator: " and "))", $0.agreement) })
     }
     let width = tables.joined().map(\.name.count).max() ?? 0

@@ -1,9 +1,9 @@
-// How far chosen heads depend on what was probed: fewer rows, other rows, the other estimator, another file.
+// How far chosen heads depend on what was probed: fewer examples, other examples, the other estimator, another file.
 import Adapters
 import Artifacts
 import RandomNumbers
 
-/// How alike two selections and the scores behind them are.
+/// How alike two selections and their scores are.
 package struct SelectionAgreement: Sendable, Equatable, Encodable {
   /// Spearman's rank correlation of all heads' scores, from -1 to 1.
   package let correlation: Double
@@ -19,7 +19,7 @@ package struct SelectionAgreement: Sendable, Equatable, Encodable {
   }
 }
 
-/// What a selection from some scores files rests on: agreements over draws of their rows, and between the files.
+/// How stable a selection from some scores files is: agreements over draws of their examples, and between the files.
 package struct SelectionStability: Sendable, Equatable, Encodable {
   /// As `HeadSelection.method`.
   package let method: String
@@ -29,35 +29,35 @@ package struct SelectionStability: Sendable, Equatable, Encodable {
   package let tau: Double
   /// The overlap that a random choice of as many heads has on average.
   package let randomOverlap: Double
-  /// Draws behind each of the `Draws`, and the seed of their rows.
+  /// How many draws each of the `Draws` has, and the seed of their examples.
   package let resamples: Int
   package let seed: UInt64
   package let files: [File]
   /// Every two of the files, in their order.
   package let pairs: [Pair]
 
-  /// One file's rows against each other.
+  /// One file's examples against each other.
   package struct File: Sendable, Equatable, Encodable {
     package let file: String
     package let rows: Int
-    /// Draws of each size against all rows.
+    /// Draws of each size against all examples.
     package let sizes: [Draws]
-    /// Two halves without a common row against each other; of an odd number of rows one is in neither.
+    /// Two halves without a common example against each other; of an odd number of examples one is in neither.
     package let halves: Draws
-    /// The two estimators' choices from all rows.
+    /// The two estimators' choices from all examples.
     package let estimators: SelectionAgreement
   }
 
-  /// All rows of one file against all rows of another.
+  /// All examples of one file against all examples of another.
   package struct Pair: Sendable, Equatable, Encodable {
     package let files: [String]
     package let agreement: SelectionAgreement
   }
 
-  /// Agreements over draws of as many rows each.
+  /// Agreements over draws of as many examples each.
   package struct Draws: Sendable, Equatable, Encodable {
     package let rows: Int
-    /// Whether a draw may hold a row more than once.
+    /// Whether a draw may hold an example more than once.
     package let withReplacement: Bool
     package let correlation, overlap: Spread
 
@@ -87,32 +87,33 @@ package struct SelectionStability: Sendable, Equatable, Encodable {
   /// Why files cannot be compared.
   package enum ComparisonError: Error, Equatable, CustomStringConvertible {
     case different(what: String, file: String, first: String)
-    case tooFewRows(file: String, rows: Int, needed: Int)
+    case tooFewExamples(file: String, examples: Int, needed: Int)
 
     package var description: String {
       switch self {
       case .different(let what, let file, let first):
         "\(file): its \(what) is not that of \(first); compare only scores of one base model"
-      case .tooFewRows(let file, let rows, let needed):
-        "\(file): too few rows: \(rows) where \(needed) are needed; draw fewer or probe more"
+      case .tooFewExamples(let file, let examples, let needed):
+        "\(file): too few examples: \(examples) where \(needed) are needed; draw fewer or probe more"
       }
     }
   }
 
-  /// Draws rows and compares; the draws of a size depend on nothing but the seed, the size and the number of rows.
+  /// Draws examples and compares; the draws of a size depend on nothing but the seed, the size and the number of
+  /// examples.
   /// - Parameters:
   ///   - files: scores, and the files they come from for messages.
-  ///   - sizes: rows of a draw: fewer than a file has without replacement, all of them with (bootstrap); nil is
+  ///   - sizes: examples of a draw: fewer than a file has without replacement, all of them with (bootstrap); nil is
   ///     `defaultSizes`.
   ///   - select: the choice from scores `[L][Hkv]`.
-  /// - Precondition: at least one file, one draw and one row a draw.
-  /// - Throws: `ComparisonError` for files of several base models or shapes, or with fewer rows than a draw or two.
+  /// - Precondition: at least one file, one draw and one example a draw.
+  /// - Throws: `ComparisonError` for files of several base models or shapes, or with fewer examples than a draw or two.
   package init(
     of files: [(file: String, scores: InfluenceScores)], estimator: Estimator, sizes: [Int]? = nil, resamples: Int,
     seed: UInt64, selecting select: ([[Double]]) -> HeadSelection
   ) throws {
     precondition(!files.isEmpty && resamples > 0 && sizes?.allSatisfy { $0 > 0 } ?? true)
-    try Self.requireComparable(files, rows: max(2, sizes?.max() ?? 2))
+    try Self.requireComparable(files, examples: max(2, sizes?.max() ?? 2))
     let wholes = files.map { select($0.scores.scores(estimator)) }
     method = wholes[0].method
     (self.estimator, numHeads, tau) = (estimator, wholes[0].numHeads, wholes[0].tau)
@@ -122,8 +123,8 @@ package struct SelectionStability: Sendable, Equatable, Encodable {
 
     self.files = zip(files, wholes).map { entry, whole in
       let (scores, all) = (entry.scores, entry.scores.rows.count)
-      func selection(_ rows: [Int]) -> HeadSelection { select(scores.scores(estimator, rows: rows)) }
-      /// Stream 0 is the halves', stream n that of draws of n rows.
+      func selection(_ examples: [Int]) -> HeadSelection { select(scores.scores(estimator, rows: examples)) }
+      /// Stream 0 is the halves', stream n that of draws of n examples.
       func draws(stream: Int, _ agreement: (inout SplitMix64) -> SelectionAgreement) -> [SelectionAgreement] {
         var generator = SplitMix64(seed: seed, stream: UInt64(stream))
         return (0..<resamples).map { _ in agreement(&generator) }
@@ -134,16 +135,16 @@ package struct SelectionStability: Sendable, Equatable, Encodable {
           Draws(
             rows: size, withReplacement: size == all,
             draws(stream: size) { generator in
-              let rows = size == all ? generator.redrawn(all) : Array(generator.shuffled(all).prefix(size))
-              return SelectionAgreement(selection(rows.sorted()), whole)
+              let drawn = size == all ? generator.redrawn(all) : Array(generator.shuffled(all).prefix(size))
+              return SelectionAgreement(selection(drawn.sorted()), whole)
             })
         },
         halves: Draws(
           rows: all / 2,
           draws(stream: 0) { generator in
-            let rows = generator.shuffled(all)
+            let drawn = generator.shuffled(all)
             return SelectionAgreement(
-              selection(rows.prefix(all / 2).sorted()), selection(rows.suffix(all / 2).sorted()))
+              selection(drawn.prefix(all / 2).sorted()), selection(drawn.suffix(all / 2).sorted()))
           }),
         estimators: SelectionAgreement(select(scores.scores(.rank1)), select(scores.scores(.gate))))
     }
@@ -154,12 +155,12 @@ package struct SelectionStability: Sendable, Equatable, Encodable {
     }
   }
 
-  /// 8, 16, 32, ... below the number of rows, and that number.
+  /// 8, 16, 32, ... below the number of examples, and that number.
   package static func defaultSizes(rows: Int) -> [Int] {
     Array(sequence(first: 8) { $0 * 2 }.prefix { $0 < rows }) + [rows]
   }
 
-  private static func requireComparable(_ files: [(file: String, scores: InfluenceScores)], rows: Int) throws {
+  private static func requireComparable(_ files: [(file: String, scores: InfluenceScores)], examples: Int) throws {
     for (file, scores) in files {
       func agree<T: Equatable>(_ what: String, _ key: KeyPath<InfluenceScores, T>) throws {
         guard scores[keyPath: key] == files[0].scores[keyPath: key] else {
@@ -169,8 +170,8 @@ package struct SelectionStability: Sendable, Equatable, Encodable {
       try agree("base model (base_digest)", \.baseDigest)
       try agree("number of layers", \.layers)
       try agree("number of KV heads", \.kvHeads)
-      guard scores.rows.count >= rows else {
-        throw ComparisonError.tooFewRows(file: file, rows: scores.rows.count, needed: rows)
+      guard scores.rows.count >= examples else {
+        throw ComparisonError.tooFewExamples(file: file, examples: scores.rows.count, needed: examples)
       }
     }
   }

@@ -1,8 +1,8 @@
 // The interface that both kinds of norms have for the layers around them.
 import Tensors
 
-/// A frozen norm over groups of a row's numbers. A group has as many numbers as the norm has weights: a row is one group,
-/// or several that are normalised separately (the heads of a token, the patches of a visual token).
+/// A frozen norm over groups of a row's numbers. A group has as many numbers as the norm has weights: a row is one
+/// group, or several that are normalised separately (the heads of a token, the patches of a visual token).
 package protocol Norm<Element>: Sendable {
   associatedtype Element: Scalar
   /// x [R, groups W] -> y [R, groups W]

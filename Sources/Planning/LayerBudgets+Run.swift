@@ -1,4 +1,4 @@
-// What a run file's selection of heads comes to before any probe.
+// The layer budgets of a run file's selection of heads, before any probe.
 import Artifacts
 import Costs
 import HuggingFace

@@ -43,11 +43,12 @@ package struct Plan {
   package var gflops: Double?
 
   /// - Parameter assumed: an example to plan for instead of the run's data.
-  /// - Throws: `HuggingFaceError`, or what in the run `train` would refuse too.
+  /// - Throws: `HuggingFaceError`, or the error with which `train` would also refuse the run.
   package init(_ run: RunConfiguration, ranks: Ranks, assumed: AssumedExample? = nil) throws {
     guard run.training.globalBatch >= ranks.count else {
       throw FileError(
-        run.path, "training.global_batch: \(run.training.globalBatch) examples a step are fewer than \(ranks.count) ranks",
+        run.path,
+        "training.global_batch: \(run.training.globalBatch) examples a step are fewer than \(ranks.count) ranks",
         remedy: "start at most \(run.training.globalBatch)")
     }
     self.run = run
@@ -119,7 +120,7 @@ package struct Plan {
   }
 }
 
-/// Seconds that a plan comes to at a rate.
+/// The times of a plan at a rate, in seconds.
 struct PlannedTimes {
   /// Of a step whose images' features are cached, and of one that sees its images for the first time.
   let step, firstStep: Double

@@ -1,4 +1,4 @@
-// The examples that a plan is made for: lengths of the run's own data where they are at hand, otherwise assumed ones.
+// The examples that a plan is made for: lengths of the run's own data where they can be read, otherwise assumed ones.
 import Batches
 import Datasets
 import RunFile
@@ -56,9 +56,9 @@ struct PlannedExamples {
   /// The micro-batches of some first steps, enough to see what a step is like.
   func steps(of run: RunConfiguration) -> [[BatchShape]] {
     let batch = run.training.globalBatch
-    func shape(_ units: [ImageGroup]) -> [BatchShape] {
-      microBatches(of: units, rows: run.examplesPerPass) { shapes[$0].visual == 0 }.map { batch in
-        BatchShape(joining: batch.map { unit in BatchShape(unit.rows.map { shapes[$0] }) })
+    func shape(_ imageGroups: [ImageGroup]) -> [BatchShape] {
+      microBatches(of: imageGroups, rows: run.examplesPerPass) { shapes[$0].visual == 0 }.map { batch in
+        BatchShape(joining: batch.map { group in BatchShape(group.rows.map { shapes[$0] }) })
       }
     }
     guard count != nil else { return [shape((0..<batch).map { _ in ImageGroup(rows: [0]) })] }

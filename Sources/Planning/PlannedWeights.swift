@@ -7,7 +7,7 @@ import Tensors
 struct PlannedWeights: Equatable {
   let bytes: Double
   let type: ElementType
-  /// What the checkpoint's headers say, or why they say nothing.
+  /// The element types in the checkpoint's headers, or why they are unknown.
   let source: String
 
   /// Reads headers only; where files are missing, two bytes a parameter are assumed.

@@ -8,7 +8,7 @@ struct Weights<Element: Scalar> {
   let checkpoint: Checkpoint
   let configuration: ModelConfiguration
   private let precision: Precision
-  /// Released files say `model.layers` and `visual`; files written by newer transformers nest them.
+  /// Released files use `model.layers` and `visual`; files written by newer transformers nest them.
   private let decoder: String
   private let vision: String
 

@@ -44,7 +44,8 @@ package struct DecoderInput<Element: Scalar>: Sendable {
     (self.embeddings, self.positions, self.visual, self.slots) = (embeddings, positions, visual, slots)
   }
 
-  /// Adds deepstack's level for layer `layer` to its output. The level depends on no adapter, so gradients pass unchanged.
+  /// Adds deepstack's level for layer `layer` to its output. The level depends on no adapter, so gradients pass
+  /// unchanged.
   /// - Parameters: `y` `[Q, H]`, changed in place; `positions` `[Q]`, the tokens that they belong to.
   func addDeepstack(to y: Matrix<Element>, after layer: Int, positions: [Int]) {
     let H = y.columns

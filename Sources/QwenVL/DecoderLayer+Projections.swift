@@ -1,7 +1,8 @@
-// The attention of a decoder layer: projections to queries, keys and values, attention, output projection with residual.
+// The attention of a decoder layer: projections to queries, keys and values, attention, output projection with
+// residual.
 //
-// n is the normed input, R the rotation by a token's position. The N and Q of backward's shapes are the covered tokens and
-// queries; dn is nil in the lowest adapted layer, where only the adapter takes gradients.
+// n is the normed input, R the rotation by a token's position. The N and Q of backward's shapes are the covered tokens
+// and queries; dn is nil in the lowest adapted layer, where only the adapter takes gradients.
 import Layers
 import Tensors
 

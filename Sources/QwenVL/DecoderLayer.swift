@@ -1,5 +1,5 @@
 // One decoder layer: forward for some or all tokens, backward for input gradients only. The parts are in
-// DecoderLayer+Projections.swift and DecoderLayer+MLP.swift, each beside the part of backward that inverts it.
+// DecoderLayer+Projections.swift and DecoderLayer+MLP.swift, each next to the part of backward that inverts it.
 import Layers
 import Tensors
 
@@ -42,8 +42,8 @@ struct DecoderLayer<Element: Scalar>: Sendable {
     }
   }
 
-  /// y = h + mlp(h), h = x + O attention(q, k, v); q, k, v are projections of n = norm(x). The adapter adds to what Q, K,
-  /// V and O give.
+  /// y = h + mlp(h), h = x + O attention(q, k, v); q, k, v are projections of n = norm(x). The adapter adds to what Q,
+  /// K, V and O give.
   /// - Parameters:
   ///   - x: the new tokens, `[N, H]`.
   ///   - queries: which of them are queries.
@@ -92,8 +92,8 @@ struct DecoderLayer<Element: Scalar>: Sendable {
     }
   }
 
-  /// dx = dh + norm'(dn), dn = dq Q + dk K + dv V, (dq, dk, dv) = attention'(dh O), dh = dy + mlp'(dy), and the adapter's
-  /// part of each.
+  /// dx = dh + norm'(dn), dn = dq Q + dk K + dv V, (dq, dk, dv) = attention'(dh O), dh = dy + mlp'(dy), and the
+  /// adapter's part of each.
   /// - Parameters:
   ///   - dy: the gradient of y for the queries from `first` on.
   ///   - first: the first adapted token.

@@ -2,7 +2,7 @@
 import HuggingFace
 import Tensors
 
-/// Rotated keys and adapted values of tokens that have passed the decoder; a `SequenceSlot` says which of them are a
+/// Rotated keys and adapted values of tokens that have passed the decoder; a `SequenceSlot` states which of them are a
 /// sequence's.
 package final class KeyValueCache<Element: Scalar> {
   private let keys, values: [Matrix<Element>]
@@ -40,7 +40,8 @@ package struct PrefixKVCache<Element: Scalar>: Sendable {
   /// How many tokens the prefix has.
   package let count: Int
 
-  /// A layer's keys and values, then those of the new tokens.   newKeys, newValues [N, kvHeads D] -> [count + N, kvHeads D]
+  /// A layer's keys and values, then those of the new tokens.   newKeys, newValues [N, kvHeads D] -> [count + N,
+  /// kvHeads D]
   func followed(
     by newKeys: Matrix<Element>, _ newValues: Matrix<Element>, layer: Int
   ) -> (keys: Matrix<Element>, values: Matrix<Element>) {

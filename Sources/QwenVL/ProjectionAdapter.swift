@@ -9,7 +9,8 @@ package enum Projection: String, Sendable, CaseIterable {
   case output = "o_proj"
 }
 
-/// The tokens that an adapter acts on. What it adds reaches the tokens after them, and no token before the first of them.
+/// The tokens that an adapter acts on. What it adds reaches the tokens after them, and no token before the first of
+/// them.
 package enum AdaptedTokens: Sendable {
   /// Visual tokens, at keys and values only.
   case visual

@@ -1,8 +1,9 @@
-// What every layer is told about the new tokens of a pass, and for which of them it is asked.
+// What every layer gets about the new tokens of a pass, and which of them are its queries.
 import Layers
 import Tensors
 
-/// The tokens that are queries in a layer: all new ones, or in the last layer only those whose hidden states are wanted.
+/// The tokens that are queries in a layer: all new ones, or in the last layer only those whose hidden states are
+/// wanted.
 struct Queries<Element: Scalar>: Sendable {
   /// Ascending positions among the new tokens.
   let positions: [Int]

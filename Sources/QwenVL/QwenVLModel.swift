@@ -21,7 +21,7 @@ package struct QwenVLModel<Element: Scalar>: Sendable {
   }
 
   /// Takes every tensor of the model from `checkpoint`.
-  /// - Parameter arithmetic: nil for what this processor is best at.
+  /// - Parameter precision: nil for the fastest of this processor.
   /// - Throws: `HuggingFaceError` naming a tensor that is missing or has another shape; `UnknownTensors`.
   package init(
     configuration: ModelConfiguration, checkpoint: Checkpoint, precision: Precision? = .float32,

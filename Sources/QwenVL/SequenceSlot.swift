@@ -2,8 +2,8 @@
 
 /// The new tokens of one sequence in a pass of the decoder, and the keys that they see.
 ///
-/// Keys are counted as they lie in memory: those of the past first, or wherever in a `KeyValueCache` the sequence has its
-/// place.
+/// Keys are counted as they lie in memory: those of the past first, or wherever in a `KeyValueCache` the sequence has
+/// its place.
 package struct SequenceSlot: Sendable, Equatable {
   /// Keys of a prefix that the sequence continues; all of its tokens see all of them.
   package var shared: Range<Int>
@@ -20,7 +20,8 @@ package struct SequenceSlot: Sendable, Equatable {
     SequenceSlot(shared: shared, own: own.lowerBound..<own.upperBound + 1, newTokens: 1)
   }
 
-  /// A prefix, then its branches, each followed by reserved capacity; a prefix without branches has the capacity itself.
+  /// A prefix, then its branches, each followed by reserved capacity; a prefix without branches has the capacity
+  /// itself.
   /// - Parameters:
   ///   - branches: how many tokens each has.
   ///   - known: how many tokens at the start of the prefix are not new.

@@ -10,7 +10,7 @@ struct VisionGeometry {
   let windows: [Range<Int>]
   /// Patch rows of each frame; the windowed order never leaves a frame.
   let frames: [Range<Int>]
-  /// Example and column of each patch in the windowed order, `[2][P]`.
+  /// Row and column of each patch in the windowed order, `[2][P]`.
   let positions: [[Int32]]
 
   init(grid: GridTHW, configuration: VisionConfiguration) {

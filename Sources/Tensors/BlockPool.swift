@@ -34,7 +34,8 @@ enum BlockPool {
   /// Smaller blocks are left to the C library, which has a cache of its own.
   private static let smallest = 1 << 16
 
-  /// Bytes of the block that holds `bytes`: eight sizes an octave, so that batches of nearly the same length share blocks.
+  /// Bytes of the block that holds `bytes`: eight sizes an octave, so that batches of nearly the same length share
+  /// blocks.
   static func capacity(_ bytes: Int) -> Int {
     guard bytes > smallest else { return max(bytes, 64) }
     let grain = 1 << (Int.bitWidth - 1 - bytes.leadingZeroBitCount - 3)

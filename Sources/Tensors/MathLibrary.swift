@@ -3,8 +3,8 @@ import COneDNN
 import COpenBLAS
 import Glibc
 
-/// OpenBLAS with its build and the kernels that it chose for this processor, the C library's version, and oneDNN with its
-/// version and instruction set: where one of them differs, the last bits of results may.
+/// OpenBLAS with its build and the kernels that it chose for this processor, the C library's version, and oneDNN with
+/// its version and instruction set: where one of them differs, the last bits of results may.
 package var mathLibrary: String {
   let (build, kernels) = (String(cString: openblas_get_config()), String(cString: openblas_get_corename()))
   var libc = [CChar](repeating: 0, count: 64)

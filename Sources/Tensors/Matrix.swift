@@ -19,13 +19,13 @@ private final class Storage<Element: Scalar>: Sendable {
 /// and never overlap, and all rows lie in memory that `owner` keeps alive. Every view holds the owner, so a view may
 /// outlive the matrix that it was taken from.
 ///
-/// Views alias: a copy of the struct, `rows(_:)`, `columns(_:)` and `reshaped(rows:columns:)` are the same memory, and a
-/// write through one of them shows in all. `gathering(_:)` and the initializers for new memory allocate.
+/// Views alias: a copy of the struct, `rows(_:)`, `columns(_:)` and `reshaped(rows:columns:)` are the same memory, and
+/// a write through one of them shows in all. `gathering(_:)` and the initializers for new memory allocate.
 ///
 /// `let` protects the view, not the numbers: whoever has a view of allocated memory may write through it, and functions
-/// document which of their arguments they change. Nobody may write to a frozen weight (`StoredTensor.inPlace`): its pages
-/// are mapped read-only. There is no lock: the type is `Sendable` on the condition that no thread writes to memory that
-/// another one uses at the same time.
+/// document which of their arguments they change. Nobody may write to a frozen weight (`StoredTensor.inPlace`): its
+/// pages are mapped read-only. There is no lock: the type is `Sendable` on the condition that no thread writes to
+/// memory that another one uses at the same time.
 package struct Matrix<Element: Scalar>: @unchecked Sendable {
   package let rows: Int
   package let columns: Int

@@ -12,7 +12,7 @@ package enum Precision: String, Sendable, CaseIterable {
   /// which is slower than fp32 and gains nothing.
   package static var hasBFloat16Instructions: Bool { OneDNN.hasBFloat16Instructions }
 
-  /// What this processor is best at for weights stored as `type`: fp32 files keep fp32.
+  /// The fastest of this processor for weights stored as `type`: fp32 files keep fp32.
   package static func automatic(stored type: ElementType) -> Precision {
     type == .bfloat16 && hasBFloat16Instructions ? .bfloat16 : .float32
   }

@@ -1,8 +1,8 @@
 // Stored numbers as Float or Double: in place where the encoding is the same, otherwise converted.
 
 extension StoredTensor {
-  /// The tensor as a matrix without a copy, if it is stored as `Element`. Read-only: writing to it is a fault, since the
-  /// file is mapped read-only.
+  /// The tensor as a matrix without a copy, if it is stored as `Element`. Read-only: writing to it is a fault, since
+  /// the file is mapped read-only.
   func inPlace<Element: Scalar>(rows: Int, columns: Int) -> Matrix<Element>? {
     guard Element.self == Float.self, type == .float32 else { return nil }
     let mutable = UnsafeMutableRawPointer(mutating: base).assumingMemoryBound(to: Element.self)

@@ -1,4 +1,5 @@
-// A tensor where it lies in a mapped checkpoint file: never copied, shared by all ranks of a node through the page cache.
+// A tensor where it lies in a mapped checkpoint file: never copied, shared by all ranks of a node through the page
+// cache.
 
 /// How the numbers of a stored tensor are encoded, named as safetensors names them.
 package enum ElementType: String, Sendable {
@@ -49,7 +50,8 @@ package struct StoredTensor: @unchecked Sendable {
   /// Keeps the file mapped.
   let owner: AnyObject
 
-  /// - Precondition: `base` addresses as many bytes as `shape` and the element size say, which live as long as `owner`.
+  /// - Precondition: `base` addresses as many bytes as `shape` and the element size need, which live as long as
+  ///   `owner`.
   package init(name: String, type: ElementType, shape: [Int], base: UnsafeRawPointer, owner: AnyObject) {
     precondition(Int(bitPattern: base) % type.byteCount == 0, "\(name): misaligned")
     self.name = name

@@ -100,7 +100,7 @@ struct AdapterStart: Sendable {
     }
     throw FileError(
       folder,
-      "it is \(words(configuration)), the run says \(words(wanted)) in adapter, and targets or heads must agree too",
+      "it is \(words(configuration)), the run asks for \(words(wanted)) in adapter; targets or heads must agree too",
       remedy: "start from an adapter of the run's shape")
   }
 }

@@ -50,7 +50,7 @@ package struct Job: Sendable {
     try requireSame(digest, what: "run, model or data (\(run.path))", communicator)
   }
 
-  /// What a checkpoint of this run says of it.
+  /// What a checkpoint records about this run.
   var identity: RunIdentity {
     RunIdentity(
       digest: digest, yaml: run.yaml, seed: run.training.seed, worldSize: communicator.size,
@@ -59,14 +59,15 @@ package struct Job: Sendable {
 
   /// What all ranks read from the feature cache and what they computed; nil without a cache.
   /// - Important: Collective.
-  func featureTally() throws -> FeatureStore.Tally? {
-    guard run.model.featureCache != nil else { return nil }
+  func featureTally() throws -> RunSummary.VisionFeatures? {
+    guard let cache = base.featureStore.cacheState else { return nil }
     let ranks = (0..<communicator.size).map { [$0] }
-    return try mapOverRanks(ranks, communicator, naming: { _ in "counting features" }) { _ in base.featureStore.tally }
-      .reduce(into: FeatureStore.Tally()) {
-        $0.read += $1.read
-        $0.computed += $1.computed
-      }
+    let tallies = try mapOverRanks(ranks, communicator, naming: { _ in "counting features" }) { _ in
+      base.featureStore.tally
+    }
+    return RunSummary.VisionFeatures(
+      read: tallies.reduce(0) { $0 + $1.read }, computed: tallies.reduce(0) { $0 + $1.computed },
+      images: cache.images, cachedAtStart: cache.cached)
   }
 
   /// Group keys for the sampler where the run groups examples by image.

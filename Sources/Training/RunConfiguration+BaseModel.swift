@@ -1,11 +1,11 @@
-// A run's base model, in the precision that it states or that its processors are best at, and its examples.
+// A run's base model, in the precision that it states or that is fastest on its processors, and its examples.
 import Batches
 import Collectives
 import RunFile
 import Tensors
 
 extension RunConfiguration {
-  /// Opens the base, with features cached where the run says. Where the run states no precision, what was chosen is
+  /// Opens the base, with features cached where the run asks for it. If the run states no precision, what was chosen is
   /// written into it: bf16 for a checkpoint stored as bf16 if every rank's processor has bf16 instructions, otherwise
   /// fp32.
   /// - Parameter warn: takes one line where the feature cache can no longer be written.

@@ -28,9 +28,9 @@ package final class RunLog {
   private var tokens = 0
 
   /// - Parameters:
-  ///   - directory: where metrics.jsonl and run.yaml lie, beside the checkpoints.
+  ///   - directory: where metrics.jsonl and run.yaml lie, next to the checkpoints.
   ///   - everySteps: steps between progress lines; metrics.jsonl gets every step.
-  ///   - tensorboard: whether event files are written beside metrics.jsonl.
+  ///   - tensorboard: whether event files are written next to metrics.jsonl.
   package init(
     output: @escaping Output, isRoot: Bool, directory: String = ".", everySteps: Int = 1, tensorboard: Bool = false
   ) {
@@ -96,11 +96,20 @@ package final class RunLog {
         + (isBest ? ", the best so far" : ""))
   }
 
+  /// The end of a run: lines for people and summary.json.
   /// - Parameters:
   ///   - traffic: what the communicator counted at its calls, to hold against the summary's promise.
   ///   - features: what all ranks read from the feature cache, where there is one.
-  func finish(checkpoint: String, best: TrainingState.Best?, traffic: Traffic, features: FeatureStore.Tally?) {
+  /// - Throws: `FileError`.
+  func finish(
+    checkpoint: String, best: TrainingState.Best?, traffic: Traffic, features: RunSummary.VisionFeatures?
+  ) throws {
+    guard isRoot else { return }
     let elapsed = (ContinuousClock.now - started) / .seconds(1)
+    try RunSummary(
+      steps: totalSteps, seconds: elapsed, allReduce: .init(bytes: traffic.sumBytes, calls: traffic.sumCalls),
+      visionFeatures: features
+    ).write(to: directory)
     note("finished \(totalSteps) steps in \(duration(elapsed)); last checkpoint \(checkpoint)")
     note("reduced \(traffic.sumBytes) bytes in \(traffic.sumCalls) calls")
     if let features { note("vision features read from the cache: \(features.read), computed: \(features.computed)") }

@@ -11,7 +11,8 @@ package final class SignalRequests: Sendable {
   }
 
   private let flags: Flags
-  /// Dispatch calls the handlers on a queue of its own; sources live as long as this object and are never touched again.
+  /// Dispatch calls the handlers on a queue of its own; sources live as long as this object and are never touched
+  /// again.
   private nonisolated(unsafe) let sources: [any DispatchSourceSignal]
 
   /// Takes signals over from their default actions.

@@ -37,7 +37,7 @@ extension Job {
     return TrainingState(startOf: identity, adapter: adapter, selection: selection)
   }
 
-  /// A checkpoint's state, nil where there is none to go on from, and what is to be said about it.
+  /// A checkpoint's state, nil where there is none to go on from, and lines about it for the log.
   private struct Restored {
     var state: TrainingState?
     var notes: [String] = []

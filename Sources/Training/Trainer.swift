@@ -78,7 +78,7 @@ package final class Trainer {
       }
       if stop { throw TrainingError.interrupted(step: report.step) }
     }
-    log.finish(
+    try log.finish(
       checkpoint: store.path(step: state.step), best: state.best, traffic: job.communicator.traffic,
       features: try job.featureTally())
   }

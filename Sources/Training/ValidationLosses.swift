@@ -5,20 +5,21 @@ import Datasets
 import QwenVL
 
 extension Job {
-  /// Loss of each example in order, examples of the same images computed together; the same bits for any number of ranks.
+  /// Loss of each example in order, examples of the same images computed together; the same bits for any number of
+  /// ranks.
   /// - Returns: nil if a signal to stop came meanwhile.
   /// - Important: Collective.
   func losses(
     of examples: PreparedExamples, adapter: (any ProjectionAdapter<Float>)?, signals: SignalRequests
   ) throws -> [SampleLoss]? {
-    let units = Datasets.units(of: examples.rows, tokens: examples.tokens(of:))
-    let assignment = partition(costs: units.map { Double(examples.tokens(of: $0)) }, ranks: communicator.size)
+    let groups = Datasets.units(of: examples.rows, tokens: examples.tokens(of:))
+    let assignment = partition(costs: groups.map { Double(examples.tokens(of: $0)) }, ranks: communicator.size)
     let losses: [[SampleLoss]?] = try mapOverRanks(
-      assignment, communicator, naming: { "validating \(names(units[$0].rows.map { examples.rows[$0] }))" }
+      assignment, communicator, naming: { "validating \(names(groups[$0].rows.map { examples.rows[$0] }))" }
     ) { index -> [SampleLoss]? in
       if signals.stopRequested { return nil }
-      return base.loss(try base.packedBatch([units[index]], of: examples), adapter: adapter)
+      return base.loss(try base.packedBatch([groups[index]], of: examples), adapter: adapter)
     }
-    return losses.contains { $0 == nil } ? nil : inRowOrder(losses.compactMap(\.self), of: units)
+    return losses.contains { $0 == nil } ? nil : inRowOrder(losses.compactMap(\.self), of: groups)
   }
 }

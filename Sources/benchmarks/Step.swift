@@ -63,7 +63,7 @@ struct Step: ParsableCommand {
     let shape = phases.shape
     say(
       "unit       \(plural(shape.rows, "row")), \(shape.tokens) tokens, \(shape.visual) visual, \(shape.answers) supervised, "
-        + "\(shape.pictures.reduce(0, +)) patches of \(plural(shape.pictures.count, "picture"))")
+        + "\(shape.images.reduce(0, +)) patches of \(plural(shape.images.count, "picture"))")
     say(
       "adapter    rank \(rank), \(heads) of \(text.layers * text.kvHeads) KV heads from layer \(phases.budgets.lowest) on, "
         + "\(phases.adapter.layout.count) numbers")

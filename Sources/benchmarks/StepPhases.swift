@@ -81,10 +81,10 @@ final class StepPhases {
 
     let made = try rows.map(samples.sample)
     let features = try zip(pictured, made).map { try base.featureStore.features(of: $0, sample: $1) }
-    let pictures = zip(pictured, made).map { $1.grids.map(\.patches) }
-    shape = BatchShape(Self.packed(made, features), pictures: pictures.flatMap(\.self))
+    let images = zip(pictured, made).map { $1.grids.map(\.patches) }
+    shape = BatchShape(Self.packed(made, features), images: images.flatMap(\.self))
     let alone = PackedBatch([made[0]], images: .shared(features[0]))
-    first = (alone, BatchShape(alone, pictures: pictures[0]))
+    first = (alone, BatchShape(alone, images: images[0]))
   }
 
   private static func packed(_ samples: [Sample], _ features: [[Matrix<Float>]]) -> PackedBatch {

@@ -108,7 +108,7 @@ struct DecoderGradientTests {
   }
 }
 
-/// Both estimators as trainable numbers in the forward pass, the plain twin of `InfluenceProbe`.
+/// Both estimators as trainable parameters in the forward pass, the plain twin of `InfluenceProbe`.
 private final class GateAdapter: ProjectionAdapter {
   let gate = Matrix<Double>(zeros: 3, 2)
   let loraB = Matrix<Double>(zeros: 3, 8)

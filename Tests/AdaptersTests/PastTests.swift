@@ -1,4 +1,4 @@
-// A pass after tokens that passed before says what one pass over all tokens says.
+// A pass after tokens that passed before equals one pass over all tokens.
 import GradientCheck
 import HuggingFace
 import QwenVL
@@ -7,7 +7,7 @@ import Testing
 
 @testable import Adapters
 
-@Suite("Tokens that passed before are not computed again, and every number stays")
+@Suite("Tokens that passed before are not recomputed, and every number stays")
 struct PastTests {
   typealias Setting = DecoderGradientTests.Setting
 
@@ -44,8 +44,8 @@ struct PastTests {
     }
   }
 
-  /// A pass after no past, after a prefix KV cache, into an empty generation cache, and after the keys and values that an
-  /// earlier pass left there: the same hidden states.
+  /// A pass after no past, after a prefix KV cache, into an empty generation cache, and after the keys and values that
+  /// an earlier pass left there: the same hidden states.
   @Test(arguments: Setting.all) func past(setting: Setting) {
     let (model, branches) = (setting.model, setting.branches)
     let adapter = adapter(model)

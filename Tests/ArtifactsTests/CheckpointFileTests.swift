@@ -68,7 +68,7 @@ struct CheckpointFileTests {
     #expect(try read(path, for: text, base: base) == state)
     #expect(
       line { _ = try read(path, for: text, base: AdapterProvenance(baseDigest: "other")) }
-        .contains("the adapter was trained with another base model"))
+        .contains("the adapter was trained with a different base model"))
     var smaller = text
     smaller.layers = 2
     #expect(

@@ -9,8 +9,8 @@ import TinyModels
 
 @testable import Batches
 
-@Suite("A unit's shape as it is packed against the shape that a plan makes from lengths")
-struct UnitShapeTests {
+@Suite("A batch's shape as it is packed against the shape that a plan makes from lengths")
+struct BatchShapeTests {
   static let fixture = ParityFixture.path("a")
 
   let base: BaseModel
@@ -34,32 +34,31 @@ struct UnitShapeTests {
   private func packed(_ count: Int) throws -> BatchShape {
     let features = try base.featureStore.features(of: rows[0], sample: samples[0])
     return BatchShape(
-      PackedBatch(Array(samples.prefix(count)), images: .shared(features)), pictures: samples[0].grids.map(\.patches))
+      PackedBatch(Array(samples.prefix(count)), images: .shared(features)), images: samples[0].grids.map(\.patches))
   }
 
-  /// A row's lengths up to its last supervised token, which is not read; `shared` of its tokens with others.
+  /// An example's lengths up to its last supervised token, which is not read; `shared` of its tokens with others.
   private func read(_ shape: ExampleShape, shared: Int) -> ExampleShape {
     ExampleShape(
       tokens: shape.tokens - 1, visual: shape.visual, first: shape.first, shared: shared, answers: shape.answers,
-      pictures: shape.pictures)
+      images: shape.images)
   }
 
-  /// One row: all the same behind the text before the picture, which is kept, but that an answer's token does not see
-  /// those behind it.
-  @Test func oneRow() throws {
+  /// One example: all the same after the text before the image, whose keys are cached, but that an answer's token does
+  /// not see those after it.
+  @Test func oneExample() throws {
     let shape = ExampleShape(samples[0])
     let (found, planned) = (try packed(1), BatchShape([read(shape, shared: shape.shared)]))
     #expect(found.rows == 1 && found.tokens == planned.tokens - planned.first && found.visual == planned.visual)
-    #expect(found.answers == planned.answers && found.first == 0 && found.pictures == planned.pictures)
+    #expect(found.answers == planned.answers && found.first == 0 && found.images == planned.images)
     #expect(found.pairs == planned.latePairs && found.latePairs == planned.latePairs)
     #expect(found.keptPairs == planned.keptPairs)
     let (answers, tokens) = (Double(planned.answers), Double(planned.tokens))
     #expect(found.answerPairs <= planned.answerPairs && found.answerPairs >= answers * (tokens - answers - 4))
   }
 
-  /// Two rows on one picture: they share besides the picture what their questions have in common, which a plan does not
-  /// know.
-  @Test func twoRows() throws {
+  /// Two examples on one image: they also share what their questions have in common, which a plan does not know.
+  @Test func twoExamples() throws {
     var shapes = samples.map { ExampleShape($0) }
     let common = zip(samples[0].inputIDs, samples[1].inputIDs).prefix { $0 == $1 }.count
     #expect(common >= shapes[0].shared)
@@ -71,18 +70,18 @@ struct UnitShapeTests {
     #expect(found.keptPairs == planned.keptPairs)
   }
 
-  /// Rows of one pass: every number is the sum of theirs, as the packed rows have it.
-  @Test func joinedRows() throws {
+  /// Examples of one pass: every number is the sum of theirs, as the packed batch has it.
+  @Test func joinedExamples() throws {
     let features = try base.featureStore.features(of: rows[0], sample: samples[0])
     let joined = BatchShape(
-      PackedBatch(samples, images: .own([features, features])), pictures: samples.flatMap { $0.grids.map(\.patches) })
+      PackedBatch(samples, images: .own([features, features])), images: samples.flatMap { $0.grids.map(\.patches) })
     let alone = samples.map { sample in
-      BatchShape(PackedBatch([sample], images: .shared(features)), pictures: sample.grids.map(\.patches))
+      BatchShape(PackedBatch([sample], images: .shared(features)), images: sample.grids.map(\.patches))
     }
     #expect(joined == BatchShape(joining: alone))
   }
 
-  /// Backward's second scores: all rows behind the first picture in layers 1 and 2 of 4, the answers in the last.
+  /// Backward's recomputed scores: all tokens from the first image on in layers 1 and 2 of 4, the answers in the last.
   @Test func repeatedScores() throws {
     let (unit, text) = (try packed(1), base.configuration.text)
     let budgets = LayerBudgets(heads: [0, 1] + Array(repeating: 0, count: text.layers - 2))

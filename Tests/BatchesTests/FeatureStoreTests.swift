@@ -96,7 +96,7 @@ struct FeatureStoreTests {
     }
   }
 
-  @Test("a file says what it holds, deepstack's features too", arguments: [("a", 1), ("qwen3-vl", 3)])
+  @Test("a file states what it holds, deepstack's features too", arguments: [("a", 1), ("qwen3-vl", 3)])
   func layout(fixture: String, parts: Int) throws {
     let setup = try Setup(fixture)
     let base = try setup.base()
@@ -220,16 +220,16 @@ struct FeatureCacheFolderTests {
     #expect(error?.description.hasPrefix("model.feature_cache: \(setup.cache): ") == true)
   }
 
-  @Test("a write that fails later is told once, and the numbers stay")
+  @Test("a write that fails later is reported once, and the numbers stay")
   func writeFails() throws {
     let setup = try Setup()
-    let told = Mutex<[String]>([])
-    let base = try setup.base(memory: 0) { line in told.withLock { $0.append(line) } }
+    let reported = Mutex<[String]>([])
+    let base = try setup.base(memory: 0) { line in reported.withLock { $0.append(line) } }
     let expected = try setup.features(setup.base(cached: false))
     try FileManager.default.removeItem(atPath: setup.cache)
     try Data().write(to: URL(fileURLWithPath: setup.cache))
     for _ in 0..<2 { #expect(try setup.features(base) == expected) }
-    let lines = told.withLock { $0 }
+    let lines = reported.withLock { $0 }
     #expect(lines.count == 1 && lines[0].hasPrefix("model.feature_cache: cannot create \(setup.cache)"), "\(lines)")
   }
 

@@ -26,13 +26,16 @@ done
 check "two ranks write the files of one" cmp features-1.sha256 features-2.sha256
 for count in 1 2; do
   kept "$count" "a warm cache"
-  check "a warm cache, $count ranks: announced as full" grep -qE 'cache .*/features, 10 of 10 images' out
+  check "a warm cache, $count ranks: announced as full" \
+    test "$(field kept/summary.json vision_features.cached_at_start)" = 10
   check "a warm cache, $count ranks: no image is computed" \
-    grep -qE 'features read from the cache: [1-9][0-9]*, computed: 0$' out
+    test "$(field kept/summary.json vision_features.read)" -gt 0 -a \
+    "$(field kept/summary.json vision_features.computed)" = 0
 done
 kept 1 "a warm cache on disk and in memory" --set model.feature_memory_mib=256
 check "a warm cache on disk and in memory: each image is read once" \
-  grep -q 'features read from the cache: 10, computed: 0$' out
+  test "$(field kept/summary.json vision_features.read)" = 10 -a \
+  "$(field kept/summary.json vision_features.computed)" = 0
 
 for command in "probe run.yaml --output kept.h5" "evaluate run.yaml --base --no-generate"; do
   check "${command%% *} takes them too" ranks 2 "$IMAGELORA" $command "${keep[@]}"

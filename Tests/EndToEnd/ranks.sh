@@ -30,7 +30,7 @@ check "which differ from those of one image a pass" differs "micro-1/$last" "who
 check "the losses are 40 different numbers" test "$(column whole-1/metrics.jsonl loss | sort -u | wc -l)" = 40
 
 # The plan for the heads that the run chose, and the checkpoint itself, say how much a step reduces; the communicator
-# counts what it reduced, which the run's last lines say.
+# counts what it reduced, which summary.json states.
 "$IMAGELORA" inspect "whole-1/$last" --json >inspected.json
 field inspected.json heads >heads.json
 "$IMAGELORA" plan run.yaml --set adapter.heads.select=file --set adapter.heads.file=heads.json --json >planned.json
@@ -45,7 +45,7 @@ check "planned bytes are 16 a parameter and the counters" test "$((16 * paramete
   "$(field planned.json all_reduce.gradient_bytes)" = "$((16 * parameters))" -a \
   "$((16 * parameters + $(field planned.json all_reduce.counter_bytes)))" = "$bytes"
 for count in 1 3; do
-  read -r sent calls <<<"$(sed -nE 's/^reduced ([0-9]+) bytes in ([0-9]+) calls.*/\1 \2/p' "whole-$count/out")"
   check "$count ranks: 40 calls reduced 40 times the planned bytes" \
-    test "${sent:-0}" = "$((40 * bytes))" -a "${calls:-0}" = 40
+    test "$(field "whole-$count/summary.json" all_reduce.bytes)" = "$((40 * bytes))" -a \
+    "$(field "whole-$count/summary.json" all_reduce.calls)" = 40
 done

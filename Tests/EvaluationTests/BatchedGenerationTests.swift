@@ -1,4 +1,4 @@
-// Rows that are run together say what each says alone.
+// Examples that are run together give what each gives alone.
 import Adapters
 import Datasets
 import Foundation
@@ -14,8 +14,8 @@ import Batches
 
 @Suite("Answers generated together")
 struct BatchedGenerationTests {
-  /// Three questions about one picture, three about two pictures, also after an answer or with one in it, two of which
-  /// one is asked before its second picture, two of text, and two without a common token.
+  /// Three questions about one image, three about two images, also after an answer or with one in it, two of which one
+  /// is asked before its second image, two of text, and two without a common token.
   private struct Questions {
     let base: BaseModel
     let units: [EvaluationUnit]
@@ -23,8 +23,8 @@ struct BatchedGenerationTests {
     init(_ model: TinyModel) throws {
       base = try model.base()
       let samples = try base.sampleBuilder(maxLength: 512)
-      func row(_ id: String, pictures: Int, _ turns: [String]) throws -> Example {
-        let images = Array(repeating: "\"\(TinyExamples.image)\"", count: pictures).joined(separator: ",")
+      func example(_ id: String, images count: Int, _ turns: [String]) throws -> Example {
+        let images = Array(repeating: "\"\(TinyExamples.image)\"", count: count).joined(separator: ",")
         let messages = turns.enumerated().map { turn, text in
           #"{"role": "\#(turn % 2 == 0 ? "user" : "assistant")", "content": "\#(text)"}"#
         }
@@ -33,7 +33,7 @@ struct BatchedGenerationTests {
         return try ExampleReader().read(Data(line.utf8), name: id).rows[0]
       }
       var units: [EvaluationUnit] = []
-      for (pictures, questions) in [
+      for (images, questions) in [
         (1, [["<image>Where?"], ["<image>Which colour has the disc on the right?"], ["<image>Where?"]]),
         (
           2, [["<image><image>Compare."], ["<image>And?", "Yes", "<image>Same?"], ["<image>Draw.", "<image>", "So?"]]
@@ -41,15 +41,15 @@ struct BatchedGenerationTests {
         (2, [["<image>One.", "<image> is it."], ["<image><image>Are they the same?"]]),
         (0, [["2+2"], ["What is the capital of France?"]]),
       ] {
-        // A conversation that ends with a question has the answer put behind it.
-        let rows = try questions.enumerated().map { index, turns in
-          try row("\(pictures).\(index)", pictures: pictures, turns.count % 2 == 0 ? turns : turns + ["(1, 2)"])
+        // A conversation that ends with a question gets an answer after it.
+        let examples = try questions.enumerated().map { index, turns in
+          try example("\(images).\(index)", images: images, turns.count % 2 == 0 ? turns : turns + ["(1, 2)"])
         }
-        let given = try rows.map(samples.sample)
+        let given = try examples.map(samples.sample)
         units.append(
           EvaluationUnit(
-            samples: given, prompts: try rows.map { try samples.prompt(for: $0).sample },
-            features: try base.featureStore.features(of: rows[0], sample: given[0])))
+            samples: given, prompts: try examples.map { try samples.prompt(for: $0).sample },
+            features: try base.featureStore.features(of: examples[0], sample: given[0])))
       }
       let bare = [[65, 66, 67], [70, 66, 67, 68]].map { (ids: [Int32]) in
         let positions = ids.indices.map { Int32($0) }
@@ -74,8 +74,8 @@ struct BatchedGenerationTests {
     for questions in [free, ending] {
       let generator = Generator(questions.base, maxNewTokens: 12)
       for adapter in [nil, TinyModel.adapter(for: questions.base)] {
-        var told = questions.units.flatMap(\.prompts).map { _ in [Int32]() }
-        let together = try generator.run(questions.units, adapter: adapter) { told[$0].append($1) }.generations
+        var passed = questions.units.flatMap(\.prompts).map { _ in [Int32]() }
+        let together = try generator.run(questions.units, adapter: adapter) { passed[$0].append($1) }.generations
         let alone = try questions.units.flatMap { unit in
           try unit.prompts.flatMap { prompt in
             let single = EvaluationUnit(
@@ -83,7 +83,7 @@ struct BatchedGenerationTests {
             return try generator.run([single], adapter: adapter).generations
           }
         }
-        #expect(together == alone && told == together.map(\.tokens))
+        #expect(together == alone && passed == together.map(\.tokens))
         #expect(together[0] == together[2], "equal questions have equal answers")
         let byUnit = try questions.units.flatMap { try generator.run([$0], adapter: adapter).generations }
         #expect(byUnit == together)
@@ -106,7 +106,7 @@ struct BatchedGenerationTests {
   }
 
   @Test(
-    "losses beside prompts, in a batch of units, are those of rows alone to rounding",
+    "losses next to prompts, in a batch of units, are those of examples alone to rounding",
     arguments: ModelConfiguration.Family.allCases)
   func losses(family: ModelConfiguration.Family) throws {
     let questions = try Questions(TinyModel(family))

@@ -1,4 +1,4 @@
-// Whole rows through a model: the same results for any number of ranks, and the numbers that come of them.
+// Whole examples through a model: the same results for any number of ranks, and the metrics over them.
 import Adapters
 import Collectives
 import Datasets
@@ -11,9 +11,9 @@ import Batches
 
 @testable import Evaluation
 
-@Suite("Evaluation of rows")
+@Suite("Evaluation of examples")
 struct EvaluatorTests {
-  @Test("results are the same bits for 1, 2, 3 and 5 ranks, 5 being more than rows")
+  @Test("results are the same bits for 1, 2, 3 and 5 ranks, 5 being more than examples")
   func rankInvariance() throws {
     let model = try TinyModel()
     let folder = model.folder
@@ -39,7 +39,7 @@ struct EvaluatorTests {
       communicator: communicator)
   }
 
-  @Test("losses are those of training's forward pass over the rows of a picture; text-only rows do not see the adapter")
+  @Test("losses are those of training's forward pass over an image group; text-only examples do not see the adapter")
   func losses() throws {
     let model = try TinyModel()
     let base = try model.base()
@@ -59,13 +59,13 @@ struct EvaluatorTests {
         for (place, row) in unit.enumerated() {
           let (result, other) = (scored[column][row], answered[column][row])
           let loss = packed[place]
-          #expect((loss.nll, loss.tokens, loss.top1) == (result.nll, result.tokens, result.likeliest))
+          #expect((loss.nll, loss.tokens, loss.top1) == (result.nll, result.tokens, result.top1))
           #expect(result.answer == nil && other.answer != nil)
-          // Alone, and beside its own prompt, a row has the same numbers but for rounding.
+          // Alone, and next to its own prompt, an example has the same numbers but for rounding.
           let alone = base.loss(PackedBatch([given[place]], images: .shared(features)), adapter: adapter)[0]
           for nll in [alone.nll, other.nll] { #expect(abs(nll - result.nll) < 1e-5 * result.nll) }
           #expect((alone.tokens, other.tokens) == (result.tokens, result.tokens))
-          #expect((alone.top1, other.likeliest) == (result.likeliest, result.likeliest))
+          #expect((alone.top1, other.top1) == (result.top1, result.top1))
         }
       }
     }
@@ -74,30 +74,31 @@ struct EvaluatorTests {
     }
   }
 
-  @Test("batches have every row once, in bounds, units whole and text by itself; without answers a unit is a batch")
+  @Test("batches have every example once, in bounds, groups whole, text by itself; without answers a group is a batch")
   func batches() {
-    func row(_ image: Int?) -> Example {
+    func example(_ image: Int?) -> Example {
       Example(id: "r", line: 1, images: image.map { [.file("\($0)")] } ?? [], messages: [])
     }
-    // 40 rows about one picture, 30 about one each, 20 of text between them.
-    var rows: [Example] = []
-    for picture in 0..<30 { rows += [row(100), row(picture)] }
-    for _ in 0..<10 { rows += [row(nil), row(nil), row(100)] }
+    // 40 examples about one image, 30 about one each, 20 of text between them.
+    var examples: [Example] = []
+    for image in 0..<30 { examples += [example(100), example(image)] }
+    for _ in 0..<10 { examples += [example(nil), example(nil), example(100)] }
     for (newTokens, length) in [(0, 10), (64, 10), (64, 2000), (9000, 10)] {
-      let batches = Batch.all(of: rows, newTokens: newTokens) { $0.rows.count * length }
-      #expect(batches.flatMap(\.rows).sorted() == Array(rows.indices))
+      let batches = Batch.all(of: examples, newTokens: newTokens) { $0.rows.count * length }
+      #expect(batches.flatMap(\.examples).sorted() == Array(examples.indices))
       for batch in batches {
-        #expect(Set(batch.rows.map { rows[$0].images.isEmpty }).count == 1)
-        for unit in batch.units { #expect(Set(unit.rows.map { rows[$0].images }).count == 1) }
-        #expect(batch.tokens == batch.rows.count * (length + newTokens))
-        #expect(batch.rows.count <= 16 && (batch.tokens <= 8192 || batch.rows.count == 1))
-        #expect(newTokens > 0 || batch.units.count == 1)
+        #expect(Set(batch.examples.map { examples[$0].images.isEmpty }).count == 1)
+        for group in batch.groups { #expect(Set(group.rows.map { examples[$0].images }).count == 1) }
+        #expect(batch.tokens == batch.examples.count * (length + newTokens))
+        #expect(batch.examples.count <= 16 && (batch.tokens <= 8192 || batch.examples.count == 1))
+        #expect(newTokens > 0 || batch.groups.count == 1)
       }
     }
-    #expect(Batch.all(of: rows, newTokens: 64) { $0.rows.count * 10 }.map(\.rows.count) == [16, 16, 16, 14, 8, 16, 4])
+    let sizes = Batch.all(of: examples, newTokens: 64) { $0.rows.count * 10 }.map(\.examples.count)
+    #expect(sizes == [16, 16, 16, 14, 8, 16, 4])
   }
 
-  @Test("answers carry prompt and reference, and places only where rows ask for them")
+  @Test("answers carry prompt and reference, and places only where examples ask for them")
   func answers() throws {
     let model = try TinyModel()
     let results = try Self.results(model.folder, SingleProcess())[0]
@@ -113,10 +114,10 @@ struct EvaluatorTests {
   }
 
   private func result(
-    nll: Double, tokens: Int, likeliest: Int, exact: Bool? = nil, hit: Bool? = nil, iou: Double? = nil
+    nll: Double, tokens: Int, top1: Int, exact: Bool? = nil, hit: Bool? = nil, iou: Double? = nil
   ) -> ExampleResult {
     ExampleResult(
-      nll: nll, tokens: tokens, likeliest: likeliest,
+      nll: nll, tokens: tokens, top1: top1,
       answer: exact.map {
         ExampleResult.Answer(
           prompt: "p", reference: "r", prediction: "q", finished: true, exactMatch: $0,
@@ -124,13 +125,13 @@ struct EvaluatorTests {
       })
   }
 
-  @Test("metrics weigh tokens, not rows, and means are over the rows that they are about")
+  @Test("metrics weigh tokens, not examples, and means are over the examples that they are about")
   func metrics() throws {
     let metrics = Metrics([
-      result(nll: 6, tokens: 2, likeliest: 1, exact: true, hit: true, iou: 0.5),
-      result(nll: 2, tokens: 6, likeliest: 6, exact: false, hit: false, iou: 0.25),
-      result(nll: 0, tokens: 2, likeliest: 0, exact: false, hit: true),
-      result(nll: 2, tokens: 10, likeliest: 3, exact: false),
+      result(nll: 6, tokens: 2, top1: 1, exact: true, hit: true, iou: 0.5),
+      result(nll: 2, tokens: 6, top1: 6, exact: false, hit: false, iou: 0.25),
+      result(nll: 0, tokens: 2, top1: 0, exact: false, hit: true),
+      result(nll: 2, tokens: 10, top1: 3, exact: false),
     ])
     #expect(metrics.loss == 0.5 && metrics.perplexity == exp(0.5) && metrics.tokenAccuracy == 0.5)
     #expect(metrics.exactMatch.value == 0.25 && metrics.exactMatch.count == 4)
@@ -140,8 +141,8 @@ struct EvaluatorTests {
 
   @Test("the table names rows, aligns columns, shows the difference and leaves out what was not measured")
   func table() {
-    let base = Metrics([result(nll: 3, tokens: 2, likeliest: 1, exact: false, hit: false, iou: 0.25)])
-    let adapted = Metrics([result(nll: 2, tokens: 2, likeliest: 2, exact: true, hit: true, iou: 0.75)])
+    let base = Metrics([result(nll: 3, tokens: 2, top1: 1, exact: false, hit: false, iou: 0.25)])
+    let adapted = Metrics([result(nll: 2, tokens: 2, top1: 2, exact: true, hit: true, iou: 0.75)])
     #expect(
       Metrics.table([("base", base), ("adapted", adapted)]) == [
         "                                      base       adapted    difference",
@@ -154,17 +155,17 @@ struct EvaluatorTests {
         "IoU >= 0.5 (1 example)               0.00%       100.00%      +100.00%",
         "mean IoU                            0.2500        0.7500       +0.5000",
       ])
-    let bare = Metrics([result(nll: 3, tokens: 2, likeliest: 1)])
+    let bare = Metrics([result(nll: 3, tokens: 2, top1: 1)])
     #expect(Metrics.table([("base", bare)]).count == 4)
   }
 
-  @Test("accuracy by group: places by point and IoU, words by exact match, rows without the key nowhere")
+  @Test("accuracy by group: places by point and IoU, words by exact match, examples without the key nowhere")
   func groups() {
     let groups = [["split": "seen"], ["split": "unseen"], ["split": "seen"], [:], ["kind": "words"]]
     func results(_ hits: [Bool]) -> [ExampleResult] {
       hits.enumerated().map { index, hit in
         result(
-          nll: 1, tokens: 1, likeliest: 1, exact: hit, hit: index < 4 ? hit : nil,
+          nll: 1, tokens: 1, top1: 1, exact: hit, hit: index < 4 ? hit : nil,
           iou: index == 1 ? (hit ? 0.5 : 0.4) : nil)
       }
     }
@@ -194,13 +195,13 @@ struct EvaluatorTests {
         "", "exact match by task" + String(repeating: " ", count: 45) + "base",
         "  \(long) (1 example)       100.00%",
       ])
-    #expect(Metrics.table(by: [[:]], [("base", [result(nll: 1, tokens: 1, likeliest: 1)])]).isEmpty)
+    #expect(Metrics.table(by: [[:]], [("base", [result(nll: 1, tokens: 1, top1: 1)])]).isEmpty)
     #expect(
-      Metrics.table(by: [["task": "t"]], [("base", [result(nll: 1, tokens: 4, likeliest: 1)])]).last
+      Metrics.table(by: [["task": "t"]], [("base", [result(nll: 1, tokens: 4, top1: 1)])]).last
         == "  t (1 example)                     25.00%")
   }
 
-  @Test("a predictions file has a line a row and model; what cannot be written is said before the work")
+  @Test("a predictions file has a line an example and model; what cannot be written is an error before the work")
   func predictions() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("p.jsonl")
@@ -208,10 +209,10 @@ struct EvaluatorTests {
     let lines = [
       PredictionLine(
         Example(id: "a/b", line: 1, images: [], messages: [], groups: ["task": "t"]), model: "base",
-        result(nll: 1.5, tokens: 2, likeliest: 1, exact: true, hit: true, iou: 0.5)),
+        result(nll: 1.5, tokens: 2, top1: 1, exact: true, hit: true, iou: 0.5)),
       PredictionLine(
         Example(id: "c", line: 2, images: [], messages: []), model: "adapted",
-        result(nll: .nan, tokens: 2, likeliest: 1)),
+        result(nll: .nan, tokens: 2, top1: 1)),
     ]
     try PredictionLine.write(lines, to: path)
     #expect(

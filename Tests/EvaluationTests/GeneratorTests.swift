@@ -1,4 +1,4 @@
-// Generation with a cache is what the whole sequence without one says, and it ends where it must.
+// Generation with a KV cache equals that from the whole sequence without one, and it ends where it must.
 import HuggingFace
 @testable import Preprocessing
 import Adapters
@@ -51,33 +51,33 @@ struct GeneratorTests {
       #expect(expected.count > 4)
       answers.append(expected)
     }
-    // The adapter must matter where there is a picture, and must not where there is none.
+    // The adapter must matter where there is an image, and must not where there is none.
     #expect((answers[0] == answers[1]) == rows[row].images.isEmpty)
   }
 
-  @Test("stops before the end token and says which it was; tokens are told as they come")
+  @Test("stops before the end token and reports which it was; tokens are passed on as they come")
   func stopsAtEndToken() throws {
     let row = try TinyExamples.examples()[0]
-    func generate(_ endTokens: [Int32]) throws -> (Generation, told: [Int32]) {
+    func generate(_ endTokens: [Int32]) throws -> (Generation, passed: [Int32]) {
       let model = try TinyModel(endTokens: endTokens)
       let base = try model.base()
       let samples = try base.sampleBuilder(maxLength: 512)
       let prompt = try samples.prompt(for: row).sample
       let features = try base.featureStore.features(of: row, sample: prompt)
-      var told: [Int32] = []
+      var passed: [Int32] = []
       let generation = try Generator(base, maxNewTokens: 8)
-        .run([EvaluationUnit(prompts: [prompt], features: features)], adapter: nil) { told.append($1) }.generations[0]
-      return (generation, told)
+        .run([EvaluationUnit(prompts: [prompt], features: features)], adapter: nil) { passed.append($1) }.generations[0]
+      return (generation, passed)
     }
-    let (free, told) = try generate([271])
-    #expect(free.tokens.count == 8 && free.endToken == nil && told == free.tokens)
+    let (free, passed) = try generate([271])
+    #expect(free.tokens.count == 8 && free.endToken == nil && passed == free.tokens)
     let last = try #require(free.tokens.last)
     let (ended, _) = try generate([271, last])
     #expect(ended.endToken == last)
     #expect(ended.tokens == Array(free.tokens.prefix { $0 != last }))
   }
 
-  @Test("a prompt that leaves no room, or has no tokens, is an error and never a trap")
+  @Test("a prompt that leaves no positions for an answer, or has no tokens, is an error and never a trap")
   func refusesHostilePrompts() throws {
     let model = try TinyModel(maxPositions: 100)
     let base = try model.base()

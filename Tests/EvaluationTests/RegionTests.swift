@@ -51,7 +51,7 @@ struct RegionTests {
     #expect(Region(parsing: "[" + String(repeating: "9", count: 5000) + ",1]") == nil)
   }
 
-  // A picture of 200 x 100 that the model saw as 100 x 50.
+  // An image of 200 x 100 that the model saw as 100 x 50.
   private let frame = ImageFrame(
     original: ImageSize(width: 200, height: 100), resized: ImageSize(width: 100, height: 50))
 
@@ -83,7 +83,7 @@ struct RegionTests {
     for (text, hit) in cases { #expect(target.score(text).pointInBox == hit, "\(text)") }
   }
 
-  @Test("what lies outside the picture is not moved into a box at its edge")
+  @Test("what lies outside the image is not moved into a box at its edge")
   func outside() throws {
     let target = try #require(try target([Objects.Box(x1: 0, y1: 0, x2: 200, y2: 100)]))
     for (text, hit) in [("(0,0)", true), ("(99,49)", true), ("(-1,5)", false), ("(100,5)", false), ("(5,50)", false)] {
@@ -91,7 +91,7 @@ struct RegionTests {
     }
   }
 
-  @Test("thousandths are of the picture's sides, whatever its size")
+  @Test("thousandths are of the image's sides, whatever its size")
   func thousandths() throws {
     let box = Objects.Box(x1: 20, y1: 40, x2: 60, y2: 80)
     let target = try #require(try target([box], coordinates: .relative1000))
@@ -105,7 +105,7 @@ struct RegionTests {
     #expect(whole.score("(999,999)").pointInBox && !whole.score("(1000,0)").pointInBox)
   }
 
-  @Test("IoU of hand-made boxes, in the original's pixels")
+  @Test("IoU of boxes, worked out, in the original's pixels")
   func iou() throws {
     let target = try #require(try target([Objects.Box(x1: 20, y1: 40, x2: 60, y2: 80)]))
     let cases: [(String, Double)] = [
@@ -116,12 +116,12 @@ struct RegionTests {
       let found = try #require(target.score(text).iou)
       #expect(abs(found - expected) < 1e-12, "\(text)")
     }
-    // Cut at the picture's edge: 40..60 of 0..60 against the part of the box in the picture.
+    // Cut at the image's edge: 40..60 of 0..60 against the part of the box in the image.
     let edge = try #require(try self.target([Objects.Box(x1: 160, y1: 0, x2: 200, y2: 100)]))
     #expect(edge.score("[80, 0, 500, 500]").iou == 1)
   }
 
-  @Test("which of a row's boxes the answer is about")
+  @Test("which of an example's boxes the answer is about")
   func targets() throws {
     let boxes = [Objects.Box(x1: 0, y1: 0, x2: 20, y2: 20), Objects.Box(x1: 100, y1: 50, x2: 140, y2: 90)]
     let second = try #require(try target(boxes, user: "left of <bbox>?", answer: "<bbox>"))

@@ -1,4 +1,4 @@
-// What users read: a row's listing, a model's listing, and why an adapter does not fit.
+// What users read: an example's listing, a model's listing, and why an adapter does not fit.
 import Batches
 import HuggingFace
 import Testing
@@ -9,7 +9,7 @@ import TinyModels
 @Suite("Listings and messages")
 struct ListingTests {
   @Test("an example: counts, image, box in both frames, one line an image, a mark at supervised tokens")
-  func row() throws {
+  func exampleListing() throws {
     let model = try TinyModel()
     let base = try model.base()
     let row = try TinyExamples.examples()[0]

@@ -7,9 +7,9 @@ import Testing
 
 @testable import Inspection
 
-@Suite("Stability of a selection: rank correlation and overlap over draws of rows and between files")
+@Suite("Stability of a selection: rank correlation and overlap over draws of examples and between files")
 struct SelectionStabilityTests {
-  /// Scores of rows that are given by their `rank1_norm2`; the gates' squares are the same numbers unless given.
+  /// Scores of examples that are given by their `rank1_norm2`; the gates' squares are the same numbers unless given.
   private func scores(
     _ rows: [[Double]], gates: [[Double]]? = nil, layers: Int = 2, base: String = "base"
   ) -> InfluenceScores {
@@ -22,8 +22,8 @@ struct SelectionStabilityTests {
       })
   }
 
-  /// Rows with a common order of heads and much noise.
-  private func noisyRows(_ count: Int) -> [[Double]] {
+  /// Examples with a common order of heads and much noise.
+  private func noisyExamples(_ count: Int) -> [[Double]] {
     (0..<count).map { row in
       (0..<8).map { (head: Int) -> Double in
         let noise = (row * 31 + head * 17) % 23
@@ -41,7 +41,7 @@ struct SelectionStabilityTests {
     }
   }
 
-  /// By hand: ranks less their middle are (-1.5, 0, 0, 1.5) and (-1.5, 0.5, -0.5, 1.5), so 4.5 / sqrt(4.5 x 5); then
+  /// Worked out: ranks less their middle are (-1.5, 0, 0, 1.5) and (-1.5, 0.5, -0.5, 1.5), so 4.5 / sqrt(4.5 x 5); then
   /// (-0.5, -0.5, -0.5, 1.5) and (1.5, 0.5, -0.5, -1.5), so -3 / sqrt(3 x 5).
   @Test func rankCorrelationWithTies() {
     #expect(abs(rankCorrelation([10, 20, 20, 30], [0, 7, 3, 9]) - 0.9.squareRoot()) < 1e-15)
@@ -51,8 +51,8 @@ struct SelectionStabilityTests {
     #expect(rankCorrelation([1, 2, 3], [4, 4, 4]) == 0)
   }
 
-  @Test func scoresOfSomeRowsAreThoseOfAFileOfThem() {
-    let rows = noisyRows(9).map { $0.map { 1 / ($0 + 1) } }
+  @Test func scoresOfSomeExamplesAreThoseOfAFileOfThem() {
+    let rows = noisyExamples(9).map { $0.map { 1 / ($0 + 1) } }
     for estimator in Estimator.allCases {
       #expect(
         scores(rows).scores(estimator, rows: [1, 4, 8]) == scores([rows[1], rows[4], rows[8]]).scores(estimator))
@@ -60,7 +60,7 @@ struct SelectionStabilityTests {
     }
   }
 
-  @Test func identicalRowsAgreeWholly() throws {
+  @Test func identicalExamplesAgreeWholly() throws {
     let same = scores(Array(repeating: [0.3, 1.7, 1.7, 0.1, 2, 0.9], count: 20))
     let found = try stability([("a.h5", same)]).files[0]
     #expect(found.sizes.map(\.rows) == [8, 16, 20] && found.sizes.map(\.withReplacement) == [false, false, true])
@@ -73,18 +73,18 @@ struct SelectionStabilityTests {
     #expect(found.estimators.correlation == 1 && found.estimators.overlap == 1)
   }
 
-  /// Two rows of opposite orders: a half is one of them, never the same as the other half.
-  @Test func halvesHaveNoCommonRow() throws {
+  /// Two examples of opposite orders: a half is one of them, never the same as the other half.
+  @Test func halvesHaveNoCommonExample() throws {
     let found = try stability([("a.h5", scores([[1, 2, 3, 5], [4, 3, 2, 1]]))]).files[0].halves
     #expect(found.rows == 1)
     #expect(found.correlation.mean == -1 && found.correlation.p5 == -1 && found.correlation.p95 == -1)
   }
 
-  /// All rows are drawn with replacement: of two rows, half of the draws are one row twice.
-  @Test func allRowsAreRedrawn() throws {
+  /// All examples are drawn with replacement: of two examples, half of the draws are one example twice.
+  @Test func allExamplesAreRedrawn() throws {
     let rows: [[Double]] = [[1, 2, 3, 5], [40, 30, 20, 10]]
     let found = try stability([("a.h5", scores(rows))], sizes: [2], resamples: 400).files[0].sizes[0]
-    // Agreement with the sum is 1 but where both draws are the first row, a quarter of the draws, and -1 there.
+    // Agreement with the sum is 1 but where both draws are the first example, a quarter of the draws, and -1 there.
     #expect(abs(found.correlation.mean - 0.5) < 0.1 && found.correlation.p5 == -1 && found.correlation.p95 == 1)
   }
 
@@ -113,7 +113,7 @@ struct SelectionStabilityTests {
 
   /// The same numbers again, whatever other sizes and files are asked for; others with another seed.
   @Test func drawsFollowFromTheSeed() throws {
-    let (a, b) = (("a.h5", scores(noisyRows(40))), ("b.h5", scores(noisyRows(30))))
+    let (a, b) = (("a.h5", scores(noisyExamples(40))), ("b.h5", scores(noisyExamples(30))))
     let found = try stability([a], sizes: [8, 40])
     #expect(try stability([a], sizes: [8, 40]) == found)
     let other = try stability([b, a], sizes: [5, 8])
@@ -122,7 +122,7 @@ struct SelectionStabilityTests {
     #expect(found.files[0].sizes[0].correlation.mean < 1)
   }
 
-  @Test func defaultSizesDoubleUpToAllRows() {
+  @Test func defaultSizesDoubleUpToAllExamples() {
     #expect(SelectionStability.defaultSizes(rows: 3) == [3])
     #expect(SelectionStability.defaultSizes(rows: 8) == [8])
     #expect(SelectionStability.defaultSizes(rows: 9) == [8, 9])
@@ -130,14 +130,14 @@ struct SelectionStabilityTests {
   }
 
   @Test func whatCannotBeComparedIsRefusedInOneLine() {
-    let rows = noisyRows(12)
+    let rows = noisyExamples(12)
     let first = (file: "a.h5", scores: scores(rows))
     #expect(
       line { _ = try stability([first], sizes: [8, 13]) }
-        == "a.h5: too few rows: 12 where 13 are needed; draw fewer or probe more")
+        == "a.h5: too few examples: 12 where 13 are needed; draw fewer or probe more")
     #expect(
       line { _ = try stability([(file: "one.h5", scores: scores([rows[0]]))]) }
-        == "one.h5: too few rows: 1 where 2 are needed; draw fewer or probe more")
+        == "one.h5: too few examples: 1 where 2 are needed; draw fewer or probe more")
     for (other, what) in [
       (scores(rows, base: "other"), "base model (base_digest)"), (scores(rows, layers: 4), "number of layers"),
       (scores(rows.map { Array($0.prefix(6)) }), "number of KV heads"),
@@ -149,7 +149,7 @@ struct SelectionStabilityTests {
   }
 
   @Test func jsonHasTheKeysOfTheDocumentation() throws {
-    let file = (file: "a/b.h5", scores: scores(noisyRows(12)))
+    let file = (file: "a/b.h5", scores: scores(noisyExamples(12)))
     let found = try stability([file, file])
     let document = try #require(
       try JSONSerialization.jsonObject(with: Data(try jsonDocument(found).utf8)) as? [String: Any])

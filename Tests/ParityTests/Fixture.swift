@@ -1,4 +1,4 @@
-// The fixtures' files, checked against their hashes before they are believed.
+// The fixtures' files, checked against their hashes before they are used.
 import Digests
 import Foundation
 import QwenVL
@@ -6,14 +6,14 @@ import Tensors
 import Testing
 import Inspection
 
-/// A model, rows, an adapter and the reference's numbers in one folder.
+/// A model, examples, an adapter and the reference's numbers in one folder.
 struct Fixture {
   private let folder: URL
-  /// Of model and rows.
+  /// Of model and examples.
   private let base: URL
 
   /// - Throws: a failed requirement if a file of the folder is missing, added or not the one that the reference saw.
-  /// - Parameter base: the fixture whose model and rows it shares; its own unless stated.
+  /// - Parameter base: the fixture whose model and examples it shares; its own unless stated.
   init(_ name: String, base: String? = nil) throws {
     let resources = Bundle.module.bundleURL.appendingPathComponent("Resources")
     folder = resources.appendingPathComponent(name)

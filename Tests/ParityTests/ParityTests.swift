@@ -10,8 +10,8 @@ struct ParityTests {
   /// Resources/a: fp32 weights, one shard, tied head, flat config.json, four decoder layers.
   /// Resources/b: bf16 weights in shards, own head, nested config.json, six layers, a head count that is no power of
   /// two.
-  /// Resources/qwen3-vl: Qwen3-VL, otherwise as b; deepstack behind the first two layers. Each with one picture (as it
-  /// is, and resized), two pictures, two turns and a row of text alone.
+  /// Resources/qwen3-vl: Qwen3-VL, otherwise as b; deepstack after the first two layers. Each with one image (as it is,
+  /// and resized), two images, two turns and a text-only example.
   @Test(
     "ids are equal, pixels within 0.01 levels, all else within 1e-4 of the tensor's largest value",
     arguments: ["a", "b", "qwen3-vl"])
@@ -28,7 +28,7 @@ struct ParityTests {
 
   /// Resources/peft-a: rank 4 on q, k, v and o over a's model. Resources/peft-b: rank 3 on v alone, rank-stabilised,
   /// over b's model as `from_pretrained` loads it. Resources/peft-qwen3: rank 4 on all four over qwen3-vl's, loaded so
-  /// too. Written by PEFT, with rows of text alone.
+  /// too. Written by PEFT, with text-only examples.
   @Test(
     "a LoRA folder of PEFT gives PEFT's logits, losses and gradients within 1e-4 of the tensor's largest value",
     arguments: [("peft-a", "a", 4 * 8), ("peft-b", "b", 6 * 2), ("peft-qwen3", "qwen3-vl", 6 * 8)])
@@ -79,8 +79,8 @@ struct ParityTests {
     }
   }
 
-  /// Of a row's adapter gradient as one vector.
-  @Test("in bf16 every row's gradient has a cosine of at least 0.999 to fp32's", arguments: ["a", "b", "qwen3-vl"])
+  /// Of an example's adapter gradient as one vector.
+  @Test("in bf16 every example's gradient has a cosine of at least 0.999 to fp32's", arguments: ["a", "b", "qwen3-vl"])
   func bfloat16(preset: String) throws {
     let fixture = try Fixture(preset)
     let written = try TemporaryFile()
@@ -104,7 +104,7 @@ struct ParityTests {
     #expect(compared >= 3)
   }
 
-  @Test("without pictures the adapter changes no bit", arguments: ["a", "qwen3-vl"])
+  @Test("without images the adapter changes no bit", arguments: ["a", "qwen3-vl"])
   func textOnly(preset: String) throws {
     let fixture = try Fixture(preset)
     let written = try TemporaryFile()

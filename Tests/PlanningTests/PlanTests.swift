@@ -19,10 +19,10 @@ private let threeB = ModelConfiguration(
   imageTokenID: 151_655, videoTokenID: 151_656, visionStartTokenID: 151_652, visionEndTokenID: 151_653,
   endTokenIDs: [151_645])
 
-@Suite("A plan's numbers for the 3B shape, worked out by hand")
+@Suite("A plan's numbers for the 3B shape, worked out from its widths")
 struct PlanTests {
   let text = threeB.text
-  /// 16 tokens of prompt, 800 of a picture of 3200 patches, 154 of a question, 30 of an answer.
+  /// 16 tokens of prompt, 800 of an image of 3200 patches, 154 of a question, 30 of an answer.
   let unit = BatchShape([ExampleShape(tokens: 1000, visual: 800, answers: 30, merge: 2)])
 
   /// Twice these are the bytes that the released bf16 checkpoints' indices state: 7,509,245,952 and 16,584,333,312.
@@ -38,7 +38,7 @@ struct PlanTests {
     #expect(ParameterCounts(sevenB).total == 8_292_166_656)
   }
 
-  /// The index of a released Qwen3-VL-8B without a head states 8,144,793,840 numbers. A tower of 576,388,336: 1152 x
+  /// The index of a released Qwen3-VL-8B without a head states 8,144,793,840 parameters. A tower of 576,388,336: 1152 x
   /// (1536 + 1 + 2304) for patches and positions, 27 blocks of 15,239,504, mergers of 40,119,040 and 3 x 40,125,952.
   @Test func qwen3() throws {
     let text = TextConfiguration(
@@ -57,7 +57,7 @@ struct PlanTests {
     let work = BatchFLOPs(unit, budgets: .even(18, text), rank: 8, eightB)
     let vision = [5_662_310_400, 27 * 48_719_462_400, 27 * 23_592_960_000, 4 * 32_086_425_600]
     #expect(work.vision == Double(2 * vision.reduce(0, +)))
-    // Queries and keys once more: 3 x 1024 and 3 x 4096 + 32 + 4096 + 2 x 12288 numbers a row.
+    // Queries and keys once more: 3 x 1024 and 3 x 4096 + 32 + 4096 + 2 x 12288 values a token.
     let memory = RankMemory(
       unit, adapter: .imageLoRA(.even(36, text), rank: 8), imageTokens: 800, featureMiB: 256, activationBytes: .max,
       eightB)
@@ -84,7 +84,8 @@ struct PlanTests {
     }
   }
 
-  /// All tokens, 4096 + 4096 numbers of q and o and 2304 + 2304 of k and v, times rank and layers; backward from row 0.
+  /// All tokens, 4096 + 4096 parameters of q and o and 2304 + 2304 of k and v, times rank and layers; backward from
+  /// token 0.
   @Test func standardLoRA() {
     let all = PlannedAdapter.lora([.query, .key, .value, .output], rank: 8)
     let values = PlannedAdapter.lora([.value], rank: 8)
@@ -93,7 +94,7 @@ struct PlanTests {
     let found = BatchFLOPs(unit, adapter: all, threeB)
     #expect(found.adapter == 2 * 3 * 1000 * Double(all.parameters(text)))
     #expect(found.forward == BatchFLOPs(unit, budgets: .even(18, text), rank: 8, threeB).forward)
-    // The lowest layer: o and MLP 71,827,456 a row, attention over 5 x 500,500 pairs; 34 layers: 77,070,336 a row.
+    // The lowest layer: o and MLP 71,827,456 a token, attention over 5 x 500,500 pairs; 34 layers: 77,070,336 a token.
     let pairs = 2048 * 5 * 500_500
     let lowest = 1000 * 71_827_456 + pairs
     let inner = 1000 * 77_070_336 + pairs
@@ -106,8 +107,8 @@ struct PlanTests {
     #expect(BatchFLOPs(words, adapter: all, threeB).backward == found.backward)
   }
 
-  /// Multiply-adds of a layer: k and v 1,048,576 a row; q and o 8,388,608, MLP 67,633,152 a row that asks; attention
-  /// 2 x 2048 a pair. 35 layers ask for 1000 rows and 500,500 pairs, the last for 30 rows and 30,000 pairs.
+  /// Multiply-adds of a layer: k and v 1,048,576 a token; q and o 8,388,608, MLP 67,633,152 a query; attention 2 x 2048
+  /// a pair. 35 layers have 1000 queries and 500,500 pairs, the last has 30 queries and 30,000 pairs.
   @Test func forward() {
     let found = BatchFLOPs(unit, budgets: .even(18, text), rank: 8, threeB)
     #expect(found.forward == 2 * (35 * 79_120_384_000 + 3_452_108_800))
@@ -119,24 +120,24 @@ struct PlanTests {
     #expect(found.vision == Double(2 * vision.reduce(0, +)))
   }
 
-  /// 984 rows have a gradient. The lowest layer ends at its values: o and MLP 71,827,456 a row, attention over 500,364
-  /// + 484,620 pairs. 34 layers: 77,070,336 a row, attention over 3 x 500,364 + 2 x 484,620 pairs. The last asks for 30
-  /// rows.
+  /// 984 tokens have a gradient. The lowest layer ends at its values: o and MLP 71,827,456 a token, attention over
+  /// 500,364 + 484,620 pairs. 34 layers: 77,070,336 a token, attention over 3 x 500,364 + 2 x 484,620 pairs. The last
+  /// has 30 queries.
   @Test func backward() {
     let found = BatchFLOPs(unit, budgets: .even(18, text), rank: 8, threeB)
     #expect(found.backward == 2 * (72_695_463_936 + 34 * 80_896_450_560 + 3_617_685_504))
     // From layer 27: eight layers, 28 to 35, lie above it.
     let short = BatchFLOPs(unit, budgets: .fewestLayers(18, text), rank: 8, threeB)
     #expect(short.backward == 2 * (72_695_463_936 + 7 * 80_896_450_560 + 3_617_685_504))
-    // Only the last layer: 30 rows of o and MLP; 30,000 pairs for scores, 29,520 for the values.
+    // Only the last layer: 30 queries of o and MLP; 30,000 pairs for scores, 29,520 for the values.
     let top = BatchFLOPs(unit, budgets: .fewestLayers(2, text), rank: 8, threeB)
     #expect(top.backward == 2 * (30 * 71_827_456 + 2048 * 59_520))
     let words = BatchShape([ExampleShape(tokens: 1000, visual: 0, answers: 30, merge: 2)])
     #expect(BatchFLOPs(words, budgets: .even(18, text), rank: 8, threeB).backward == 0)
   }
 
-  /// The layers' inputs, 2048 a row; of a tape's numbers keys and values a row; q, attention's output, its statistics,
-  /// h, gate and up 28,176 a row that asks.
+  /// The layers' inputs, 2048 values a token; of the saved activations keys and values a token; q, attention's output,
+  /// its statistics, h, gate and up 28,176 a query.
   @Test func memory() {
     let found = RankMemory(
       unit, adapter: .imageLoRA(.even(18, text), rank: 8), imageTokens: 800, featureMiB: 256, activationBytes: .max,
@@ -156,10 +157,10 @@ struct PlanTests {
     #expect(many.features == 256 * 1024 * 1024)
   }
 
-  /// Two questions on one picture: its 816 tokens are computed once, and so are the pairs among them.
-  @Test func sharedPictures() {
-    let row = ExampleShape(tokens: 1000, visual: 800, answers: 30, merge: 2)
-    let two = BatchShape([row, row])
+  /// Two questions on one image: its 816 tokens are computed once, and so are the pairs among them.
+  @Test func sharedImages() {
+    let example = ExampleShape(tokens: 1000, visual: 800, answers: 30, merge: 2)
+    let two = BatchShape([example, example])
     #expect(two.tokens == 2000 - 816 && two.visual == 800 && two.answers == 60 && two.rows == 2)
     #expect(two.pairs == 2 * 500_500 - 816 * 817 / 2)
     #expect(two.latePairs == two.pairs - 136)

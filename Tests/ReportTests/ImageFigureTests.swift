@@ -76,7 +76,7 @@ struct PictureTests {
     PredictionLine(
       Example(id: "\(id)", line: 1, images: [], messages: []), model: "adapted",
       ExampleResult(
-        nll: 1, tokens: 1, likeliest: 1,
+        nll: 1, tokens: 1, top1: 1,
         answer: .init(
           prompt: "", reference: "a", prediction: right ? "a" : "b", finished: true, exactMatch: right, place: nil)))
   }

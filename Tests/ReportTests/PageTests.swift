@@ -66,9 +66,9 @@ struct PageTests {
       #expect(html.contains(part), "\(part)")
     }
     try make(["predictions.jsonl": prediction + "\n" + prediction + "\n"])
-    #expect(line { _ = try page() }.contains("line 2: a second prediction of this model for this row"))
+    #expect(line { _ = try page() }.contains("line 2: a second prediction of this model for this example"))
     try make(["predictions.jsonl": "{}\n"])
-    #expect(line { _ = try page() }.contains("predictions.jsonl: line 1: is no prediction"))
+    #expect(line { _ = try page() }.contains("predictions.jsonl: line 1: is not a prediction"))
   }
 
   /// A checkpoint alone tells adapter, heads and costs.

@@ -82,7 +82,8 @@ struct StoredMatrixTests {
     }
   }
 
-  /// In fp32, which every processor multiplies; B ends where mapped memory does, rows of A and C have gaps between them.
+  /// In fp32, which every processor multiplies; B ends where mapped memory does, rows of A and C have gaps between
+  /// them.
   @Test(arguments: [Transpose.asIs, .transposed], shapes)
   func oneDNN(transpose: Transpose, shape: (n: Int, k: Int, m: Int)) throws {
     let (n, k, m) = shape

@@ -7,7 +7,7 @@ import Testing
 
 @Suite("The log of a run")
 struct LogTests {
-  @Test("every step once, in order, with the checkpoint's numbers; validations behind their steps", arguments: [1, 3])
+  @Test("every step once, in order, with the checkpoint's numbers; validations after their steps", arguments: [1, 3])
   func steps(ranks: Int) throws {
     let run = try TinyRun()
     let outcome = run.train(ranks: ranks)

@@ -22,7 +22,7 @@ struct RankErrorTests {
     #expect(try found.0 == run.checkpoint(TinyRun.steps) && found.1 == run.log())
   }
 
-  /// The rank that has the example says which it is; with MPI it then aborts the job, as `imagelora` does with every
+  /// The rank that has the example names it; with MPI it then aborts the job, as `imagelora` does with every
   /// error that is one rank's alone.
   @Test("an image that can no longer be read in the middle of a run names the example; nobody waits", arguments: 1...3)
   func unreadableExample(ranks: Int) throws {
@@ -73,9 +73,10 @@ struct RankErrorTests {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
     }
     let message = try #require(outcome.messages[0])
-    #expect((outcome.errors[0] as? FileError)?.fault == .machine && message.hasPrefix("\(path): not saved: "), "\(message)")
+    #expect((outcome.errors[0] as? FileError)?.fault == .machine)
+    #expect(message.hasPrefix("\(path): not saved: "), "\(message)")
     for others in outcome.messages[1...] {
-      // Behind the last step the others have nothing to wait for.
+      // After the last step the others have nothing to wait for.
       if step == TinyRun.steps { #expect(others == nil) } else { #expect(others?.hasSuffix(message) == true) }
     }
     try FileManager.default.removeItem(atPath: path)
@@ -101,7 +102,7 @@ struct RankErrorTests {
     }
   }
 
-  @Test("ranks that are given other runs say so before the first step")
+  @Test("ranks that are given other runs report it before the first step")
   func otherRuns() throws {
     let run = try TinyRun()
     let results = runOnRanks(3) { communicator in

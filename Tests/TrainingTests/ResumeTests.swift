@@ -59,7 +59,7 @@ struct ResumeTests {
         }
         let step = try #require(run.savedSteps.last)
         steps.insert(step)
-        // Behind the last step nothing is left to stop but its validation.
+        // After the last step nothing is left to stop but its validation.
         if step < TinyRun.steps {
           #expect(outcome.errors.allSatisfy { $0 as? TrainingError == .interrupted(step: step) }, "\(what)")
         } else {

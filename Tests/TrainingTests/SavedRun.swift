@@ -54,7 +54,7 @@ struct SavedCheckpoint: Equatable {
   }
 }
 
-/// A line of metrics.jsonl without what the clock says.
+/// A line of metrics.jsonl without times.
 struct LoggedLine: Equatable, Decodable {
   var step: Int
   var epoch, tokens, rows, validation_rows, validation_tokens: Int?

@@ -98,15 +98,15 @@ final class TinyRun: Sendable {
   /// Starts or resumes the run and waits for its end.
   /// - Parameters:
   ///   - set: keys for this start alone.
-  ///   - watch: the patience in seconds with a rank's work, from before the first step on, and who is told.
+  ///   - watch: the stall timeout in seconds, from before the first step on, and what takes the reports.
   func train(
-    ranks: Int = 1, resume: Resume = .no, set: [String] = [], watch: (patience: Double, report: Report)? = nil,
+    ranks: Int = 1, resume: Resume = .no, set: [String] = [], watch: (stallTimeout: Double, report: Report)? = nil,
     before hook: @escaping Hook = { _, _ in }
   ) -> Outcome {
     let lines = Lines(ranks: ranks)
     let results = onRanks(ranks, set: set, before: hook) { job, signals in
       let rank = job.communicator.rank
-      if let watch { job.communicator.watchdog.watch(stallTimeout: watch.patience) { watch.report(rank, $0, $1) } }
+      if let watch { job.communicator.watchdog.watch(stallTimeout: watch.stallTimeout) { watch.report(rank, $0, $1) } }
       try Trainer(job, resume: resume, output: { lines.add($0, rank) }, signals: signals).run()
     }
     return Outcome(

@@ -17,22 +17,22 @@ struct WatchdogTests {
     var list: [(rank: Int, what: String, seconds: Double)] { all.withLock { $0 } }
   }
 
-  /// Rank 1 comes to the second step's sum only once rank 0 was heard, twice.
-  @Test("rank 0 says that it waits, again as long as it waits, and nobody speaks after that")
+  /// Rank 1 comes to the second step's all-reduce only after two reports of rank 0.
+  @Test("rank 0 reports that it waits, repeatedly while it waits, and nothing is reported after that")
   func waiting() throws {
     let (run, reports) = (try TinyRun(validation: []), Reports())
-    let patience = 0.2
-    let outcome = run.train(ranks: 2, watch: (patience, reports.add)) { call, _ in
+    let timeout = 0.2
+    let outcome = run.train(ranks: 2, watch: (timeout, reports.add)) { call, _ in
       guard call.rank == 1, call.sums == 2 else { return }
       for _ in 0..<6000 where reports.list.count < 2 { usleep(10_000) }
     }
     #expect(outcome.isFinished, "\(outcome.messages)")
     let waits = reports.list.filter { $0.what == "waiting for other ranks" }
-    #expect(waits.count >= 2 && waits.allSatisfy { $0.rank == 0 && $0.seconds >= patience })
-    #expect(waits[1].seconds >= 2 * patience)
+    #expect(waits.count >= 2 && waits.allSatisfy { $0.rank == 0 && $0.seconds >= timeout })
+    #expect(waits[1].seconds >= 2 * timeout)
   }
 
-  /// An image so large that no machine computes it within the patience, among small ones.
+  /// An image so large that no machine computes it within the stall timeout, among small ones.
   @Test("the example that takes long is named, with the step")
   func computing() throws {
     let run = try TinyRun(
