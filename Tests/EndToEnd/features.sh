@@ -17,8 +17,9 @@ whole 1
 for count in 1 2; do
   rm -rf features
   kept "$count" "a cold cache"
-  check "a cold cache, $count ranks: announced as empty" \
-    grep -qE 'cache .*/features, 0 of 10 images' out
+  check "a cold cache, $count ranks: empty at the start" \
+    test "$(field run/summary.json vision_features.images)" = 10 -a \
+    "$(field run/summary.json vision_features.cached_at_start)" = 0
   check "a cold cache, $count ranks: ten complete files and nothing else" \
     sh -c 'test $(find features -name "*.h5" | wc -l) = 10 && test $(find features -type f | wc -l) = 10'
   sha256sum $(find features -name '*.h5' | sort) >"features-$count.sha256"
@@ -26,16 +27,16 @@ done
 check "two ranks write the files of one" cmp features-1.sha256 features-2.sha256
 for count in 1 2; do
   kept "$count" "a warm cache"
-  check "a warm cache, $count ranks: announced as full" \
-    test "$(field kept/summary.json vision_features.cached_at_start)" = 10
+  check "a warm cache, $count ranks: full at the start" \
+    test "$(field run/summary.json vision_features.cached_at_start)" = 10
   check "a warm cache, $count ranks: no image is computed" \
-    test "$(field kept/summary.json vision_features.read)" -gt 0 -a \
-    "$(field kept/summary.json vision_features.computed)" = 0
+    test "$(field run/summary.json vision_features.read)" -gt 0 -a \
+    "$(field run/summary.json vision_features.computed)" = 0
 done
 kept 1 "a warm cache on disk and in memory" --set model.feature_memory_mib=256
 check "a warm cache on disk and in memory: each image is read once" \
-  test "$(field kept/summary.json vision_features.read)" = 10 -a \
-  "$(field kept/summary.json vision_features.computed)" = 0
+  test "$(field run/summary.json vision_features.read)" = 10 -a \
+  "$(field run/summary.json vision_features.computed)" = 0
 
 for command in "probe run.yaml --output kept.h5" "evaluate run.yaml --base --no-generate"; do
   check "${command%% *} takes them too" ranks 2 "$IMAGELORA" $command "${keep[@]}"
