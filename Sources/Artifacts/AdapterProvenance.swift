@@ -3,7 +3,7 @@ import Batches
 import Files
 import Preprocessing
 
-/// Base, chat template, image limits and coordinates; nil where an adapter's files do not say.
+/// Base, chat template, image limits and coordinates; nil where an adapter's files do not state it.
 ///
 /// Checkpoints hold it as attributes, adapter folders as keys of a JSON document (docs/formats.md).
 package struct AdapterProvenance: Sendable, Equatable, Codable {
@@ -32,7 +32,7 @@ package struct AdapterProvenance: Sendable, Equatable, Codable {
   }
 
   /// That of a base in use.
-  /// - Parameter coordinates: those of the examples; nil where nobody says, which matches all.
+  /// - Parameter coordinates: those of the examples; nil where they are not stated, which matches all.
   package init(of base: BaseModel, coordinates: Coordinates? = nil) {
     self.init(
       baseDigest: base.digest, templateDigest: base.template.digest, minPixels: base.preprocessor.minPixels,
@@ -63,8 +63,8 @@ package struct AdapterProvenance: Sendable, Equatable, Codable {
     var differences: [String] = []
     if let (trained, here) = differ(.base, baseDigest, used.baseDigest) {
       differences.append(
-        "base model (base_digest \(trained.prefix(12)), that of \(folder) is \(here.prefix(12))): give the base that it "
-          + "was trained on")
+        "base model (base_digest \(trained.prefix(12)), that of \(folder) is \(here.prefix(12))): give the base that "
+          + "it was trained on")
     }
     if let (trained, here) = differ(.template, templateDigest, used.templateDigest) {
       differences.append(

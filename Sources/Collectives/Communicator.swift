@@ -1,6 +1,6 @@
 // What a rank may ask of the others; the training code sees this protocol and never MPI.
 
-/// A group of ranks that run the same program on different units.
+/// A group of ranks that run the same program on different batches.
 package protocol Communicator: AnyObject, Sendable {
   var rank: Int { get }
   var size: Int { get }

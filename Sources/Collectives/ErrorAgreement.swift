@@ -1,7 +1,7 @@
-// All ranks succeed or all fail: the way past which no rank waits for one that has failed.
+// Collective error agreement: all ranks succeed or all fail, so that no rank waits for one that has failed.
 import Files
 
-/// The failure of a rank, or of all alike, thrown by every rank.
+/// The failure of one rank, or the same failure of all ranks; every rank throws it.
 package struct RankFailure: ExitStatusError, Equatable, Sendable, CustomStringConvertible {
   /// The lowest rank that failed.
   package let rank: Int

@@ -1,9 +1,9 @@
-// What a rank is busy with, and a report when that takes long: the other ranks wait for it.
+// What a rank is working on, and a report when it stalls, since the other ranks wait for it.
 import Foundation
 import Synchronization
 
-/// A rank's present work in words. It is watched from a thread of its own, so that a report comes even while the rank hangs
-/// in a read; ranks send each other nothing for it.
+/// A rank's present work in words. A separate thread watches it, so that a report comes even while the rank hangs in a
+/// read. Ranks do not communicate for it.
 package final class Watchdog: Sendable {
   private struct Work {
     let what: String
@@ -26,9 +26,9 @@ package final class Watchdog: Sendable {
     return try body()
   }
 
-  /// From now on reports work that takes `stallTimeout`, and again each time that it has taken as long once more.
+  /// Starts to report work that takes longer than the stall timeout, and repeats the report after each further timeout.
   /// - Parameters:
-  ///   - stallTimeout: seconds above 0.
+  ///   - stallTimeout: in seconds, above 0.
   ///   - report: takes the work and its seconds so far, on the watchdog's thread.
   package func watch(
     stallTimeout: Double, report: @escaping @Sendable (_ what: String, _ seconds: Double) -> Void

@@ -14,7 +14,7 @@ package struct FileError: Error, Equatable, CustomStringConvertible {
   package let file: String
   /// What is wrong, as the rest of a sentence that begins with the file.
   package let problem: String
-  /// How to fix it; nil where the problem says so itself.
+  /// How to fix it; nil where the problem already states it.
   package let remedy: String?
   /// The error below this one.
   package let cause: (any Error)?

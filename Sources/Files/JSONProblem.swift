@@ -10,7 +10,7 @@ package func jsonProblem(_ error: any Error, in data: Data) -> String {
   case DecodingError.keyNotFound(let key, let context):
     return path(context.codingPath, "has no \"\(key.stringValue)\"")
   default:
-    // The typed decoder does not say where JSON is broken; the untyped one does.
+    // The typed decoder does not report where JSON is broken; the untyped one does.
     do {
       _ = try JSONSerialization.jsonObject(with: data, options: .fragmentsAllowed)
     } catch {

@@ -1,4 +1,4 @@
-// A small picture in memory: rectangles, a bitmap font, PNG.
+// A small image in memory: rectangles, a bitmap font, PNG.
 import Files
 import Foundation
 import Preprocessing
@@ -52,7 +52,7 @@ struct Canvas {
   /// Pixels that a text takes across.
   static func width(of text: String, scale: Int) -> Int { (text.count * (Font.width + 1) - 1) * scale }
 
-  /// The picture as a PNG file's bytes; `path` is for messages.
+  /// The image as a PNG file's bytes; `path` is for messages.
   /// - Throws: `FileError` with libpng's words.
   func png(for path: String) throws -> Data {
     do {

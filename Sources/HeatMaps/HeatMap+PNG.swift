@@ -1,4 +1,4 @@
-// The heat map as a PNG: cells of fixed size, selected heads outlined, shares and a legend beside.
+// The heat map as a PNG: cells of fixed size, selected heads outlined, layer shares and a legend next to them.
 import Artifacts
 import Files
 import Foundation
@@ -24,7 +24,7 @@ extension HeatMap {
   private static var mark: Colour { Colour(red: 230, green: 30, blue: 90) }
   private static var none: Colour { Colour(red: 225, green: 226, blue: 230) }
 
-  /// Writes the picture.
+  /// Writes the image.
   /// - Throws: `FileError` with libpng's or the system's words.
   package func writePNG(to path: String) throws { try writeAtomically(canvas().png(for: path), to: path) }
 

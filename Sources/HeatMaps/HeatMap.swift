@@ -1,4 +1,4 @@
-// Influence of every KV head as a picture: what each score becomes on a logarithmic scale.
+// Influence of every KV head as an image: what each score becomes on a logarithmic scale.
 import Artifacts
 import Foundation
 

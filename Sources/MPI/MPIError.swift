@@ -8,7 +8,7 @@ package struct MPIError: ExitStatusError, Equatable, Sendable, CustomStringConve
   package let function: String
   /// The rank that saw the failure; nil before ranks are known.
   package let rank: Int?
-  /// What MPI_Error_string says of the code.
+  /// The message of MPI_Error_string for the code.
   package let reason: String
 
   package var exitStatus: Int32 { ExitStatus.failed }

@@ -106,7 +106,7 @@ extension RunPath: Value {
     guard !scalar.text.isEmpty, !scalar.text.utf8.contains(0) else { return nil }
     written = scalar.text
     let whole = written.hasPrefix("/") ? written : folder + "/" + written
-    // ".." stays: behind a symbolic link it is not the name before it that it takes back.
+    // ".." stays: after a symbolic link it does not cancel the name before it.
     resolved = "/" + whole.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
   }
   /// The resolved path, so that a printed run means the same wherever it is saved.

@@ -1,12 +1,12 @@
-// What takes long is said while it lasts, by its own name and no other.
+// The watchdog reports stalled work while it lasts, by its own name and no other.
 import Foundation
 import Synchronization
 import Testing
 
 @testable import Collectives
 
-@Suite("Work that takes long is named")
-struct ActivityTests {
+@Suite("Stalled work is reported by name")
+struct WatchdogTests {
   private final class Lines: Sendable {
     let all = Mutex<[String]>([])
   }
@@ -21,17 +21,17 @@ struct ActivityTests {
     #expect(lines.all.withLock(\.self) == [])
     watchdog.during("outer") {
       watchdog.during("inner") {
-        while lines.all.withLock(\.count) < 2 { Thread.sleep(forTimeInterval: 0.01) }  // again as long as it lasts
+        while lines.all.withLock(\.count) < 2 { Thread.sleep(forTimeInterval: 0.01) }  // repeated as long as it lasts
       }
       while lines.all.withLock(\.count) < 3 { Thread.sleep(forTimeInterval: 0.01) }
     }
     #expect(lines.all.withLock { Array($0.prefix(3)) } == ["inner long", "inner long", "outer long"])
   }
 
-  @Test func patienceIsForOnePieceOfWork() {
+  @Test func stallTimeoutIsForOnePieceOfWork() {
     let (watchdog, lines) = (Watchdog(), Lines())
     watchdog.watch(stallTimeout: 0.5) { what, _ in lines.all.withLock { $0.append(what) } }
-    // Longer than the patience together, each far shorter: on a busy machine one may be as long, and then it is named.
+    // Together longer than the stall timeout, each far shorter: on a busy machine one may be as long and be reported.
     var longest = Duration.zero
     for index in 0..<20 {
       let time = ContinuousClock().measure { watchdog.during("\(index)") { Thread.sleep(forTimeInterval: 0.05) } }
@@ -46,7 +46,7 @@ struct ActivityTests {
 
   struct Broken: Error {}
 
-  /// The work around goes on, with the time that it has had so far.
+  /// The outer work continues, with the time that it has taken so far.
   @Test func failedWorkEnds() throws {
     let (watchdog, lines, began) = (Watchdog(), Lines(), Beginnings())
     watchdog.watch(stallTimeout: 0.3) { what, seconds in
@@ -64,9 +64,9 @@ struct ActivityTests {
     let found = try #require(first)
     #expect(found - start < .seconds(0.6), "its time did not begin again after the inner work")
     Thread.sleep(forTimeInterval: 0.2)
-    let said = lines.all.withLock(\.count)
+    let reported = lines.all.withLock(\.count)
     Thread.sleep(forTimeInterval: 0.8)
-    #expect(lines.all.withLock(\.count) == said, "nobody works")
+    #expect(lines.all.withLock(\.count) == reported, "no work is running")
   }
 
   private final class Beginnings: Sendable {

@@ -23,5 +23,5 @@ check "with the numbers of a run without, byte for byte" same_state "whole-2/$la
 begin 2 --set logging.patience_seconds=0.01 --set model.min_pixels=100352 --set adapter.heads.select=all --set training.micro_batch=4
 end
 check "a row that takes longer than the patience is named" \
-  grep -qE '^imagelora: rank [01] of 2 on [^ ]+: computing row [^ ]+( and [0-9]+ more)? of step [0-9]+, for [0-9]+ s so far$' err
+  grep -qE '^imagelora: rank [01] of 2 on [^ ]+: computing example [^ ]+( and [0-9]+ more)? of step [0-9]+, for [0-9]+ s so far$' err
 rm -rf run

@@ -36,14 +36,14 @@ printf '[{"img_filename": "web_a.png", "bbox": [1, 2, 0, 8], "instruction": "", 
 refused 65 "an annotation whose box has no width" 'spot.json' '\[0\]: bbox' rows spot.json --answer point --output spot.jsonl
 refused 65 "annotations that are none" 'two.jsonl' 'JSON' rows data/two.jsonl --answer point --output spot.jsonl
 refused 65 "no file of rows" 'nowhere.jsonl' 'No such file|cannot be read' $(on nowhere)
-refused 65 "several bad rows are all named" 'mixed.jsonl' '3 bad rows: line 11.*gone.png.*huge.png' $(on mixed)
+refused 65 "several bad rows are all named" 'mixed.jsonl' '3 bad examples: line 11.*gone.png.*huge.png' $(on mixed)
 COUNTS=3 refused 65 "fewer rows than ranks" 'two.jsonl' '2 .*rows.*3 ranks' $(on two)
 COUNTS=3 refused 65 "a batch of fewer rows than ranks" 'global_batch' '2 .*3 ranks' \
   train run.yaml --resume auto --set training.global_batch=2
 
 # The header of this picture is sound: it is found because every picture is decoded before training.
 rm -rf fresh
-refused 65 "a picture whose pixels are cut" 'cut.jsonl' '1 bad row: row cut .*cut.png' \
+refused 65 "a picture whose pixels are cut" 'cut.jsonl' '1 bad example: example cut .*cut.png' \
   train run.yaml --set data.train=data/cut.jsonl --set checkpoint.directory=fresh --set data.validation=null
 check "and nothing was begun" test ! -e fresh
 

@@ -16,10 +16,10 @@ extension AdapterFolder {
   }
 
   /// Makes a folder with an adapter's tensors in fp32, its configuration and README.md: an Image-LoRA as
-  /// adapter.safetensors (`layers.{l}.{A,B,gamma}`) and adapter_config.json, a LoRA as PEFT writes it. It is filled beside
-  /// its name, synchronised, read back and compared, and then renamed.
+  /// adapter.safetensors (`layers.{l}.{A,B,gamma}`) and adapter_config.json, a LoRA as PEFT writes it. It is filled
+  /// beside its name, synchronised, read back and compared, and then renamed.
   /// - Parameters:
-  ///   - parameters: all numbers, in the layout's order.
+  ///   - parameters: all trainable parameters, in the layout's order.
   ///   - card: the text of README.md.
   ///   - baseName: the base model as PEFT's configuration names it.
   /// - Throws: `FileError` if the folder is there already and not empty, or cannot be written.

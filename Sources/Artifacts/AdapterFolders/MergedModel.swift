@@ -6,8 +6,8 @@ import Glibc
 import HuggingFace
 
 extension AdapterFolder {
-  /// Makes a folder with all files of a base and W + (alpha / r) B A in place of each adapted weight, summed in fp32 and
-  /// rounded once to the type that W is stored in. All of it or nothing is made.
+  /// Makes a folder with all files of a base and W + (alpha / r) B A in place of each adapted weight, summed in fp32
+  /// and rounded once to the type that W is stored in. All of it or nothing is made.
   /// - Throws: `FileError` if the folder is there already and not empty or cannot be written, or a weight is missing;
   ///   `HuggingFaceError`.
   package static func merge(_ adapter: LoRA<Float>, base: String, to folder: String) throws {

@@ -111,7 +111,7 @@ enum PEFTFolder {
     var use_rslora = false
   }
 
-  /// - Parameter baseName: what `base_model_name_or_path` says.
+  /// - Parameter baseName: the value of `base_model_name_or_path`.
   /// - Precondition: all adapted layers have the same targets.
   static func config(_ options: LoRAConfiguration, baseName: String?) throws -> Data {
     let layers = options.targets.keys.sorted()

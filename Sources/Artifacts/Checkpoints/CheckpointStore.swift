@@ -1,4 +1,4 @@
-// The folder of checkpoints: whole files with checksums, the newest few and the best kept.
+// The folder of checkpoints: whole files with checksums, of which the newest few and the best are kept.
 import Digests
 import Files
 import Foundation
@@ -8,7 +8,7 @@ import HDF5
 /// `step-00000120.h5` files of one run, each beside its `sha256sum` line.
 package struct CheckpointStore: Sendable {
   package let directory: String
-  /// Newest checkpoints that stay; the best one stays besides.
+  /// How many of the newest checkpoints stay; the best one also stays.
   package let keep: Int
 
   package init(directory: String, keep: Int) { (self.directory, self.keep) = (directory, keep) }
@@ -81,7 +81,7 @@ package struct CheckpointStore: Sendable {
     }
   }
 
-  /// The newest sound checkpoint and what was wrong with newer ones.
+  /// The newest valid checkpoint and what was wrong with newer ones.
   package func newest() throws -> (path: String?, refused: [String]) {
     var refused: [String] = []
     for step in try steps() {

@@ -2,7 +2,7 @@
 import Files
 import Foundation
 
-/// One line of metrics.jsonl; docs/formats.md says what the keys mean.
+/// One line of metrics.jsonl; docs/formats.md explains the keys.
 package struct MetricsEntry: Codable, Sendable, Equatable {
   package var step: Int
   package var epoch: Int?
