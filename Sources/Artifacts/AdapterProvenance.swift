@@ -1,4 +1,4 @@
-// What an adapter was trained with and must be used with: elsewhere its parameters mean something else.
+// What an adapter was trained with and must be used with: with anything else its parameters are meaningless.
 import Batches
 import Files
 import Preprocessing
@@ -31,7 +31,7 @@ package struct AdapterProvenance: Sendable, Equatable, Codable {
     (self.minPixels, self.maxPixels, self.coordinates) = (minPixels, maxPixels, coordinates)
   }
 
-  /// That of a base in use.
+  /// The provenance of an adapter trained on a base in use.
   /// - Parameter coordinates: those of the examples; nil where they are not stated, which matches all.
   package init(of base: BaseModel, coordinates: Coordinates? = nil) {
     self.init(
@@ -39,7 +39,7 @@ package struct AdapterProvenance: Sendable, Equatable, Codable {
       maxPixels: base.preprocessor.maxPixels, coordinates: coordinates)
   }
 
-  /// What can differ.
+  /// The parts that are compared.
   package enum Part: Sendable, CaseIterable {
     case base, template, imageLimits, coordinates
   }

@@ -2,8 +2,8 @@
 import Foundation
 import Synchronization
 
-/// A rank's present work in words. A separate thread watches it, so that a report comes even while the rank hangs in a
-/// read. Ranks do not communicate for it.
+/// A description of a rank's present work. A separate thread watches it, so that a stall is reported even while the
+/// rank hangs in a read. Ranks do not communicate for it.
 package final class Watchdog: Sendable {
   private struct Work {
     let what: String
@@ -16,7 +16,7 @@ package final class Watchdog: Sendable {
 
   package init() {}
 
-  /// Runs `body` as the work that `what` names; after it the work around it goes on.
+  /// Runs `body` as the work that `what` names; after it the outer work continues.
   package func during<Result>(_ what: String, _ body: () throws -> Result) rethrows -> Result {
     let around = present.withLock { present in
       defer { present = Work(what: what) }

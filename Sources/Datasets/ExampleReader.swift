@@ -15,7 +15,7 @@ package enum BadExamplePolicy: Sendable, Equatable {
 package struct Dataset: Sendable, Equatable {
   package let rows: [Example]
   package let problems: [ExampleProblem]
-  /// SHA-256 over the usable examples' ids and line bytes, in order; it does not depend on where the file lies.
+  /// SHA-256 over the usable examples' ids and line bytes, in order; it does not depend on the file's path.
   package let digest: String
 }
 

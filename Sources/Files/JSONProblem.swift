@@ -1,7 +1,7 @@
-// What a JSON decoder found wrong, in words.
+// The message for an error of a JSON decoder.
 import Foundation
 
-/// What is wrong with JSON, in one line: the decoder's words with the place in the document, or the parser's with the
+/// What is wrong with JSON, in one line: the decoder's message with the place in the document, or the parser's with the
 /// column.
 package func jsonProblem(_ error: any Error, in data: Data) -> String {
   switch error {

@@ -1,4 +1,4 @@
-// Whole files or none: written beside their name, synchronised, renamed.
+// Files are replaced completely or not at all: written under a temporary name, synchronised, renamed.
 import Files
 import Glibc
 

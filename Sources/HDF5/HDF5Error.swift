@@ -22,13 +22,13 @@ package struct HDF5Error: Error, Equatable, Sendable, CustomStringConvertible {
   }
 }
 
-/// What is being done to which object of which file: the words of an error, should one come.
+/// What is being done to which object of which file: the context of a possible error.
 struct Attempt {
   let attempt: String
   let file: String
   var object: String?
 
-  /// Runs a library call and returns its code, or throws the library's words if the code is negative.
+  /// Runs a library call and returns its code, or throws the library's message if the code is negative.
   @discardableResult
   func check<Code: SignedInteger>(_ function: String, _ call: () -> Code) throws -> Code {
     // Printing is a property of the thread in a thread-safe library, hence here and not once at the start.

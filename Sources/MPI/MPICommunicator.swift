@@ -14,7 +14,7 @@ package final class MPICommunicator: Communicator {
   private let counted = Mutex(Traffic())
   /// No call passes more bytes at once than this, because MPI counts in `Int32`.
   private let chunkBytes: Int
-  // MPI's handles are pointers that nobody changes after the initialiser.
+  // MPI's handles are pointers that do not change after the initialiser.
   private nonisolated(unsafe) let world = CMPI_COMM_WORLD()
   private nonisolated(unsafe) let word: MPI_Datatype?
   private nonisolated(unsafe) let addition: MPI_Op?
@@ -115,7 +115,7 @@ package final class MPICommunicator: Communicator {
   }
 }
 
-/// Adds words to words, for MPI_Op_create; wraps around as `ExactSum` promises never to need.
+/// Adds words to words, for MPI_Op_create; wraps around, which `ExactSum` never needs.
 private func addWords(
   _ addends: UnsafeMutableRawPointer?, _ sums: UnsafeMutableRawPointer?, _ count: UnsafeMutablePointer<Int32>?,
   _ type: UnsafeMutablePointer<MPI_Datatype?>?

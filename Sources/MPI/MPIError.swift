@@ -2,7 +2,7 @@
 import CMPI
 import Files
 
-/// A failed MPI call: the function, the rank it failed on and the library's own words.
+/// A failed MPI call: the function, the rank it failed on and the library's message.
 package struct MPIError: ExitStatusError, Equatable, Sendable, CustomStringConvertible {
   /// The MPI function.
   package let function: String

@@ -5,7 +5,7 @@ import HuggingFace
 package struct ProcessedImage: Sendable, Equatable {
   /// `[P, channels * temporal * side * side]`, P the grid's patches, the four of a visual token together.
   package var patches: [Float]
-  /// How the patches lie.
+  /// The grid of the patches.
   package var grid: GridTHW
   /// The image's size before and after resizing.
   package var frame: ImageFrame

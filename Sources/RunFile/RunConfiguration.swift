@@ -44,9 +44,9 @@ extension RunConfiguration {
     /// Fewest and most pixels of an image after resizing; absent: the model folder's own limits.
     package var minPixels: Int?
     package var maxPixels: Int?
-    /// Threads a rank. They are part of the run's identity: sums may differ with their number.
+    /// Threads per rank. They count in the run's digest, since sums may differ with their number.
     package var threads = 1
-    /// Memory a rank for cached vision features, in MiB; 0 caches none.
+    /// Memory per rank for cached vision features, in MiB; 0 caches none.
     package var featureMemoryMiB = 256
     /// Folder of vision features cached on disk for all ranks and later runs; absent: none.
     package var featureCache: RunPath?
@@ -118,8 +118,8 @@ extension RunConfiguration {
     package var beta1 = 0.9
     package var beta2 = 0.999
     package var epsilon = 1e-8
-    /// Memory a rank for saved activations in addition to the layers' inputs; beyond it they are recomputed. Absent: no
-    /// recomputation.
+    /// Memory per rank for saved activations in addition to the layers' inputs, in MiB; beyond it they are recomputed.
+    /// Absent: no recomputation.
     package var activationMemoryMiB: Int?
     /// Steps between validations; absent: with every checkpoint.
     package var validationEverySteps: Int?

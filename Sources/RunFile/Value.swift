@@ -39,7 +39,7 @@ struct Accepted<V: Value> {
 }
 
 extension Accepted where V: Comparable {
-  /// A range, described by its ends or in words.
+  /// A range, described by its ends or by a text.
   static func within(_ range: ClosedRange<V>, _ words: String? = nil) -> Accepted {
     let ends = "\(V.expectation) from \(range.lowerBound.yaml) to \(range.upperBound.yaml)"
     return Accepted(contains: range.contains, expectation: words ?? ends)
@@ -141,7 +141,8 @@ extension SelectionMethod: Value {}
 extension Estimator: Value {}
 extension Schedule: Value {}
 
-/// YAML's double-quoted form, which can hold every text in one line; `*` is escaped lest it look like an alias.
+/// YAML's double-quoted form, which can hold every text in one line; `*` is escaped so that it cannot look like an
+/// alias.
 private func doubleQuoted(_ text: String) -> String {
   var quoted = "\""
   for scalar in text.unicodeScalars {

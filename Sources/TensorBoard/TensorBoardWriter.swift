@@ -56,7 +56,8 @@ package final class TensorBoardWriter {
     return event.encoded
   }
 
-  /// One write a record: whoever reads meanwhile, or after a crash, sees whole records and perhaps a last cut one.
+  /// One write per record: a reader meanwhile, or after a crash, sees complete records and perhaps a truncated last
+  /// one.
   private func append(_ event: [UInt8]) throws {
     do {
       try file.write(contentsOf: TFRecord.framed(event))

@@ -23,8 +23,8 @@ struct AdapterProvenanceTests {
       problem(other, Set(AdapterProvenance.Part.allCases))
         == "C.h5: the adapter was trained with another base model (base_digest xxxx, that of M is bbbb): give the base "
         + "that it was trained on; another chat template (chat_template_digest yyyy, that of M is tttt): put the "
-        + "template of the training into that folder; another min_pixels (784, here 3136): set model.min_pixels=784; another "
-        + "coordinates (relative_1000, here pixels): set data.coordinates=relative_1000")
+        + "template of the training into that folder; another min_pixels (784, here 3136): set model.min_pixels=784; "
+        + "another coordinates (relative_1000, here pixels): set data.coordinates=relative_1000")
     #expect(problem(other, []) == nil)
     #expect(problem(other, [.imageLimits])?.contains("base model") == false)
   }

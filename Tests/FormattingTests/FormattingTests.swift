@@ -2,7 +2,7 @@ import Testing
 
 @testable import Formatting
 
-@Suite("Numbers as people read them")
+@Suite("Numbers, units and columns for terminals")
 struct FormattingTests {
   @Test func thousands() {
     #expect([0, 999, 1000, -1_234_567].map(grouped) == ["0", "999", "1,000", "-1,234,567"])

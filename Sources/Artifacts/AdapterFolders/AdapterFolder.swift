@@ -95,7 +95,7 @@ package enum AdapterFolder {
     return adapter
   }
 
-  /// The rank-1 probe's projections `[L][H]` beside an adapter, nil where there are none.
+  /// The rank-1 probe's projections `[L][H]` in an adapter's folder, nil where there are none.
   package static func probe(_ folder: String, base text: TextConfiguration) throws -> [[Float]]? {
     let path = folder + "/probe.safetensors"
     guard FileManager.default.fileExists(atPath: path) else { return nil }

@@ -139,7 +139,7 @@ package struct CheckpointFile: ~Copyable {
     return values
   }
 
-  /// The run's history, one entry a step.
+  /// The run's history, one entry per step.
   package func metrics() throws -> [TrainingState.StepMetrics] {
     let steps = try file.read(Int64.self, from: "/metrics/step", maximumCount: Self.maximumSteps).values
     let losses = try file.read(Double.self, from: "/metrics/loss", shape: [steps.count])

@@ -1,4 +1,4 @@
-// Everything that a run needs to go on as if it had never stopped.
+// Everything that a run needs to resume as if it had never stopped.
 import Adapters
 
 /// The run that a state belongs to.

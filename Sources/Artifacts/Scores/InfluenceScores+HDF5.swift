@@ -9,7 +9,7 @@ extension InfluenceScores {
   /// More layers, and KV heads of a layer, than any model that can be opened has.
   private static var maximumExtent: Int { 1024 }
 
-  /// Writes the file beside its name and renames it.
+  /// Writes the file under a temporary name and renames it.
   /// - Throws: `HDF5Error`.
   package func write(to path: String) throws {
     try File.replace(path) { file in

@@ -8,7 +8,7 @@ package struct Annotation: Sendable, Equatable {
   package var id: String
   /// The image's file, as the benchmark names it.
   package var image: String
-  /// The benchmark's own words.
+  /// The benchmark's expression or instruction, unchanged.
   package var expression: String
   /// In pixels of the image.
   package var box: Objects.Box

@@ -1,6 +1,6 @@
 // The header of a safetensors file, read without trust in any number it states.
 
-/// Where the tensors of one safetensors file lie.
+/// The positions of the tensors in one safetensors file.
 struct SafetensorsHeader {
   struct Entry: Sendable {
     let name: String
