@@ -1,6 +1,6 @@
-// What a rank may ask of the others; the training code sees this protocol and never MPI.
+// The collective operations of ranks. The training code sees this protocol and never MPI.
 
-/// A group of ranks that run the same program on different units.
+/// A group of ranks that run the same program on different batches.
 package protocol Communicator: AnyObject, Sendable {
   var rank: Int { get }
   var size: Int { get }
@@ -20,15 +20,14 @@ package protocol Communicator: AnyObject, Sendable {
   /// Ends the whole job at once with an exit status, without waiting for any rank.
   func abort(status: Int32) -> Never
 
-  /// What this rank has handed to collectives since the start.
+  /// What this rank has passed to collectives since the start.
   var traffic: Traffic { get }
 
-  /// What this rank is busy with.
+  /// Reports what this rank is working on when it stalls.
   var watchdog: Watchdog { get }
 }
 
-/// Calls and payload bytes, counted where they are handed to the communicator: a rank's own contribution, not the
-/// wire's copies.
+/// Counters of calls and of payload bytes that this rank passed to the communicator, not of the bytes on the wire.
 package struct Traffic: Equatable, Sendable {
   package var sumCalls = 0
   package var sumBytes = 0

@@ -1,13 +1,13 @@
-// All ranks succeed or all fail: the way past which no rank waits for one that has failed.
+// Collective error agreement: all ranks succeed or all fail, so that no rank waits for one that has failed.
 import Files
 
-/// The failure of a rank, or of all alike, thrown by every rank.
+/// The failure of one rank, or the same failure of all ranks; every rank throws it.
 package struct RankFailure: ExitStatusError, Equatable, Sendable, CustomStringConvertible {
   /// The lowest rank that failed.
   package let rank: Int
-  /// The number of ranks of the group; 1 where every rank failed in the same words.
+  /// The number of ranks of the group; 1 where every rank failed with the same message.
   package let size: Int
-  /// That rank's own error in words.
+  /// The message of that rank's error.
   package let message: String
   /// The status to exit with.
   package let status: Int32
@@ -20,12 +20,12 @@ package struct RankFailure: ExitStatusError, Equatable, Sendable, CustomStringCo
     self.status = status
   }
 
-  /// An error that every rank throws at the same point, in the same words.
+  /// An error that every rank throws at the same point, with the same message.
   package init(shared error: any Error) {
     self.init(rank: 0, size: 1, message: "\(error)", status: ExitStatus.of(error))
   }
 
-  /// One line: the rank, unless there is only one, and its error.
+  /// One line: the rank, unless there is only one, and its message.
   package var description: String { size == 1 ? message : "rank \(rank) of \(size): \(message)" }
 }
 

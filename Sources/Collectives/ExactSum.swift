@@ -4,13 +4,13 @@ import Glibc  // Rounding is a call of the C library's on processors without SSE
 /// A flat buffer of exact sums.
 ///
 /// A word counts in units of 2^-80. An addend is a multiple of that unit if it is a `Float` of at least 2^-57 in
-/// magnitude; a smaller one is rounded to the nearest multiple, ties to even, by itself and hence equally everywhere.
-/// Integer addition is associative, so the sum depends neither on the order nor on who adds.
+/// magnitude; a smaller one is rounded to the nearest multiple, ties to even, by itself and hence in the same way
+/// everywhere. Integer addition is associative, so the sum depends neither on the order nor on the ranks that add.
 /// Addends that are not finite, or of magnitude 2^31 or more, are left out and counted (`nonFinite`). So no word can
 /// overflow with up to 2^16 = 65,536 addends over all ranks: 2^16 (2^31 - 2^-22) 2^80 < 2^127; nor with any number of
 /// addends whose magnitudes add up to less than 2^47.
 package struct ExactSum: Sendable {
-  /// The sums' words and, behind them, the tally of what was left out.
+  /// The sums' words, followed by the counter of what was left out.
   private var words: [Int128]
 
   /// Zero sums.
@@ -82,7 +82,7 @@ package struct ExactSum: Sendable {
     return Int(clamping: words[index])
   }
 
-  /// Makes all sums and the tally zero.
+  /// Sets all sums and the counter to zero.
   package mutating func reset() {
     for index in words.indices { words[index] = 0 }
   }

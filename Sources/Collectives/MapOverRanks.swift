@@ -1,18 +1,18 @@
-// Work on many items by all ranks, every rank getting all results in the items' order.
+// Work on many items by all ranks; every rank gets all results in the items' order.
 import Foundation
 
-/// Runs `body` for each item on the rank that holds it and gives every rank all results, in item order.
+/// Runs `body` for each item on the rank that it is assigned to and gives every rank all results, in item order.
 /// - Parameters:
-///   - hands: the items of each rank; together every item from 0 on, once.
+///   - assignment: the items of each rank; together every item from 0 on, once.
 ///   - name: what a rank does with an item, for its `watchdog`.
 /// - Throws: the same `RankFailure` on every rank if any item failed.
 /// - Important: Collective.
 package func mapOverRanks<Result: Codable>(
-  _ hands: [[Int]], _ communicator: any Communicator, naming name: (Int) -> String, _ body: (Int) throws -> Result
+  _ assignment: [[Int]], _ communicator: any Communicator, naming name: (Int) -> String, _ body: (Int) throws -> Result
 ) throws -> [Result] {
-  precondition(hands.count == communicator.size, "one hand a rank")
+  precondition(assignment.count == communicator.size, "one list of items a rank")
   let own = try withErrorAgreement(communicator) {
-    try hands[communicator.rank].map { item in try communicator.watchdog.during(name(item)) { try body(item) } }
+    try assignment[communicator.rank].map { item in try communicator.watchdog.during(name(item)) { try body(item) } }
   }
   // Binary property lists keep every bit of a Double, infinities and NaN too.
   let encoder = PropertyListEncoder()
@@ -20,6 +20,6 @@ package func mapOverRanks<Result: Codable>(
   let gathered = try communicator.allGather(Array(encoder.encode(own))).map {
     try PropertyListDecoder().decode([Result].self, from: Data($0))
   }
-  let pairs = zip(hands, gathered).flatMap { zip($0, $1) }
+  let pairs = zip(assignment, gathered).flatMap { zip($0, $1) }
   return pairs.sorted { $0.0 < $1.0 }.map(\.1)
 }

@@ -1,9 +1,9 @@
-// What a rank is busy with, and a report when that takes long: the other ranks wait for it.
+// What a rank is working on, and a report when it stalls, since the other ranks wait for it.
 import Foundation
 import Synchronization
 
-/// A rank's present work in words. It is watched from a thread of its own, so that a report comes even while the rank hangs
-/// in a read; ranks send each other nothing for it.
+/// A description of a rank's present work. A separate thread watches it, so that a stall is reported even while the
+/// rank hangs in a read. Ranks do not communicate for it.
 package final class Watchdog: Sendable {
   private struct Work {
     let what: String
@@ -16,7 +16,7 @@ package final class Watchdog: Sendable {
 
   package init() {}
 
-  /// Runs `body` as the work that `what` names; after it the work around it goes on.
+  /// Runs `body` as the work that `what` names; after it the outer work continues.
   package func during<Result>(_ what: String, _ body: () throws -> Result) rethrows -> Result {
     let around = present.withLock { present in
       defer { present = Work(what: what) }
@@ -26,9 +26,9 @@ package final class Watchdog: Sendable {
     return try body()
   }
 
-  /// From now on reports work that takes `stallTimeout`, and again each time that it has taken as long once more.
+  /// Starts to report work that takes longer than the stall timeout, and repeats the report after each further timeout.
   /// - Parameters:
-  ///   - stallTimeout: seconds above 0.
+  ///   - stallTimeout: in seconds, above 0.
   ///   - report: takes the work and its seconds so far, on the watchdog's thread.
   package func watch(
     stallTimeout: Double, report: @escaping @Sendable (_ what: String, _ seconds: Double) -> Void

@@ -1,10 +1,10 @@
-// What can be wrong with a file of rows: the file as a whole, or single rows of it.
+// What can be wrong with a file of examples: the whole file, or single examples of it.
 
-/// One row that cannot be used, and why.
+/// One example that cannot be used, and why.
 package struct ExampleProblem: Error, Codable, Sendable, Equatable, CustomStringConvertible {
   /// Line in the file, from 1.
   package let line: Int
-  /// The row's id, or `line-N` where it has none that could be read.
+  /// The example's id, or `line-N` where it has none that could be read.
   package let id: String
   /// What is wrong, in one line.
   package let reason: String
@@ -14,16 +14,16 @@ package struct ExampleProblem: Error, Codable, Sendable, Equatable, CustomString
   package var description: String { "line \(line) (\(id)): \(reason)" }
 }
 
-/// Why a file of rows was refused.
+/// Why a file of examples was refused.
 package enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
-  /// How many bad rows a description lists.
+  /// How many bad examples a description lists.
   static let listed = 5
 
   /// The file could not be opened or read.
   case unreadable(file: String, reason: String)
-  /// Rows are bad and the policy is strict.
+  /// Examples are bad and the policy is strict.
   case badExamples(file: String, problems: [ExampleProblem])
-  /// No row is left.
+  /// No example is left.
   case empty(file: String, problems: [ExampleProblem])
 
   package var description: String {
@@ -31,12 +31,12 @@ package enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
     case .unreadable(let file, let reason):
       return "\(file): cannot be read: \(reason)"
     case .badExamples(let file, let problems):
-      return "\(file): \(problems.count) bad row\(problems.count == 1 ? "" : "s"): \(Self.list(problems)); "
+      return "\(file): \(problems.count) bad example\(problems.count == 1 ? "" : "s"): \(Self.list(problems)); "
         + "fix them or set data.bad_rows: skip"
     case .empty(let file, let problems) where problems.isEmpty:
-      return "\(file): holds no rows; write one JSON object a line"
+      return "\(file): holds no examples; write one JSON object a line"
     case .empty(let file, let problems):
-      return "\(file): no usable row, \(problems.count) bad: \(Self.list(problems))"
+      return "\(file): no usable example, \(problems.count) bad: \(Self.list(problems))"
     }
   }
 

@@ -1,7 +1,7 @@
-// The rules of a row: which JSON rows become rows, and the exact reason why others do not.
+// The rules of an example: which JSON objects become examples, and the exact reason why others do not.
 import Files
 
-/// A row's fault before its line and id are known.
+/// An example's fault before its line and id are known.
 struct BadExample: Error {
   let reason: String
   init(_ reason: String) { self.reason = reason }
@@ -11,7 +11,7 @@ extension Example {
   /// Longest id, in bytes of UTF-8.
   static let maxIDBytes = 1024
 
-  /// Judges one decoded row; `line` is its place in the file, `root` the folder of relative image paths.
+  /// Checks one decoded example; `line` is its place in the file, `root` the folder of relative image paths.
   init(_ json: JSONExample, line: Int, root: String) throws(BadExample) {
     let id = json.id?.text ?? "line-\(line)"
     try Self.check(id: id)
@@ -102,7 +102,7 @@ struct ImagePlacer {
 
   /// A text with each `<image>` replaced by the next listed image.
   mutating func content(_ text: String) -> [ContentPart] {
-    // By bytes and by hand: the standard library's search for a text costs more than the rest of a row.
+    // Over bytes: the standard library's search for a text costs more than the rest of an example.
     let bytes = text.utf8
     var parts: [ContentPart] = []
     var (start, cursor) = (bytes.startIndex, bytes.startIndex)
@@ -131,7 +131,9 @@ struct ImagePlacer {
           guard let text = part.text else { throw BadExample("\(place): has type text but no \"text\"") }
           parts += self.content(text)
         case "image_url":
-          guard let url = part.imageURL?.url else { throw BadExample("\(place): has type image_url but no \"image_url\"") }
+          guard let url = part.imageURL?.url else {
+            throw BadExample("\(place): has type image_url but no \"image_url\"")
+          }
           parts.append(self.place(try ImageSource(url, root: root)))
         case "image":
           // Without an address of its own a part stands for the next listed image.

@@ -1,12 +1,12 @@
-// One row of a data set as every accepted form of it is read: messages, the images they place, boxes.
+// One example of a data set as every accepted form of it is read: messages, the images they place, boxes.
 
-/// Who speaks.
+/// The author of a message.
 package enum Role: String, Sendable, Equatable { case system, user, assistant }
 
 /// A piece of a message.
 package enum ContentPart: Sendable, Equatable {
   case text(String)
-  /// The image at this index of the row's `images`.
+  /// The image at this index of the example's `images`.
   case image(Int)
 }
 
@@ -31,12 +31,12 @@ package enum ImageSource: Sendable, Hashable {
   case inline([UInt8])
 }
 
-/// What a row refers to, in pixels of the original images.
+/// What an example refers to, in pixels of the original images.
 package struct Objects: Sendable, Equatable {
   package struct Box: Sendable, Equatable {
     /// Corners in pixels of the original image; right and bottom exclusive.
     package var x1, y1, x2, y2: Double
-    /// Which of the row's images.
+    /// Which of the example's images.
     package var image: Int
     package init(x1: Double, y1: Double, x2: Double, y2: Double, image: Int = 0) {
       (self.x1, self.y1, self.x2, self.y2, self.image) = (x1, y1, x2, y2, image)
@@ -51,7 +51,7 @@ package struct Objects: Sendable, Equatable {
   }
 }
 
-/// One row: unique id, images in the order in which the messages place them, messages, optional objects and groups.
+/// One example: unique id, images in the order in which the messages place them, messages, optional objects and groups.
 package struct Example: Sendable, Equatable {
   package var id: String
   /// Line in the file, from 1, for messages.
@@ -59,7 +59,7 @@ package struct Example: Sendable, Equatable {
   package var images: [ImageSource]
   package var messages: [Message]
   package var objects: Objects?
-  /// What accuracy is told apart by, as `["task": "click-link"]`.
+  /// Groups for which accuracy is reported separately, as `["task": "click-link"]`.
   package var groups: [String: String]
   package init(
     id: String, line: Int, images: [ImageSource], messages: [Message], objects: Objects? = nil,
@@ -74,8 +74,8 @@ package struct Example: Sendable, Equatable {
   }
 }
 
-/// Rows by id for a line of text: one, or the first and how many more.
-package func names(_ rows: [Example]) -> String {
-  guard let first = rows.first else { return "no row" }
-  return rows.count == 1 ? "row \(first.id)" : "row \(first.id) and \(rows.count - 1) more"
+/// Examples by id for a message: one, or the first and how many more.
+package func names(_ examples: [Example]) -> String {
+  guard let first = examples.first else { return "no example" }
+  return examples.count == 1 ? "example \(first.id)" : "example \(first.id) and \(examples.count - 1) more"
 }

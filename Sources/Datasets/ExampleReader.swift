@@ -1,34 +1,34 @@
-// Reads a JSON Lines file of rows in one pass: splits lines, decodes, judges, digests.
+// Reads a JSON Lines file of examples in one pass: splits lines, decodes, checks, digests.
 import Digests
 import Files
 import Foundation
 
-/// What to do when rows are bad.
-package enum BadRowPolicy: Sendable, Equatable {
+/// What to do when examples are bad.
+package enum BadExamplePolicy: Sendable, Equatable {
   /// Refuse the file.
   case strict
   /// Leave them out and report them.
   case skip
 }
 
-/// The usable rows of a file, in its order, and what was wrong with the others.
+/// The usable examples of a file, in its order, and what was wrong with the others.
 package struct Dataset: Sendable, Equatable {
   package let rows: [Example]
   package let problems: [ExampleProblem]
-  /// SHA-256 over the usable rows' ids and line bytes, in order; it does not depend on where the file lies.
+  /// SHA-256 over the usable examples' ids and line bytes, in order; it does not depend on the file's path.
   package let digest: String
 }
 
-/// Reads files of rows.
+/// Reads files of examples.
 package struct ExampleReader: Sendable {
   /// Folder that relative image paths start from.
   package let imageRoot: String
-  package let policy: BadRowPolicy
-  /// Longest line, in bytes; a longer one is a bad row and is not parsed.
+  package let policy: BadExamplePolicy
+  /// Longest line, in bytes; a longer one is a bad example and is not parsed.
   package let maxLineBytes: Int
 
-  /// A reader whose rows' relative image paths start from `imageRoot`.
-  package init(imageRoot: String = ".", policy: BadRowPolicy = .strict, maxLineBytes: Int = 64 << 20) {
+  /// A reader whose examples' relative image paths start from `imageRoot`.
+  package init(imageRoot: String = ".", policy: BadExamplePolicy = .strict, maxLineBytes: Int = 64 << 20) {
     precondition(maxLineBytes > 0, "a line needs room")
     (self.imageRoot, self.policy, self.maxLineBytes) = (imageRoot, policy, maxLineBytes)
   }
@@ -56,10 +56,10 @@ package struct ExampleReader: Sendable {
   package func read(_ data: Data, name: String) throws(DatasetError) -> Dataset {
     var pass = Pass(reader: self)
     data.withUnsafeBytes { pass.run($0) }
-    let (rows, problems) = (pass.rows, pass.problems)
+    let (examples, problems) = (pass.examples, pass.problems)
     if policy == .strict && !problems.isEmpty { throw .badExamples(file: name, problems: problems) }
-    if rows.isEmpty { throw .empty(file: name, problems: problems) }
-    return Dataset(rows: rows, problems: problems, digest: pass.finish())
+    if examples.isEmpty { throw .empty(file: name, problems: problems) }
+    return Dataset(rows: examples, problems: problems, digest: pass.finish())
   }
 }
 
@@ -69,7 +69,7 @@ private struct Pass: ~Copyable {
   let decoder = JSONDecoder()
   var digest = SHA256()
   var firstLines: [String: Int] = [:]
-  var rows: [Example] = []
+  var examples: [Example] = []
   var problems: [ExampleProblem] = []
 
   init(reader: ExampleReader) { self.reader = reader }
@@ -94,15 +94,15 @@ private struct Pass: ~Copyable {
     guard let last = bytes.lastIndex(where: { !blanks.contains($0) }) else { return }
     let text = UnsafeRawBufferPointer(rebasing: bytes[...last])
     do throws(ExampleProblem) {
-      let row = try parse(text, line: line)
-      if let first = firstLines[row.id] {
-        throw ExampleProblem(line: line, id: row.id, reason: "the id is taken by line \(first); ids must be unique")
+      let example = try parse(text, line: line)
+      if let first = firstLines[example.id] {
+        throw ExampleProblem(line: line, id: example.id, reason: "the id is taken by line \(first); ids must be unique")
       }
-      firstLines[row.id] = line
-      // Lengths first, so that no two lists of rows make the same message.
-      digest.update("\(row.id.utf8.count) \(text.count)\n\(row.id)")
+      firstLines[example.id] = line
+      // Lengths first, so that no two lists of examples make the same message.
+      digest.update("\(example.id.utf8.count) \(text.count)\n\(example.id)")
       digest.update(text)
-      rows.append(row)
+      examples.append(example)
     } catch {
       problems.append(error)
     }
@@ -119,7 +119,9 @@ private struct Pass: ~Copyable {
       return try Example(decoder.decode(JSONExample.self, from: data), line: line, root: reader.imageRoot)
     } catch {
       var id = unnamed
-      if let name = try? decoder.decode(JSONExampleName.self, from: data).id?.text, (try? Example.check(id: name)) != nil {
+      if let name = try? decoder.decode(JSONExampleName.self, from: data).id?.text,
+        (try? Example.check(id: name)) != nil
+      {
         id = name
       }
       throw ExampleProblem(line: line, id: id, reason: (error as? BadExample)?.reason ?? jsonProblem(error, in: data))

@@ -1,10 +1,10 @@
-// Units of work: rows that share their images are computed together, and units are dealt to ranks by cost.
+// Image groups: examples that share their images are computed together, and groups are assigned to ranks by cost.
 
-/// Rows whose images are the same: their common prefix is computed once.
+/// Examples of the same images. Their common prefix is computed once.
 package struct ImageGroup: Sendable, Equatable {
-  /// Most rows of a unit where it is formed over a whole data set.
+  /// Most examples of a group that is formed over a whole data set.
   package static let maximumRows = 16
-  /// Most tokens of such a unit, unless it has a single row.
+  /// Most tokens of such a group, unless it has a single example.
   package static let maximumTokens = 8192
 
   /// Indices into the data set, in the order of the step or the data set.
@@ -13,94 +13,94 @@ package struct ImageGroup: Sendable, Equatable {
 }
 
 extension Sampler {
-  /// A step's rows as units: neighbours of equal key become one; without keys every row is its own.
+  /// A step's examples as image groups: neighbours of equal key share one; without keys every example has its own.
   package func units(step: Int, grouping keys: [Int]? = nil) -> [ImageGroup] {
-    precondition(keys == nil || keys?.count == rowCount, "one group key a row")
-    let rows = rows(step: step)
-    guard let keys else { return rows.map { ImageGroup(rows: [$0]) } }
-    var units: [[Int]] = []
-    for row in rows {
-      if let neighbour = units.last?.last, keys[neighbour] == keys[row] {
-        units[units.count - 1].append(row)
+    precondition(keys == nil || keys?.count == rowCount, "one group key an example")
+    let examples = rows(step: step)
+    guard let keys else { return examples.map { ImageGroup(rows: [$0]) } }
+    var groups: [[Int]] = []
+    for example in examples {
+      if let neighbour = groups.last?.last, keys[neighbour] == keys[example] {
+        groups[groups.count - 1].append(example)
       } else {
-        units.append([row])
+        groups.append([example])
       }
     }
-    return units.map(ImageGroup.init(rows:))
+    return groups.map(ImageGroup.init(rows:))
   }
 }
 
-/// A group key for each row: equal where the lists of images are equal; a row without images is alone.
-package func imageGroups(of rows: [Example]) -> [Int] {
+/// A group key for each example: equal where the lists of images are equal; an example without images is alone.
+package func imageGroups(of examples: [Example]) -> [Int] {
   var keys: [[ImageSource]: Int] = [:]
-  return rows.enumerated().map { index, row in
-    guard !row.images.isEmpty else { return index }
-    let key = keys[row.images] ?? index
-    keys[row.images] = key
+  return examples.enumerated().map { index, example in
+    guard !example.images.isEmpty else { return index }
+    let key = keys[example.images] ?? index
+    keys[example.images] = key
     return key
   }
 }
 
-/// Units that are computed together, as many as `rows` rows: those of one row join, a unit of several rows is alone, and
-/// rows of text are apart from rows with pictures, since no adapter learns from them. A function of the units alone, so
-/// that the number of ranks changes no bit.
-package func microBatches(of units: [ImageGroup], rows: Int, isText: (Int) -> Bool) -> [[ImageGroup]] {
+/// Image groups that are computed together, up to `rows` examples. Groups of one example join; a group of several
+/// examples is alone. Text-only examples are separate from examples with images, since no adapter learns from them. The
+/// result is a function of the groups alone, so that the number of ranks changes no bit.
+package func microBatches(of groups: [ImageGroup], rows: Int, isText: (Int) -> Bool) -> [[ImageGroup]] {
   var batches: [[ImageGroup]] = []
   var open: [Bool: Int] = [:]
-  for unit in units {
-    let kind = isText(unit.rows[0])
-    if unit.rows.count == 1, let place = open[kind], batches[place].count < rows {
-      batches[place].append(unit)
+  for group in groups {
+    let kind = isText(group.rows[0])
+    if group.rows.count == 1, let place = open[kind], batches[place].count < rows {
+      batches[place].append(group)
       continue
     }
-    if unit.rows.count == 1 { open[kind] = batches.count }
-    batches.append([unit])
+    if group.rows.count == 1 { open[kind] = batches.count }
+    batches.append([group])
   }
   return batches
 }
 
-/// All rows as units, in the order of their first rows: rows of the same images together, as many as memory should hold
-/// at once. A function of the rows and their tokens alone.
-/// - Parameter tokens: how many tokens a unit has.
-package func units(of rows: [Example], tokens: (ImageGroup) -> Int) -> [ImageGroup] {
-  var units: [ImageGroup] = []
+/// All examples as image groups, in the order of their first examples. A group has as many examples as memory should
+/// hold at once. The result is a function of the examples and their tokens alone.
+/// - Parameter tokens: how many tokens a group has.
+package func units(of examples: [Example], tokens: (ImageGroup) -> Int) -> [ImageGroup] {
+  var groups: [ImageGroup] = []
   var open: [Int: Int] = [:]
-  for (row, key) in imageGroups(of: rows).enumerated() {
+  for (example, key) in imageGroups(of: examples).enumerated() {
     if let place = open[key] {
-      let larger = ImageGroup(rows: units[place].rows + [row])
+      let larger = ImageGroup(rows: groups[place].rows + [example])
       if larger.rows.count <= ImageGroup.maximumRows, tokens(larger) <= ImageGroup.maximumTokens {
-        units[place] = larger
+        groups[place] = larger
         continue
       }
     }
-    open[key] = units.count
-    units.append(ImageGroup(rows: [row]))
+    open[key] = groups.count
+    groups.append(ImageGroup(rows: [example]))
   }
-  return units
+  return groups
 }
 
-/// What was found for the rows of each unit, put into the order of all rows.
-/// - Precondition: the units have every row from 0 on, once, and a result for each.
-package func inRowOrder<Result>(_ results: [[Result]], of units: [ImageGroup]) -> [Result] {
-  let rows = units.flatMap(\.rows)
-  precondition(results.map(\.count) == units.map(\.rows.count), "a result a row")
+/// The results of the examples of each group, put into the order of all examples.
+/// - Precondition: the groups have every example from 0 on, once, and a result for each.
+package func inRowOrder<Result>(_ results: [[Result]], of groups: [ImageGroup]) -> [Result] {
+  let rows = groups.flatMap(\.rows)
+  precondition(results.map(\.count) == groups.map(\.rows.count), "a result an example")
   return zip(rows, results.joined()).sorted { $0.0 < $1.0 }.map(\.1)
 }
 
-/// Deals units to ranks: the costliest first, each to the least loaded rank, ties to the lower unit and rank.
+/// Assigns items to ranks: the most expensive first, each to the least loaded rank, ties to the lower item and rank.
 ///
-/// `costs` in any unit, finite and not negative. Returns each rank's units in ascending order; every unit is dealt once
-/// and a rank may get none. (Longest-processing-time rule, Graham 1969: at most 4/3 of the best makespan.)
+/// `costs` in any unit, finite and not negative. Returns each rank's items in ascending order. Every item is assigned
+/// once, and a rank may get none. (Longest-processing-time rule, Graham 1969: at most 4/3 of the best makespan.)
 package func partition(costs: [Double], ranks: Int) -> [[Int]] {
   precondition(ranks > 0, "someone must do the work")
   precondition(costs.allSatisfy { $0 >= 0 && $0.isFinite }, "costs are finite and not negative")
-  var hands = Array(repeating: [Int](), count: ranks)
+  var assignment = Array(repeating: [Int](), count: ranks)
   var loads = Array(repeating: 0.0, count: ranks)
   let order = costs.indices.sorted { costs[$0] != costs[$1] ? costs[$0] > costs[$1] : $0 < $1 }
-  for unit in order {
+  for item in order {
     let rank = loads.indices.reduce(0) { loads[$1] < loads[$0] ? $1 : $0 }
-    hands[rank].append(unit)
-    loads[rank] += costs[unit]
+    assignment[rank].append(item)
+    loads[rank] += costs[item]
   }
-  return hands.map { $0.sorted() }
+  return assignment.map { $0.sorted() }
 }

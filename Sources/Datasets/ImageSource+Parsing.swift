@@ -1,4 +1,4 @@
-// How the name of an image in a row becomes a place to read it from: paths, file: and data: URLs.
+// How the name of an image in an example becomes a place to read it from: paths, file: and data: URLs.
 import Files
 import Foundation
 

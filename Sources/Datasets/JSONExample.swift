@@ -1,6 +1,6 @@
-// The accepted JSON forms of a row, as they are written: nothing here is judged beyond its JSON type.
+// The accepted JSON forms of an example, as they are written: only JSON types are checked here.
 
-/// A row of either form: `messages` (with `images` or content parts) or LLaVA's `conversations`.
+/// An example of either form: `messages` (with `images` or content parts) or LLaVA's `conversations`.
 struct JSONExample: Decodable {
   var id: JSONIdentifier?
   var images: [String]?
@@ -11,7 +11,7 @@ struct JSONExample: Decodable {
   var group: JSONGroup?
 }
 
-/// The id alone, for naming a row of which the rest does not decode.
+/// The id alone, for naming an example of which the rest does not decode.
 struct JSONExampleName: Decodable {
   var id: JSONIdentifier?
 }
@@ -32,7 +32,7 @@ struct JSONIdentifier: Decodable {
 
 /// A value, or a list of such values.
 ///
-/// Here and below the common form is tried first: a failed try takes longer than a row.
+/// Here and below the common form is tried first: a failed try takes longer than an example.
 struct OneOrMany<Value: Decodable>: Decodable {
   let values: [Value]
   init(from decoder: any Decoder) throws {
@@ -115,7 +115,7 @@ struct JSONObjects: Decodable {
   var bbox: [[Double]]?
   var boxes: [[Double]]?
   var ref: [String]?
-  /// Judged later: the decoder calls a file with 0.5 in a list of integers no JSON at all.
+  /// Checked later: the decoder rejects a file with 0.5 in a list of integers as no JSON at all.
   var imageID: [Double]?
 
   enum CodingKeys: String, CodingKey {

@@ -1,10 +1,10 @@
-// The rules of a row's boxes: four corners in pixels, left before right, top before bottom, on one of its images.
+// The rules of an example's boxes: four corners in pixels, left before right, top before bottom, on one of its images.
 
 extension Objects {
   /// Largest coordinate, in pixels: no image format read here is wider.
   static let maxCoordinate = Double(Int32.max)
 
-  /// Judges decoded objects of a row with `imageCount` images.
+  /// Checks decoded objects of an example with `imageCount` images.
   init(_ json: JSONObjects, imageCount: Int) throws(BadExample) {
     if json.bbox != nil && json.boxes != nil { throw BadExample("objects: has both \"bbox\" and \"boxes\"; keep one") }
     let corners = json.bbox ?? json.boxes ?? []
@@ -23,7 +23,7 @@ extension Objects {
         throw BadExample("\(place): \(box) needs x1 < x2 and y1 < y2")
       }
       guard let image = Int(exactly: image), (0..<imageCount).contains(image) else {
-        throw BadExample("\(place): image_id \(image) is none of the row's \(imageCount) images, counted from 0")
+        throw BadExample("\(place): image_id \(image) is none of the example's \(imageCount) images, counted from 0")
       }
       boxes.append(Box(x1: box[0], y1: box[1], x2: box[2], y2: box[3], image: image))
     }

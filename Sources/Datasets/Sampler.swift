@@ -1,32 +1,32 @@
-// Which rows an optimizer step takes: a function of seed and step, so that any step can be asked for alone.
+// Which examples an optimizer step takes: a function of seed and step, so that any step can be asked for alone.
 import RandomNumbers
 import Synchronization
 
-/// Draws without replacement: each epoch is one permutation of all rows, and epochs follow each other without a gap, so
-/// that every step has exactly `globalBatch` rows and a step may span the end of an epoch.
+/// Draws without replacement: each epoch is one permutation of all examples, and epochs follow each other without a
+/// gap. So every step has exactly `globalBatch` examples, and a step may span the end of an epoch.
 package struct Sampler: Sendable {
   package let rowCount: Int
-  /// Rows of an optimizer step, over all ranks.
+  /// Examples of an optimizer step, over all ranks.
   package let globalBatch: Int
   package let seed: UInt64
-  /// Rows that stay adjacent, by group in order of first appearance; absent where every row is on its own.
+  /// Examples that stay adjacent, by group in order of first appearance; nil where examples are not grouped.
   private let groups: [[Int]]?
   private let cache = PermutationCache()
 
-  /// A sampler of `rows` rows; `groups` gives each row's group key, as from `imageGroups(of:)`.
+  /// A sampler of `rows` examples; `groups` gives each example's group key, as from `imageGroups(of:)`.
   package init(rows: Int, groups keys: [Int]? = nil, globalBatch: Int, seed: UInt64) {
-    precondition(rows > 0 && globalBatch > 0, "a step needs rows")
-    precondition(keys == nil || keys?.count == rows, "one group key a row")
+    precondition(rows > 0 && globalBatch > 0, "a step needs examples")
+    precondition(keys == nil || keys?.count == rows, "one group key an example")
     (rowCount, self.globalBatch, self.seed) = (rows, globalBatch, seed)
     groups = keys.map { keys in
       var places: [Int: Int] = [:]
       var groups: [[Int]] = []
-      for (row, key) in keys.enumerated() {
+      for (example, key) in keys.enumerated() {
         if let place = places[key] {
-          groups[place].append(row)
+          groups[place].append(example)
         } else {
           places[key] = groups.count
-          groups.append([row])
+          groups.append([example])
         }
       }
       return groups
@@ -42,34 +42,34 @@ package struct Sampler: Sendable {
     return max(1, Int((epochs * stepsPerEpoch).rounded(.up)))
   }
 
-  /// The epoch, from 0, of the first row of a step, from 0.
-  package func epoch(step: Int) -> Int { firstRow(of: step) / rowCount }
+  /// The epoch, from 0, of the first example of a step, from 0.
+  package func epoch(step: Int) -> Int { firstExample(of: step) / rowCount }
 
-  /// The rows of the step after `step` finished ones, in order; `globalBatch` indices into the data set.
+  /// The examples of a step, from 0, in order: `globalBatch` indices into the data set.
   package func rows(step: Int) -> [Int] {
-    let first = firstRow(of: step)
-    var rows: [Int] = []
-    rows.reserveCapacity(globalBatch)
-    while rows.count < globalBatch {
-      let (epoch, offset) = (first + rows.count).quotientAndRemainder(dividingBy: rowCount)
-      rows += cache.order(epoch: epoch) { order(epoch: epoch) }[offset...].prefix(globalBatch - rows.count)
+    let first = firstExample(of: step)
+    var examples: [Int] = []
+    examples.reserveCapacity(globalBatch)
+    while examples.count < globalBatch {
+      let (epoch, offset) = (first + examples.count).quotientAndRemainder(dividingBy: rowCount)
+      examples += cache.order(epoch: epoch) { order(epoch: epoch) }[offset...].prefix(globalBatch - examples.count)
     }
-    return rows
+    return examples
   }
 
-  /// The order of all rows in an epoch, from 0: groups are shuffled, the rows of one keep the file's order.
+  /// The order of all examples in an epoch, from 0: groups are shuffled, the examples of one keep the file's order.
   func order(epoch: Int) -> [Int] {
     var generator = SplitMix64(seed: seed, stream: UInt64(epoch))
     if var groups {
       generator.shuffle(&groups)
       return groups.flatMap(\.self)
     }
-    var rows = Array(0..<rowCount)
-    generator.shuffle(&rows)
-    return rows
+    var examples = Array(0..<rowCount)
+    generator.shuffle(&examples)
+    return examples
   }
 
-  private func firstRow(of step: Int) -> Int {
+  private func firstExample(of step: Int) -> Int {
     precondition(step >= 0, "steps are counted from 0")
     return step * globalBatch
   }

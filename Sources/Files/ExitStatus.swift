@@ -2,15 +2,15 @@
 
 /// The exit statuses of the commands (sysexits.h).
 package enum ExitStatus {
-  /// The machine's doing, a signal, or numbers that are not finite.
+  /// A failure of the machine, a signal, or values that are not finite.
   package static let failed: Int32 = 1
   /// The command line.
   package static let badUsage: Int32 = 64
   /// Files and settings that the user gave.
   package static let badInput: Int32 = 65
 
-  /// What a command ends with for an error: `badInput` unless the error says otherwise, since what ranks do is mostly
-  /// reading what users gave.
+  /// The exit status of a command for an error: `badInput` unless the error has another status, since most
+  /// errors come from reading what users gave.
   package static func of(_ error: any Error) -> Int32 { (error as? any ExitStatusError)?.exitStatus ?? badInput }
 }
 

@@ -2,11 +2,11 @@
 
 /// A file or a folder that cannot be used.
 package struct FileError: Error, Equatable, CustomStringConvertible {
-  /// Whose doing it is; decides the exit status of a command.
+  /// Who is responsible for it; decides the exit status of a command.
   package enum Fault: Sendable {
-    /// What the file holds or where it is: the user's to fix.
+    /// The file's contents or path, which the user must fix.
     case input
-    /// What this machine could not do, as writing to a full disk.
+    /// A failure of this machine, as a full disk.
     case machine
   }
 
@@ -14,7 +14,7 @@ package struct FileError: Error, Equatable, CustomStringConvertible {
   package let file: String
   /// What is wrong, as the rest of a sentence that begins with the file.
   package let problem: String
-  /// How to fix it; nil where the problem says so itself.
+  /// How to fix it; nil where the problem already states it.
   package let remedy: String?
   /// The error below this one.
   package let cause: (any Error)?

@@ -1,7 +1,7 @@
-// What a JSON decoder found wrong, in words.
+// The message for an error of a JSON decoder.
 import Foundation
 
-/// What is wrong with JSON, in one line: the decoder's words with the place in the document, or the parser's with the
+/// What is wrong with JSON, in one line: the decoder's message with the place in the document, or the parser's with the
 /// column.
 package func jsonProblem(_ error: any Error, in data: Data) -> String {
   switch error {
@@ -10,7 +10,7 @@ package func jsonProblem(_ error: any Error, in data: Data) -> String {
   case DecodingError.keyNotFound(let key, let context):
     return path(context.codingPath, "has no \"\(key.stringValue)\"")
   default:
-    // The typed decoder does not say where JSON is broken; the untyped one does.
+    // The typed decoder does not report where JSON is broken; the untyped one does.
     do {
       _ = try JSONSerialization.jsonObject(with: data, options: .fragmentsAllowed)
     } catch {

@@ -1,4 +1,4 @@
-// The operating system's words for what failed.
+// The operating system's message for a failed call.
 import Foundation
 import Glibc
 
@@ -14,7 +14,7 @@ package struct SystemError: Error, Equatable, CustomStringConvertible {
   package var description: String { "\(String(cString: strerror(code))) (\(call))" }
 }
 
-/// The operating system's words for an error of Foundation's where it has them, an error's own words otherwise.
+/// The operating system's message for an error of Foundation where there is one, the error's own description otherwise.
 package func systemWords(_ error: any Error) -> String {
   guard let error = error as? CocoaError else { return "\(error)" }
   let cause = error.userInfo[NSUnderlyingErrorKey] as? any Error

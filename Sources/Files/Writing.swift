@@ -2,8 +2,8 @@
 import Foundation
 import Glibc
 
-/// Writes a file under a temporary name beside it and renames it.
-/// - Throws: `FileError` with the system's words.
+/// Writes a file under a temporary name in the same folder and renames it.
+/// - Throws: `FileError` with the system's message.
 package func writeAtomically(_ data: Data, to path: String) throws(FileError) {
   do {
     try data.write(to: URL(fileURLWithPath: path), options: .atomic)
@@ -38,7 +38,7 @@ package func synchronizeFolder(of path: String) throws(FileError) {
 }
 
 extension FileError {
-  /// A file of ours that the machine did not take.
+  /// The error of a file that the machine could not write.
   package static func unwritable(_ path: String, cause: any Error) -> FileError {
     FileError(path, "cannot be written", cause: cause, fault: .machine)
   }

@@ -10,7 +10,7 @@ package func rightAligned(_ text: String, to width: Int) -> String {
   String(repeating: " ", count: max(1, width - text.count)) + text
 }
 
-/// At most so many characters, an ellipsis where something was cut.
+/// At most a given count of characters, an ellipsis where something was cut.
 package func shortened(_ text: String, to limit: Int) -> String {
   text.count <= limit ? text : text.prefix(limit - 1) + "…"
 }

@@ -1,7 +1,7 @@
-// Numbers as people read them in a terminal: few digits, grouped, with units.
+// Numbers for reading in a terminal: few digits, grouped, with units.
 import Foundation
 
-/// A number with so many decimals.
+/// A number with a fixed count of decimals.
 package func fixed(_ value: Double, _ decimals: Int) -> String { String(format: "%.\(decimals)f", value) }
 
 /// A number as 1.20e-05.

@@ -1,4 +1,4 @@
-// Bytes, counts and seconds with the units in which people think of them.
+// Bytes, counts and seconds with readable units.
 
 /// Bytes with a binary prefix, as 7.0 GiB, 512 MiB or 56 KiB.
 package func binarySize(_ bytes: Double) -> String {

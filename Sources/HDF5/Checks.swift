@@ -1,4 +1,4 @@
-// What a file says of itself is checked before memory is given for it.
+// What a file states about its contents is checked before memory is allocated for it.
 import CHDF5
 
 /// A new dataspace of a shape; [] is a scalar.

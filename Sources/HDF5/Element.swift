@@ -14,13 +14,13 @@ package struct Storage<Value: Sendable>: Sendable {
   let name: String
   /// The bytes that an element takes among these values.
   let elementBytes: @Sendable ([Value]) -> Int
-  /// A new datatype of so many bytes, for the caller to close.
+  /// A new datatype of a given size in bytes, for the caller to close.
   let datatype: @Sendable (_ elementBytes: Int) -> hid_t
   /// Whether a file's datatype is this one.
   let accepts: @Sendable (hid_t) -> Bool
   /// Lends the values' C memory.
   let withMemory: @Sendable ([Value], _ elementBytes: Int, Attempt, (UnsafeRawPointer?) throws -> Void) throws -> Void
-  /// Makes so many values from C memory that the closure fills.
+  /// Makes a given count of values from C memory that the closure fills.
   let make: @Sendable (Int, _ elementBytes: Int, Attempt, (UnsafeMutableRawPointer?) throws -> Void) throws -> [Value]
 }
 
@@ -45,7 +45,7 @@ extension UInt8: Element {
 }
 
 extension Storage where Value: BitwiseCopyable {
-  /// Numbers lie in arrays as HDF5 wants them.
+  /// Arrays of numbers already have the layout that HDF5 expects.
   fileprivate static func number(_ name: String, _ datatype: @escaping @Sendable () -> hid_t) -> Storage {
     Storage(
       name: name, elementBytes: { _ in MemoryLayout<Value>.size }, datatype: { _ in H5Tcopy(datatype()) },

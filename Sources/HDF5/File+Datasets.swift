@@ -13,8 +13,8 @@ extension File {
   /// Writes a dataset, in row-major order, and the groups above it; throws `HDF5Error`, also if the path is taken.
   ///
   /// `shape` [] is a scalar, which takes no filters; an empty dataset has no bytes and drops them. The checksum is
-  /// taken over what lies in the file, whatever the order of `filters`. Strings are
-  /// stored at the length of the longest.
+  /// taken over the bytes in the file, whatever the order of `filters`. Strings are stored at the length of the
+  /// longest.
   package func write<T: Element>(_ values: [T], shape: [Int], to path: String, filters: [Filter] = []) throws {
     precondition(shape.allSatisfy { $0 >= 0 } && values.count == shape.reduce(1, *), "\(path): count is not shape")
     precondition(!shape.isEmpty || filters.isEmpty, "\(path): a scalar takes no filters")

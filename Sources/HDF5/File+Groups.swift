@@ -1,4 +1,4 @@
-// Groups: made on the way to what lies in them, listed in the order of names.
+// Groups: made together with their contents where they are missing, listed in the order of names.
 import CHDF5
 
 extension File {

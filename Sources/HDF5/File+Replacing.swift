@@ -1,12 +1,12 @@
-// Whole files or none: written beside their name, synchronised, renamed.
+// Files are replaced completely or not at all: written under a temporary name, synchronised, renamed.
 import Files
 import Glibc
 
 extension File {
-  /// Writes a new file beside `path` and renames it there once it is on the disk; whatever fails, what stood at `path`
-  /// before stays, and nothing half-written is left.
+  /// Writes a new file next to `path` and renames it once it is on the disk. If anything fails, the earlier file at
+  /// `path` stays, and no partial file is left.
   /// - Parameters:
-  ///   - partial: the file's name until then, `path` and ".partial" unless stated; processes that write the same file at
+  ///   - partial: the file's name until then, `path` and ".partial" unless stated; processes that write the same file
   ///     once each need their own.
   ///   - build: fills the file.
   ///   - sealed: called with the finished file's temporary path, before it gets its name.

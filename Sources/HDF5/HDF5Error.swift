@@ -1,7 +1,7 @@
 // The module's one error, and the one place where negative return codes become errors.
 import CHDF5
 
-/// A failed operation on an HDF5 file: what was tried, where, and the reason in the library's own words if it had any.
+/// A failed operation on an HDF5 file: what was tried, where, and the library's own message if it gave one.
 package struct HDF5Error: Error, Equatable, Sendable, CustomStringConvertible {
   /// What was tried, as in "read dataset".
   package let attempt: String
@@ -9,7 +9,7 @@ package struct HDF5Error: Error, Equatable, Sendable, CustomStringConvertible {
   package let file: String
   /// The path of the object inside the file; nil for the file as a whole.
   package let object: String?
-  /// What was wrong and, where this module knows it, how to mend it.
+  /// What was wrong and, where this module knows it, how to fix it.
   package let reason: String
   /// The library or system function that failed; nil where this module refused by itself.
   package let function: String?
@@ -22,13 +22,13 @@ package struct HDF5Error: Error, Equatable, Sendable, CustomStringConvertible {
   }
 }
 
-/// What is being done to which object of which file: the words of an error, should one come.
+/// What is being done to which object of which file: the context of a possible error.
 struct Attempt {
   let attempt: String
   let file: String
   var object: String?
 
-  /// Runs a library call and returns its code, or throws the library's words if the code is negative.
+  /// Runs a library call and returns its code, or throws the library's message if the code is negative.
   @discardableResult
   func check<Code: SignedInteger>(_ function: String, _ call: () -> Code) throws -> Code {
     // Printing is a property of the thread in a thread-safe library, hence here and not once at the start.

@@ -1,7 +1,7 @@
 // The file on disk that a finished HDF5 image is written to.
 import Glibc
 
-/// A file opened for writing, so that a wrong path is known before the work and not after it.
+/// A file opened for writing, so that a wrong path is found before the work and not after it.
 struct Output: ~Copyable {
   private let descriptor: Int32
 
@@ -35,7 +35,7 @@ struct Output: ~Copyable {
 }
 
 extension Attempt {
-  /// The system's words for the call that just failed.
+  /// The system's message for the call that just failed.
   fileprivate func systemError(_ function: String) -> HDF5Error {
     error(String(cString: strerror(errno)), in: function)
   }

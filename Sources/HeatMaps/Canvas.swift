@@ -1,4 +1,4 @@
-// A small picture in memory: rectangles, a bitmap font, PNG.
+// A small image in memory: rectangles, a bitmap font, PNG.
 import Files
 import Foundation
 import Preprocessing
@@ -24,7 +24,7 @@ struct Canvas {
     fill(Rectangle(x: 0, y: 0, width: width, height: height), background)
   }
 
-  /// Paints what of the rectangle lies on the canvas.
+  /// Fills the part of the rectangle that is on the canvas.
   mutating func fill(_ area: Rectangle, _ colour: Colour) {
     let (left, right) = (max(area.x, 0), min(area.x + area.width, width))
     let (top, bottom) = (max(area.y, 0), min(area.y + area.height, height))
@@ -52,8 +52,8 @@ struct Canvas {
   /// Pixels that a text takes across.
   static func width(of text: String, scale: Int) -> Int { (text.count * (Font.width + 1) - 1) * scale }
 
-  /// The picture as a PNG file's bytes; `path` is for messages.
-  /// - Throws: `FileError` with libpng's words.
+  /// The image as a PNG file's bytes; `path` is for messages.
+  /// - Throws: `FileError` with libpng's message.
   func png(for path: String) throws -> Data {
     do {
       return try RGBImage(width: width, height: height, pixels: pixels).png()

@@ -1,4 +1,4 @@
-// The heat map as a PNG: cells of fixed size, selected heads outlined, shares and a legend beside.
+// The heat map as a PNG: cells of fixed size, selected heads outlined, layer shares and a legend next to them.
 import Artifacts
 import Files
 import Foundation
@@ -8,7 +8,7 @@ extension HeatMap {
   private enum Size {
     static let margin = 28
     static let cell = (width: 56, height: 22)
-    /// Between cells; an outline has room in it.
+    /// Between cells; wide enough for an outline.
     static let gap = 8
     static let outline = 3
     static let bar = 150
@@ -20,12 +20,12 @@ extension HeatMap {
   private static var background: Colour { Colour(red: 255, green: 255, blue: 255) }
   private static var ink: Colour { Colour(red: 38, green: 40, blue: 46) }
   private static var faint: Colour { Colour(red: 128, green: 132, blue: 140) }
-  /// Not on the scale, and far from all that is.
+  /// A colour that is not on the scale and far from all colours of the scale.
   private static var mark: Colour { Colour(red: 230, green: 30, blue: 90) }
   private static var none: Colour { Colour(red: 225, green: 226, blue: 230) }
 
-  /// Writes the picture.
-  /// - Throws: `FileError` with libpng's or the system's words.
+  /// Writes the image.
+  /// - Throws: `FileError` with libpng's or the system's message.
   package func writePNG(to path: String) throws { try writeAtomically(canvas().png(for: path), to: path) }
 
   func canvas() -> Canvas {

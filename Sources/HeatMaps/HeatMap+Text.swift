@@ -1,4 +1,4 @@
-// The heat map as lines of text: coloured blocks on a terminal, digits where the lines go elsewhere.
+// The heat map as lines of text: coloured blocks on a terminal, digits in files and pipes.
 import Artifacts
 import Foundation
 
@@ -11,7 +11,7 @@ extension HeatMap {
     case colours
   }
 
-  /// The map with layer masses and shares beside it and a legend below.
+  /// The map with layer masses and shares at its right and a legend below.
   package func lines(_ style: TextStyle) -> [String] {
     let width = max(3, "\(columns - 1)".count + 2)
     func heading(_ text: String) -> String { pad(text, to: 5) }

@@ -1,4 +1,4 @@
-// Influence of every KV head as a picture: what each score becomes on a logarithmic scale.
+// Influence of every KV head as an image: what each score becomes on a logarithmic scale.
 import Artifacts
 import Foundation
 
@@ -10,7 +10,7 @@ package struct HeatMap: Sendable {
   package let lowest, highest: Double
   /// Sum of the positive scores of each layer.
   package let masses: [Double]
-  /// Decades that the scale spans at most: below lies noise.
+  /// Decades that the scale spans at most: lower scores are noise.
   private static var maximumDecades: Double { 6 }
 
   /// - Precondition: the selection was made from finite scores.
@@ -26,7 +26,7 @@ package struct HeatMap: Sendable {
   /// KV heads of the widest layer.
   package var columns: Int { selection.scores.map(\.count).max() ?? 0 }
 
-  /// Where a head lies on the scale, 0 to 1; nil where it has no influence.
+  /// The position of a head on the scale, 0 to 1; nil where it has no influence.
   package func level(layer: Int, head: Int) -> Double? {
     let score = selection.scores[layer][head]
     guard score > 0 else { return nil }
@@ -34,7 +34,7 @@ package struct HeatMap: Sendable {
     return min(max(log(score / lowest) / log(highest / lowest), 0), 1)
   }
 
-  /// A layer's part of all mass, 0 to 1.
+  /// A layer's share of the total mass, 0 to 1.
   package func share(layer: Int) -> Double {
     let total = masses.reduce(0, +)
     return total > 0 ? masses[layer] / total : 0

@@ -90,9 +90,9 @@ package final class Checkpoint: Sendable {
     return names.filter { !claimed.contains($0) }
   }
 
-  /// The tensor where it lies in its file; it keeps the file mapped.
+  /// The tensor as mapped from its file; it keeps the file mapped.
   ///
-  /// - Throws: `HuggingFaceError` if it is missing, has another shape, or numbers other than F32, BF16 and F16.
+  /// - Throws: `HuggingFaceError` if it is missing, has another shape, or an element type other than F32, BF16 and F16.
   package func tensor(_ name: String, shape: [Int]) throws -> StoredTensor {
     guard let tensor = tensors[name] else {
       throw HuggingFaceError.missingTensor(name: name, checkpoint: source)

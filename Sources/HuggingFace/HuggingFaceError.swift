@@ -1,14 +1,14 @@
-// The one error type of this module: each case prints as one line that says where, what and how to mend it.
+// The one error type of this module: each case prints as one line that states where, what and how to fix it.
 
 /// Why a file of a Hugging Face model folder cannot be used.
 package enum HuggingFaceError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// The file cannot be opened, mapped or is larger than any sound file of its kind.
+  /// The file cannot be opened, mapped or is larger than any valid file of its kind.
   case unreadable(file: String, reason: String)
-  /// The bytes break the file's format; `position` says where (a byte offset, a line, a key).
+  /// The bytes break the file's format; `position` states where (a byte offset, a line, a key).
   case malformed(file: String, position: String, problem: String)
   /// A key is missing, of the wrong type or out of range.
   case badValue(file: String, key: String, problem: String)
-  /// The file is sound and asks for something that this program does not do.
+  /// The file is valid and asks for something that this program does not support.
   case unsupported(file: String, feature: String, supported: String)
   /// The checkpoint has no tensor of this name.
   case missingTensor(name: String, checkpoint: String)
@@ -35,7 +35,7 @@ package enum HuggingFaceError: Error, Equatable, Sendable, CustomStringConvertib
     case .tensorMismatch(let name, let file, let expected, let found):
       "\(file): tensor \(name): expected \(expected), found \(found); config.json and weights do not belong together"
     case .template(let file, let line, let problem):
-      "\(file): line \(line): \(problem); mend the chat template"
+      "\(file): line \(line): \(problem); fix the chat template"
     }
   }
 }

@@ -46,7 +46,7 @@ extension ModelConfiguration {
     endTokenIDs = try Self.endTokens(endFields ?? root, vocabularySize: text.vocabularySize)
   }
 
-  /// transformers 5 ties if either level says so.
+  /// transformers 5 ties if either level sets it.
   private static func isTied(root: Fields, nested: Fields?) throws -> Bool {
     let outer = try root.bool("tie_word_embeddings", default: false)
     let inner = try nested?.bool("tie_word_embeddings", default: false) ?? false

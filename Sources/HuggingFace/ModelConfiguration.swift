@@ -22,8 +22,8 @@ package struct VisionConfiguration: Sendable, Equatable {
   package var patchBias = false
   /// Learned position embeddings, those of a square grid; nil: none, positions are rotary alone.
   package var positionEmbeddings: Int?
-  /// Blocks whose outputs have mergers of their own; merged, they are added to the hidden states of visual tokens behind
-  /// the first decoder layers. Ascending.
+  /// Blocks whose outputs have mergers of their own. The merged outputs are added to the hidden states of visual tokens
+  /// after the first decoder layers. Ascending.
   package var deepstackBlocks: [Int] = []
 
   /// Which norm a block and a merger have.
@@ -39,9 +39,9 @@ package struct VisionConfiguration: Sendable, Equatable {
   }
 
   package var headDimension: Int { hiddenSize / heads }
-  /// Numbers of a visual token: what enters the decoder, then what deepstack adds behind its first layers.
+  /// Values of a visual token: what enters the decoder, then what deepstack adds after its first layers.
   package var featureColumns: Int { outHiddenSize * (1 + deepstackBlocks.count) }
-  /// Numbers in one flattened patch: channels x temporal x side x side.
+  /// Values in one flattened patch: channels x temporal x side x side.
   package var patchNumbers: Int { inChannels * temporalPatchSize * patchSize * patchSize }
 }
 

@@ -1,12 +1,12 @@
-// A model's folder written anew with some tensors changed, one tensor in memory at a time.
+// A copy of a model's folder with some tensors changed, one tensor in memory at a time.
 import Foundation
 import Tensors
 
 package enum ModelFolderCopy {
-  /// Copies all files of `source` into the folder `target`, which is there. Safetensors files keep their headers, so names,
+  /// Copies all files of `source` into the existing folder `target`. Safetensors files keep their headers, so names,
   /// shapes, types and sharding stay.
-  /// - Parameter changing: the new numbers of a tensor, as many as it has, nil for one that stays as it is.
-  /// - Throws: `HuggingFaceError` for a damaged file, and what stops writing.
+  /// - Parameter changing: the new values of a tensor, as many as it has; nil leaves it as it is.
+  /// - Throws: `HuggingFaceError` for a damaged file, or the error of a failed write.
   package static func write(
     from source: String, to target: String, changing: (StoredTensor) throws -> [Float]?
   ) throws {

@@ -1,12 +1,12 @@
 // PEFT's adapter_config.json of a LoRA on attention projections; whatever else PEFT can express is refused by name.
 
-/// What a LoRA's adapter_config.json says (PEFT `LoraConfig`).
+/// The contents of a LoRA's adapter_config.json (PEFT `LoraConfig`).
 package struct PEFTConfiguration: Sendable, Equatable {
   /// `target_modules`
   package enum Targets: Sendable, Equatable {
     /// Names, or ends of names, of modules.
     case names([String])
-    /// A regular expression; the adapter's tensors say what it has matched.
+    /// A regular expression; the adapter's tensors show what it matched.
     case pattern
   }
 
@@ -21,7 +21,7 @@ package struct PEFTConfiguration: Sendable, Equatable {
   /// Modules that can be adapted here, by the last part of their name.
   static let modules = ["q_proj", "k_proj", "v_proj", "o_proj"]
 
-  /// Options that would change the numbers, and what a plain LoRA has there.
+  /// Options that would change the results, and their values in a plain LoRA.
   private static let plain: [(key: String, values: [JSON])] = [
     ("alora_invocation_tokens", []), ("alpha_pattern", [.object([])]), ("arrow_config", []),
     ("bias", [.string("none")]), ("fan_in_fan_out", [.bool(false)]), ("kasa_config", []), ("layer_replication", []),
@@ -94,8 +94,8 @@ package struct PEFTConfiguration: Sendable, Equatable {
     }
   }
 
-  /// Whether it says that a module is adapted, nil where only the tensors tell (`target_modules` as PEFT reads it: a
-  /// name, or its end behind a dot).
+  /// Whether a module is adapted, nil where only the tensors show it (`target_modules` as PEFT reads it: a name, or its
+  /// end after a dot).
   /// - Parameter module: its name by checkpoints of old and of new transformers.
   package func adapts(layer: Int, module: [String]) -> Bool? {
     guard case .names(let names) = targets else { return nil }

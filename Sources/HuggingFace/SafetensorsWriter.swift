@@ -18,8 +18,8 @@ package enum SafetensorsWriter {
   }
 
   /// The file's bytes, those that Python's `safetensors.numpy.save` writes: the header's length, the header padded to
-  /// 8 bytes, the numbers in the order of names.
-  /// - Parameter metadata: what `__metadata__` says; "format": "pt" lets transformers load the file.
+  /// 8 bytes, the values in the order of names.
+  /// - Parameter metadata: the contents of `__metadata__`; "format": "pt" lets transformers load the file.
   /// - Precondition: no name appears twice.
   package static func encode(_ tensors: [Tensor], metadata: [String: String] = ["format": "pt"]) throws -> Data {
     precondition(Set(tensors.map(\.name)).count == tensors.count, "a tensor's name appears twice")

@@ -12,9 +12,9 @@ package final class MPICommunicator: Communicator {
   package let size: Int
   package let watchdog = Watchdog()
   private let counted = Mutex(Traffic())
-  /// No call hands over more bytes at once than this: MPI counts in `Int32`.
+  /// No call passes more bytes at once than this, because MPI counts in `Int32`.
   private let chunkBytes: Int
-  // MPI's handles are pointers that nobody changes after the initialiser.
+  // MPI's handles are pointers that do not change after the initialiser.
   private nonisolated(unsafe) let world = CMPI_COMM_WORLD()
   private nonisolated(unsafe) let word: MPI_Datatype?
   private nonisolated(unsafe) let addition: MPI_Op?
@@ -104,7 +104,8 @@ package final class MPICommunicator: Communicator {
     exit(status)
   }
 
-  /// A call that ends when all ranks have come to it. Rank 0 says for all that they wait, should it take long.
+  /// A call that returns once all ranks have made it. Rank 0 reports for all ranks if the wait exceeds the stall
+  /// timeout.
   private func waiting(_ call: () -> Int32) -> Int32 {
     rank == 0 ? watchdog.during("waiting for other ranks", call) : call()
   }
@@ -114,7 +115,7 @@ package final class MPICommunicator: Communicator {
   }
 }
 
-/// Adds words to words, for MPI_Op_create; wraps around as `ExactSum` promises never to need.
+/// Adds words to words, for MPI_Op_create; wraps around, which `ExactSum` never needs.
 private func addWords(
   _ addends: UnsafeMutableRawPointer?, _ sums: UnsafeMutableRawPointer?, _ count: UnsafeMutablePointer<Int32>?,
   _ type: UnsafeMutablePointer<MPI_Datatype?>?

@@ -2,13 +2,13 @@
 import CMPI
 import Files
 
-/// A failed MPI call: the function, the rank it failed on and the library's own words.
+/// A failed MPI call: the function, the rank it failed on and the library's message.
 package struct MPIError: ExitStatusError, Equatable, Sendable, CustomStringConvertible {
   /// The MPI function.
   package let function: String
   /// The rank that saw the failure; nil before ranks are known.
   package let rank: Int?
-  /// What MPI_Error_string says of the code.
+  /// The message of MPI_Error_string for the code.
   package let reason: String
 
   package var exitStatus: Int32 { ExitStatus.failed }

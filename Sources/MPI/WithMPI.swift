@@ -6,9 +6,10 @@ import Glibc
 
 /// Starts MPI, runs `body` with all ranks of the job and ends MPI. Started without mpirun, the job is one rank.
 ///
-/// A `RankFailure`, which all ranks throw together, ends MPI and is thrown on. Any other error is this rank's alone
-/// and others may wait for it: with more than one rank it is printed in one line on stderr and ends the whole job with
-/// the exit status that the error asks for; alone it is thrown on. Throws `MPIError` if MPI does not start or was started before.
+/// A `RankFailure`, which all ranks throw together, ends MPI and is rethrown. Any other error is of this rank alone,
+/// and others may wait for the rank. With more than one rank the error is printed in one line on stderr and ends the
+/// whole job with its exit status; with one rank it is rethrown. Throws `MPIError` if MPI does not start or was started
+/// before.
 /// - Important: Collective, once a process, on the main thread.
 package func withMPI<Result>(_ body: (MPICommunicator) throws -> Result) throws -> Result {
   // Alone, Open MPI would start a daemon to be ready for ranks that join later.

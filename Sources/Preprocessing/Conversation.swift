@@ -41,7 +41,7 @@ struct Conversation {
     }
   }
 
-  /// Everything before the last answer, and that answer's text; the whole and nil where there is none.
+  /// Everything before the last answer, and that answer's text; the whole conversation and nil where there is none.
   func beforeLastAnswer() -> (conversation: Conversation, answer: String?) {
     guard let last = messages.lastIndex(where: { $0.role == .assistant }) else { return (self, nil) }
     let words = messages[last].content.map { part in
@@ -50,10 +50,10 @@ struct Conversation {
     return (Conversation(beginning: messages[..<last]), words.joined())
   }
 
-  /// The rendered text, cut before each answer and behind the end of its turn.
+  /// The rendered text, cut before each answer and after the end of its turn.
   ///
-  /// The text up to an answer must be what generation is given, and what follows must not change it: else training
-  /// would teach a text that generation never sees, and `templateNotIncremental` is thrown.
+  /// The text up to an answer must be what generation is given, and what follows must not change it: otherwise
+  /// training would teach a text that generation never sees, and `templateNotIncremental` is thrown.
   func pieces(
     _ template: any PromptRendering, addGenerationPrompt: Bool
   ) throws(SampleError.Reason) -> [Piece] {

@@ -96,7 +96,7 @@ package enum ImageDecoder {
 }
 
 extension ImageSource {
-  /// How messages call this image.
+  /// The image's name in messages.
   package var name: String {
     switch self {
     case .file(let path): path

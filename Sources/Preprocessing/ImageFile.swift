@@ -1,11 +1,11 @@
-// Bytes of an image file, whole or only its beginning, with the operating system's words when there are none.
+// Bytes of an image file, whole or only its beginning, and the operating system's error where they cannot be read.
 import Glibc
 
 /// An open regular file.
 struct ImageFile: ~Copyable {
   private let descriptor: CInt
   private let path: String
-  /// No picture within the decoder's pixel limit needs more; a sparse file may claim any size.
+  /// No image within the decoder's pixel limit needs more; a sparse file may claim any size.
   private static let maximumBytes = 1 << 30
   /// Bytes in the file when it was opened.
   let count: Int

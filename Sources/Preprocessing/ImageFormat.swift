@@ -20,10 +20,10 @@ enum ImageFormat: String {
     (4, Array("ftypmif1".utf8), .other("HEIF")),
     (0, Array("%PDF".utf8), .other("PDF")),
     (0, Array("<svg".utf8), .other("SVG")),
-    (0, Array("version https://git-lfs".utf8), .other("a Git LFS pointer, not the picture (git lfs pull)")),
+    (0, Array("version https://git-lfs".utf8), .other("a Git LFS pointer, not the image (git lfs pull)")),
   ]
 
-  /// What the first bytes say.
+  /// What the first bytes identify.
   private enum Result {
     case known(ImageFormat)
     case other(String)

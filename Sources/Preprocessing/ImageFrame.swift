@@ -1,15 +1,15 @@
-// Boxes follow the picture: from the original's pixels to what a model writes and back.
+// Boxes follow the image: from the original's pixels to what a model writes and back.
 import Datasets
 
 /// What a model's coordinates count.
 package enum Coordinates: String, Sendable, Codable, CaseIterable {
-  /// Pixels of the resized picture: Qwen2.5-VL.
+  /// Pixels of the resized image: Qwen2.5-VL.
   case pixels
-  /// Thousandths of the picture's width and height: Qwen3-VL.
+  /// Thousandths of the image's width and height: Qwen3-VL.
   case relative1000 = "relative_1000"
 }
 
-/// A picture's size before and after resizing.
+/// An image's size before and after resizing.
 package struct ImageFrame: Sendable, Hashable {
   package var original: ImageSize
   package var resized: ImageSize
@@ -19,10 +19,10 @@ package struct ImageFrame: Sendable, Hashable {
     (self.original, self.resized, self.coordinates) = (original, resized, coordinates)
   }
 
-  /// The picture's size in the coordinates that the model writes.
+  /// The image's size in the coordinates that the model writes.
   package var written: ImageSize { coordinates == .pixels ? resized : ImageSize(width: 1000, height: 1000) }
 
-  /// A box of the original as the model writes it, clamped to the picture.
+  /// A box of the original as the model writes it, clamped to the image.
   package func toWritten(_ box: Objects.Box) -> Objects.Box { scaled(box, from: original, to: written) }
 
   /// A box as the model writes it, in pixels of the original, clamped to it.

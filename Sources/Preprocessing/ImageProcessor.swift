@@ -1,24 +1,24 @@
-// From a picture to the patches of the vision tower: transformers' `Qwen2VLImageProcessorPil`, bit for bit.
+// From an image to the patches of the vision tower: transformers' `Qwen2VLImageProcessorPil`, bit for bit.
 import HuggingFace
 
-/// What the vision tower reads of one picture.
+/// What the vision tower reads of one image.
 package struct ProcessedImage: Sendable, Equatable {
   /// `[P, channels * temporal * side * side]`, P the grid's patches, the four of a visual token together.
   package var patches: [Float]
-  /// How the patches lie.
+  /// The grid of the patches.
   package var grid: GridTHW
-  /// The picture's size before and after resizing.
+  /// The image's size before and after resizing.
   package var frame: ImageFrame
 }
 
-/// Resizes, normalises and cuts pictures; a pure function of settings and pixels.
+/// Resizes, normalises and cuts images; a pure function of settings and pixels.
 package struct ImageProcessor: Sendable {
   /// As given and checked.
   package let settings: PreprocessorConfiguration
   /// The normalised value of every byte, for red, green and blue.
   private let table: [[Float]]
 
-  /// Throws `PreprocessingError.setting` for settings with which no picture can be processed.
+  /// Throws `PreprocessingError.setting` for settings with which no image can be processed.
   package init(_ settings: PreprocessorConfiguration) throws(PreprocessingError) {
     try settings.validate()
     self.settings = settings
@@ -28,10 +28,10 @@ package struct ImageProcessor: Sendable {
     }
   }
 
-  /// Numbers in one patch: channels x temporal x side x side.
+  /// Values in one patch: channels x temporal x side x side.
   package var patchNumbers: Int { 3 * settings.temporalPatchSize * settings.patchSize * settings.patchSize }
 
-  /// The frame of a picture of this size before and after resizing; `name` is for messages.
+  /// The frame of an image of this size before and after resizing; `name` is for messages.
   ///
   /// Throws `PreprocessingError`: an aspect ratio above 200, or limits that leave no pixel or too many.
   package func frame(of original: ImageSize, name: String) throws(PreprocessingError) -> ImageFrame {
@@ -47,7 +47,7 @@ package struct ImageProcessor: Sendable {
     return ImageFrame(original: original, resized: resized)
   }
 
-  /// The patches of a resized still picture.
+  /// The patches of a resized still image.
   package func grid(of frame: ImageFrame) -> GridTHW {
     GridTHW(t: 1, h: frame.resized.height / settings.patchSize, w: frame.resized.width / settings.patchSize)
   }

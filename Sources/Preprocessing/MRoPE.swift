@@ -1,5 +1,5 @@
 // Positions along time, height and width: `get_rope_index` of transformers' `Qwen2_5_VLModel` and `Qwen3VLModel`, which
-// agree for text and still pictures.
+// agree for text and still images.
 import HuggingFace
 
 /// Where each token of a sequence stands.
@@ -15,7 +15,7 @@ package struct MRoPEPositions: Sendable, Equatable {
 /// Positions of a sequence whose images are runs of `imageTokenID`, one run an image, in the order of `grids`.
 ///
 /// Text counts on in all three axes; an image's tokens count its rows and columns from where the text stopped, and the
-/// text after it goes on behind the longer of them. Throws `PreprocessingError.imageTokens` where the runs do not have
+/// text after it continues after the longer of them. Throws `PreprocessingError.imageTokens` where the runs do not have
 /// the grids' lengths: also where two images touch, which would be one run.
 package func mropePositions(
   inputIDs: [Int32], imageTokenID: Int32, grids: [GridTHW], mergeSize: Int

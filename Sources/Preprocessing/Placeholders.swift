@@ -1,7 +1,7 @@
-// `<bbox>`, `<point>` and `<ref>` in messages become the row's objects, in the coordinates that the model knows.
+// `<bbox>`, `<point>` and `<ref>` in messages become the example's objects, in the coordinates that the model knows.
 import Datasets
 
-/// The objects of a row, handed out in order.
+/// The objects of an example, used in order.
 struct Placeholders {
   private enum Kind: String, CaseIterable {
     case box = "<bbox>"
@@ -14,8 +14,8 @@ struct Placeholders {
   private var boxesUsed = 0
   private var referencesUsed = 0
 
-  /// The messages with each `<bbox>` as `[x1, y1, x2, y2]` and each `<point>` as `[x, y]`, the box's centre, both in
-  /// whole numbers of the frame's coordinates, and each `<ref>` as a name; messages without placeholders stay as written.
+  /// The messages with each `<bbox>` as `[x1, y1, x2, y2]` and each `<point>` as `[x, y]`, the box's centre, both as
+  /// integers in the frame's coordinates, and each `<ref>` as a name. Messages without placeholders stay as written.
   static func filled(
     _ messages: [Message], objects: Objects?, frames: [ImageFrame]
   ) throws(SampleError.Reason) -> [Message] {
@@ -56,7 +56,7 @@ struct Placeholders {
   private mutating func next(_ kind: Kind) throws(SampleError.Reason) -> String {
     if kind == .reference {
       defer { referencesUsed += 1 }
-      // One too many is counted to the end, so that the message can say how many there are.
+      // One too many is counted to the end, so that the message can state how many there are.
       return referencesUsed < objects.references.count ? objects.references[referencesUsed] : ""
     }
     defer { boxesUsed += 1 }

@@ -1,17 +1,17 @@
-// Everything that can be wrong with a picture, its settings or its places in a sequence.
+// Everything that can be wrong with an image, its settings or its positions in a sequence.
 
-/// What was wrong with an image, the processor's settings or a sequence's images, and how to mend it.
+/// What was wrong with an image, the processor's settings or a sequence's images, and how to fix it.
 package enum PreprocessingError: Error, Equatable, CustomStringConvertible {
-  /// The file could not be read; the operating system's words.
+  /// The file could not be read; the reason is the operating system's message.
   case unreadable(image: String, reason: String)
   /// Neither PNG nor JPEG.
   case unsupportedFormat(image: String, format: String)
-  /// libpng's or libjpeg's words.
+  /// The reason is libpng's or libjpeg's message.
   case undecodable(image: String, format: String, reason: String)
   case tooManyPixels(image: String, width: Int, height: Int, limit: Int)
   /// One side is more than 200 times the other.
   case aspectRatio(image: String, width: Int, height: Int)
-  /// The settings ask for a picture without pixels or of more than can be held.
+  /// The settings ask for an image without pixels or of more than can be held.
   case noSuchSize(image: String, width: Int, height: Int)
   /// A value of the image processor's settings.
   case setting(key: String, value: String, expected: String)
@@ -19,7 +19,7 @@ package enum PreprocessingError: Error, Equatable, CustomStringConvertible {
   case missingToken(String)
   /// The runs of image tokens and the images' grids do not fit each other.
   case imageTokens(reason: String)
-  /// The picture is no longer the one whose size gave the row's tokens.
+  /// The image is no longer the one whose size gave the example's tokens.
   case changed(image: String, expected: String, found: String)
 
   package var description: String {
@@ -37,7 +37,7 @@ package enum PreprocessingError: Error, Equatable, CustomStringConvertible {
     case .noSuchSize(let image, let width, let height):
       "image \(image): would be resized to \(width) x \(height); check min_pixels and max_pixels"
     case .setting(let key, let value, let expected):
-      "image processor: \(key) is \(value), expected \(expected); mend preprocessor_config.json or the run file"
+      "image processor: \(key) is \(value), expected \(expected); fix preprocessor_config.json or the run file"
     case .missingToken(let token):
       "tokenizer: has no \(token); use the tokenizer of a Qwen-VL model"
     case .imageTokens(let reason):

@@ -1,8 +1,8 @@
-// Which settings of preprocessor_config.json, with a run's own limits, can process pictures at all.
+// Which settings of preprocessor_config.json, with a run's own limits, can process images at all.
 import HuggingFace
 
 extension PreprocessorConfiguration {
-  /// Throws `PreprocessingError.setting` for the first value with which no picture can be processed.
+  /// Throws `PreprocessingError.setting` for the first value with which no image can be processed.
   func validate() throws(PreprocessingError) {
     func require(_ holds: Bool, _ key: String, _ value: Any, _ expected: String) throws(PreprocessingError) {
       if !holds { throw .setting(key: key, value: "\(value)", expected: expected) }

@@ -1,8 +1,8 @@
-// Pictures written as PNG through libpng's simplified interface.
+// Images written as PNG through libpng's simplified interface.
 import CPNG
 import Foundation
 
-/// What libpng said.
+/// libpng's error message.
 package struct PNGError: Error, Equatable, CustomStringConvertible {
   package let description: String
 }

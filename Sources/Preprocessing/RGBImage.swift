@@ -1,4 +1,4 @@
-// A decoded picture and the size of one.
+// A decoded image and the size of one.
 
 /// Width and height in pixels.
 package struct ImageSize: Sendable, Hashable, CustomStringConvertible {
@@ -17,7 +17,7 @@ package struct RGBImage: Sendable, Equatable {
 
   /// Wraps `3 * width * height` bytes.
   package init(width: Int, height: Int, pixels: [UInt8]) {
-    precondition(width > 0 && height > 0 && pixels.count == 3 * width * height, "pixels do not fill the picture")
+    precondition(width > 0 && height > 0 && pixels.count == 3 * width * height, "pixels do not fill the image")
     (self.width, self.height, self.pixels) = (width, height, pixels)
   }
 

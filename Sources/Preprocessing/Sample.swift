@@ -1,16 +1,16 @@
-// One row as the model sees it, without its pixels.
+// One example as the model sees it, without its pixels.
 import HuggingFace
 
-/// Tokens, labels, positions and images' places of one row of T tokens.
+/// Tokens, labels, positions and images' places of one example of T tokens.
 package struct Sample: Sendable, Equatable {
   /// The label of a token that takes no part in the loss, as in PyTorch.
   package static let ignoredLabel: Int32 = -100
 
-  /// The row's id.
+  /// The example's id.
   package var id: String
   /// Token ids, an image's token repeated for each of its visual tokens.
   package var inputIDs: [Int32]  // [T]
-  /// `inputIDs` where supervised, else `ignoredLabel`; not shifted: the row before predicts it.
+  /// `inputIDs` where supervised, else `ignoredLabel`; not shifted: the token before predicts it.
   package var labels: [Int32]  // [T]
   /// Where each image's tokens are, in the order of the images.
   package var visualSpans: [Range<Int>]
@@ -26,8 +26,8 @@ package struct Sample: Sendable, Equatable {
   /// Tokens that take part in the loss.
   package var supervisedTokens: Int { labels.count { $0 != Self.ignoredLabel } }
 
-  /// Tokens that decide the loss, the first ones: the last supervised token is predicted and not read. All of them where
-  /// nothing is supervised.
+  /// How many of the first tokens the loss depends on: the last supervised token is predicted and not read. All tokens
+  /// where nothing is supervised.
   package var decisiveTokens: Int { labels.lastIndex { $0 != Self.ignoredLabel } ?? inputIDs.count }
 
   /// 1 at the images' tokens.
@@ -38,10 +38,10 @@ package struct Sample: Sendable, Equatable {
   }
 }
 
-/// What the model is asked for: a row up to its last answer.
+/// What the model is asked for: an example up to its last answer.
 package struct Prompt: Sendable, Equatable {
   /// Ends where the answer would begin; nothing is supervised.
   package var sample: Sample
-  /// The answer in the row, its placeholders filled; nil for a row without one.
+  /// The answer in the example, its placeholders filled; nil for an example without one.
   package var reference: String?
 }

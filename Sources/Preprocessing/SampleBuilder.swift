@@ -1,7 +1,7 @@
-// From a row to a sample: sizes, boxes, template, tokens, labels, positions; pixels only on demand.
+// From an example to a sample: sizes, boxes, template, tokens, labels, positions; pixels only on demand.
 import Datasets
 
-/// Makes samples and prompts from rows; a pure function of tokenizer, template, settings and the images' sizes.
+/// Makes samples and prompts from examples; a pure function of tokenizer, template, settings and the images' sizes.
 package struct SampleBuilder: Sendable {
   static let imageToken = "<|image_pad|>"
 
@@ -13,7 +13,8 @@ package struct SampleBuilder: Sendable {
   private let maximumPixels: Int
   private let imageTokenID: Int32
 
-  /// `coordinates` are those that the model writes; `maxLength` in tokens; `maximumPixels` bounds an image before its decoding.
+  /// `coordinates` are those that the model writes; `maxLength` is in tokens; `maximumPixels` bounds an image before it
+  /// is decoded.
   ///
   /// Throws `PreprocessingError.missingToken` for a tokenizer without `<|image_pad|>`.
   package init(
@@ -31,38 +32,39 @@ package struct SampleBuilder: Sendable {
     self.imageTokenID = imageTokenID
   }
 
-  /// The row with its answers' tokens as labels; reads the headers of its images and no more.
+  /// The example with its answers' tokens as labels; reads the headers of its images and no more.
   ///
-  /// Supervised are each answer's content and the end of its turn, but no image's tokens. Nothing is ever cut: a row
-  /// of more than `maxLength` tokens is an error.
-  package func sample(for row: Example) throws(SampleError) -> Sample {
-    try located(row) { () throws(SampleError.Reason) in
-      let (conversation, frames) = try conversation(of: row)
+  /// Supervised are each answer's content and the end of its turn, but no image's tokens. Nothing is ever
+  /// truncated: an example of more than `maxLength` tokens is an error.
+  package func sample(for example: Example) throws(SampleError) -> Sample {
+    try located(example) { () throws(SampleError.Reason) in
+      let (conversation, frames) = try conversation(of: example)
       let pieces = try conversation.pieces(template, addGenerationPrompt: false)
-      let sample = try sample(id: row.id, pieces, frames)
+      let sample = try sample(id: example.id, pieces, frames)
       guard sample.supervisedTokens > 0 else { throw .noSupervisedToken }
       return sample
     }
   }
 
-  /// The row up to its last answer, as generation is given it, and that answer.
-  package func prompt(for row: Example) throws(SampleError) -> Prompt {
-    try located(row) { () throws(SampleError.Reason) in
-      let (whole, frames) = try conversation(of: row)
+  /// The example up to its last answer, as generation is given it, and that answer.
+  package func prompt(for example: Example) throws(SampleError) -> Prompt {
+    try located(example) { () throws(SampleError.Reason) in
+      let (whole, frames) = try conversation(of: example)
       let (question, answer) = whole.beforeLastAnswer()
       let pieces = try question.pieces(template, addGenerationPrompt: true)
         .map { Piece(text: $0.text, supervised: false) }
-      let sample = try sample(id: row.id, pieces, Array(frames.prefix(question.placedImages.count)))
+      let sample = try sample(id: example.id, pieces, Array(frames.prefix(question.placedImages.count)))
       return Prompt(sample: sample, reference: answer)
     }
   }
 
-  /// The pixels of a sample of this row, image by image; throws where an image changed since the sample was made.
-  package func images(of row: Example, for sample: Sample) throws(SampleError) -> [ProcessedImage] {
-    precondition(sample.id == row.id && sample.frames.count <= row.images.count, "the sample is another row's")
-    return try located(row) { () throws(SampleError.Reason) in
+  /// The pixels of a sample of this example, image by image; throws where an image changed since the sample was made.
+  package func images(of example: Example, for sample: Sample) throws(SampleError) -> [ProcessedImage] {
+    precondition(
+      sample.id == example.id && sample.frames.count <= example.images.count, "the sample is another example's")
+    return try located(example) { () throws(SampleError.Reason) in
       var images: [ProcessedImage] = []
-      for (source, frame) in zip(row.images, sample.frames) {
+      for (source, frame) in zip(example.images, sample.frames) {
         images.append(
           try Self.asReason { () throws(PreprocessingError) in
             try processor.process(
@@ -73,16 +75,16 @@ package struct SampleBuilder: Sendable {
     }
   }
 
-  private func conversation(of row: Example) throws(SampleError.Reason) -> (Conversation, [ImageFrame]) {
+  private func conversation(of example: Example) throws(SampleError.Reason) -> (Conversation, [ImageFrame]) {
     var frames: [ImageFrame] = []
-    for source in row.images {
+    for source in example.images {
       var frame = try Self.asReason { () throws(PreprocessingError) in
         try processor.frame(of: ImageDecoder.size(of: source, maximumPixels: maximumPixels), name: source.name)
       }
       frame.coordinates = coordinates
       frames.append(frame)
     }
-    let messages = try Placeholders.filled(row.messages, objects: row.objects, frames: frames)
+    let messages = try Placeholders.filled(example.messages, objects: example.objects, frames: frames)
     return (try Conversation(messages, images: frames.count), frames)
   }
 
@@ -94,7 +96,7 @@ package struct SampleBuilder: Sendable {
     guard found == frames.count else { throw .imageTokens(found: found, images: frames.count) }
     let (grids, mergeSize) = (frames.map(processor.grid), processor.settings.mergeSize)
     let lengths = grids.map { $0.tokens(mergeSize: mergeSize) }
-    // Before any token is copied: a row may name any number of images.
+    // Before any token is copied: an example may name any number of images.
     let total = encoded.reduce(0) { $0 + $1.ids.count } + lengths.reduce(0, +) - found
     guard total <= maxLength else { throw .tooLong(tokens: total, limit: maxLength) }
 
@@ -125,7 +127,7 @@ package struct SampleBuilder: Sendable {
     do { return try body() } catch { throw .image(error) }
   }
 
-  private func located<T>(_ row: Example, _ body: () throws(SampleError.Reason) -> T) throws(SampleError) -> T {
-    do { return try body() } catch { throw SampleError(id: row.id, line: row.line, reason: error) }
+  private func located<T>(_ example: Example, _ body: () throws(SampleError.Reason) -> T) throws(SampleError) -> T {
+    do { return try body() } catch { throw SampleError(id: example.id, line: example.line, reason: error) }
   }
 }

@@ -1,28 +1,28 @@
-// A row that cannot become a sample: which one, why, and how to mend it.
+// An example that cannot become a sample: which one, why, and how to fix it.
 
-/// A row's id, its line and what was wrong with it.
+/// An example's id, its line and what was wrong with it.
 package struct SampleError: Error, Equatable, CustomStringConvertible {
   /// What was wrong.
   package enum Reason: Error, Equatable {
-    /// An image, with the decoder's words.
+    /// An image, with the decoder's error.
     case image(PreprocessingError)
     /// No assistant's message, or each has `loss: false`.
     case noSupervisedToken
     case tooLong(tokens: Int, limit: Int)
-    /// The messages do not place the row's images once each, in order.
+    /// The messages do not place the example's images once each, in order.
     case imageOrder(placed: [Int], images: Int)
     /// The template's text holds another number of image tokens.
     case imageTokens(found: Int, images: Int)
     /// A message's text holds a token that only the template may write.
     case visionToken(String, message: Int)
-    /// `<bbox>` and `<point>`, or `<ref>`, against the row's objects.
+    /// `<bbox>` and `<point>`, or `<ref>`, against the example's objects.
     case placeholders(String, found: Int, objects: Int)
-    /// A box of an image that the row does not have.
+    /// A box of an image that the example does not have.
     case boxImage(box: Int, image: Int, images: Int)
     case boxNotFinite(box: Int)
     /// The template writes a conversation's beginning differently once it goes on.
     case templateNotIncremental(message: Int)
-    /// The template's own words.
+    /// The template's own message.
     case template(String)
   }
 
@@ -33,7 +33,7 @@ package struct SampleError: Error, Equatable, CustomStringConvertible {
 
   package init(id: String, line: Int, reason: Reason) { (self.id, self.line, self.reason) = (id, line, reason) }
 
-  package var description: String { "row \(id) (line \(line)): \(reason)" }
+  package var description: String { "example \(id) (line \(line)): \(reason)" }
 }
 
 extension SampleError.Reason: CustomStringConvertible {
@@ -44,7 +44,7 @@ extension SampleError.Reason: CustomStringConvertible {
     case .noSupervisedToken:
       "nothing is supervised; add an assistant's message without \"loss\": false"
     case .tooLong(let tokens, let limit):
-      "\(tokens) tokens are more than max_length \(limit); raise it, lower max_pixels or leave the row out"
+      "\(tokens) tokens are more than max_length \(limit); raise it, lower max_pixels or leave the example out"
     case .imageOrder(let placed, let images):
       "the messages place images \(placed) of \(images); place each once, in order"
     case .imageTokens(let found, let images):
@@ -54,7 +54,7 @@ extension SampleError.Reason: CustomStringConvertible {
     case .placeholders(let name, let found, let objects):
       "\(found) \(name) in the messages for \(objects) in objects; make the numbers equal"
     case .boxImage(let box, let image, let images):
-      "box \(box + 1) is of image \(image), the row has \(images); correct image_id"
+      "box \(box + 1) is of image \(image), the example has \(images); correct image_id"
     case .boxNotFinite(let box):
       "box \(box + 1) is not made of finite numbers; correct it"
     case .templateNotIncremental(let message):

@@ -1,4 +1,4 @@
-// The size at which Qwen's models see a picture: transformers' `smart_resize`.
+// The size at which Qwen's models see an image: transformers' `smart_resize`.
 
 /// The size nearest to the aspect ratio whose sides are multiples of `factor` and whose area lies within the limits;
 /// nil where one side is more than 200 times the other (`smart_resize` of transformers' Qwen2-VL image processor).

@@ -11,7 +11,7 @@ struct KnownKeys: Visitor {
 
   /// Keys that other programs have and this one has not, with the reason.
   private static let refused: [String: String] = {
-    let dropout = "dropout is not supported: a unit's numbers depend on nothing but the unit; leave the key out"
+    let dropout = "dropout is not supported: a batch's gradient depends on nothing but the batch; leave the key out"
     return ["adapter.dropout": dropout, "adapter.lora_dropout": dropout]
   }()
 

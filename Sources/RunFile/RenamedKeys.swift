@@ -14,7 +14,8 @@ extension Tree {
       guard let value = remove(old[...]) else { continue }
       let place = value.place
       guard !gives(new) else {
-        throw .conflict(place: place, keys: [dotted(old), dotted(new)], problem: "two names of one key; keep the latter")
+        throw .conflict(
+          place: place, keys: [dotted(old), dotted(new)], problem: "two names of one key; keep the latter")
       }
       _ = set(new[...], to: value)
       notice("\(place): \(dotted(old)) is now called \(dotted(new)); the old name is still read")

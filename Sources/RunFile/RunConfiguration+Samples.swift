@@ -24,7 +24,7 @@ extension RunConfiguration {
     try MeasuredExamples(data.train.resolved, imageRoot: data.imageRoot.resolved, samples: samplesWithoutWeights())
   }
 
-  /// How much forward may save for backward beside the layers' inputs, in bytes.
+  /// Memory for saved activations in addition to the layers' inputs, in bytes.
   package var activationBytes: Int { training.activationMemoryMiB.map { $0 << 20 } ?? .max }
 
   /// Examples of different images in one pass.

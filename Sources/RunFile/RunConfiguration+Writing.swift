@@ -1,4 +1,4 @@
-// The resolved run as text, and the digest of what decides its numbers.
+// The resolved run as text, and the digest of what its results depend on.
 import Digests
 
 extension RunConfiguration {
@@ -12,7 +12,7 @@ extension RunConfiguration {
     return printer.text
   }
 
-  /// Keys that decide the numbers, as `training.seed`, and their values; absent keys are left out.
+  /// Keys that the results depend on, as `training.seed`, and their values; absent keys are left out.
   package var decisiveSettings: [(key: String, value: String)] {
     var decisive = Decisive()
     var run = self
@@ -20,11 +20,13 @@ extension RunConfiguration {
     return decisive.settings
   }
 
-  /// SHA-256 of what decides the numbers: `model.{precision, emulate_bf16, min_pixels, max_pixels, threads}`, `data.{max_length,
-  /// group_by_image, coordinates}`, all of `adapter` but the paths `heads.file` and `start`, all of `training` but `validation_every_steps`.
+  /// SHA-256 of what the results depend on: `model.{precision, emulate_bf16, min_pixels, max_pixels, threads}`,
+  /// `data.{max_length, group_by_image, coordinates}`, all of `adapter` but the paths `heads.file` and `start`, all of
+  /// `training` but `activation_memory_mib` and `validation_every_steps`.
   ///
-  /// Paths, kept features, checkpoints and logging do not count. What lies behind the paths does: the caller passes the digests of the
-  /// base model, of its template, of the rows and of an adapter to start from, in a fixed order.
+  /// Paths, cached vision features, checkpoints and logging do not count. The contents at the paths do: the caller
+  /// passes the digests of the base model, of its template, of the examples and of an adapter to start from, in a fixed
+  /// order.
   package func digest(including contents: [String]) -> String {
     var digest = SHA256()
     for setting in decisiveSettings { digest.update("\(setting.key)=\(setting.value)\n") }

@@ -4,7 +4,7 @@ import Preprocessing
 import QwenVL
 import Tensors
 
-/// A run: which model learns what from which rows, and how.
+/// A run: the base model, the examples, the adapter and how it is trained.
 package struct RunConfiguration: Sendable, Equatable {
   package var model = Model()
   package var data = Data()
@@ -27,7 +27,7 @@ package struct RunPath: Sendable, Equatable {
   package var resolved = ""
 }
 
-/// What a bad row of data does.
+/// What happens at a bad example.
 package enum BadExamples: String, Sendable, CaseIterable { case strict, skip }
 
 /// The learning rate over the steps after warm-up.
@@ -44,24 +44,24 @@ extension RunConfiguration {
     /// Fewest and most pixels of an image after resizing; absent: the model folder's own limits.
     package var minPixels: Int?
     package var maxPixels: Int?
-    /// Threads a rank. They are part of the run's identity: sums may differ with their number.
+    /// Threads per rank. They count in the run's digest, since sums may differ with their number.
     package var threads = 1
-    /// Memory a rank for features of pictures, in MiB; 0 keeps none.
+    /// Memory per rank for cached vision features, in MiB; 0 caches none.
     package var featureMemoryMiB = 256
-    /// Folder where features are kept on disk for all ranks and later runs; absent: none.
+    /// Folder of vision features cached on disk for all ranks and later runs; absent: none.
     package var featureCache: RunPath?
   }
 
   package struct Data: Sendable, Equatable {
-    /// Training rows, JSON Lines; required.
+    /// Training examples, JSON Lines; required.
     package var train = RunPath()
-    /// Validation rows; absent: no validation.
+    /// Validation examples; absent: no validation.
     package var validation: RunPath?
     /// Where relative image paths start; the default, ".", is the run file's folder.
     package var imageRoot = RunPath()
-    /// Longest row, in tokens.
+    /// Longest example, in tokens.
     package var maxLength = 4096
-    /// Rows of the same images are computed together.
+    /// Examples of the same images are computed together.
     package var groupByImage = true
     /// Of `<bbox>`, `<point>` and answers; absent: the base model's.
     package var coordinates: Coordinates?
@@ -76,7 +76,7 @@ extension RunConfiguration {
     package var heads = Heads()
     /// What a LoRA adapts in every layer, all four unless stated; nil with an Image-LoRA.
     package var targets: [Projection]?
-    /// Folder of an adapter of the same shape whose numbers training starts from; absent: a new adapter.
+    /// Folder of an adapter of the same shape whose parameters training starts from; absent: a new adapter.
     package var start: RunPath?
   }
 
@@ -87,7 +87,7 @@ extension RunConfiguration {
     /// Temperature of the budgets over layers.
     package var tau = 0.5
     package var estimator = Estimator.rank1
-    /// Rows that influence is measured on; absent: all training rows.
+    /// Examples that influence is measured on; absent: all training examples.
     package var probeRows: Int?
     /// KV heads in every layer, with `select: per_layer`.
     package var perLayer: Int?
@@ -98,13 +98,13 @@ extension RunConfiguration {
   }
 
   package struct Training: Sendable, Equatable {
-    /// Passes over the training rows. Exactly one of `epochs` and `steps` is given.
+    /// Passes over the training examples. Exactly one of `epochs` and `steps` is given.
     package var epochs: Double?
     /// Optimizer steps.
     package var steps: Int?
-    /// Rows of an optimizer step, over all ranks.
+    /// Examples of an optimizer step, over all ranks.
     package var globalBatch = 8
-    /// Rows of different pictures that a rank computes in one pass, one unless stated: more is faster and takes more
+    /// Examples of different images that a rank computes in one pass, one unless stated. More are faster and take more
     /// memory. The last bits of the result depend on it.
     package var microBatch: Int?
     package var learningRate = 1e-5
@@ -118,7 +118,8 @@ extension RunConfiguration {
     package var beta1 = 0.9
     package var beta2 = 0.999
     package var epsilon = 1e-8
-    /// Memory for what forward keeps for backward besides the layers' inputs, a rank; absent: everything is kept.
+    /// Memory per rank for saved activations in addition to the layers' inputs, in MiB; beyond it they are recomputed.
+    /// Absent: no recomputation.
     package var activationMemoryMiB: Int?
     /// Steps between validations; absent: with every checkpoint.
     package var validationEverySteps: Int?
@@ -133,10 +134,10 @@ extension RunConfiguration {
   }
 
   package struct Checkpoint: Sendable, Equatable {
-    /// The default, "checkpoints", lies beside the run file.
+    /// The default is "checkpoints" in the folder of the run file.
     package var directory = RunPath()
     package var everySteps = 500
-    /// Minutes between checkpoints, besides `every_steps`; absent: steps alone decide.
+    /// Minutes between checkpoints, in addition to `every_steps`; absent: steps alone decide.
     package var everyMinutes: Double?
     /// Checkpoints that are kept, the newest first.
     package var keep = 3
@@ -146,7 +147,7 @@ extension RunConfiguration {
     /// Steps between progress lines.
     package var everySteps = 10
     package var tensorboard = false
-    /// How long a rank may take for one piece of work before the watchdog reports it.
+    /// The stall timeout: how long a rank may take for one piece of work before the watchdog reports it.
     package var stallTimeoutSeconds = 300.0
   }
 }

@@ -1,6 +1,6 @@
 // What can be wrong with a run file or with an override of it.
 
-/// Why a run was refused; `place` is `run.yaml:line:column`, or the `--set` that said it.
+/// Why a run was refused; `place` is `run.yaml:line:column`, or the `--set` that gave it.
 package enum RunFileError: Error, Sendable, Equatable, CustomStringConvertible {
   /// The file could not be read, or is no text of a reasonable size.
   case unreadable(file: String, reason: String)

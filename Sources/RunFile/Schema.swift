@@ -1,6 +1,6 @@
 // The keys of a run file, stated once: reading, printing, digesting and suggesting keys are visitors of this.
 
-/// Whether a key decides the numbers of a run, and so counts in its digest.
+/// Whether the results of a run depend on a key, so that the key counts in the run's digest.
 enum Effect { case numbers, elsewhere }
 
 /// What walks over the keys of a run.

@@ -63,7 +63,7 @@ extension Tree {
     }
   }
 
-  /// A name that stands behind an `&` and behind a `*`, anywhere in the text.
+  /// A name that follows an `&` and also a `*`, anywhere in the text.
   ///
   /// Composing compares keys, and a key of nested aliases would take exponential time; so aliases are looked for
   /// before, in the bare text, where none can hide: one is written with both signs.

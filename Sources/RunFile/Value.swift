@@ -39,7 +39,7 @@ struct Accepted<V: Value> {
 }
 
 extension Accepted where V: Comparable {
-  /// A range, described by its ends or in words.
+  /// A range, described by its ends or by a text.
   static func within(_ range: ClosedRange<V>, _ words: String? = nil) -> Accepted {
     let ends = "\(V.expectation) from \(range.lowerBound.yaml) to \(range.upperBound.yaml)"
     return Accepted(contains: range.contains, expectation: words ?? ends)
@@ -106,7 +106,7 @@ extension RunPath: Value {
     guard !scalar.text.isEmpty, !scalar.text.utf8.contains(0) else { return nil }
     written = scalar.text
     let whole = written.hasPrefix("/") ? written : folder + "/" + written
-    // ".." stays: behind a symbolic link it is not the name before it that it takes back.
+    // ".." stays: after a symbolic link it does not cancel the name before it.
     resolved = "/" + whole.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
   }
   /// The resolved path, so that a printed run means the same wherever it is saved.
@@ -141,7 +141,8 @@ extension SelectionMethod: Value {}
 extension Estimator: Value {}
 extension Schedule: Value {}
 
-/// YAML's double-quoted form, which can hold every text in one line; `*` is escaped lest it look like an alias.
+/// YAML's double-quoted form, which can hold every text in one line; `*` is escaped so that it cannot look like an
+/// alias.
 private func doubleQuoted(_ text: String) -> String {
   var quoted = "\""
   for scalar in text.unicodeScalars {

@@ -1,4 +1,4 @@
-// TensorBoard's event files: TFRecords of Event messages (tensorflow/core/util/event.proto), encoded by hand.
+// TensorBoard's event files: TFRecords of Event messages (tensorflow/core/util/event.proto), encoded here.
 import Files
 import Foundation
 import Glibc
@@ -8,7 +8,7 @@ package final class TensorBoardWriter {
   package let path: String
   private let file: FileHandle
 
-  /// Starts a new file in a folder; what other files there say of later steps than `step` is taken back.
+  /// Starts a new file in a folder; entries of steps after `step` in other files there become invalid.
   /// - Throws: `FileError` if it cannot be written.
   package init(directory: String, after step: Int, now: Date = .now) throws {
     var name = [CChar](repeating: 0, count: 256)
@@ -56,7 +56,8 @@ package final class TensorBoardWriter {
     return event.encoded
   }
 
-  /// One write a record: whoever reads meanwhile, or after a crash, sees whole records and perhaps a last cut one.
+  /// One write per record: a reader meanwhile, or after a crash, sees complete records and perhaps a truncated last
+  /// one.
   private func append(_ event: [UInt8]) throws {
     do {
       try file.write(contentsOf: TFRecord.framed(event))

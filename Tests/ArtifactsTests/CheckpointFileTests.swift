@@ -59,7 +59,8 @@ struct CheckpointFileTests {
     let (configuration, found) = try file.adapter()
     #expect(configuration == state.adapter && found == state.layout)
     #expect(try file.parameters(layout: found) == state.parameters)
-    #expect(try file.provenance() == state.run.provenance && file.best() == state.best && file.metrics() == state.metrics)
+    #expect(
+      try file.provenance() == state.run.provenance && file.best() == state.best && file.metrics() == state.metrics)
     #expect(try file.step() == 3 && file.consumedExamples() == 24 && file.selectionMethod() == "influence/gate")
   }
 

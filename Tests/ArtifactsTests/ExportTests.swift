@@ -15,7 +15,7 @@ struct ExportTests {
   let configuration = AdapterConfiguration.imageLoRA(
     ImageLoRAConfiguration(rank: 2, alpha: 4, normalization: .none, kvIndices: [2: [1, 0], 0: [1]]))
   var layout: AdapterLayout { configuration.layout(text) }
-  /// Negative numbers, a subnormal one and a negative zero among them.
+  /// Values with negative ones, a subnormal and a negative zero among them.
   var parameters: [Float] {
     (0..<layout.count).map { $0 == 5 ? -0.0 : (Float($0) - 20) * ($0 == 7 ? .leastNonzeroMagnitude : 0.37) }
   }
@@ -65,7 +65,7 @@ struct ExportTests {
       to: folder.path("nan"))
     #expect(
       line { _ = try AdapterFolder.load(folder.path("nan"), base: text) }
-        .hasSuffix("nan/adapter.safetensors: tensor layers.0.A holds a number that is not finite"))
+        .hasSuffix("nan/adapter.safetensors: tensor layers.0.A holds a value that is not finite"))
     try export(to: "adapter")
     let path = folder.path("adapter/adapter_config.json")
     let config = try String(contentsOfFile: path, encoding: .utf8)

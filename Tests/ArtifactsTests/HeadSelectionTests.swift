@@ -17,7 +17,7 @@ struct HeadSelectionTests {
     #expect(HeadSelection.budgets(masses: [3, 2], capacity: [2, 2], K: 1, tau: 0) == [1, 0])
   }
 
-  /// Caps leave heads over; they go one a round to layers with room, highest mass first.
+  /// Heads beyond a cap go to layers with free heads, one per layer and round, highest mass first.
   @Test func capsGiveTheRestToOthers() {
     #expect(HeadSelection.budgets(masses: [100, 1, 2, 3], capacity: [2, 2, 2, 2], K: 5, tau: 1) == [2, 1, 1, 1])
     #expect(HeadSelection.budgets(masses: [100, 1, 1, 0], capacity: [2, 2, 2, 2], K: 4, tau: 1) == [2, 1, 1, 0])

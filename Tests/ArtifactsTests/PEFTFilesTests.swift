@@ -35,7 +35,7 @@ struct PEFTFilesTests {
     try JSONSerialization.data(withJSONObject: keys).write(to: file)
   }
 
-  /// Writes tensors anew, names changed by `rename`; nil leaves one out.
+  /// Writes tensors again, names changed by `rename`; nil leaves one out.
   private func rewrite(
     _ path: String, adding: [SafetensorsWriter.Tensor] = [], _ rename: (String) -> String? = { $0 }
   ) throws {

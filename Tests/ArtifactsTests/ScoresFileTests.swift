@@ -7,13 +7,13 @@ import Testing
 
 @testable import Artifacts
 
-@Suite("Scores files: the same bytes for every way of sharding, and nothing wrong believed")
+@Suite("Scores files: the same bytes for every way of sharding, and no damaged file accepted")
 struct ScoresFileTests {
   let folder: TemporaryFolder
   init() throws { folder = try TemporaryFolder() }
 
-  /// Rows of a model of 3 layers and 2 KV heads, with numbers whose sums depend on their order in the last bits.
-  private func row(_ index: Int) -> ExampleInfluence {
+  /// Examples of a model of 3 layers and 2 KV heads, with values whose sums depend on their order in the last bits.
+  private func example(_ index: Int) -> ExampleInfluence {
     let values = (0..<6).map { pow(10, Double((index * 7 + $0 * 5) % 9) - 4) * (1 + Double(index) / 3) }
     return ExampleInfluence(
       id: "row-\(index * 37 % 11)", rank1Norm2: values, gateGradient: values.map { index % 2 == 0 ? $0 : -$0 })
@@ -28,8 +28,8 @@ struct ScoresFileTests {
   }
 
   private func shard(_ index: Int, of count: Int) -> InfluenceScores {
-    let rows = (0..<11).filter { $0 % count == index }.map(row)
-    return scores(rows, shard: Shard(indices: [index], count: count))
+    let examples = (0..<11).filter { $0 % count == index }.map(example)
+    return scores(examples, shard: Shard(indices: [index], count: count))
   }
 
   /// Writes shards, then reads and merges the files in an order.
@@ -43,7 +43,7 @@ struct ScoresFileTests {
   }
 
   @Test func everyOrderOfFourShardsGivesTheBytesOfTheWhole() throws {
-    try scores((0..<11).map(row)).write(to: folder.path("whole.h5"))
+    try scores((0..<11).map(example)).write(to: folder.path("whole.h5"))
     let whole = try bytes(of: folder.path("whole.h5"))
     func orders(_ rest: [Int]) -> [[Int]] {
       rest.isEmpty ? [[]] : rest.flatMap { first in orders(rest.filter { $0 != first }).map { [first] + $0 } }
@@ -61,19 +61,19 @@ struct ScoresFileTests {
     let both = try InfluenceScores.merging([
       ("left", try InfluenceScores(reading: folder.path("left.h5"))), ("right", right),
     ])
-    #expect(both == scores((0..<11).map(row)))
+    #expect(both == scores((0..<11).map(example)))
   }
 
   @Test func shardsOfDifferentProbesAreRefused() {
     let first = shard(0, of: 4)
-    let rows = [row(1)]
+    let examples = [example(1)]
     let part = Shard(indices: [1], count: 4)
     for (other, what) in [
-      (scores(rows, shard: part, base: "other"), "base model (base_digest)"),
-      (scores(rows, shard: part, data: "other"), "data (data_digest)"),
-      (scores(rows, shard: part, seed: 8), "seed (estimator_seed)"),
-      (scores(rows, shard: part, layers: 2), "number of layers"),
-      (scores(rows, shard: Shard(indices: [1], count: 5)), "number of shards"),
+      (scores(examples, shard: part, base: "other"), "base model (base_digest)"),
+      (scores(examples, shard: part, data: "other"), "data (data_digest)"),
+      (scores(examples, shard: part, seed: 8), "seed (estimator_seed)"),
+      (scores(examples, shard: part, layers: 2), "number of layers"),
+      (scores(examples, shard: Shard(indices: [1], count: 5)), "number of shards"),
     ] {
       #expect(
         line { _ = try InfluenceScores.merging([("a.h5", first), ("b.h5", other)]) }
@@ -81,15 +81,16 @@ struct ScoresFileTests {
     }
     #expect(
       line { _ = try InfluenceScores.merging([("a.h5", first), ("b.h5", first)]) }
-        == "a.h5 and b.h5: both hold row row-0; name each shard once")
+        == "a.h5 and b.h5: both hold example row-0; name each shard once")
     #expect(line { _ = try InfluenceScores.merging([]) } == "nothing to merge; name at least one scores file")
   }
 
-  /// Every third byte once wrong, every thirteenth cut: one line, or the right values since the byte was unused.
+  /// Every third byte is once wrong, the file is cut at every thirteenth: an error of one line, or the right values
+  /// where the byte was unused.
   @Test func damagedFilesAreRefusedInOneLine() throws {
     let right = shard(1, of: 4)
-    try right.write(to: folder.path("sound.h5"))
-    let sound = try bytes(of: folder.path("sound.h5"))
+    try right.write(to: folder.path("valid.h5"))
+    let valid = try bytes(of: folder.path("valid.h5"))
     let path = folder.path("damaged.h5")
     var noticed = 0
     func read(_ bytes: [UInt8]) throws -> InfluenceScores? {
@@ -102,13 +103,13 @@ struct ScoresFileTests {
         return nil
       }
     }
-    for index in stride(from: 0, to: sound.count, by: 3) {
-      var damaged = sound
+    for index in stride(from: 0, to: valid.count, by: 3) {
+      var damaged = valid
       damaged[index] ^= 4
       if let found = try read(damaged) { #expect(found == right, "byte \(index)") }
     }
     #expect(noticed > 500)
-    for count in stride(from: 0, to: sound.count, by: 13) { #expect(try read(Array(sound[..<count])) == nil) }
+    for count in stride(from: 0, to: valid.count, by: 13) { #expect(try read(Array(valid[..<count])) == nil) }
   }
 
   /// A whole file with right checksums over contents that contradict each other.
@@ -138,9 +139,9 @@ struct ScoresFileTests {
     try file.write([8.0, 8], shape: [2, 1], to: "/scores/gate")
     try file.close()
     let words = [
-      "rows": "rows/id has 2 rows", "shape": "has shape [2, 2, 0]", "empty": "rows/id has 0 rows",
-      "sums": "scores/rank1 is not the finite sum of its rows", "negative": "negative or not finite",
-      "nan": "negative or not finite", "twice": "a row appears twice", "shard": "shard 4/4 is not i/n",
+      "rows": "rows/id has 2 examples", "shape": "has shape [2, 2, 0]", "empty": "rows/id has 0 examples",
+      "sums": "scores/rank1 is not the finite sum of its examples", "negative": "negative or not finite",
+      "nan": "negative or not finite", "twice": "an example appears twice", "shard": "shard 4/4 is not i/n",
       "version": "schema_version 2 is not 1", "seed": "estimator_seed",
     ]
     let said = line { _ = try InfluenceScores(reading: path) }

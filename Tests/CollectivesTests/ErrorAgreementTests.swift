@@ -5,21 +5,21 @@ import Testing
 
 @Suite("A failure in one process is its own message and status")
 struct TogetherTests {
-  struct Broken: Error, CustomStringConvertible { let description = "row 7: no image" }
+  struct Broken: Error, CustomStringConvertible { let description = "example 7: no image" }
 
   @Test func resultsPassAndErrorsBecomeFailures() throws {
     let alone = SingleProcess()
     #expect(try withErrorAgreement(alone) { 7 } == 7)
-    let failure = RankFailure(rank: 0, size: 1, message: "row 7: no image", status: 65)
+    let failure = RankFailure(rank: 0, size: 1, message: "example 7: no image", status: 65)
     #expect(throws: failure) { try withErrorAgreement(alone) { throw Broken() } }
-    #expect(failure.description == "row 7: no image")
+    #expect(failure.description == "example 7: no image")
     #expect(alone.traffic.otherCalls == 2)
   }
 
   @Test func aFailureAgreedOnKeepsItsRankAndStatus() throws {
-    let inner = RankFailure(rank: 2, size: 3, message: "row 7: no image", status: 65)
+    let inner = RankFailure(rank: 2, size: 3, message: "example 7: no image", status: 65)
     #expect(throws: inner) { try withErrorAgreement(SingleProcess()) { throw inner } }
-    #expect(inner.description == "rank 2 of 3: row 7: no image")
+    #expect(inner.description == "rank 2 of 3: example 7: no image")
   }
 
   @Test func theCollectivesOfOneGiveBackWhatTheyGot() {

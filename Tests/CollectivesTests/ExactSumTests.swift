@@ -1,4 +1,4 @@
-// Exact sums against arithmetic that needs no rounding, and in every order.
+// Exact sums against computations that need no rounding, and in every order.
 import Testing
 
 @testable import Collectives

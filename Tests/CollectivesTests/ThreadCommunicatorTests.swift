@@ -1,4 +1,4 @@
-// The ranks of tests are ranks: what comes together is exact, and whoever would wait for ever is told why.
+// Ranks in threads behave as real ranks: collectives are exact, and a rank that would wait for ever gets an error.
 import Collectives
 import Foundation
 import Files

@@ -1,4 +1,4 @@
-// Benchmarks' annotations become rows: first records of ScreenSpot-v2's files, and refs as RefCOCO documents them.
+// Benchmarks' annotations become examples: first records of ScreenSpot-v2's files, and refs as RefCOCO documents them.
 import Foundation
 import Testing
 
@@ -57,7 +57,7 @@ struct AnnotationTests {
     #expect(found.map { $0.groups["subset"] } == ["mobile icon", "desktop icon", "web text"])
   }
 
-  @Test("RefCOCO: a question a sentence, the picture and box of the instances, one split or all")
+  @Test("RefCOCO: a question a sentence, the image and box of the instances, one split or all")
   func readsRefCOCO() throws {
     let found = try refCOCO(refs, instances, split: "testA")
     #expect(found.map(\.id) == ["refs-7-20", "refs-7-21"] && found.map(\.expression) == ["left man", "in red"])
@@ -66,20 +66,20 @@ struct AnnotationTests {
     #expect(try refCOCO(refs, instances).map(\.expression) == ["left man", "in red", "car"])
   }
 
-  @Test("an annotation's line is read back as a row whose answer is filled in from the box")
+  @Test("an annotation's line is read back as an example whose answer is filled in from the box")
   func lines() throws {
     for (answer, placeholder) in [(Annotation.Answer.point, "<point>"), (.box, "<bbox>")] {
       let line = try screenSpot(screenSpot)[1].line(prompt: "Where to {}?", answer: answer)
-      let row = try #require(read(String(decoding: line, as: UTF8.self)).rows.first)
-      #expect(row.id == "screenspot_v2-1")
-      #expect(row.images == [.file("/images/pc_ede36f9b-1154-4f76-b7f8-c15d7d3f9b6e.png")])
+      let example = try #require(read(String(decoding: line, as: UTF8.self)).rows.first)
+      #expect(example.id == "screenspot_v2-1")
+      #expect(example.images == [.file("/images/pc_ede36f9b-1154-4f76-b7f8-c15d7d3f9b6e.png")])
       #expect(
-        row.messages == [
+        example.messages == [
           Message(role: .user, content: [.image(0), .text("Where to close this window?")]),
           Message(role: .assistant, content: [.text(placeholder)]),
         ])
-      #expect(row.objects == Objects(boxes: [Objects.Box(x1: 910, y1: 78, x2: 954, y2: 112)]))
-      #expect(row.groups["data_type"] == "icon" && row.groups["platform"] == "desktop")
+      #expect(example.objects == Objects(boxes: [Objects.Box(x1: 910, y1: 78, x2: 954, y2: 112)]))
+      #expect(example.groups["data_type"] == "icon" && example.groups["platform"] == "desktop")
     }
   }
 
@@ -99,7 +99,7 @@ struct AnnotationTests {
     #expect(try spot("]", "").contains("not valid JSON"))
     #expect(
       try message { _ = try refCOCO(refs, instances.replacing("\"id\": 2,", with: "\"id\": 3,")) }
-        .contains("ref 8: instances.json has no annotation 2 with a picture"))
+        .contains("ref 8: instances.json has no annotation 2 with an image"))
     #expect(
       try message { _ = try refCOCO(refs, instances.replacing("[0, 0, 10, 20]", with: "[0, 0, 10, 0]")) }
         .hasPrefix("instances.json: cannot be read: annotation 2: bbox"))

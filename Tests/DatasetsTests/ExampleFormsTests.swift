@@ -1,10 +1,10 @@
-// The three forms of a row give the same rows; every rule of a row has its reason.
+// The three forms of an example give the same examples; every broken rule has its error.
 import Foundation
 import Testing
 
 @testable import Datasets
 
-/// Reads lines as a file with bad rows skipped.
+/// Reads lines as a file with bad examples skipped.
 func read(_ text: String, root: String = "/images") -> (rows: [Example], problems: [ExampleProblem]) {
   do {
     let set = try ExampleReader(imageRoot: root, policy: .skip).read(Data(text.utf8), name: "rows.jsonl")
@@ -17,11 +17,11 @@ func read(_ text: String, root: String = "/images") -> (rows: [Example], problem
   }
 }
 
-/// The reason why a single line is no row.
+/// The reason why a single line is no example.
 func reason(_ line: String) -> String? { read(line).problems.first?.reason }
 
-@Suite("Forms of a row")
-struct RowFormsTests {
+@Suite("Forms of an example")
+struct ExampleFormsTests {
   static let expected = Example(
     id: "a", line: 1, images: [.file("/images/cat.png"), .file("/abs/dog.png")],
     messages: [
@@ -60,9 +60,9 @@ struct RowFormsTests {
       {"id":"a","images":["x.png","y.png"],"messages":[{"role":"user","content":[{"type":"image"},\#
       {"type":"image","image":"inline.png"},{"type":"text","text":"<image>"}]}]}
       """#
-    let row = read(line).rows.first
-    #expect(row?.images == [.file("/images/x.png"), .file("/images/inline.png"), .file("/images/y.png")])
-    #expect(row?.messages.first?.content == [.image(0), .image(1), .image(2)])
+    let example = read(line).rows.first
+    #expect(example?.images == [.file("/images/x.png"), .file("/images/inline.png"), .file("/images/y.png")])
+    #expect(example?.messages.first?.content == [.image(0), .image(1), .image(2)])
   }
 
   @Test("LLaVA conversations, image as string or list")
@@ -203,11 +203,11 @@ struct RowFormsTests {
       (#"{"id":[1],\#(user)}"#, "id: Expected to decode String but found an array instead."),
       (
         #"{"id":"a",\#(user),"objects":{"bbox":[[1,2,3,4]]}}"#,
-        "objects.bbox[0]: image_id 0.0 is none of the row's 0 images, counted from 0"
+        "objects.bbox[0]: image_id 0.0 is none of the example's 0 images, counted from 0"
       ),
       (
         #"{"id":"a",\#(user),"objects":{"bbox":[[1,2,3,4]],"image_id":[0.5]}}"#,
-        "objects.bbox[0]: image_id 0.5 is none of the row's 0 images, counted from 0"
+        "objects.bbox[0]: image_id 0.5 is none of the example's 0 images, counted from 0"
       ),
       (
         #"{"id":"a",\#(user),"group":{"task":""}}"#,

@@ -1,4 +1,4 @@
-// Steps, units and dealing: values frozen from an independent script, and the promises that training rests on.
+// Steps, image groups and their assignment: values frozen from an independent script, and what training relies on.
 import Foundation
 import RandomNumbers
 import Testing
@@ -18,7 +18,7 @@ struct SamplerTests {
     #expect(sampler.rows(step: 2) == [7, 9, 1, 3])
   }
 
-  @Test("each epoch holds each row once and every step is full", arguments: [1, 3, 4, 10, 23], [true, false])
+  @Test("each epoch holds each example once and every step is full", arguments: [1, 3, 4, 10, 23], [true, false])
   func coverage(batch: Int, grouped: Bool) {
     let sampler = Sampler(
       rows: 10, groups: grouped ? (0..<10).map { $0 / 3 } : nil, globalBatch: batch, seed: 5)
@@ -39,7 +39,7 @@ struct SamplerTests {
     for step in [29, 0, 13, 13, 2] { #expect(one.rows(step: step) == sequence[step]) }
   }
 
-  @Test("rows of a group stay adjacent in the file's order")
+  @Test("examples of a group stay adjacent in the file's order")
   func groups() {
     let keys = (0..<40).map { ($0 * 7) % 11 }
     let sampler = Sampler(rows: 40, groups: keys, globalBatch: 40, seed: 2)
@@ -58,24 +58,28 @@ struct SamplerTests {
   }
 }
 
-@Suite("Units and ranks")
-struct UnitTests {
-  @Test("rows of equal images are one group; rows without images stay alone")
+@Suite("Image groups and ranks")
+struct ImageGroupTests {
+  @Test("examples of equal images are one group; examples without images stay alone")
   func imageGroups() {
-    func row(_ images: String...) -> Example { Example(id: "r", line: 1, images: images.map { .file($0) }, messages: []) }
-    let rows = [row("x"), row(), row("x", "y"), row("x"), row(), row("y", "x")]
-    #expect(Datasets.imageGroups(of: rows) == [0, 1, 2, 0, 4, 5])
+    func example(_ images: String...) -> Example {
+      Example(id: "r", line: 1, images: images.map { .file($0) }, messages: [])
+    }
+    let examples = [example("x"), example(), example("x", "y"), example("x"), example(), example("y", "x")]
+    #expect(Datasets.imageGroups(of: examples) == [0, 1, 2, 0, 4, 5])
   }
 
-  @Test("all rows as units: equal images together, in order of first rows, within bounds of rows and tokens")
-  func unitsOfAllRows() {
-    func row(_ images: String...) -> Example { Example(id: "r", line: 1, images: images.map { .file($0) }, messages: []) }
-    let rows = [row("x"), row(), row("y"), row("x"), row(), row("x"), row("y")]
-    func found(_ tokens: Int) -> [[Int]] { Datasets.units(of: rows) { $0.rows.count * tokens }.map(\.rows) }
+  @Test("all examples as groups: equal images together, in order of first examples, within both limits")
+  func groupsOfAllExamples() {
+    func example(_ images: String...) -> Example {
+      Example(id: "r", line: 1, images: images.map { .file($0) }, messages: [])
+    }
+    let examples = [example("x"), example(), example("y"), example("x"), example(), example("x"), example("y")]
+    func found(_ tokens: Int) -> [[Int]] { Datasets.units(of: examples) { $0.rows.count * tokens }.map(\.rows) }
     #expect(found(10) == [[0, 3, 5], [1], [2, 6], [4]])
     #expect(found(4096) == [[0, 3], [1], [2, 6], [4], [5]])
-    #expect(found(9000) == rows.indices.map { [$0] })
-    let many = Datasets.units(of: (0..<40).map { _ in row("x") }) { $0.rows.count }
+    #expect(found(9000) == examples.indices.map { [$0] })
+    let many = Datasets.units(of: (0..<40).map { _ in example("x") }) { $0.rows.count }
     #expect(many.map(\.rows) == [Array(0..<16), Array(16..<32), Array(32..<40)])
     #expect(
       inRowOrder([["a", "d"], ["b"], ["c"]], of: [[0, 3], [1], [2]].map { ImageGroup(rows: $0) }) == [
@@ -83,47 +87,47 @@ struct UnitTests {
       ])
   }
 
-  @Test("neighbours of a group become a unit; every row of the step is in one, in order")
-  func units() {
+  @Test("neighbours of equal key form a group; every example of the step is in one, in order")
+  func groupsOfAStep() {
     let keys = [0, 0, 0, 1, 1, 2, 2, 2, 2, 9]
     let sampler = Sampler(rows: 10, groups: keys, globalBatch: 4, seed: 1)
     for step in 0..<15 {
-      let units = sampler.units(step: step, grouping: keys)
-      #expect(units.flatMap(\.rows) == sampler.rows(step: step))
-      #expect(units.allSatisfy { Set($0.rows.map { keys[$0] }).count == 1 })
-      for (a, b) in zip(units, units.dropFirst()) { #expect(keys[a.rows[0]] != keys[b.rows[0]]) }
+      let groups = sampler.units(step: step, grouping: keys)
+      #expect(groups.flatMap(\.rows) == sampler.rows(step: step))
+      #expect(groups.allSatisfy { Set($0.rows.map { keys[$0] }).count == 1 })
+      for (a, b) in zip(groups, groups.dropFirst()) { #expect(keys[a.rows[0]] != keys[b.rows[0]]) }
       #expect(sampler.units(step: step).map(\.rows) == sampler.rows(step: step).map { [$0] })
     }
   }
 
-  @Test("rows of their own join up to a micro-batch; grouped rows and rows of text stay apart")
+  @Test("single examples join up to a micro-batch; grouped and text-only examples stay separate")
   func microBatches() {
-    let units = [[0], [1], [2, 3], [4], [5], [6], [7]].map { ImageGroup(rows: $0) }
+    let groups = [[0], [1], [2, 3], [4], [5], [6], [7]].map { ImageGroup(rows: $0) }
     func found(_ rows: Int) -> [[Int]] {
-      Datasets.microBatches(of: units, rows: rows) { $0 == 1 || $0 == 5 }.map { $0.flatMap(\.rows) }
+      Datasets.microBatches(of: groups, rows: rows) { $0 == 1 || $0 == 5 }.map { $0.flatMap(\.rows) }
     }
-    #expect(found(1) == units.map(\.rows))
+    #expect(found(1) == groups.map(\.rows))
     #expect(found(2) == [[0, 4], [1, 5], [2, 3], [6, 7]])
     #expect(found(3) == [[0, 4, 6], [1, 5], [2, 3], [7]])
   }
 
-  @Test("the costliest unit goes first, to the least loaded rank, ties to the lower one")
-  func dealing() {
+  @Test("the most expensive item goes first, to the least loaded rank, ties to the lower one")
+  func assigning() {
     #expect(partition(costs: [1, 5, 3, 3, 2], ranks: 2) == [[1, 4], [0, 2, 3]])
     #expect(partition(costs: [2, 2, 2], ranks: 2) == [[0, 2], [1]])
     #expect(partition(costs: [7, 1], ranks: 4) == [[0], [1], [], []])
     #expect(partition(costs: [], ranks: 3) == [[], [], []])
   }
 
-  @Test("every unit is dealt once, within the rule's bound of the best", arguments: 1...9)
+  @Test("every item is assigned once, within the rule's bound of the best", arguments: 1...9)
   func fairness(ranks: Int) {
     var generator = SplitMix64(seed: UInt64(ranks))
     let costs = (0..<50).map { _ in Double(1 + generator.next(below: 100)) }
-    let hands = partition(costs: costs, ranks: ranks)
-    #expect(hands.flatMap(\.self).sorted() == Array(0..<50))
-    let loads = hands.map { $0.reduce(0) { $0 + costs[$1] } }
+    let assignment = partition(costs: costs, ranks: ranks)
+    #expect(assignment.flatMap(\.self).sorted() == Array(0..<50))
+    let loads = assignment.map { $0.reduce(0) { $0 + costs[$1] } }
     let best = max(costs.reduce(0, +) / Double(ranks), costs.max() ?? 0)
     #expect((loads.max() ?? 0) <= best * 4 / 3 + 1)
-    #expect(partition(costs: costs, ranks: ranks) == hands)
+    #expect(partition(costs: costs, ranks: ranks) == assignment)
   }
 }

@@ -15,7 +15,7 @@ struct FileErrorTests {
     #expect(FileError("c", "is empty").description == "c: is empty")
   }
 
-  @Test("the exit status tells what the user gave from what the machine did")
+  @Test("the exit status separates errors of the user's files from errors of the machine")
   func statuses() {
     #expect(ExitStatus.of(FileError("a", "is empty")) == ExitStatus.badInput)
     #expect(ExitStatus.of(FileError.unwritable("a", cause: Cause(description: "full"))) == ExitStatus.failed)

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Formatting
 
-@Suite("Numbers as people read them")
+@Suite("Numbers, units and columns for terminals")
 struct FormattingTests {
   @Test func thousands() {
     #expect([0, 999, 1000, -1_234_567].map(grouped) == ["0", "999", "1,000", "-1,234,567"])
@@ -27,7 +27,8 @@ struct FormattingTests {
 
   @Test("significant digits, powers of ten where a number is very large or small")
   func significantDigits() {
-    #expect([0, 0.5, 123.456, 1e-9, 2.5e9].map { significant($0) } == ["0", "0.5000", "123.5", "1.00e-09", "2.50e+09"])
+    #expect(
+      [0, 0.5, 123.456, 1e-9, 2.5e9].map { significant($0) } == ["0", "0.5000", "123.5", "1.00e-09", "2.50e+09"])
     #expect(significant(.nan) == "not a number" && significant(-.infinity) == "infinite")
   }
 

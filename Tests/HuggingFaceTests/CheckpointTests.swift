@@ -1,4 +1,4 @@
-// safetensors: sound files, sharded ones, and files that lie.
+// safetensors: valid files, sharded ones, and files with false headers.
 import Foundation
 import Tensors
 import TestSupport
@@ -31,8 +31,8 @@ import Testing
     return folder
   }
 
-  @Test("Tensors lie where the header says; names, shapes and what was not asked for are known")
-  func sound() throws {
+  @Test("Tensors lie where the header states; names, shapes and what was not asked for are known")
+  func valid() throws {
     let folder = try folder()
     let checkpoint = try Checkpoint(folder: folder.path)
     #expect(checkpoint.names == ["a", "b", "c", "d"] && checkpoint.contains("a") && !checkpoint.contains("e"))

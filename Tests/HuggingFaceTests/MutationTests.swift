@@ -1,4 +1,4 @@
-// Sound files with a few bytes changed at random: they load or are refused, they never crash.
+// Valid files with a few bytes changed at random: they load or are refused, they never crash.
 import TestSupport
 import Testing
 

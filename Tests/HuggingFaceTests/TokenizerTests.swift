@@ -50,7 +50,7 @@ import Testing
     #expect(small.encode("\u{4}a\u{1D}") == small.encode("a") && small.decode(small.encode("e\u{301}")) == "e\u{301}")
   }
 
-  @Test("Every scalar of Unicode is a letter, number or space exactly where the library's expressions say so")
+  @Test("Every scalar of Unicode is a letter, number or space exactly where the library's expressions match it")
   func kinds() throws {
     let kinds = try Fixtures.json("scalar-kinds.json")
     var expected = [WordScanner.Kind](repeating: .other, count: 0x110000)

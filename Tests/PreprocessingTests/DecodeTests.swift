@@ -17,7 +17,7 @@ struct DecodeTests {
     }
   }
 
-  @Test("every cut of a file is an error that says so, never a picture or a crash")
+  @Test("every cut of a file is an error, never an image or a crash")
   func cutFiles() throws {
     for name in ["png with filters", "png palette depth 4 interlaced True", "jpeg 4:2:0 progressive True", "jpeg CMYK"]
     {
@@ -78,7 +78,7 @@ struct DecodeTests {
   @Test("a progressive file with thousands of scans is refused")
   func scanBomb() throws {
     let bytes = try DecodeCase.named("jpeg 4:2:0 progressive True")
-    // The first scan again and again: from its SOS to the marker behind its data.
+    // The first scan again and again: from its SOS to the marker after its data.
     let scan = try #require(bytes.indices.first { bytes[$0...].starts(with: [0xff, 0xda]) })
     let end = try #require((scan + 2..<bytes.count).first { bytes[$0] == 0xff && bytes[$0 + 1] != 0 })
     let bomb = bytes[..<end] + repeatElement(bytes[scan..<end], count: 1000).joined() + bytes[end...]
@@ -100,7 +100,7 @@ struct DecodeTests {
     }
   }
 
-  @Test("files: found, missing, a folder; a header behind 100 KB of profile is found")
+  @Test("files: found, missing, a folder; a header after 100 KB of profile is found")
   func files() throws {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("images-\(UUID())")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

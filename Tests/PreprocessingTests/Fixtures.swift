@@ -1,4 +1,4 @@
-// Reference values of scripts/make-image-fixtures.py and the pictures that they were made of.
+// Reference values of scripts/make-image-fixtures.py and the images that they were made of.
 import Digests
 import Foundation
 import Testing
@@ -12,8 +12,8 @@ enum Fixtures {
     return try JSONDecoder().decode([T].self, from: Data(contentsOf: folder.appendingPathComponent(name)))
   }
 
-  /// A picture of the generator that the script states.
-  static func picture(seed: Int, width: Int, height: Int) -> RGBImage {
+  /// An image of the generator that the script states.
+  static func image(seed: Int, width: Int, height: Int) -> RGBImage {
     var state = UInt32(seed)
     let pixels = (0..<3 * width * height).map { _ in
       state = state &* 1_664_525 &+ 1_013_904_223

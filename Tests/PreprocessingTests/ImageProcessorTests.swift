@@ -23,7 +23,7 @@ struct ImageProcessorTests {
         PreprocessorConfiguration(
           minPixels: item.minPixels, maxPixels: item.maxPixels, patchSize: item.patchSize, imageMean: item.mean,
           imageStd: item.std))
-      let image = Fixtures.picture(seed: item.seed, width: item.width, height: item.height)
+      let image = Fixtures.image(seed: item.seed, width: item.width, height: item.height)
       let out = try processor.process(image, name: "noise")
       #expect([out.grid.t, out.grid.h, out.grid.w] == item.grid)
       #expect(out.patches.count == out.grid.patches * processor.patchNumbers)
@@ -47,7 +47,7 @@ struct ImageProcessorTests {
     }
   }
 
-  @Test("settings without a picture are refused by name")
+  @Test("settings without an image are refused by name")
   func settings() {
     func key(_ change: (inout PreprocessorConfiguration) -> Void) -> String? {
       var settings = PreprocessorConfiguration()
@@ -71,7 +71,7 @@ struct ImageProcessorTests {
     #expect(key { $0.rescaleFactor = .nan } == "rescale_factor")
   }
 
-  @Test("an aspect ratio above 200 is an error that names the picture")
+  @Test("an aspect ratio above 200 is an error that names the image")
   func aspectRatio() throws {
     let processor = try ImageProcessor(PreprocessorConfiguration())
     #expect(throws: PreprocessingError.aspectRatio(image: "strip", width: 1, height: 201)) {
@@ -79,7 +79,7 @@ struct ImageProcessorTests {
     }
   }
 
-  @Test("boxes follow the picture and come back; beyond it they are clamped")
+  @Test("boxes follow the image and come back; beyond it they are clamped")
   func boxes() throws {
     let processor = try ImageProcessor(PreprocessorConfiguration(maxPixels: 125_440))
     for (width, height) in [(385, 640), (1080, 1920), (28, 28), (50, 2000), (3, 3)] {

@@ -15,7 +15,7 @@ struct ResizeTests {
     let cases: [Case] = try Fixtures.load("resize.json")
     #expect(cases.count == 114)
     for item in cases {
-      let image = Fixtures.picture(seed: item.seed, width: item.width, height: item.height)
+      let image = Fixtures.image(seed: item.seed, width: item.width, height: item.height)
       let resized = image.resized(to: ImageSize(width: item.toWidth, height: item.toHeight))
       #expect(resized.size == ImageSize(width: item.toWidth, height: item.toHeight))
       #expect(SHA256.hex(resized.pixels) == item.sha256, "\(image.size) to \(resized.size)")

@@ -4,15 +4,15 @@ import Testing
 
 @testable import Preprocessing
 
-@Suite("A row becomes the tokens, labels and places that the model sees")
+@Suite("An example becomes the tokens, labels and places that the model sees")
 struct SampleTests {
   private let encoding = ByteEncoding()
   /// 37 x 29 pixels, resized to 84 x 56: 2 x 3 visual tokens.
-  private let picture: ImageSource
+  private let image: ImageSource
   private let second: ImageSource
 
   init() throws {
-    picture = .inline(try DecodeCase.named("jpeg grey"))
+    image = .inline(try DecodeCase.named("jpeg grey"))
     second = .inline(try DecodeCase.named("png with filters"))
   }
 
@@ -24,7 +24,7 @@ struct SampleTests {
       coordinates: coordinates, maxLength: maxLength)
   }
 
-  private func row(_ messages: [Message], images: [ImageSource] = [], objects: Objects? = nil) -> Example {
+  private func example(_ messages: [Message], images: [ImageSource] = [], objects: Objects? = nil) -> Example {
     Example(id: "r", line: 7, images: images, messages: messages, objects: objects)
   }
 
@@ -35,19 +35,19 @@ struct SampleTests {
   private func reason(_ body: () throws -> Void) throws -> SampleError.Reason {
     let error = try #require(#expect(throws: SampleError.self, performing: body))
     #expect(error.id == "r" && error.line == 7)
-    #expect(error.description.hasPrefix("row r (line 7): ") && !error.description.contains("\n"))
+    #expect(error.description.hasPrefix("example r (line 7): ") && !error.description.contains("\n"))
     return error.reason
   }
 
-  @Test("one picture: its placeholder becomes its tokens; the answer and the end of its turn are supervised")
-  func onePicture() throws {
-    let row = row(
+  @Test("one image: its placeholder becomes its tokens; the answer and the end of its turn are supervised")
+  func oneImage() throws {
+    let example = example(
       [
         Message(role: .user, content: [.image(0), .text("Where?")]),
         Message(role: .assistant, content: [.text("\nHere.")]),
-      ], images: [picture])
+      ], images: [image])
     let builder = try builder()
-    let sample = try builder.sample(for: row)
+    let sample = try builder.sample(for: example)
     #expect(
       sample.frames == [ImageFrame(original: .init(width: 37, height: 29), resized: .init(width: 84, height: 56))])
     #expect(sample.grids == [GridTHW(t: 1, h: 4, w: 6)])
@@ -65,19 +65,19 @@ struct SampleTests {
     #expect(sample.positionIDs.allSatisfy { $0.count == sample.inputIDs.count })
     #expect(sample.nextPosition == Int32(sample.inputIDs.count - 6 + 3))
 
-    let pixels = try builder.images(of: row, for: sample)
+    let pixels = try builder.images(of: example, for: sample)
     #expect(pixels.map(\.grid) == sample.grids && pixels.map(\.frame) == sample.frames)
-    let swapped = Example(id: "r", line: 7, images: [second], messages: row.messages)
+    let swapped = Example(id: "r", line: 7, images: [second], messages: example.messages)
     guard case .image(.changed) = try reason({ _ = try builder.images(of: swapped, for: sample) }) else {
-      Issue.record("another picture was accepted")
+      Issue.record("another image was accepted")
       return
     }
   }
 
-  @Test("several turns and pictures: all answers but those with loss false; nothing of a picture in an answer")
+  @Test("several turns and images: all answers but those with loss false; nothing of an image in an answer")
   func severalTurns() throws {
     let sample = try builder().sample(
-      for: row(
+      for: example(
         [
           Message(role: .system, content: [.text("Point.")]),
           Message(role: .user, content: [.text("A "), .image(0), .text(" B "), .image(1)]),
@@ -85,7 +85,7 @@ struct SampleTests {
           Message(role: .user, content: [.text("C")]),
           Message(role: .assistant, content: [.text("two "), .image(2)]),
           Message(role: .user, content: [.text("D")]),
-        ], images: [picture, second, picture]))
+        ], images: [image, second, image]))
     #expect(sample.visualSpans.count == 3)
     #expect(
       supervisedText(sample) == "two <|vision_start|><|vision_end|><|im_end|>\n")
@@ -101,22 +101,22 @@ struct SampleTests {
       Message(role: .assistant, content: [.text("<bbox>")]),
     ]
     let objects = Objects(boxes: [.init(x1: 0, y1: 0, x2: 37, y2: 29)], references: ["it"])
-    let row = row(messages, images: [picture], objects: objects)
-    let prompt = try builder().prompt(for: row)
-    let sample = try builder().sample(for: row)
+    let example = example(messages, images: [image], objects: objects)
+    let prompt = try builder().prompt(for: example)
+    let sample = try builder().sample(for: example)
     #expect(prompt.reference == "[0, 0, 84, 56]")
     #expect(sample.inputIDs.starts(with: prompt.sample.inputIDs))
     #expect(encoding.decode(prompt.sample.inputIDs).hasSuffix("Q2<|im_end|>\n<|im_start|>assistant\n"))
     #expect(prompt.sample.supervisedTokens == 0)
     #expect(prompt.sample.nextPosition == sample.positionIDs[0][prompt.sample.inputIDs.count])
-    let rest = try builder().prompt(for: self.row([Message(role: .user, content: [.text("Q")])]))
+    let rest = try builder().prompt(for: self.example([Message(role: .user, content: [.text("Q")])]))
     #expect(rest.reference == nil)
   }
 
   @Test("text alone: positions count the tokens and nothing is visual")
   func textOnly() throws {
     let sample = try builder().sample(
-      for: row([
+      for: example([
         Message(role: .user, content: [.text("2+2?")]), Message(role: .assistant, content: [.text("4")]),
       ]))
     #expect(sample.visualSpans.isEmpty && sample.grids.isEmpty)
@@ -124,34 +124,35 @@ struct SampleTests {
     #expect(Int(sample.nextPosition) == sample.inputIDs.count)
   }
 
-  @Test("rows that cannot be learnt from say why")
+  @Test("examples that cannot be learnt from give the reason")
   func refusals() throws {
     let user = Message(role: .user, content: [.image(0), .text("Q")])
     let answer = Message(role: .assistant, content: [.text("A")])
-    let good = row([user, answer], images: [picture])
+    let good = example([user, answer], images: [image])
     let length = try builder().sample(for: good).inputIDs.count
     #expect(try builder(maxLength: length).sample(for: good).inputIDs.count == length)
     #expect(
       try reason { _ = try builder(maxLength: length - 1).sample(for: good) }
         == .tooLong(tokens: length, limit: length - 1))
-    #expect(try reason { _ = try builder().sample(for: row([user], images: [picture])) } == .noSupervisedToken)
+    #expect(try reason { _ = try builder().sample(for: example([user], images: [image])) } == .noSupervisedToken)
     let silent = Message(role: .assistant, content: [.text("A")], loss: false)
-    #expect(try reason { _ = try builder().sample(for: row([user, silent], images: [picture])) } == .noSupervisedToken)
     #expect(
-      try reason { _ = try builder().sample(for: row([user, answer])) } == .imageOrder(placed: [0], images: 0))
+      try reason { _ = try builder().sample(for: example([user, silent], images: [image])) } == .noSupervisedToken)
     #expect(
-      try reason { _ = try builder().sample(for: row([user, answer], images: [picture, picture])) }
+      try reason { _ = try builder().sample(for: example([user, answer])) } == .imageOrder(placed: [0], images: 0))
+    #expect(
+      try reason { _ = try builder().sample(for: example([user, answer], images: [image, image])) }
         == .imageOrder(placed: [0], images: 2))
     #expect(
       try reason {
-        _ = try builder().sample(for: row([user, answer], images: [.file("/nowhere/x.png")]))
+        _ = try builder().sample(for: example([user, answer], images: [.file("/nowhere/x.png")]))
       } == .image(.unreadable(image: "/nowhere/x.png", reason: "No such file or directory")))
     // A combining mark hides the last letter from Swift's String but not from a tokenizer.
     for text in ["a<|image_pad|>", "<|vision_start|>\u{338}", "<|video_pad|>"] {
       let hostile = Message(role: .user, content: [.image(0), .text(text)])
       guard
         case .visionToken(_, 0) = try reason({
-          _ = try builder().sample(for: row([hostile, answer], images: [picture]))
+          _ = try builder().sample(for: example([hostile, answer], images: [image]))
         })
       else {
         Issue.record("accepted \(text)")
@@ -160,13 +161,13 @@ struct SampleTests {
     }
   }
 
-  @Test("templates that rewrite, drop pictures or fail are refused by name")
+  @Test("templates that rewrite, drop images or fail are refused by name")
   func templates() throws {
-    let good = row(
+    let good = example(
       [
         Message(role: .user, content: [.image(0), .text("Q")]), Message(role: .assistant, content: [.text("A")]),
         Message(role: .user, content: [.text("Q2")]), Message(role: .assistant, content: [.text("B")]),
-      ], images: [picture])
+      ], images: [image])
     let rewriting = ClosureTemplate { messages, generation in
       "\(messages.count)" + QwenTemplate().render(messages, addGenerationPrompt: generation)
     }
@@ -184,7 +185,7 @@ struct SampleTests {
     }
   }
 
-  @Test("placeholders become the row's objects in the resized picture's pixels, or in thousandths of its sides")
+  @Test("placeholders become the example's objects in the resized image's pixels, or in thousandths of its sides")
   func placeholders() throws {
     let objects = Objects(
       boxes: [
@@ -194,18 +195,19 @@ struct SampleTests {
       Message(role: .user, content: [.image(0), .image(1), .text("<ref> and <ref>, a < b <b>?")]),
       Message(role: .assistant, content: [.text("<bbox> <point>")]),
     ]
-    let images = [picture, second]
-    let sample = try builder().sample(for: row(messages, images: images, objects: objects))
+    let images = [image, second]
+    let sample = try builder().sample(for: example(messages, images: images, objects: objects))
     let text = encoding.decode(sample.inputIDs)
     // 37 x 29 became 84 x 56; 40 x 30 became 84 x 56.
     #expect(text.contains("OK <bbox> and B, a < b <b>?"))
     #expect(supervisedText(sample) == "[8, 6, 42, 28] [32, 37]<|im_end|>\n")
     // 3.7 / 37, 2.9 / 29, 18.5 / 37, 14.5 / 29; 15 / 40 and 20 / 30 are the second box's centre.
-    let relative = try builder(coordinates: .relative1000).sample(for: row(messages, images: images, objects: objects))
+    let relative = try builder(coordinates: .relative1000).sample(
+      for: example(messages, images: images, objects: objects))
     #expect(supervisedText(relative) == "[100, 100, 500, 500] [375, 667]<|im_end|>\n")
 
     func with(_ objects: Objects?) throws -> SampleError.Reason {
-      try reason { _ = try builder().sample(for: row(messages, images: images, objects: objects)) }
+      try reason { _ = try builder().sample(for: example(messages, images: images, objects: objects)) }
     }
     #expect(
       try with(Objects(boxes: objects.boxes + objects.boxes, references: objects.references))
@@ -223,7 +225,7 @@ struct SampleTests {
     let plain = [
       Message(role: .user, content: [.image(0), .text("Q")]), Message(role: .assistant, content: [.text("A")]),
     ]
-    let left = try builder().sample(for: row(plain, images: [picture], objects: objects))
+    let left = try builder().sample(for: example(plain, images: [image], objects: objects))
     #expect(supervisedText(left) == "A<|im_end|>\n")
   }
 

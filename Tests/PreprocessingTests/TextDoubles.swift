@@ -1,4 +1,4 @@
-// A tokenizer of bytes and special tokens, and Qwen2.5-VL's template written by hand: stand-ins with nothing to load.
+// A tokenizer of bytes and special tokens, and Qwen2.5-VL's template in Swift: test doubles with nothing to load.
 import Preprocessing
 
 /// A byte is its own token; special tokens begin at 1000.

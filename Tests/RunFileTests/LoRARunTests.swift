@@ -1,4 +1,4 @@
-// What a run file says of a standard LoRA.
+// A run file of a standard LoRA.
 import QwenVL
 import Testing
 
@@ -6,7 +6,7 @@ import Testing
 
 @Suite("A run with a standard LoRA")
 struct LoRARunTests {
-  @Test("adapts all four projections unless it says less; the printed run is the same run")
+  @Test("adapts all four projections unless the run file lists fewer; the printed run is the same run")
   func targets() throws {
     let whole = try run(minimal, "adapter.kind=lora")
     #expect(whole.adapter.targets == Projection.allCases)

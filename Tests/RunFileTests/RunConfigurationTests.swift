@@ -208,7 +208,7 @@ struct OverrideTests {
   }
 
   @Test(
-    "wrong overrides say which one and why",
+    "errors of wrong overrides name the override and the reason",
     arguments: [
       ("rank", "--set rank: write it as key.path=value"),
       ("=3", "--set =3: a key is names joined by dots, as training.steps"),
@@ -239,7 +239,7 @@ struct DigestTests {
   }
 
   @Test(
-    "does not follow keys that leave the numbers alone",
+    "does not depend on keys that do not change the results",
     arguments: [
       "model.path=/m", "model.feature_memory_mib=0", "model.feature_cache=/f", "data.train=/t", "data.validation=/v",
       "data.image_root=/i", "data.bad_rows=skip",
@@ -253,7 +253,7 @@ struct DigestTests {
   }
 
   @Test(
-    "follows every key that decides the numbers, and contents",
+    "depends on every key that changes the results, and on contents",
     arguments: [
       ["model.precision=bf16"], ["model.min_pixels=1"], ["model.max_pixels=9"], ["model.threads=2"],
       ["data.max_length=1"], ["data.group_by_image=false"], ["data.coordinates=pixels"], ["adapter.kind=lora"],
@@ -267,7 +267,7 @@ struct DigestTests {
       ["training.beta1=0"], ["training.beta2=0"], ["training.epsilon=1"],
       ["training.steps=null", "training.epochs=10"],
     ])
-  func numbers(overrides: [String]) throws {
+  func results(overrides: [String]) throws {
     let changed = try RunConfiguration(text: minimal, path: "/runs/one/run.yaml", overrides: overrides)
     #expect(try changed.digest(including: []) != run(minimal).digest(including: []))
   }

@@ -1,4 +1,4 @@
-// What a run file may not be: each refusal says the place, the key, the value and what was expected.
+// What a run file may not be: each error names the place, the key, the value and what was expected.
 import Foundation
 import Testing
 
@@ -13,7 +13,7 @@ struct RunFileErrorTests {
   static let head = "model: {path: b}\ndata: {train: t}\n"
 
   @Test(
-    "each says where and how to mend it",
+    "each states where and how to fix it",
     arguments: [
       ("adaptor: {}", "3:1: unknown key adaptor; the nearest is adapter"),
       (

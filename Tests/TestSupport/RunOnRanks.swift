@@ -38,7 +38,7 @@ private final class Ended<Value: Sendable>: Sendable {
   let results = Mutex<[Int: Result<Value, any Error>]>([:])
 }
 
-/// What each rank threw, in words; nil for one that returned.
+/// The message of what each rank threw; nil for one that returned.
 package func messages<Value>(_ results: [Result<Value, any Error>]) -> [String?] {
   results.map { result in if case .failure(let error) = result { "\(error)" } else { nil } }
 }

@@ -6,7 +6,7 @@ import Synchronization
 /// One rank of a group of threads. `runOnRanks` makes them.
 ///
 /// Where MPI would wait for ever, every rank that waits throws a `RankGroupError`: another rank left its thread, calls
-/// another collective, or does not come before the group's deadline.
+/// another collective, or makes no call before the group's deadline.
 package final class ThreadCommunicator: Communicator {
   /// A rank's call of a collective, as it begins.
   package struct Call: Sendable, Equatable {

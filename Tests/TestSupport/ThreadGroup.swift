@@ -71,7 +71,7 @@ final class ThreadGroup: @unchecked Sendable {
     return gathered
   }
 
-  /// Says that a rank's thread has ended, so that nobody waits for it.
+  /// Records that a rank's thread has ended, so that no rank waits for it.
   func leave(_ rank: Int, _ departure: Departure) {
     condition.lock()
     defer { condition.unlock() }

@@ -1,4 +1,4 @@
-// The shape of a decoder of a few numbers.
+// The shape of a very small decoder.
 import HuggingFace
 
 extension TextConfiguration {

@@ -5,7 +5,7 @@ import HuggingFace
 import RandomNumbers
 
 extension TinyModel {
-  /// A safetensors file of normal numbers.
+  /// A safetensors file of normally distributed values.
   /// - Parameter spoiled: what the embeddings of some ASCII characters are instead.
   static func weights(_ family: ModelConfiguration.Family, spoiled: [Character: Float]) throws -> Data {
     var file = Writer()
@@ -76,7 +76,8 @@ extension TinyModel {
     private var tensors: [SafetensorsWriter.Tensor] = []
     private var source = NormalSource(seed: 1)
 
-    /// Adds a tensor of normal numbers, around 1 for a norm's weights; `replaced` are numbers put in afterwards.
+    /// Adds a tensor of normally distributed values, around 1 for a norm's weights; `replaced` are values put in
+    /// afterwards.
     mutating func add(_ name: String, _ shape: [Int], scale: Double, replacing replaced: [(Int, Float)] = []) {
       let isScale = (name.contains("norm") || name.contains("ln_q")) && name.hasSuffix("weight")
       var values = (0..<shape.reduce(1, *)).map { _ in Float((isScale ? 1 : 0) + scale * source.nextGaussian()) }

@@ -1,4 +1,4 @@
-// A whole model folder of a few thousand random numbers, written by the test that needs it.
+// A complete model folder of a few thousand random parameters, written by the test that needs it.
 import Adapters
 import Datasets
 import Foundation
@@ -14,7 +14,7 @@ package final class TinyModel: Sendable {
   package let folder: String
   private let owner: TemporaryFolder
   static let vocabularySize = 272
-  /// Added tokens behind the 256 bytes.
+  /// Added tokens after the 256 bytes.
   static let special = [
     "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>",
     "<|video_pad|>", "<|box_start|>", "<|box_end|>",
@@ -43,7 +43,7 @@ package final class TinyModel: Sendable {
   /// The model, opened.
   package func base() throws -> BaseModel { try BaseModel(folder: folder) }
 
-  /// An adapter on all heads of both layers with numbers large enough to change answers.
+  /// An adapter on all heads of both layers with parameters large enough to change answers.
   package static func adapter(for base: BaseModel) -> ImageLoRA<Float> {
     let text = base.configuration.text
     let adapter = ImageLoRA<Float>(

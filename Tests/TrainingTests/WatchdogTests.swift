@@ -45,7 +45,7 @@ struct WatchdogTests {
     let reports = Reports()
     let outcome = run.train(ranks: 2, watch: (0.02, reports.add))
     #expect(outcome.isFinished, "\(outcome.messages)")
-    let named = reports.list.filter { $0.what == "computing row huge of step 1" }
+    let named = reports.list.filter { $0.what == "computing example huge of step 1" }
     #expect(!named.isEmpty && Set(named.map(\.rank)).count == 1, "\(reports.list)")
     #expect(named.allSatisfy { $0.seconds >= 0.02 })
     #expect(!reports.list.contains { $0.what.contains("row text") && $0.seconds > named.map(\.seconds).max() ?? 0 })

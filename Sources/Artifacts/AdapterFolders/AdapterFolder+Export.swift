@@ -16,10 +16,10 @@ extension AdapterFolder {
   }
 
   /// Makes a folder with an adapter's tensors in fp32, its configuration and README.md: an Image-LoRA as
-  /// adapter.safetensors (`layers.{l}.{A,B,gamma}`) and adapter_config.json, a LoRA as PEFT writes it. It is filled beside
-  /// its name, synchronised, read back and compared, and then renamed.
+  /// adapter.safetensors (`layers.{l}.{A,B,gamma}`) and adapter_config.json, a LoRA as PEFT writes it. It is filled
+  /// under a temporary name, synchronised, read back, compared and then renamed.
   /// - Parameters:
-  ///   - parameters: all numbers, in the layout's order.
+  ///   - parameters: all trainable parameters, in the layout's order.
   ///   - card: the text of README.md.
   ///   - baseName: the base model as PEFT's configuration names it.
   /// - Throws: `FileError` if the folder is there already and not empty, or cannot be written.
@@ -77,7 +77,7 @@ extension AdapterFolder {
     }
   }
 
-  /// Reads the files as any reader does and compares every bit.
+  /// Reads the files as any reader does and compares all bits.
   private static func verify(_ folder: String, _ contents: Contents, parameters: [Float]) throws {
     func otherwise(_ what: String) -> FileError {
       FileError(folder, "\(what) reads back otherwise than written", remedy: "check the disk", fault: .machine)

@@ -1,4 +1,5 @@
-// Folders of adapters, read for use here and written for others: this program's form of an Image-LoRA, PEFT's of a LoRA.
+// Folders of adapters, read for use here and written for others: this program's form of an Image-LoRA, PEFT's of a
+// LoRA.
 import Adapters
 import Files
 import Foundation
@@ -24,7 +25,7 @@ package enum AdapterFolder {
     }
   }
 
-  /// The file beside PEFT's that says what the adapter must be used with.
+  /// The file next to PEFT's that states what the adapter must be used with.
   static let provenanceFile = "conditions.json"
   /// Largest JSON document that is read, in bytes.
   private static let maximumBytes = 1 << 24
@@ -43,7 +44,7 @@ package enum AdapterFolder {
     }
   }
 
-  /// What a folder's adapter must be used with; nothing where it does not say.
+  /// What a folder's adapter must be used with; empty where the folder does not state it.
   /// - Throws: `FileError` or `HuggingFaceError`.
   package static func provenance(_ folder: String) throws -> AdapterProvenance {
     guard try PEFTConfiguration.isPresent(in: folder) else {
@@ -94,7 +95,7 @@ package enum AdapterFolder {
     return adapter
   }
 
-  /// The rank-1 probe's projections `[L][H]` beside an adapter, nil where there are none.
+  /// The rank-1 probe's projections `[L][H]` in an adapter's folder, nil where there are none.
   package static func probe(_ folder: String, base text: TextConfiguration) throws -> [[Float]]? {
     let path = folder + "/probe.safetensors"
     guard FileManager.default.fileExists(atPath: path) else { return nil }
@@ -102,12 +103,12 @@ package enum AdapterFolder {
     return try (0..<text.layers).map { try finite(file, "layers.\($0).A", shape: [text.hiddenSize]) }
   }
 
-  /// A tensor's numbers.
+  /// A tensor's values.
   /// - Throws: `FileError` where one is not finite, or `HuggingFaceError`.
   static func finite(_ file: Checkpoint, _ name: String, shape: [Int]) throws -> [Float] {
     let values: [Float] = try file.tensor(name, shape: shape).values()
     guard values.allSatisfy(\.isFinite) else {
-      throw FileError(file.source, "tensor \(name) holds a number that is not finite")
+      throw FileError(file.source, "tensor \(name) holds a value that is not finite")
     }
     return values
   }

@@ -6,8 +6,8 @@ import Glibc
 import HuggingFace
 
 extension AdapterFolder {
-  /// Makes a folder with all files of a base and W + (alpha / r) B A in place of each adapted weight, summed in fp32 and
-  /// rounded once to the type that W is stored in. All of it or nothing is made.
+  /// Makes a folder with all files of a base and W + (alpha / r) B A in place of each adapted weight, summed in fp32
+  /// and rounded once to the type that W is stored in. The folder is made complete or not at all.
   /// - Throws: `FileError` if the folder is there already and not empty or cannot be written, or a weight is missing;
   ///   `HuggingFaceError`.
   package static func merge(_ adapter: LoRA<Float>, base: String, to folder: String) throws {
@@ -27,7 +27,7 @@ extension AdapterFolder {
     }
   }
 
-  /// Fills a folder beside its name and renames it.
+  /// Fills a folder under a temporary name and renames it.
   static func making(_ folder: String, fill: (_ partial: String) throws -> Void) throws {
     let folder = folder.count > 1 && folder.hasSuffix("/") ? String(folder.dropLast()) : folder
     if let entries = try? FileManager.default.contentsOfDirectory(atPath: folder), !entries.isEmpty {

@@ -9,7 +9,7 @@ import Tensors
 /// Folders of PEFT's LoRA.
 enum PEFTFolder {
   static let tensorFile = "adapter_model.safetensors"
-  /// Where the decoder's layers lie in today's transformers, and in older ones and models of text alone.
+  /// The prefix of the decoder's layers in current transformers, and in older releases and text-only models.
   private static let prefixes = ["model.language_model.layers", "model.layers"]
 
   /// `base_model.model.model.language_model.layers.{l}.self_attn.{projection}.lora_{A,B}.weight`
@@ -17,7 +17,7 @@ enum PEFTFolder {
     "base_model.model.\(prefixes[0]).\(layer).self_attn.\(projection.rawValue).lora_\(part).weight"
   }
 
-  /// A tensor's place in an adapter, nil for any that is none of an attention projection of the decoder.
+  /// A tensor's place in an adapter, nil for a tensor of anything but an attention projection of the decoder.
   private static func parse(_ name: String) -> (layer: Int, projection: Projection, part: String)? {
     for prefix in prefixes {
       let start = "base_model.model.\(prefix)."
@@ -111,7 +111,7 @@ enum PEFTFolder {
     var use_rslora = false
   }
 
-  /// - Parameter baseName: what `base_model_name_or_path` says.
+  /// - Parameter baseName: the value of `base_model_name_or_path`.
   /// - Precondition: all adapted layers have the same targets.
   static func config(_ options: LoRAConfiguration, baseName: String?) throws -> Data {
     let layers = options.targets.keys.sorted()

@@ -1,15 +1,17 @@
-// What a checkpoint says of its adapter: kind, options and the shapes of its tensors, no model at hand.
+// What a checkpoint states about its adapter: kind, options and the shapes of its tensors. No model is needed.
 import Adapters
 import HDF5
 import QwenVL
 
 extension CheckpointFile {
-  /// The adapter's options, and its layout as the shapes of its tensors tell it.
+  /// The adapter's options, and its layout, derived from the shapes of its tensors.
   /// - Throws: `HDF5Error`, or `FileError` for groups that contradict each other.
   package func adapter() throws -> (configuration: AdapterConfiguration, layout: AdapterLayout) {
     let kind =
       try file.hasAttribute("kind", of: "/adapter") ? file.attribute("kind", of: "/adapter", as: String.self) : nil
-    guard kind == nil || kind == AdapterKind.lora.rawValue else { throw refuse("an adapter of kind \(kind ?? "") is unknown") }
+    guard kind == nil || kind == AdapterKind.lora.rawValue else {
+      throw refuse("an adapter of kind \(kind ?? "") is unknown")
+    }
     let rank = try integer("rank", of: "/adapter")
     let alpha = try file.attribute("alpha", of: "/adapter", as: Double.self)
     guard (1...Self.maximumWidth).contains(rank), alpha.isFinite else { throw refuse("rank \(rank) or alpha \(alpha)") }

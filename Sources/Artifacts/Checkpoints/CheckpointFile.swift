@@ -1,4 +1,4 @@
-// A checkpoint file opened to read: what it says of itself, checked against itself and not against a model.
+// A checkpoint file opened to read: its contents are checked against each other and not against a model.
 import Adapters
 import Batches
 import Files
@@ -6,8 +6,8 @@ import HDF5
 import HuggingFace
 import Preprocessing
 
-/// An open checkpoint. Everything that it gives is finite, bounded and of one piece; whether it fits a model is the
-/// caller's question.
+/// An open checkpoint. Everything that it gives is finite, bounded and consistent. The caller checks whether it
+/// fits a model.
 package struct CheckpointFile: ~Copyable {
   package let path: String
   let file: File
@@ -48,7 +48,7 @@ package struct CheckpointFile: ~Copyable {
 
   /// Optimizer steps made.
   package func step() throws -> Int { try counter("step") }
-  /// Epoch of the rows that the next step takes first, from 0.
+  /// Epoch of the examples that the next step takes first, from 0.
   package func epoch() throws -> Int { try counter("epoch") }
   package func consumedExamples() throws -> Int { try counter("consumed_rows") }
   package func worldSize() throws -> Int { try counter("world_size") }
@@ -118,28 +118,28 @@ package struct CheckpointFile: ~Copyable {
   }
 
   /// All trainable parameters, in the layout's order.
-  package func parameters(layout: AdapterLayout) throws -> [Float] { try numbers("/adapter", layout: layout) }
+  package func parameters(layout: AdapterLayout) throws -> [Float] { try values("/adapter", layout: layout) }
 
   func optimizer(layout: AdapterLayout) throws -> OptimizerState {
     var state = OptimizerState(count: 0)
     state.step = try integer("step", of: "/optimizer")
-    state.expAvg = try numbers("/optimizer/exp_avg", layout: layout)
-    state.expAvgSq = try numbers("/optimizer/exp_avg_sq", layout: layout)
+    state.expAvg = try values("/optimizer/exp_avg", layout: layout)
+    state.expAvgSq = try values("/optimizer/exp_avg_sq", layout: layout)
     return state
   }
 
-  /// The numbers of a group, `/adapter` or one of `/optimizer`'s, in the layout's order.
-  private func numbers(_ group: String, layout: AdapterLayout) throws -> [Float] {
+  /// The values of a group, `/adapter` or one of `/optimizer`'s, in the layout's order.
+  private func values(_ group: String, layout: AdapterLayout) throws -> [Float] {
     var values: [Float] = []
     for tensor in layout.tensors {
       values += try file.read(
         Float.self, from: "\(group)/\(tensor.name)", shape: tensor.shape.isEmpty ? [1] : tensor.shape)
     }
-    guard values.allSatisfy(\.isFinite) else { throw refuse("a number of \(group) is not finite") }
+    guard values.allSatisfy(\.isFinite) else { throw refuse("a value of \(group) is not finite") }
     return values
   }
 
-  /// The run's history, one entry a step.
+  /// The run's history, one entry per step.
   package func metrics() throws -> [TrainingState.StepMetrics] {
     let steps = try file.read(Int64.self, from: "/metrics/step", maximumCount: Self.maximumSteps).values
     let losses = try file.read(Double.self, from: "/metrics/loss", shape: [steps.count])

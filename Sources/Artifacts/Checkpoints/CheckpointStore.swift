@@ -1,14 +1,14 @@
-// The folder of checkpoints: whole files with checksums, the newest few and the best kept.
+// The folder of checkpoints: complete files with checksums, of which the newest few and the best are kept.
 import Digests
 import Files
 import Foundation
 import Glibc
 import HDF5
 
-/// `step-00000120.h5` files of one run, each beside its `sha256sum` line.
+/// `step-00000120.h5` files of one run, each with its `sha256sum` line.
 package struct CheckpointStore: Sendable {
   package let directory: String
-  /// Newest checkpoints that stay; the best one stays besides.
+  /// How many of the newest checkpoints stay; the best one also stays.
   package let keep: Int
 
   package init(directory: String, keep: Int) { (self.directory, self.keep) = (directory, keep) }
@@ -31,8 +31,8 @@ package struct CheckpointStore: Sendable {
     }
   }
 
-  /// Writes a checkpoint beside its name, synchronised and checksummed, renames it, then drops what is too old. An
-  /// interrupted or failed write leaves all earlier checkpoints as they were.
+  /// Writes a checkpoint under a temporary name, synchronised and checksummed, renames it, then deletes what is too
+  /// old. An interrupted or failed write leaves all earlier checkpoints as they were.
   /// - Throws: `HDF5Error` or `FileError`.
   package func save(_ state: TrainingState) throws {
     let path = path(step: state.step)
@@ -59,7 +59,7 @@ package struct CheckpointStore: Sendable {
     }.filter { $0 >= 0 }.sorted(by: >)
   }
 
-  /// Checks a file, or the one that a link such as `best.h5` points at, against the checksum beside it.
+  /// Checks a file, or the one that a link such as `best.h5` points at, against its checksum file.
   /// - Throws: `FileError` if one of them is missing or they do not belong together.
   package static func verify(_ link: String) throws {
     let path = URL(fileURLWithPath: link).resolvingSymlinksInPath().path
@@ -81,7 +81,7 @@ package struct CheckpointStore: Sendable {
     }
   }
 
-  /// The newest sound checkpoint and what was wrong with newer ones.
+  /// The newest valid checkpoint and what was wrong with newer ones.
   package func newest() throws -> (path: String?, refused: [String]) {
     var refused: [String] = []
     for step in try steps() {
@@ -102,7 +102,7 @@ package struct CheckpointStore: Sendable {
     return digest.finish()
   }
 
-  /// A small file written beside its name, synchronised and renamed.
+  /// Writes a small file under a temporary name, synchronised, and renames it.
   private func writeText(_ text: String, to path: String) throws {
     let partial = path + ".partial"
     func failed(_ call: String) -> FileError {

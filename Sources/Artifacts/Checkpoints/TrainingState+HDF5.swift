@@ -35,7 +35,9 @@ extension TrainingState {
     } else {
       try file.setAttribute("kind", of: "/adapter", to: adapter.kind.rawValue)
     }
-    if let digest = provenance.templateDigest { try file.setAttribute("chat_template_digest", of: "/adapter", to: digest) }
+    if let digest = provenance.templateDigest {
+      try file.setAttribute("chat_template_digest", of: "/adapter", to: digest)
+    }
     for (name, limit) in [("min_pixels", provenance.minPixels), ("max_pixels", provenance.maxPixels)] {
       if let limit { try file.setAttribute(name, of: "/adapter", to: Int64(limit)) }
     }

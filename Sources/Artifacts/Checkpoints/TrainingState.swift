@@ -1,9 +1,9 @@
-// Everything that a run needs to go on as if it had never stopped.
+// Everything that a run needs to resume as if it had never stopped.
 import Adapters
 
 /// The run that a state belongs to.
 package struct RunIdentity: Sendable, Equatable {
-  /// Digest of everything that decides the run's numbers.
+  /// Digest of everything that the run's results depend on.
   package var digest: String
   /// The resolved run, in YAML.
   package var yaml: String
@@ -53,7 +53,7 @@ package struct TrainingState: Sendable, Equatable {
   package var consumedExamples = 0
   package var metrics: [StepMetrics] = []
   package var best: Best?
-  /// A signal to stop came before this step's validation; whoever goes on does it first.
+  /// A signal to stop came before this step's validation; the resumed run does it first.
   package var validationDue = false
 
   /// Optimizer steps made.

@@ -1,8 +1,8 @@
-// metrics.jsonl: a line a step and a line a validation, beside a run's checkpoints.
+// metrics.jsonl: one line per step and one per validation, in a run's checkpoint folder.
 import Files
 import Foundation
 
-/// One line of metrics.jsonl; docs/formats.md says what the keys mean.
+/// One line of metrics.jsonl; docs/formats.md explains the keys.
 package struct MetricsEntry: Codable, Sendable, Equatable {
   package var step: Int
   package var epoch: Int?
@@ -29,7 +29,7 @@ package final class MetricsFile {
   private let path: String
   private let file: FileHandle
 
-  /// Opens a folder's file; lines after step `step` are dropped, since a resumed run computes those steps again.
+  /// Opens a folder's file; lines after step `step` are dropped, since a resumed run repeats those steps.
   /// - Throws: `FileError`.
   package init(directory: String, after step: Int) throws(FileError) {
     path = "\(directory)/\(Self.name)"

@@ -1,4 +1,4 @@
-// sessions.jsonl: a line a start of a run, beside its checkpoints.
+// sessions.jsonl: one line per start of a run, in its checkpoint folder.
 import Files
 import Foundation
 
@@ -26,7 +26,7 @@ package struct RunSession: Codable, Sendable, Equatable {
   /// Largest file that is read, in bytes.
   private static let maximumBytes = 1 << 24
 
-  /// Adds a line to a folder's file; a run that begins at step 0 begins the file too.
+  /// Adds a line to a folder's file; a run that begins at step 0 starts a new file.
   /// - Throws: `FileError`.
   package func append(to directory: String) throws(FileError) {
     let path = "\(directory)/\(Self.fileName)"

@@ -1,15 +1,15 @@
-// Scores files: the schema in docs/formats.md, read with suspicion, written whole or not at all.
+// Scores files: the schema in docs/formats.md, checked when read, written whole or not at all.
 import Adapters
 import Files
 import HDF5
 
 extension InfluenceScores {
-  /// Largest file that is read: rows times heads, for a bound on memory.
+  /// Largest file that is read: examples times heads, for a bound on memory.
   private static var maximumNumbers: Int { 1 << 28 }
   /// More layers, and KV heads of a layer, than any model that can be opened has.
   private static var maximumExtent: Int { 1024 }
 
-  /// Writes the file beside its name and renames it.
+  /// Writes the file under a temporary name and renames it.
   /// - Throws: `HDF5Error`.
   package func write(to path: String) throws {
     try File.replace(path) { file in
@@ -45,16 +45,16 @@ extension InfluenceScores {
     let (ids, _) = try file.read(String.self, from: "/rows/id", maximumCount: Self.maximumNumbers)
     let (norms, shape) = try file.read(Double.self, from: "/rows/rank1_norm2", maximumCount: Self.maximumNumbers)
     guard !ids.isEmpty, Int64(ids.count) == (try file.attribute("rows", as: Int64.self)) else {
-      throw refuse("rows/id has \(ids.count) rows, not as many as the attribute rows, at least one")
+      throw refuse("rows/id has \(ids.count) examples, not as many as the attribute rows, at least one")
     }
     guard shape.count == 3, shape[0] == ids.count,
       shape.dropFirst().allSatisfy({ (1...Self.maximumExtent).contains($0) })
-    else { throw refuse("rows/rank1_norm2 has shape \(shape) for \(ids.count) rows") }
+    else { throw refuse("rows/rank1_norm2 has shape \(shape) for \(ids.count) examples") }
     let gates = try file.read(Double.self, from: "/rows/gate_gradient", shape: shape)
     guard norms.allSatisfy({ $0.isFinite && $0 >= 0 }), gates.allSatisfy(\.isFinite) else {
       throw refuse("a score is negative or not finite")
     }
-    guard Set(ids).count == ids.count else { throw refuse("a row appears twice") }
+    guard Set(ids).count == ids.count else { throw refuse("an example appears twice") }
     let text = try file.attribute("shard", as: String.self)
     guard let shard = Shard(text) else { throw refuse("shard \(text) is not i/n with 0 <= i < n") }
     let heads = shape[1] * shape[2]
@@ -63,15 +63,15 @@ extension InfluenceScores {
       seed: UInt64(bitPattern: try file.attribute("estimator_seed", as: Int64.self)),
       baseDigest: try file.attribute("base_digest", as: String.self),
       dataDigest: try file.attribute("data_digest", as: String.self), shard: shard,
-      rows: ids.indices.map { row in
+      rows: ids.indices.map { index in
         ExampleInfluence(
-          id: ids[row], rank1Norm2: Array(norms[row * heads..<(row + 1) * heads]),
-          gateGradient: Array(gates[row * heads..<(row + 1) * heads]))
+          id: ids[index], rank1Norm2: Array(norms[index * heads..<(index + 1) * heads]),
+          gateGradient: Array(gates[index * heads..<(index + 1) * heads]))
       })
     for estimator in Estimator.allCases {
       let sums = try file.read(Double.self, from: "/scores/\(estimator.rawValue)", shape: [layers, kvHeads])
       guard sums == scores(estimator).flatMap(\.self), sums.reduce(0, +).isFinite else {
-        throw refuse("scores/\(estimator.rawValue) is not the finite sum of its rows")
+        throw refuse("scores/\(estimator.rawValue) is not the finite sum of its examples")
       }
     }
   }

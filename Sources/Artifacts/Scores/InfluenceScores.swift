@@ -1,8 +1,8 @@
-// Influence of every head, row by row: any shard or rank count, any order of merging, the same bits.
+// Influence of every head, example by example: any shard or rank count, any order of merging, the same bits.
 import Adapters
 import Foundation
 
-/// One row's influence on all heads, flat `[L, Hkv]`.
+/// One example's influence on all heads, flat `[L, Hkv]`.
 package struct ExampleInfluence: Sendable, Equatable, Codable {
   package var id: String
   /// `|| dL_i / dB_l,h ||^2`
@@ -14,13 +14,13 @@ package struct ExampleInfluence: Sendable, Equatable, Codable {
   }
 }
 
-/// Which part of a probe's rows a file holds.
+/// Which part of a probe's examples a file holds.
 package struct Shard: Sendable, Equatable, CustomStringConvertible {
   /// Parts held, ascending, of `count`.
   package var indices: [Int]
   package var count: Int
 
-  /// The whole.
+  /// All examples of the probe.
   package static let whole = Shard(indices: [0], count: 1)
 
   package init(indices: [Int], count: Int) { (self.indices, self.count) = (indices, count) }
@@ -37,7 +37,7 @@ package struct Shard: Sendable, Equatable, CustomStringConvertible {
   package var description: String { indices.map(String.init).joined(separator: ",") + "/\(count)" }
 }
 
-/// The influence of all heads on the rows of a probe.
+/// The influence of all heads on the examples of a probe.
 package struct InfluenceScores: Sendable, Equatable {
   package static let schemaVersion = 1
 
@@ -46,7 +46,7 @@ package struct InfluenceScores: Sendable, Equatable {
   package let seed: UInt64
   package let baseDigest, dataDigest: String
   package let shard: Shard
-  /// Ascending by id, compared as UTF-8, so that sums do not depend on who computed which row.
+  /// Ascending by id, compared as UTF-8, so that sums do not depend on which rank computed which example.
   package let rows: [ExampleInfluence]
 
   package init(
@@ -60,18 +60,19 @@ package struct InfluenceScores: Sendable, Equatable {
     self.rows = rows.sorted { $0.id.utf8.lexicographicallyPrecedes($1.id.utf8) }
   }
 
-  /// Scores `[L][Hkv]`: row terms added in the order of ids.
+  /// Scores `[L][Hkv]`: the terms of the examples, added in the order of ids.
   package func scores(_ estimator: Estimator) -> [[Double]] { scores(estimator, rows: rows.indices) }
 
-  /// Scores `[L][Hkv]` of some rows: terms added in the order given, a row's once for each time that it is named.
+  /// Scores `[L][Hkv]` of some examples: terms added in the order given, those of an
+  /// example once for each time that it is named.
   /// - Precondition: indices of `rows`.
   package func scores(_ estimator: Estimator, rows indices: some Sequence<Int>) -> [[Double]] {
     var sums = [Double](repeating: 0, count: layers * kvHeads)
-    for row in indices.lazy.map({ rows[$0] }) {
+    for example in indices.lazy.map({ rows[$0] }) {
       for i in sums.indices {
         switch estimator {
-        case .rank1: sums[i] += row.rank1Norm2[i]
-        case .gate: sums[i] += row.gateGradient[i] * row.gateGradient[i]
+        case .rank1: sums[i] += example.rank1Norm2[i]
+        case .gate: sums[i] += example.gateGradient[i] * example.gateGradient[i]
         }
       }
     }
@@ -82,15 +83,15 @@ package struct InfluenceScores: Sendable, Equatable {
   package enum MergeError: Error, Equatable, CustomStringConvertible {
     case nothing
     case different(what: String, file: String, first: String)
-    case rowTwice(id: String, files: [String])
+    case exampleTwice(id: String, files: [String])
 
     package var description: String {
       switch self {
       case .nothing: "nothing to merge; name at least one scores file"
       case .different(let what, let file, let first):
         "\(file): its \(what) is not that of \(first); merge only shards of one probe"
-      case .rowTwice(let id, let files):
-        "\(files.joined(separator: " and ")): both hold row \(id); name each shard once"
+      case .exampleTwice(let id, let files):
+        "\(files.joined(separator: " and ")): both hold example \(id); name each shard once"
       }
     }
   }
@@ -115,9 +116,9 @@ package struct InfluenceScores: Sendable, Equatable {
     }
     var holders: [String: String] = [:]
     for shard in shards {
-      for row in shard.scores.rows {
-        if let other = holders.updateValue(shard.file, forKey: row.id) {
-          throw MergeError.rowTwice(id: row.id, files: [other, shard.file])
+      for example in shard.scores.rows {
+        if let other = holders.updateValue(shard.file, forKey: example.id) {
+          throw MergeError.exampleTwice(id: example.id, files: [other, shard.file])
         }
       }
     }

@@ -31,7 +31,7 @@ extension HeadSelection {
   }
 
   /// Writes the document whole or not at all.
-  /// - Throws: `FileError` with the system's words.
+  /// - Throws: `FileError` with the system's message.
   package func write(to path: String) throws { try writeAtomically(Data((try json() + "\n").utf8), to: path) }
 
   private static var remedy: String { "select heads for this model" }

@@ -83,7 +83,8 @@ package struct HeadSelection: Sendable, Equatable {
   package static func perLayer(_ count: Int, scores: [[Double]]) -> HeadSelection {
     let kvIndices = scores.map { best(min(count, $0.count), of: $0) }
     return HeadSelection(
-      method: SelectionMethod.perLayer.rawValue, numHeads: kvIndices.reduce(0) { $0 + $1.count }, tau: 0, kvIndices: kvIndices,
+      method: SelectionMethod.perLayer.rawValue, numHeads: kvIndices.reduce(0) { $0 + $1.count }, tau: 0,
+      kvIndices: kvIndices,
       scores: scores, capacity: scores.map(\.count))
   }
 

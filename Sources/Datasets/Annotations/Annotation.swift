@@ -1,24 +1,25 @@
-// Questions about places as benchmarks annotate them, and how they become rows.
+// Questions about places as benchmarks annotate them, and how they become examples.
 import Files
 import Foundation
 
 /// An expression and the box that it means.
 package struct Annotation: Sendable, Equatable {
-  /// Unique in its file, and the id of its row.
+  /// Unique in its file, and the id of its example.
   package var id: String
-  /// The picture's file, as the benchmark names it.
+  /// The image's file, as the benchmark names it.
   package var image: String
-  /// The benchmark's own words.
+  /// The benchmark's expression or instruction, unchanged.
   package var expression: String
-  /// In pixels of the picture.
+  /// In pixels of the image.
   package var box: Objects.Box
-  /// What accuracy is told apart by, as `["platform": "web"]`.
+  /// Groups for which accuracy is reported separately, as `["platform": "web"]`.
   package var groups: [String: String]
 
-  /// What a row's answer is.
+  /// What an example's answer is.
   package enum Answer: String, Sendable, CaseIterable { case point, box }
 
-  /// The line of a file of rows: a question, and an answer whose coordinates are filled in for the model that sees it.
+  /// The line of a file of examples: a question, and an answer whose coordinates are filled in for the model that
+  /// reads it.
   /// - Parameter prompt: the question's text, `{}` stands for the expression.
   package func line(prompt: String, answer: Answer) throws -> Foundation.Data {
     let encoder = JSONEncoder()

@@ -1,4 +1,5 @@
-// RefCOCO, RefCOCO+ and RefCOCOg: a list of refs with their sentences and split, and COCO's instances with pictures and boxes.
+// RefCOCO, RefCOCO+ and RefCOCOg: a list of refs with their sentences and split, and COCO's instances with images and
+// boxes.
 import Foundation
 
 extension Annotation {
@@ -25,10 +26,10 @@ extension Annotation {
     var annotations: [Box]
   }
 
-  /// Reads refs (the JSON of `refs(unc).p`) and `instances.json`, a question for each sentence of each ref of a split; boxes are
-  /// `[x, y, width, height]` in pixels. Group: `split`.
+  /// Reads refs (the JSON of `refs(unc).p`) and `instances.json`. Each sentence of each ref of a split becomes a
+  /// question; boxes are `[x, y, width, height]` in pixels. Group: `split`.
   ///
-  /// The picture is the one of `instances.json`: a ref's own `file_name` has the object's number in it.
+  /// The image is the one of `instances.json`, because a ref's own `file_name` contains the object's number.
   /// - Parameter split: as `val`, `testA`; nil: all.
   package static func refCOCO(
     refs: Foundation.Data, name: String, instances: Foundation.Data, instancesName: String, split: String?
@@ -43,7 +44,8 @@ extension Annotation {
         throw .unreadable(
           file: name,
           reason:
-            "ref \(ref.ref_id): \(instancesName) has no annotation \(ref.ann_id) with a picture; give the instances of these refs"
+            "ref \(ref.ref_id): \(instancesName) has no annotation \(ref.ann_id) with an image; "
+            + "give the instances of these refs"
         )
       }
       let box = try box(found.bbox, at: "annotation \(ref.ann_id)", of: instancesName)

@@ -1,4 +1,5 @@
-// ScreenSpot and ScreenSpot-v2: a JSON list of {img_filename, bbox [x, y, width, height], instruction, data_type, data_source}.
+// ScreenSpot and ScreenSpot-v2: a JSON list of {img_filename, bbox [x, y, width, height], instruction, data_type,
+// data_source}.
 import Files
 import Foundation
 
@@ -8,10 +9,10 @@ extension Annotation {
     var bbox: [Double]
   }
 
-  /// Reads one of ScreenSpot's files, boxes in pixels of the picture.
+  /// Reads one of ScreenSpot's files, boxes in pixels of the image.
   ///
-  /// Groups are `data_type` (text or icon), `data_source`, `platform` (mobile, desktop or web, by the picture's name) and `subset`,
-  /// the columns of the published tables, as `mobile text`.
+  /// Groups are `data_type` (text or icon), `data_source`, `platform` (mobile, desktop or web, by the image's name) and
+  /// `subset`, the columns of the published tables, as `mobile text`.
   /// - Parameter name: the file, for messages and ids.
   package static func screenSpot(_ data: Foundation.Data, name: String) throws(DatasetError) -> [Annotation] {
     let stem = URL(fileURLWithPath: name).deletingPathExtension().lastPathComponent

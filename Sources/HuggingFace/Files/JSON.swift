@@ -17,7 +17,7 @@ enum JSON: Sendable, Equatable {
   case array([JSON])
   case object([Member])
 
-  /// Nesting that no sound file of a model folder comes near.
+  /// Nesting far deeper than in any valid file of a model folder.
   static let maximumDepth = 64
 
   /// - Throws: `HuggingFaceError.malformed` with the byte offset of the first fault; `file` is for the message.

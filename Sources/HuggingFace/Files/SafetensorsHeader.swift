@@ -1,6 +1,6 @@
 // The header of a safetensors file, read without trust in any number it states.
 
-/// Where the tensors of one safetensors file lie.
+/// The positions of the tensors in one safetensors file.
 struct SafetensorsHeader {
   struct Entry: Sendable {
     let name: String
@@ -22,7 +22,7 @@ struct SafetensorsHeader {
   ]
 
   /// - Throws: `HuggingFaceError.malformed` unless the tensors' bytes follow each other without gap or overlap up to
-  ///   the end of the file and each has as many as its shape and element type say.
+  ///   the end of the file and each has as many as its shape and element type require.
   init(_ file: MappedFile) throws {
     func failure(_ position: String, _ problem: String) -> HuggingFaceError {
       .malformed(file: file.path, position: position, problem: problem)

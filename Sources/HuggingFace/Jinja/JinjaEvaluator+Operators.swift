@@ -1,7 +1,7 @@
 // Operators, attributes, elements and slices, with Python's rules.
 
 extension JinjaEvaluator {
-  func precision(_ left: JinjaValue, _ symbol: JinjaOperator, _ right: JinjaValue) throws -> JinjaValue {
+  func binary(_ left: JinjaValue, _ symbol: JinjaOperator, _ right: JinjaValue) throws -> JinjaValue {
     if symbol == .concatenate { return .string(try joined(text(of: left), text(of: right))) }
     if symbol == .add, case .string(let left) = left, case .string(let right) = right {
       return .string(try joined(left, right))

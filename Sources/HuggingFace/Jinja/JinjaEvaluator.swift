@@ -185,14 +185,14 @@ struct JinjaEvaluator {
       return try filter(name, evaluate(operand), positional(arguments, for: "filter \(name)"))
     case .test(let operand, let name): return .bool(try test(name, evaluate(operand)))
     case .not(let operand): return .bool(try !evaluate(operand).isTrue)
-    case .negative(let operand): return try precision(.integer(0), .subtract, evaluate(operand))
+    case .negative(let operand): return try binary(.integer(0), .subtract, evaluate(operand))
     case .and(let left, let right):
       let left = try evaluate(left)
       return left.isTrue ? try evaluate(right) : left
     case .or(let left, let right):
       let left = try evaluate(left)
       return left.isTrue ? left : try evaluate(right)
-    case .precision(let left, let symbol, let right): return try precision(evaluate(left), symbol, evaluate(right))
+    case .binary(let left, let symbol, let right): return try binary(evaluate(left), symbol, evaluate(right))
     case .comparison(let first, let rest):
       var left = try evaluate(first)
       for comparison in rest {

@@ -116,20 +116,20 @@ struct JinjaExpressionParser {
 
   private mutating func sum() throws -> JinjaExpression {
     var left = try concatenation()
-    while let found = take(anyOf: [.add, .subtract]) { left = .precision(left, found, try concatenation()) }
+    while let found = take(anyOf: [.add, .subtract]) { left = .binary(left, found, try concatenation()) }
     return left
   }
 
   private mutating func concatenation() throws -> JinjaExpression {
     var left = try product()
-    while let found = take(anyOf: [.concatenate]) { left = .precision(left, found, try product()) }
+    while let found = take(anyOf: [.concatenate]) { left = .binary(left, found, try product()) }
     return left
   }
 
   private mutating func product() throws -> JinjaExpression {
     var left = try unary()
     while let found = take(anyOf: [.multiply, .floorDivide, .remainder]) {
-      left = .precision(left, found, try unary())
+      left = .binary(left, found, try unary())
     }
     return left
   }

@@ -18,7 +18,7 @@ indirect enum JinjaExpression: Sendable {
   case negative(JinjaExpression)
   case and(JinjaExpression, JinjaExpression)
   case or(JinjaExpression, JinjaExpression)
-  case precision(JinjaExpression, JinjaOperator, JinjaExpression)
+  case binary(JinjaExpression, JinjaOperator, JinjaExpression)
   /// `a < b < c` holds if each pair does.
   case comparison(JinjaExpression, [JinjaComparison])
   case conditional(JinjaExpression, condition: JinjaExpression, otherwise: JinjaExpression?)

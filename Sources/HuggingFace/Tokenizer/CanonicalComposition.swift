@@ -126,7 +126,7 @@ struct CanonicalComposition: Sendable {
   }
 }
 
-/// Hangul syllables, composed by arithmetic (Unicode, section 3.12).
+/// Hangul syllables, composed by formula (Unicode, section 3.12).
 private enum Hangul {
   private static let syllables: UInt32 = 0xAC00
   private static let leading: UInt32 = 0x1100

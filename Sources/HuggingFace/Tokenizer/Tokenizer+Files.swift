@@ -139,8 +139,8 @@ extension Tokenizer {
     }
   }
 
-  /// The rule that cuts words; refuses every component of tokenizer.json that is neither the Qwen2 tokenizer's nor, where
-  /// the first step is about digits, SmolLM2's, by name.
+  /// The rule that cuts words; refuses every component of tokenizer.json that is neither the Qwen2 tokenizer's nor,
+  /// where the first step is about digits, SmolLM2's, by name.
   private static func checkComponents(_ root: Fields) throws -> WordScanner.Rule {
     var name = "Qwen2"
     func require(_ fields: Fields?, _ key: String, _ value: JSON) throws {
