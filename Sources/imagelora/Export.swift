@@ -12,7 +12,7 @@ struct Export: ParsableCommand {
     abstract: "Write a checkpoint's adapter as safetensors, with its configuration and a model card.",
     discussion: """
       The folder of an Image-LoRA has adapter.safetensors (fp32), adapter_config.json and README.md. The folder of a \
-      LoRA has adapter_model.safetensors and adapter_config.json, in PEFT's format. Only the checkpoint is needed. With \
+      LoRA has adapter_model.safetensors and adapter_config.json, in PEFT's format. It needs only the checkpoint. With \
       --model the command also opens the base model, and fails if the adapter was trained on another one.
 
       Examples:

@@ -15,8 +15,8 @@ struct Inspect: ParsableCommand {
     discussion: """
       For a run file, shows one example, the first unless --row names another: every token with its index, its M-RoPE \
       position (one number if the three axes agree) and a * if it is supervised, one line for each image, and boxes in \
-      original and resized pixels. For an HDF5 file, shows the contents of the checkpoint or scores file and whether it \
-      is valid (exit status 65 if not). For a folder, shows the model's shape, parameters, pixel limits and special \
+      original and resized pixels. For an HDF5 file, shows the contents of the checkpoint or scores file, and whether \
+      it is valid (exit status 65 if not). For a folder, shows the model's shape, parameters, pixel limits and special \
       tokens.
 
       Examples:

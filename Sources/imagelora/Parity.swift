@@ -12,9 +12,9 @@ struct Parity: ParsableCommand {
     discussion: """
       The file is for comparison, stage by stage, with one written by another implementation; see docs/numerics.md.
 
-      Some references cast a whole module to the weights' type, which rounds its rotary frequencies. from_pretrained of \
-      transformers does not, and neither do training, evaluation and generation here. --rotary-frequencies chooses the \
-      reference to follow. The two differ only for bf16 and fp16 checkpoints.
+      Some references cast a whole module to the weights' type, which rounds its rotary frequencies. from_pretrained \
+      of transformers does not, and neither do training, evaluation and generation here. --rotary-frequencies chooses \
+      the reference to follow. The two differ only for bf16 and fp16 checkpoints.
       """)
 
   @Option(help: "The base model's folder.") var model: String

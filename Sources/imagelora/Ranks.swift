@@ -6,7 +6,7 @@ import MPI
 import Training
 
 /// Runs a command's body on this process's rank. An error that all ranks have is reported once, and all ranks exit
-/// together. Any other error aborts the whole job from the rank that has it, so that no rank waits for one that is gone.
+/// together. Any other error aborts the whole job from the rank that has it, so that no rank waits for a dead one.
 func onRanks(_ body: (any Communicator) throws -> Void) throws {
   do {
     try withMPI { communicator in

@@ -9,9 +9,10 @@ struct RowsCommand: ParsableCommand {
     commandName: "rows",
     abstract: "Convert the annotations of ScreenSpot(-v2) or RefCOCO(+, g) to examples.",
     discussion: """
-      ScreenSpot is a list of {img_filename, bbox, instruction, data_type, data_source}. RefCOCO is a list of refs (the \
-      JSON of refs(unc).p) with --instances instances.json. To evaluate on the result, set data.validation to the output \
-      file and data.image_root to the folder of the images. ScreenSpot's metric is point in box, RefCOCO's IoU >= 0.5.
+      ScreenSpot is a list of {img_filename, bbox, instruction, data_type, data_source}. RefCOCO is a list of refs \
+      (the JSON of refs(unc).p) with --instances instances.json. To evaluate on the result, set data.validation to \
+      the output file and data.image_root to the folder of the images. ScreenSpot's metric is point in box, RefCOCO's \
+      is IoU >= 0.5.
 
       Examples:
         imagelora rows screenspot_*_v2.json --answer point --output screenspot.jsonl

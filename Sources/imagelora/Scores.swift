@@ -63,9 +63,9 @@ extension Scores {
     static let configuration = CommandConfiguration(
       abstract: "Merge the shards of one probe into one file.",
       discussion: """
-        The bytes of the result depend neither on the order nor on the number of shards: four shards give the same file \
-        as one job. Shards of another base model, other data or another seed are refused, and so is an example that is \
-        in two shards.
+        The bytes of the result depend neither on the order nor on the number of shards: four shards give the same \
+        file as one job. Shards of another base model, other data or another seed are refused, and so is an example \
+        that is in two shards.
 
         Example:
           imagelora scores merge part-*.h5 --output all.h5
@@ -135,8 +135,8 @@ extension Scores {
     static let configuration = CommandConfiguration(
       abstract: "Select KV heads and write the selection (JSON).",
       discussion: """
-        Each layer's share of the heads is proportional to its total influence to the power tau; in each layer the heads \
-        with the highest scores are selected. To train with the selection, set \
+        Each layer's share of the heads is proportional to its total influence to the power tau. In each layer the \
+        heads with the highest scores are selected. To train with the selection, set \
         adapter: {heads: {select: file, file: kv_indices.json}}.
 
         Examples:

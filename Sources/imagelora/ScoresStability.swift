@@ -13,8 +13,8 @@ extension Scores {
       abstract: "Measure how far the selected heads depend on the examples that were probed.",
       discussion: """
         Computed from the values of the examples, without the model. The comparisons are: random samples of n examples \
-        against all examples; two halves of the examples against each other; rank1 against gate; and, for several files \
-        of one base model (other examples, seeds or data), each pair of files. A sample as large as the file is drawn \
+        against all examples; two halves of the examples against each other; rank1 against gate; and, for several \
+        files of one base model (other examples, seeds or data), each pair of files. A sample as large as the file is drawn \
         with replacement (redrawn), a smaller one without. Correlation is Spearman's over the scores of all KV heads. \
         Overlap is the share of selected heads that both selections have. 5%..95% is the range of nine samples in ten.
 
