@@ -7,8 +7,8 @@ struct Report: ParsableCommand {
     abstract: "Write one HTML page about runs: curves, comparison, influence, and answers drawn on images.",
     discussion: """
       A RUN is a run's checkpoint folder: run.yaml, metrics.jsonl, step-*.h5 and, if there is one, the \
-      predictions.jsonl that evaluate --output wrote. Runs that differ only in their seeds are shown as mean and interval. What a folder \
-      lacks is left out, and the page states why. The page needs no network and no script.
+      predictions.jsonl that evaluate --output wrote. Runs that differ only in their seeds are shown as mean and \
+      interval. What a folder lacks is left out, and the page states why. The page needs no network and no script.
 
       Examples:
         imagelora report checkpoints

@@ -14,9 +14,10 @@ extension Scores {
       discussion: """
         Computed from the values of the examples, without the model. The comparisons are: random samples of n examples \
         against all examples; two halves of the examples against each other; rank1 against gate; and, for several \
-        files of one base model (other examples, seeds or data), each pair of files. A sample as large as the file is drawn \
-        with replacement (redrawn), a smaller one without. Correlation is Spearman's over the scores of all KV heads. \
-        Overlap is the share of selected heads that both selections have. 5%..95% is the range of nine samples in ten.
+        files of one base model (other examples, seeds or data), each pair of files. A sample as large as the file is \
+        drawn with replacement (redrawn), a smaller one without. Correlation is Spearman's over the scores of all KV \
+        heads. Overlap is the share of selected heads that both selections have. 5%..95% is the range of nine samples \
+        in ten.
 
         If samples of n examples overlap nearly 100%, n examples are enough to probe. Samples of most of the examples \
         agree with all of them in any case. Halves have no example in common: if they overlap little more than random \
