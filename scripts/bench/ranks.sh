@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Rows a second of 2 ranks over 1 rank, in turns.
+# Examples a second of 2 ranks over 1 rank, in turns.
 #
 # Usage: scripts/bench/ranks.sh --data DIR [--questions 1|7] [--micro-batch 1] [--precision fp32|bf16]
 #          [--rounds 3] [--epochs 2] [--model DIR --rows FILE [--image-root DIR]]

@@ -72,7 +72,7 @@ train() {
     { tail -n 5 "$2.out" "$2.err" >&2; exit 1; }
 }
 
-# torch_train PROCESSES THREADS LOG: a row a process and step.
+# torch_train PROCESSES THREADS LOG: an example a process and step.
 torch_train() {
   local start=("$python")
   [[ $1 -eq 1 ]] || start+=(-m torch.distributed.run --nproc_per_node "$1")

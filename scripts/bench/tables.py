@@ -27,13 +27,13 @@ def table(header, lines):
 
 
 def epochs(folder, count):
-    """Rows a second, the median over the steps of the first and of the second epoch; the first step warms up."""
+    """Examples a second, the median over the steps of the first and of the second epoch; the first step warms up."""
     rates = {0: [], 1: []}
     for line in (folder / "metrics.jsonl").read_text().splitlines():
         step = json.loads(line)
         if "compute_seconds" not in step or step["step"] == 1:
             continue
-        epoch = (step["step"] - 1) * step["rows"] // count  # of the step's first row
+        epoch = (step["step"] - 1) * step["rows"] // count  # of the step's first example
         rates.setdefault(epoch, []).append(step["rows"] / (step["compute_seconds"] + step["reduce_seconds"]))
     return [statistics.median(rates[epoch]) if rates[epoch] else None for epoch in (0, 1)]
 
@@ -66,7 +66,7 @@ def end_to_end(work, rows):
         theirs = [torch_rate(log) for log in sorted(work.glob(f"torch-{pattern}-*"))]
         if theirs:
             lines.append([f"PyTorch, {name}", *spread(theirs), *(ratio(rates, theirs) for rates in ours.values())])
-    table(["rows/s", "median", "lowest", "highest", *(f"imagelora over it, {name} epoch" for name in ours)], lines)
+    table(["examples/s", "median", "lowest", "highest", *(f"imagelora over it, {name} epoch" for name in ours)], lines)
 
 
 def ranks(work, rows):
@@ -76,7 +76,7 @@ def ranks(work, rows):
     for name in one:
         lines.append([f"1 rank, {name} epoch", *spread(one[name]), ""])
         lines.append([f"2 ranks, {name} epoch", *spread(two[name]), ratio(two[name], one[name])])
-    table(["rows/s", "median", "lowest", "highest", "over 1 rank"], lines)
+    table(["examples/s", "median", "lowest", "highest", "over 1 rank"], lines)
 
 
 def memory(work, size):

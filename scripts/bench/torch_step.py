@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""The same training step in PyTorch and transformers: Image-LoRA on a frozen Qwen2.5-VL, a row at a time.
+"""The same training step in PyTorch and transformers: Image-LoRA on a frozen Qwen2.5-VL, an example at a time.
 
     torch_step.py --model DIR --rows rows.jsonl [--threads 2] [--steps 6] [--precision fp32|bf16]
-    python -m torch.distributed.run --nproc_per_node 2 torch_step.py ... --threads 1       a row a process, over gloo
+    python -m torch.distributed.run --nproc_per_node 2 torch_step.py ... --threads 1     an example a process, over gloo
 
-Adapted are the heads of heads.py. Prints the median time of a row behind one warm-up, and rows/s over all processes.
+Adapted are the heads of heads.py. Prints the median time of an example after one warm-up, and
+examples (rows) a second over all processes.
 """
 
 import argparse
@@ -23,7 +24,8 @@ import torch
 import torch.distributed
 from PIL import Image
 
-# Pictures are cut up here. transformers would import torchvision, which may be another build than torch's or missing.
+# Images are cut into patches here. transformers would import torchvision, which may be another build than torch's or
+# missing.
 sys.modules["torchvision"] = None
 from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration  # noqa: E402
 
@@ -55,7 +57,7 @@ class ValueAdapter(torch.nn.Module):
 
 
 def patches(image, settings):
-    """The processor's patches of a picture, [P, 1176], and their grid."""
+    """The processor's patches of an image, [P, 1176], and their grid."""
     side, merge, times = settings["patch_size"], settings["merge_size"], settings["temporal_patch_size"]
     unit = side * merge
     height, width = (max(unit, round(n / unit) * unit) for n in (image.height, image.width))
@@ -75,7 +77,7 @@ def patches(image, settings):
 
 
 def sample(row, folder, tokenizer, settings, special):
-    """Inputs of the model for one row with one answer."""
+    """Inputs of the model for one example with one answer."""
     question, answer = (message["content"] for message in row["messages"])
     pixel_values, grid = patches(Image.open(folder / row["images"][0]), settings)
     content = [{"type": "image"}, {"type": "text", "text": question.replace("<image>", "")}]
