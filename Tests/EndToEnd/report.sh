@@ -68,7 +68,7 @@ cp -r report/other report/bare
 rm report/bare/*.h5 report/bare/sessions.jsonl
 printf '{"step":7,"loss":NaN}\n{"step":8,"lo' >>report/bare/metrics.jsonl
 check "a run without checkpoints" page bare report/bare
-check "says so" grep -q '^left out   bare: adapter and heads: there is no valid checkpoint' out
+check "says so" grep -q '^left out   bare: adapter and heads: there is no sound checkpoint' out
 check "and what of metrics.jsonl it left out" grep -q '^left out   bare: of metrics.jsonl: line .* is no JSON' out
 check "its page is whole" whole_page bare.html --count .chart=3 --count .heat=0
 mkdir report/none
