@@ -15,8 +15,8 @@ struct Growth: ParsableCommand {
     abstract: "Forward, loss and backward of made-up examples of growing length: time, FLOPs, memory.",
     discussion: """
       Four fifths of an example are visual tokens of one image. Embeddings are made up; weights are the model's. \
-      Memory is the peak that examples of that length added to the process, without mapped weights. Growth is the value over \
-      that of the line above.
+      Memory is the peak that examples of that length added to the process, without mapped weights. Growth is the \
+      value over that of the line above.
 
       Example: benchmarks growth --model DIR --tokens 300 1200 --repeats 3
       """)
