@@ -2,7 +2,7 @@
 // Modules in the order of their layers: a module imports only from lines above it (scripts/check-layers.sh).
 import PackageDescription
 
-/// Numeric kernels alone run without bounds checks, and only in release builds; IMAGELORA_CHECKS=1 leaves the checks in.
+/// Only numeric kernels run without bounds checks, and only in release builds; IMAGELORA_CHECKS=1 keeps the checks.
 let hasChecks = Context.environment["IMAGELORA_CHECKS"] == "1"
 let kernels: [SwiftSetting] = [
   .unsafeFlags([hasChecks ? "-O" : "-Ounchecked"], .when(configuration: .release)),
@@ -28,7 +28,7 @@ extension Target {
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let libraries: [Target] = [
-  // 0: C libraries, and what needs nothing
+  // 0: C libraries, and modules without dependencies
   .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
   .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
   .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
@@ -69,8 +69,8 @@ let modules: [Target] = [
   .module(
     "Artifacts",
     [
-      "Files", "Tensors", "HDF5", "Digests", "RandomNumbers", "HuggingFace", "Preprocessing", "QwenVL", "Batches",
-      "Adapters",
+      "Files", "Formatting", "Tensors", "HDF5", "Digests", "RandomNumbers", "HuggingFace", "Preprocessing", "QwenVL",
+      "Batches", "Adapters",
     ]),
   .module("Costs", ["HuggingFace", "Datasets", "QwenVL", "Batches", "Adapters"]),
   // 7
@@ -133,7 +133,7 @@ let programs: [Target] = [
 ]
 
 let tests: [Target] = [
-  // tests, one target a module, and what they share
+  // One target of tests for each module, and the targets that they share.
   .target(name: "GradientCheck", dependencies: ["Tensors"], path: "Tests/GradientCheck"),
   .target(name: "TestSupport", dependencies: ["Collectives", "HuggingFace"], path: "Tests/TestSupport"),
   .target(
@@ -168,7 +168,7 @@ let tests: [Target] = [
     name: "ParityTests", dependencies: ["Inspection"], exclude: ["README.md"], resources: [.copy("Resources")]),
 ]
 
-/// What is built to run the tests of the kernels with their checks in.
+/// Targets of a build that runs the kernels' tests with checks.
 let checked: Set<String> = [
   "COpenBLAS", "COneDNN", "COpenSSL", "Files", "Tensors", "Collectives", "Digests", "RandomNumbers", "HuggingFace",
   "Layers", "QwenVL", "Adapters", "GradientCheck", "TestSupport", "TensorsTests", "LayersTests", "AdaptersTests",

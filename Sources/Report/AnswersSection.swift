@@ -1,15 +1,15 @@
-// What the models answered: scores side by side, by group where predictions name groups, and rows as examples.
+// What the models answered: metrics side by side, also by group if predictions have groups, and some examples.
 import Datasets
 import Evaluation
 
 /// Tables and examples of predictions.
 struct AnswersSection {
-  /// A model of the comparison: the base, or a configuration's adapted one.
+  /// A model of the comparison: the base model, or the adapted model of a configuration.
   struct Model {
     var name: String
-    /// Which of the page's colours.
+    /// Index of one of the page's colours.
     var colour: Int
-    /// A list a run.
+    /// One list for each run.
     var runs: [[PredictionLine]]
   }
 
@@ -20,7 +20,7 @@ struct AnswersSection {
 
   init(groups: [RunGroup], examples count: Int) {
     var models: [Model] = []
-    // The base is the same for all runs of a model and file of rows: the first that has it tells.
+    // The base model is the same for all runs of a model and a file of examples: the first run that has it suffices.
     if let base = groups.flatMap(\.runs).map({ $0.predictions(of: "base") }).first(where: { !$0.isEmpty }) {
       models.append(Model(name: "base", colour: LineChart.colours - 1, runs: [base]))
     }
@@ -34,10 +34,10 @@ struct AnswersSection {
       (examples, omissions) = ([], [])
       return
     }
-    let pictures = ShownExamples(first)
-    examples = pictures.examples(of: models, count: count)
+    let shown = ShownExamples(first)
+    examples = shown.examples(of: models, count: count)
     let named = models.contains { $0.runs.contains { $0.contains { $0.group != nil } } }
-    omissions = pictures.omissions + (named ? [] : ["scores by group: the predictions name no groups"])
+    omissions = shown.omissions + (named ? [] : ["metrics by group: the predictions have no groups"])
   }
 
   var body: Markup? {
@@ -63,8 +63,8 @@ struct AnswersSection {
       return [.text(name, isNumber: false)] + cells.map { .text($0?.text(written)) }
     }
     let rows = [
-      row("rows", { grouped(Int($0.rounded())) }) { Double($0.rows) },
-      row("loss a token", { fixed($0, 4) }) { $0.loss },
+      row("examples", { grouped(Int($0.rounded())) }) { Double($0.rows) },
+      row("loss per token", { fixed($0, 4) }) { $0.loss },
       row("token accuracy", percent) { $0.tokenAccuracy },
       row("exact match", percent) { $0.exactMatch.value },
       row("point in box", percent) { $0.pointInBox.value },
@@ -72,21 +72,21 @@ struct AnswersSection {
       row("mean IoU", { fixed($0, 3) }) { $0.meanIoU.value },
       row("ended by the model", percent) { $0.finished.value },
     ]
-    return Table(headings: ["validation rows"] + models.map(\.name), rows: rows.compactMap(\.self)).markup
+    return Table(headings: ["validation examples"] + models.map(\.name), rows: rows.compactMap(\.self)).markup
   }
 
-  /// Right answers by each key of the rows' groups.
+  /// Share of right answers, by each key of the examples' groups.
   private var byGroup: Markup? {
     let keys = Set(models.flatMap { $0.runs.joined() }.flatMap { ($0.group ?? [:]).keys }).sorted()
     guard !keys.isEmpty else { return nil }
     let tables: [Markup] = keys.map { table(of: $0).markup }
     return """
-      <h3>By group</h3><p class="note">Right answers: the place where one is asked for (a box by an IoU of at least 0.5), \
-      otherwise every character.</p>\(tables)
+      <h3>By group</h3><p class="note">Share of right answers. An answer that is a place is right if its point lies in \
+      the box, or its box has an IoU of at least 0.5. Any other answer must match exactly.</p>\(tables)
       """
   }
 
-  /// A row for each value that rows have under a key.
+  /// A table row for each value that examples have under a key.
   private func table(of key: String) -> Table {
     // `[model][run][value]`
     let right = models.map { model in
@@ -97,7 +97,7 @@ struct AnswersSection {
     }
     let values = Set(right.joined().flatMap(\.keys)).sorted()
     return Table(
-      headings: [key, "rows"] + models.map(\.name),
+      headings: [key, "examples"] + models.map(\.name),
       rows: values.map { value in
         let counts = right.map { runs in runs.compactMap { $0[value] } }
         return [.text(value, isNumber: false), .text(grouped(counts.joined().map(\.count).max() ?? 0))]
@@ -108,13 +108,13 @@ struct AnswersSection {
   }
 
   private var legend: Markup {
-    let places = examples.contains { !$0.pictures.allSatisfy(\.predictions.isEmpty) }
-    let boxes = examples.contains { !$0.pictures.allSatisfy(\.boxes.isEmpty) }
-    let truth: Markup? = boxes ? " <span class=\"key truth\"></span>The row's box." : nil
+    let places = examples.contains { !$0.images.allSatisfy(\.predictions.isEmpty) }
+    let boxes = examples.contains { !$0.images.allSatisfy(\.boxes.isEmpty) }
+    let truth: Markup? = boxes ? " <span class=\"key truth\"></span>The example's box." : nil
     let keys: [Markup] = models.map { "<span class=\"key s\($0.colour)\"></span>\($0.name)" }
     let found: Markup? =
-      places ? " What a model named is a cross or a dashed box: \(keys.joined(separator: ", "))." : nil
+      places ? " A model's answer is a cross or a dashed box: \(keys.joined(separator: ", "))." : nil
     let name = models.last.map { $0.name == "adapted" ? "the adapted model" : $0.name } ?? "the model"
-    return "Some rows that \(name) gets wrong, then some that it gets right.\(truth)\(found)"
+    return "Some examples that \(name) gets wrong, then some that it gets right.\(truth)\(found)"
   }
 }

@@ -1,4 +1,4 @@
-// Runs side by side: what is trained, what it costs, how well it does.
+// Runs side by side: what is trained, its cost, its quality.
 import Adapters
 import Artifacts
 import Evaluation
@@ -6,22 +6,23 @@ import Formatting
 import Foundation
 import QwenVL
 
-/// The table over the runs, and for a single one its numbers at a glance.
+/// The table of the runs; for a single run also its main figures.
 struct ComparisonSection {
   let groups: [RunGroup]
 
   var body: Markup? {
     let note =
       groups.contains { $0.runs.count > 1 }
-      ? " Runs that differ in seeds alone are one row: the mean ± half its 95% interval (Student's t)." : ""
+      ? " Runs that differ only in seeds are one row: the mean ± half its 95% interval (Student's t)." : ""
     return """
-      \(tiles)\(table.markup)<p class="note">Operations are the adapter's own, forward, two a multiply-add\
-      \(hasRows ? ", for a mean training row" : ", at one visual token"). Times are medians over the steps of rank 0.\(note)</p>
+      \(tiles)\(table.markup)<p class="note">FLOPs are those of the adapter alone in forward, two for each \
+      multiply-add, \(hasLengths ? "for a mean training example" : "for one visual token"). Times are medians over the \
+      steps of rank 0.\(note)</p>
 
       """
   }
 
-  private var hasRows: Bool { groups.allSatisfy { $0.runs.contains { $0.lengths != nil } } }
+  private var hasLengths: Bool { groups.allSatisfy { $0.runs.contains { $0.lengths != nil } } }
 
   // MARK: - One run
 
@@ -39,10 +40,10 @@ struct ComparisonSection {
       tiles.append((adapted.text(percent), name, base.map { "base \(percent($0.mean))" } ?? "adapted model"))
     }
     if let costs = group.first.costs, let checkpoint = group.first.checkpoint {
-      tiles.append((grouped(costs.trainable), "trainable numbers", heads(checkpoint)))
+      tiles.append((grouped(costs.trainable), "trainable parameters", heads(checkpoint)))
     }
-    if let times = group.estimate({ $0.log.times?.rowsPerSecond }) {
-      tiles.append((times.text { significant($0, digits: 3) }, "rows per second", ranks(group.first)))
+    if let times = group.estimate({ $0.log.times?.examplesPerSecond }) {
+      tiles.append((times.text { significant($0, digits: 3) }, "examples per second", ranks(group.first)))
     }
     guard !tiles.isEmpty else { return nil }
     let items: [Markup] = tiles.prefix(6).map { tile in
@@ -51,7 +52,7 @@ struct ComparisonSection {
     return "<ul class=\"tiles\">\(items)</ul>"
   }
 
-  /// Accuracies, the first that a run has being its main one.
+  /// Accuracies. The first that a run has is its main one.
   static let measures: [(name: String, value: @Sendable (Metrics) -> Double?)] = [
     ("point in box", { $0.pointInBox.value }), ("IoU ≥ 0.5", { $0.iouAtHalf.value }),
     ("exact match", { $0.exactMatch.value }),
@@ -94,10 +95,10 @@ struct ComparisonSection {
   private struct Column {
     var name: String
     var cell: (RunGroup) -> String?
-    /// Below it, smaller.
+    /// Small text below the cell.
     var detail: (RunGroup) -> String? = { _ in nil }
     var isNumber = true
-    /// What is compared, and whether less is better; nil where nothing is best.
+    /// The compared value, and whether less is better; nil for a column that has no best value.
     var rank: (value: (RunGroup) -> Double?, lessIsBetter: Bool)?
   }
 
@@ -112,21 +113,21 @@ struct ComparisonSection {
   }
 
   private var columns: [Column] {
-    let operations = hasRows
+    let perExample = hasLengths
     var columns = [
       Column(name: "adapter", cell: { kind($0.first) }, detail: { sizes($0.first) }, isNumber: false),
       Column(
         name: "adapted", cell: { $0.first.checkpoint.map(chosen) }, detail: { $0.first.checkpoint.map(layers) },
         isNumber: false),
       column("trainable", { $0.costs.map { Double($0.trainable) } }) { grouped(Int($0.rounded())) },
-      column("reduced a step", { $0.costs.map { Double($0.reducedBytes) } }) { bytes(Int($0.rounded())) },
+      column("all-reduce a step", { $0.costs.map { Double($0.reducedBytes) } }) { bytes(Int($0.rounded())) },
       column(
-        operations ? "adapter, an example" : "adapter, a token",
+        perExample ? "adapter, an example" : "adapter, a token",
         { run in
-          run.costs.map { Double($0.flopsPerToken) * (operations ? adaptedTokens(run) : 1) }
+          run.costs.map { Double($0.flopsPerToken) * (perExample ? adaptedTokens(run) : 1) }
         }, written: { prefixed($0, "FLOP") }),
       column("step", lessIsBetter: true, { $0.log.times?.step }, written: seconds),
-      column("rows/s", lessIsBetter: false, { $0.log.times?.rowsPerSecond }) { significant($0, digits: 3) },
+      column("examples/s", lessIsBetter: false, { $0.log.times?.examplesPerSecond }) { significant($0, digits: 3) },
       column("validation loss", lessIsBetter: true, { $0.best?.loss }) { fixed($0, 4) },
     ]
     for (name, measure) in Self.measures {
@@ -158,7 +159,7 @@ struct ComparisonSection {
       })
   }
 
-  /// The run's name, and what tells its configuration from the first one's.
+  /// The run's name, and how its configuration differs from the first one's.
   private func name(_ group: RunGroup) -> Markup {
     let differences = group.index == 0 ? [] : group.differences(from: groups[0])
     let detail: Markup? =
@@ -167,7 +168,7 @@ struct ComparisonSection {
     return "\(colour)\(group.name)\(detail)"
   }
 
-  /// Tokens of a row that the adapter acts on.
+  /// Mean number of an example's tokens that the adapter acts on.
   private func adaptedTokens(_ run: ReportedRun) -> Double {
     let isImageLoRA = run.run.adapter.kind == .imageLoRA
     return run.lengths?.mean(isImageLoRA ? \.visual : \.tokens) ?? 0

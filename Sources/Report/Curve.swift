@@ -1,6 +1,6 @@
-// A sequence of values over steps as a line can show it: smoothed, thinned to what the eye resolves, broken at gaps.
+// A sequence of values over steps, prepared for a line: smoothed, thinned to what is visible, split at gaps.
 
-/// One value at one step.
+/// The value of one step.
 struct CurvePoint: Equatable {
   var step: Double
   var value: Double
@@ -12,16 +12,16 @@ struct Curve: Equatable {
 
   init(_ points: [CurvePoint]) { self.points = points }
 
-  /// Runs of neighbours that can be drawn; a value that cannot ends one.
+  /// Sequences of consecutive values that can be drawn; a value that cannot be drawn ends a sequence.
   func segments(_ kind: Scale.Kind) -> [[CurvePoint]] {
     points.split { !Scale.isDrawable($0.value, kind) || !Scale.isDrawable($0.step) }.map(Array.init)
   }
 
-  /// Centred means over `window` values, fewer at the ends; what cannot be drawn stays a gap.
+  /// Centred means over `window` values, fewer at the ends; a value that cannot be drawn stays a gap.
   func smoothed(window: Int) -> Curve {
     let half = max(window, 1) / 2
     guard half > 0 else { return self }
-    // Prefix sums of what is finite.
+    // Prefix sums of the values that can be drawn.
     var (sums, counts) = ([0.0], [0])
     for point in points {
       let drawn = Scale.isDrawable(point.value)
@@ -31,7 +31,7 @@ struct Curve: Equatable {
     return Curve(
       points.indices.map { index in
         guard Scale.isDrawable(points[index].value) else { return points[index] }
-        // The same reach on both sides: the ends lean to no side.
+        // The same reach on both sides, so that means at the ends are not biased.
         let reach = min(half, index, points.count - 1 - index)
         let (first, end) = (index - reach, index + reach + 1)
         let mean = (sums[end] - sums[first]) / Double(counts[end] - counts[first])
@@ -42,7 +42,7 @@ struct Curve: Equatable {
   /// A window that leaves about forty independent means.
   var usualWindow: Int { points.count < 20 ? 1 : max(3, points.count / 40 * 2 + 1) }
 
-  /// At most about `2 * count` points: the least and the greatest of every part, in their order; gaps stay.
+  /// At most about `2 * count` points: the least and the greatest value of every part, in order; gaps stay.
   func thinned(to count: Int) -> Curve {
     guard points.count > 2 * count else { return self }
     var kept: [CurvePoint] = []
@@ -58,14 +58,14 @@ struct Curve: Equatable {
     return Curve(kept.sorted { $0.step < $1.step })
   }
 
-  /// Mean of several curves, and the least and the greatest, at the steps that all of them have.
+  /// Mean, minimum and maximum of several curves, at the steps that all of them have.
   static func envelope(_ curves: [Curve]) -> (mean: Curve, low: Curve, high: Curve) {
     let tables = curves.map { curve in Dictionary(curve.points.map { ($0.step, $0.value) }) { $1 } }
     let steps = (curves.first?.points ?? []).map(\.step).filter { step in tables.allSatisfy { $0[step] != nil } }
     func curve(_ combine: ([Double]) -> Double) -> Curve {
       Curve(steps.map { step in CurvePoint(step: step, value: combine(tables.compactMap { $0[step] })) })
     }
-    // Explicit folds: min() and max() pass over NaN.
+    // Explicit folds, because min() and max() do not propagate NaN.
     return (
       curve { $0.reduce(0, +) / Double($0.count) }, curve { $0.reduce(.infinity, Double.minimum) },
       curve { $0.reduce(-.infinity, Double.maximum) }

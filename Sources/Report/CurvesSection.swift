@@ -1,4 +1,4 @@
-// The runs' curves: loss in training and validation, what else validation measured, rate, gradient norm.
+// The runs' curves: training and validation loss, other validation metrics, learning rate, gradient norm.
 
 /// Charts over steps.
 struct CurvesSection {
@@ -16,7 +16,7 @@ struct CurvesSection {
 
   private var isSingle: Bool { groups.count == 1 }
 
-  /// One configuration has both losses in one chart; several have a chart each, so that a colour is a run.
+  /// Both losses in one chart for one configuration; a chart each for several, so that a colour means a run.
   private var losses: [LineChart] {
     guard isSingle, let group = groups.first else {
       return [
@@ -37,7 +37,7 @@ struct CurvesSection {
     return [chart]
   }
 
-  /// Means over neighbouring steps in front of the values themselves.
+  /// Means over neighbouring steps, drawn in front of the values themselves.
   private func smoothed(_ title: String, _ name: String, kind: Scale.Kind = .linear) -> LineChart {
     var series: [LineChart.Series] = []
     var windows = Set<Int>()
@@ -80,10 +80,10 @@ struct CurvesSection {
   }
 
   private var seeds: String? {
-    groups.contains { $0.runs.count > 1 } ? "Several seeds: their mean, and from the least to the greatest." : nil
+    groups.contains { $0.runs.count > 1 } ? "Several seeds: line at the mean, band from minimum to maximum." : nil
   }
 
-  /// A group's line; nothing where no run has the numbers.
+  /// A group's line; empty if no run has the values.
   private func series(_ group: RunGroup, _ name: String, style: LineChart.Style) -> [LineChart.Series] {
     let curves = group.runs.map { $0.log.curve(name) }.filter { !$0.points.isEmpty }
     guard let first = curves.first else { return [] }

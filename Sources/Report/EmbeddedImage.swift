@@ -1,19 +1,19 @@
-// A picture as a page carries it: decoded as the model's is, small enough, written anew as PNG.
+// An image as a page embeds it: decoded like the model's input, shrunk if large, encoded again as PNG.
 import Datasets
 import Foundation
 import Preprocessing
 
-/// A PNG of a row's picture, and the size of the original.
+/// A PNG of an example's image, and the size of the original.
 ///
-/// The file itself is not copied: what a browser shows must be what the model saw, without a JPEG's orientation, and
-/// nothing else of the file (places, names, broken parts) goes into the page.
+/// The file itself is not copied. A browser must show what the model saw, without a JPEG's orientation, and no metadata
+/// of the file (places, names, damaged parts) may get into the page.
 struct EmbeddedImage {
   let original: ImageSize
   let base64: String
-  /// Longer sides are shrunk to it.
+  /// Larger images are shrunk to this length of their longer side, in pixels.
   static let longestSide = 800
 
-  /// - Throws: `PreprocessingError` for a picture that cannot be decoded.
+  /// - Throws: `PreprocessingError` for an image that cannot be decoded.
   init(_ source: ImageSource) throws {
     let image = try ImageDecoder.load(source)
     original = image.size

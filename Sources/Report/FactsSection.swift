@@ -1,10 +1,10 @@
-// What was run on what, so that a reader can find or repeat it.
+// What was run on which data, so that a reader can find or repeat it.
 import Artifacts
 import Batches
 import Formatting
 import Foundation
 
-/// A table of facts for each run, and its whole run file.
+/// A table of facts for each run, and its complete run file.
 struct FactsSection {
   let runs: [ReportedRun]
 
@@ -30,9 +30,9 @@ struct FactsSection {
     digest("chat template digest", run.checkpoint?.provenance.templateDigest)
     digest("run digest", run.checkpoint?.runDigest)
     fact("image sizes", run.checkpoint.flatMap { pixels($0.provenance) })
-    facts.append(("training rows", rows(run)))
+    facts.append(("training examples", examples(run)))
     if let validation = run.run.data.validation {
-      facts.append(("validation rows", "<code>\(validation.resolved)</code>"))
+      facts.append(("validation examples", "<code>\(validation.resolved)</code>"))
     }
     fact("batch", "\(plural(run.run.training.globalBatch, "example")) a step over all ranks")
     fact("seed", String(run.run.training.seed))
@@ -53,9 +53,10 @@ struct FactsSection {
     return "\(grouped(least)) to \(grouped(most)) pixels"
   }
 
-  private func rows(_ run: ReportedRun) -> Markup {
+  private func examples(_ run: ReportedRun) -> Markup {
     let lengths = run.lengths.map {
-      ": \(plural($0.count, "example")), \(fixed($0.mean(\.tokens), 1)) tokens on average, \(fixed($0.mean(\.visual), 1)) of them visual"
+      ": \(plural($0.count, "example")), \(fixed($0.mean(\.tokens), 1)) tokens on average, "
+        + "\(fixed($0.mean(\.visual), 1)) of them visual"
     }
     return "<code>\(run.run.data.train.resolved)</code>\(lengths ?? "")"
   }

@@ -1,13 +1,13 @@
-// The influence of every KV head as inline SVG, on the scale and in the colours of `HeatMap`; the chosen heads marked.
+// The influence of every KV head as inline SVG, with the scale and colours of `HeatMap`; selected heads are marked.
 import Adapters
 import Artifacts
 import Formatting
 import HeatMaps
 
-/// Layers as rows, KV heads as columns.
+/// A row for each layer, a column for each KV head.
 struct HeatMapFigure {
   var title: String
-  /// Chosen heads, and scores where they were chosen by scores.
+  /// The selected heads, and the scores if they were selected by scores.
   let selection: HeadSelection
   private let map: HeatMap?
 
@@ -38,10 +38,10 @@ struct HeatMapFigure {
     let chosen = selection.kvIndices.reduce(0) { $0 + $1.count }
     let all = selection.capacity.reduce(0, +)
     let summary =
-      "\(chosen) of \(all) KV heads in \(plural(selection.adapted.count, "layer")), chosen by \(selection.method)"
+      "\(chosen) of \(all) KV heads in \(plural(selection.adapted.count, "layer")), selected by \(selection.method)"
     return """
       <figure class="heat"><figcaption><h3>\(title)</h3><p class="note">\(summary)\
-      \(map == nil ? "; without scores, so there is no influence to show" : "")</p></figcaption>
+      \(map == nil ? "; without scores, so no influence is shown" : "")</p></figcaption>
       <svg viewBox="0 0 \(width) \(height)" style="max-width:\(width)px" role="img" aria-label="\(title): \(summary)">
       \(headings)\((0..<layers).map(row))\(map.map { legend($0, bottom: bottom) })</svg></figure>
 

@@ -1,17 +1,17 @@
-// A picture with what should be found in it and what models found, drawn over it in the original's pixels.
+// An image with the right place and the places that models answered, drawn in the original's pixels.
 import Datasets
 import Evaluation
 import Preprocessing
 
-/// One picture of a row.
+/// One image of an example.
 struct ImageFigure {
-  /// A place that a model named, in the original's pixels.
+  /// A place that a model answered, in the original's pixels.
   struct Prediction {
     var place: Region
     var isRight: Bool
-    /// Which of the page's colours.
+    /// Index of one of the page's colours.
     var colour: Int
-    /// Who said it.
+    /// The model's name.
     var name: String
   }
 
@@ -23,16 +23,16 @@ struct ImageFigure {
   var svg: Markup {
     let (width, height) = (image.original.width, image.original.height)
     return """
-      <svg class="picture" viewBox="0 0 \(width) \(height)" role="img" aria-label="\(description)">\
+      <svg class="image" viewBox="0 0 \(width) \(height)" role="img" aria-label="\(description)">\
       <image width="\(width)" height="\(height)" href="data:image/png;base64,\(image.base64)"/>\
       \(boxes.map(truth))\(predictions.map(mark))</svg>
       """
   }
 
-  /// A dark line over a light one reads on any picture.
+  /// A dark line over a light one is visible on any image.
   private func truth(_ box: Objects.Box) -> Markup {
     let rect = Self.rect(box.x1, box.y1, box.x2, box.y2)
-    return "<g class=\"truth\"><rect class=\"halo\" \(rect)/><rect \(rect)/><title>the row's box</title></g>"
+    return "<g class=\"truth\"><rect class=\"halo\" \(rect)/><rect \(rect)/><title>the example's box</title></g>"
   }
 
   private func mark(_ prediction: Prediction) -> Markup {

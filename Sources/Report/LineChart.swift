@@ -1,34 +1,34 @@
-// Curves over steps as inline SVG: axes with round numbers, a legend, and what each place says when pointed at.
+// Curves over steps as inline SVG: axes with round numbers, a legend, and the values under the pointer.
 
-/// A chart with steps across and values up.
+/// A chart with steps on the horizontal axis and values on the vertical axis.
 struct LineChart {
   /// How a curve is drawn.
   enum Style: Equatable {
     /// A line.
     case line
-    /// A thin pale line behind the others, without a name of its own.
+    /// A thin pale line below the others, without a name in the legend.
     case faint
-    /// A line with a dot at every value: for few values.
+    /// A line with a dot at every value, for series with few values.
     case dots
   }
 
   struct Series {
     var name: String
-    /// Which of the page's colours; beyond the last they begin again, with dashes.
+    /// Index of one of the page's colours; beyond the last they repeat, with dashes.
     var colour: Int
     var style = Style.line
     var curve: Curve
-    /// What lies between two curves of the same steps, as the least and the greatest of several runs.
+    /// The area between two curves of the same steps, such as minimum and maximum of several runs.
     var band: (low: Curve, high: Curve)?
   }
 
   var title: String
   var kind = Scale.Kind.linear
   var series: [Series]
-  /// What a reader must know, behind the chart.
+  /// A note for the reader, below the chart.
   var note: String?
 
-  /// Colours that the page's style has.
+  /// Number of colours in the page's style.
   static let colours = 8
   private enum Size {
     static let width = 520.0
@@ -37,21 +37,21 @@ struct LineChart {
     static let right = 14.0
     static let top = 10.0
     static let bottom = 40.0
-    /// More points than that lie on each other.
+    /// More points than this would overlap.
     static let points = 440
-    /// Places that say their values.
+    /// Number of strips that show their values.
     static let stops = 96
   }
 
   private let bottom = Size.height - Size.bottom
   private let right = Size.width - Size.right
 
-  /// The chart with its title and legend; nil where no series has a value that can be drawn.
+  /// The chart with its title and legend; nil if no series has a value that can be drawn.
   var figure: Markup? {
     let drawn = series.filter { !$0.curve.segments(kind).isEmpty }
     guard !drawn.isEmpty else { return nil }
     let points = drawn.flatMap(\.curve.points).filter { Scale.isDrawable($0.value, kind) }
-    // A pale curve shows noise: its outliers do not set the scale if another curve does.
+    // A pale curve shows noise, so its outliers do not determine the scale.
     let firm = drawn.filter { $0.style != .faint }
     let faint = drawn.filter { $0.style == .faint }.flatMap { Self.middle(of: $0.curve, kind) }
     let band = drawn.compactMap(\.band).flatMap { $0.low.points + $0.high.points }.map(\.value)
@@ -69,12 +69,12 @@ struct LineChart {
       """
   }
 
-  /// The title's letters and digits: charts of one page have different titles.
+  /// The title's letters and digits; unique in a page, because its charts have different titles.
   private var identifier: String {
     String(title.lowercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" })
   }
 
-  /// The values of a curve without the outermost hundredths.
+  /// The values of a curve without the lowest and highest hundredth.
   private static func middle(of curve: Curve, _ kind: Scale.Kind) -> [Double] {
     let values = curve.points.map(\.value).filter { Scale.isDrawable($0, kind) }.sorted()
     return Array(values.dropFirst(values.count / 100).dropLast(values.count / 100))
@@ -82,7 +82,7 @@ struct LineChart {
 
   // MARK: - Parts
 
-  /// From values to the drawing's units.
+  /// Converts steps and values to coordinates of the drawing.
   private struct Plot {
     let x, y: Scale
     let left, right, top, bottom: Double
@@ -126,7 +126,7 @@ struct LineChart {
         if places.count > 1 {
           marks += "<polyline class=\"line \(classes(series))\" points=\"\(Self.path(places))\"/>"
         }
-        // A lone point is no line.
+        // A single point is not a line.
         for place in places where series.style == .dots || places.count == 1 {
           marks += "<circle class=\"dot \(classes(series))\" cx=\"\(place.x)\" cy=\"\(place.y)\" r=\"3\"/>"
         }
@@ -161,7 +161,7 @@ struct LineChart {
     return "<ul class=\"legend\">\(items)</ul>"
   }
 
-  /// Strips over the plot: each shows its step's values when pointed at.
+  /// Strips over the plot; each shows the values of its step under the pointer.
   private func stops(_ firm: [Series], _ plot: Plot) -> [Markup] {
     let width = (plot.right - plot.left) / Double(Size.stops)
     // The last value of each series in each strip.

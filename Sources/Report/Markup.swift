@@ -1,7 +1,7 @@
-// Markup that escapes by type: what a source file spells out is markup, what is put into it is text.
+// Markup that escapes by type: literals of the source are markup, interpolated strings are text.
 
-/// A piece of HTML or SVG. A literal is taken as it stands; a string that is interpolated is escaped, so that no text of
-/// a file can become markup; another piece goes in unchanged.
+/// A piece of HTML or SVG. Literals are not escaped. Interpolated strings are escaped, so that no text of a file can
+/// become markup. Interpolated pieces of markup are inserted unchanged.
 ///
 ///     let cell: Markup = "<td title=\"\(path)\">\(name)</td>"
 ///
@@ -22,7 +22,7 @@ struct Markup: Sendable, Equatable, ExpressibleByStringInterpolation {
     mutating func appendInterpolation(_ text: some StringProtocol) { source += escaped(text) }
     mutating func appendInterpolation(_ markup: Markup) { source += markup.source }
     mutating func appendInterpolation(_ pieces: [Markup]) { for piece in pieces { source += piece.source } }
-    /// Nothing where there is none.
+    /// Inserts nothing for nil.
     mutating func appendInterpolation(_ markup: Markup?) { source += markup?.source ?? "" }
     mutating func appendInterpolation(_ number: Int) { source += String(number) }
     /// A length or a coordinate, to a hundredth.
@@ -48,8 +48,8 @@ extension [Markup] {
   }
 }
 
-/// A text as it may stand between tags and in quoted attributes. Control characters, which HTML does not allow, and
-/// those that turn the direction of what follows become replacement characters.
+/// A text, escaped for use between tags and in quoted attributes. Control characters, which HTML does not allow, and
+/// characters that change the direction of text become replacement characters.
 private func escaped(_ text: some StringProtocol) -> String {
   var result = ""
   result.reserveCapacity(text.utf8.count)

@@ -1,17 +1,17 @@
-// metrics.jsonl of a run, read line by line: what cannot be read is counted and left out.
+// metrics.jsonl of a run, read line by line; lines that cannot be read are counted and left out.
 import Foundation
 
-/// Every number of every step.
+/// All metrics of all steps.
 struct MetricsLog {
   /// `[name][step]`; names as in the file.
   private var values: [String: [Int: Double]] = [:]
-  /// Lines that were left out: which, and why.
+  /// The lines that were left out, and why.
   private(set) var problems: [String] = []
-  /// Steps, and names of numbers, of one file at most: for a bound on time and memory.
+  /// Limits on steps and on names of metrics in one file, to bound time and memory.
   private static let maximumStep = 1 << 53
   private static let maximumNames = 64
 
-  /// A number, or text that stands for one; anything else is nothing.
+  /// A number, or text that stands for one; nil for anything else.
   private struct Number: Decodable {
     var value: Double?
 
@@ -41,7 +41,7 @@ struct MetricsLog {
       }
       for (name, number) in entry where name != "step" {
         guard let value = number.value, values[name] != nil || values.count < Self.maximumNames else { continue }
-        // The later line of a step counts: a resumed run computed it again.
+        // The later line of a step counts: a resumed run repeated the step.
         values[name, default: [:]][Int(step)] = value
       }
     }
@@ -49,37 +49,37 @@ struct MetricsLog {
 
   var isEmpty: Bool { values.isEmpty }
 
-  /// A number over the steps that have it.
+  /// A metric over the steps that have it.
   func curve(_ name: String) -> Curve {
     Curve((values[name] ?? [:]).sorted { $0.key < $1.key }.map { CurvePoint(step: Double($0.key), value: $0.value) })
   }
 
-  /// Numbers of validations besides the loss and counts, as `validation_accuracy`.
+  /// Names of validation metrics other than loss and counts, such as `validation_accuracy`.
   var validationMeasures: [String] {
     values.keys.filter {
       $0.hasPrefix("validation_") && !["validation_loss", "validation_rows", "validation_tokens"].contains($0)
     }.sorted()
   }
 
-  /// The lowest loss of a validation and its step.
+  /// The lowest validation loss and its step.
   var lowestValidationLoss: CurvePoint? {
     curve("validation_loss").points.filter { Scale.isDrawable($0.value) }.min { $0.value < $1.value }
   }
 
-  /// Medians over the steps, the first left out where there are others: it warms up.
-  var times: (step: Double, reduce: Double, rowsPerSecond: Double)? {
-    let (compute, reduce, rows) = (curve("compute_seconds"), curve("reduce_seconds"), curve("rows"))
+  /// Medians over the steps, in seconds and examples/s. The first step is left out if there are others: it warms up.
+  var times: (step: Double, reduce: Double, examplesPerSecond: Double)? {
+    let (compute, reduce, examples) = (curve("compute_seconds"), curve("reduce_seconds"), curve("rows"))
     let waits = Dictionary(reduce.points.map { ($0.step, $0.value) }) { $1 }
-    let counts = Dictionary(rows.points.map { ($0.step, $0.value) }) { $1 }
-    let steps = compute.points.compactMap { point -> (total: Double, reduce: Double, rows: Double)? in
-      guard let wait = waits[point.step], let rows = counts[point.step], point.value > 0, wait >= 0, rows > 0,
-        (point.value + wait + rows).isFinite
+    let counts = Dictionary(examples.points.map { ($0.step, $0.value) }) { $1 }
+    let steps = compute.points.compactMap { point -> (total: Double, reduce: Double, examples: Double)? in
+      guard let wait = waits[point.step], let count = counts[point.step], point.value > 0, wait >= 0, count > 0,
+        (point.value + wait + count).isFinite
       else { return nil }
-      return (point.value + wait, wait, rows)
+      return (point.value + wait, wait, count)
     }
     let warm = steps.count > 1 ? Array(steps.dropFirst()) : steps
     guard !warm.isEmpty else { return nil }
     func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
-    return (median(warm.map(\.total)), median(warm.map(\.reduce)), median(warm.map { $0.rows / $0.total }))
+    return (median(warm.map(\.total)), median(warm.map(\.reduce)), median(warm.map { $0.examples / $0.total }))
   }
 }

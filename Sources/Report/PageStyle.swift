@@ -1,4 +1,4 @@
-// How a page looks: system fonts, light and dark by the reader's setting, one column on a phone, whole on paper.
+// How a page looks: system fonts, light or dark by the reader's setting, one column on a phone, complete in print.
 
 /// The page's style sheet.
 enum PageStyle {
@@ -66,17 +66,17 @@ enum PageStyle {
     .heat .bar{fill:var(--none)}.heat .adapted{fill:var(--mark)}
     .gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,15.5rem),1fr));gap:1.25rem;align-items:start}
     .example{display:flex;flex-direction:column;border:1px solid var(--rule);border-radius:8px;overflow:hidden;break-inside:avoid}
-    .example .picture{display:block;width:100%;height:auto;max-height:20rem;background:var(--tint)}
+    .example .image{display:block;width:100%;height:auto;max-height:20rem;background:var(--tint)}
     .example figcaption{padding:.7rem .9rem .8rem;font-size:.9rem}
     .example p{margin:0 0 .45rem;font-weight:500;overflow-wrap:anywhere}
     .example dl{display:grid;grid-template-columns:fit-content(45%) 1fr;gap:.1rem .8rem;margin:0 0 .4rem}
     .example dt{color:var(--soft);overflow-wrap:anywhere}.example dd{margin:0;overflow-wrap:anywhere;white-space:pre-wrap}
     .example small{overflow-wrap:anywhere}
     .right{color:var(--right)}.wrong{color:var(--wrong)}
-    .picture rect,.picture circle,.picture path{fill:none;stroke:var(--c);stroke-width:2.2;vector-effect:non-scaling-stroke}
-    .picture{--c0:#1d4fd7;--c1:#c2410c;--c2:#0b7a5e;--c3:#8b2a94;--c4:#8a6500;--c5:#b01f52;--c6:#22658c;--c7:#4b5563}
-    .picture .truth{--c:var(--truth)}.picture .dashed{stroke-dasharray:6 4}
-    .picture .halo{stroke:#fff;stroke-opacity:.8;stroke-width:5}
+    .image rect,.image circle,.image path{fill:none;stroke:var(--c);stroke-width:2.2;vector-effect:non-scaling-stroke}
+    .image{--c0:#1d4fd7;--c1:#c2410c;--c2:#0b7a5e;--c3:#8b2a94;--c4:#8a6500;--c5:#b01f52;--c6:#22658c;--c7:#4b5563}
+    .image .truth{--c:var(--truth)}.image .dashed{stroke-dasharray:6 4}
+    .image .halo{stroke:#fff;stroke-opacity:.8;stroke-width:5}
     details{margin:0 0 .75rem}summary{cursor:pointer;font-weight:600}details details summary{font-weight:400;color:var(--soft);font-size:.9rem}
     .omissions{margin:0;padding-left:1.1rem;color:var(--soft);font-size:.9rem;overflow-wrap:anywhere}
     @media (max-width:600px){.tick{font-size:14px}h1{font-size:1.5rem}}

@@ -1,9 +1,9 @@
-// The page about one or several runs: one file that needs nothing else.
+// The page about one or several runs: one self-contained file.
 import Files
 import Formatting
 import Foundation
 
-/// A report as HTML, a pure function of the runs' files.
+/// A report as HTML. It is a pure function of the runs' files.
 package struct ReportPage {
   private let runs: [ReportedRun]
   private let groups: [RunGroup]
@@ -12,10 +12,10 @@ package struct ReportPage {
 
   /// Reads the runs.
   /// - Parameters:
-  ///   - folders: of the runs' checkpoints, at least one.
-  ///   - predictions: a file for each of them, in their order; none: the runs' own.
-  ///   - examples: rows whose pictures and answers are shown.
-  /// - Throws: `ReportError` for a folder that is no run; the error of a file of a run that is broken as a whole.
+  ///   - folders: the checkpoint folders of the runs, at least one.
+  ///   - predictions: one file for each run, in order; if empty, the runs' own files.
+  ///   - examples: number of examples to show with their images and answers.
+  /// - Throws: `FileError` for a folder that is not a run, and the error of a file that cannot be used at all.
   package init(folders: [String], predictions: [String], title: String?, examples: Int) throws {
     precondition(!folders.isEmpty && (predictions.isEmpty || predictions.count == folders.count))
     var runs = try folders.enumerated().map { index, folder in
@@ -28,12 +28,12 @@ package struct ReportPage {
     answers = AnswersSection(groups: groups, examples: examples)
   }
 
-  /// What is not in the page, and why, a line each.
+  /// What is not in the page, and why, one line each.
   package var omissions: [String] {
     runs.flatMap { run in run.omissions.map { "\(run.name): \($0)" } } + answers.omissions
   }
 
-  /// The whole file.
+  /// The complete file.
   package var html: String {
     let sections: [(id: String, name: String, body: Markup?)] = [
       ("comparison", runs.count == 1 ? "Summary" : "Comparison", ComparisonSection(groups: groups).body),
@@ -71,8 +71,8 @@ package struct ReportPage {
     return page.source
   }
 
-  /// Writes the file whole or not at all.
-  /// - Throws: `FileError` with the system's words.
+  /// Writes the file completely or not at all.
+  /// - Throws: `FileError` with the system's message.
   package func write(to path: String) throws { try writeAtomically(Data(html.utf8), to: path) }
 
   private var subtitle: String {

@@ -1,4 +1,4 @@
-// One run as its folder tells it: what is missing is left out, with a line that says why.
+// One run, read from its folder; what is missing is left out, with a line that states why.
 import Adapters
 import Artifacts
 import Batches
@@ -9,9 +9,9 @@ import Formatting
 import Foundation
 import RunFile
 
-/// A run's files, read.
+/// The contents of a run's files.
 struct ReportedRun {
-  /// As the user wrote it.
+  /// The path, as the user wrote it.
   let folder: String
   /// Its name in the page; shorter than the folder.
   var name = ""
@@ -21,15 +21,15 @@ struct ReportedRun {
   let checkpoint: ReportedCheckpoint?
   let lengths: MeasuredExamples?
   let predictions: [PredictionLine]?
-  /// What is not in the page, and why, a line each.
+  /// What is not in the page, and why, one line each.
   let omissions: [String]
 
-  /// Longest metrics.jsonl that is read, in bytes.
+  /// Maximum size of metrics.jsonl, in bytes.
   private static let maximumBytes = 1 << 29
 
   /// - Parameters:
-  ///   - predictions: the file of the run's predictions; its own `predictions.jsonl` unless given.
-  /// - Throws: `FileError` for a folder that is no run; `RunFileError` for its run.yaml; `FileError` for broken
+  ///   - predictions: the file of the run's predictions; by default its own `predictions.jsonl`.
+  /// - Throws: `FileError` for a folder that is not a run; `RunFileError` for its run.yaml; `FileError` for broken
   ///   predictions.
   init(folder: String, predictions given: String?) throws {
     self.folder = folder
@@ -58,7 +58,7 @@ struct ReportedRun {
       omissions.append("of metrics.jsonl: \(log.problems[0])\(more)")
     }
     sessions = RunSession.all(in: folder)
-    if sessions.isEmpty { omissions.append("dates and versions of its starts: there is no readable sessions.jsonl") }
+    if sessions.isEmpty { omissions.append("dates and versions of its sessions: there is no readable sessions.jsonl") }
 
     do {
       checkpoint = try ReportedCheckpoint(store, notes: &omissions)
@@ -71,7 +71,7 @@ struct ReportedRun {
       lengths = try run.measuredExamples()
     } catch {
       lengths = nil
-      omissions.append("lengths of the training rows: \(error)")
+      omissions.append("lengths of the training examples: \(error)")
     }
     if given == nil, !has("predictions.jsonl") {
       predictions = nil
@@ -92,9 +92,9 @@ struct ReportedRun {
     }
   }
 
-  // MARK: - What several parts of the page say
+  // MARK: - Used by several parts of the page
 
-  /// Lowest validation loss: of the log, or where that is missing of the checkpoint.
+  /// Lowest validation loss, from the log or, if the log has none, from the checkpoint.
   var best: (step: Int, loss: Double)? {
     log.lowestValidationLoss.map { (Int($0.step), $0.value) } ?? checkpoint?.best.map { ($0.step, $0.loss) }
   }
@@ -104,7 +104,7 @@ struct ReportedRun {
   /// Lines of a model, in the file's order.
   func predictions(of model: String) -> [PredictionLine] { predictions?.filter { $0.model == model } ?? [] }
 
-  /// Settings apart from seeds, and what is trained from what: runs with the same ones are of one configuration.
+  /// Settings other than seeds, with model and data. Runs in which these are the same have one configuration.
   var configuration: [(key: String, value: String)] {
     var same = run
     same.training.seed = 0
@@ -115,7 +115,7 @@ struct ReportedRun {
   }
 }
 
-/// What a checkpoint says of its run.
+/// What a checkpoint states about its run.
 struct ReportedCheckpoint {
   let path: String
   let step, epoch, consumedExamples, worldSize: Int
@@ -124,11 +124,11 @@ struct ReportedCheckpoint {
   let provenance: AdapterProvenance
   let adapter: AdapterConfiguration
   let layout: AdapterLayout
-  /// Nil where it does not belong to the adapter, and for standard LoRA, which selects no heads.
+  /// Nil if it does not match the adapter, and for standard LoRA, which selects no heads.
   let selection: HeadSelection?
   let best: TrainingState.Best?
 
-  /// Reads a folder's best checkpoint, or its newest where there is no best one; nil where none is valid.
+  /// Reads a folder's best checkpoint, or its newest if there is no valid best one; nil if none is valid.
   init?(_ store: CheckpointStore, notes: inout [String]) throws {
     var found = "\(store.directory)/best.h5"
     if !FileManager.default.fileExists(atPath: found) || (try? CheckpointStore.verify(found)) == nil {

@@ -1,11 +1,11 @@
-// Runs of one configuration that differ in their seed, as one line of a comparison: means and intervals.
+// Runs of one configuration that differ only in their seeds, as one line of a comparison: means and intervals.
 import Formatting
 import Foundation
 
-/// Runs that differ in nothing but seeds.
+/// Runs that differ only in their seeds.
 struct RunGroup {
   var runs: [ReportedRun]
-  /// Its colour in the page, and its place in it.
+  /// Its position in the page, which also determines its colour.
   var index: Int
 
   /// - Precondition: at least one run.
@@ -31,10 +31,10 @@ struct RunGroup {
     return groups
   }
 
-  /// What a value is over the group's runs, those that have it.
+  /// The estimate of a value over those of the group's runs that have it.
   func estimate(_ value: (ReportedRun) -> Double?) -> Estimate? { Estimate(runs.compactMap(value)) }
 
-  /// Settings in which this group is not like another, as `adapter.rank 8`.
+  /// Settings in which this group differs from another, such as `adapter.rank 8`.
   func differences(from other: RunGroup) -> [String] {
     let theirs = Dictionary(other.first.configuration.map { ($0.key, $0.value) }) { $1 }
     let ours = Dictionary(first.configuration.map { ($0.key, $0.value) }) { $1 }
@@ -44,14 +44,14 @@ struct RunGroup {
   }
 }
 
-/// A mean and how far it may be from the truth.
+/// A mean and its uncertainty.
 struct Estimate: Equatable {
   let mean: Double
   let count: Int
-  /// Half the 95% interval of the mean by Student's t; nil for a single value, which says nothing of the spread.
+  /// Half the 95% interval of the mean by Student's t; nil for a single value, which has no spread.
   let margin: Double?
 
-  /// Nil where there is no value or one is not finite.
+  /// Nil if there is no value, or if one is not finite.
   init?(_ values: [Double]) {
     guard !values.isEmpty, values.allSatisfy(\.isFinite) else { return nil }
     count = values.count
@@ -65,12 +65,12 @@ struct Estimate: Equatable {
     margin = Self.quantile(degreesOfFreedom: count - 1) * (variance / Double(count)).squareRoot()
   }
 
-  /// The mean and its margin, written alike; values that are all the same have none.
+  /// The mean and its margin in the same format; without a margin if all values are equal.
   func text(_ written: (Double) -> String) -> String {
     ([written(mean)] + [marginText(written)].compactMap(\.self)).joined(separator: " ")
   }
 
-  /// The margin alone, as `± 0.02`; nil where there is none.
+  /// The margin alone, such as `± 0.02`; nil if there is none.
   func marginText(_ written: (Double) -> String) -> String? {
     margin.flatMap { $0 > 0 ? "± \(written($0))" : nil }
   }
@@ -81,13 +81,13 @@ struct Estimate: Equatable {
       12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
       2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
     ]
-    // Beyond the table, Cornish and Fisher's first terms: off by less than a thousandth.
+    // Beyond the table, the first terms of Cornish and Fisher's expansion; the error is below a thousandth.
     let n = Double(degreesOfFreedom)
     return degreesOfFreedom <= table.count ? table[degreesOfFreedom - 1] : 1.95996 + 2.3722 / n + 2.8225 / (n * n)
   }
 }
 
-/// The shortest ends of paths that tell them apart; folders that say nothing (`checkpoints`) never stand alone.
+/// The shortest unique ends of paths; a folder with a generic name (`checkpoints`) is never a name by itself.
 func shortNames(_ paths: [String]) -> [String] {
   let parts = paths.map { path in
     URL(fileURLWithPath: path).standardizedFileURL.path.split(separator: "/").map(String.init)

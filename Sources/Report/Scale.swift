@@ -1,23 +1,23 @@
-// From values to places along an axis, and the round numbers that are written beside it.
+// Positions of values along an axis, and the round numbers that label it.
 import Foundation
 
-/// An axis from its least to its greatest value.
+/// An axis from its lowest to its highest value.
 struct Scale: Equatable {
   enum Kind { case linear, logarithmic }
 
-  /// Values beyond it are not drawn: no loss is that large, and differences of such values overflow.
+  /// Larger magnitudes are not drawn: no loss is that large, and differences of such values could overflow.
   static let limit = 1e30
 
   let kind: Kind
   let lowest, highest: Double
-  /// Round values within the ends, ascending.
+  /// Round values between the ends, ascending.
   let ticks: [Double]
 
-  /// The axis of some values, to which round ends are given; from 0 to 1 where there are none.
+  /// An axis for some values; from 0 to 1 if there are none.
   /// - Parameters:
-  ///   - values: those that cannot be drawn do not count (`isDrawable`).
-  ///   - count: about how many ticks there are.
-  ///   - rounded: whether the ends are ticks too.
+  ///   - values: values that cannot be drawn (`isDrawable`) are ignored.
+  ///   - count: approximate number of ticks.
+  ///   - rounded: whether the ends are also rounded to ticks.
   init(_ kind: Kind = .linear, of values: some Sequence<Double>, ticks count: Int = 5, rounded: Bool = true) {
     self.kind = kind
     let drawn = values.filter { Self.isDrawable($0, kind) }
@@ -33,7 +33,7 @@ struct Scale: Equatable {
       let first = (low / step - 1e-9).rounded(.up)
       ticks = stride(from: first, through: high / step + 1e-9, by: 1).map { $0 * step }
     case .logarithmic:
-      // A decade at least, so that there is a tick.
+      // At least one decade, so that there is a tick.
       var (bottom, top) = (log10(low).rounded(.down), log10(high).rounded(.up))
       if top <= bottom { (bottom, top) = (bottom, bottom + 1) }
       if rounded { (low, high) = (pow(10, bottom), pow(10, top)) }
@@ -43,13 +43,13 @@ struct Scale: Equatable {
     (lowest, highest) = (low, high)
   }
 
-  /// Whether a value has a place on an axis.
+  /// Whether a value can be placed on an axis.
   static func isDrawable(_ value: Double, _ kind: Kind = .linear) -> Bool {
     value.isFinite && abs(value) <= limit && (kind == .linear || value >= 1 / limit)
   }
 
-  /// Where a value lies between the ends: 0 is the lowest, 1 the highest; values outside lie outside.
-  /// - Precondition: finite, on a logarithmic axis positive.
+  /// The position of a value between the ends: 0 is the lowest, 1 the highest; other values are outside 0...1.
+  /// - Precondition: `value` is finite, and positive on a logarithmic axis.
   func place(of value: Double) -> Double {
     precondition(value.isFinite && (kind == .linear || value > 0))
     switch kind {
@@ -58,7 +58,7 @@ struct Scale: Equatable {
     }
   }
 
-  /// A tick's text, with as many decimals as tell it from its neighbours.
+  /// A tick's text, with enough decimals to distinguish it from its neighbours.
   func label(_ tick: Double) -> String {
     if tick == 0 { return "0" }
     let largest = ticks.map(abs).max() ?? 0
@@ -88,7 +88,7 @@ struct Scale: Equatable {
     mantissa == mantissa.rounded() ? "\(Int(mantissa))" : "\(mantissa)"
   }
 
-  /// The smallest of 1, 2, 2.5, 5 times a power of ten that is not below a step.
+  /// The smallest of 1, 2, 2.5, 5 times a power of ten that is at least `step`.
   private static func roundStep(_ step: Double) -> Double {
     let power = pow(10, log10(step).rounded(.down))
     return ([1, 2, 2.5, 5].first { $0 * power >= step * (1 - 1e-9) } ?? 10) * power

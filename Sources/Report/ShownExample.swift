@@ -1,9 +1,9 @@
-// One row as an example: its pictures with what was asked and answered.
+// One example in the page: its images, its question and the answers.
 import Evaluation
 import Formatting
 import Foundation
 
-/// A row, the right answer and the models' answers.
+/// An example, its right answer and the models' answers.
 struct ShownExample {
   struct Answer {
     var name: String
@@ -16,8 +16,8 @@ struct ShownExample {
   var question: String
   var reference: String
   var answers: [Answer]
-  var pictures: [ImageFigure]
-  /// Longest texts that are shown, in characters.
+  var images: [ImageFigure]
+  /// Maximum lengths of texts, in characters.
   static let longest = 160
   static let longestAnswer = 80
 
@@ -32,7 +32,7 @@ struct ShownExample {
         """
     }
     return """
-      <figure class="example">\(pictures.map(\.svg))<figcaption><p>\(shortened(question, to: Self.longest))</p>\
+      <figure class="example">\(images.map(\.svg))<figcaption><p>\(shortened(question, to: Self.longest))</p>\
       <dl><dt>right answer</dt><dd>\(shortened(reference, to: Self.longestAnswer))</dd>\(lines)</dl>\
       <small>\(shortened(id, to: 80))</small></figcaption></figure>
 
@@ -40,9 +40,9 @@ struct ShownExample {
   }
 }
 
-/// The question of a rendered prompt: the last turn that is not the answer's, without the template's marks.
+/// The question of a rendered prompt: the last turn before the answer, without the template's special tokens.
 func question(ofPrompt prompt: String) -> String {
-  // Turns end in <|im_end|>; the last piece is the head of the answer.
+  // Turns end in <|im_end|>; the last piece is the header of the answer's turn.
   let turns = prompt.split(separator: "<|im_end|>")
   let turn = turns.count > 1 ? turns[turns.count - 2] : Substring(prompt)
   var text = String(turn).replacing(/<\|[^|<>]{1,40}\|>/, with: "")

@@ -1,18 +1,18 @@
-// A table that scrolls on its own where a page is narrow.
+// A table that scrolls by itself on a narrow page.
 
 /// Rows and columns of cells.
 struct Table {
   struct Cell {
     var content: Markup
     var isNumber = true
-    /// The best of its column.
+    /// Whether it is the best of its column.
     var isBest = false
 
     init(_ content: Markup, isNumber: Bool = true, isBest: Bool = false) {
       (self.content, self.isNumber, self.isBest) = (content, isNumber, isBest)
     }
 
-    /// A text, escaped; a dash where there is none.
+    /// An escaped text; a dash for nil.
     static func text(_ text: String?, isNumber: Bool = true, isBest: Bool = false) -> Cell {
       Cell("\(text ?? "–")", isNumber: isNumber, isBest: isBest)
     }

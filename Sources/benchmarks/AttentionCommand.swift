@@ -1,4 +1,4 @@
-// benchmarks attention: causal rows of growing length, and the vision tower's windows and frames.
+// benchmarks attention: causal sequences of growing length, and the vision tower's windows and frames.
 import ArgumentParser
 import Formatting
 import Layers
@@ -7,18 +7,19 @@ import Tensors
 struct AttentionCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "attention",
-    abstract: "Attention forward and backward: causal rows, windows and frames of pictures.",
+    abstract: "Time attention, forward and backward: causal sequences, windows and frames of images.",
     discussion: """
-      Useful are two products a pair of query and key that sees it in forward, four in backward; scores that backward \
-      computes again are not. Growth is the time over that of the line before, and in brackets the same of the work.
+      For each visible pair of query and key, the FLOPs are those of two GEMMs in forward and of four in backward; \
+      scores that backward recomputes are not counted. Growth is the time over that of the line above, with the ratio \
+      of the FLOPs in brackets.
 
       Example: benchmarks attention --tokens 300 1200 --shapes 0.5b --repeats 3
       """)
 
   @OptionGroup var common: CommonOptions
-  @Option(parsing: .upToNextOption, help: "Lengths of causal rows.") var tokens = [300, 1200, 4800]
-  @Option(parsing: .upToNextOption, help: "Patches of pictures; 1024 are 448 x 448 pixels.") var patches = [1024, 4096]
-  @Option(parsing: .upToNextOption, help: "Models whose shapes are taken.") var shapes = ModelShape.allCases
+  @Option(parsing: .upToNextOption, help: "Lengths of causal sequences.") var tokens = [300, 1200, 4800]
+  @Option(parsing: .upToNextOption, help: "Patches of images; 1024 are 448 x 448 pixels.") var patches = [1024, 4096]
+  @Option(parsing: .upToNextOption, help: "Models whose shapes are used.") var shapes = ModelShape.allCases
 
   func validate() throws {
     guard (tokens + patches).allSatisfy({ (1...65_536).contains($0) }) else {
@@ -28,43 +29,43 @@ struct AttentionCommand: ParsableCommand {
 
   func run() throws {
     begin(common)
-    let square = SquareProduct(side: common.side, precision: .float32)
+    let reference = ReferenceGEMM(side: common.side, precision: .float32)
     var table = Table([
-      "attention", "rows", "forward", "growth", "GFLOP/s", "of square", "backward", "growth", "GFLOP/s",
-      "of square",
+      "attention", "tokens", "forward", "growth", "GFLOP/s", "utilization", "backward", "growth", "GFLOP/s",
+      "utilization",
     ])
     for shape in shapes {
       add(
-        "\(shape.rawValue) causal", tokens, shape.decoderAttention, backward: true, square, to: &table,
+        "\(shape.rawValue) causal", tokens, shape.decoderAttention, backward: true, reference, to: &table,
         pattern: { .causal([(shared: 0..<0, own: 0..<$0, queries: $0)]) })
       add(
-        "\(shape.rawValue) windows", patches, shape.visionAttention, backward: false, square, to: &table,
+        "\(shape.rawValue) windows", patches, shape.visionAttention, backward: false, reference, to: &table,
         pattern: { count in .blocks(stride(from: 0, to: count, by: 64).map { $0..<min($0 + 64, count) }) })
       add(
-        "\(shape.rawValue) frame", patches, shape.visionAttention, backward: false, square, to: &table,
+        "\(shape.rawValue) frame", patches, shape.visionAttention, backward: false, reference, to: &table,
         pattern: { .blocks([0..<$0]) })
     }
-    say(square.line)
+    say(reference.line)
     say()
     table.show()
   }
 
-  /// A line for each length.
+  /// Adds a line for each length.
   private func add(
-    _ name: String, _ lengths: [Int], _ attention: Attention<Float>, backward: Bool, _ square: SquareProduct,
+    _ name: String, _ lengths: [Int], _ attention: Attention<Float>, backward: Bool, _ reference: ReferenceGEMM,
     to table: inout Table, pattern: (Int) -> AttentionPattern
   ) {
     var before: (forward: Double, backward: Double, pairs: Double)?
     for length in lengths {
       let pattern = pattern(length)
       let pairs = pattern.pairs
-      // Multiply-adds of one product over all heads, twice.
-      let product = 2 * pairs * Double(attention.heads * attention.headDimension)
-      let rows = AttentionRows(attention, length, pattern)
+      // FLOPs of one GEMM over all heads.
+      let flops = 2 * pairs * Double(attention.heads * attention.headDimension)
+      let input = AttentionInput(attention, length, pattern)
       let found = (0..<common.repeats).map { _ in
-        let rate = square.measure()
-        let there = secondsOfOne(rows.forward)
-        let back = backward ? secondsOfOne(rows.backward) : 0
+        let rate = reference.measure()
+        let there = secondsOfOne(input.forward)
+        let back = backward ? secondsOfOne(input.backward) : 0
         return (there: there, back: back, rate: rate)
       }
       let (there, back) = (median(found.map(\.there)), median(found.map(\.back)))
@@ -75,13 +76,13 @@ struct AttentionCommand: ParsableCommand {
       let last =
         backward
         ? [
-          time(back), growth(back, before?.backward), gflops(4 * product / back),
-          percent(median(found.map { 4 * product / $0.back / $0.rate })),
+          time(back), growth(back, before?.backward), gflops(4 * flops / back),
+          percent(median(found.map { 4 * flops / $0.back / $0.rate })),
         ] : ["", "", "", ""]
       table.add(
         [
-          name, "\(length)", time(there), growth(there, before?.forward), gflops(2 * product / there),
-          percent(median(found.map { 2 * product / $0.there / $0.rate })),
+          name, "\(length)", time(there), growth(there, before?.forward), gflops(2 * flops / there),
+          percent(median(found.map { 2 * flops / $0.there / $0.rate })),
         ] + last)
       before = (there, back, pairs)
     }
@@ -105,7 +106,7 @@ extension ModelShape {
 }
 
 extension AttentionPattern {
-  /// Pairs of a query and a key that it sees.
+  /// Number of pairs of a query and a visible key.
   fileprivate var pairs: Double {
     spans.reduce(0) { sum, span in
       span.queries.reduce(sum) { sum, query in
@@ -116,23 +117,23 @@ extension AttentionPattern {
   }
 }
 
-/// Made-up queries, keys and values.
-private struct AttentionRows {
+/// Random queries, keys and values.
+private struct AttentionInput {
   private let attention: Attention<Float>
   private let pattern: AttentionPattern
   private let q, k, v, dOutput: Matrix<Float>
   private let result: Attention<Float>.Result
 
-  init(_ attention: Attention<Float>, _ rows: Int, _ pattern: AttentionPattern) {
+  init(_ attention: Attention<Float>, _ tokens: Int, _ pattern: AttentionPattern) {
     let (queries, keys) = (
       attention.heads * attention.headDimension, attention.kvHeads * attention.headDimension
     )
     self.attention = attention
     self.pattern = pattern
-    q = randomMatrix(rows, queries, seed: 0)
-    k = randomMatrix(rows, keys, seed: 1)
-    v = randomMatrix(rows, keys, seed: 2)
-    dOutput = randomMatrix(rows, queries, seed: 3)
+    q = randomMatrix(tokens, queries, seed: 0)
+    k = randomMatrix(tokens, keys, seed: 1)
+    v = randomMatrix(tokens, keys, seed: 2)
+    dOutput = randomMatrix(tokens, queries, seed: 3)
     result = attention.forward(q: q, k: k, v: v, pattern: pattern)
   }
 

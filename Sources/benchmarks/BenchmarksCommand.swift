@@ -7,19 +7,19 @@ import Tensors
 struct BenchmarksCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "benchmarks",
-    abstract: "Time what training is made of, against the product peak of this machine measured in the same run.",
+    abstract: "Time the parts of training, and compare them with this machine's GEMM peak measured in the same run.",
     discussion: """
-      Rates are of useful operations only, two a multiply-add of a product; elementwise work and work done twice count \
-      nothing. Every share is a median of ratios to a square product that ran beside it.
+      Rates are of model FLOPs, two for each multiply-add of a GEMM; elementwise work and recomputation do not count. \
+      Every utilization is the median of ratios to a square GEMM that ran in the same repeat.
       """,
-    subcommands: [Products.self, AttentionCommand.self, Step.self, Growth.self])
+    subcommands: [GEMMCommand.self, AttentionCommand.self, Step.self, Growth.self])
 }
 
-/// Options that all of them take.
+/// Options of all subcommands.
 struct CommonOptions: ParsableArguments {
-  @Option(help: "Threads of products.") var threads = 1
-  @Option(help: "How often everything is measured.") var repeats = 5
-  @Option(help: "Side of the square product that is taken for the peak.") var side = 2048
+  @Option(help: "Number of GEMM threads.") var threads = 1
+  @Option(help: "Number of repeats of every measurement.") var repeats = 5
+  @Option(help: "Side of the square GEMM that measures the peak.") var side = 2048
 
   func validate() throws {
     for (name, value, limit) in [
@@ -33,7 +33,7 @@ struct CommonOptions: ParsableArguments {
 
 extension Precision: ExpressibleByArgument {}
 
-/// Refuses bf16 where it would only be imitated.
+/// Refuses bf16 if the processor could only emulate it.
 func requireInstructions(_ precision: Precision?) throws {
   guard precision != .bfloat16 || Precision.hasBFloat16Instructions else {
     throw ValidationError("--precision bf16: this processor has no bf16 instructions; use fp32")

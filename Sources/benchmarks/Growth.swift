@@ -1,4 +1,4 @@
-// benchmarks growth: made-up rows of growing length through a real decoder.
+// benchmarks growth: made-up examples of growing length through a real decoder.
 import Adapters
 import ArgumentParser
 import Batches
@@ -12,28 +12,28 @@ import Tensors
 
 struct Growth: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Forward, loss and backward of made-up rows of growing length: time, operations, memory.",
+    abstract: "Forward, loss and backward of made-up examples of growing length: time, FLOPs, memory.",
     discussion: """
-      Four fifths of a row are visual tokens of one picture; embeddings are made up, weights are the model's. Memory is \
-      the highest that rows of that length added to the process; mapped weights are not in it. Growth is the \
-      value over that of the line before.
+      Four fifths of an example are visual tokens of one image. Embeddings are made up; weights are the model's. \
+      Memory is the peak that examples of that length added to the process, without mapped weights. Growth is the \
+      value over that of the line above.
 
       Example: benchmarks growth --model DIR --tokens 300 1200 --repeats 3
       """)
 
   @OptionGroup var common: CommonOptions
   @Option(help: "The base model's folder.") var model: String
-  @Option(parsing: .upToNextOption, help: "Lengths of rows.") var tokens = [300, 1200, 4800]
-  @Option(help: "Supervised tokens at the end of a row.") var answers = 24
-  @Option(help: "Products with the weights; what this processor is best at unless stated.") var precision: Precision?
+  @Option(parsing: .upToNextOption, help: "Lengths of examples, in tokens.") var tokens = [300, 1200, 4800]
+  @Option(help: "Supervised tokens at the end of an example.") var answers = 24
+  @Option(help: "Compute precision; by default the fastest of this processor.") var precision: Precision?
   @Option(help: "Rank of the adapter.") var rank = 8
-  @Flag(help: "Compute rows too for which memory does not seem to be enough.") var anyway = false
+  @Flag(help: "Compute examples even if memory seems too small for them.") var anyway = false
 
   func validate() throws {
     try requireInstructions(precision)
     guard tokens.allSatisfy({ (64...65_536).contains($0) }) else { throw ValidationError("--tokens: give 64 to 65536") }
     guard (1...12).contains(answers) || tokens.allSatisfy({ $0 >= 5 * answers + 80 }) else {
-      throw ValidationError("--answers \(answers): give fewer than a fifth of the shortest row")
+      throw ValidationError("--answers \(answers): give fewer than a fifth of the shortest example")
     }
   }
 
@@ -44,10 +44,10 @@ struct Growth: ParsableCommand {
       configuration: configuration, checkpoint: try Checkpoint(folder: model), precision: precision)
     let text = configuration.text
     say(
-      "model      \(self.model): \(text.layers) layers, hidden \(text.hiddenSize); products in \(model.precision.rawValue)"
-    )
+      "model      \(self.model): \(text.layers) layers, hidden \(text.hiddenSize); "
+        + "compute in \(model.precision.rawValue)")
     let budgets = LayerBudgets.even(max(1, text.layers * text.kvHeads / 4), text)
-    let square = SquareProduct(side: common.side, precision: model.precision)
+    let reference = ReferenceGEMM(side: common.side, precision: model.precision)
     let adapter = ImageLoRA<Float>(
       ImageLoRAConfiguration(
         rank: rank, alpha: Double(2 * rank), normalization: .inverseSqrtSelected,
@@ -55,7 +55,8 @@ struct Growth: ParsableCommand {
       text: text)
     adapter.initialize(seed: 0)
     var table = Table([
-      "tokens", "visual", "seconds", "growth", "useful GFLOP", "growth", "GFLOP/s", "of peak", "peak memory", "growth",
+      "tokens", "visual", "seconds", "growth", "model GFLOP", "growth", "GFLOP/s", "utilization", "peak memory",
+      "growth",
     ])
     let program = Memory.peakWithoutFiles
     var before: [Double]?
@@ -63,48 +64,48 @@ struct Growth: ParsableCommand {
       let needed = LongExample.estimatedBytes(tokens: count, text)
       guard anyway || needed < Memory.available else {
         say(
-          "left out   \(count) tokens: about \(mebibytes(needed)) are needed and \(mebibytes(Memory.available)) free; "
+          "left out   \(count) tokens: they need about \(mebibytes(needed)), \(mebibytes(Memory.available)) are free; "
             + "--anyway computes them")
         continue
       }
-      let row = try LongExample(tokens: count, answers: answers, configuration)
-      let work = BatchFLOPs(row.shape, budgets: budgets, rank: rank, configuration)
-      let useful =
-        work.decoding - BatchFLOPs.repeatedScores(row.shape, budgets: budgets, configuration)
+      let example = try LongExample(tokens: count, answers: answers, configuration)
+      let work = BatchFLOPs(example.shape, budgets: budgets, rank: rank, configuration)
+      let flops =
+        work.decoding - BatchFLOPs.repeatedScores(example.shape, budgets: budgets, configuration)
       Memory.forgetPeak()
-      _ = row.step(model, adapter)
-      let found = (0..<common.repeats).map { _ in (rate: square.measure(), seconds: row.step(model, adapter)) }
+      _ = example.step(model, adapter)
+      let found = (0..<common.repeats).map { _ in (rate: reference.measure(), seconds: example.step(model, adapter)) }
       let memory = Memory.peakWithoutFiles - program
       let elapsed = median(found.map(\.seconds))
-      let now = [elapsed, useful, memory]
+      let now = [elapsed, flops, memory]
       let growth = now.indices.map { index in before.map { fixed(now[index] / $0[index], 2) } ?? "" }
       table.add([
-        "\(count)", "\(row.shape.visual)", fixed(elapsed, 4), growth[0], fixed(useful / 1e9, 2), growth[1],
-        gflops(useful / elapsed), percent(median(found.map { useful / ($0.seconds * $0.rate) })), mebibytes(memory),
+        "\(count)", "\(example.shape.visual)", fixed(elapsed, 4), growth[0], fixed(flops / 1e9, 2), growth[1],
+        gflops(flops / elapsed), percent(median(found.map { flops / ($0.seconds * $0.rate) })), mebibytes(memory),
         growth[2],
       ])
       before = now
     }
-    say("peak       \(square.line)")
+    say("peak       \(reference.line)")
     say()
     table.show()
   }
 }
 
-/// A row that no data hold.
+/// A made-up example.
 private struct LongExample {
   let shape: BatchShape
   private let input: DecoderInput<Float>
   private let outputPositions: [Int]
   private let targets: [Int32]
 
-  /// One picture of about four fifths of the tokens behind a short prompt.
+  /// A short prompt, then one image of about four fifths of the tokens.
   init(tokens: Int, answers: Int, _ configuration: ModelConfiguration) throws {
     let side = Int((0.8 * Double(tokens)).squareRoot())
     let (columns, lines) = (side, tokens * 4 / 5 / side)
     let visual = 8..<8 + columns * lines
     var ids = [Int32](repeating: 0, count: tokens)
-    for row in visual { ids[row] = configuration.imageTokenID }
+    for token in visual { ids[token] = configuration.imageTokenID }
     let merge = configuration.vision.spatialMergeSize
     let grid = GridTHW(t: 1, h: lines * merge, w: columns * merge)
     let positions = try mropePositions(
@@ -129,10 +130,10 @@ private struct LongExample {
     }.seconds
   }
 
-  /// What all layers keep for backward.
+  /// Bytes of the activations that all layers save for backward.
   static func estimatedBytes(tokens: Int, _ text: TextConfiguration) -> Double {
-    let numbers = 2 * text.hiddenSize + 2 * text.attentionHeads * text.headDimension + 2 * text.intermediateSize
-    return 4 * Double(text.layers) * Double(tokens) * Double(numbers)
+    let values = 2 * text.hiddenSize + 2 * text.attentionHeads * text.headDimension + 2 * text.intermediateSize
+    return 4 * Double(text.layers) * Double(tokens) * Double(values)
   }
 }
 
@@ -140,12 +141,12 @@ private struct LongExample {
 private enum Memory {
   static var available: Double { field("MemAvailable", of: "/proc/meminfo") }
 
-  /// The highest resident memory since `forgetPeak`, pages of files left out.
+  /// Peak resident memory since `forgetPeak`, without mapped files.
   static var peakWithoutFiles: Double {
     field("VmHWM", of: "/proc/self/status") - field("RssFile", of: "/proc/self/status")
   }
 
-  /// Starts the peak anew (proc(5): 5 written to clear_refs).
+  /// Resets the peak (proc(5): 5 written to clear_refs).
   static func forgetPeak() {
     guard let file = FileHandle(forWritingAtPath: "/proc/self/clear_refs") else { return }
     try? file.write(contentsOf: Data("5".utf8))

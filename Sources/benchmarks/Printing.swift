@@ -1,16 +1,16 @@
-// What benchmarks print: the machine, and tables that a page can take over.
+// What benchmarks print: the machine, and Markdown tables.
 import Formatting
 import Foundation
 import Tensors
 
-/// A Markdown table, columns aligned.
+/// A Markdown table with aligned columns.
 struct Table {
   private var lines: [[String]]
 
   init(_ header: [String]) { lines = [header] }
 
   mutating func add(_ cells: [String]) {
-    precondition(cells.count == lines[0].count, "a cell a column")
+    precondition(cells.count == lines[0].count, "one cell for each column")
     lines.append(cells)
   }
 
@@ -32,30 +32,30 @@ struct Table {
   }
 }
 
-/// A line on standard output, at once.
+/// Prints a line on standard output and flushes it.
 func say(_ line: String = "") {
   print(line)
   fflush(nil)
 }
 
-/// Operations a second, in 10^9.
+/// FLOP/s as GFLOP/s.
 func gflops(_ rate: Double) -> String { fixed(rate / 1e9, 1) }
 
-/// A time in the unit that suits it.
+/// A time in seconds or milliseconds, whichever suits it.
 func time(_ seconds: Double) -> String {
   seconds >= 1 ? fixed(seconds, 2) + " s" : fixed(1e3 * seconds, seconds >= 0.01 ? 1 : 3) + " ms"
 }
 
 func mebibytes(_ bytes: Double) -> String { fixed(bytes / 0x1p20, 0) + " MiB" }
 
-/// Machine, date and libraries of all numbers that follow; sets the threads.
+/// Prints machine, date and math library, which all results that follow depend on; sets the number of threads.
 func begin(_ options: CommonOptions) {
   setGEMMThreads(options.threads)
   let cores = ProcessInfo.processInfo.activeProcessorCount
   let measured = "\(plural(options.threads, "thread")), \(plural(options.repeats, "repeat"))"
   say("machine    \(processorName), \(plural(cores, "core")); \(measured)")
   say("date       \(Date.now.formatted(.iso8601))")
-  say("products   \(mathLibrary)")
+  say("GEMMs      \(mathLibrary)")
 }
 
 private var processorName: String {

@@ -1,8 +1,8 @@
-// Made-up matrices and weights. Constant numbers would flatter: they let a processor run cooler.
+// Random matrices and weights. Constant values would be too fast: they let a processor run cooler.
 import RandomNumbers
 import Tensors
 
-/// Numbers of either sign, magnitudes about 0.02.
+/// Values of both signs, with magnitudes up to 0.03.
 func randomMatrix(_ rows: Int, _ columns: Int, seed: UInt64 = 0) -> Matrix<Float> {
   let matrix = Matrix<Float>(uninitialized: rows, columns)
   var generator = SplitMix64(seed: seed)
@@ -12,11 +12,11 @@ func randomMatrix(_ rows: Int, _ columns: Int, seed: UInt64 = 0) -> Matrix<Float
   return matrix
 }
 
-/// Memory of a made-up weight.
+/// Memory of a random weight.
 private final class WeightMemory {
   let base: UnsafeMutableRawPointer
 
-  /// Numbers with magnitudes from 2^-7 to 2^-5.
+  /// Values with magnitudes from 2^-7 to 2^-5.
   init(count: Int, type: ElementType) {
     base = .allocate(byteCount: count * type.byteCount, alignment: 64)
     var generator = SplitMix64(seed: 1)
@@ -35,7 +35,7 @@ private final class WeightMemory {
   deinit { base.deallocate() }
 }
 
-/// A weight as a checkpoint would hold it.
+/// A random weight, stored as in a checkpoint.
 func randomTensor(_ shape: [Int], type: ElementType) -> StoredTensor {
   let memory = WeightMemory(count: shape.reduce(1, *), type: type)
   return StoredTensor(name: "random", type: type, shape: shape, base: UnsafeRawPointer(memory.base), owner: memory)

@@ -1,4 +1,4 @@
-// The phases of one training unit, each timed alone, in the order and through the calls of a training step.
+// The phases of one training batch, each timed alone, in the order and through the calls of a training step.
 import Adapters
 import Artifacts
 import Batches
@@ -13,11 +13,11 @@ import Tensors
 
 /// Parts of a step.
 enum Phase: String, CaseIterable {
-  case tokens = "rows to tokens"
-  case decoding = "picture decoding"
+  case tokens = "examples to tokens"
+  case decoding = "image decoding"
   case vision
   case packing
-  /// With the embedding of the tokens.
+  /// Includes the embedding of the tokens.
   case forward = "decoder forward"
   case loss = "head: loss and gradient"
   case backward = "decoder backward"
@@ -25,23 +25,23 @@ enum Phase: String, CaseIterable {
   case optimizer
   case checkpoint = "checkpoint write"
 
-  /// A step with a picture that is new.
+  /// A step with a new image.
   static let wholeStep = allCases.filter { $0 != .checkpoint }
-  /// A step with features that are kept.
-  static let withoutPicture = wholeStep.filter { $0 != .decoding && $0 != .vision }
+  /// A step with cached vision features.
+  static let withoutVision = wholeStep.filter { $0 != .decoding && $0 != .vision }
 }
 
-/// One unit of rows and an adapter to train on it.
+/// One batch of examples and an adapter to train on it.
 final class StepPhases {
   let base: BaseModel
-  let rows: [Example]
+  let examples: [Example]
   let shape: BatchShape
   let budgets: LayerBudgets
   let adapter: ImageLoRA<Float>
   private let selection: HeadSelection
   private let samples: SampleBuilder
-  /// Rows whose pictures are different.
-  private let pictured: [Example]
+  /// One example for each set of images.
+  private let imaged: [Example]
   private let probe: InfluenceProbe<Float>
   private let first: (batch: PackedBatch, shape: BatchShape)
   private let store: CheckpointStore
@@ -50,16 +50,16 @@ final class StepPhases {
   private var sum: ExactSum
 
   /// - Parameters:
-  ///   - rows: of the same pictures, or each of its own.
+  ///   - examples: all of the same images (`sameImages`), or each of its own.
   ///   - kvHeads: adapted KV heads, spread evenly over the layers.
   ///   - folder: where checkpoints are written.
-  /// - Throws: what is wrong with a row or its pictures.
-  init(_ base: BaseModel, rows: [Example], samePictures: Bool, maxLength: Int, rank: Int, kvHeads: Int, folder: String)
-    throws
-  {
+  /// - Throws: the error of an example or its images.
+  init(
+    _ base: BaseModel, examples: [Example], sameImages: Bool, maxLength: Int, rank: Int, kvHeads: Int, folder: String
+  ) throws {
     let text = base.configuration.text
-    (self.base, self.rows) = (base, rows)
-    pictured = samePictures ? [rows[0]] : rows
+    (self.base, self.examples) = (base, examples)
+    imaged = sameImages ? [examples[0]] : examples
     budgets = .even(kvHeads, text)
     let indices = budgets.heads.map { Array(0..<$0) }
     selection = HeadSelection(
@@ -79,12 +79,12 @@ final class StepPhases {
     store = CheckpointStore(directory: folder, keep: 1)
     try store.prepare()
 
-    let made = try rows.map(samples.sample)
-    let features = try zip(pictured, made).map { try base.featureStore.features(of: $0, sample: $1) }
-    let images = zip(pictured, made).map { $1.grids.map(\.patches) }
-    shape = BatchShape(Self.packed(made, features), images: images.flatMap(\.self))
+    let made = try examples.map(samples.sample)
+    let features = try zip(imaged, made).map { try base.featureStore.features(of: $0, sample: $1) }
+    let patches = zip(imaged, made).map { $1.grids.map(\.patches) }
+    shape = BatchShape(Self.packed(made, features), images: patches.flatMap(\.self))
     let alone = PackedBatch([made[0]], images: .shared(features[0]))
-    first = (alone, BatchShape(alone, images: images[0]))
+    first = (alone, BatchShape(alone, images: patches[0]))
   }
 
   private static func packed(_ samples: [Sample], _ features: [[Matrix<Float>]]) -> PackedBatch {
@@ -92,7 +92,7 @@ final class StepPhases {
   }
 
   /// One pass through all phases.
-  /// - Parameter pause: runs between phases, where the peak is measured.
+  /// - Parameter pause: runs between phases, to measure the GEMM peak.
   func run(pause: () -> Void) throws -> [Phase: Double] {
     var times: [Phase: Double] = [:]
     func timed<T>(_ phase: Phase, _ body: () throws -> T) rethrows -> T {
@@ -100,12 +100,12 @@ final class StepPhases {
       times[phase] = seconds
       return result
     }
-    let made = try timed(.tokens) { try rows.map(samples.sample) }
-    let images = try timed(.decoding) { try zip(pictured, made).map { try samples.images(of: $0, for: $1) } }
+    let made = try timed(.tokens) { try examples.map(samples.sample) }
+    let images = try timed(.decoding) { try zip(imaged, made).map { try samples.images(of: $0, for: $1) } }
     pause()
     let features = timed(.vision) {
-      images.map { row in
-        row.map { image in
+      images.map { own in
+        own.map { image in
           let patches = Matrix(
             image.patches, rows: image.grid.patches, columns: image.patches.count / image.grid.patches)
           return base.model.vision.forward(patches: patches, grid: image.grid)
@@ -137,7 +137,7 @@ final class StepPhases {
     return sum.values(0..<count)
   }
 
-  /// Mean, norm and update, as a step has them.
+  /// Mean, clipping by the norm, and update, as in a training step.
   private func update(_ gradients: inout [Float], tokens: Int) {
     let scale = 1 / Float(tokens)
     for i in gradients.indices { gradients[i] *= scale }
@@ -148,26 +148,26 @@ final class StepPhases {
       learningRate: 1e-5, state: &state.optimizer)
   }
 
-  /// Seconds of one row's influence: a pass of the frozen base forward and back to its first layer.
+  /// Seconds of one example's influence pass: forward and backward through the frozen base, down to its first layer.
   func influenceSeconds() -> Double {
     probe.reset()
     return seconds { base.lossAndGradient(first.batch, adapter: probe) }.seconds
   }
 
-  /// Useful operations of each phase that has products.
-  var operations: [Phase: Double] {
+  /// Model FLOPs of each phase that has GEMMs.
+  var flops: [Phase: Double] {
     let work = BatchFLOPs(shape, budgets: budgets, rank: adapter.configuration.rank, base.configuration)
-    let again = BatchFLOPs.repeatedScores(shape, budgets: budgets, base.configuration)
-    // The adapter takes one product of three on the way forward, two on the way back.
+    let recomputed = BatchFLOPs.repeatedScores(shape, budgets: budgets, base.configuration)
+    // One of the adapter's three GEMMs is in forward, two are in backward.
     let learns = shape.visual > 0
     return [
       .vision: work.vision, .forward: work.forward + (learns ? work.adapter / 3 : work.adapter), .loss: work.head,
-      .backward: work.backward - again + (learns ? work.adapter * 2 / 3 : 0),
+      .backward: work.backward - recomputed + (learns ? work.adapter * 2 / 3 : 0),
     ]
   }
 
-  /// Useful operations of one row's influence; the two estimators' own are left out.
-  var influenceOperations: Double {
+  /// Model FLOPs of one example's influence pass, without those of the two estimators.
+  var influenceFLOPs: Double {
     let text = base.configuration.text
     let all = LayerBudgets.even(text.layers * text.kvHeads, text)
     let work = BatchFLOPs(first.shape, budgets: all, rank: 1, base.configuration)

@@ -1,4 +1,4 @@
-// How times are taken and put together.
+// How times are measured and summarized.
 import Foundation
 import Tensors
 
@@ -9,7 +9,7 @@ func seconds<T>(_ body: () throws -> T) rethrows -> (seconds: Double, result: T)
   return ((ContinuousClock.now - start) / .seconds(1), result)
 }
 
-/// Seconds of one call of `body`, called again until a clock can be trusted.
+/// Seconds of one call of `body`, which is repeated until the clock is precise enough.
 func secondsOfOne(atLeast least: Double = 0.02, _ body: () -> Void) -> Double {
   let start = ContinuousClock.now
   var (calls, elapsed) = (0.0, 0.0)
@@ -21,22 +21,22 @@ func secondsOfOne(atLeast least: Double = 0.02, _ body: () -> Void) -> Double {
   return elapsed / calls
 }
 
-/// The middle value; of an even number of them the mean of the two in the middle.
-/// - Precondition: there is one.
+/// The median; for an even number of values, the mean of the two in the middle.
+/// - Precondition: `values` is not empty.
 func median(_ values: [Double]) -> Double {
   let sorted = values.sorted()
   let middle = sorted.count / 2
   return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
 }
 
-/// A square product large enough to show what this machine can do: the measure of all others.
-final class SquareProduct {
+/// A square GEMM large enough to reach this machine's peak, to which all other rates are compared.
+final class ReferenceGEMM {
   let precision: Precision
   let side: Int
   private let x: Matrix<Float>
   private let y: Matrix<Float>
   private let weight: StoredMatrix
-  /// Rates of all measurements, in operations a second.
+  /// Rates of all measurements, in FLOP/s.
   private(set) var rates: [Double] = []
 
   init(side: Int, precision: Precision) {
@@ -51,7 +51,7 @@ final class SquareProduct {
 
   private func multiplyOnce() { weight.times(x, into: y, accumulate: false) }
 
-  /// Measures once more.   -> operations a second
+  /// Measures once more.   -> FLOP/s
   @discardableResult
   func measure() -> Double {
     let n = Double(side)
@@ -60,9 +60,9 @@ final class SquareProduct {
     return rate
   }
 
-  /// One line of all measurements.
+  /// A line about all measurements.
   var line: String {
-    "square product \(side), \(precision.rawValue): \(gflops(median(rates))) GFLOP/s, \(gflops(rates.min() ?? 0)) to "
+    "square GEMM \(side), \(precision.rawValue): \(gflops(median(rates))) GFLOP/s, \(gflops(rates.min() ?? 0)) to "
       + "\(gflops(rates.max() ?? 0)) in \(rates.count) measurements"
   }
 }

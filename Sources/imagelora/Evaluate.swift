@@ -1,4 +1,4 @@
-// imagelora evaluate: loss and task metrics on a run's validation rows.
+// imagelora evaluate: loss and task metrics on a run's validation examples.
 import Adapters
 import ArgumentParser
 import Artifacts
@@ -14,14 +14,14 @@ import Training
 
 struct Evaluate: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Loss, token accuracy, exact match and box metrics on a run's validation rows.",
+    abstract: "Evaluate loss, token accuracy, exact match and box metrics on a run's validation examples.",
     discussion: """
-      Give a checkpoint or an adapter's folder, --base for the model without an adapter, or both for a table side by side. Answers are \
-      generated greedily from each row up to its last answer. Rows whose answer is a point or a box are scored against \
-      the row's "objects": a point, or a box's centre, counts where it lies in the box (half-open, original pixels); \
-      what the model writes is in the coordinates of its family, or those of data.coordinates. Where rows state a \
-      "group", accuracy is printed for each of its values. The numbers are the same in every bit for any \
-      number of ranks.
+      Give a checkpoint or an adapter folder, --base for the model without an adapter, or both for a table that shows \
+      them side by side. Each example is the prompt up to its last answer, which the model generates greedily. If the \
+      right answer is a point or a box, the model's answer is scored against the example's "objects": a point, or the \
+      centre of a box, is correct if it lies in the box (half-open, original pixels). The model answers in the \
+      coordinates of its family, or in those of data.coordinates. If examples have a "group", accuracy is also printed \
+      for each of its values. The metrics are bit-identical for any number of ranks.
 
       Examples:
         imagelora evaluate run.yaml --base --no-generate --limit 100
@@ -31,26 +31,26 @@ struct Evaluate: ParsableCommand {
 
   @OptionGroup var options: RunOptions
 
-  @Option(help: ArgumentHelp("The checkpoint whose adapter is evaluated.", valueName: "C.h5"))
+  @Option(help: ArgumentHelp("The checkpoint whose adapter to evaluate.", valueName: "C.h5"))
   var checkpoint: String?
 
   @Option(
     help: ArgumentHelp(
-      "A folder of imagelora export, or a LoRA of PEFT, that is evaluated instead of a checkpoint.", valueName: "dir"))
+      "An adapter folder to evaluate instead: from imagelora export, or a LoRA of PEFT.", valueName: "dir"))
   var adapter: String?
 
-  @Flag(help: "Evaluate the base model without an adapter, too or alone.")
+  @Flag(help: "Evaluate the base model without an adapter, alone or next to the adapted model.")
   var base = false
 
   @Option(
     help: ArgumentHelp(
-      "Write a line for every row and model: prompt, reference, prediction, scores (JSON Lines).", valueName: "file"))
+      "Write prompt, reference, prediction and scores of every example and model (JSON Lines).", valueName: "file"))
   var output: String?
 
-  @Option(help: ArgumentHelp("Longest answer in tokens.", valueName: "n"))
+  @Option(help: ArgumentHelp("Maximum length of an answer, in tokens.", valueName: "n"))
   var maxNewTokens = 64
 
-  @Flag(inversion: .prefixedNo, help: "Generate answers; without them there are only loss and token accuracy.")
+  @Flag(inversion: .prefixedNo, help: "Generate answers; without them only loss and token accuracy are computed.")
   var generate = true
 
   @Option(help: ArgumentHelp("Evaluate the first n examples only.", valueName: "n"))
@@ -65,7 +65,7 @@ struct Evaluate: ParsableCommand {
     }
     guard checkpoint == nil || adapter == nil else { throw ValidationError("give --checkpoint or --adapter, not both") }
     guard maxNewTokens > 0 else { throw ValidationError("--max-new-tokens \(maxNewTokens): an answer has at least 1") }
-    guard limit ?? 1 > 0 else { throw ValidationError("--limit \(limit ?? 0): evaluate at least 1 row") }
+    guard limit ?? 1 > 0 else { throw ValidationError("--limit \(limit ?? 0): evaluate at least 1 example") }
   }
 
   func run() throws {
@@ -73,35 +73,35 @@ struct Evaluate: ParsableCommand {
       let (run, model) = try options.configuration(communicator).openBase(communicator, warn: complain)
       let (file, models) = try withErrorAgreement(communicator) { try open(run, model) }
       let data = try run.prepareExamples(file, base: model, communicator: communicator)
-      let rows = Array(data.rows.prefix(limit ?? data.rows.count))
+      let examples = Array(data.rows.prefix(limit ?? data.rows.count))
       let evaluator = Evaluator(base: model, samples: data.samples, maxNewTokens: generate ? maxNewTokens : nil)
       var progress = Progress()
       let results = try evaluator.results(
-        rows, tokens: data.tokens(of:), adapters: models.map(\.adapter), communicator: communicator
+        examples, tokens: data.tokens(of:), adapters: models.map(\.adapter), communicator: communicator
       ) { done, total in
         if communicator.rank == 0, !json { progress.note("evaluate: \(done)/\(total) examples of rank 0") }
       }
       guard communicator.rank == 0 else { return }
       let columns = zip(models, results).map { (name: $0.name, results: $1) }
       if let output {
-        let lines = rows.indices.flatMap { row in
-          columns.map { PredictionLine(rows[row], model: $0.name, $0.results[row]) }
+        let lines = examples.indices.flatMap { index in
+          columns.map { PredictionLine(examples[index], model: $0.name, $0.results[index]) }
         }
         try saving(output) { try PredictionLine.write(lines, to: output) }
       }
-      let groups = rows.map(\.groups)
+      let groups = examples.map(\.groups)
       if json {
         return try sayJSON(EvaluationDocument(file: file, leftOut: data.problems.count, groups: groups, columns))
       }
       for problem in data.problems.prefix(5) { say("left out   \(problem)") }
-      say("\(rows.count) examples of \(file)")
+      say("\(examples.count) examples of \(file)")
       Metrics.table(columns.map { ($0.name, Metrics($0.results)) }).forEach(say)
       Metrics.table(by: groups, columns).forEach(say)
       if let output { say("wrote \(output)") }
     }
   }
 
-  /// The file of rows and the models to evaluate by name, checked before any row is read.
+  /// The file of examples and the named models to evaluate, checked before any example is read.
   private func open(
     _ run: RunConfiguration, _ model: BaseModel
   ) throws -> (file: String, models: [(name: String, adapter: (any ProjectionAdapter<Float>)?)]) {

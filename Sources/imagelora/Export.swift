@@ -11,28 +11,29 @@ struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Write a checkpoint's adapter as safetensors, with its configuration and a model card.",
     discussion: """
-      The folder holds adapter.safetensors (fp32), adapter_config.json and README.md; of a LoRA adapter_model.safetensors \
-      and adapter_config.json as PEFT writes and reads them. The checkpoint is enough; with \
-      --model the base is opened too, and refused if it is not the one that the adapter was trained on.
+      The folder of an Image-LoRA has adapter.safetensors (fp32), adapter_config.json and README.md. The folder of a \
+      LoRA has adapter_model.safetensors and adapter_config.json, in PEFT's format. It needs only the checkpoint. With \
+      --model the command also opens the base model, and fails if the adapter was trained on another one.
 
       Examples:
         imagelora export checkpoints/best.h5 --output my-adapter
         imagelora export checkpoints/latest.h5 --output my-adapter --model DIR
         imagelora export checkpoints/best.h5 --merged my-model --model DIR
 
-      With --merged a LoRA is added to the weights of the base that --model names, W + (alpha / rank) B A, in the types that \
-      they are stored in; the folder is a model of its own. An Image-LoRA cannot be merged: \(ModelCard.whyNotMerged).
+      --merged adds a LoRA to the weights of the base model given by --model, W + (alpha / rank) B A, keeps the types \
+      in which they are stored, and writes a complete model folder. An Image-LoRA cannot be merged: \
+      \(ModelCard.whyNotMerged).
       """)
 
-  @Argument(help: "The checkpoint (HDF5); its .sha256 lies beside it.") var checkpoint: String
-  @Option(help: ArgumentHelp("The folder to make.", valueName: "dir")) var output: String?
-  @Option(help: "The base model's folder, to check that the adapter is its own.") var model: String?
-  @Option(help: ArgumentHelp("The folder of a merged model to make; of LoRA only, with --model.", valueName: "dir"))
+  @Argument(help: "The checkpoint (HDF5), with its .sha256 file next to it.") var checkpoint: String
+  @Option(help: ArgumentHelp("The adapter folder to write.", valueName: "dir")) var output: String?
+  @Option(help: "The base model's folder, to check that the adapter belongs to it.") var model: String?
+  @Option(help: ArgumentHelp("The folder of the merged model to write (LoRA only, with --model).", valueName: "dir"))
   var merged: String?
 
   func validate() throws {
     guard output != nil || merged != nil else { throw ValidationError("give --output DIR or --merged DIR") }
-    guard merged == nil || model != nil else { throw ValidationError("--merged: give the base too, --model DIR") }
+    guard merged == nil || model != nil else { throw ValidationError("--merged needs the base: give --model DIR") }
   }
 
   func run() throws {
@@ -56,7 +57,8 @@ struct Export: ParsableCommand {
           configuration, provenance: file.provenance(), layout: layout, parameters: parameters,
           card: ModelCard(file, configuration: configuration, layout: layout).text,
           baseName: model ?? ModelCard.baseName(file), to: output)
-        say("wrote \(output): \(layout.count) parameters in \(configuration.layers.count) layers, read back and compared")
+        let layers = configuration.layers.count
+        say("wrote \(output): \(layout.count) parameters in \(layers) layers, read back and compared")
       }
       if let merged, let base, case .lora(let options) = configuration {
         let adapter = LoRA<Float>(options, text: base.configuration.text)

@@ -1,4 +1,4 @@
-// imagelora generate: one answer to a prompt with pictures.
+// imagelora generate: one answer to a prompt with images.
 import ArgumentParser
 import Artifacts
 import Batches
@@ -11,11 +11,11 @@ import Tensors
 
 struct Generate: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Answer a prompt about pictures, greedily, with or without an adapter.",
+    abstract: "Generate one answer to a prompt with images, greedily, with or without an adapter.",
     discussion: """
-      <image> in the prompt says where each picture goes, in the order of the --image options; without any, pictures \
-      come first. Pixel limits are the adapter's where it states them, otherwise the model folder's. Points and boxes \
-      in the answer are in pixels of the resized picture (Qwen2.5-VL) or in thousandths of its sides (Qwen3-VL).
+      Each <image> in the prompt is the place of one image, in the order of the --image options. Without any <image> \
+      the images come first. Pixel limits are the adapter's if it has them, otherwise the model folder's. Points and \
+      boxes in the answer are in pixels of the resized image (Qwen2.5-VL) or in thousandths of its sides (Qwen3-VL).
 
       Examples:
         imagelora generate --model Qwen2.5-VL-3B \\
@@ -25,26 +25,26 @@ struct Generate: ParsableCommand {
       """)
 
   @Option(help: "The base model's folder.") var model: String
-  @Option(help: ArgumentHelp("A checkpoint whose adapter is used.", valueName: "C.h5")) var checkpoint: String?
-  @Option(help: ArgumentHelp("A folder of imagelora export, or a LoRA of PEFT, that is used.", valueName: "dir"))
+  @Option(help: ArgumentHelp("The checkpoint whose adapter to use.", valueName: "C.h5")) var checkpoint: String?
+  @Option(help: ArgumentHelp("An adapter folder to use: from imagelora export, or a LoRA of PEFT.", valueName: "dir"))
   var adapter: String?
-  @Option(help: ArgumentHelp("A picture, PNG or JPEG; may be given several times.", valueName: "file"))
+  @Option(help: ArgumentHelp("An image, PNG or JPEG; can be given several times.", valueName: "file"))
   var image: [String] = []
-  @Option(help: "What is asked.") var prompt: String
-  @Option(help: "A system message instead of the template's own.") var system: String?
-  @Option(help: ArgumentHelp("Longest answer in tokens.", valueName: "n")) var maxNewTokens = 128
-  @Option(help: ArgumentHelp("Fewest pixels of a resized picture.", valueName: "n")) var minPixels: Int?
-  @Option(help: ArgumentHelp("Most pixels of a resized picture.", valueName: "n")) var maxPixels: Int?
-  @Option(help: "Products in fp32 or bf16; without it bf16 where checkpoint and processor have it, otherwise fp32.")
+  @Option(help: "The question to the model.") var prompt: String
+  @Option(help: "The system message, instead of the chat template's default.") var system: String?
+  @Option(help: ArgumentHelp("Maximum length of the answer, in tokens.", valueName: "n")) var maxNewTokens = 128
+  @Option(help: ArgumentHelp("Minimum number of pixels of a resized image.", valueName: "n")) var minPixels: Int?
+  @Option(help: ArgumentHelp("Maximum number of pixels of a resized image.", valueName: "n")) var maxPixels: Int?
+  @Option(help: "Compute precision; bf16 by default if checkpoint and processor have it, otherwise fp32.")
   var precision: Precision?
-  @Option(help: ArgumentHelp("Threads of the products.", valueName: "n")) var threads = 1
+  @Option(help: ArgumentHelp("Number of GEMM threads.", valueName: "n")) var threads = 1
 
   func validate() throws {
     guard checkpoint == nil || adapter == nil else { throw ValidationError("give --checkpoint or --adapter, not both") }
     guard maxNewTokens > 0 else { throw ValidationError("--max-new-tokens \(maxNewTokens): an answer has at least 1") }
     guard (1...1024).contains(threads) else { throw ValidationError("--threads \(threads): give 1 to 1024") }
     for (name, value) in [("--min-pixels", minPixels), ("--max-pixels", maxPixels)] where value ?? 1 < 1 {
-      throw ValidationError("\(name) \(value ?? 0): a picture has at least 1 pixel")
+      throw ValidationError("\(name) \(value ?? 0): an image has at least 1 pixel")
     }
     guard !prompt.isEmpty || !image.isEmpty else { throw ValidationError("--prompt is empty and there is no --image") }
     let places = prompt.components(separatedBy: "<image>").count - 1
@@ -63,15 +63,16 @@ struct Generate: ParsableCommand {
         folder: model, precision: precision, minPixels: minPixels ?? provenance?.minPixels,
         maxPixels: maxPixels ?? provenance?.maxPixels)
       if let source {
-        try provenance?.requireMatch(AdapterProvenance(of: base), folder: base.folder, file: source.path) { key, value in
+        let current = AdapterProvenance(of: base)
+        try provenance?.requireMatch(current, folder: base.folder, file: source.path) { key, value in
           let option = key.split(separator: ".").last?.replacing("_", with: "-") ?? ""
-          return "--\(option) \(value), or leave the option out"
+          return "--\(option) \(value), or omit the option"
         }
       }
       let loaded = try source?.load(for: base)
       let samples = try base.sampleBuilder(maxLength: base.configuration.text.maxPositionEmbeddings)
-      let sample = try samples.prompt(for: row).sample
-      let features = try base.featureStore.features(of: row, sample: sample)
+      let sample = try samples.prompt(for: example).sample
+      let features = try base.featureStore.features(of: example, sample: sample)
       let isTerminal = isatty(STDOUT_FILENO) == 1
       let generation = try Generator(base, maxNewTokens: maxNewTokens)
         .run([EvaluationUnit(prompts: [sample], features: features)], adapter: loaded) { _, token in
@@ -81,13 +82,13 @@ struct Generate: ParsableCommand {
         }.generations[0]
       say("")
       if generation.endToken == nil {
-        complain("the answer was cut after \(maxNewTokens) tokens; raise --max-new-tokens for the rest")
+        complain("the answer was truncated after \(maxNewTokens) tokens; raise --max-new-tokens for the rest")
       }
     }
   }
 
-  /// The question as a row of data without an answer.
-  private var row: Example {
+  /// The prompt as an example without an answer.
+  private var example: Example {
     var parts: [ContentPart] = []
     var placed = 0
     let pieces = prompt.components(separatedBy: "<image>")

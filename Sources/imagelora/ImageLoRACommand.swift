@@ -1,4 +1,4 @@
-// The program: one subcommand a file; how ranks start, fail and end lies here.
+// The program: one subcommand a file; Ranks.swift defines how ranks start, fail and end.
 import ArgumentParser
 import Artifacts
 
@@ -8,10 +8,10 @@ struct ImageLoRACommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "imagelora",
     abstract:
-      "Fine-tune Qwen2.5-VL and Qwen3-VL with Image-LoRA: adapters on the values of visual tokens, in a few KV heads.",
+      "Fine-tune Qwen2.5-VL and Qwen3-VL with Image-LoRA: adapters on the values of visual tokens in a few KV heads.",
     discussion: """
-      Every command runs alone or on many ranks: mpirun -n 4 imagelora train run.yaml. Start with imagelora inspect on a \
-      model folder and a row, then probe, train, evaluate and export.
+      Every command runs as one process or on many ranks: mpirun -n 4 imagelora train run.yaml. Start with imagelora \
+      inspect on a model folder and on an example, then probe, train, evaluate and export.
       """,
     version: programVersion,
     subcommands: [

@@ -1,4 +1,4 @@
-// imagelora inspect: a row as the model sees it, a checkpoint or scores file, or a model folder.
+// imagelora inspect: an example as the model sees it, a checkpoint or scores file, or a model folder.
 import ArgumentParser
 import Artifacts
 import Batches
@@ -11,13 +11,13 @@ import RunFile
 
 struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Look at a row as the model sees it, at a checkpoint or scores file, or at a model folder.",
+    abstract: "Show an example as the model sees it, a checkpoint or scores file, or a model folder.",
     discussion: """
-      What the path is decides. A run file shows one row, the first unless --row names another: every token with its \
-      index, M-RoPE position (one number where the three axes agree) and a * where it is supervised, pictures in one \
-      line each, boxes in original and resized pixels. An HDF5 file shows what a checkpoint or a scores file holds and \
-      whether it is sound (exit status 65 if not). A folder shows a model's shape, parameters, pixel limits and \
-      special tokens.
+      For a run file, shows one example, the first unless --row names another: every token with its index, its M-RoPE \
+      position (one number if the three axes agree) and a * if it is supervised, one line for each image, and boxes in \
+      original and resized pixels. For an HDF5 file, shows the contents of the checkpoint or scores file, and whether \
+      it is valid (exit status 65 if not). For a folder, shows the model's shape, parameters, pixel limits and special \
+      tokens.
 
       Examples:
         imagelora inspect run.yaml --row screen-17
@@ -25,13 +25,13 @@ struct Inspect: ParsableCommand {
         imagelora inspect Qwen2.5-VL-3B
       """)
 
-  @Argument(help: "A run file, an HDF5 file of this program, or a model folder.")
+  @Argument(help: "A run file, a checkpoint or scores file (HDF5), or a model folder.")
   var path: String
 
-  @Option(help: ArgumentHelp("The row of a run's training or validation rows to show.", valueName: "id"))
+  @Option(help: ArgumentHelp("The id of the training or validation example to show.", valueName: "id"))
   var row: String?
 
-  @Option(name: .customLong("set"), help: ArgumentHelp("Replace one key of a run file.", valueName: "key=value"))
+  @Option(name: .customLong("set"), help: ArgumentHelp("Override one key of the run file.", valueName: "key=value"))
   var overrides: [String] = []
 
   @Flag(help: "Print one JSON document instead of lines.")
@@ -44,12 +44,12 @@ struct Inspect: ParsableCommand {
       guard communicator.rank == 0 else { return }
       let kind = try kind()
       guard kind == .run || (row == nil && overrides.isEmpty) else {
-        throw FileError(path, "is no run file", remedy: "leave --row and --set out")
+        throw FileError(path, "is no run file", remedy: "omit --row and --set")
       }
       switch kind {
       case .folder: try showFolder()
       case .hdf5: try showHDF5()
-      case .run: try showRow()
+      case .run: try showExample()
       }
     }
   }
@@ -91,16 +91,16 @@ struct Inspect: ParsableCommand {
     }
   }
 
-  private func showRow() throws {
+  private func showExample() throws {
     let run = try RunConfiguration(path: path, overrides: overrides)
-    let row = try find(in: run)
+    let example = try find(in: run)
     let base = try BaseModel(
       folder: run.model.path.resolved, minPixels: run.model.minPixels, maxPixels: run.model.maxPixels)
-    let sample = try base.sampleBuilder(for: run).sample(for: row)
-    let example = ExampleDescription(row, sample: sample, base: base)
-    if json { return try sayJSON(example) }
+    let sample = try base.sampleBuilder(for: run).sample(for: example)
+    let description = ExampleDescription(example, sample: sample, base: base)
+    if json { return try sayJSON(description) }
     let isTerminal = isatty(STDOUT_FILENO) == 1
-    for line in example.lines {
+    for line in description.lines {
       switch line.kind {
       case .supervised where isTerminal: say("\u{1B}[32m\(line.text)\u{1B}[0m")
       case .image where isTerminal: say("\u{1B}[36m\(line.text)\u{1B}[0m")
@@ -109,7 +109,7 @@ struct Inspect: ParsableCommand {
     }
   }
 
-  /// The row that is asked for; a bad one is told with its reason, bad rows elsewhere do not matter.
+  /// The requested example. If it is bad, its problem is thrown; other bad examples do not matter.
   private func find(in run: RunConfiguration) throws -> Example {
     let train = run.data.train.resolved
     let files = [train] + [run.data.validation?.resolved].compactMap(\.self).filter { $0 != train }

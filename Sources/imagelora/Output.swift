@@ -4,21 +4,21 @@ import Formatting
 import Foundation
 import Glibc
 
-/// A line on standard output, at once: a batch system's log is read while the job runs.
+/// Prints a line on standard output and flushes it, because people read a batch system's log while the job runs.
 @Sendable func say(_ line: String) {
   print(line)
   fflush(nil)
 }
 
-/// A document for programs on standard output.
+/// Prints a JSON document on standard output.
 func sayJSON(_ value: some Encodable) throws { say(try jsonDocument(value)) }
 
-/// One line on standard error.
+/// Prints one line on standard error.
 @Sendable func complain(_ line: String) {
   FileHandle.standardError.write(Data("imagelora: \(line.replacing("\n", with: " "))\n".utf8))
 }
 
-/// Reports now and then how far a longer piece of work is: at most a line in ten seconds.
+/// Reports the progress of a longer piece of work, at most one line every ten seconds.
 struct Progress {
   private var reported = ContinuousClock.now
 
@@ -29,7 +29,7 @@ struct Progress {
   }
 }
 
-/// Writes a result: a path that cannot be one is what the user gave, any failure after that the machine's.
+/// Writes a result. A path that cannot be written is the user's fault; any later failure is the machine's.
 func saving(_ path: String, _ write: () throws -> Void) throws {
   try checkWritable(path)
   do {

@@ -1,4 +1,5 @@
-// imagelora parity: every number of the model and the adapter on some rows, for comparison with another implementation.
+// imagelora parity: all intermediate results of model and adapter on some examples, to compare with another
+// implementation.
 import ArgumentParser
 import Files
 import Inspection
@@ -7,23 +8,23 @@ import Tensors
 
 struct Parity: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Write ids, pixels, logits, losses, gradients and influence of some rows (HDF5).",
+    abstract: "Write token ids, pixels, logits, losses, gradients and influence of some examples (HDF5).",
     discussion: """
-      The file is compared rung by rung with one that another implementation wrote; see docs/numerics.md.
+      The file is for comparison, stage by stage, with one written by another implementation; see docs/numerics.md.
 
-      References often cast a whole module to the weights' type, which rounds its rotary frequencies; transformers' \
-      from_pretrained does not, and neither do training, evaluation and generation here. --rotary-frequencies says \
-      which reference is followed; the two differ only for bf16 and fp16 checkpoints.
+      Some references cast a whole module to the weights' type, which rounds its rotary frequencies. from_pretrained \
+      of transformers does not, and neither do training, evaluation and generation here. --rotary-frequencies chooses \
+      the reference to follow. The two differ only for bf16 and fp16 checkpoints.
       """)
 
   @Option(help: "The base model's folder.") var model: String
-  @Option(help: "Rows (JSON Lines); image paths are relative to its folder.") var data: String
-  @Option(help: "A folder of imagelora export or a LoRA of PEFT; perhaps with probe.safetensors.") var adapter: String
-  @Option(help: "The file to write.") var output: String
-  @Option(help: "Seed of the rank-1 probe where the adapter's folder has none.") var seed: UInt64 = 0
-  @Option(help: "Products with the weights in fp32 or bf16, whatever this processor is best at.")
+  @Option(help: "The examples (JSON Lines); image paths are relative to the file's folder.") var data: String
+  @Option(help: "An adapter folder of imagelora export or PEFT; may hold probe.safetensors.") var adapter: String
+  @Option(help: "The parity file to write (HDF5).") var output: String
+  @Option(help: "Seed of the rank-1 probe if the adapter folder has none.") var seed: UInt64 = 0
+  @Option(help: "Compute precision of GEMMs with weights: fp32 or bf16, regardless of the processor.")
   var precision: Precision = .float32
-  @Option(help: "Follow a reference with its rotary frequencies rounded as-weights, or kept in float32.")
+  @Option(help: "Rotary frequencies: rounded to the weights' type (as-weights), or in float32.")
   var rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies = .asWeights
 
   func run() throws {

@@ -1,4 +1,4 @@
-// imagelora plan: what a run will need, before it.
+// imagelora plan: what a run will need, before it starts.
 import ArgumentParser
 import Collectives
 import Planning
@@ -6,28 +6,28 @@ import Planning
 struct PlanCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "plan",
-    abstract: "Say what a run will need: parameters, memory, operations, bytes reduced, time.",
+    abstract: "Estimate what a run will need: parameters, memory, FLOPs, all-reduce payload, time.",
     discussion: """
-      No weights are read: config.json, the checkpoint's headers and the lengths of the rows are enough, and where \
-      weights or data are not there yet, the plan says what it assumes instead. Heads that a probe will choose are \
-      planned for at their worst, spread over all layers.
+      The plan reads no weights, only config.json, the headers of the weight files and the lengths of the examples. If \
+      weights or data do not exist yet, it states its assumptions. Heads that a probe has yet to select are assumed to \
+      be spread over all layers, the worst case.
 
       Examples:
         imagelora plan run.yaml --nodes 4 --ranks-per-node 16 --gflops 60
         imagelora plan run.yaml --set model.max_pixels=602112
         imagelora plan run.yaml --tokens 2048 --visual-tokens 1800 --answer-tokens 24
-        mpirun -n 8 imagelora plan run.yaml --measure     (what a full node reaches)
+        mpirun -n 8 imagelora plan run.yaml --measure     (the rate of a full node)
       """)
 
   @OptionGroup var options: RunOptions
-  @Option(help: "Nodes of the job.") var nodes = 1
-  @Option(help: "Ranks on a node; those that run this command unless stated.") var ranksPerNode: Int?
-  @Option(help: "Rate of one rank in 10^9 operations a second, for a time estimate.") var gflops: Double?
-  @Flag(help: "Measure that rate here, about two seconds; under mpirun on all ranks at once, and the slowest counts.")
+  @Option(help: "Number of nodes of the job.") var nodes = 1
+  @Option(help: "Ranks on a node; by default the ranks that run this command.") var ranksPerNode: Int?
+  @Option(help: "Compute rate of one rank in GFLOP/s, for a time estimate.") var gflops: Double?
+  @Flag(help: "Measure that rate here, in about two seconds; under mpirun on all ranks at once, taking the slowest.")
   var measure = false
-  @Option(help: "Plan for rows of so many tokens instead of the run's data.") var tokens: Int?
-  @Option(help: "How many of them are visual.") var visualTokens: Int?
-  @Option(help: "How many of them are supervised.") var answerTokens: Int?
+  @Option(help: "Plan for examples of this many tokens instead of the run's data.") var tokens: Int?
+  @Option(help: "How many of these tokens are visual.") var visualTokens: Int?
+  @Option(help: "How many of these tokens are supervised.") var answerTokens: Int?
   @Flag(help: "Print one JSON document instead of lines.") var json = false
 
   func validate() throws {
@@ -39,13 +39,13 @@ struct PlanCommand: ParsableCommand {
       throw ValidationError("--gflops \(gflops): give a number above 0")
     }
     guard gflops == nil || !measure else { throw ValidationError("--gflops and --measure: give one of them") }
-    if let row = assumedExample {
-      guard row.answerTokens > 0, row.visualTokens >= 0, row.tokens <= 1 << 20, row.visualTokens < row.tokens,
-        row.answerTokens < row.tokens - row.visualTokens
+    if let example = assumedExample {
+      guard example.answerTokens > 0, example.visualTokens >= 0, example.tokens <= 1 << 20,
+        example.visualTokens < example.tokens, example.answerTokens < example.tokens - example.visualTokens
       else {
         throw ValidationError(
-          "--tokens \(row.tokens) hold no \(row.visualTokens) visual and \(row.answerTokens) supervised tokens: give "
-            + "at most 1048576, with room for a prompt")
+          "--tokens \(example.tokens) is too small for \(example.visualTokens) visual and \(example.answerTokens) "
+            + "supervised tokens, or above 1048576: give at most 1048576, with room for a prompt")
       }
     }
   }

@@ -1,4 +1,4 @@
-// imagelora probe: influence scores of a run's rows.
+// imagelora probe: influence scores of a run's examples.
 import Adapters
 import ArgumentParser
 import Artifacts
@@ -8,14 +8,14 @@ import Training
 
 struct Probe: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Measure the influence of every KV head on this run's rows.",
+    abstract: "Measure the influence of every KV head on the run's examples.",
     discussion: """
-      Both estimators come from one backward pass a row over the frozen base; the file keeps every row's values, so any \
-      budget can be selected later without another pass.
+      One backward pass over the frozen base model gives both estimators for an example. The file holds the values of \
+      every example, so that heads can be selected for any budget later without another pass.
 
       Examples:
         mpirun -n 4 imagelora probe run.yaml --output scores.h5
-        imagelora probe run.yaml --output part-0.h5 --shard 0/8     (independent jobs; then: imagelora scores merge)
+        imagelora probe run.yaml --output part-0.h5 --shard 0/8     (independent jobs, joined by imagelora scores merge)
       """)
 
   @OptionGroup var options: RunOptions
@@ -23,7 +23,7 @@ struct Probe: ParsableCommand {
   @Option(help: "The scores file to write (HDF5).")
   var output: String
 
-  @Option(help: ArgumentHelp("The i-th of n independent parts of the rows, counted from 0.", valueName: "i/n"))
+  @Option(help: ArgumentHelp("Probe only the i-th of n parts of the examples, counted from 0.", valueName: "i/n"))
   var shard: String?
 
   func run() throws {
@@ -43,7 +43,7 @@ struct Probe: ParsableCommand {
       }
       guard communicator.rank == 0 else { return }
       try saving(output) { try scores.write(to: output) }
-      log.note("influence of \(scores.rows.count) rows on \(scores.layers * scores.kvHeads) KV heads: \(output)")
+      log.note("influence of \(scores.rows.count) examples on \(scores.layers * scores.kvHeads) KV heads: \(output)")
     }
   }
 }

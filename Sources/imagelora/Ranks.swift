@@ -1,12 +1,12 @@
-// How a command runs on its ranks, and how it ends: one line for an error, no rank left waiting.
+// How a command runs on its ranks, and how it ends: one line for an error, and no rank waits forever.
 import ArgumentParser
 import Collectives
 import Files
 import MPI
 import Training
 
-/// Runs a command's body on this process's rank. An error that all ranks have is reported once and all leave in step; any
-/// other ends the whole job from the rank that has it, so that no rank waits for one that is gone.
+/// Runs a command's body on this process's rank. An error that all ranks have is reported once, and all ranks exit
+/// together. Any other error aborts the whole job from the rank that has it, so that no rank waits for a dead one.
 func onRanks(_ body: (any Communicator) throws -> Void) throws {
   do {
     try withMPI { communicator in
@@ -26,7 +26,7 @@ func onRanks(_ body: (any Communicator) throws -> Void) throws {
   }
 }
 
-/// The error as one that every rank throws at the same point; nil if it is this rank's alone.
+/// The error, if every rank throws it at the same point; nil if only this rank has it.
 private func sharedFailure(_ error: any Error, _ communicator: any Communicator) -> RankFailure? {
   if let failure = error as? RankFailure { return failure }
   return error is TrainingError || communicator.size == 1 ? RankFailure(shared: error) : nil

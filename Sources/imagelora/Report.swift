@@ -4,11 +4,11 @@ import Report
 
 struct Report: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Write one HTML page about runs: curves, comparison, influence, answers on their pictures.",
+    abstract: "Write one HTML page about runs: curves, comparison, influence, and answers drawn on images.",
     discussion: """
-      A RUN is the folder of a run's checkpoints: run.yaml, metrics.jsonl, step-*.h5, and predictions.jsonl of \
-      evaluate --output where there is one. Runs that differ in their seeds alone are shown as mean and interval. What \
-      a folder lacks is left out, and the page says why. The page needs no network and no script.
+      A RUN is a run's checkpoint folder: run.yaml, metrics.jsonl, step-*.h5 and, if there is one, the \
+      predictions.jsonl that evaluate --output wrote. Runs that differ only in their seeds are shown as mean and \
+      interval. What a folder lacks is left out, and the page states why. The page needs no network and no script.
 
       Examples:
         imagelora report checkpoints
@@ -16,7 +16,7 @@ struct Report: ParsableCommand {
         imagelora report checkpoints --predictions answers.jsonl
       """)
 
-  @Argument(help: ArgumentHelp("Folders of runs' checkpoints.", valueName: "run"))
+  @Argument(help: ArgumentHelp("Checkpoint folders of the runs.", valueName: "run"))
   var runs: [String]
 
   @Option(help: "The page to write (HTML).")
@@ -24,14 +24,14 @@ struct Report: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "A file of evaluate --output instead of the run's own predictions.jsonl; with several runs one for each, in order.",
+      "Predictions of evaluate --output to use instead of the run's predictions.jsonl; one for each run, in order.",
       valueName: "file"))
   var predictions: [String] = []
 
   @Option(help: "The page's title.")
   var title: String?
 
-  @Option(help: ArgumentHelp("Rows whose pictures and answers are shown.", valueName: "n"))
+  @Option(help: ArgumentHelp("Number of examples to show with their images and answers.", valueName: "n"))
   var examples = 12
 
   func validate() throws {

@@ -1,4 +1,4 @@
-// imagelora rows: a benchmark's annotations as rows of data.
+// imagelora rows: a benchmark's annotations as examples.
 import ArgumentParser
 import Datasets
 import Files
@@ -7,28 +7,29 @@ import Foundation
 struct RowsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "rows",
-    abstract: "Make rows of data from the annotations of ScreenSpot(-v2) or RefCOCO(+, g).",
+    abstract: "Convert the annotations of ScreenSpot(-v2) or RefCOCO(+, g) to examples.",
     discussion: """
-      ScreenSpot is a list of {img_filename, bbox, instruction, data_type, data_source}; RefCOCO is a list of refs (the \
-      JSON of refs(unc).p) with --instances instances.json. Set data.validation to the rows and data.image_root to the \
-      pictures' folder, and evaluate them: point in box is ScreenSpot's measure, IoU >= 0.5 RefCOCO's.
+      ScreenSpot is a list of {img_filename, bbox, instruction, data_type, data_source}. RefCOCO is a list of refs \
+      (the JSON of refs(unc).p) with --instances instances.json. To evaluate on the result, set data.validation to \
+      the output file and data.image_root to the folder of the images. ScreenSpot's metric is point in box, RefCOCO's \
+      is IoU >= 0.5.
 
       Examples:
         imagelora rows screenspot_*_v2.json --answer point --output screenspot.jsonl
         imagelora rows refs.json --instances instances.json --split testA --answer box --output testA.jsonl \\
-          --prompt "Locate {} in this picture and output its bbox coordinates in JSON."
+          --prompt "Locate {} in this image and output its bbox coordinates in JSON."
       """)
 
   @Argument(help: ArgumentHelp("Annotation files of one benchmark.", valueName: "annotations.json")) var files: [String]
-  @Option(help: "RefCOCO's pictures and boxes, in COCO's form.") var instances: String?
-  @Option(help: "RefCOCO: the only split to take.") var split: String?
-  @Option(help: "What the answer is: point or box.") var answer: Annotation.Answer
-  @Option(help: "The question; {} stands for the benchmark's words.") var prompt = "{}"
-  @Option(help: ArgumentHelp("The rows to write (JSON Lines).", valueName: "rows.jsonl")) var output: String
+  @Option(help: "RefCOCO: the images and boxes, in COCO format.") var instances: String?
+  @Option(help: "RefCOCO: the split to convert; all unless given.") var split: String?
+  @Option(help: "The form of the answer: point or box.") var answer: Annotation.Answer
+  @Option(help: "The question; {} stands for the benchmark's instruction or expression.") var prompt = "{}"
+  @Option(help: ArgumentHelp("The examples to write (JSON Lines).", valueName: "rows.jsonl")) var output: String
 
   func validate() throws {
     guard split == nil || instances != nil else {
-      throw ValidationError("--split is for RefCOCO: give --instances too")
+      throw ValidationError("--split is for RefCOCO: also give --instances")
     }
   }
 
@@ -46,7 +47,7 @@ struct RowsCommand: ParsableCommand {
       var text = Data()
       for annotation in annotations { text += try annotation.line(prompt: prompt, answer: answer) + Data("\n".utf8) }
       try saving(output) { try writeAtomically(text, to: output) }
-      say("wrote \(output): \(annotations.count) rows")
+      say("wrote \(output): \(annotations.count) examples")
     }
   }
 

@@ -1,4 +1,4 @@
-// imagelora scores: join the influence scores of shards, look at them, select heads.
+// imagelora scores: merge the influence scores of shards, show them, select heads from them.
 import Adapters
 import ArgumentParser
 import Artifacts
@@ -9,10 +9,10 @@ import Inspection
 
 struct Scores: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Merge, show, select from and compare the influence scores that imagelora probe wrote.",
+    abstract: "Merge, show and compare the influence scores of imagelora probe, and select heads from them.",
     discussion: """
-      A scores file keeps every row's values, so any budget, temperature or estimator is selected without another pass \
-      over the model.
+      A scores file holds the values of every example, so heads can be selected with any budget, temperature or \
+      estimator without running the model again.
 
       Examples:
         imagelora scores merge part-0.h5 part-1.h5 --output all.h5
@@ -23,18 +23,18 @@ struct Scores: ParsableCommand {
     subcommands: [Merge.self, Show.self, Select.self, Stability.self])
 }
 
-/// How heads are chosen from scores; the defaults are the run file's.
+/// How heads are selected from scores; the defaults are those of the run file.
 struct SelectionOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("KV heads over all layers; a quarter of all unless stated.", valueName: "k"))
+  @Option(help: ArgumentHelp("Number of KV heads over all layers; by default a quarter of all.", valueName: "k"))
   var numHeads: Int?
 
-  @Option(help: "Temperature of the layers' budgets: 0 spreads heads evenly, 1 follows the influence.")
+  @Option(help: "Temperature of the layer budgets: 0 spreads heads evenly, 1 follows the influence.")
   var tau = 0.5
 
-  @Option(help: "What a score is made from: rank1 (the paper's) or gate (the authors' code).")
+  @Option(help: "Influence estimator: rank1 (the paper's) or gate (of the authors' code).")
   var estimator = Estimator.rank1
 
-  @Option(help: ArgumentHelp("Instead of a budget: the best n KV heads of every layer.", valueName: "n"))
+  @Option(help: ArgumentHelp("Select the best n KV heads of every layer, instead of a budget.", valueName: "n"))
   var perLayer: Int?
 
   func validate() throws {
@@ -48,7 +48,7 @@ struct SelectionOptions: ParsableArguments {
 
   func selection(from scores: InfluenceScores) -> HeadSelection { selection(from: scores.scores(estimator)) }
 
-  /// The choice from scores `[L][Hkv]`.
+  /// The selection from scores `[L][Hkv]`.
   func selection(from scores: [[Double]]) -> HeadSelection {
     if let perLayer { return .perLayer(perLayer, scores: scores) }
     let budget = numHeads ?? max(1, scores.reduce(0) { $0 + $1.count } / 4)
@@ -61,11 +61,11 @@ extension Estimator: ExpressibleByArgument {}
 extension Scores {
   struct Merge: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Join shards of one probe into one file.",
+      abstract: "Merge the shards of one probe into one file.",
       discussion: """
-        The bytes of the result depend neither on the shards' order nor on their number: four shards give the file \
-        that one job writes. Shards of another base model, other data or another seed are refused, and so is a row that two \
-        of them hold.
+        The bytes of the result depend neither on the order nor on the number of shards: four shards give the same \
+        file as one job. Shards of another base model, other data or another seed are refused, and so is an example \
+        that is in two shards.
 
         Example:
           imagelora scores merge part-*.h5 --output all.h5
@@ -79,28 +79,29 @@ extension Scores {
         guard communicator.rank == 0 else { return }
         let scores = try InfluenceScores.merging(files.map { ($0, try InfluenceScores(reading: $0)) })
         try saving(output) { try scores.write(to: output) }
-        let part = scores.shard == .whole ? "" : "; only the parts \(scores.shard) of the probe"
-        say("wrote \(output): \(scores.rows.count) rows on \(scores.layers * scores.kvHeads) KV heads\(part)")
+        let part = scores.shard == .whole ? "" : "; only parts \(scores.shard) of the probe"
+        say("wrote \(output): \(scores.rows.count) examples on \(scores.layers * scores.kvHeads) KV heads\(part)")
       }
     }
   }
 
   struct Show: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Draw the influence of every KV head, and the heads that a selection would pick.",
+      abstract: "Draw the influence of every KV head, and mark the heads that would be selected.",
       discussion: """
-        Layers are rows, KV heads columns, on a logarithmic scale; beside them each layer's mass and its share of all. \
-        Colours on a terminal, digits elsewhere or with NO_COLOR set.
+        The heat map has a row for each layer and a column for each KV head, on a logarithmic scale, with each layer's \
+        total influence and its share at the right. It has colours on a terminal; elsewhere, or if NO_COLOR is set, it \
+        has digits.
 
         Examples:
           imagelora scores show all.h5
           imagelora scores show all.h5 --estimator gate --tau 1 --png heat.png
         """)
 
-    @Argument(help: ArgumentHelp("A scores file.", valueName: "scores.h5")) var file: String
+    @Argument(help: ArgumentHelp("The scores file.", valueName: "scores.h5")) var file: String
     @OptionGroup var options: SelectionOptions
-    @Option(help: "Draw the map into this PNG too.") var png: String?
-    @Flag(help: "Print the scores and the selection as one JSON document instead of the map.") var json = false
+    @Option(help: "Also write the heat map to this PNG file.") var png: String?
+    @Flag(help: "Print scores and selection as one JSON document instead of the heat map.") var json = false
 
     func run() throws {
       try onRanks { communicator in
@@ -132,9 +133,10 @@ extension Scores {
 
   struct Select: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Choose KV heads and write them as JSON.",
+      abstract: "Select KV heads and write the selection (JSON).",
       discussion: """
-        Layers get heads by their mass to the power tau, each layer its heads of highest score. Train with the file by \
+        Each layer's share of the heads is proportional to its total influence to the power tau. In each layer the \
+        heads with the highest scores are selected. To train with the selection, set \
         adapter: {heads: {select: file, file: kv_indices.json}}.
 
         Examples:
@@ -142,7 +144,7 @@ extension Scores {
           imagelora scores select all.h5 --per-layer 1 --output kv_indices.json
         """)
 
-    @Argument(help: ArgumentHelp("A scores file.", valueName: "scores.h5")) var file: String
+    @Argument(help: ArgumentHelp("The scores file.", valueName: "scores.h5")) var file: String
     @OptionGroup var options: SelectionOptions
     @Option(help: "The selection to write (JSON).") var output: String
 
@@ -158,9 +160,9 @@ extension Scores {
   }
 }
 
-/// What standard output is.
+/// What kind of file standard output is.
 enum Terminal {
-  /// Whether it is a terminal that colours are welcome on (no-color.org).
+  /// Whether it is a terminal on which colours are welcome (no-color.org).
   static var showsColours: Bool {
     let environment = ProcessInfo.processInfo.environment
     return isatty(STDOUT_FILENO) == 1 && (environment["NO_COLOR"] ?? "").isEmpty && environment["TERM"] != "dumb"

@@ -1,4 +1,4 @@
-// imagelora scores stability: how far a selection depends on the rows, the estimator and the probe behind it.
+// imagelora scores stability: how far a selection depends on the examples, the estimator and the probe.
 import Adapters
 import ArgumentParser
 import Artifacts
@@ -10,17 +10,18 @@ import Inspection
 extension Scores {
   struct Stability: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Say how far the chosen heads depend on the rows that were probed.",
+      abstract: "Measure how far the selected heads depend on the examples that were probed.",
       discussion: """
-        From the rows' values alone, without the model: scores of n rows drawn at random, again and again, against \
-        those of all rows; two halves of the rows against each other; rank1 against gate; and, of several files of one \
-        base model (other rows, seeds or data), every two against each other. As many rows as the file has are drawn \
-        with replacement (redrawn), fewer without. Correlation is Spearman's over all KV heads' scores, overlap the \
-        share of the chosen heads that both choose; 5%..95% holds nine draws of ten.
+        Computed from the values of the examples, without the model. The comparisons are: random samples of n examples \
+        against all examples; two halves of the examples against each other; rank1 against gate; and, for several \
+        files of one base model (other examples, seeds or data), each pair of files. A sample as large as the file is \
+        drawn with replacement (redrawn), a smaller one without. Correlation is Spearman's over the scores of all KV \
+        heads. Overlap is the share of selected heads that both selections have. 5%..95% is the range of nine samples \
+        in ten.
 
-        Where the overlap of few rows is near 100%, as few are enough to probe. A draw of most rows agrees with all of \
-        them whatever they are; halves have no row in common: where they overlap little more than random heads, probe \
-        more.
+        If samples of n examples overlap nearly 100%, n examples are enough to probe. Samples of most of the examples \
+        agree with all of them in any case. Halves have no example in common: if they overlap little more than random \
+        heads do, probe more examples.
 
         Examples:
           imagelora scores stability all.h5 --num-heads 18
@@ -31,16 +32,16 @@ extension Scores {
     @OptionGroup var options: SelectionOptions
 
     @Option(
-      help: ArgumentHelp("Rows of a draw; 8, 16, 32, ... and all rows unless stated.", valueName: "n,..."),
+      help: ArgumentHelp("Sample sizes; by default 8, 16, 32, ... and all examples.", valueName: "n,..."),
       transform: Self.sizes)
     var sizes: [Int]?
 
-    @Option(help: ArgumentHelp("Draws of each size.", valueName: "n")) var resamples = 200
-    @Option(help: "Seed of the draws.") var seed: UInt64 = 0
-    @Option(help: ArgumentHelp("Write the numbers into this file too (JSON).", valueName: "file")) var json: String?
+    @Option(help: ArgumentHelp("Number of samples of each size.", valueName: "n")) var resamples = 200
+    @Option(help: "Seed of the samples.") var seed: UInt64 = 0
+    @Option(help: ArgumentHelp("Also write the results to this file (JSON).", valueName: "file")) var json: String?
 
     func validate() throws {
-      guard resamples > 0 else { throw ValidationError("--resamples \(resamples): draw at least once") }
+      guard resamples > 0 else { throw ValidationError("--resamples \(resamples): draw at least one sample") }
     }
 
     private static func sizes(_ text: String) throws -> [Int] {

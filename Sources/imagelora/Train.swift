@@ -1,4 +1,4 @@
-// imagelora train: the main job.
+// imagelora train: runs a training job.
 import ArgumentParser
 import Collectives
 import Foundation
@@ -6,16 +6,16 @@ import RunFile
 import Tensors
 import Training
 
-/// Arguments that every command on a run file takes.
+/// Arguments of every command that reads a run file.
 struct RunOptions: ParsableArguments {
-  @Argument(help: "The run file (YAML or JSON); paths in it are relative to it.")
+  @Argument(help: "The run file (YAML or JSON); paths in it are relative to its folder.")
   var runFile: String
 
   @Option(
-    name: .customLong("set"), help: ArgumentHelp("Replace one key, as in training.steps=20.", valueName: "key=value"))
+    name: .customLong("set"), help: ArgumentHelp("Override one key, as in training.steps=20.", valueName: "key=value"))
   var overrides: [String] = []
 
-  /// Reads the run file on every rank and sets the threads that it states.
+  /// Reads the run file on every rank, sets its number of GEMM threads and starts the watchdog.
   func configuration(_ communicator: any Communicator) throws -> RunConfiguration {
     let run = try withErrorAgreement(communicator) {
       try RunConfiguration(path: runFile, overrides: overrides) { if communicator.rank == 0 { complain($0) } }
@@ -32,19 +32,19 @@ struct RunOptions: ParsableArguments {
 
 struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Probe and select heads if the run asks for it, train, validate, checkpoint.",
+    abstract: "Train an adapter: probe and select heads if the run asks for it, train, validate, checkpoint.",
     discussion: """
       Examples:
         imagelora train run.yaml
         mpirun -n 8 imagelora train run.yaml --resume auto --set training.learning_rate=1e-4
 
-      SIGUSR1 saves a checkpoint behind the next step; SIGUSR2, SIGTERM and SIGINT save one and end the run. Under \
-      mpirun send SIGUSR1 or SIGUSR2 to mpirun: it passes them to the ranks and waits for them.
+      SIGUSR1 saves a checkpoint after the next step. SIGUSR2, SIGTERM and SIGINT save one and end the run. Under \
+      mpirun, send SIGUSR1 or SIGUSR2 to mpirun, which forwards them to the ranks and waits for them.
       """)
 
   @OptionGroup var options: RunOptions
 
-  @Option(help: ArgumentHelp("Go on from the newest sound checkpoint (auto) or from a file.", valueName: "auto|path"))
+  @Option(help: ArgumentHelp("Resume from the newest valid checkpoint (auto) or a file.", valueName: "auto|path"))
   var resume: String?
 
   func run() throws {

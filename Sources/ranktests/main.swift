@@ -1,15 +1,15 @@
-// What must hold between ranks, tried for real: started by scripts/test-ranks.sh under mpirun.
+// Tests of what must hold between ranks, started by scripts/test-ranks.sh under mpirun.
 import Collectives
 import Digests
 import Foundation
 import MPI
 
-/// The checks of one job; every rank counts them and rank 0 prints.
+/// The checks of one job. Every rank counts failures, and rank 0 prints the results.
 struct Checks {
   let communicator: MPICommunicator
   var failed = 0
 
-  /// A check holds if it holds on every rank.
+  /// A check passes if it holds on every rank.
   mutating func check(_ claim: String, _ holds: Bool) throws {
     let everywhere = try communicator.allGather([holds ? 1 : 0]).allSatisfy { $0 == [1] }
     if !everywhere { failed += 1 }
@@ -21,17 +21,17 @@ struct Broken: Error, CustomStringConvertible {
   let description: String
 }
 
-/// Numbers that a sum in floating point would get wrong, the same on every rank: all magnitudes from the smallest
-/// to the largest allowed, both signs, and pairs that cancel.
-func numbers(count: Int) -> [[Float]] {
+/// Gradients of 24 batches that a floating-point sum would round, the same on every rank: all magnitudes from the
+/// smallest to the largest allowed, both signs, and pairs that cancel.
+func gradients(count: Int) -> [[Float]] {
   var state: UInt64 = 42
   func next() -> UInt64 {
     state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
     return state >> 33
   }
-  return (0..<24).map { unit in
+  return (0..<24).map { batch in
     (0..<count).map { index in
-      if unit > 12 && index % 3 == 0 { return index % 2 == 0 ? 0x1.fffffep30 : -0x1.fffffep30 }
+      if batch > 12 && index % 3 == 0 { return index % 2 == 0 ? 0x1.fffffep30 : -0x1.fffffep30 }
       let exponent = index % 5 == 0 ? UInt32(next() % 158) : UInt32(90 + next() % 40)
       return Float(bitPattern: UInt32(next() & 1) << 31 | exponent << 23 | UInt32(next() & 0x7f_ffff))
     }
@@ -40,32 +40,32 @@ func numbers(count: Int) -> [[Float]] {
 
 func sums(_ communicator: MPICommunicator) throws {
   var checks = Checks(communicator: communicator)
-  let units = numbers(count: 5000)
+  let batches = gradients(count: 5000)
   var alone = ExactSum(count: 5001)
-  var dealt = ExactSum(count: 5001)
-  for (index, unit) in units.enumerated() {
-    unit.withUnsafeBufferPointer { values in
+  var assigned = ExactSum(count: 5001)
+  for (index, batch) in batches.enumerated() {
+    batch.withUnsafeBufferPointer { values in
       alone.add(values, at: 1)
-      if index % communicator.size == communicator.rank { dealt.add(values, at: 1) }
+      if index % communicator.size == communicator.rank { assigned.add(values, at: 1) }
     }
     alone.add(count: index, at: 0)
-    if index % communicator.size == communicator.rank { dealt.add(count: index, at: 0) }
+    if index % communicator.size == communicator.rank { assigned.add(count: index, at: 0) }
   }
   let before = communicator.traffic
-  try dealt.reduce(over: communicator)
+  try assigned.reduce(over: communicator)
   let after = communicator.traffic
   try checks.check("one reduction is one call", after.sumCalls == before.sumCalls + 1)
   try checks.check("its payload is 16 bytes a word", after.sumBytes == before.sumBytes + 16 * 5002)
-  try checks.check("integers add up", dealt.count(at: 0) == (0..<24).reduce(0, +))
-  let bits = dealt.values(1..<5001).map(\.bitPattern)
-  try checks.check("sums of dealt units have the bits of one process", bits == alone.values(1..<5001).map(\.bitPattern))
-  let doubles = (1..<5001).map { dealt.value(at: $0).bitPattern }
+  try checks.check("integers add up", assigned.count(at: 0) == (0..<24).reduce(0, +))
+  let bits = assigned.values(1..<5001).map(\.bitPattern)
+  try checks.check("partitioned batches have the sums of one process", bits == alone.values(1..<5001).map(\.bitPattern))
+  let doubles = (1..<5001).map { assigned.value(at: $0).bitPattern }
   try checks.check("so have sums read as Double", doubles == (1..<5001).map { alone.value(at: $0).bitPattern })
-  try checks.check("nothing was left out", dealt.nonFinite == 0)
-  dealt.reset()
-  if communicator.rank == communicator.size - 1 { dealt.add(.nan, at: 3) }
-  try dealt.reduce(over: communicator)
-  try checks.check("a number of one rank that is not finite is known to all", dealt.nonFinite == 1)
+  try checks.check("nothing was left out", assigned.nonFinite == 0)
+  assigned.reset()
+  if communicator.rank == communicator.size - 1 { assigned.add(.nan, at: 3) }
+  try assigned.reduce(over: communicator)
+  try checks.check("a value of one rank that is not finite is known to all", assigned.nonFinite == 1)
 
   let narrow = try MPICommunicator(chunkBytes: 64)
   var words = (0..<1001).map { Int128($0) << 90 - Int128(communicator.rank) }
@@ -80,8 +80,8 @@ func sums(_ communicator: MPICommunicator) throws {
   for communicator in [communicator, narrow] {
     let root = communicator.size - 1
     let message = (0..<1000).map { UInt8(truncatingIfNeeded: $0 * 7) }
-    let heard = try communicator.broadcast(communicator.rank == root ? message : [1], from: root)
-    try checks.check("a broadcast reaches all", heard == message)
+    let received = try communicator.broadcast(communicator.rank == root ? message : [1], from: root)
+    try checks.check("a broadcast reaches all", received == message)
     try checks.check("an empty one too", try communicator.broadcast([], from: 0).isEmpty)
     func piece(_ rank: Int) -> [UInt8] { Array(message.prefix(rank * 300)) }
     let gathered = try communicator.allGather(piece(communicator.rank))
@@ -98,7 +98,8 @@ func sums(_ communicator: MPICommunicator) throws {
   } catch let error as RankFailure { failure = error }
   let expected = RankFailure(rank: last, size: communicator.size, message: "row 7: no image", status: 65)
   try checks.check("when one rank fails, all throw its error", failure == expected)
-  try checks.check("when none fails, all go on", try withErrorAgreement(communicator) { communicator.rank } == communicator.rank)
+  let own = try withErrorAgreement(communicator) { communicator.rank }
+  try checks.check("when none fails, all continue", own == communicator.rank)
 
   if communicator.rank == 0 {
     let digest = SHA256.hex(bits.map { String($0) }.joined(separator: ","))

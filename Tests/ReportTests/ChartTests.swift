@@ -3,7 +3,7 @@ import Testing
 
 @testable import Report
 
-@Suite("Curves are drawn where they can be, on axes with round numbers")
+@Suite("Curves are drawn if possible, on axes with round numbers")
 struct ChartTests {
   private func curve(_ values: [Double], from first: Int = 1) -> Curve {
     Curve(values.enumerated().map { CurvePoint(step: Double($0 + first), value: $1) })
@@ -26,7 +26,7 @@ struct ChartTests {
     #expect(small.ticks.map(small.label) == ["0", "5e\u{2212}6", "1e\u{2212}5", "1.5e\u{2212}5", "2e\u{2212}5"])
   }
 
-  /// Every value has a place, and every tick too, whatever the values.
+  /// Every value and every tick has a position on the axis, whatever the values.
   @Test(arguments: [[3.0], [0], [-2], [1e-12, 1e-12], [-1e30, 1e30], [5, 5.0000001], [], [.nan, .infinity]])
   func anyValues(values: [Double]) {
     let scale = Scale(of: values)
@@ -46,7 +46,7 @@ struct ChartTests {
     #expect(Scale(.logarithmic, of: [0, .nan]).lowest < 1)
   }
 
-  /// A lone point is a dot; the axis around it has room.
+  /// A single point is a dot; the axis around it has room.
   @Test func onePoint() throws {
     let chart = LineChart(title: "Loss", series: [.init(name: "run", colour: 0, curve: curve([2.5]))])
     let source = try #require(chart.figure).source
@@ -54,7 +54,7 @@ struct ChartTests {
     #expect(source.contains("<circle class=\"dot s0\"") && source.contains("step 1\nrun 2.500"))
   }
 
-  /// Values that are no numbers are gaps, and a curve of nothing else is no chart.
+  /// Values that are not numbers are gaps; a curve without other values gives no chart.
   @Test func notANumber() throws {
     let gaps = LineChart(
       title: "Loss", series: [.init(name: "run", colour: 0, curve: curve([1, 2, .nan, 2, 1, .infinity, 1e300, 3]))])
@@ -92,7 +92,7 @@ struct ChartTests {
     #expect(curve([4]).smoothed(window: 9) == curve([4]) && curve([]).smoothed(window: 9) == curve([]))
   }
 
-  /// Thinning keeps the outliers that a reader looks for.
+  /// Thinning keeps outliers.
   @Test func thinning() {
     var values = (0..<10_000).map { sin(Double($0) / 500) }
     values[7321] = 40

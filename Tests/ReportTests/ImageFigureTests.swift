@@ -9,14 +9,14 @@ import Testing
 @testable import Preprocessing
 @testable import Report
 
-@Suite("Pictures carry what was asked for and what was found, in the original's pixels")
-struct PictureTests {
+@Suite("Images show the right place and the answered ones, in the original's pixels")
+struct ImageFigureTests {
   private func source(_ width: Int, _ height: Int) throws -> ImageSource {
     let pixels = (0..<3 * width * height).map { UInt8(truncatingIfNeeded: $0 &* 31) }
     return .inline([UInt8](try RGBImage(width: width, height: height, pixels: pixels).png()))
   }
 
-  /// Written anew: the same pixels, or fewer of a large one.
+  /// Encoded again: the same pixels, or fewer for a large image.
   @Test func embedding() throws {
     let small = try EmbeddedImage(source(30, 20))
     let bytes = try #require(Data(base64Encoded: small.base64))
@@ -26,14 +26,14 @@ struct PictureTests {
     let large = try EmbeddedImage(source(1600, 40))
     let shrunk = try ImageDecoder.decode([UInt8](try #require(Data(base64Encoded: large.base64))), name: "embedded")
     #expect(large.original == ImageSize(width: 1600, height: 40) && shrunk.size == ImageSize(width: 800, height: 20))
-    #expect(throws: PreprocessingError.self) { try EmbeddedImage(.inline(Array("no picture".utf8))) }
+    #expect(throws: PreprocessingError.self) { try EmbeddedImage(.inline(Array("no image".utf8))) }
   }
 
-  /// A picture of 100 x 50 that the model saw at 56 x 28: what it wrote is scaled, what the row says is not.
+  /// An image of 100 x 50 that the model saw at 56 x 28: the model's coordinates are scaled, the example's are not.
   @Test func scaledFrames() throws {
     let frame = ImageFrame(original: ImageSize(width: 100, height: 50), resized: ImageSize(width: 56, height: 28))
     let box = Objects.Box(x1: 10, y1: 10, x2: 60, y2: 30)
-    let row = Example(
+    let example = Example(
       id: "r", line: 1, images: [try source(100, 50)],
       messages: [
         Message(role: .user, content: [.image(0), .text("Where?")]),
@@ -43,7 +43,7 @@ struct PictureTests {
       let sample = Sample(
         id: "r", inputIDs: [], labels: [], visualSpans: [], positionIDs: [[], [], []], grids: [], frames: frames,
         nextPosition: 0)
-      return PlaceTarget(row: row, prompt: Prompt(sample: sample, reference: "[6, 6, 34, 17]"))
+      return PlaceTarget(row: example, prompt: Prompt(sample: sample, reference: "[6, 6, 34, 17]"))
     }
     let right = try #require(target([frame]))
     let found = try #require(right.place(in: "it is at (28, 14)"))
@@ -52,7 +52,7 @@ struct PictureTests {
     #expect(right.place(in: "nowhere") == nil)
     #expect(target([]) == nil)
 
-    var figure = ImageFigure(image: try EmbeddedImage(row.images[0]), description: "a <b>")
+    var figure = ImageFigure(image: try EmbeddedImage(example.images[0]), description: "a <b>")
     figure.boxes = right.rightBoxes
     figure.predictions = [.init(place: found.place, isRight: true, colour: 0, name: "<i>")]
     let svg = figure.svg.source
@@ -67,7 +67,7 @@ struct PictureTests {
     #expect(source.components(separatedBy: "class=\"chosen\"").count == 3)
     #expect(source.contains("fill=\"#fde725\"") && source.contains("layer 1, KV head 1: influence 0.1000, chosen"))
     #expect(source.contains("class=\"none\"") && source.contains("influence/&lt;x&gt;"))
-    // Heads that were chosen without scores have no colours and no shares.
+    // Heads that were selected without scores have no colours and no shares.
     let all = HeatMapFigure(title: "run", selection: .all(layers: 2, kvHeads: 3)).figure.source
     #expect(all.components(separatedBy: "class=\"chosen\"").count == 7 && !all.contains("share of influence"))
   }
@@ -81,7 +81,7 @@ struct PictureTests {
           prompt: "", reference: "a", prediction: right ? "a" : "b", finished: true, exactMatch: right, place: nil)))
   }
 
-  /// Half wrong, half right, and all of what there is of fewer.
+  /// Half wrong, half right; if there are fewer of one kind, all of them.
   @Test func choices() {
     let lines = (0..<40).map { line($0, right: $0 % 4 != 0) }
     #expect(ShownExamples.choice(of: lines, count: 6) == [0, 12, 24, 1, 14, 27])

@@ -2,7 +2,7 @@ import Testing
 
 @testable import Report
 
-@Suite("Nothing that is put into a page becomes markup")
+@Suite("No text that is inserted into a page becomes markup")
 struct MarkupTests {
   @Test func textIsEscaped() {
     let hostile = "</title><script>alert('x')</script>&amp;\" onload=\"x"
@@ -13,7 +13,7 @@ struct MarkupTests {
     #expect(("\(hostile.prefix(3))" as Markup).source == "&lt;/t")
   }
 
-  /// What HTML does not allow, and what would turn the text around it.
+  /// Characters that HTML does not allow, or that would change the direction of text.
   @Test func controlsAreReplaced() {
     let markup: Markup = "\("a\u{0}b\u{1B}[31mc\u{202E}d\u{2066}e\u{85}\tf\n")"
     #expect(markup.source == "a\u{FFFD}b\u{FFFD}[31mc\u{FFFD}d\u{FFFD}e\u{FFFD}\tf\n")

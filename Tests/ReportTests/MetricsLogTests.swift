@@ -3,7 +3,7 @@ import Testing
 
 @testable import Report
 
-@Suite("metrics.jsonl is read as far as it goes")
+@Suite("All readable lines of metrics.jsonl are read")
 struct MetricsLogTests {
   private func log(_ text: String) -> MetricsLog { MetricsLog(Data(text.utf8)) }
 
@@ -24,10 +24,10 @@ struct MetricsLogTests {
     #expect(log.lowestValidationLoss == CurvePoint(step: 3, value: 1.25))
     #expect(log.validationMeasures == ["validation_accuracy"])
     let times = try #require(log.times)
-    #expect(times.step == 2 && times.reduce == 0.5 && times.rowsPerSecond == 4)
+    #expect(times.step == 2 && times.reduce == 0.5 && times.examplesPerSecond == 4)
   }
 
-  /// Losses that are no numbers, as other programs write them, and lines that are no lines.
+  /// Losses that are not numbers, as other programs write them, and lines that are not valid.
   @Test func notNumbers() {
     let log = log(
       """

@@ -9,7 +9,7 @@ import TinyModels
 
 @testable import Report
 
-@Suite("A page from a run's folder: what is there is shown, what is not is named")
+@Suite("A page from a run's folder shows what exists and names what is missing")
 struct PageTests {
   private let temporary: TemporaryFolder
   private var folder: String { temporary.path("run") }
@@ -36,13 +36,15 @@ struct PageTests {
     #expect(line { _ = try page() }.contains("unknown key nonsense"))
   }
 
-  /// An empty log, no checkpoint, no rows: a page all the same, which says what it lacks.
+  /// With an empty log, no checkpoint and no examples there is still a page, which states what it lacks.
   @Test func almostNothing() throws {
     try make(["run.yaml": run, "metrics.jsonl": ""])
     let page = try page(title: "</title><script>x</script>")
     let html = page.html
     #expect(!html.contains("<script") && !html.contains("<b>nowhere") && html.contains("&lt;/title&gt;&lt;script&gt;"))
-    for part in ["curves and times", "adapter and heads", "lengths of the training rows", "answers", "sessions.jsonl"] {
+    for part in [
+      "curves and times", "adapter and heads", "lengths of the training examples", "answers", "sessions.jsonl",
+    ] {
       #expect(page.omissions.contains { $0.contains(part) }, "\(part)")
     }
     #expect(html.contains("id=\"omissions\"") && html.contains("id=\"facts\"") && !html.contains("id=\"curves\""))
@@ -71,7 +73,7 @@ struct PageTests {
     #expect(line { _ = try page() }.contains("predictions.jsonl: line 1: is not a prediction"))
   }
 
-  /// A checkpoint alone tells adapter, heads and costs.
+  /// A checkpoint alone gives adapter, heads and costs.
   @Test func checkpointAlone() throws {
     try make(["run.yaml": run])
     let selection = HeadSelection.influence(
@@ -95,9 +97,9 @@ struct PageTests {
     ] {
       #expect(html.contains(part), "\(part)")
     }
-    // Two numbers of A and B each: 2 layers of 8 x 2, three heads of 2 x 4.
-    #expect(
-      AdapterCosts(adapter.layout).flopsPerToken == 2 * (2 * 16 + 3 * 8) && AdapterCosts(adapter.layout).trainable == 58)
+    // A multiply-add for each parameter of A and B: 2 layers of 8 x 2, three heads of 2 x 4.
+    let costs = AdapterCosts(adapter.layout)
+    #expect(costs.flopsPerToken == 2 * (2 * 16 + 3 * 8) && costs.trainable == 58)
     // A damaged checkpoint is left out by name.
     var bytes = try Data(contentsOf: URL(fileURLWithPath: store.path(step: 3)))
     bytes[bytes.count / 2] ^= 1

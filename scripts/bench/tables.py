@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Medians and ratios of a benchmark's rounds, as Markdown tables. Standard library alone.
 
-tables.py end-to-end|ranks WORK ROWS     metrics and logs in WORK; ROWS is the data that was trained on
+tables.py end-to-end|ranks WORK ROWS     metrics and logs in WORK; ROWS is the file of training examples
 tables.py memory WORK BYTES              BYTES of the checkpoint's files
 """
 

@@ -46,7 +46,7 @@ class ValueAdapter(torch.nn.Module):
         self.gamma = torch.nn.Parameter(torch.tensor(0.01))
         columns = [head * dimension + index for head in heads for index in range(dimension)]
         self.register_buffer("columns", torch.tensor(columns))
-        self.visual = None  # rows of the current input
+        self.visual = None  # visual positions of the current input
 
     def forward(self, _, inputs, values):
         x = inputs[0][0, self.visual].float()
