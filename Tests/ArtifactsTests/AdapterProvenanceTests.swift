@@ -24,7 +24,8 @@ struct AdapterProvenanceTests {
         == "C.h5: the adapter was trained with a different base model (base_digest xxxx, that of M is bbbb): give the base "
         + "that it was trained on; a different chat template (chat_template_digest yyyy, that of M is tttt): put the "
         + "template of the training into that folder; a different min_pixels (784, here 3136): set "
-        + "model.min_pixels=784; different coordinates (relative_1000, here pixels): set data.coordinates=relative_1000")
+        + "model.min_pixels=784; different coordinates (relative_1000, here pixels): set data.coordinates=relative_1000"
+    )
     #expect(problem(other, []) == nil)
     #expect(problem(other, [.imageLimits])?.contains("base model") == false)
   }
