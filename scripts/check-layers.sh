@@ -17,7 +17,7 @@ cd "$(dirname "$0")/.."
 # Name, layer and "kernels" or "-" of each module, one a line; test targets have no layer.
 targets=$(awk '
   /^ *\/\/ [0-9]+/ { layer = $2 + 0; next }
-  /^ *\/\/ tests/ { exit }
+  /^let tests/ { exit }
   /\.(systemLibrary|target|executableTarget|module)\(/ && layer != "" { inside = 1; name = "" }
   inside && name == "" && match($0, /"[^"]*"/) { name = substr($0, RSTART + 1, RLENGTH - 2) }
   inside && /\),$/ { print name, layer, ($0 ~ /kernels\),$/ ? "kernels" : "-"); inside = 0 }' Package.swift)

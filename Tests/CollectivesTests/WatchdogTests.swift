@@ -37,7 +37,8 @@ struct ActivityTests {
   @Test func stallTimeoutIsForOnePieceOfWork() {
     let (watchdog, lines) = (Watchdog(), Lines())
     watchdog.watch(stallTimeout: 0.5) { what, _ in lines.all.withLock { $0.append(what) } }
-    // Longer than the stall timeout together, each far shorter: on a busy machine one may be as long, and then it is named.
+    // Together longer than the stall timeout, each far shorter; on a busy machine one may be as long, and then it is
+    // named.
     var longest = Duration.zero
     for index in 0..<20 {
       let time = ContinuousClock().measure { watchdog.during("\(index)") { Thread.sleep(forTimeInterval: 0.05) } }
