@@ -38,7 +38,7 @@ struct RankErrorTests {
     let own = outcome.errors.filter { !($0 is RankGroupError) }
     #expect(own.count == 1 && outcome.errors.count == ranks)
     let message = try #require(outcome.messages.compactMap(\.self).first { !$0.hasPrefix("rank ") })
-    #expect(message.hasPrefix("row image-3-") && message.contains(image), "\(message)")
+    #expect(message.hasPrefix("example image-3-") && message.contains(image), "\(message)")
     for others in outcome.messages where others != message {
       #expect(others?.hasSuffix("which threw: \(message)") == true, "\(others ?? "finished")")
     }
@@ -57,7 +57,7 @@ struct RankErrorTests {
       if call.rank == 0, call.sums == 3, call.others == 0 { try FileManager.default.removeItem(atPath: image) }
     }
     let failure = try #require(outcome.errors[0] as? RankFailure)
-    #expect(failure.message.hasPrefix("row v-lost ") && failure.message.contains(image), "\(failure)")
+    #expect(failure.message.hasPrefix("example v-lost ") && failure.message.contains(image), "\(failure)")
     for error in outcome.errors { #expect(error as? RankFailure == failure) }
     try run.folder.write(name, kept)
     try expectResumable(run, from: 3, ranks: ranks)
