@@ -60,7 +60,7 @@ let modules: [Target] = [
   // 5
   .module(
     "Batches",
-    ["Tensors", "Collectives", "HDF5", "Digests", "HuggingFace", "Datasets", "Preprocessing", "QwenVL"]),
+    ["Files", "Tensors", "Collectives", "HDF5", "Digests", "HuggingFace", "Datasets", "Preprocessing", "QwenVL"]),
   .module("Adapters", ["Tensors", "RandomNumbers", "HuggingFace", "QwenVL"], kernels),
   // 6
   .module(

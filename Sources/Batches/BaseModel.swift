@@ -1,4 +1,5 @@
 // A base model's folder, opened once: shape, mapped weights, tokenizer, chat template, processor.
+import Files
 import HuggingFace
 import Preprocessing
 import QwenVL
@@ -24,7 +25,7 @@ package struct BaseModel: Sendable {
   /// Opens and checks a folder; weights are mapped, nothing is copied.
   /// - Parameters: `precision` nil is the fastest of this processor; `minPixels`, `maxPixels` replace the folder's
   ///   pixel limits; `rotaryFrequencies` reproduces a reference; `features` states where vision features are cached.
-  /// - Throws: `HuggingFaceError`, `BaseModelError`, `PreprocessingError` or `FeatureCacheError` in one line that names
+  /// - Throws: `HuggingFaceError`, `FileError` or `PreprocessingError` in one line that names
   ///   the file and the key or tensor.
   package init(
     folder: String, precision: Precision? = .float32, minPixels: Int? = nil, maxPixels: Int? = nil,
@@ -71,8 +72,11 @@ package struct BaseModel: Sendable {
     _ tokenizer: Tokenizer
   ) throws {
     let vision = configuration.vision
+    func contradiction(_ problem: String) -> FileError {
+      FileError(folder, problem, remedy: "use the files of one model")
+    }
     func agree(_ what: String, _ a: Int, _ b: Int) throws {
-      guard a == b else { throw BaseModelError(folder: folder, problem: "\(what): \(a) and \(b) differ") }
+      guard a == b else { throw contradiction("\(what): \(a) and \(b) differ") }
     }
     try agree("patch_size of config.json and preprocessor_config.json", vision.patchSize, preprocessor.patchSize)
     try agree(
@@ -85,10 +89,9 @@ package struct BaseModel: Sendable {
       "image_token_id of config.json and <|image_pad|> of the tokenizer", Int(configuration.imageTokenID),
       Int(tokenizer.id(of: "<|image_pad|>") ?? -1))
     guard tokenizer.vocabularySize <= configuration.text.vocabularySize else {
-      throw BaseModelError(
-        folder: folder,
-        problem: "the tokenizer has \(tokenizer.vocabularySize) tokens, the embedding only "
-          + "\(configuration.text.vocabularySize) rows")
+      throw contradiction(
+        "the tokenizer has \(tokenizer.vocabularySize) tokens, the embedding only \(configuration.text.vocabularySize) "
+          + "rows")
     }
   }
 }
@@ -98,11 +101,4 @@ extension Coordinates {
   package init(of family: ModelConfiguration.Family) {
     self = family == .qwen3_vl ? .relative1000 : .pixels
   }
-}
-
-/// Files of one folder that contradict each other.
-package struct BaseModelError: Error, Equatable, CustomStringConvertible {
-  package let folder: String
-  package let problem: String
-  package var description: String { "\(folder): \(problem); use the files of one model" }
 }

@@ -4,7 +4,7 @@ import QwenVL
 /// Examples that are computed together after their common images.
 package struct BatchShape: Equatable {
   /// Examples.
-  package let rows: Int
+  package let examples: Int
   /// Tokens that pass the decoder.
   package let tokens: Int
   package let visual: Int
@@ -21,7 +21,7 @@ package struct BatchShape: Equatable {
     func triangle(_ n: Int) -> Double { Double(n) * Double(n + 1) / 2 }
     let repeats = members.count - 1
     let (shared, early) = (members.map(\.shared).min() ?? 0, members.map(\.first).min() ?? 0)
-    rows = members.count
+    examples = members.count
     tokens = members.reduce(0) { $0 + $1.tokens } - repeats * shared
     visual = members.first?.visual ?? 0
     answers = members.reduce(0) { $0 + $1.answers }
@@ -41,7 +41,9 @@ package struct BatchShape: Equatable {
     func sum<Number: AdditiveArithmetic>(_ part: KeyPath<BatchShape, Number>) -> Number {
       groups.reduce(.zero) { $0 + $1[keyPath: part] }
     }
-    (rows, tokens, visual, answers, first) = (sum(\.rows), sum(\.tokens), sum(\.visual), sum(\.answers), sum(\.first))
+    (examples, tokens, visual, answers, first) = (
+      sum(\.examples), sum(\.tokens), sum(\.visual), sum(\.answers), sum(\.first)
+    )
     (pairs, latePairs, keptPairs, answerPairs) = (sum(\.pairs), sum(\.latePairs), sum(\.keptPairs), sum(\.answerPairs))
     images = groups.flatMap(\.images)
   }
@@ -54,19 +56,19 @@ extension BatchShape {
   package init(_ batch: PackedBatch, images: [Int]) {
     self.init(
       batch.slots(), visual: batch.visual.map(\.tokens), outputPositions: batch.outputPositions,
-      known: batch.prefixTokens, rows: batch.sampleCount, images: images)
+      known: batch.prefixTokens, examples: batch.sampleCount, images: images)
   }
 
   /// The same of `rows` examples that are not made from samples.
-  package init(_ input: DecoderInput<Float>, outputPositions: [Int], rows: Int, images: [Int]) {
+  package init(_ input: DecoderInput<Float>, outputPositions: [Int], examples: Int, images: [Int]) {
     self.init(
-      input.slots, visual: input.visual.map(\.tokens), outputPositions: outputPositions, known: 0, rows: rows,
+      input.slots, visual: input.visual.map(\.tokens), outputPositions: outputPositions, known: 0, examples: examples,
       images: images)
   }
 
   /// - Parameter known: how many of the first tokens do not pass the decoder.
   private init(
-    _ slots: [SequenceSlot], visual spans: [Range<Int>], outputPositions: [Int], known: Int, rows: Int,
+    _ slots: [SequenceSlot], visual spans: [Range<Int>], outputPositions: [Int], known: Int, examples: Int,
     images: [Int]
   ) {
     var seen: [(shared: Range<Int>, own: Range<Int>)] = []
@@ -78,7 +80,7 @@ extension BatchShape {
     func pairs(_ tokens: some Sequence<Int>) -> Double {
       tokens.reduce(0) { $0 + Double(seen[$1].shared.count + seen[$1].own.count) }
     }
-    self.rows = rows
+    self.examples = examples
     tokens = seen.count
     visual = spans.reduce(0) { $0 + $1.count }
     answers = outputPositions.count

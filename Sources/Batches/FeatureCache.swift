@@ -1,5 +1,6 @@
 // Vision features on disk: a small HDF5 file an image, shared by the ranks of a job and by later runs.
 import Digests
+import Files
 import Foundation
 import Glibc
 import HDF5
@@ -38,11 +39,11 @@ final class FeatureCache: Sendable {
   /// - Parameters:
   ///   - conditions: everything else that decides the numbers, in words.
   ///   - warn: takes one line when a write fails later; nothing more is written then.
-  /// - Throws: `FeatureCacheError`.
+  /// - Throws: `FileError`.
   init(
     folder: String, baseDigest: String, precision: String, conditions: String,
     warn: @escaping @Sendable (String) -> Void
-  ) throws(FeatureCacheError) {
+  ) throws(FileError) {
     self.folder = folder
     self.baseDigest = baseDigest
     self.conditions = "\(precision), \(conditions)"
@@ -51,13 +52,12 @@ final class FeatureCache: Sendable {
     do {
       try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     } catch {
-      throw FeatureCacheError(folder: folder, reason: "the folder cannot be created: \(error.localizedDescription)")
+      throw .featureCache(folder, "the folder cannot be created", cause: error)
     }
     let probe = Self.temporary(directory + "/probe")
     let descriptor = open(probe, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else {
-      throw FeatureCacheError(
-        folder: folder, reason: "nothing can be written there: \(String(cString: strerror(errno)))")
+      throw .featureCache(folder, "nothing can be written there", cause: SystemError.last("open"))
     }
     close(descriptor)
     unlink(probe)
@@ -118,18 +118,18 @@ final class FeatureCache: Sendable {
   }
 
   /// Everything but the image and the weights that decides the bits of features, one thing a line.
-  /// - Throws: `FeatureCacheError` where the running program cannot be read.
+  /// - Throws: `FileError` where the running program cannot be read.
   static func conditions(
     _ settings: FeatureStore.Settings, vision: VisionConfiguration, rotaryFrequencies: String,
     preprocessor: PreprocessorConfiguration
-  ) throws(FeatureCacheError) -> String {
+  ) throws(FileError) -> String {
     // An image's grid already follows from the limits.
     var preprocessor = preprocessor
     (preprocessor.minPixels, preprocessor.maxPixels) = (0, 0)
     // Another version or build of the program may round otherwise.
     guard let program = try? Data(contentsOf: URL(fileURLWithPath: "/proc/self/exe"), options: .mappedIfSafe) else {
-      throw FeatureCacheError(
-        folder: settings.cacheFolder ?? "", reason: "this program cannot be identified: /proc/self/exe is unreadable")
+      throw .featureCache(
+        settings.cacheFolder ?? "", "this program cannot be identified: /proc/self/exe is unreadable")
     }
     var digest = SHA256()
     program.withUnsafeBytes { digest.update($0) }
@@ -153,11 +153,11 @@ final class FeatureCache: Sendable {
   }
 }
 
-/// A folder that features cannot be cached in.
-package struct FeatureCacheError: Error, Equatable, CustomStringConvertible {
-  package let folder: String
-  package let reason: String
-  package var description: String {
-    "model.feature_cache: \(folder): \(reason); name a folder that can be written, or leave the key out"
+extension FileError {
+  /// A folder that features cannot be cached in.
+  fileprivate static func featureCache(_ folder: String, _ problem: String, cause: (any Error)? = nil) -> FileError {
+    FileError(
+      "model.feature_cache: \(folder)", problem, remedy: "name a folder that can be written, or leave the key out",
+      cause: cause)
   }
 }

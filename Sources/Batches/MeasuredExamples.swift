@@ -7,7 +7,7 @@ package struct MeasuredExamples: Sendable {
   package let file: String
   /// Shapes of the usable examples.
   package let shapes: [ExampleShape]
-  /// Group key of each of them; see `imageGroups`.
+  /// Group key of each of them; see `imageKeys`.
   package let groups: [Int]
   /// Examples of the whole file.
   package let count: Int
@@ -21,7 +21,7 @@ package struct MeasuredExamples: Sendable {
     let dataset = try ExampleReader(imageRoot: imageRoot, policy: .skip).read(file)
     var usable: [(row: Example, shape: ExampleShape)] = []
     var problems = dataset.problems.map(\.description)
-    for row in dataset.rows.prefix(limit) {
+    for row in dataset.examples.prefix(limit) {
       do {
         usable.append((row, ExampleShape(try samples.sample(for: row))))
       } catch {
@@ -31,8 +31,8 @@ package struct MeasuredExamples: Sendable {
     guard !usable.isEmpty else { throw DatasetError.empty(file: file, problems: dataset.problems) }
     self.file = file
     shapes = usable.map(\.shape)
-    groups = imageGroups(of: usable.map(\.row))
-    count = dataset.rows.count
+    groups = imageKeys(of: usable.map(\.row))
+    count = dataset.examples.count
     self.problems = problems
   }
 

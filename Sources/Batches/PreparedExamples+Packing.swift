@@ -6,7 +6,7 @@ extension BaseModel {
   /// of one each.
   /// - Throws: `SampleError` for an example whose files can no longer be read.
   package func packedBatch(_ groups: [ImageGroup], of data: PreparedExamples) throws -> PackedBatch {
-    let examples = groups.flatMap(\.rows).map { data.rows[$0] }
+    let examples = groups.flatMap(\.examples).map { data.examples[$0] }
     let samples = try examples.map(data.samples.sample)
     if groups.count == 1 {
       return PackedBatch(samples, images: .shared(try featureStore.features(of: examples[0], sample: samples[0])))

@@ -7,7 +7,7 @@ import Preprocessing
 /// Usable examples and how long each is.
 package struct PreparedExamples: Sendable {
   package let file: String
-  package let rows: [Example]
+  package let examples: [Example]
   /// What each example is like for the decoder.
   package let shapes: [ExampleShape]
   /// Tokens of each example.
@@ -51,7 +51,7 @@ package struct PreparedExamples: Sendable {
     try requireSame(
       ([dataset.digest] + dataset.problems.map(\.description)).joined(separator: "\n"), what: "content of \(file)",
       communicator)
-    let findings = try Self.check(dataset.rows, samples, features, communicator)
+    let findings = try Self.check(dataset.examples, samples, features, communicator)
     let bad = findings.compactMap(\.problem)
     let problems = dataset.problems + bad
     guard problems.isEmpty || !isStrict else {
@@ -61,23 +61,23 @@ package struct PreparedExamples: Sendable {
     guard !good.isEmpty else { throw RankFailure(shared: DatasetError.empty(file: file, problems: problems)) }
     self.file = file
     self.samples = samples
-    rows = good.map { dataset.rows[$0] }
+    examples = good.map { dataset.examples[$0] }
     shapes = good.compactMap { findings[$0].shape }
     self.problems = problems
-    let left = bad.isEmpty ? "" : rows.map(\.id).joined(separator: "\n")
+    let left = bad.isEmpty ? "" : examples.map(\.id).joined(separator: "\n")
     digest = SHA256.hex("\(dataset.digest)\n\(left)")
   }
 
   /// Checks each image and makes each sample on one rank; every rank gets all findings.
   private static func check(
-    _ rows: [Example], _ samples: SampleBuilder, _ features: FeatureStore, _ communicator: any Communicator
+    _ examples: [Example], _ samples: SampleBuilder, _ features: FeatureStore, _ communicator: any Communicator
   ) throws -> [Finding] {
     func inTurn(_ count: Int) -> [[Int]] {
       (0..<communicator.size).map { Array(stride(from: $0, to: count, by: communicator.size)) }
     }
     var images: [ImageSource] = []
     var places: [ImageSource: Int] = [:]
-    for source in rows.flatMap(\.images) where places[source] == nil {
+    for source in examples.flatMap(\.images) where places[source] == nil {
       places[source] = images.count
       images.append(source)
     }
@@ -90,8 +90,9 @@ package struct PreparedExamples: Sendable {
       } catch { return ImageFinding(problem: "\(error)") }
     }
     features.remember(places.compactMapValues { findings[$0].checked })
-    return try mapOverRanks(inTurn(rows.count), communicator, naming: { "checking \(names([rows[$0]]))" }) { index in
-      let row = rows[index]
+    return try mapOverRanks(inTurn(examples.count), communicator, naming: { "checking \(names([examples[$0]]))" }) {
+      index in
+      let row = examples[index]
       func problem(_ reason: String) -> Finding {
         Finding(problem: ExampleProblem(line: row.line, id: row.id, reason: reason))
       }
@@ -106,13 +107,13 @@ package struct PreparedExamples: Sendable {
 
   /// Image groups that are computed together, as the decoder sees them.
   package func shape(_ groups: [ImageGroup]) -> BatchShape {
-    BatchShape(joining: groups.map { group in BatchShape(group.rows.map { shapes[$0] }) })
+    BatchShape(joining: groups.map { group in BatchShape(group.examples.map { shapes[$0] }) })
   }
 
   /// Tokens of an image group that pass the decoder; those of its images count once.
   package func tokens(of group: ImageGroup) -> Int {
-    let all: Int = group.rows.reduce(0) { $0 + shapes[$1].tokens }
-    let sharedImages: Int = (group.rows.count - 1) * shapes[group.rows[0]].visual
+    let all: Int = group.examples.reduce(0) { $0 + shapes[$1].tokens }
+    let sharedImages: Int = (group.examples.count - 1) * shapes[group.examples[0]].visual
     return all - sharedImages
   }
 }

@@ -6,7 +6,7 @@
 #include <jpeglib.h>
 #include <jerror.h>
 
-/// More scans than any encoder writes; a small hostile file may hold thousands, each a pass over the whole picture.
+/// More scans than any encoder writes; a small hostile file may hold thousands, each a pass over the whole image.
 enum { MAXIMUM_SCANS = 256 };
 
 struct failure {

@@ -1,3 +1,3 @@
-// libpng's simplified interface, which reports errors by return value: pictures are written through it from Swift.
+// libpng's simplified interface, which reports errors by return value: images are written through it from Swift.
 #pragma once
 #include <png.h>

@@ -27,7 +27,7 @@ package struct StepWork: Equatable {
       busiest += assignment.map { $0.reduce(0) { $0 + flops[$1].decoding } }.max() ?? 0
       vision += assignment.map { $0.reduce(0) { $0 + flops[$1].vision } }.max() ?? 0
       all += flops
-      examples += batches.reduce(0) { $0 + $1.rows }
+      examples += batches.reduce(0) { $0 + $1.examples }
       visual += batches.reduce(0) { $0 + Double($1.visual) }
       tokens += batches.reduce(0) { $0 + Double($1.tokens) }
     }

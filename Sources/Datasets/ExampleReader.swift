@@ -13,7 +13,7 @@ package enum BadExamplePolicy: Sendable, Equatable {
 
 /// The usable examples of a file, in its order, and what was wrong with the others.
 package struct Dataset: Sendable, Equatable {
-  package let rows: [Example]
+  package let examples: [Example]
   package let problems: [ExampleProblem]
   /// SHA-256 over the usable examples' ids and line bytes, in order; it does not depend on the file's path.
   package let digest: String
@@ -59,7 +59,7 @@ package struct ExampleReader: Sendable {
     let (examples, problems) = (pass.examples, pass.problems)
     if policy == .strict && !problems.isEmpty { throw .badExamples(file: name, problems: problems) }
     if examples.isEmpty { throw .empty(file: name, problems: problems) }
-    return Dataset(rows: examples, problems: problems, digest: pass.finish())
+    return Dataset(examples: examples, problems: problems, digest: pass.finish())
   }
 }
 

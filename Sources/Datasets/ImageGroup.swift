@@ -3,21 +3,21 @@
 /// Examples of the same images. Their common prefix is computed once.
 package struct ImageGroup: Sendable, Equatable {
   /// Most examples of a group that is formed over a whole data set.
-  package static let maximumRows = 16
+  package static let maximumExamples = 16
   /// Most tokens of such a group, unless it has a single example.
   package static let maximumTokens = 8192
 
   /// Indices into the data set, in the order of the step or the data set.
-  package let rows: [Int]
-  package init(rows: [Int]) { self.rows = rows }
+  package let examples: [Int]
+  package init(examples: [Int]) { self.examples = examples }
 }
 
 extension Sampler {
   /// A step's examples as image groups: neighbours of equal key share one; without keys every example has its own.
-  package func units(step: Int, grouping keys: [Int]? = nil) -> [ImageGroup] {
-    precondition(keys == nil || keys?.count == rowCount, "one group key an example")
-    let examples = rows(step: step)
-    guard let keys else { return examples.map { ImageGroup(rows: [$0]) } }
+  package func imageGroups(step: Int, grouping keys: [Int]? = nil) -> [ImageGroup] {
+    precondition(keys == nil || keys?.count == exampleCount, "one group key an example")
+    let examples = examples(step: step)
+    guard let keys else { return examples.map { ImageGroup(examples: [$0]) } }
     var groups: [[Int]] = []
     for example in examples {
       if let neighbour = groups.last?.last, keys[neighbour] == keys[example] {
@@ -26,12 +26,12 @@ extension Sampler {
         groups.append([example])
       }
     }
-    return groups.map(ImageGroup.init(rows:))
+    return groups.map(ImageGroup.init(examples:))
   }
 }
 
 /// A group key for each example: equal where the lists of images are equal; an example without images is alone.
-package func imageGroups(of examples: [Example]) -> [Int] {
+package func imageKeys(of examples: [Example]) -> [Int] {
   var keys: [[ImageSource]: Int] = [:]
   return examples.enumerated().map { index, example in
     guard !example.images.isEmpty else { return index }
@@ -44,16 +44,16 @@ package func imageGroups(of examples: [Example]) -> [Int] {
 /// Image groups that are computed together, up to `rows` examples. Groups of one example join; a group of several
 /// examples is alone. Text-only examples are separate from examples with images, since no adapter learns from them. The
 /// result is a function of the groups alone, so that the number of ranks changes no bit.
-package func microBatches(of groups: [ImageGroup], rows: Int, isText: (Int) -> Bool) -> [[ImageGroup]] {
+package func microBatches(of groups: [ImageGroup], examples limit: Int, isText: (Int) -> Bool) -> [[ImageGroup]] {
   var batches: [[ImageGroup]] = []
   var open: [Bool: Int] = [:]
   for group in groups {
-    let kind = isText(group.rows[0])
-    if group.rows.count == 1, let place = open[kind], batches[place].count < rows {
+    let kind = isText(group.examples[0])
+    if group.examples.count == 1, let place = open[kind], batches[place].count < limit {
       batches[place].append(group)
       continue
     }
-    if group.rows.count == 1 { open[kind] = batches.count }
+    if group.examples.count == 1 { open[kind] = batches.count }
     batches.append([group])
   }
   return batches
@@ -62,29 +62,29 @@ package func microBatches(of groups: [ImageGroup], rows: Int, isText: (Int) -> B
 /// All examples as image groups, in the order of their first examples. A group has as many examples as memory should
 /// hold at once. The result is a function of the examples and their tokens alone.
 /// - Parameter tokens: how many tokens a group has.
-package func units(of examples: [Example], tokens: (ImageGroup) -> Int) -> [ImageGroup] {
+package func imageGroups(of examples: [Example], tokens: (ImageGroup) -> Int) -> [ImageGroup] {
   var groups: [ImageGroup] = []
   var open: [Int: Int] = [:]
-  for (example, key) in imageGroups(of: examples).enumerated() {
+  for (example, key) in imageKeys(of: examples).enumerated() {
     if let place = open[key] {
-      let larger = ImageGroup(rows: groups[place].rows + [example])
-      if larger.rows.count <= ImageGroup.maximumRows, tokens(larger) <= ImageGroup.maximumTokens {
+      let larger = ImageGroup(examples: groups[place].examples + [example])
+      if larger.examples.count <= ImageGroup.maximumExamples, tokens(larger) <= ImageGroup.maximumTokens {
         groups[place] = larger
         continue
       }
     }
     open[key] = groups.count
-    groups.append(ImageGroup(rows: [example]))
+    groups.append(ImageGroup(examples: [example]))
   }
   return groups
 }
 
 /// The results of the examples of each group, put into the order of all examples.
 /// - Precondition: the groups have every example from 0 on, once, and a result for each.
-package func inRowOrder<Result>(_ results: [[Result]], of groups: [ImageGroup]) -> [Result] {
-  let rows = groups.flatMap(\.rows)
-  precondition(results.map(\.count) == groups.map(\.rows.count), "a result an example")
-  return zip(rows, results.joined()).sorted { $0.0 < $1.0 }.map(\.1)
+package func inExampleOrder<Result>(_ results: [[Result]], of groups: [ImageGroup]) -> [Result] {
+  let examples = groups.flatMap(\.examples)
+  precondition(results.map(\.count) == groups.map(\.examples.count), "a result an example")
+  return zip(examples, results.joined()).sorted { $0.0 < $1.0 }.map(\.1)
 }
 
 /// Assigns items to ranks: the most expensive first, each to the least loaded rank, ties to the lower item and rank.

@@ -5,7 +5,7 @@ import Synchronization
 /// Draws without replacement: each epoch is one permutation of all examples, and epochs follow each other without a
 /// gap. So every step has exactly `globalBatch` examples, and a step may span the end of an epoch.
 package struct Sampler: Sendable {
-  package let rowCount: Int
+  package let exampleCount: Int
   /// Examples of an optimizer step, over all ranks.
   package let globalBatch: Int
   package let seed: UInt64
@@ -13,11 +13,11 @@ package struct Sampler: Sendable {
   private let groups: [[Int]]?
   private let cache = PermutationCache()
 
-  /// A sampler of `rows` examples; `groups` gives each example's group key, as from `imageGroups(of:)`.
-  package init(rows: Int, groups keys: [Int]? = nil, globalBatch: Int, seed: UInt64) {
-    precondition(rows > 0 && globalBatch > 0, "a step needs examples")
-    precondition(keys == nil || keys?.count == rows, "one group key an example")
-    (rowCount, self.globalBatch, self.seed) = (rows, globalBatch, seed)
+  /// A sampler of `rows` examples; `groups` gives each example's group key, as from `imageKeys(of:)`.
+  package init(examples: Int, groups keys: [Int]? = nil, globalBatch: Int, seed: UInt64) {
+    precondition(examples > 0 && globalBatch > 0, "a step needs examples")
+    precondition(keys == nil || keys?.count == examples, "one group key an example")
+    (exampleCount, self.globalBatch, self.seed) = (examples, globalBatch, seed)
     groups = keys.map { keys in
       var places: [Int: Int] = [:]
       var groups: [[Int]] = []
@@ -34,7 +34,7 @@ package struct Sampler: Sendable {
   }
 
   /// Steps of one epoch, as a fraction.
-  package var stepsPerEpoch: Double { Double(rowCount) / Double(globalBatch) }
+  package var stepsPerEpoch: Double { Double(exampleCount) / Double(globalBatch) }
 
   /// The fewest steps that take at least `epochs` epochs.
   package func steps(epochs: Double) -> Int {
@@ -43,15 +43,15 @@ package struct Sampler: Sendable {
   }
 
   /// The epoch, from 0, of the first example of a step, from 0.
-  package func epoch(step: Int) -> Int { firstExample(of: step) / rowCount }
+  package func epoch(step: Int) -> Int { firstExample(of: step) / exampleCount }
 
   /// The examples of a step, from 0, in order: `globalBatch` indices into the data set.
-  package func rows(step: Int) -> [Int] {
+  package func examples(step: Int) -> [Int] {
     let first = firstExample(of: step)
     var examples: [Int] = []
     examples.reserveCapacity(globalBatch)
     while examples.count < globalBatch {
-      let (epoch, offset) = (first + examples.count).quotientAndRemainder(dividingBy: rowCount)
+      let (epoch, offset) = (first + examples.count).quotientAndRemainder(dividingBy: exampleCount)
       examples += cache.order(epoch: epoch) { order(epoch: epoch) }[offset...].prefix(globalBatch - examples.count)
     }
     return examples
@@ -64,7 +64,7 @@ package struct Sampler: Sendable {
       generator.shuffle(&groups)
       return groups.flatMap(\.self)
     }
-    var examples = Array(0..<rowCount)
+    var examples = Array(0..<exampleCount)
     generator.shuffle(&examples)
     return examples
   }

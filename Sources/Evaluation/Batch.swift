@@ -7,7 +7,7 @@ struct Batch {
   /// Tokens of all examples and of their answers at their longest.
   private(set) var tokens: Int
   /// Indices of all examples, group by group.
-  var examples: [Int] { groups.flatMap(\.rows) }
+  var examples: [Int] { groups.flatMap(\.examples) }
 
   /// All examples in batches within the bounds of an image group: one group a batch where nothing is generated,
   /// otherwise as many as fit. Text-only examples are in batches of their own, since an adapter of visual tokens acts
@@ -16,15 +16,15 @@ struct Batch {
   ///   - newTokens: the longest answer; 0: nothing is generated.
   ///   - tokens: how many tokens an image group has.
   static func all(of examples: [Example], newTokens: Int, tokens: (ImageGroup) -> Int) -> [Batch] {
-    func held(_ group: ImageGroup) -> Int { tokens(group) + group.rows.count * newTokens }
-    let groups = Datasets.units(of: examples, tokens: held)
-    func isText(_ group: ImageGroup) -> Bool { examples[group.rows[0]].images.isEmpty }
+    func held(_ group: ImageGroup) -> Int { tokens(group) + group.examples.count * newTokens }
+    let groups = imageGroups(of: examples, tokens: held)
+    func isText(_ group: ImageGroup) -> Bool { examples[group.examples[0]].images.isEmpty }
     var batches: [Batch] = []
     for kind in [groups.filter { !isText($0) }, groups.filter(isText)] {
       var batch = Batch(groups: [], tokens: 0)
       for group in kind {
         let fits =
-          newTokens > 0 && batch.examples.count + group.rows.count <= ImageGroup.maximumRows
+          newTokens > 0 && batch.examples.count + group.examples.count <= ImageGroup.maximumExamples
           && batch.tokens + held(group) <= ImageGroup.maximumTokens
         if !fits, !batch.groups.isEmpty {
           batches.append(batch)

@@ -11,7 +11,7 @@ package struct EvaluationDocument: Encodable, Equatable {
     let generated, places, boxes: Int
 
     init(_ metrics: Metrics) {
-      (examples, tokens, loss) = (metrics.rows, metrics.tokens, metrics.loss)
+      (examples, tokens, loss) = (metrics.examples, metrics.tokens, metrics.loss)
       (perplexity, tokenAccuracy) = (metrics.perplexity, metrics.tokenAccuracy)
       (exactMatch, finished) = (metrics.exactMatch.value, metrics.finished.value)
       (pointInBox, iouAtHalf, meanIou) = (metrics.pointInBox.value, metrics.iouAtHalf.value, metrics.meanIoU.value)

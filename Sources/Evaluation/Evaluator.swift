@@ -76,7 +76,7 @@ package struct Evaluator: Sendable {
       }
       return try results(batches[index], of: examples, adapters: adapters, features: features)
     }
-    let byExample = inRowOrder(found, of: batches.map { ImageGroup(rows: $0.examples) })
+    let byExample = inExampleOrder(found, of: batches.map { ImageGroup(examples: $0.examples) })
     return adapters.indices.map { adapter in byExample.map { $0[adapter] } }
   }
 
@@ -86,11 +86,11 @@ package struct Evaluator: Sendable {
   ) throws -> [[ExampleResult]] {
     var prompts: [Prompt] = []
     let groups = try batch.groups.map { group in
-      let own = group.rows.map { examples[$0] }
+      let own = group.examples.map { examples[$0] }
       let given = try own.map(samples.sample)
       let asked = try maxNewTokens == nil ? [] : own.map(samples.prompt)
       prompts += asked
-      return EvaluationUnit(
+      return EvaluationGroup(
         samples: given, prompts: asked.map(\.sample), features: try features.features(of: own[0], sample: given[0]))
     }
     let byAdapter = try adapters.map { adapter in

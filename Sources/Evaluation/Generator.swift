@@ -14,7 +14,7 @@ package struct Generation: Sendable, Equatable {
 }
 
 /// Samples about the same images: what they have in common passes the decoder once.
-package struct EvaluationUnit: Sendable {
+package struct EvaluationGroup: Sendable {
   /// Samples with their answers, whose losses are asked for.
   package var samples: [Sample]
   /// Samples up to the answer that is asked for.
@@ -47,7 +47,7 @@ package struct Generator: Sendable {
   /// - Parameter onToken: takes each token of an answer as it comes, and which prompt it answers.
   /// - Throws: `EvaluationError` for a prompt without tokens and for one that leaves no positions for the answer.
   package func run(
-    _ units: [EvaluationUnit], adapter: (any ProjectionAdapter<Float>)?,
+    _ units: [EvaluationGroup], adapter: (any ProjectionAdapter<Float>)?,
     onToken: (_ prompt: Int, _ token: Int32) -> Void = { _, _ in }
   ) throws(EvaluationError) -> (losses: [SampleLoss], generations: [Generation]) {
     let prompts = units.flatMap(\.prompts)
@@ -113,9 +113,9 @@ package struct Generator: Sendable {
     let T = prompt.inputIDs.count
     let limit = base.configuration.text.maxPositionEmbeddings
     precondition(maxNewTokens > 0 && prompt.supervisedTokens == 0, "a prompt's answer is not in it and has a length")
-    guard T > 0 else { throw .emptyPrompt(row: prompt.id) }
+    guard T > 0 else { throw .emptyPrompt(example: prompt.id) }
     guard T <= limit, maxNewTokens <= limit - T else {
-      throw .tooLong(row: prompt.id, promptTokens: T, newTokens: maxNewTokens, limit: limit)
+      throw .tooLong(example: prompt.id, promptTokens: T, newTokens: maxNewTokens, limit: limit)
     }
   }
 }

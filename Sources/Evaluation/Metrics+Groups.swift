@@ -43,7 +43,7 @@ extension Metrics {
   private static let measures: [(String, @Sendable (Metrics) -> Mean)] = [
     ("point in box", { $0.pointInBox }),
     ("IoU >= 0.5", { $0.iouAtHalf }),
-    ("exact match", { $0.pointInBox.count == $0.rows ? Mean([]) : $0.exactMatch }),
-    ("token accuracy", { $0.exactMatch.count > 0 ? Mean([]) : Mean(count: $0.rows, value: $0.tokenAccuracy) }),
+    ("exact match", { $0.pointInBox.count == $0.examples ? Mean([]) : $0.exactMatch }),
+    ("token accuracy", { $0.exactMatch.count > 0 ? Mean([]) : Mean(count: $0.examples, value: $0.tokenAccuracy) }),
   ]
 }

@@ -5,7 +5,7 @@ import Foundation
 /// Means over examples; a mean over nothing is nil.
 package struct Metrics: Sendable, Equatable {
   /// Examples, and supervised tokens.
-  package var rows, tokens: Int
+  package var examples, tokens: Int
   /// NLL a supervised token.
   package var loss: Double
   package var tokenAccuracy: Double
@@ -34,7 +34,7 @@ package struct Metrics: Sendable, Equatable {
   /// - Precondition: at least one example.
   package init(_ results: [ExampleResult]) {
     precondition(!results.isEmpty, "nothing was evaluated")
-    rows = results.count
+    examples = results.count
     tokens = results.reduce(0) { $0 + $1.tokens }
     loss = results.reduce(0) { $0 + $1.nll } / Double(tokens)
     tokenAccuracy = Double(results.reduce(0) { $0 + $1.top1 }) / Double(tokens)

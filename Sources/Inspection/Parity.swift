@@ -18,7 +18,7 @@ package func writeParity(
 ) throws {
   let base = try BaseModel(folder: model, precision: precision, rotaryFrequencies: rotaryFrequencies)
   let root = URL(fileURLWithPath: data).deletingLastPathComponent().path
-  let examples = try ExampleReader(imageRoot: root).read(data).rows
+  let examples = try ExampleReader(imageRoot: root).read(data).examples
   let samples = try base.sampleBuilder(maxLength: base.configuration.text.maxPositionEmbeddings)
   let adapter = try AdapterFolder.load(folder, base: base.configuration.text)
   let text = base.configuration.text

@@ -20,7 +20,7 @@ package struct ScoresDescription: Encodable, Equatable {
 
   package init(_ scores: InfluenceScores, file: String) {
     self.file = file
-    (rows, layers, kvHeads) = (scores.rows.count, scores.layers, scores.kvHeads)
+    (rows, layers, kvHeads) = (scores.examples.count, scores.layers, scores.kvHeads)
     (shard, seed) = (scores.shard.description, scores.seed)
     (baseDigest, dataDigest) = (scores.baseDigest, scores.dataDigest)
     self.scores = Dictionary(uniqueKeysWithValues: Estimator.allCases.map { ($0.rawValue, scores.scores($0)) })

@@ -122,8 +122,8 @@ package struct SelectionStability: Sendable, Equatable, Encodable {
     (self.resamples, self.seed) = (resamples, seed)
 
     self.files = zip(files, wholes).map { entry, whole in
-      let (scores, all) = (entry.scores, entry.scores.rows.count)
-      func selection(_ examples: [Int]) -> HeadSelection { select(scores.scores(estimator, rows: examples)) }
+      let (scores, all) = (entry.scores, entry.scores.examples.count)
+      func selection(_ examples: [Int]) -> HeadSelection { select(scores.scores(estimator, examples: examples)) }
       /// Stream 0 is the halves', stream n that of draws of n examples.
       func draws(stream: Int, _ agreement: (inout SplitMix64) -> SelectionAgreement) -> [SelectionAgreement] {
         var generator = SplitMix64(seed: seed, stream: UInt64(stream))
@@ -170,8 +170,8 @@ package struct SelectionStability: Sendable, Equatable, Encodable {
       try agree("base model (base_digest)", \.baseDigest)
       try agree("number of layers", \.layers)
       try agree("number of KV heads", \.kvHeads)
-      guard scores.rows.count >= examples else {
-        throw ComparisonError.tooFewExamples(file: file, examples: scores.rows.count, needed: examples)
+      guard scores.examples.count >= examples else {
+        throw ComparisonError.tooFewExamples(file: file, examples: scores.examples.count, needed: examples)
       }
     }
   }

@@ -86,7 +86,7 @@ extension Plan {
       memory: .init(
         rank: memory.total, activations: memory.activations, work: memory.work, features: memory.features,
         adapter: memory.adapter, program: memory.program, node: nodeBytes, largestBatchTokens: largestBatch.tokens,
-        largestBatchExamples: largestBatch.rows),
+        largestBatchExamples: largestBatch.examples),
       allReduce: .init(
         bytes: payload.bytes, gradientBytes: payload.gradientBytes, counterBytes: payload.counterBytes),
       ranks: .init(

@@ -92,7 +92,7 @@ extension Plan {
     return [
       """
       memory     a rank \(binarySize(m.total)) at its largest batch (\(largestBatch.tokens) tokens, \
-      \(plural(largestBatch.rows, "example"))): saved activations \(binarySize(m.activations)), work space \
+      \(plural(largestBatch.examples, "example"))): saved activations \(binarySize(m.activations)), work space \
       \(binarySize(m.work)), cached vision features \(binarySize(m.features)), adapter and optimizer \
       \(binarySize(m.adapter)), program about \(binarySize(m.program))
       """,

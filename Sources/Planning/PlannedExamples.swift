@@ -49,7 +49,7 @@ struct PlannedExamples {
   func steps(_ training: RunConfiguration.Training) -> Int? {
     if let steps = training.steps { return steps }
     return count.map {
-      Sampler(rows: $0, globalBatch: training.globalBatch, seed: training.seed).steps(epochs: training.epochs ?? 1)
+      Sampler(examples: $0, globalBatch: training.globalBatch, seed: training.seed).steps(epochs: training.epochs ?? 1)
     }
   }
 
@@ -57,14 +57,14 @@ struct PlannedExamples {
   func steps(of run: RunConfiguration) -> [[BatchShape]] {
     let batch = run.training.globalBatch
     func shape(_ imageGroups: [ImageGroup]) -> [BatchShape] {
-      microBatches(of: imageGroups, rows: run.examplesPerPass) { shapes[$0].visual == 0 }.map { batch in
-        BatchShape(joining: batch.map { group in BatchShape(group.rows.map { shapes[$0] }) })
+      microBatches(of: imageGroups, examples: run.examplesPerPass) { shapes[$0].visual == 0 }.map { batch in
+        BatchShape(joining: batch.map { group in BatchShape(group.examples.map { shapes[$0] }) })
       }
     }
-    guard count != nil else { return [shape((0..<batch).map { _ in ImageGroup(rows: [0]) })] }
-    let sampler = Sampler(rows: shapes.count, groups: groups, globalBatch: batch, seed: run.training.seed)
+    guard count != nil else { return [shape((0..<batch).map { _ in ImageGroup(examples: [0]) })] }
+    let sampler = Sampler(examples: shapes.count, groups: groups, globalBatch: batch, seed: run.training.seed)
     let epoch = Int(sampler.stepsPerEpoch.rounded(.up))
     let steps = min(self.steps(run.training) ?? epoch, epoch, max(1, Self.sampledExamples / batch))
-    return (0..<steps).map { shape(sampler.units(step: $0, grouping: groups)) }
+    return (0..<steps).map { shape(sampler.imageGroups(step: $0, grouping: groups)) }
   }
 }

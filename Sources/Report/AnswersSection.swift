@@ -63,7 +63,7 @@ struct AnswersSection {
       return [.text(name, isNumber: false)] + cells.map { .text($0?.text(written)) }
     }
     let rows = [
-      row("examples", { grouped(Int($0.rounded())) }) { Double($0.rows) },
+      row("examples", { grouped(Int($0.rounded())) }) { Double($0.examples) },
       row("loss per token", { fixed($0, 4) }) { $0.loss },
       row("token accuracy", percent) { $0.tokenAccuracy },
       row("exact match", percent) { $0.exactMatch.value },

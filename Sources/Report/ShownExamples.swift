@@ -42,7 +42,7 @@ struct ShownExamples {
     var examples: [String: Example] = [:]
     for file in [run.data.validation?.resolved, run.data.train.resolved].compactMap(\.self) {
       let reader = ExampleReader(imageRoot: run.data.imageRoot.resolved, policy: .skip)
-      for example in try reader.read(file).rows where examples[example.id] == nil { examples[example.id] = example }
+      for example in try reader.read(file).examples where examples[example.id] == nil { examples[example.id] = example }
     }
     return examples
   }

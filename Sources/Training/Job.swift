@@ -31,9 +31,9 @@ package struct Job: Sendable {
     self.communicator = communicator
     self.base = base
     training = try run.prepareExamples(run.data.train.resolved, base: base, communicator: communicator)
-    guard training.rows.count >= communicator.size else {
+    guard training.examples.count >= communicator.size else {
       throw TrainingError.tooFewExamples(
-        file: training.file, examples: training.rows.count, ranks: communicator.size)
+        file: training.file, examples: training.examples.count, ranks: communicator.size)
     }
     validation = try run.data.validation.map {
       try run.prepareExamples($0.resolved, base: base, communicator: communicator)
@@ -71,12 +71,12 @@ package struct Job: Sendable {
   }
 
   /// Group keys for the sampler where the run groups examples by image.
-  package var groups: [Int]? { run.data.groupByImage ? imageGroups(of: training.rows) : nil }
+  package var groups: [Int]? { run.data.groupByImage ? imageKeys(of: training.examples) : nil }
 
   /// The sampler of the training examples.
   package func sampler() -> Sampler {
     Sampler(
-      rows: training.rows.count, groups: groups, globalBatch: run.training.globalBatch, seed: run.training.seed)
+      examples: training.examples.count, groups: groups, globalBatch: run.training.globalBatch, seed: run.training.seed)
   }
 
   /// Optimizer steps of the whole run.

@@ -10,9 +10,9 @@ import Tensors
 extension Job {
   /// The examples that a probe measures: all, or `probe_rows` of them drawn by the heads' seed; in file order.
   var probedExamples: [Int] {
-    let all = training.rows.count
+    let all = training.examples.count
     guard let wanted = run.adapter.heads.probeRows, wanted < all else { return Array(0..<all) }
-    return Sampler(rows: all, globalBatch: wanted, seed: run.adapter.heads.seed).rows(step: 0).sorted()
+    return Sampler(examples: all, globalBatch: wanted, seed: run.adapter.heads.seed).examples(step: 0).sorted()
   }
 
   /// Influence of all heads on the examples of a shard, the same bits for any number of ranks.
@@ -35,18 +35,18 @@ extension Job {
     let assignment = partition(costs: examples.map { Double(training.shapes[$0].tokens) }, ranks: communicator.size)
     var progress = log.counter("probe", of: assignment[communicator.rank].count)
     let found: [ExampleInfluence?] = try mapOverRanks(
-      assignment, communicator, naming: { "probing \(names([training.rows[examples[$0]]]))" }
+      assignment, communicator, naming: { "probing \(names([training.examples[examples[$0]]]))" }
     ) { index -> ExampleInfluence? in
       if signals.stopRequested { return nil }
       let example = examples[index]
-      let input = try base.packedBatch([ImageGroup(rows: [example])], of: training)
+      let input = try base.packedBatch([ImageGroup(examples: [example])], of: training)
       defer { progress.advance() }
-      return try influence(of: input, id: training.rows[example].id, probe: probe)
+      return try influence(of: input, id: training.examples[example].id, probe: probe)
     }
     guard !found.contains(where: { $0 == nil }) else { return nil }
     return InfluenceScores(
       layers: text.layers, kvHeads: text.kvHeads, seed: seed, baseDigest: base.digest, dataDigest: training.digest,
-      shard: shard, rows: found.compactMap(\.self))
+      shard: shard, examples: found.compactMap(\.self))
   }
 
   /// One example's influence from one backward pass of its mean NLL.

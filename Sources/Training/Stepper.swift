@@ -62,7 +62,7 @@ final class Stepper {
   func step(_ state: inout OptimizerState, learningRate: Double, requests: Requests) throws -> StepReport {
     let start = ContinuousClock.now
     let step = state.step + 1
-    let imageGroups = sampler.units(step: state.step, grouping: groups)
+    let imageGroups = sampler.imageGroups(step: state.step, grouping: groups)
     let badExamples = try accumulate(imageGroups, step: step)
     if requests.save { sum.add(count: 1, at: payload[.save]) }
     if requests.stop { sum.add(count: 1, at: payload[.stop]) }
@@ -77,7 +77,7 @@ final class Stepper {
     optimizer.update(parameters, gradients: gradients, learningRate: learningRate, state: &state)
     return StepReport(
       step: step, loss: sum.value(at: payload[.nll]) / Double(tokens), tokens: tokens,
-      inputTokens: imageGroups.reduce(0) { $0 + $1.rows.reduce(0) { $0 + job.training.shapes[$1].tokens } },
+      inputTokens: imageGroups.reduce(0) { $0 + $1.examples.reduce(0) { $0 + job.training.shapes[$1].tokens } },
       learningRate: learningRate, gradientNorm: norm, computeSeconds: (computed - start) / .seconds(1),
       reduceSeconds: (reduced - computed) / .seconds(1),
       requests: Requests(save: sum.count(at: payload[.save]) > 0, stop: sum.count(at: payload[.stop]) > 0))
@@ -86,7 +86,9 @@ final class Stepper {
   /// Adds the gradients and counters of this rank's micro-batches to the exact sum.
   /// - Returns: the examples of the first micro-batch whose numbers are not finite, nil where all are finite.
   private func accumulate(_ imageGroups: [ImageGroup], step: Int) throws -> String? {
-    let batches = microBatches(of: imageGroups, rows: job.run.examplesPerPass) { job.training.shapes[$0].visual == 0 }
+    let batches = microBatches(of: imageGroups, examples: job.run.examplesPerPass) {
+      job.training.shapes[$0].visual == 0
+    }
     let costs = batches.map {
       BatchFLOPs(job.training.shape($0), adapter: planned, job.base.configuration).decoding
     }
@@ -95,7 +97,7 @@ final class Stepper {
     var badExamples: String?
     for index in assignment[job.communicator.rank] {
       let batch = batches[index]
-      let examples = batch.flatMap(\.rows).map { job.training.rows[$0] }
+      let examples = batch.flatMap(\.examples).map { job.training.examples[$0] }
       let isFinite = try job.communicator.watchdog.during("computing \(names(examples)) of step \(step)") {
         try add(batch)
       }

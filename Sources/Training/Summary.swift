@@ -58,8 +58,8 @@ struct Summary {
     let examples = job.training
     let tokens = examples.tokens.reduce(0, +)
     let visual = percent(Double(examples.visualTokens.reduce(0, +)) / Double(tokens))
-    let validation = job.validation.map { "; \($0.rows.count) validation examples" } ?? ""
+    let validation = job.validation.map { "; \($0.examples.count) validation examples" } ?? ""
     let left = examples.problems.isEmpty ? "" : "; \(examples.problems.count) bad examples left out"
-    return "data       \(examples.rows.count) examples, \(tokens) tokens, \(visual) visual\(validation)\(left)"
+    return "data       \(examples.examples.count) examples, \(tokens) tokens, \(visual) visual\(validation)\(left)"
   }
 }

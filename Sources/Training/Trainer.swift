@@ -116,7 +116,7 @@ package final class Trainer {
       return .interrupted
     }
     if let bad = losses.firstIndex(where: { !$0.nll.isFinite }) {
-      throw TrainingError.validationNotFinite(step: state.step, example: examples.rows[bad].id)
+      throw TrainingError.validationNotFinite(step: state.step, example: examples.examples[bad].id)
     }
     state.validationDue = false
     let tokens = losses.reduce(0) { $0 + $1.tokens }

@@ -117,7 +117,7 @@ private struct LongExample {
       visual: [VisualSpan(tokens: visual, features: embeddings.rows(visual))])
     outputPositions = Array(tokens - answers - 1..<tokens - 1)
     targets = outputPositions.map { Int32($0 % configuration.text.vocabularySize) }
-    shape = BatchShape(input, outputPositions: outputPositions, rows: 1, images: [])
+    shape = BatchShape(input, outputPositions: outputPositions, examples: 1, images: [])
   }
 
   /// Seconds of forward, loss and backward.

@@ -56,13 +56,13 @@ struct Step: ParsableCommand {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("benchmarks-\(UUID().uuidString)").path
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let phases = try StepPhases(
-      base, examples: try batch(ExampleReader(imageRoot: root).read(data).rows), sameImages: microBatch == 1,
+      base, examples: try batch(ExampleReader(imageRoot: root).read(data).examples), sameImages: microBatch == 1,
       maxLength: maxLength, rank: rank, kvHeads: heads, folder: folder)
     say(
       "model      \(model): \(text.layers) layers, hidden \(text.hiddenSize); compute in \(base.precision.rawValue)")
     let shape = phases.shape
     say(
-      "batch      \(plural(shape.rows, "example")), \(shape.tokens) tokens, \(shape.visual) visual, "
+      "batch      \(plural(shape.examples, "example")), \(shape.tokens) tokens, \(shape.visual) visual, "
         + "\(shape.answers) supervised, \(shape.images.reduce(0, +)) patches of "
         + plural(shape.images.count, "image"))
     say(
@@ -85,8 +85,8 @@ struct Step: ParsableCommand {
     switch questions {
     case .single: return Array(examples.prefix(microBatch))
     case .grouped:
-      let keys = imageGroups(of: examples)
-      return Array(zip(examples, keys).filter { $0.1 == keys[0] }.map(\.0).prefix(ImageGroup.maximumRows))
+      let keys = imageKeys(of: examples)
+      return Array(zip(examples, keys).filter { $0.1 == keys[0] }.map(\.0).prefix(ImageGroup.maximumExamples))
     }
   }
 

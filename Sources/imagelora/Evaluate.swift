@@ -73,7 +73,7 @@ struct Evaluate: ParsableCommand {
       let (run, model) = try options.configuration(communicator).openBase(communicator, warn: complain)
       let (file, models) = try withErrorAgreement(communicator) { try open(run, model) }
       let data = try run.prepareExamples(file, base: model, communicator: communicator)
-      let examples = Array(data.rows.prefix(limit ?? data.rows.count))
+      let examples = Array(data.examples.prefix(limit ?? data.examples.count))
       let evaluator = Evaluator(base: model, samples: data.samples, maxNewTokens: generate ? maxNewTokens : nil)
       var progress = Progress()
       let results = try evaluator.results(

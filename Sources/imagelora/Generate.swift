@@ -75,7 +75,7 @@ struct Generate: ParsableCommand {
       let features = try base.featureStore.features(of: example, sample: sample)
       let isTerminal = isatty(STDOUT_FILENO) == 1
       let generation = try Generator(base, maxNewTokens: maxNewTokens)
-        .run([EvaluationUnit(prompts: [sample], features: features)], adapter: loaded) { _, token in
+        .run([EvaluationGroup(prompts: [sample], features: features)], adapter: loaded) { _, token in
           // Bytes, not text: a token may end in the middle of a character. A terminal obeys control characters.
           let bytes = base.tokenizer.bytes(of: token).filter { !isTerminal || $0 >= 0x20 || $0 == 0x09 || $0 == 0x0A }
           FileHandle.standardOutput.write(Data(bytes))

@@ -115,7 +115,7 @@ struct Inspect: ParsableCommand {
     let files = [train] + [run.data.validation?.resolved].compactMap(\.self).filter { $0 != train }
     for file in files {
       let data = try ExampleReader(imageRoot: run.data.imageRoot.resolved, policy: .skip).read(file)
-      if let found = row == nil ? data.rows.first : data.rows.first(where: { $0.id == row }) { return found }
+      if let found = row == nil ? data.examples.first : data.examples.first(where: { $0.id == row }) { return found }
       if let problem = data.problems.first(where: { $0.id == row }) {
         throw FileError(file, problem.description)
       }

@@ -43,7 +43,8 @@ struct Probe: ParsableCommand {
       }
       guard communicator.rank == 0 else { return }
       try saving(output) { try scores.write(to: output) }
-      log.note("influence of \(scores.rows.count) examples on \(scores.layers * scores.kvHeads) KV heads: \(output)")
+      log.note(
+        "influence of \(scores.examples.count) examples on \(scores.layers * scores.kvHeads) KV heads: \(output)")
     }
   }
 }

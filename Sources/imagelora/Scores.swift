@@ -80,7 +80,7 @@ extension Scores {
         let scores = try InfluenceScores.merging(files.map { ($0, try InfluenceScores(reading: $0)) })
         try saving(output) { try scores.write(to: output) }
         let part = scores.shard == .whole ? "" : "; only parts \(scores.shard) of the probe"
-        say("wrote \(output): \(scores.rows.count) examples on \(scores.layers * scores.kvHeads) KV heads\(part)")
+        say("wrote \(output): \(scores.examples.count) examples on \(scores.layers * scores.kvHeads) KV heads\(part)")
       }
     }
   }
@@ -113,7 +113,7 @@ extension Scores {
           try sayJSON(ScoresDocument(scores: ScoresDescription(scores, file: file), selection: selection))
         } else {
           let part = scores.shard == .whole ? "" : " (parts \(scores.shard) of the probe)"
-          say("\(file): influence (\(options.estimator.rawValue)) of \(scores.rows.count) examples\(part)")
+          say("\(file): influence (\(options.estimator.rawValue)) of \(scores.examples.count) examples\(part)")
           say("base \(scores.baseDigest.prefix(12)), data \(scores.dataDigest.prefix(12)), seed \(scores.seed)\n")
           map.lines(Terminal.showsColours ? .colours : .digits).forEach(say)
         }

@@ -24,7 +24,7 @@ struct ScoresFileTests {
     layers: Int = 3
   ) -> InfluenceScores {
     InfluenceScores(
-      layers: layers, kvHeads: 6 / layers, seed: seed, baseDigest: base, dataDigest: data, shard: shard, rows: rows)
+      layers: layers, kvHeads: 6 / layers, seed: seed, baseDigest: base, dataDigest: data, shard: shard, examples: rows)
   }
 
   private func shard(_ index: Int, of count: Int) -> InfluenceScores {

@@ -49,7 +49,7 @@ struct BatchShapeTests {
   @Test func oneExample() throws {
     let shape = ExampleShape(samples[0])
     let (found, planned) = (try packed(1), BatchShape([read(shape, shared: shape.shared)]))
-    #expect(found.rows == 1 && found.tokens == planned.tokens - planned.first && found.visual == planned.visual)
+    #expect(found.examples == 1 && found.tokens == planned.tokens - planned.first && found.visual == planned.visual)
     #expect(found.answers == planned.answers && found.first == 0 && found.images == planned.images)
     #expect(found.pairs == planned.latePairs && found.latePairs == planned.latePairs)
     #expect(found.keptPairs == planned.keptPairs)
@@ -64,7 +64,7 @@ struct BatchShapeTests {
     #expect(common >= shapes[0].shared)
     shapes = shapes.map { read($0, shared: common) }
     let (found, planned) = (try packed(2), BatchShape(shapes))
-    #expect(found.rows == 2 && found.tokens == planned.tokens - planned.first && found.visual == planned.visual)
+    #expect(found.examples == 2 && found.tokens == planned.tokens - planned.first && found.visual == planned.visual)
     #expect(found.answers == planned.answers && found.first == 0)
     #expect(found.pairs == planned.latePairs && found.latePairs == planned.latePairs)
     #expect(found.keptPairs == planned.keptPairs)

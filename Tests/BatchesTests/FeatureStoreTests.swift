@@ -1,6 +1,7 @@
 // Cached features are those that the vision tower would compute, in every bit, whatever happens to the cache's files.
 import Datasets
 import Digests
+import Files
 import Foundation
 import HDF5
 import Preprocessing
@@ -216,7 +217,7 @@ struct FeatureCacheFolderTests {
   func refused() throws {
     let setup = try Setup()
     try Data().write(to: URL(fileURLWithPath: setup.cache))
-    let error = #expect(throws: FeatureCacheError.self) { try setup.base() }
+    let error = #expect(throws: FileError.self) { try setup.base() }
     #expect(error?.description.hasPrefix("model.feature_cache: \(setup.cache): ") == true)
   }
 

@@ -70,7 +70,7 @@ struct AnnotationTests {
   func lines() throws {
     for (answer, placeholder) in [(Annotation.Answer.point, "<point>"), (.box, "<bbox>")] {
       let line = try screenSpot(screenSpot)[1].line(prompt: "Where to {}?", answer: answer)
-      let example = try #require(read(String(decoding: line, as: UTF8.self)).rows.first)
+      let example = try #require(read(String(decoding: line, as: UTF8.self)).examples.first)
       #expect(example.id == "screenspot_v2-1")
       #expect(example.images == [.file("/images/pc_ede36f9b-1154-4f76-b7f8-c15d7d3f9b6e.png")])
       #expect(

@@ -5,10 +5,10 @@ import Testing
 @testable import Datasets
 
 /// Reads lines as a file with bad examples skipped.
-func read(_ text: String, root: String = "/images") -> (rows: [Example], problems: [ExampleProblem]) {
+func read(_ text: String, root: String = "/images") -> (examples: [Example], problems: [ExampleProblem]) {
   do {
     let set = try ExampleReader(imageRoot: root, policy: .skip).read(Data(text.utf8), name: "rows.jsonl")
-    return (set.rows, set.problems)
+    return (set.examples, set.problems)
   } catch DatasetError.empty(_, let problems) {
     return ([], problems)
   } catch {
@@ -36,7 +36,7 @@ struct ExampleFormsTests {
       {"id":"a","images":["cat.png","/abs/dog.png"],"messages":[{"role":"system","content":"Be brief."},\#
       {"role":"user","content":"<image> and <image>?"},{"role":"assistant","content":"A cat, a dog."}]}
       """#
-    #expect(read(line).rows == [Self.expected])
+    #expect(read(line).examples == [Self.expected])
   }
 
   @Test("OpenAI content parts: object and string addresses, image parts, file: URLs")
@@ -47,11 +47,11 @@ struct ExampleFormsTests {
       {"type":"text","text":" and "},{"type":"image_url","image_url":"file:///abs/dog.png"},\#
       {"type":"text","text":"?"}]},{"role":"assistant","content":"A cat, a dog."}]}
       """#
-    #expect(read(line).rows == [Self.expected])
+    #expect(read(line).examples == [Self.expected])
     let image = line.replacingOccurrences(
       of: #""image_url","image_url":{"url":"cat.png","detail":"low"}"#,
       with: #""image","image":"cat.png""#)
-    #expect(image != line && read(image).rows == [Self.expected])
+    #expect(image != line && read(image).examples == [Self.expected])
   }
 
   @Test("an image part without address stands for the next listed image")
@@ -60,7 +60,7 @@ struct ExampleFormsTests {
       {"id":"a","images":["x.png","y.png"],"messages":[{"role":"user","content":[{"type":"image"},\#
       {"type":"image","image":"inline.png"},{"type":"text","text":"<image>"}]}]}
       """#
-    let example = read(line).rows.first
+    let example = read(line).examples.first
     #expect(example?.images == [.file("/images/x.png"), .file("/images/inline.png"), .file("/images/y.png")])
     #expect(example?.messages.first?.content == [.image(0), .image(1), .image(2)])
   }
@@ -71,10 +71,10 @@ struct ExampleFormsTests {
       {"id":"a","image":["cat.png","/abs/dog.png"],"conversations":[{"from":"system","value":"Be brief."},\#
       {"from":"human","value":"<image> and <image>?"},{"from":"gpt","value":"A cat, a dog."}]}
       """#
-    #expect(read(line).rows == [Self.expected])
+    #expect(read(line).examples == [Self.expected])
     let one = #"{"id":7,"image":"cat.png","conversations":[{"from":"human","value":"<image>\nWhat?"}]}"#
-    #expect(read(one).rows.first?.id == "7")
-    #expect(read(one).rows.first?.messages.first?.content == [.image(0), .text("\nWhat?")])
+    #expect(read(one).examples.first?.id == "7")
+    #expect(read(one).examples.first?.messages.first?.content == [.image(0), .text("\nWhat?")])
   }
 
   @Test("data: URLs become bytes, file: URLs are percent-decoded")
@@ -84,7 +84,7 @@ struct ExampleFormsTests {
       "messages":[{"role":"user","content":"<image><image><image>"}]}
       """#
     #expect(
-      read(line).rows.first?.images == [
+      read(line).examples.first?.images == [
         .inline([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]), .file("/a b.png"), .file("/c.png"),
       ])
   }
@@ -95,7 +95,7 @@ struct ExampleFormsTests {
       {"id":"a","messages":[{"role":"user","content":"u"},{"role":"assistant","content":"a","loss":false},\#
       {"role":"user","content":"u","loss":null},{"role":"assistant","content":"b","loss":true}]}
       """#
-    #expect(read(line).rows.first?.messages.map(\.loss) == [true, false, true, true])
+    #expect(read(line).examples.first?.messages.map(\.loss) == [true, false, true, true])
   }
 
   @Test("boxes in pixels, on image 0 where no image is named")
@@ -107,15 +107,17 @@ struct ExampleFormsTests {
     let boxes = [
       Objects.Box(x1: 1, y1: 2, x2: 3.5, y2: 4), Objects.Box(x1: 0, y1: 0, x2: 9, y2: 9, image: 1),
     ]
-    #expect(read(line).rows.first?.objects == Objects(boxes: boxes, references: ["cat", "dog"]))
+    #expect(read(line).examples.first?.objects == Objects(boxes: boxes, references: ["cat", "dog"]))
     let other = line.replacingOccurrences(of: "bbox", with: "boxes")
       .replacingOccurrences(of: #","image_id":[0,1]"#, with: "")
-    #expect(read(other).rows.first?.objects?.boxes.map(\.image) == [0, 0])
+    #expect(read(other).examples.first?.objects?.boxes.map(\.image) == [0, 0])
   }
 
   @Test("groups by key, or one name")
   func groups() {
-    func groups(_ json: String) -> [String: String]? { read(#"{"id":"a",\#(Self.user)\#(json)}"#).rows.first?.groups }
+    func groups(_ json: String) -> [String: String]? {
+      read(#"{"id":"a",\#(Self.user)\#(json)}"#).examples.first?.groups
+    }
     #expect(groups(#","group":{"task":"t","split":"s"}"#) == ["task": "t", "split": "s"])
     #expect(groups(#","group":"g""#) == ["group": "g"])
     #expect(groups("") == [:] && groups(#","group":{}"#) == [:])
@@ -250,6 +252,6 @@ struct ExampleFormsTests {
   @Test("an empty system message is kept: it turns the template's default off")
   func emptySystem() {
     let line = #"{"messages":[{"role":"system","content":""},{"role":"user","content":"u"}]}"#
-    #expect(read(line).rows.first?.messages.first == Message(role: .system, content: []))
+    #expect(read(line).examples.first?.messages.first == Message(role: .system, content: []))
   }
 }

@@ -18,7 +18,7 @@ struct ExampleReaderTests {
     let (first, second) = (
       try reader.read(Data(plain.utf8), name: "1"), try reader.read(Data(other.utf8), name: "2")
     )
-    #expect(first.rows.map(\.id) == ["a", "b"] && second.rows.map(\.line) == [1, 4])
+    #expect(first.examples.map(\.id) == ["a", "b"] && second.examples.map(\.line) == [1, 4])
     #expect(first.digest == second.digest)
   }
 
@@ -76,7 +76,7 @@ struct ExampleReaderTests {
     #expect(description.contains("line 6 (line-6)") && !description.contains("line 7"))
     #expect(description.hasSuffix("; and 2 more; fix them or set data.bad_rows: skip"))
     let set = try ExampleReader(policy: .skip).read(Data(text.utf8), name: "rows.jsonl")
-    #expect(set.rows.map(\.id) == ["good"] && set.problems.count == 7)
+    #expect(set.examples.map(\.id) == ["good"] && set.problems.count == 7)
   }
 
   @Test("a file without usable examples is an error under both policies", arguments: [BadExamplePolicy.strict, .skip])
@@ -101,7 +101,7 @@ struct ExampleReaderTests {
   func longLine() throws {
     let text = line("a") + "\n" + line("b", String(repeating: "x", count: 200))
     let set = try ExampleReader(policy: .skip, maxLineBytes: 100).read(Data(text.utf8), name: "f")
-    #expect(set.rows.map(\.id) == ["a"])
+    #expect(set.examples.map(\.id) == ["a"])
     #expect(set.problems.first?.reason == "the line has 252 bytes, the limit is 100; give images as files")
   }
 

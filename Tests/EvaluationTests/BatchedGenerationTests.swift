@@ -18,7 +18,7 @@ struct BatchedGenerationTests {
   /// is asked before its second image, two of text, and two without a common token.
   private struct Questions {
     let base: BaseModel
-    let units: [EvaluationUnit]
+    let units: [EvaluationGroup]
 
     init(_ model: TinyModel) throws {
       base = try model.base()
@@ -30,9 +30,9 @@ struct BatchedGenerationTests {
         }
         let line =
           #"{"id": "\#(id)", "images": [\#(images)], "messages": [\#(messages.joined(separator: ","))]}"#
-        return try ExampleReader().read(Data(line.utf8), name: id).rows[0]
+        return try ExampleReader().read(Data(line.utf8), name: id).examples[0]
       }
-      var units: [EvaluationUnit] = []
+      var units: [EvaluationGroup] = []
       for (images, questions) in [
         (1, [["<image>Where?"], ["<image>Which colour has the disc on the right?"], ["<image>Where?"]]),
         (
@@ -47,7 +47,7 @@ struct BatchedGenerationTests {
         }
         let given = try examples.map(samples.sample)
         units.append(
-          EvaluationUnit(
+          EvaluationGroup(
             samples: given, prompts: try examples.map { try samples.prompt(for: $0).sample },
             features: try base.featureStore.features(of: examples[0], sample: given[0])))
       }
@@ -57,7 +57,7 @@ struct BatchedGenerationTests {
           id: "bare", inputIDs: ids, labels: ids.map { _ in Sample.ignoredLabel }, visualSpans: [],
           positionIDs: [positions, positions, positions], grids: [], frames: [], nextPosition: Int32(ids.count))
       }
-      self.units = units + [EvaluationUnit(prompts: bare, features: [])]
+      self.units = units + [EvaluationGroup(prompts: bare, features: [])]
     }
   }
 
@@ -78,7 +78,7 @@ struct BatchedGenerationTests {
         let together = try generator.run(questions.units, adapter: adapter) { passed[$0].append($1) }.generations
         let alone = try questions.units.flatMap { unit in
           try unit.prompts.flatMap { prompt in
-            let single = EvaluationUnit(
+            let single = EvaluationGroup(
               prompts: [prompt], features: Array(unit.features.prefix(prompt.visualSpans.count)))
             return try generator.run([single], adapter: adapter).generations
           }

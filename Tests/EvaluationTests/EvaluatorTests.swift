@@ -35,7 +35,7 @@ struct EvaluatorTests {
     let samples = try base.sampleBuilder(maxLength: 512)
     let rows = try TinyExamples.examples()
     return try Evaluator(base: base, samples: samples, maxNewTokens: 6).results(
-      rows, tokens: { $0.rows.reduce(0) { $0 + 10 - $1 } }, adapters: [nil, TinyModel.adapter(for: base)],
+      rows, tokens: { $0.examples.reduce(0) { $0 + 10 - $1 } }, adapters: [nil, TinyModel.adapter(for: base)],
       communicator: communicator)
   }
 
@@ -48,7 +48,7 @@ struct EvaluatorTests {
     let adapter = TinyModel.adapter(for: base)
     func results(maxNewTokens: Int?) throws -> [[ExampleResult]] {
       try Evaluator(base: base, samples: samples, maxNewTokens: maxNewTokens).results(
-        rows, tokens: { $0.rows.count }, adapters: [nil, adapter], communicator: SingleProcess())
+        rows, tokens: { $0.examples.count }, adapters: [nil, adapter], communicator: SingleProcess())
     }
     let (scored, answered) = (try results(maxNewTokens: nil), try results(maxNewTokens: 3))
     for unit in [[0, 1, 2], [3]] {
@@ -84,17 +84,17 @@ struct EvaluatorTests {
     for image in 0..<30 { examples += [example(100), example(image)] }
     for _ in 0..<10 { examples += [example(nil), example(nil), example(100)] }
     for (newTokens, length) in [(0, 10), (64, 10), (64, 2000), (9000, 10)] {
-      let batches = Batch.all(of: examples, newTokens: newTokens) { $0.rows.count * length }
+      let batches = Batch.all(of: examples, newTokens: newTokens) { $0.examples.count * length }
       #expect(batches.flatMap(\.examples).sorted() == Array(examples.indices))
       for batch in batches {
         #expect(Set(batch.examples.map { examples[$0].images.isEmpty }).count == 1)
-        for group in batch.groups { #expect(Set(group.rows.map { examples[$0].images }).count == 1) }
+        for group in batch.groups { #expect(Set(group.examples.map { examples[$0].images }).count == 1) }
         #expect(batch.tokens == batch.examples.count * (length + newTokens))
         #expect(batch.examples.count <= 16 && (batch.tokens <= 8192 || batch.examples.count == 1))
         #expect(newTokens > 0 || batch.groups.count == 1)
       }
     }
-    let sizes = Batch.all(of: examples, newTokens: 64) { $0.rows.count * 10 }.map(\.examples.count)
+    let sizes = Batch.all(of: examples, newTokens: 64) { $0.examples.count * 10 }.map(\.examples.count)
     #expect(sizes == [16, 16, 16, 14, 8, 16, 4])
   }
 

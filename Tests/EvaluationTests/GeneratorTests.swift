@@ -39,7 +39,7 @@ struct GeneratorTests {
     let features = try base.featureStore.features(of: rows[row], sample: prompt)
     var answers: [[Int32]] = []
     for adapter in [nil, TinyModel.adapter(for: base), TinyModel.lora(for: base)] as [(any ProjectionAdapter<Float>)?] {
-      let unit = EvaluationUnit(prompts: [prompt], features: features)
+      let unit = EvaluationGroup(prompts: [prompt], features: features)
       let generation = try Generator(base, maxNewTokens: 12).run([unit], adapter: adapter).generations[0]
       var expected: [Int32] = []
       for _ in 0..<12 {
@@ -66,7 +66,8 @@ struct GeneratorTests {
       let features = try base.featureStore.features(of: row, sample: prompt)
       var passed: [Int32] = []
       let generation = try Generator(base, maxNewTokens: 8)
-        .run([EvaluationUnit(prompts: [prompt], features: features)], adapter: nil) { passed.append($1) }.generations[0]
+        .run([EvaluationGroup(prompts: [prompt], features: features)], adapter: nil) { passed.append($1) }.generations[
+          0]
       return (generation, passed)
     }
     let (free, passed) = try generate([271])
@@ -89,15 +90,15 @@ struct GeneratorTests {
         nextPosition: Int32(count))
     }
     func generate(_ count: Int, _ new: Int) throws -> Generation {
-      let unit = EvaluationUnit(prompts: [sample(count), sample(3)], features: [])
+      let unit = EvaluationGroup(prompts: [sample(count), sample(3)], features: [])
       return try Generator(base, maxNewTokens: new).run([unit], adapter: nil).generations[0]
     }
     #expect(try generate(96, 4).tokens.count <= 4)
     for (count, new) in [(97, 4), (101, 1), (1, .max), (200, .max)] {
-      #expect(throws: EvaluationError.tooLong(row: "r", promptTokens: count, newTokens: new, limit: 100)) {
+      #expect(throws: EvaluationError.tooLong(example: "r", promptTokens: count, newTokens: new, limit: 100)) {
         try generate(count, new)
       }
     }
-    #expect(throws: EvaluationError.emptyPrompt(row: "r")) { try generate(0, 1) }
+    #expect(throws: EvaluationError.emptyPrompt(example: "r")) { try generate(0, 1) }
   }
 }

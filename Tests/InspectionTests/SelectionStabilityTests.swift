@@ -15,7 +15,7 @@ struct SelectionStabilityTests {
   ) -> InfluenceScores {
     InfluenceScores(
       layers: layers, kvHeads: rows[0].count / layers, seed: 0, baseDigest: base, dataDigest: "data", shard: .whole,
-      rows: rows.indices.map { row in
+      examples: rows.indices.map { row in
         ExampleInfluence(
           id: "row-\(row + 100)", rank1Norm2: rows[row],
           gateGradient: gates?[row] ?? rows[row].map { -$0.squareRoot() })
@@ -55,8 +55,8 @@ struct SelectionStabilityTests {
     let rows = noisyExamples(9).map { $0.map { 1 / ($0 + 1) } }
     for estimator in Estimator.allCases {
       #expect(
-        scores(rows).scores(estimator, rows: [1, 4, 8]) == scores([rows[1], rows[4], rows[8]]).scores(estimator))
-      #expect(scores(rows).scores(estimator, rows: [3, 3]) == scores([rows[3], rows[3]]).scores(estimator))
+        scores(rows).scores(estimator, examples: [1, 4, 8]) == scores([rows[1], rows[4], rows[8]]).scores(estimator))
+      #expect(scores(rows).scores(estimator, examples: [3, 3]) == scores([rows[3], rows[3]]).scores(estimator))
     }
   }
 

@@ -161,7 +161,7 @@ struct PlanTests {
   @Test func sharedImages() {
     let example = ExampleShape(tokens: 1000, visual: 800, answers: 30, merge: 2)
     let two = BatchShape([example, example])
-    #expect(two.tokens == 2000 - 816 && two.visual == 800 && two.answers == 60 && two.rows == 2)
+    #expect(two.tokens == 2000 - 816 && two.visual == 800 && two.answers == 60 && two.examples == 2)
     #expect(two.pairs == 2 * 500_500 - 816 * 817 / 2)
     #expect(two.latePairs == two.pairs - 136)
     #expect(two.keptPairs == 2 * 484_620 - 800 * 801 / 2)

@@ -42,7 +42,7 @@ package enum TinyExamples {
 
   /// The lines, read.
   package static func examples() throws -> [Example] {
-    try ExampleReader().read(Data(lines.joined(separator: "\n").utf8), name: "examples").rows
+    try ExampleReader().read(Data(lines.joined(separator: "\n").utf8), name: "examples").examples
   }
 
   /// The bytes of a PNG file: a gradient that no other seed has.

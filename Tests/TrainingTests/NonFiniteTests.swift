@@ -18,7 +18,7 @@ struct NonFiniteTests {
       ["checkpoint.every_steps=1"], training: TinyRun.training + [bad], validation: [], spoiled: ["~": value])
     let sampler = try run.onRanks(1) { job, _ in job.sampler() }[0].get()
     let index = TinyRun.training.count
-    let step = try #require((1...TinyRun.steps).first { sampler.rows(step: $0 - 1).contains(index) })
+    let step = try #require((1...TinyRun.steps).first { sampler.examples(step: $0 - 1).contains(index) })
     return (run, step, run.train(ranks: ranks))
   }
 

@@ -29,7 +29,7 @@ struct RankErrorTests {
     let run = try TinyRun(["checkpoint.every_steps=1"])
     let sampler = try run.onRanks(1) { job, _ in job.sampler() }[0].get()
     // The first step after the first that takes an example of image 3.
-    let step = try #require((2...TinyRun.steps).first { !sampler.rows(step: $0 - 1).allSatisfy { $0 / 2 != 3 } })
+    let step = try #require((2...TinyRun.steps).first { !sampler.examples(step: $0 - 1).allSatisfy { $0 / 2 != 3 } })
     let image = run.folder.path(TinyRun.image(3))
     let kept = try bytes(of: image)
     let outcome = run.train(ranks: ranks) { call, _ in

@@ -96,7 +96,7 @@ private struct Oracle {
   var maxGradientNorm: Double { run.training.maxGradientNorm }
 
   init(_ tiny: TinyRun) throws {
-    let found = try tiny.onRanks(1) { job, _ in (job.base, job.run, job.training.rows, job.sampler()) }[0].get()
+    let found = try tiny.onRanks(1) { job, _ in (job.base, job.run, job.training.examples, job.sampler()) }[0].get()
     (base, run, rows, sampler) = found
   }
 
@@ -138,7 +138,7 @@ private struct Oracle {
     let adapter: any Adapter<Float> = configuration.adapter(text)
     adapter.load(adapter.layout.tensors.flatMap { saved.adapter[$0.name] ?? [] })
     let samples = try base.sampleBuilder(maxLength: 4096)
-    var examples = try sampler.rows(step: saved.step).map { index in
+    var examples = try sampler.examples(step: saved.step).map { index in
       let sample = try samples.sample(for: rows[index])
       let features = try base.featureStore.features(of: rows[index], sample: sample)
       adapter.resetGradients()

@@ -17,19 +17,19 @@ extension InfluenceScores {
       try file.setAttribute("estimator_seed", to: Int64(bitPattern: seed))
       try file.setAttribute("base_digest", to: baseDigest)
       try file.setAttribute("data_digest", to: dataDigest)
-      try file.setAttribute("rows", to: Int64(rows.count))
+      try file.setAttribute("rows", to: Int64(examples.count))
       try file.setAttribute("shard", to: shard.description)
       for estimator in Estimator.allCases {
         try file.write(
           scores(estimator).flatMap(\.self), shape: [layers, kvHeads], to: "/scores/\(estimator.rawValue)",
           filters: [.fletcher32])
       }
-      let shape = [rows.count, layers, kvHeads]
-      try file.write(rows.map(\.id), shape: [rows.count], to: "/rows/id", filters: [.fletcher32])
+      let shape = [examples.count, layers, kvHeads]
+      try file.write(examples.map(\.id), shape: [examples.count], to: "/rows/id", filters: [.fletcher32])
       try file.write(
-        rows.flatMap(\.rank1Norm2), shape: shape, to: "/rows/rank1_norm2", filters: [.fletcher32, .deflate(4)])
+        examples.flatMap(\.rank1Norm2), shape: shape, to: "/rows/rank1_norm2", filters: [.fletcher32, .deflate(4)])
       try file.write(
-        rows.flatMap(\.gateGradient), shape: shape, to: "/rows/gate_gradient", filters: [.fletcher32, .deflate(4)])
+        examples.flatMap(\.gateGradient), shape: shape, to: "/rows/gate_gradient", filters: [.fletcher32, .deflate(4)])
     }
   }
 
@@ -63,7 +63,7 @@ extension InfluenceScores {
       seed: UInt64(bitPattern: try file.attribute("estimator_seed", as: Int64.self)),
       baseDigest: try file.attribute("base_digest", as: String.self),
       dataDigest: try file.attribute("data_digest", as: String.self), shard: shard,
-      rows: ids.indices.map { index in
+      examples: ids.indices.map { index in
         ExampleInfluence(
           id: ids[index], rank1Norm2: Array(norms[index * heads..<(index + 1) * heads]),
           gateGradient: Array(gates[index * heads..<(index + 1) * heads]))

@@ -47,28 +47,28 @@ package struct InfluenceScores: Sendable, Equatable {
   package let baseDigest, dataDigest: String
   package let shard: Shard
   /// Ascending by id, compared as UTF-8, so that sums do not depend on which rank computed which example.
-  package let rows: [ExampleInfluence]
+  package let examples: [ExampleInfluence]
 
   package init(
     layers: Int, kvHeads: Int, seed: UInt64, baseDigest: String, dataDigest: String, shard: Shard,
-    rows: [ExampleInfluence]
+    examples: [ExampleInfluence]
   ) {
     let heads = layers * kvHeads
-    precondition(rows.allSatisfy { $0.rank1Norm2.count == heads && $0.gateGradient.count == heads })
+    precondition(examples.allSatisfy { $0.rank1Norm2.count == heads && $0.gateGradient.count == heads })
     (self.layers, self.kvHeads, self.seed, self.shard) = (layers, kvHeads, seed, shard)
     (self.baseDigest, self.dataDigest) = (baseDigest, dataDigest)
-    self.rows = rows.sorted { $0.id.utf8.lexicographicallyPrecedes($1.id.utf8) }
+    self.examples = examples.sorted { $0.id.utf8.lexicographicallyPrecedes($1.id.utf8) }
   }
 
   /// Scores `[L][Hkv]`: the terms of the examples, added in the order of ids.
-  package func scores(_ estimator: Estimator) -> [[Double]] { scores(estimator, rows: rows.indices) }
+  package func scores(_ estimator: Estimator) -> [[Double]] { scores(estimator, examples: examples.indices) }
 
   /// Scores `[L][Hkv]` of some examples: terms added in the order given, those of an
   /// example once for each time that it is named.
   /// - Precondition: indices of `rows`.
-  package func scores(_ estimator: Estimator, rows indices: some Sequence<Int>) -> [[Double]] {
+  package func scores(_ estimator: Estimator, examples indices: some Sequence<Int>) -> [[Double]] {
     var sums = [Double](repeating: 0, count: layers * kvHeads)
-    for example in indices.lazy.map({ rows[$0] }) {
+    for example in indices.lazy.map({ examples[$0] }) {
       for i in sums.indices {
         switch estimator {
         case .rank1: sums[i] += example.rank1Norm2[i]
@@ -116,7 +116,7 @@ package struct InfluenceScores: Sendable, Equatable {
     }
     var holders: [String: String] = [:]
     for shard in shards {
-      for example in shard.scores.rows {
+      for example in shard.scores.examples {
         if let other = holders.updateValue(shard.file, forKey: example.id) {
           throw MergeError.exampleTwice(id: example.id, files: [other, shard.file])
         }
@@ -127,6 +127,6 @@ package struct InfluenceScores: Sendable, Equatable {
     return InfluenceScores(
       layers: scores.layers, kvHeads: scores.kvHeads, seed: scores.seed, baseDigest: scores.baseDigest,
       dataDigest: scores.dataDigest, shard: indices.count == count ? .whole : Shard(indices: indices, count: count),
-      rows: shards.flatMap(\.scores.rows))
+      examples: shards.flatMap(\.scores.examples))
   }
 }
