@@ -59,7 +59,7 @@ struct NonFiniteTests {
       }
       guard alpha != "4" else { continue }
       let message = try #require(steps[0].error)
-      #expect(message.contains("step 1: ") && message.contains("of example only-image (rank "), "\(message)")
+      #expect(message.contains("step 1: ") && message.contains("only-image (rank "), "\(message)")
       let outcome = run.train(ranks: ranks)
       #expect(outcome.messages == Array(repeating: message, count: ranks))
       #expect(try run.savedSteps.isEmpty && run.log().isEmpty)
