@@ -65,7 +65,6 @@ if part "build" build_without_warnings; then
   part "ranks" scripts/test-ranks.sh
   part "end to end" scripts/test-end-to-end.sh
   part "memory" scripts/test-memory.sh
-  part "research scripts" scripts/research/smoke-test.sh
 fi
 
 echo "== summary, $SECONDS s"
