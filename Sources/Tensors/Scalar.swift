@@ -2,8 +2,11 @@
 import COpenBLAS
 import Foundation
 
+// `public`, unlike the rest of the project: the compiler inlines an elementary function into other modules, where loops
+// over it vectorize, only if it and its protocol are public.
+
 /// A floating-point type with matrix multiplication and vectorisable elementary functions.
-package protocol Scalar: BinaryFloatingPoint, Sendable {
+public protocol Scalar: BinaryFloatingPoint, Sendable {
   /// `C = alpha op(A) op(B) + beta C`, row-major (BLAS `gemm`).
   static func gemm(
     _ transposeA: Transpose, _ transposeB: Transpose, _ m: Int, _ n: Int, _ k: Int, alpha: Self,
@@ -26,13 +29,13 @@ package protocol Scalar: BinaryFloatingPoint, Sendable {
 }
 
 /// Whether a matrix enters a multiplication as it lies or transposed.
-package enum Transpose: Sendable {
+public enum Transpose: Sendable {
   case asIs, transposed
   var blas: CBLAS_TRANSPOSE { self == .asIs ? CblasNoTrans : CblasTrans }
 }
 
 extension Float: Scalar {
-  package static func gemm(
+  public static func gemm(
     _ transposeA: Transpose, _ transposeB: Transpose, _ m: Int, _ n: Int, _ k: Int, alpha: Float,
     _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafePointer<Float>, _ ldb: Int, beta: Float,
     _ c: UnsafeMutablePointer<Float>, _ ldc: Int
@@ -42,11 +45,11 @@ extension Float: Scalar {
       Int32(ldb), beta, c, Int32(ldc))
   }
 
-  package static func dot(_ n: Int, _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>) -> Float {
+  public static func dot(_ n: Int, _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>) -> Float {
     cblas_sdot(Int32(n), x, 1, y, 1)
   }
 
-  package static func sum(_ n: Int, _ x: UnsafePointer<Float>) -> Float {
+  public static func sum(_ n: Int, _ x: UnsafePointer<Float>) -> Float {
     var lanes = SIMD16<Float>.zero
     let whole = n & ~15
     for i in stride(from: 0, to: whole, by: 16) {
@@ -57,7 +60,7 @@ extension Float: Scalar {
     return total
   }
 
-  package static func maximum(_ n: Int, _ x: UnsafePointer<Float>) -> Float {
+  public static func maximum(_ n: Int, _ x: UnsafePointer<Float>) -> Float {
     var lanes = SIMD16<Float>(repeating: -.infinity)
     let whole = n & ~15
     for i in stride(from: 0, to: whole, by: 16) {
@@ -72,7 +75,7 @@ extension Float: Scalar {
   /// Range reduction by ln 2 in two parts and a polynomial of degree 7 (Cephes `expf`), within 2 units in the last
   /// place; arguments are clamped to the range of normal results.
   @inlinable @inline(__always)
-  package static func exponential(_ x: Float) -> Float {
+  public static func exponential(_ x: Float) -> Float {
     let clamped = Swift.min(Swift.max(x, -87.3), 88.7)
     let n = (clamped * 1.442_695_04).rounded(.toNearestOrEven)
     let r = clamped - n * 0.693_359_375 + n * 2.121_944_4e-4
@@ -86,15 +89,15 @@ extension Float: Scalar {
     return p * Float(bitPattern: UInt32(bitPattern: (Int32(n) &+ 127) &<< 23))
   }
 
-  package static func naturalLogarithm(_ x: Float) -> Float { log(x) }
-  package static func errorFunction(_ x: Float) -> Float { erf(x) }
-  package static func sine(_ x: Float) -> Float { sin(x) }
-  package static func cosine(_ x: Float) -> Float { cos(x) }
-  package static func power(_ base: Float, _ exponent: Float) -> Float { pow(base, exponent) }
+  public static func naturalLogarithm(_ x: Float) -> Float { log(x) }
+  public static func errorFunction(_ x: Float) -> Float { erf(x) }
+  public static func sine(_ x: Float) -> Float { sin(x) }
+  public static func cosine(_ x: Float) -> Float { cos(x) }
+  public static func power(_ base: Float, _ exponent: Float) -> Float { pow(base, exponent) }
 }
 
 extension Double: Scalar {
-  package static func gemm(
+  public static func gemm(
     _ transposeA: Transpose, _ transposeB: Transpose, _ m: Int, _ n: Int, _ k: Int, alpha: Double,
     _ a: UnsafePointer<Double>, _ lda: Int, _ b: UnsafePointer<Double>, _ ldb: Int, beta: Double,
     _ c: UnsafeMutablePointer<Double>, _ ldc: Int
@@ -104,22 +107,22 @@ extension Double: Scalar {
       Int32(ldb), beta, c, Int32(ldc))
   }
 
-  package static func dot(_ n: Int, _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>) -> Double {
+  public static func dot(_ n: Int, _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>) -> Double {
     cblas_ddot(Int32(n), x, 1, y, 1)
   }
 
-  package static func sum(_ n: Int, _ x: UnsafePointer<Double>) -> Double {
+  public static func sum(_ n: Int, _ x: UnsafePointer<Double>) -> Double {
     UnsafeBufferPointer(start: x, count: n).reduce(0, +)
   }
 
-  package static func maximum(_ n: Int, _ x: UnsafePointer<Double>) -> Double {
+  public static func maximum(_ n: Int, _ x: UnsafePointer<Double>) -> Double {
     UnsafeBufferPointer(start: x, count: n).max() ?? -.infinity
   }
 
-  package static func exponential(_ x: Double) -> Double { exp(x) }
-  package static func naturalLogarithm(_ x: Double) -> Double { log(x) }
-  package static func errorFunction(_ x: Double) -> Double { erf(x) }
-  package static func sine(_ x: Double) -> Double { sin(x) }
-  package static func cosine(_ x: Double) -> Double { cos(x) }
-  package static func power(_ base: Double, _ exponent: Double) -> Double { pow(base, exponent) }
+  public static func exponential(_ x: Double) -> Double { exp(x) }
+  public static func naturalLogarithm(_ x: Double) -> Double { log(x) }
+  public static func errorFunction(_ x: Double) -> Double { erf(x) }
+  public static func sine(_ x: Double) -> Double { sin(x) }
+  public static func cosine(_ x: Double) -> Double { cos(x) }
+  public static func power(_ base: Double, _ exponent: Double) -> Double { pow(base, exponent) }
 }
