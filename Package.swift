@@ -50,7 +50,7 @@ let modules: [Target] = [
   .module("TensorBoard", ["Files"]),
   // 2
   .module("MPI", ["CMPI", "Files", "Collectives"]),
-  .module("HuggingFace", ["Tensors", "Digests"]),
+  .module("HuggingFace", ["Files", "Tensors", "Digests"]),
   // 3
   .module("Datasets", ["Files", "Digests", "RandomNumbers"]),
   .module("Layers", ["Tensors"], kernels),
@@ -150,7 +150,7 @@ let tests: [Target] = [
   .tests("RandomNumbers"),
   .tests("Tensors"),
   .tests("Layers", ["GradientCheck"]),
-  .tests("HuggingFace", ["TestSupport"], resources: true),
+  .tests("HuggingFace", ["Files", "TestSupport"], resources: true),
   .tests("Datasets", exclude: ["Resources"]),
   .tests("Preprocessing", resources: true),
   .tests("Batches", ["Costs", "TestSupport", "TinyModels"]),

@@ -1,4 +1,5 @@
 // PEFT's adapter_config.json of a LoRA on attention projections; whatever else PEFT can express is refused by name.
+import Files
 
 /// The contents of a LoRA's adapter_config.json (PEFT `LoraConfig`).
 package struct PEFTConfiguration: Sendable, Equatable {

@@ -1,4 +1,5 @@
 // Writing safetensors: small fp32 files that `Checkpoint` and the Python library read.
+import Files
 import Foundation
 
 /// Encodes fp32 tensors as a safetensors file.

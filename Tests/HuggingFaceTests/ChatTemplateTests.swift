@@ -1,4 +1,5 @@
 // Chat templates: the released ones against transformers, and where a template is looked for.
+import Files
 import Foundation
 import TestSupport
 import Testing

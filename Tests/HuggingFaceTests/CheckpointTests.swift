@@ -1,4 +1,5 @@
 // safetensors: valid files, sharded ones, and files with false headers.
+import Files
 import Foundation
 import Tensors
 import TestSupport

@@ -1,4 +1,5 @@
 // Folders of released files, JSON fixtures and expected errors.
+import Files
 import Foundation
 import Testing
 

@@ -1,4 +1,5 @@
 // The JSON parser against RFC 8259 and against input made to break it.
+import Files
 import Testing
 
 @testable import HuggingFace

@@ -1,4 +1,5 @@
 // The tokenizer against the `tokenizers` library (scripts/make-tokenizer-fixtures.py) and published vectors.
+import Files
 import Digests
 import Foundation
 import Testing

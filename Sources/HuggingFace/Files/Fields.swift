@@ -1,4 +1,5 @@
 // Typed, range-checked reading of a JSON object's keys; every error names the file and the key's full path.
+import Files
 
 /// One JSON object of a configuration file. `null` counts as absent, as in transformers.
 struct Fields {

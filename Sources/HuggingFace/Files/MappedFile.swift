@@ -1,4 +1,5 @@
 // A regular file mapped read-only into memory: the only way in which this module opens files.
+import Files
 import Foundation
 
 /// A file's bytes where the page cache has them, shared by all processes of a node.
@@ -66,5 +67,16 @@ struct ModelFolder: Sendable {
   /// The file parsed as a JSON object, ready for typed reading.
   func fields(_ name: String, maximumBytes: Int = 16 << 20) throws -> Fields {
     try Fields(json(name, maximumBytes: maximumBytes), file: file(name))
+  }
+}
+
+extension JSON {
+  /// - Throws: `HuggingFaceError.malformed` with the byte offset of the first fault; `file` is for the message.
+  init(parsing bytes: [UInt8], file: String) throws {
+    do {
+      try self.init(parsing: bytes)
+    } catch {
+      throw HuggingFaceError.malformed(file: file, position: "byte \(error.byte)", problem: error.problem)
+    }
   }
 }

@@ -1,4 +1,5 @@
 // The header of a safetensors file, read without trust in any number it states.
+import Files
 
 /// The positions of the tensors in one safetensors file.
 struct SafetensorsHeader {

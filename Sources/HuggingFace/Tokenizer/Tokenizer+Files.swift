@@ -1,4 +1,5 @@
 // Reading tokenizer.json, or vocab.json + merges.txt + tokenizer_config.json; other tokenizers are refused by name.
+import Files
 
 extension Tokenizer {
   private static let largestFile = 64 << 20

@@ -1,4 +1,5 @@
 // Pieces of bytes and their ids, both ways, and the ranks of the pairs that merge.
+import Files
 import Foundation
 
 /// A piece's bytes as a dictionary key; hashed in one go and with a per-process seed.

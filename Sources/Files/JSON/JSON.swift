@@ -1,11 +1,20 @@
 // JSON values and a strict, depth-bounded parser (RFC 8259): integers stay exact, members keep their order.
 
+/// The first place where a text is not JSON.
+package struct JSONSyntaxError: Error, Equatable, CustomStringConvertible {
+  /// Bytes before it.
+  package let byte: Int
+  package let problem: String
+  package var description: String { "byte \(byte): \(problem)" }
+}
+
 /// A parsed JSON value.
-enum JSON: Sendable, Equatable {
+package enum JSON: Sendable, Equatable {
   /// One key of an object with its value.
-  struct Member: Sendable, Equatable {
-    let key: String
-    let value: JSON
+  package struct Member: Sendable, Equatable {
+    package let key: String
+    package let value: JSON
+    package init(key: String, value: JSON) { (self.key, self.value) = (key, value) }
   }
 
   case null
@@ -18,16 +27,16 @@ enum JSON: Sendable, Equatable {
   case object([Member])
 
   /// Nesting far deeper than in any valid file of a model folder.
-  static let maximumDepth = 64
+  package static let maximumDepth = 64
 
-  /// - Throws: `HuggingFaceError.malformed` with the byte offset of the first fault; `file` is for the message.
-  init(parsing bytes: [UInt8], file: String) throws {
-    var parser = JSONParser(bytes: bytes, file: file)
+  /// Reads one document.
+  package init(parsing bytes: [UInt8]) throws(JSONSyntaxError) {
+    var parser = JSONParser(bytes: bytes)
     self = try parser.document()
   }
 
   /// What kind of value this is, for messages.
-  var kind: String {
+  package var kind: String {
     switch self {
     case .null: "null"
     case .bool: "a Boolean"
@@ -42,17 +51,9 @@ enum JSON: Sendable, Equatable {
 
 private struct JSONParser {
   let bytes: [UInt8]
-  let file: String
   var position = 0
 
-  init(bytes: [UInt8], file: String) {
-    self.bytes = bytes
-    self.file = file
-  }
-
-  func failure(_ problem: String) -> HuggingFaceError {
-    .malformed(file: file, position: "byte \(position)", problem: problem)
-  }
+  func failure(_ problem: String) -> JSONSyntaxError { JSONSyntaxError(byte: position, problem: problem) }
 
   var next: UInt8? { position < bytes.count ? bytes[position] : nil }
 
@@ -66,14 +67,14 @@ private struct JSONParser {
     return true
   }
 
-  mutating func document() throws -> JSON {
+  mutating func document() throws(JSONSyntaxError) -> JSON {
     let value = try value(depth: 0)
     skipSpace()
     guard position == bytes.count else { throw failure("text after the JSON value") }
     return value
   }
 
-  mutating func value(depth: Int) throws -> JSON {
+  mutating func value(depth: Int) throws(JSONSyntaxError) -> JSON {
     guard depth < JSON.maximumDepth else { throw failure("nested deeper than \(JSON.maximumDepth)") }
     skipSpace()
     switch next {
@@ -88,13 +89,13 @@ private struct JSONParser {
     }
   }
 
-  mutating func word(_ word: StaticString, _ value: JSON) throws -> JSON {
+  mutating func word(_ word: StaticString, _ value: JSON) throws(JSONSyntaxError) -> JSON {
     guard bytes[position...].starts(with: "\(word)".utf8) else { throw failure("not a JSON value") }
     position += word.utf8CodeUnitCount
     return value
   }
 
-  mutating func array(depth: Int) throws -> JSON {
+  mutating func array(depth: Int) throws(JSONSyntaxError) -> JSON {
     position += 1
     var elements: [JSON] = []
     skipSpace()
@@ -107,7 +108,7 @@ private struct JSONParser {
     }
   }
 
-  mutating func object(depth: Int) throws -> JSON {
+  mutating func object(depth: Int) throws(JSONSyntaxError) -> JSON {
     position += 1
     var members: [JSON.Member] = []
     skipSpace()
@@ -125,13 +126,13 @@ private struct JSONParser {
     }
   }
 
-  mutating func digits() throws {
+  mutating func digits() throws(JSONSyntaxError) {
     let start = position
     while let byte = next, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) { position += 1 }
     guard position > start else { throw failure("not a JSON value") }
   }
 
-  mutating func number() throws -> JSON {
+  mutating func number() throws(JSONSyntaxError) -> JSON {
     let start = position
     var isInteger = true
     _ = take("-")
@@ -151,7 +152,7 @@ private struct JSONParser {
     return .number(value)
   }
 
-  mutating func string() throws -> String {
+  mutating func string() throws(JSONSyntaxError) -> String {
     position += 1
     let start = position
     while let byte = next, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 { position += 1 }
@@ -171,12 +172,12 @@ private struct JSONParser {
     throw failure(next == nil ? "a string is not closed" : "a control character in a string")
   }
 
-  func text(_ content: ArraySlice<UInt8>) throws -> String {
+  func text(_ content: ArraySlice<UInt8>) throws(JSONSyntaxError) -> String {
     guard let text = String(validating: content, as: UTF8.self) else { throw failure("a string is not UTF-8") }
     return text
   }
 
-  mutating func escape() throws -> Unicode.Scalar {
+  mutating func escape() throws(JSONSyntaxError) -> Unicode.Scalar {
     guard let byte = next else { throw failure("a string is not closed") }
     position += 1
     switch byte {
@@ -199,7 +200,7 @@ private struct JSONParser {
     }
   }
 
-  mutating func hexadecimal() throws -> UInt32 {
+  mutating func hexadecimal() throws(JSONSyntaxError) -> UInt32 {
     var code: UInt32 = 0
     for _ in 0..<4 {
       guard let byte = next, let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
