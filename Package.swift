@@ -55,7 +55,7 @@ let modules: [Target] = [
   .module("Datasets", ["Files", "Digests", "RandomNumbers"]),
   .module("Layers", ["Tensors"], kernels),
   // 4
-  .module("Preprocessing", ["CImages", "CPNG", "HuggingFace", "Datasets"]),
+  .module("Preprocessing", ["CImages", "CPNG", "Files", "HuggingFace", "Datasets"]),
   .module("QwenVL", ["Tensors", "HuggingFace", "Layers"], kernels),
   // 5
   .module(
@@ -65,7 +65,10 @@ let modules: [Target] = [
   // 6
   .module(
     "RunFile",
-    ["Yams", "Files", "Tensors", "Digests", "HuggingFace", "Preprocessing", "QwenVL", "Batches", "Adapters"]),
+    [
+      "Yams", "Files", "Tensors", "Digests", "HuggingFace", "Datasets", "Preprocessing", "QwenVL", "Batches",
+      "Adapters",
+    ]),
   .module(
     "Artifacts",
     [
@@ -151,8 +154,8 @@ let tests: [Target] = [
   .tests("Tensors"),
   .tests("Layers", ["GradientCheck"]),
   .tests("HuggingFace", ["Files", "TestSupport"], resources: true),
-  .tests("Datasets", exclude: ["Resources"]),
-  .tests("Preprocessing", resources: true),
+  .tests("Datasets", ["Files"], exclude: ["Resources"]),
+  .tests("Preprocessing", ["Files"], resources: true),
   .tests("Batches", ["Costs", "TestSupport", "TinyModels"]),
   .tests("Adapters", ["GradientCheck", "TestSupport"]),
   .tests("RunFile"),

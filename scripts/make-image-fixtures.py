@@ -12,6 +12,7 @@ import base64
 import hashlib
 import io
 import json
+import math
 import random
 import struct
 import sys
@@ -21,8 +22,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 from transformers import Qwen2_5_VLConfig
+from transformers.image_transforms import convert_to_rgb
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VLModel
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil, smart_resize
 
@@ -181,6 +183,105 @@ add("jpeg YCCK", cmyk[: adobe + 11] + b"\2" + cmyk[adobe + 12 :])
 add("jpeg one pixel", jpeg(picture(1, 1, 1)))
 save("decode.json", decode)
 
+# ---- readings: transparency on white, EXIF orientation, damaged files whose pixels are whole -----------------------
+readings = []
+
+
+def add_reading(name, data):
+    """What Pillow and transformers make of a file: sha256 with the alpha dropped, on white, and upright on white."""
+    image = Image.open(io.BytesIO(data))
+    upright = ImageOps.exif_transpose(image)
+    readings.append(
+        dict(
+            name=name,
+            base64=base64.b64encode(data).decode(),
+            width=image.width,
+            height=image.height,
+            drop=sha(image.convert("RGB").tobytes()),
+            white=sha(convert_to_rgb(Image.open(io.BytesIO(data))).tobytes()),
+            upright=sha(convert_to_rgb(upright).tobytes()),
+        )
+    )
+
+
+def key(*samples):
+    return chunk(b"tRNS", struct.pack(f">{len(samples)}H", *samples))
+
+
+for interlaced in (False, True):
+    for color in (4, 6):
+        for depth in (8, 16):
+            add_reading(
+                f"alpha colour {color} depth {depth} interlaced {interlaced}", png(13, 7, depth, color, 5, interlaced)
+            )
+    add_reading(
+        f"palette, tRNS of shares, interlaced {interlaced}",
+        png(13, 7, 4, 3, 3, interlaced, palette=noise(3, 48), extra=chunk(b"tRNS", noise(4, 9))),
+    )
+add_reading(
+    "palette, one index transparent",
+    png(13, 7, 2, 3, 3, palette=noise(3, 12), extra=chunk(b"tRNS", b"\xff\0\xff")),
+)
+add_reading(
+    "palette, tRNS longer than it", png(13, 7, 2, 3, 3, palette=noise(3, 9), extra=chunk(b"tRNS", noise(4, 16)))
+)
+for t in (0, 1):
+    add_reading(f"grey depth 1, tRNS {t}", png(13, 7, 1, 0, 5, extra=key(t)))
+for depth, t in ((2, 1), (2, 85), (4, 17), (8, noise(8, 4)[1]), (16, 0x0107)):
+    add_reading(f"grey depth {depth}, tRNS {t}", png(64, 32, depth, 0, depth, extra=key(t)))
+pixel = noise(2 + 8, 12)[::2][:3]
+add_reading("RGB depth 8, tRNS", png(13, 7, 8, 2, 10, extra=key(*pixel)))
+add_reading("RGB depth 16, tRNS", png(13, 7, 16, 2, 10, extra=key(*pixel)))
+add_reading("RGB with sound eXIf", png(13, 7, 8, 2, 5, extra=chunk(b"eXIf", turned[6:])))
+for orientation in range(10):
+    exif = turned.replace(b"\0\6\0\0\0\0", bytes([0, orientation, 0, 0, 0, 0]))
+    add_reading(f"jpeg, orientation {orientation}", jpeg(smooth, exif=exif))
+little = b"Exif\0\0II\x2a\0\x08\0\0\0\1\0\x12\x01\3\0\1\0\0\0\x08\0\0\0\0\0\0\0"
+add_reading("jpeg, orientation 8, little-endian", jpeg(smooth, exif=little))
+xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="3"/></x:xmpmeta>'
+add_reading("jpeg, orientation 3 in XMP", jpeg(smooth, xmp=xmp))
+save("readings.json", readings)
+
+damaged = []
+
+
+def add_damaged(name, data):
+    """A file that Pillow reads whole although it is not as it should be, or refuses."""
+    try:
+        image = Image.open(io.BytesIO(data)).convert("RGB")
+        record = dict(width=image.width, height=image.height, sha256=sha(image.tobytes()))
+    except (OSError, SyntaxError) as error:
+        record = dict(width=0, height=0, sha256="", refusal=str(error))
+    damaged.append(dict(name=name, base64=base64.b64encode(data).decode(), **record))
+
+
+for interlaced in (False, True):
+    sound = png(23, 17, 8, 2, 4, interlaced)
+    idat = sound.index(b"IDAT") - 4
+    crc = sound.index(b"IEND") - 8
+    add_damaged(f"png without IEND, interlaced {interlaced}", sound[:-12])
+    add_damaged(f"png cut in IEND, interlaced {interlaced}", sound[:-5])
+    add_damaged(f"png without its last checksum, interlaced {interlaced}", sound[: crc + 2])
+    add_damaged(f"png with a wrong IDAT checksum, interlaced {interlaced}", sound[:crc] + b"oops" + sound[crc + 4 :])
+    add_damaged(f"png cut in its pixels, interlaced {interlaced}", sound[: crc - 30])
+    add_damaged(f"png with a changed pixel, interlaced {interlaced}", sound[: idat + 60] + b"??" + sound[idat + 62 :])
+add_damaged("png with a wrong IHDR checksum", sound[:29] + b"oops" + sound[33:])
+for progressive in (False, True):
+    sound = jpeg(smooth, quality=90, progressive=progressive)
+    add_damaged(f"jpeg with zeros for its end, progressive {progressive}", sound[:-2] + b"\0\0")
+    add_damaged(f"jpeg with many zeros for its end, progressive {progressive}", sound[:-2] + b"\0" * 100)
+    add_damaged(f"jpeg without its end, progressive {progressive}", sound[:-2])
+    add_damaged(f"jpeg cut in its pixels, progressive {progressive}", sound[: len(sound) - 40])
+    middle = len(sound) - 60
+    add_damaged(
+        f"jpeg with a changed pixel, progressive {progressive}", sound[:middle] + b"\x11\x47" + sound[middle + 2 :]
+    )
+    add_damaged(
+        f"jpeg with a marker in its pixels, progressive {progressive}",
+        sound[:middle] + b"\xff\xd9" + sound[middle + 2 :],
+    )
+save("damaged.json", damaged)
+
 # ---- smart resize, patches, positions: transformers ----------------------------------------------------------------
 cases = []
 for i in range(400):
@@ -277,3 +378,40 @@ for name, layout in layouts.items():
         )
     )
 save("mrope.json", mrope)
+
+# ---- requested sizes: qwen_vl_utils -------------------------------------------------------------------------------
+requests = []
+
+
+def fetch_size(height, width, factor, low=None, high=None):
+    """`smart_resize` of qwen_vl_utils, in its own words: at least one factor, its own limits where none are given."""
+    low = 4 * factor**2 if low is None else low
+    high = 16384 * factor**2 if high is None else high
+    if max(height, width) / min(height, width) > 200:
+        return 0, 0
+    h_bar = max(factor, round(height / factor) * factor)
+    w_bar = max(factor, round(width / factor) * factor)
+    if h_bar * w_bar > high:
+        beta = math.sqrt((height * width) / high)
+        h_bar = max(factor, math.floor(height / beta / factor) * factor)
+        w_bar = max(factor, math.floor(width / beta / factor) * factor)
+    elif h_bar * w_bar < low:
+        beta = math.sqrt(low / (height * width))
+        h_bar = math.ceil(height * beta / factor) * factor
+        w_bar = math.ceil(width * beta / factor) * factor
+    return h_bar, w_bar
+
+
+for i in range(60):
+    height, width, factor = random.randint(1, 900), random.randint(1, 900), random.choice([28, 32])
+    record = dict(height=height, width=width, factor=factor)
+    if i % 3 == 0:
+        record |= dict(resizedHeight=random.randint(1, 900), resizedWidth=random.randint(1, 900))
+        size = fetch_size(record["resizedHeight"], record["resizedWidth"], factor)
+    else:
+        low = random.choice([None, 3136, 50176, 200704])
+        high = random.choice([None, 250880, 1003520])
+        record |= {name: limit for name, limit in (("minPixels", low), ("maxPixels", high)) if limit}
+        size = fetch_size(height, width, factor, low, high)
+    requests.append(record | dict(toHeight=size[0], toWidth=size[1]))
+save("requested-sizes.json", requests)

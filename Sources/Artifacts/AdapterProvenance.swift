@@ -3,7 +3,7 @@ import Batches
 import Files
 import Preprocessing
 
-/// Base, chat template, image limits and coordinates; nil where an adapter's files do not say.
+/// Base, chat template, image limits, coordinates and the reading of images; nil where an adapter's files do not say.
 ///
 /// Checkpoints hold it as attributes, adapter folders as keys of a JSON document (docs/formats.md).
 package struct AdapterProvenance: Sendable, Equatable, Codable {
@@ -14,6 +14,9 @@ package struct AdapterProvenance: Sendable, Equatable, Codable {
   package var minPixels, maxPixels: Int?
   /// What places in texts are written in.
   package var coordinates: Coordinates?
+  /// How image files became pixels.
+  package var transparency: ImageReading.Transparency?
+  package var exifOrientation: ImageReading.ExifOrientation?
 
   private enum CodingKeys: String, CodingKey {
     case baseDigest = "base_digest"
@@ -21,14 +24,33 @@ package struct AdapterProvenance: Sendable, Equatable, Codable {
     case minPixels = "min_pixels"
     case maxPixels = "max_pixels"
     case coordinates
+    case transparency
+    case exifOrientation = "exif_orientation"
   }
 
   package init(
     baseDigest: String? = nil, templateDigest: String? = nil, minPixels: Int? = nil, maxPixels: Int? = nil,
-    coordinates: Coordinates? = nil
+    coordinates: Coordinates? = nil, reading: ImageReading? = nil
   ) {
     (self.baseDigest, self.templateDigest) = (baseDigest, templateDigest)
     (self.minPixels, self.maxPixels, self.coordinates) = (minPixels, maxPixels, coordinates)
+    (transparency, exifOrientation) = (reading?.transparency, reading?.exifOrientation)
+  }
+
+  /// With what versions before 0.3.0 did, which stated no reading of images, where an adapter was trained by one.
+  var ofItsVersion: AdapterProvenance {
+    guard baseDigest != nil, transparency == nil, exifOrientation == nil else { return self }
+    var old = self
+    (old.transparency, old.exifOrientation) = (.drop, .ignore)
+    return old
+  }
+
+  /// How the adapter's images must be decoded, as far as it says.
+  package var reading: ImageReading {
+    var reading = ImageReading()
+    reading.transparency = transparency ?? reading.transparency
+    reading.exifOrientation = exifOrientation ?? reading.exifOrientation
+    return reading
   }
 
   /// That of a base in use.
@@ -36,12 +58,12 @@ package struct AdapterProvenance: Sendable, Equatable, Codable {
   package init(of base: BaseModel, coordinates: Coordinates? = nil) {
     self.init(
       baseDigest: base.digest, templateDigest: base.template.digest, minPixels: base.preprocessor.minPixels,
-      maxPixels: base.preprocessor.maxPixels, coordinates: coordinates)
+      maxPixels: base.preprocessor.maxPixels, coordinates: coordinates, reading: base.reading)
   }
 
   /// What can differ.
   package enum Part: Sendable, CaseIterable {
-    case base, template, imageLimits, coordinates
+    case base, template, imageLimits, coordinates, reading
   }
 
   /// Throws unless everything that both sides state agrees.
@@ -81,6 +103,13 @@ package struct AdapterProvenance: Sendable, Equatable, Codable {
       differences.append(
         "different coordinates (\(trained.rawValue), here \(here.rawValue)): set "
           + setting("data.coordinates", trained.rawValue))
+    }
+    for (key, trained, here) in [
+      ("transparency", transparency?.rawValue, used.transparency?.rawValue),
+      ("exif_orientation", exifOrientation?.rawValue, used.exifOrientation?.rawValue),
+    ] {
+      guard let (trained, here) = differ(.reading, trained, here) else { continue }
+      differences.append("a different \(key) (\(trained), here \(here)): set \(setting("data.\(key)", trained))")
     }
     guard differences.isEmpty else {
       throw FileError(file, "the adapter was trained with " + differences.joined(separator: "; "))

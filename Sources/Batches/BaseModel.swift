@@ -14,6 +14,8 @@ package struct BaseModel: Sendable {
   package let template: ChatTemplate
   /// With the run's pixel limits where it states any.
   package let preprocessor: PreprocessorConfiguration
+  /// How image files are decoded.
+  package let reading: ImageReading
   /// Fingerprint of the weights; see `Checkpoint.digest`.
   package let digest: String
   /// Vision features, cached for all who share this model.
@@ -24,11 +26,13 @@ package struct BaseModel: Sendable {
 
   /// Opens and checks a folder; weights are mapped, nothing is copied.
   /// - Parameters: `precision` nil is the fastest of this processor; `minPixels`, `maxPixels` replace the folder's
-  ///   pixel limits; `rotaryFrequencies` reproduces a reference; `features` states where vision features are cached.
+  ///   pixel limits; `reading` is how image files are decoded; `rotaryFrequencies` reproduces a reference; `features`
+  ///   states where vision features are cached.
   /// - Throws: `HuggingFaceError`, `FileError` or `PreprocessingError` in one line that names
   ///   the file and the key or tensor.
   package init(
     folder: String, precision: Precision? = .float32, minPixels: Int? = nil, maxPixels: Int? = nil,
+    reading: ImageReading = ImageReading(),
     rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies = .float32, features: FeatureStore.Settings = .init()
   ) throws {
     self.folder = folder
@@ -49,20 +53,21 @@ package struct BaseModel: Sendable {
         folder: cacheFolder, baseDigest: digest, precision: model.precision.rawValue,
         conditions: FeatureCache.conditions(
           features, vision: configuration.vision, rotaryFrequencies: "\(rotaryFrequencies)",
-          preprocessor: preprocessor),
+          preprocessor: preprocessor, reading: reading),
         warn: features.warn)
     }
     featureStore = FeatureStore(
-      tower: model.vision, processor: try ImageProcessor(preprocessor), columns: configuration.vision.featureColumns,
+      tower: model.vision, processor: try ImageProcessor(preprocessor, reading: reading),
+      columns: configuration.vision.featureColumns,
       memoryBytes: features.memoryBytes, cache: cache)
     (self.configuration, self.model, self.digest) = (configuration, model, digest)
-    (self.tokenizer, self.preprocessor) = (tokenizer, preprocessor)
+    (self.tokenizer, self.preprocessor, self.reading) = (tokenizer, preprocessor, reading)
   }
 
   /// A builder of samples of at most `maxLength` tokens, in the family's coordinates unless others are given.
   package func sampleBuilder(maxLength: Int, coordinates: Coordinates? = nil) throws -> SampleBuilder {
     try SampleBuilder(
-      encoding: tokenizer, template: template, processor: ImageProcessor(preprocessor),
+      encoding: tokenizer, template: template, processor: ImageProcessor(preprocessor, reading: reading),
       coordinates: coordinates ?? Coordinates(of: configuration.family), maxLength: maxLength)
   }
 

@@ -5,6 +5,7 @@ import Foundation
 import Glibc
 import HDF5
 import HuggingFace
+import Preprocessing
 import Synchronization
 import Tensors
 
@@ -22,8 +23,16 @@ final class FeatureCache: Sendable {
     let digest: String
     /// How the patches of the resized image lie.
     let grid: GridTHW
+    /// The size that its row asks for, from which it is resized.
+    let requested: ImageSize?
 
-    var gridText: String { "\(grid.t)x\(grid.h)x\(grid.w)" }
+    init(digest: String, grid: GridTHW, requested: ImageSize? = nil) {
+      (self.digest, self.grid, self.requested) = (digest, grid, requested)
+    }
+
+    var gridText: String {
+      "\(grid.t)x\(grid.h)x\(grid.w)" + (requested.map { " from \($0.width)x\($0.height)" } ?? "")
+    }
   }
 
   /// The folder that the run names.
@@ -121,7 +130,7 @@ final class FeatureCache: Sendable {
   /// - Throws: `FileError` where the running program cannot be read.
   static func conditions(
     _ settings: FeatureStore.Settings, vision: VisionConfiguration, rotaryFrequencies: String,
-    preprocessor: PreprocessorConfiguration
+    preprocessor: PreprocessorConfiguration, reading: ImageReading
   ) throws(FileError) -> String {
     // An image's grid already follows from the limits.
     var preprocessor = preprocessor
@@ -135,7 +144,9 @@ final class FeatureCache: Sendable {
     program.withUnsafeBytes { digest.update($0) }
     return [
       "threads \(settings.threads)", "\(vision), rotary frequencies \(rotaryFrequencies)",
-      "\(preprocessor)", mathLibrary, "program \(digest.finish())",
+      "\(preprocessor)",
+      "transparency \(reading.transparency.rawValue), exif_orientation \(reading.exifOrientation.rawValue)",
+      mathLibrary, "program \(digest.finish())",
     ].joined(separator: "\n")
   }
 

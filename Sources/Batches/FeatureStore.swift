@@ -36,6 +36,8 @@ package final class FeatureStore: Sendable {
     package let digest: String
     /// Whether the cache had its features then.
     package let isCached: Bool
+    /// What is wrong with its file, whose pixels are whole; nil for a sound one, and for one that was not decoded.
+    package var damage: String?
   }
 
   /// How often features were not in memory.
@@ -87,23 +89,30 @@ package final class FeatureStore: Sendable {
   }
 
   /// Makes sure that an image can be decoded; one whose features are in the cache was decoded before.
-  /// - Returns: what `remember` takes, nil without a cache.
-  package func check(_ source: ImageSource) throws(PreprocessingError) -> Checked? {
+  /// - Returns: what `remember` takes; its digest is empty without a cache.
+  package func check(_ source: ImageSource) throws(PreprocessingError) -> Checked {
     if let known = state.withLock({ $0.checked[source] }) { return known }
     let bytes = try ImageDecoder.bytes(of: source)
-    var checked: Checked?
+    var checked = Checked(digest: cache == nil ? "" : SHA256.hex(bytes), isCached: false)
     if let cache {
-      let digest = SHA256.hex(bytes)
-      let frame = try? processor.frame(of: ImageDecoder.size(of: .inline(bytes)), name: source.name)
-      let image = frame.map { FeatureCache.Image(digest: digest, grid: processor.grid(of: $0)) }
-      checked = Checked(digest: digest, isCached: image.map(cache.contains) ?? false)
+      let size = try ImageDecoder.size(of: .inline(bytes), reading: processor.reading)
+      let frame = try? processor.frame(of: size, request: source.requestedSize, name: source.name)
+      let stored = frame.map { image(of: $0, digest: checked.digest) }
+      checked = Checked(digest: checked.digest, isCached: stored.map(cache.contains) ?? false)
     }
-    if checked?.isCached != true { _ = try ImageDecoder.decode(bytes, name: source.name) }
+    if !checked.isCached {
+      checked.damage = try ImageDecoder.decode(bytes, name: source.name, reading: processor.reading).damage
+    }
     return checked
+  }
+
+  private func image(of frame: ImageFrame, digest: String) -> FeatureCache.Image {
+    FeatureCache.Image(digest: digest, grid: processor.grid(of: frame), requested: frame.requested)
   }
 
   /// Takes the digests of images as true from now on, so that cached features need none of an image's bytes.
   package func remember(_ checked: [ImageSource: Checked]) {
+    guard cache != nil else { return }
     state.withLock { $0.checked.merge(checked) { first, _ in first } }
   }
 
@@ -140,7 +149,7 @@ package final class FeatureStore: Sendable {
     let grid = processor.grid(of: key.frame)
     func read(_ digest: String) -> Matrix<Float>? {
       cache.read(
-        FeatureCache.Image(digest: digest, grid: grid), rows: grid.tokens(mergeSize: processor.settings.mergeSize),
+        image(of: key.frame, digest: digest), rows: grid.tokens(mergeSize: processor.settings.mergeSize),
         columns: columns)
     }
     let checked = state.withLock { $0.checked[key.source]?.digest }
@@ -153,7 +162,7 @@ package final class FeatureStore: Sendable {
     }
     if checked == nil, let found = read(digest) { return (found, true) }
     let features = try compute(bytes, key.frame, key.source.name)
-    cache.write(features, of: FeatureCache.Image(digest: digest, grid: grid))
+    cache.write(features, of: image(of: key.frame, digest: digest))
     return (features, false)
   }
 

@@ -17,8 +17,8 @@ package struct MeasuredExamples: Sendable {
   /// Reads a file and measures its first examples.
   /// - Parameter limit: how many examples are measured at most.
   /// - Throws: the error of the first file that is missing or broken; `DatasetError.empty` where no example is usable.
-  package init(_ file: String, imageRoot: String, samples: SampleBuilder, limit: Int = 5000) throws {
-    let dataset = try ExampleReader(imageRoot: imageRoot, policy: .skip).read(file)
+  package init(_ file: String, reader: ExampleReader, samples: SampleBuilder, limit: Int = 5000) throws {
+    let dataset = try reader.read(file)
     var usable: [(row: Example, shape: ExampleShape)] = []
     var problems = dataset.problems.map(\.description)
     for row in dataset.examples.prefix(limit) {

@@ -2,6 +2,7 @@
 import Collectives
 import Datasets
 import Digests
+import Files
 import Preprocessing
 
 /// Usable examples and how long each is.
@@ -18,11 +19,17 @@ package struct PreparedExamples: Sendable {
   package let problems: [ExampleProblem]
   /// Digest of the usable examples.
   package let digest: String
+  /// Keys of rows that were left out, and how often.
+  package let ignoredKeys: [(key: String, count: Int)]
+  /// What a user should know about images that are used nevertheless, a line each.
+  package let notices: [String]
   package let samples: SampleBuilder
 
   /// What a rank found out about an example.
   private struct Finding: Codable {
     var shape: ExampleShape?
+    /// Its images of boxes that are stored turned.
+    var turned: [Int] = []
     var problem: ExampleProblem?
   }
 
@@ -35,23 +42,24 @@ package struct PreparedExamples: Sendable {
   /// Reads and checks a file of examples. Every image whose features are not in the cache is decoded once, so that a
   /// damaged one is found before training.
   /// - Parameters:
+  ///   - reader: reads the file; it must leave bad rows out.
   ///   - isStrict: whether a bad example is an error; otherwise it is left out.
   ///   - makeSamples: makes what turns examples into samples; called on every rank.
   /// - Throws: `RankFailure`: `DatasetError` for a file without a usable example, and naming the bad ones if strict.
   /// - Important: Collective.
   package init(
-    _ file: String, imageRoot: String, isStrict: Bool, features: FeatureStore, communicator: any Communicator,
+    _ file: String, reader: ExampleReader, isStrict: Bool, features: FeatureStore, communicator: any Communicator,
     makeSamples: () throws -> SampleBuilder
   ) throws {
     // Bad lines are kept until the samples are made, so that a strict run names all bad examples at once.
     let (dataset, samples) = try withErrorAgreement(communicator) {
-      (try ExampleReader(imageRoot: imageRoot, policy: .skip).read(file), try makeSamples())
+      (try reader.read(file), try makeSamples())
     }
     // Before any work is partitioned: where ranks count other examples, it would not fit together.
     try requireSame(
       ([dataset.digest] + dataset.problems.map(\.description)).joined(separator: "\n"), what: "content of \(file)",
       communicator)
-    let findings = try Self.check(dataset.examples, samples, features, communicator)
+    let (images, findings) = try Self.check(dataset.examples, samples, features, communicator)
     let bad = findings.compactMap(\.problem)
     let problems = dataset.problems + bad
     guard problems.isEmpty || !isStrict else {
@@ -64,6 +72,9 @@ package struct PreparedExamples: Sendable {
     examples = good.map { dataset.examples[$0] }
     shapes = good.compactMap { findings[$0].shape }
     self.problems = problems
+    ignoredKeys = dataset.ignoredKeys
+    let turned = good.flatMap { index in findings[index].turned.map { dataset.examples[index].images[$0].name } }
+    notices = imageNotices(damaged: images, turned: turned, reading: samples.reading)
     let left = bad.isEmpty ? "" : examples.map(\.id).joined(separator: "\n")
     digest = SHA256.hex("\(dataset.digest)\n\(left)")
   }
@@ -71,7 +82,7 @@ package struct PreparedExamples: Sendable {
   /// Checks each image and makes each sample on one rank; every rank gets all findings.
   private static func check(
     _ examples: [Example], _ samples: SampleBuilder, _ features: FeatureStore, _ communicator: any Communicator
-  ) throws -> [Finding] {
+  ) throws -> (damaged: [String], findings: [Finding]) {
     func inTurn(_ count: Int) -> [[Int]] {
       (0..<communicator.size).map { Array(stride(from: $0, to: count, by: communicator.size)) }
     }
@@ -82,7 +93,7 @@ package struct PreparedExamples: Sendable {
       images.append(source)
     }
     func name(_ image: ImageSource) -> String {
-      if case .file(let path) = image { "reading \(path)" } else { "reading an image inside an example" }
+      if case .file(let path) = image.address { "reading \(path)" } else { "reading an image inside an example" }
     }
     let findings = try mapOverRanks(inTurn(images.count), communicator, naming: { name(images[$0]) }) { index in
       do {
@@ -90,8 +101,12 @@ package struct PreparedExamples: Sendable {
       } catch { return ImageFinding(problem: "\(error)") }
     }
     features.remember(places.compactMapValues { findings[$0].checked })
-    return try mapOverRanks(inTurn(examples.count), communicator, naming: { "checking \(names([examples[$0]]))" }) {
-      index in
+    let damaged = images.indices.compactMap { index in
+      findings[index].checked?.damage.map { "\(images[index].name) (\($0))" }
+    }
+    let samplesFound = try mapOverRanks(
+      inTurn(examples.count), communicator, naming: { "checking \(names([examples[$0]]))" }
+    ) { index in
       let row = examples[index]
       func problem(_ reason: String) -> Finding {
         Finding(problem: ExampleProblem(line: row.line, id: row.id, reason: reason))
@@ -100,9 +115,17 @@ package struct PreparedExamples: Sendable {
         return problem(fault)
       }
       do throws(SampleError) {
-        return Finding(shape: ExampleShape(try samples.sample(for: row)))
+        let sample = try samples.sample(for: row)
+        return Finding(shape: ExampleShape(sample), turned: sample.turned)
       } catch { return problem("\(error.reason)") }
     }
+    return (damaged, samplesFound)
+  }
+
+  /// Lines about keys that were left out and images that are used nevertheless.
+  package var remarks: [String] {
+    let keys = ignoredKeys.map { "\(quoted($0.key)) (\($0.count))" }.joined(separator: ", ")
+    return (keys.isEmpty ? [] : ["ignored    keys of \(file): \(keys)"]) + notices.map { "note       \($0)" }
   }
 
   /// Image groups that are computed together, as the decoder sees them.

@@ -23,7 +23,7 @@ static void fail(j_common_ptr info) {
   longjmp(failure->jump, 1);
 }
 
-/// Warnings that mean lost pixels are errors; remarks about markers and padding are not.
+/// Warnings that mean lost pixels are errors, which Pillow does not say; remarks about markers and padding are not.
 static void judge(j_common_ptr info, int level) {
   if (level >= 0) return;
   switch (info->err->msg_code) {
@@ -36,6 +36,28 @@ static void judge(j_common_ptr info, int level) {
   }
 }
 
+/// The source ends where the bytes end: the library waits for more (as under Pillow), and does not make up an end.
+static boolean no_more(j_decompress_ptr info) {
+  (void)info;
+  return FALSE;
+}
+
+static void nothing(j_decompress_ptr info) { (void)info; }
+
+static void skip(j_decompress_ptr info, long count) {
+  struct jpeg_source_mgr *source = info->src;
+  if (count <= 0) return;
+  size_t step = (size_t)count < source->bytes_in_buffer ? (size_t)count : source->bytes_in_buffer;
+  source->next_input_byte += step;
+  source->bytes_in_buffer -= step;
+}
+
+/// Leaves with the words that libjpeg has for a file that is cut.
+static void cut(struct failure *failure) {
+  snprintf(failure->message, CIMAGES_MESSAGE_SIZE, "Premature end of JPEG file");
+  longjmp(failure->jump, 1);
+}
+
 static void limit_scans(j_common_ptr info) {
   if (((j_decompress_ptr)info)->input_scan_number <= MAXIMUM_SCANS) return;
   struct failure *failure = (struct failure *)info->err;
@@ -43,10 +65,18 @@ static void limit_scans(j_common_ptr info) {
   longjmp(failure->jump, 1);
 }
 
-static void read_header(j_decompress_ptr info, struct failure *failure, const uint8_t *bytes, size_t count) {
+static void read_header(j_decompress_ptr info, struct failure *failure, struct jpeg_source_mgr *source,
+                        const uint8_t *bytes, size_t count) {
   jpeg_create_decompress(info);
-  jpeg_mem_src(info, bytes, count);
-  jpeg_read_header(info, TRUE);
+  *source = (struct jpeg_source_mgr){.next_input_byte = bytes,
+                                     .bytes_in_buffer = count,
+                                     .init_source = nothing,
+                                     .fill_input_buffer = no_more,
+                                     .skip_input_data = skip,
+                                     .resync_to_restart = jpeg_resync_to_restart,
+                                     .term_source = nothing};
+  info->src = source;
+  if (jpeg_read_header(info, TRUE) == JPEG_SUSPENDED) cut(failure);
   if (info->num_components != 1 && info->num_components != 3 && info->num_components != 4) {
     snprintf(failure->message, CIMAGES_MESSAGE_SIZE, "%d colour components (1, 3 and 4 are known)",
              info->num_components);
@@ -63,13 +93,14 @@ static void prepare(j_decompress_ptr info, struct failure *failure, char *messag
 
 int cimages_jpeg_size(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *height, char *message) {
   struct jpeg_decompress_struct info = {0};
+  struct jpeg_source_mgr source;
   struct failure failure;
   prepare(&info, &failure, message);
   if (setjmp(failure.jump)) {
     jpeg_destroy_decompress(&info);
     return -1;
   }
-  read_header(&info, &failure, bytes, count);
+  read_header(&info, &failure, &source, bytes, count);
   *width = info.image_width;
   *height = info.image_height;
   jpeg_destroy_decompress(&info);
@@ -90,9 +121,11 @@ static void inverted_cmyk_to_rgb(const uint8_t *cmyk, uint8_t *rgb, uint32_t wid
   }
 }
 
-int cimages_jpeg_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, uint8_t *rgb,
+int cimages_jpeg_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, int white, uint8_t *rgb,
                         char *message) {
+  (void)white;  // no JPEG is transparent
   struct jpeg_decompress_struct info = {0};
+  struct jpeg_source_mgr source;
   struct jpeg_progress_mgr progress = {.progress_monitor = limit_scans};
   struct failure failure;
   prepare(&info, &failure, message);
@@ -100,12 +133,12 @@ int cimages_jpeg_decode(const uint8_t *bytes, size_t count, uint32_t width, uint
     jpeg_destroy_decompress(&info);
     return -1;
   }
-  read_header(&info, &failure, bytes, count);
+  read_header(&info, &failure, &source, bytes, count);
   info.progress = &progress;
   info.out_color_space = info.num_components == 4 ? JCS_CMYK : JCS_RGB;
   info.dct_method = JDCT_ISLOW;
   info.do_fancy_upsampling = TRUE;
-  jpeg_start_decompress(&info);
+  if (!jpeg_start_decompress(&info)) cut(&failure);
   if (info.output_width != width || info.output_height != height) {
     snprintf(message, CIMAGES_MESSAGE_SIZE, "the header changed between two readings");
     longjmp(failure.jump, 1);
@@ -115,10 +148,12 @@ int cimages_jpeg_decode(const uint8_t *bytes, size_t count, uint32_t width, uint
     inks = info.mem->alloc_sarray((j_common_ptr)&info, JPOOL_IMAGE, 4 * width, 1);
   while (info.output_scanline < height) {
     uint8_t *row = rgb + 3 * (size_t)width * info.output_scanline;
-    jpeg_read_scanlines(&info, inks != NULL ? inks : &row, 1);
+    if (jpeg_read_scanlines(&info, inks != NULL ? inks : &row, 1) != 1) cut(&failure);
     if (inks != NULL) inverted_cmyk_to_rgb(inks[0], row, width);
   }
-  jpeg_finish_decompress(&info);
+  // All pixels are there; only the end marker may be missing.
+  int has_end = jpeg_finish_decompress(&info);
+  if (!has_end) snprintf(message, CIMAGES_MESSAGE_SIZE, "no end marker");
   jpeg_destroy_decompress(&info);
-  return 0;
+  return has_end ? 0 : 1;
 }

@@ -2,6 +2,7 @@
 #include "CImages.h"
 #include <png.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /// The bytes not yet read and where a failure writes its words.
@@ -9,6 +10,8 @@ struct source {
   const uint8_t *next;
   size_t left;
   char *message;
+  /// Whether zeros stand for what is missing at the end: a checksum, or chunks behind the pixels.
+  int is_padded;
 };
 
 static void fail(png_structp png, png_const_charp words) {
@@ -25,10 +28,12 @@ static void ignore(png_structp png, png_const_charp words) {
 
 static void read_bytes(png_structp png, png_bytep destination, size_t count) {
   struct source *source = png_get_io_ptr(png);
-  if (count > source->left) png_error(png, "Read Error: the file ends early");
-  memcpy(destination, source->next, count);
-  source->next += count;
-  source->left -= count;
+  if (count > source->left && !source->is_padded) png_error(png, "Read Error: the file ends early");
+  size_t there = count < source->left ? count : source->left;
+  memcpy(destination, source->next, there);
+  memset(destination + there, 0, count - there);
+  source->next += there;
+  source->left -= there;
 }
 
 static png_structp open_reader(struct source *source, png_infop *info) {
@@ -52,7 +57,7 @@ static void read_header(png_structp png, png_infop info, struct source *source) 
 }
 
 int cimages_png_size(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *height, char *message) {
-  struct source source = {bytes, count, message};
+  struct source source = {bytes, count, message, 0};
   png_infop info = NULL;
   png_structp png = open_reader(&source, &info);
   if (png == NULL) return out_of_memory(message);
@@ -67,45 +72,179 @@ int cimages_png_size(const uint8_t *bytes, size_t count, uint32_t *width, uint32
   return 0;
 }
 
-int cimages_png_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, uint8_t *rgb,
-                       char *message) {
-  struct source source = {bytes, count, message};
+/// What tRNS says, read as Pillow reads it: libpng drops chunks that Pillow takes.
+struct transparency {
+  size_t count;
+  uint8_t data[256];
+};
+
+/// Finds tRNS before the pixels. The chunks' lengths are checked by libpng before and here again.
+static struct transparency find_transparency(const uint8_t *bytes, size_t count) {
+  struct transparency found = {0};
+  for (size_t place = 8; place < count && count - place >= 12;) {
+    size_t length = ((size_t)bytes[place] << 24) | ((size_t)bytes[place + 1] << 16) | ((size_t)bytes[place + 2] << 8) |
+                    bytes[place + 3];
+    const uint8_t *type = bytes + place + 4;
+    if (memcmp(type, "IDAT", 4) == 0 || length > count - place - 12) break;
+    if (memcmp(type, "tRNS", 4) == 0) {
+      found.count = length < sizeof found.data ? length : sizeof found.data;
+      memcpy(found.data, bytes + place + 8, found.count);
+    }
+    place += 12 + length;
+  }
+  return found;
+}
+
+/// Whether no chunk of pixels is cut: at most its checksum and what follows may be missing.
+static int has_all_pixels(const uint8_t *bytes, size_t count) {
+  for (size_t place = 8; place < count && count - place >= 8;) {
+    size_t length = ((size_t)bytes[place] << 24) | ((size_t)bytes[place + 1] << 16) | ((size_t)bytes[place + 2] << 8) |
+                    bytes[place + 3];
+    if (length > count - place - 8) return memcmp(bytes + place + 4, "IDAT", 4) != 0;
+    place += 12 + length;
+  }
+  return 1;
+}
+
+/// A sample laid on white: (s * a + 255 * (255 - a)) / 255, rounded, as Pillow's alpha_composite gives it.
+static uint8_t on_white(unsigned sample, unsigned alpha) {
+  unsigned t = sample * alpha + 255 * (255 - alpha) + 128;
+  return (uint8_t)((t + (t >> 8)) >> 8);
+}
+
+/// How the samples of a file become RGB.
+struct layout {
+  /// Channels as libpng delivers them: 1 grey or index, 2 wide grey, 3 RGB, 4 RGBA.
+  int channels;
+  int is_indexed, is_wide_gray;
+  /// Palette, black beyond its end.
+  uint8_t palette[256][3];
+  /// Alpha of each index.
+  uint8_t alpha[256];
+  /// The colour that is transparent, compared with 8-bit samples.
+  int has_key;
+  uint8_t key[3];
+};
+
+/// Rows of `channels` bytes a pixel into RGB. In place where rows hold at most three bytes a pixel: from the right.
+static void to_rgb(const struct layout *layout, const uint8_t *samples, uint8_t *rgb, uint32_t width, int white) {
+  for (size_t x = width; x-- > 0;) {
+    const uint8_t *in = samples + layout->channels * x;
+    uint8_t pixel[3];
+    unsigned alpha = 255;
+    if (layout->is_indexed) {
+      memcpy(pixel, layout->palette[in[0]], 3);
+      alpha = layout->alpha[in[0]];
+    } else if (layout->is_wide_gray) {
+      memset(pixel, in[0] != 0 ? 255 : in[1], 3);  // Pillow's I;16 to RGB clips at 255
+    } else if (layout->channels == 1) {
+      memset(pixel, in[0], 3);
+    } else {
+      memcpy(pixel, in, 3);
+      if (layout->channels == 4) alpha = in[3];
+    }
+    if (layout->has_key && memcmp(pixel, layout->key, 3) == 0) alpha = 0;
+    if (white && alpha != 255)
+      for (int c = 0; c < 3; c++) pixel[c] = on_white(pixel[c], alpha);
+    memcpy(rgb + 3 * x, pixel, 3);
+  }
+}
+
+/// Pillow's use of tRNS for each colour type, its quirks included: keys are compared by their low bytes, with samples
+/// that were scaled to 8 bits.
+static void take_transparency(struct layout *layout, png_structp png, int color, int depth,
+                              const struct transparency *found) {
+  if (found->count == 0 && color != PNG_COLOR_TYPE_PALETTE) return;
+  switch (color) {
+  case PNG_COLOR_TYPE_PALETTE: memcpy(layout->alpha, found->data, found->count); break;
+  case PNG_COLOR_TYPE_GRAY:
+    if (found->count < 2) png_error(png, "tRNS: too short");
+    layout->has_key = 1;
+    memset(layout->key, depth == 1 ? (found->data[0] | found->data[1] ? 255 : 0) : found->data[1], 3);
+    break;
+  case PNG_COLOR_TYPE_RGB:
+    if (found->count < 6) png_error(png, "tRNS: too short");
+    layout->has_key = 1;
+    for (int c = 0; c < 3; c++) layout->key[c] = found->data[2 * c + 1];
+    break;
+  default: break;  // colour types with alpha have no tRNS
+  }
+}
+
+/// One reading of the file; with `lenient` checksums of the pixels do not count, nor what follows the last row.
+/// `has_rows` is whether the header was read and the pixels began.
+static int attempt(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, int white, int lenient,
+                   uint8_t *rgb, char *message, int *has_rows) {
+  struct source source = {bytes, count, message, lenient && has_all_pixels(bytes, count)};
   png_infop info = NULL;
+  uint8_t *volatile full = NULL;
+  volatile int is_whole = 0;
   png_structp png = open_reader(&source, &info);
   if (png == NULL) return out_of_memory(message);
   if (setjmp(png_jmpbuf(png))) {
     png_destroy_read_struct(&png, &info, NULL);
-    return -1;
+    free(full);
+    return lenient && is_whole ? 0 : -1;
   }
   read_header(png, info, &source);
   if (png_get_image_width(png, info) != width || png_get_image_height(png, info) != height)
     png_error(png, "the header changed between two readings");
+  *has_rows = 1;
+  if (lenient) png_set_crc_action(png, PNG_CRC_QUIET_USE, PNG_CRC_DEFAULT);
 
-  int color = png_get_color_type(png, info);
-  int wide_gray = color == PNG_COLOR_TYPE_GRAY && png_get_bit_depth(png, info) == 16;
-  if (color == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(png);  // indices beyond the palette are black
-  if (color == PNG_COLOR_TYPE_GRAY && !wide_gray) png_set_expand_gray_1_2_4_to_8(png);
-  png_set_strip_alpha(png);
-  if (!wide_gray) {
+  int color = png_get_color_type(png, info), depth = png_get_bit_depth(png, info);
+  struct layout layout = {.is_indexed = color == PNG_COLOR_TYPE_PALETTE,
+                          .is_wide_gray = color == PNG_COLOR_TYPE_GRAY && depth == 16};
+  memset(layout.alpha, 255, sizeof layout.alpha);
+  struct transparency found = find_transparency(bytes, count);
+  take_transparency(&layout, png, color, depth, &found);
+  if (layout.is_indexed) {
+    png_colorp palette = NULL;
+    int colors = 0;
+    png_get_PLTE(png, info, &palette, &colors);
+    for (int i = 0; i < colors && i < 256; i++) {
+      layout.palette[i][0] = palette[i].red;
+      layout.palette[i][1] = palette[i].green;
+      layout.palette[i][2] = palette[i].blue;
+    }
+    png_set_packing(png);
+  } else if (!layout.is_wide_gray) {
+    if (color == PNG_COLOR_TYPE_GRAY) png_set_expand_gray_1_2_4_to_8(png);
+    if (color == PNG_COLOR_TYPE_GRAY_ALPHA) png_set_gray_to_rgb(png);
+    if (!white) png_set_strip_alpha(png);
     png_set_strip_16(png);
-    png_set_gray_to_rgb(png);
   }
   int passes = png_set_interlace_handling(png);
   png_read_update_info(png, info);
-  size_t stride = 3 * (size_t)width;
-  if (png_get_rowbytes(png, info) != (wide_gray ? 2 : 3) * (size_t)width) png_error(png, "unexpected row size");
-
+  layout.channels = layout.is_wide_gray ? 2 : png_get_channels(png, info);
+  size_t stride = 3 * (size_t)width, row_bytes = (size_t)layout.channels * width;
+  if (layout.channels < 1 || layout.channels > 4 || png_get_rowbytes(png, info) != row_bytes)
+    png_error(png, "unexpected row size");
+  // Rows of up to three bytes a pixel are read where their RGB goes.
+  size_t read_stride = stride;
+  uint8_t *rows = rgb;
+  if (row_bytes > stride) {
+    read_stride = row_bytes;
+    full = malloc(row_bytes * height);
+    if (full == NULL) png_error(png, "libpng: out of memory");
+    rows = full;
+  }
   for (int pass = 0; pass < passes; pass++)
-    for (uint32_t y = 0; y < height; y++) png_read_row(png, rgb + y * stride, NULL);
+    for (uint32_t y = 0; y < height; y++) png_read_row(png, rows + y * read_stride, NULL);
+  for (uint32_t y = 0; y < height; y++) to_rgb(&layout, rows + y * read_stride, rgb + y * stride, width, white);
+  is_whole = 1;
   png_read_end(png, NULL);
   png_destroy_read_struct(&png, &info, NULL);
-
-  if (wide_gray) {
-    // Pillow's I;16 to RGB clips at 255. In place, from the right: three bytes are written behind two that were read.
-    for (uint32_t y = 0; y < height; y++) {
-      uint8_t *row = rgb + y * stride;
-      for (size_t x = width; x-- > 0;) memset(row + 3 * x, row[2 * x] != 0 ? 255 : row[2 * x + 1], 3);
-    }
-  }
+  free(full);
   return 0;
+}
+
+int cimages_png_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, int white, uint8_t *rgb,
+                       char *message) {
+  int has_rows = 0;
+  if (attempt(bytes, count, width, height, white, 0, rgb, message, &has_rows) == 0) return 0;
+  // The first reading checked every chunk before the pixels.
+  char words[CIMAGES_MESSAGE_SIZE];
+  if (!has_rows || attempt(bytes, count, width, height, white, 1, rgb, words, &has_rows) != 0) return -1;
+  return 1;
 }

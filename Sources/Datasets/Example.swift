@@ -1,4 +1,5 @@
 // One example of a data set as every accepted form of it is read: messages, the images they place, boxes.
+import Files
 
 /// The author of a message.
 package enum Role: String, Sendable, Equatable { case system, user, assistant }
@@ -23,31 +24,76 @@ package struct Message: Sendable, Equatable {
   }
 }
 
-/// Where an image's bytes are.
-package enum ImageSource: Sendable, Hashable {
-  /// An absolute path, or one relative to the process.
-  case file(String)
-  /// PNG or JPEG bytes from a `data:` URL.
-  case inline([UInt8])
+/// Where an image's bytes are, and the size that its row asks for.
+package struct ImageSource: Sendable, Hashable {
+  package enum Address: Sendable, Hashable {
+    /// An absolute path, or one relative to the process; two names of one letter in two Unicode forms are two files.
+    case file(ExactString)
+    /// PNG or JPEG bytes from a `data:` URL.
+    case inline([UInt8])
+  }
+
+  package var address: Address
+  /// Nil: the run's limits alone decide.
+  package var requestedSize: RequestedSize?
+
+  package init(_ address: Address, requestedSize: RequestedSize? = nil) {
+    (self.address, self.requestedSize) = (address, requestedSize)
+  }
+
+  /// An image in a file.
+  package static func file(_ path: String) -> ImageSource { ImageSource(.file(ExactString(path))) }
+  /// An image inside a row.
+  package static func inline(_ bytes: [UInt8]) -> ImageSource { ImageSource(.inline(bytes)) }
 }
 
-/// What an example refers to, in pixels of the original images.
+/// The size of one image, before the run's limits: `fetch_image` of qwen_vl_utils.
+package enum RequestedSize: Sendable, Hashable {
+  /// Area in pixels; nil where the row says nothing.
+  case limits(minPixels: Int?, maxPixels: Int?)
+  /// In pixels.
+  case sides(height: Int, width: Int)
+}
+
+/// What an example refers to, as its row states it.
 package struct Objects: Sendable, Equatable {
   package struct Box: Sendable, Equatable {
-    /// Corners in pixels of the original image; right and bottom exclusive.
+    /// Corners; right and bottom exclusive. A point has both in one place.
     package var x1, y1, x2, y2: Double
     /// Which of the example's images.
     package var image: Int
     package init(x1: Double, y1: Double, x2: Double, y2: Double, image: Int = 0) {
       (self.x1, self.y1, self.x2, self.y2, self.image) = (x1, y1, x2, y2, image)
     }
+
+    /// Whether it is a point.
+    package var isPoint: Bool { x1 == x2 && y1 == y2 }
   }
+
+  /// What the numbers of boxes count: `bbox_type` of ms-swift.
+  package enum Unit: String, Sendable, CaseIterable {
+    /// Pixels of the original image.
+    case real
+    /// Shares of the image's sides, 0 to 1.
+    case norm1
+    /// Thousandths of the image's sides.
+    case norm1000
+  }
+
+  /// Width and height, in pixels.
+  package struct Size: Sendable, Equatable {
+    package var width, height: Double
+    package init(width: Double, height: Double) { (self.width, self.height) = (width, height) }
+  }
+
   package var boxes: [Box]
   /// Names for `<ref>` placeholders, may be empty.
   package var references: [String]
-  package init(boxes: [Box], references: [String] = []) {
-    self.boxes = boxes
-    self.references = references
+  package var unit: Unit
+  /// Sizes of the images in which real boxes count, one an image; nil: the images' own.
+  package var sizes: [Size]?
+  package init(boxes: [Box], references: [String] = [], unit: Unit = .real, sizes: [Size]? = nil) {
+    (self.boxes, self.references, self.unit, self.sizes) = (boxes, references, unit, sizes)
   }
 }
 
@@ -58,17 +104,20 @@ package struct Example: Sendable, Equatable {
   package var line: Int
   package var images: [ImageSource]
   package var messages: [Message]
+  /// Descriptions of tools for the chat template, may be empty.
+  package var tools: [JSON]
   package var objects: Objects?
   /// Groups for which accuracy is reported separately, as `["task": "click-link"]`.
   package var groups: [String: String]
   package init(
-    id: String, line: Int, images: [ImageSource], messages: [Message], objects: Objects? = nil,
+    id: String, line: Int, images: [ImageSource], messages: [Message], tools: [JSON] = [], objects: Objects? = nil,
     groups: [String: String] = [:]
   ) {
     self.id = id
     self.line = line
     self.images = images
     self.messages = messages
+    self.tools = tools
     self.objects = objects
     self.groups = groups
   }

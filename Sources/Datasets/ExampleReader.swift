@@ -1,4 +1,4 @@
-// Reads a JSON Lines file of examples in one pass: splits lines, decodes, checks, digests.
+// Reads a file of examples, JSON Lines or one JSON array, in one pass: splits rows, decodes, checks, digests.
 import Digests
 import Files
 import Foundation
@@ -11,12 +11,27 @@ package enum BadExamplePolicy: Sendable, Equatable {
   case skip
 }
 
+/// What names an example.
+package enum ExampleIDs: String, Sendable, CaseIterable {
+  /// Its `id`, which must be unique and able to name a group of an HDF5 file; `line-N` where it has none.
+  case own
+  /// Its `id` with `/` as `_`, and the row's number: for public data sets, whose ids repeat.
+  case line
+}
+
 /// The usable examples of a file, in its order, and what was wrong with the others.
 package struct Dataset: Sendable, Equatable {
   package let examples: [Example]
   package let problems: [ExampleProblem]
-  /// SHA-256 over the usable examples' ids and line bytes, in order; it does not depend on the file's path.
+  /// SHA-256 over the usable examples' ids and row bytes, in order; it does not depend on the file's path.
   package let digest: String
+  /// Keys that were left out by name or by their `_`, and how often, in the order of their bytes.
+  package let ignoredKeys: [(key: String, count: Int)]
+
+  package static func == (a: Dataset, b: Dataset) -> Bool {
+    a.examples == b.examples && a.problems == b.problems && a.digest.hasSameBytes(as: b.digest)
+      && a.ignoredKeys.elementsEqual(b.ignoredKeys) { $0.key.hasSameBytes(as: $1.key) && $0.count == $1.count }
+  }
 }
 
 /// Reads files of examples.
@@ -24,13 +39,20 @@ package struct ExampleReader: Sendable {
   /// Folder that relative image paths start from.
   package let imageRoot: String
   package let policy: BadExamplePolicy
-  /// Longest line, in bytes; a longer one is a bad example and is not parsed.
+  package let ids: ExampleIDs
+  /// Keys of rows that only annotate.
+  package let ignoredKeys: [String]
+  /// Longest row, in bytes; a longer one is a bad example and is not parsed.
   package let maxLineBytes: Int
 
   /// A reader whose examples' relative image paths start from `imageRoot`.
-  package init(imageRoot: String = ".", policy: BadExamplePolicy = .strict, maxLineBytes: Int = 64 << 20) {
-    precondition(maxLineBytes > 0, "a line needs room")
+  package init(
+    imageRoot: String = ".", policy: BadExamplePolicy = .strict, ids: ExampleIDs = .own, ignoredKeys: [String] = [],
+    maxLineBytes: Int = 64 << 20
+  ) {
+    precondition(maxLineBytes > 0, "a row needs room")
     (self.imageRoot, self.policy, self.maxLineBytes) = (imageRoot, policy, maxLineBytes)
+    (self.ids, self.ignoredKeys) = (ids, ignoredKeys)
   }
 
   /// Reads a regular file.
@@ -55,76 +77,96 @@ package struct ExampleReader: Sendable {
   /// Reads a file's bytes; `name` names them in errors.
   package func read(_ data: Data, name: String) throws(DatasetError) -> Dataset {
     var pass = Pass(reader: self)
-    data.withUnsafeBytes { pass.run($0) }
-    let (examples, problems) = (pass.examples, pass.problems)
+    data.withUnsafeBytes { bytes in
+      var rows = RowSplitter(bytes)
+      do throws(JSONSyntaxError) {
+        while let row = try rows.next() { pass.read(row) }
+      } catch {
+        pass.fail(error, line: rows.line)
+      }
+    }
+    let (examples, problems, ignored) = (pass.examples, pass.problems, pass.ignored)
     if policy == .strict && !problems.isEmpty { throw .badExamples(file: name, problems: problems) }
     if examples.isEmpty { throw .empty(file: name, problems: problems) }
-    return Dataset(examples: examples, problems: problems, digest: pass.finish())
+    let counts = ignored.counts.sorted { $0.key < $1.key }.map { (key: $0.key.text, count: $0.value) }
+    return Dataset(examples: examples, problems: problems, digest: pass.finish(), ignoredKeys: counts)
   }
 }
 
-/// One pass over a file's bytes.
+/// One pass over a file's rows.
 private struct Pass: ~Copyable {
   let reader: ExampleReader
-  let decoder = JSONDecoder()
   var digest = SHA256()
-  var firstLines: [String: Int] = [:]
+  var firstLines: [ExactString: Int] = [:]
   var examples: [Example] = []
   var problems: [ExampleProblem] = []
+  var ignored: IgnoredKeys
 
-  init(reader: ExampleReader) { self.reader = reader }
+  init(reader: ExampleReader) {
+    self.reader = reader
+    ignored = IgnoredKeys(reader.ignoredKeys)
+  }
 
   consuming func finish() -> String { digest.finish() }
 
-  mutating func run(_ bytes: UnsafeRawBufferPointer) {
-    let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
-    var start = bytes.starts(with: byteOrderMark) ? byteOrderMark.count : 0
-    var line = 0
-    while start < bytes.count {
-      line += 1
-      let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
-      let length = rest.firstIndex(of: UInt8(ascii: "\n")) ?? rest.count
-      read(UnsafeRawBufferPointer(rebasing: rest[..<length]), line: line)
-      start += length + 1
-    }
+  /// An array that ends or breaks in its middle.
+  mutating func fail(_ error: JSONSyntaxError, line: Int) {
+    problems.append(ExampleProblem(line: line, id: "line-\(line)", reason: "not valid JSON: \(error)"))
   }
 
-  private mutating func read(_ bytes: UnsafeRawBufferPointer, line: Int) {
-    let blanks: [UInt8] = [0x20, 0x09, 0x0D]
-    guard let last = bytes.lastIndex(where: { !blanks.contains($0) }) else { return }
-    let text = UnsafeRawBufferPointer(rebasing: bytes[...last])
+  mutating func read(_ row: RowSplitter.Row) {
     do throws(ExampleProblem) {
-      let example = try parse(text, line: line)
-      if let first = firstLines[example.id] {
-        throw ExampleProblem(line: line, id: example.id, reason: "the id is taken by line \(first); ids must be unique")
+      let example = try parse(row)
+      if let first = firstLines[ExactString(example.id)] {
+        throw ExampleProblem(
+          line: row.line, id: example.id,
+          reason: "the id is taken by line \(first); ids must be unique, or set data.ids: line")
       }
-      firstLines[example.id] = line
+      firstLines[ExactString(example.id)] = row.line
       // Lengths first, so that no two lists of examples make the same message.
-      digest.update("\(example.id.utf8.count) \(text.count)\n\(example.id)")
-      digest.update(text)
+      digest.update("\(example.id.utf8.count) \(row.bytes.count)\n\(example.id)")
+      digest.update(row.bytes)
       examples.append(example)
     } catch {
       problems.append(error)
     }
   }
 
-  private func parse(_ text: UnsafeRawBufferPointer, line: Int) throws(ExampleProblem) -> Example {
-    let unnamed = "line-\(line)"
-    guard text.count <= reader.maxLineBytes else {
-      let reason = "the line has \(text.count) bytes, the limit is \(reader.maxLineBytes); give images as files"
-      throw ExampleProblem(line: line, id: unnamed, reason: reason)
+  private mutating func parse(_ row: RowSplitter.Row) throws(ExampleProblem) -> Example {
+    var id = row.name
+    func problem(_ reason: String) -> ExampleProblem { ExampleProblem(line: row.line, id: id, reason: reason) }
+    guard row.bytes.count <= reader.maxLineBytes else {
+      throw problem(
+        "the row has \(row.bytes.count) bytes, the limit is \(reader.maxLineBytes); give images as files")
     }
-    let data = Data(text)
-    do {
-      return try Example(decoder.decode(JSONExample.self, from: data), line: line, root: reader.imageRoot)
+    let json: JSON
+    do { json = try JSON(parsing: Array(row.bytes)) } catch { throw problem("not valid JSON: \(error)") }
+    // Counted only if the row becomes an example.
+    var ignored = IgnoredKeys(reader.ignoredKeys)
+    do throws(BadExample) {
+      if let own = Self.id(in: json), (try? Example.check(id: own)) != nil { id = own }
+      let object = try RowObject(json, .row, at: "", ignored: &ignored)
+      let own = try Example.id(of: object)
+      let name =
+        switch reader.ids {
+        case .own: own ?? row.name
+        case .line: own.map { $0.replacing("/", with: "_") + "#\(row.number)" } ?? row.name
+        }
+      let example = try Example(object, id: name, line: row.line, root: reader.imageRoot, ignored: &ignored)
+      self.ignored.add(ignored)
+      return example
     } catch {
-      var id = unnamed
-      if let name = try? decoder.decode(JSONExampleName.self, from: data).id?.text,
-        (try? Example.check(id: name)) != nil
-      {
-        id = name
-      }
-      throw ExampleProblem(line: line, id: id, reason: (error as? BadExample)?.reason ?? jsonProblem(error, in: data))
+      throw problem(error.reason)
+    }
+  }
+
+  /// The id of a row of which the rest may be bad.
+  private static func id(in json: JSON) -> String? {
+    guard case .object(let members) = json else { return nil }
+    return switch members.first(where: { $0.key.hasSameBytes(as: "id") })?.value {
+    case .string(let text): text
+    case .integer(let number): String(number)
+    default: nil
     }
   }
 }

@@ -21,13 +21,14 @@ package struct PlaceTarget: Sendable {
   /// Boxes fill `<bbox>` and `<point>` in order, so the answer's are those that its placeholders take; in an example
   /// that has no placeholder, all boxes are meant.
   package init?(row: Example, prompt: Prompt) {
-    guard let reference = prompt.reference, let place = Region(parsing: reference), let objects = row.objects,
+    guard let reference = prompt.reference, let place = Region(parsing: reference), row.objects != nil,
       let answer = row.messages.lastIndex(where: { $0.role == .assistant })
     else { return nil }
     let before = row.messages[..<answer].reduce(0) { $0 + Self.placeholders($1) }
     let own = Self.placeholders(row.messages[answer])
     let all = row.messages.reduce(0) { $0 + Self.placeholders($1) }
-    let meant = all == 0 ? objects.boxes[...] : objects.boxes.dropFirst(before).prefix(own)
+    let given = prompt.sample.boxes
+    let meant = all == 0 ? given[...] : given.dropFirst(before).prefix(own)
     boxes = meant.compactMap { box in
       prompt.sample.frames.indices.contains(box.image) ? (box, prompt.sample.frames[box.image]) : nil
     }
@@ -61,10 +62,7 @@ package struct PlaceTarget: Sendable {
 
   private static func placeholders(_ message: Message) -> Int {
     message.content.reduce(0) { count, part in
-      guard case .text(let text) = part else { return count }
-      return ["<bbox>", "<point>"].reduce(count) { count, placeholder in
-        count + text.split(separator: placeholder, omittingEmptySubsequences: false).count - 1
-      }
+      if case .text(let text) = part { count + Markup.boxes(in: text) } else { count }
     }
   }
 

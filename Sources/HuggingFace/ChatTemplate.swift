@@ -1,5 +1,6 @@
 // A model's chat template: found where transformers' processors find it, rendered to the text that is tokenised.
 import Digests
+import Files
 
 /// Turns messages into the one text that the model reads.
 package struct ChatTemplate: Sendable {
@@ -80,25 +81,52 @@ package struct ChatTemplate: Sendable {
 
   /// The text of a conversation, as `apply_chat_template(messages, tokenize=False)` gives it.
   ///
-  /// Contents go to the template as lists of `{"type": "text", "text": ...}` and `{"type": "image"}`.
+  /// A content of one text goes to the template as a string, as most trainers give it; any other as a list of
+  /// `{"type": "text", "text": ...}` and `{"type": "image"}`.
   ///
   /// - Throws: `HuggingFaceError.template` with line and reason, also where the template itself refuses the messages.
-  package func render(_ messages: [Message], addGenerationPrompt: Bool) throws -> String {
+  package func render(_ messages: [Message], tools: [JSON] = [], addGenerationPrompt: Bool) throws -> String {
     var variables = specialTokens.mapValues { JinjaValue.string($0) }
-    variables["tools"] = JinjaValue.none
+    variables["tools"] = tools.isEmpty ? JinjaValue.none : Self.list(try tools.map(value))
     variables["documents"] = JinjaValue.none
     variables["add_generation_prompt"] = .bool(addGenerationPrompt)
     variables["messages"] = Self.list(
       messages.map { message in
-        let parts = message.content.map { part in
-          switch part {
-          case .text(let text): Self.dictionary([("type", .string("text")), ("text", .string(text))])
-          case .image: Self.dictionary([("type", .string("image"))])
-          }
-        }
-        return Self.dictionary([("role", .string(message.role)), ("content", Self.list(parts))])
+        Self.dictionary([("role", .string(message.role)), ("content", Self.content(message.content))])
       })
     return try JinjaEvaluator.render(nodes, variables, file: file)
+  }
+
+  private static func content(_ parts: [Part]) -> JinjaValue {
+    if parts.isEmpty { return .string("") }
+    if parts.count == 1, case .text(let text) = parts[0] { return .string(text) }
+    return list(
+      parts.map { part in
+        switch part {
+        case .text(let text): dictionary([("type", .string("text")), ("text", .string(text))])
+        case .image: dictionary([("type", .string("image"))])
+        }
+      })
+  }
+
+  /// A value of a row as a template sees it.
+  private func value(_ json: JSON) throws -> JinjaValue {
+    func failure(_ problem: String) -> HuggingFaceError { .template(file: file, line: 1, problem: "tools: \(problem)") }
+    switch json {
+    case .null: return .none
+    case .bool(let value): return .bool(value)
+    case .integer(let value): return .integer(value)
+    case .number(let value): throw failure("the number \(value) has a fraction, which templates here do not render")
+    case .string(let text): return .string(text)
+    case .array(let items):
+      guard let list = JinjaList(try items.map(value)) else { throw failure("nested too deeply") }
+      return .list(list)
+    case .object(let members):
+      guard let dictionary = JinjaDictionary(try members.map { ($0.key, try value($0.value)) }) else {
+        throw failure("nested too deeply")
+      }
+      return .dictionary(dictionary)
+    }
   }
 
   private static func list(_ items: [JinjaValue]) -> JinjaValue { JinjaList(items).map { .list($0) } ?? .none }

@@ -43,9 +43,8 @@ package struct ExampleDescription: Encodable, Equatable {
     visualTokens = sample.visualSpans.reduce(0) { $0 + $1.count }
     (supervisedTokens, nextPosition) = (sample.supervisedTokens, sample.nextPosition)
     images = example.images.enumerated().map { Image($1, sample, index: $0) }
-    boxes = (example.objects?.boxes ?? []).map { box in
-      let written = sample.frames.indices.contains(box.image) ? sample.frames[box.image].toWritten(box) : nil
-      return Box(image: box.image, original: box.corners, written: written?.corners)
+    boxes = sample.boxes.map { box in
+      Box(image: box.image, original: box.corners, written: sample.frames[box.image].toWritten(box).corners)
     }
     var imageOf: [Int: Int] = [:]
     for (image, span) in sample.visualSpans.enumerated() { for index in span { imageOf[index] = image } }
@@ -120,11 +119,7 @@ extension ExampleDescription.Token {
 
 extension ExampleDescription.Image {
   init(_ source: ImageSource, _ sample: Sample, index: Int) {
-    let name =
-      switch source {
-      case .file(let path): path
-      case .inline(let bytes): "data: URL of \(bytes.count) bytes"
-      }
+    let name = source.name
     guard sample.grids.indices.contains(index), sample.frames.indices.contains(index) else {
       self.init(source: name, grid: nil, original: nil, resized: nil)
       return

@@ -60,6 +60,8 @@ package struct ModelCard {
         provenance.maxPixels.map { ("Images", "resized to \(least) to \($0) pixels") }
       },
       provenance.templateDigest.map { ("Chat template", "of digest `\($0)`") },
+      provenance.transparency.map { ("Transparent pixels", $0 == .white ? "laid on white" : "without their alpha") },
+      provenance.exifOrientation.map { ("EXIF orientation", $0 == .apply ? "applied" : "not applied") },
       provenance.coordinates.map { ("Places in texts", "in coordinates `\($0.rawValue)`") },
     ].compactMap(\.self)
   }

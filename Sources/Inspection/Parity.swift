@@ -11,10 +11,11 @@ import QwenVL
 import Tensors
 
 /// Computes the numbers of all examples and writes them.
+/// - Parameter warn: takes lines about images that are used nevertheless.
 /// - Throws: the error of the first model file, example, adapter file or write that fails.
 package func writeParity(
   model: String, data: String, adapter folder: String, output: String, seed: UInt64,
-  precision: Precision, rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies
+  precision: Precision, rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies, warn: (String) -> Void = { _ in }
 ) throws {
   let base = try BaseModel(folder: model, precision: precision, rotaryFrequencies: rotaryFrequencies)
   let root = URL(fileURLWithPath: data).deletingLastPathComponent().path
@@ -29,7 +30,13 @@ package func writeParity(
   try File.replace(output) { file in
     try file.setAttribute("schema_version", to: Int64(1))
     for example in examples {
-      try ParityExample(example, base: base, samples: samples, adapter: adapter, probe: probe).write(to: file)
+      let numbers = try ParityExample(example, base: base, samples: samples, adapter: adapter, probe: probe)
+      try numbers.write(to: file)
+      imageNotices(
+        damaged: zip(example.images, numbers.pixels).compactMap { image, pixels in
+          pixels.damage.map { "\(image.name) (\($0))" }
+        }, turned: numbers.sample.turned.map { example.images[$0].name }, reading: base.reading
+      ).forEach(warn)
     }
   }
 }

@@ -1,5 +1,6 @@
 // A conversation as the pieces of text that are tokenised one by one, so that training sees the ids of generation.
 import Datasets
+import Files
 
 /// A stretch of the rendered text.
 struct Piece: Equatable {
@@ -16,9 +17,10 @@ struct Conversation {
   ]
 
   let messages: [Message]
+  let tools: [JSON]
 
   /// Throws where the messages do not place `images` images once each in order, or write vision tokens themselves.
-  init(_ messages: [Message], images: Int) throws(SampleError.Reason) {
+  init(_ messages: [Message], tools: [JSON] = [], images: Int) throws(SampleError.Reason) {
     for (index, message) in messages.enumerated() {
       for case .text(let text) in message.content {
         // Bytes, as tokenizers see them: to Swift a combining mark would hide the token's last letter.
@@ -27,12 +29,14 @@ struct Conversation {
         }
       }
     }
-    self.messages = messages
+    (self.messages, self.tools) = (messages, tools)
     let placed = placedImages
     guard placed.elementsEqual(0..<images) else { throw .imageOrder(placed: placed, images: images) }
   }
 
-  private init(beginning messages: ArraySlice<Message>) { self.messages = Array(messages) }
+  private init(beginning messages: ArraySlice<Message>, tools: [JSON]) {
+    (self.messages, self.tools) = (Array(messages), tools)
+  }
 
   /// Which images the messages place, in order.
   var placedImages: [Int] {
@@ -47,7 +51,7 @@ struct Conversation {
     let words = messages[last].content.map { part in
       if case .text(let text) = part { text } else { "" }
     }
-    return (Conversation(beginning: messages[..<last]), words.joined())
+    return (Conversation(beginning: messages[..<last], tools: tools), words.joined())
   }
 
   /// The rendered text, cut before each answer and after the end of its turn.
@@ -58,6 +62,10 @@ struct Conversation {
     _ template: any PromptRendering, addGenerationPrompt: Bool
   ) throws(SampleError.Reason) -> [Piece] {
     let all = try render(messages.count, template, addGenerationPrompt)
+    try checkTexts(in: all)
+    if !tools.isEmpty {
+      guard try render(messages.count, template, addGenerationPrompt, tools: []) != all else { throw .noTools }
+    }
     var pieces: [Piece] = []
     var start = 0
     for (index, message) in messages.enumerated() where message.role == .assistant {
@@ -75,8 +83,24 @@ struct Conversation {
     return pieces.filter { !$0.text.isEmpty }
   }
 
+  /// A template may move white space and must not leave out a text: one that expects strings renders a list as nothing.
+  private func checkTexts(in rendered: [UInt8]) throws(SampleError.Reason) {
+    func isInk(_ byte: UInt8) -> Bool { byte > 0x20 }
+    let ink = rendered.filter(isInk)
+    var rest = ink[...]
+    for (index, message) in messages.enumerated() {
+      for case .text(let text) in message.content {
+        let words = text.utf8.filter(isInk)
+        guard let end = end(of: words, in: rest) else {
+          throw .notRendered(message: index, role: message.role.rawValue)
+        }
+        rest = rest[end...]
+      }
+    }
+  }
+
   private func render(
-    _ count: Int, _ template: any PromptRendering, _ addGenerationPrompt: Bool
+    _ count: Int, _ template: any PromptRendering, _ addGenerationPrompt: Bool, tools: [JSON]? = nil
   ) throws(SampleError.Reason) -> [UInt8] {
     let prompt = messages[..<count].map { message in
       PromptMessage(
@@ -89,7 +113,8 @@ struct Conversation {
         })
     }
     do {
-      return Array(try template.render(prompt, addGenerationPrompt: addGenerationPrompt).utf8)
+      return Array(
+        try template.render(prompt, tools: tools ?? self.tools, addGenerationPrompt: addGenerationPrompt).utf8)
     } catch {
       throw .template("\(error)")
     }

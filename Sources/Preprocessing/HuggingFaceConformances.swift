@@ -1,10 +1,11 @@
 // A model folder's tokenizer and chat template as preprocessing takes them.
+import Files
 import HuggingFace
 
 extension Tokenizer: TextEncoding {}
 
 extension ChatTemplate: PromptRendering {
-  package func render(_ messages: [PromptMessage], addGenerationPrompt: Bool) throws -> String {
+  package func render(_ messages: [PromptMessage], tools: [JSON], addGenerationPrompt: Bool) throws -> String {
     let messages = messages.map { message in
       Message(
         role: message.role,
@@ -15,6 +16,6 @@ extension ChatTemplate: PromptRendering {
           }
         })
     }
-    return try render(messages, addGenerationPrompt: addGenerationPrompt)
+    return try render(messages, tools: tools, addGenerationPrompt: addGenerationPrompt)
   }
 }

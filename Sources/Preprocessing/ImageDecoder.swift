@@ -1,7 +1,7 @@
-// PNG and JPEG files, or bytes in memory, into the RGB that Pillow's `Image.open(f).convert("RGB")` gives.
+// PNG and JPEG files, or bytes in memory, into RGB as Pillow and transformers read them.
 import Datasets
 
-/// Decodes images; alpha is dropped and not composited, and a JPEG's EXIF orientation is not applied, as in Pillow.
+/// Decodes images.
 package enum ImageDecoder {
   /// Pillow's `Image.MAX_IMAGE_PIXELS`: more is refused before memory is taken for it.
   package static let maximumPixels = 89_478_485
@@ -12,66 +12,78 @@ package enum ImageDecoder {
   ///
   /// Throws `PreprocessingError`: another format, a damaged or cut file, or more than `maximumPixels` pixels.
   package static func decode(
-    _ bytes: UnsafeRawBufferPointer, name: String, maximumPixels: Int = maximumPixels
+    _ bytes: [UInt8], name: String, reading: ImageReading = ImageReading(), maximumPixels: Int = maximumPixels
   ) throws(PreprocessingError) -> RGBImage {
-    let format = try ImageFormat(of: bytes, image: name)
-    let size = try checked(format.size(of: bytes, image: name), name, maximumPixels)
-    let pixels = try format.pixels(of: bytes, size: size, image: name)
-    return RGBImage(width: size.width, height: size.height, pixels: pixels)
-  }
-
-  /// Decodes a whole file's bytes; throws as the form for buffers does.
-  package static func decode(
-    _ bytes: [UInt8], name: String, maximumPixels: Int = maximumPixels
-  ) throws(PreprocessingError) -> RGBImage {
-    try withBytes(bytes) { (buffer) throws(PreprocessingError) in
-      try decode(buffer, name: name, maximumPixels: maximumPixels)
+    let (format, image) = try withBytes(bytes) { (buffer) throws(PreprocessingError) in
+      let format = try ImageFormat(of: buffer, image: name)
+      let size = try checked(format.size(of: buffer, image: name), name, maximumPixels)
+      let decoded = try format.pixels(of: buffer, size: size, transparency: reading.transparency, image: name)
+      return (
+        format, RGBImage(width: size.width, height: size.height, pixels: decoded.pixels, damage: decoded.damage)
+      )
     }
+    if let damage = image.damage, reading.damaged == .refuse { throw .damaged(image: name, damage: damage) }
+    guard reading.exifOrientation == .apply else { return image }
+    return image.turned(Orientation(of: bytes, format: format))
   }
 
   /// Reads and decodes an image; throws `PreprocessingError`.
   package static func load(
-    _ source: ImageSource, maximumPixels: Int = maximumPixels
+    _ source: ImageSource, reading: ImageReading = ImageReading(), maximumPixels: Int = maximumPixels
   ) throws(PreprocessingError) -> RGBImage {
-    try decode(bytes(of: source), name: source.name, maximumPixels: maximumPixels)
+    try decode(bytes(of: source), name: source.name, reading: reading, maximumPixels: maximumPixels)
   }
 
   /// A whole image as it is stored; throws `PreprocessingError.unreadable`.
   package static func bytes(of source: ImageSource) throws(PreprocessingError) -> [UInt8] {
-    switch source {
+    switch source.address {
     case .file(let path):
-      let file = try ImageFile(path)
+      let file = try ImageFile(path.text)
       return try file.read(first: file.count)
     case .inline(let bytes):
       return bytes
     }
   }
 
-  /// The size in an image's header, read without its pixels; throws `PreprocessingError`.
+  /// The size of an image as it is decoded, read without its pixels; throws `PreprocessingError`.
   package static func size(
-    of source: ImageSource, maximumPixels: Int = maximumPixels
+    of source: ImageSource, reading: ImageReading = ImageReading(), maximumPixels: Int = maximumPixels
   ) throws(PreprocessingError) -> ImageSize {
-    switch source {
+    let (size, orientation) = try header(
+      of: source, findsOrientation: reading.exifOrientation == .apply, maximumPixels: maximumPixels)
+    return size.turned(orientation)
+  }
+
+  /// The size of an image as it is stored and, if asked for, its EXIF orientation; throws `PreprocessingError`.
+  static func header(
+    of source: ImageSource, findsOrientation: Bool, maximumPixels: Int = maximumPixels
+  ) throws(PreprocessingError) -> (size: ImageSize, orientation: Orientation) {
+    switch source.address {
     case .file(let path):
-      let file = try ImageFile(path)
+      let file = try ImageFile(path.text)
       let head = try file.read(first: headerBytes)
       do {
-        return try size(of: head, name: path, maximumPixels: maximumPixels)
+        let isPNG = head.first == 0x89
+        // A PNG may state its orientation behind its pixels.
+        let bytes = findsOrientation && isPNG && file.count > head.count ? try file.read(first: file.count) : head
+        return try header(of: bytes, source.name, findsOrientation, maximumPixels)
       } catch .undecodable where file.count > head.count {
         // Profiles and thumbnails can push the frame header far back.
-        return try size(of: file.read(first: file.count), name: path, maximumPixels: maximumPixels)
+        return try header(of: file.read(first: file.count), source.name, findsOrientation, maximumPixels)
       }
     case .inline(let bytes):
-      return try size(of: bytes, name: source.name, maximumPixels: maximumPixels)
+      return try header(of: bytes, source.name, findsOrientation, maximumPixels)
     }
   }
 
-  private static func size(
-    of bytes: [UInt8], name: String, maximumPixels: Int
-  ) throws(PreprocessingError) -> ImageSize {
-    try withBytes(bytes) { (buffer) throws(PreprocessingError) in
-      try checked(ImageFormat(of: buffer, image: name).size(of: buffer, image: name), name, maximumPixels)
+  private static func header(
+    of bytes: [UInt8], _ name: String, _ findsOrientation: Bool, _ limit: Int
+  ) throws(PreprocessingError) -> (size: ImageSize, orientation: Orientation) {
+    let (format, size) = try withBytes(bytes) { (buffer) throws(PreprocessingError) in
+      let format = try ImageFormat(of: buffer, image: name)
+      return (format, try checked(format.size(of: buffer, image: name), name, limit))
     }
+    return (size, findsOrientation ? Orientation(of: bytes, format: format) : .upright)
   }
 
   private static func checked(
@@ -98,8 +110,8 @@ package enum ImageDecoder {
 extension ImageSource {
   /// The image's name in messages.
   package var name: String {
-    switch self {
-    case .file(let path): path
+    switch address {
+    case .file(let path): path.text
     case .inline(let bytes): "data: URL of \(bytes.count) bytes"
     }
   }

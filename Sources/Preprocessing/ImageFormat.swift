@@ -54,8 +54,11 @@ enum ImageFormat: String {
     return ImageSize(width: Int(width), height: Int(height))
   }
 
-  /// The pixels of a file whose header gave `size`, `[height, width, 3]`.
-  func pixels(of bytes: UnsafeRawBufferPointer, size: ImageSize, image: String) throws(PreprocessingError) -> [UInt8] {
+  /// The pixels of a file whose header gave `size`, `[height, width, 3]`, and what is wrong with the file if they are
+  /// all there nevertheless.
+  func pixels(
+    of bytes: UnsafeRawBufferPointer, size: ImageSize, transparency: ImageReading.Transparency, image: String
+  ) throws(PreprocessingError) -> (pixels: [UInt8], damage: String?) {
     let decode = self == .png ? cimages_png_decode : cimages_jpeg_decode
     var message = [CChar](repeating: 0, count: Int(CIMAGES_MESSAGE_SIZE))
     var status: CInt = 0
@@ -63,15 +66,18 @@ enum ImageFormat: String {
     let pixels = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
       status = decode(
         bytes.bindMemory(to: UInt8.self).baseAddress, bytes.count, UInt32(size.width), UInt32(size.height),
-        buffer.baseAddress, &message)
-      initialized = status == 0 ? count : 0
+        transparency == .white ? 1 : 0, buffer.baseAddress, &message)
+      initialized = status >= 0 ? count : 0
     }
-    guard status == 0 else { throw failure(image, message) }
-    return pixels
+    guard status >= 0 else { throw failure(image, message) }
+    return (pixels, status == 0 ? nil : "\(rawValue): \(Self.words(message))")
+  }
+
+  private static func words(_ message: [CChar]) -> String {
+    String(decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
   private func failure(_ image: String, _ message: [CChar]) -> PreprocessingError {
-    let words = message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
-    return .undecodable(image: image, format: rawValue, reason: String(decoding: words, as: UTF8.self))
+    .undecodable(image: image, format: rawValue, reason: Self.words(message))
   }
 }

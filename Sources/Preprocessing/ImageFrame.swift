@@ -13,24 +13,30 @@ package enum Coordinates: String, Sendable, Codable, CaseIterable {
 package struct ImageFrame: Sendable, Hashable {
   package var original: ImageSize
   package var resized: ImageSize
+  /// The size that the row asks for, to which the image is resized before it gets its last one; nil where it asks for
+  /// none.
+  package var requested: ImageSize?
   package var coordinates: Coordinates
   /// Both sizes in pixels.
-  package init(original: ImageSize, resized: ImageSize, coordinates: Coordinates = .pixels) {
-    (self.original, self.resized, self.coordinates) = (original, resized, coordinates)
+  package init(
+    original: ImageSize, resized: ImageSize, requested: ImageSize? = nil, coordinates: Coordinates = .pixels
+  ) {
+    (self.original, self.resized, self.requested, self.coordinates) = (original, resized, requested, coordinates)
   }
 
   /// The image's size in the coordinates that the model writes.
   package var written: ImageSize { coordinates == .pixels ? resized : ImageSize(width: 1000, height: 1000) }
 
-  /// A box of the original as the model writes it, clamped to the image.
+  /// A box in pixels of the original as the model writes it, clamped to the image.
   package func toWritten(_ box: Objects.Box) -> Objects.Box { scaled(box, from: original, to: written) }
 
   /// A box as the model writes it, in pixels of the original, clamped to it.
   package func toOriginal(_ box: Objects.Box) -> Objects.Box { scaled(box, from: written, to: original) }
 
   private func scaled(_ box: Objects.Box, from source: ImageSize, to target: ImageSize) -> Objects.Box {
+    // Divided first, as ms-swift's `normalize_bbox` computes it.
     func scale(_ value: Double, _ from: Int, _ to: Int) -> Double {
-      min(max(value * Double(to) / Double(from), 0), Double(to))
+      min(max(value / Double(from) * Double(to), 0), Double(to))
     }
     return Objects.Box(
       x1: scale(box.x1, source.width, target.width), y1: scale(box.y1, source.height, target.height),

@@ -3,32 +3,30 @@ import Datasets
 
 /// The objects of an example, used in order.
 struct Placeholders {
-  private enum Kind: String, CaseIterable {
-    case box = "<bbox>"
-    case point = "<point>"
-    case reference = "<ref>"
-  }
-
   private let objects: Objects
   private let frames: [ImageFrame]
   private var boxesUsed = 0
   private var referencesUsed = 0
 
-  /// The messages with each `<bbox>` as `[x1, y1, x2, y2]` and each `<point>` as `[x, y]`, the box's centre, both as
-  /// integers in the frame's coordinates, and each `<ref>` as a name. Messages without placeholders stay as written.
+  /// The messages with each `<bbox>` as `[x1, y1, x2, y2]`, or `[x, y]` of a point, each `<point>` as `[x, y]`, the
+  /// box's centre, all as integers in the frame's coordinates, and each `<ref>` and `<ref-object>` as a name.
+  ///
+  /// An example without objects asks for nothing to be filled: its texts stay as written.
   static func filled(
     _ messages: [Message], objects: Objects?, frames: [ImageFrame]
   ) throws(SampleError.Reason) -> [Message] {
-    var placeholders = Placeholders(objects: objects ?? Objects(boxes: []), frames: frames)
+    guard let objects else { return messages }
+    var placeholders = Placeholders(objects: objects, frames: frames)
     var messages = messages
     for index in messages.indices {
       var content: [ContentPart] = []
       for part in messages[index].content {
-        if case .text(let text) = part {
-          content.append(.text(try placeholders.fill(text)))
-        } else {
+        guard case .text(let text) = part else {
           content.append(part)
+          continue
         }
+        let filled = placeholders.fill(text)
+        if !filled.isEmpty { content.append(.text(filled)) }
       }
       messages[index].content = content
     }
@@ -38,38 +36,33 @@ struct Placeholders {
 
   private init(objects: Objects, frames: [ImageFrame]) { (self.objects, self.frames) = (objects, frames) }
 
-  private mutating func fill(_ text: String) throws(SampleError.Reason) -> String {
-    var (result, rest) = ("", text[...])
-    while let open = rest.firstIndex(of: "<") {
-      result += rest[..<open]
-      rest = rest[open...]
-      if let kind = Kind.allCases.first(where: { rest.hasPrefix($0.rawValue) }) {
-        result += try next(kind)
-        rest = rest.dropFirst(kind.rawValue.count)
-      } else {
-        result.append(rest.removeFirst())
+  private mutating func fill(_ text: String) -> String {
+    var filled = ""
+    for piece in Markup.pieces(of: text) {
+      switch piece {
+      case .text(let words): filled += words
+      case .reference:
+        // One too many is counted to the end, so that the message can state how many there are.
+        if referencesUsed < objects.references.count { filled += objects.references[referencesUsed] }
+        referencesUsed += 1
+      case .box, .point:
+        if boxesUsed < objects.boxes.count { filled += written(objects.boxes[boxesUsed], asPoint: piece == .point) }
+        boxesUsed += 1
       }
     }
-    return result + rest
+    return filled
   }
 
-  private mutating func next(_ kind: Kind) throws(SampleError.Reason) -> String {
-    if kind == .reference {
-      defer { referencesUsed += 1 }
-      // One too many is counted to the end, so that the message can state how many there are.
-      return referencesUsed < objects.references.count ? objects.references[referencesUsed] : ""
-    }
-    defer { boxesUsed += 1 }
-    guard boxesUsed < objects.boxes.count else { return "" }
-    let box = objects.boxes[boxesUsed]
-    guard frames.indices.contains(box.image) else {
-      throw .boxImage(box: boxesUsed, image: box.image, images: frames.count)
-    }
-    guard [box.x1, box.y1, box.x2, box.y2].allSatisfy(\.isFinite) else { throw .boxNotFinite(box: boxesUsed) }
-    let seen = frames[box.image].toWritten(box)
+  private func written(_ box: Objects.Box, asPoint: Bool) -> String {
+    let seen = objects.written(box, frames[box.image])
     let numbers =
-      kind == .box ? [seen.x1, seen.y1, seen.x2, seen.y2] : [(seen.x1 + seen.x2) / 2, (seen.y1 + seen.y2) / 2]
-    return "[" + numbers.map { String(Int($0.rounded())) }.joined(separator: ", ") + "]"
+      if asPoint || box.isPoint {
+        [(seen.x1 + seen.x2) / 2, (seen.y1 + seen.y2) / 2]
+      } else {
+        [seen.x1, seen.y1, seen.x2, seen.y2]
+      }
+    // Python's `round`, as in ms-swift: halves go to the even neighbour.
+    return "[" + numbers.map { String(Int($0.rounded(.toNearestOrEven))) }.joined(separator: ", ") + "]"
   }
 
   private func checkCounts() throws(SampleError.Reason) {
@@ -77,7 +70,7 @@ struct Placeholders {
       throw .placeholders("<bbox> and <point>", found: boxesUsed, objects: objects.boxes.count)
     }
     guard referencesUsed == 0 || referencesUsed == objects.references.count else {
-      throw .placeholders("<ref>", found: referencesUsed, objects: objects.references.count)
+      throw .placeholders("<ref> and <ref-object>", found: referencesUsed, objects: objects.references.count)
     }
   }
 }

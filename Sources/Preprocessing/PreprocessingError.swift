@@ -8,6 +8,8 @@ package enum PreprocessingError: Error, Equatable, CustomStringConvertible {
   case unsupportedFormat(image: String, format: String)
   /// The reason is libpng's or libjpeg's message.
   case undecodable(image: String, format: String, reason: String)
+  /// All pixels are there, but the file is not as it should be.
+  case damaged(image: String, damage: String)
   case tooManyPixels(image: String, width: Int, height: Int, limit: Int)
   /// One side is more than 200 times the other.
   case aspectRatio(image: String, width: Int, height: Int)
@@ -30,6 +32,8 @@ package enum PreprocessingError: Error, Equatable, CustomStringConvertible {
       "image \(image): is \(format), only PNG and JPEG are read; convert it"
     case .undecodable(let image, let format, let reason):
       "image \(image): damaged \(format): \(reason); replace the file"
+    case .damaged(let image, let damage):
+      "image \(image): damaged \(damage); replace the file, or set data.damaged_images: warn, since its pixels are whole"
     case .tooManyPixels(let image, let width, let height, let limit):
       "image \(image): \(width) x \(height) is more than the limit of \(limit) pixels; make it smaller"
     case .aspectRatio(let image, let width, let height):

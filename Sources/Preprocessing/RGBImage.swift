@@ -14,11 +14,13 @@ package struct RGBImage: Sendable, Equatable {
   package let height: Int
   /// `3 * width * height` bytes, red first.
   package let pixels: [UInt8]
+  /// What is wrong with the file that it was read from whole; nil for a sound one.
+  package let damage: String?
 
   /// Wraps `3 * width * height` bytes.
-  package init(width: Int, height: Int, pixels: [UInt8]) {
+  package init(width: Int, height: Int, pixels: [UInt8], damage: String? = nil) {
     precondition(width > 0 && height > 0 && pixels.count == 3 * width * height, "pixels do not fill the image")
-    (self.width, self.height, self.pixels) = (width, height, pixels)
+    (self.width, self.height, self.pixels, self.damage) = (width, height, pixels, damage)
   }
 
   /// Width and height together.

@@ -1,4 +1,5 @@
 // One example as the model sees it, without its pixels.
+import Datasets
 import HuggingFace
 
 /// Tokens, labels, positions and images' places of one example of T tokens.
@@ -20,6 +21,10 @@ package struct Sample: Sendable, Equatable {
   package var grids: [GridTHW]
   /// The images' sizes before and after resizing.
   package var frames: [ImageFrame]
+  /// The example's boxes, checked, in pixels of the images before resizing.
+  package var boxes: [Objects.Box] = []
+  /// Images of boxes whose file states an EXIF orientation other than upright.
+  package var turned: [Int] = []
   /// The position of the first token that would be generated.
   package var nextPosition: Int32
 

@@ -9,6 +9,8 @@ package struct SampleBuilder: Sendable {
   private let template: any PromptRendering
   private let processor: ImageProcessor
   package let coordinates: Coordinates
+  /// How images are decoded.
+  package var reading: ImageReading { processor.reading }
   private let maxLength: Int
   private let maximumPixels: Int
   private let imageTokenID: Int32
@@ -38,9 +40,9 @@ package struct SampleBuilder: Sendable {
   /// truncated: an example of more than `maxLength` tokens is an error.
   package func sample(for example: Example) throws(SampleError) -> Sample {
     try located(example) { () throws(SampleError.Reason) in
-      let (conversation, frames) = try conversation(of: example)
-      let pieces = try conversation.pieces(template, addGenerationPrompt: false)
-      let sample = try sample(id: example.id, pieces, frames)
+      let rendered = try rendered(example)
+      let pieces = try rendered.conversation.pieces(template, addGenerationPrompt: false)
+      let sample = try sample(id: example.id, pieces, rendered.frames, rendered)
       guard sample.supervisedTokens > 0 else { throw .noSupervisedToken }
       return sample
     }
@@ -49,11 +51,12 @@ package struct SampleBuilder: Sendable {
   /// The example up to its last answer, as generation is given it, and that answer.
   package func prompt(for example: Example) throws(SampleError) -> Prompt {
     try located(example) { () throws(SampleError.Reason) in
-      let (whole, frames) = try conversation(of: example)
-      let (question, answer) = whole.beforeLastAnswer()
+      let rendered = try rendered(example)
+      let (question, answer) = rendered.conversation.beforeLastAnswer()
       let pieces = try question.pieces(template, addGenerationPrompt: true)
         .map { Piece(text: $0.text, supervised: false) }
-      let sample = try sample(id: example.id, pieces, Array(frames.prefix(question.placedImages.count)))
+      let frames = Array(rendered.frames.prefix(question.placedImages.count))
+      let sample = try sample(id: example.id, pieces, frames, rendered)
       return Prompt(sample: sample, reference: answer)
     }
   }
@@ -75,21 +78,39 @@ package struct SampleBuilder: Sendable {
     }
   }
 
-  private func conversation(of example: Example) throws(SampleError.Reason) -> (Conversation, [ImageFrame]) {
+  /// An example's messages with their places filled, and what was found out about its images.
+  private struct Rendered {
+    var conversation: Conversation
+    var frames: [ImageFrame]
+    var boxes: [Objects.Box]
+    /// Images whose EXIF orientation is not upright, where boxes depend on it.
+    var turned: [Int]
+  }
+
+  private func rendered(_ example: Example) throws(SampleError.Reason) -> Rendered {
     var frames: [ImageFrame] = []
-    for source in example.images {
+    var turned: [Int] = []
+    let isApplied = processor.reading.exifOrientation == .apply
+    let findsOrientation = isApplied || example.objects?.boxes.isEmpty == false
+    for (index, source) in example.images.enumerated() {
       var frame = try Self.asReason { () throws(PreprocessingError) in
-        try processor.frame(of: ImageDecoder.size(of: source, maximumPixels: maximumPixels), name: source.name)
+        let (stored, orientation) = try ImageDecoder.header(
+          of: source, findsOrientation: findsOrientation, maximumPixels: maximumPixels)
+        if orientation != .upright { turned.append(index) }
+        return try processor.frame(
+          of: isApplied ? stored.turned(orientation) : stored, request: source.requestedSize, name: source.name)
       }
       frame.coordinates = coordinates
       frames.append(frame)
     }
+    let boxes = try example.objects?.pixels(on: frames) ?? []
     let messages = try Placeholders.filled(example.messages, objects: example.objects, frames: frames)
-    return (try Conversation(messages, images: frames.count), frames)
+    let conversation = try Conversation(messages, tools: example.tools, images: frames.count)
+    return Rendered(conversation: conversation, frames: frames, boxes: boxes, turned: turned)
   }
 
   private func sample(
-    id: String, _ pieces: [Piece], _ frames: [ImageFrame]
+    id: String, _ pieces: [Piece], _ frames: [ImageFrame], _ rendered: Rendered
   ) throws(SampleError.Reason) -> Sample {
     let encoded = pieces.map { (ids: encoding.encode($0.text), supervised: $0.supervised) }
     let found = encoded.reduce(0) { $0 + $1.ids.count { $0 == imageTokenID } }
@@ -118,7 +139,7 @@ package struct SampleBuilder: Sendable {
     }
     return Sample(
       id: id, inputIDs: inputIDs, labels: labels, visualSpans: spans, positionIDs: rope.positions, grids: grids,
-      frames: frames, nextPosition: rope.next)
+      frames: frames, boxes: rendered.boxes, turned: rendered.turned, nextPosition: rope.next)
   }
 
   private static func asReason<T>(

@@ -20,6 +20,12 @@ package struct SampleError: Error, Equatable, CustomStringConvertible {
     /// A box of an image that the example does not have.
     case boxImage(box: Int, image: Int, images: Int)
     case boxNotFinite(box: Int)
+    /// A box that does not lie on its image, and how to fix it.
+    case box(index: Int, problem: String, remedy: String)
+    /// The template leaves out a message's text.
+    case notRendered(message: Int, role: String)
+    /// The template makes the same text with and without tools.
+    case noTools
     /// The template writes a conversation's beginning differently once it goes on.
     case templateNotIncremental(message: Int)
     /// The template's own message.
@@ -52,11 +58,18 @@ extension SampleError.Reason: CustomStringConvertible {
     case .visionToken(let token, let message):
       "the text of message \(message + 1) contains \(token); write <image> where an image goes"
     case .placeholders(let name, let found, let objects):
-      "\(found) \(name) in the messages for \(objects) in objects; make the numbers equal"
+      "\(found) \(name) in the messages for \(objects) in objects; make the numbers equal, or write \\ before a tag "
+        + "that is text"
     case .boxImage(let box, let image, let images):
       "box \(box + 1) is of image \(image), the example has \(images); correct image_id"
     case .boxNotFinite(let box):
       "box \(box + 1) is not made of finite numbers; correct it"
+    case .box(let index, let problem, let remedy):
+      "objects.bbox[\(index)]: \(problem); \(remedy)"
+    case .notRendered(let message, let role):
+      "the chat template leaves out the text of message \(message + 1) (\(role)); use one that renders it"
+    case .noTools:
+      "the chat template renders no tools; take \"tools\" out or use a template that does"
     case .templateNotIncremental(let message):
       "the chat template does not keep the text before message \(message + 1) as it goes on; use one that does"
     case .template(let reason):

@@ -1,4 +1,5 @@
 // What preprocessing needs of a tokenizer and a chat template.
+import Files
 
 /// A tokenizer that recognises its special tokens in text.
 package protocol TextEncoding: Sendable {
@@ -16,6 +17,7 @@ package struct PromptMessage: Sendable, Equatable {
     case image
   }
   package var role: String
+  /// One text alone goes to the template as a string, everything else as a list of parts.
   package var content: [Part]
   package init(role: String, content: [Part]) { (self.role, self.content) = (role, content) }
 }
@@ -23,5 +25,6 @@ package struct PromptMessage: Sendable, Equatable {
 /// A chat template.
 package protocol PromptRendering: Sendable {
   /// The conversation as one text, with one `<|image_pad|>` an image; throws where the template refuses it.
-  func render(_ messages: [PromptMessage], addGenerationPrompt: Bool) throws -> String
+  /// - Parameter tools: descriptions of tools, may be empty.
+  func render(_ messages: [PromptMessage], tools: [JSON], addGenerationPrompt: Bool) throws -> String
 }

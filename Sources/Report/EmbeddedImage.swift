@@ -14,8 +14,8 @@ struct EmbeddedImage {
   static let longestSide = 800
 
   /// - Throws: `PreprocessingError` for an image that cannot be decoded.
-  init(_ source: ImageSource) throws {
-    let image = try ImageDecoder.load(source)
+  init(_ source: ImageSource, reading: ImageReading = ImageReading()) throws {
+    let image = try ImageDecoder.load(source, reading: reading)
     original = image.size
     let scale = min(1, Double(Self.longestSide) / Double(max(image.width, image.height)))
     func side(_ length: Int) -> Int { max(1, Int((Double(length) * scale).rounded())) }

@@ -1,15 +1,17 @@
 // Chooses the examples to show, and reads their images and boxes again from the files of examples.
 import Datasets
 import Evaluation
+import Files
 import Foundation
 import Preprocessing
 import RunFile
 
 /// The examples for which predictions were made.
 struct ShownExamples {
-  private let examples: [String: Example]
+  private let examples: [ExactString: Example]
   /// Makes an example's sample as the model saw it; nil if the model's folder cannot be read.
   private let samples: SampleBuilder?
+  private let reading: ImageReading
   /// What is missing, and why.
   let omissions: [String]
   /// Maximum number of images shown for one example.
@@ -29,7 +31,8 @@ struct ShownExamples {
       samples = nil
       omissions.append("places in the examples' images: \(error)")
     }
-    let ids = Set((run.predictions ?? []).map(\.id))
+    reading = run.run.data.imageReading
+    let ids = Set((run.predictions ?? []).map { ExactString($0.id) })
     if !examples.isEmpty, ids.isDisjoint(with: examples.keys) {
       omissions.append(
         "images of the examples: the predictions are not of the run's validation or training examples")
@@ -38,11 +41,12 @@ struct ShownExamples {
   }
 
   /// Examples by id: of validation, then of training.
-  private static func read(_ run: RunConfiguration) throws -> [String: Example] {
-    var examples: [String: Example] = [:]
+  private static func read(_ run: RunConfiguration) throws -> [ExactString: Example] {
+    var examples: [ExactString: Example] = [:]
     for file in [run.data.validation?.resolved, run.data.train.resolved].compactMap(\.self) {
-      let reader = ExampleReader(imageRoot: run.data.imageRoot.resolved, policy: .skip)
-      for example in try reader.read(file).examples where examples[example.id] == nil { examples[example.id] = example }
+      for example in try run.data.exampleReader.read(file).examples where examples[ExactString(example.id)] == nil {
+        examples[ExactString(example.id)] = example
+      }
     }
     return examples
   }
@@ -64,9 +68,9 @@ struct ShownExamples {
   }
 
   private func shown(_ line: PredictionLine, models: [AnswersSection.Model]) -> ShownExample {
-    let example = examples[line.id]
+    let example = examples[ExactString(line.id)]
     let given = models.compactMap { model in
-      model.runs.first?.first { $0.id == line.id }.map { (model: model, line: $0) }
+      model.runs.first?.first { $0.id.hasSameBytes(as: line.id) }.map { (model: model, line: $0) }
     }
     return ShownExample(
       id: line.id, question: question(ofPrompt: line.prompt ?? ""), reference: line.reference ?? "",
@@ -81,10 +85,10 @@ struct ShownExamples {
   private func images(
     of example: Example, _ given: [(model: AnswersSection.Model, line: PredictionLine)]
   ) -> [ImageFigure] {
-    let embedded = example.images.prefix(Self.maximumImages).map { try? EmbeddedImage($0) }
+    let embedded = example.images.prefix(Self.maximumImages).map { try? EmbeddedImage($0, reading: reading) }
     let prompt = try? samples?.prompt(for: example)
     let target = prompt.flatMap { PlaceTarget(row: example, prompt: $0) }
-    let boxes = target?.rightBoxes ?? example.objects?.boxes ?? []
+    let boxes = target?.rightBoxes ?? prompt?.sample.boxes ?? []
     return embedded.enumerated().compactMap { index, image in
       guard let image else { return nil }
       var figure = ImageFigure(image: image, description: "image of example \(example.id)")

@@ -1,5 +1,6 @@
 // Which keys a run file has, and which of them an unknown one was probably meant to be.
 import Adapters
+import Files
 import QwenVL
 
 /// Collects the paths of all keys.
@@ -66,17 +67,3 @@ struct KnownKeys: Visitor {
 
 /// A key's path as it is written in messages and overrides.
 func dotted(_ path: [String]) -> String { path.joined(separator: ".") }
-
-/// Levenshtein's distance, over the first 64 scalars of each.
-func editDistance(_ a: String, _ b: String) -> Int {
-  let (a, b) = (Array(a.unicodeScalars.prefix(64)), Array(b.unicodeScalars.prefix(64)))
-  var row = Array(0...b.count)
-  for (i, x) in a.enumerated() {
-    var diagonal = row[0]
-    row[0] = i + 1
-    for (j, y) in b.enumerated() {
-      (diagonal, row[j + 1]) = (row[j + 1], min(row[j] + 1, row[j + 1] + 1, diagonal + (x == y ? 0 : 1)))
-    }
-  }
-  return row[b.count]
-}

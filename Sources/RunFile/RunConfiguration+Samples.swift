@@ -1,5 +1,6 @@
 // What turns a run's examples into samples, from the small files of the model's folder: no weights are read.
 import Batches
+import Datasets
 import HuggingFace
 import Preprocessing
 
@@ -13,7 +14,7 @@ extension RunConfiguration {
     settings.maxPixels = model.maxPixels ?? settings.maxPixels
     return try SampleBuilder(
       encoding: try Tokenizer(folder: folder), template: try ChatTemplate(folder: folder),
-      processor: try ImageProcessor(settings),
+      processor: try ImageProcessor(settings, reading: data.imageReading),
       coordinates: try data.coordinates ?? Coordinates(of: ModelConfiguration(folder: folder).family),
       maxLength: data.maxLength)
   }
@@ -21,7 +22,7 @@ extension RunConfiguration {
   /// Shapes of the run's training examples, as far as they are read.
   /// - Throws: the error of the first file that is missing or broken; `DatasetError.empty`.
   package func measuredExamples() throws -> MeasuredExamples {
-    try MeasuredExamples(data.train.resolved, imageRoot: data.imageRoot.resolved, samples: samplesWithoutWeights())
+    try MeasuredExamples(data.train.resolved, reader: data.exampleReader, samples: samplesWithoutWeights())
   }
 
   /// Memory for saved activations in addition to the layers' inputs, in bytes.
@@ -29,6 +30,18 @@ extension RunConfiguration {
 
   /// Examples of different images in one pass.
   package var examplesPerPass: Int { training.microBatch ?? 1 }
+}
+
+extension RunConfiguration.Data {
+  /// What reads the run's examples. Bad ones are left to the caller.
+  package var exampleReader: ExampleReader {
+    ExampleReader(imageRoot: imageRoot.resolved, policy: .skip, ids: ids, ignoredKeys: ignoredKeys.names)
+  }
+
+  /// How the run's images are decoded.
+  package var imageReading: ImageReading {
+    ImageReading(transparency: transparency, exifOrientation: exifOrientation, damaged: damagedImages)
+  }
 }
 
 extension BaseModel {

@@ -1,5 +1,6 @@
 // A run as the run file states it: every key, its type and its default.
 import Adapters
+import Datasets
 import Preprocessing
 import QwenVL
 import Tensors
@@ -53,7 +54,7 @@ extension RunConfiguration {
   }
 
   package struct Data: Sendable, Equatable {
-    /// Training examples, JSON Lines; required.
+    /// Training examples, JSON Lines or one JSON array; required.
     package var train = RunPath()
     /// Validation examples; absent: no validation.
     package var validation: RunPath?
@@ -66,6 +67,12 @@ extension RunConfiguration {
     /// Of `<bbox>`, `<point>` and answers; absent: the base model's.
     package var coordinates: Coordinates?
     package var badExamples = BadExamples.strict
+    package var ids = ExampleIDs.own
+    /// Keys of rows that only annotate.
+    package var ignoredKeys = RowKeyNames()
+    package var damagedImages = ImageReading.Damaged.warn
+    package var transparency = ImageReading.Transparency.white
+    package var exifOrientation = ImageReading.ExifOrientation.ignore
   }
 
   package struct Adapter: Sendable, Equatable {

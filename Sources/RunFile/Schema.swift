@@ -1,7 +1,13 @@
 // The keys of a run file, stated once: reading, printing, digesting and suggesting keys are visitors of this.
 
+import Preprocessing
+
 /// Whether the results of a run depend on a key, so that the key counts in the run's digest.
-enum Effect { case numbers, elsewhere }
+enum Effect: Equatable {
+  case numbers, elsewhere
+  /// Numbers, but the key counts only where it has another value than this one: what versions without the key did.
+  case numbersUnless(String)
+}
 
 /// What walks over the keys of a run.
 protocol Visitor {
@@ -68,6 +74,12 @@ extension RunConfiguration.Data: Section {
     try v.field("group_by_image", &groupByImage)
     try v.field("coordinates", &coordinates)
     try v.field("bad_rows", &badExamples, effect: .elsewhere)
+    try v.field("ids", &ids, effect: .elsewhere)
+    try v.field("ignore_keys", &ignoredKeys, .ignorable, effect: .elsewhere)
+    try v.field("damaged_images", &damagedImages, effect: .elsewhere)
+    try v.field("transparency", &transparency, effect: .numbersUnless(ImageReading.Transparency.drop.rawValue))
+    try v.field(
+      "exif_orientation", &exifOrientation, effect: .numbersUnless(ImageReading.ExifOrientation.ignore.rawValue))
   }
 }
 

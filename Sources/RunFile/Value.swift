@@ -1,5 +1,6 @@
 // The types of values in a run file: how each is read from a scalar, printed, and described in messages.
 import Adapters
+import Datasets
 import Preprocessing
 import QwenVL
 import Tensors
@@ -131,10 +132,36 @@ extension [Projection]: Value {
   var yaml: String { "[\(map(\.rawValue).joined(separator: ", "))]" }
 }
 
+/// Names of keys of rows, as they are given.
+package struct RowKeyNames: Sendable, Equatable {
+  package var names: [String] = []
+}
+
+extension RowKeyNames: Value {
+  static var expectation: String { "a list of keys that rows are not read for" }
+  init?(_ scalar: Scalar, folder: String) { nil }
+  init?(list: [Scalar]) {
+    names = list.map(\.text)
+    guard names.allSatisfy({ !$0.isEmpty && $0.utf8.count <= 100 }) else { return nil }
+  }
+  var yaml: String { "[\(names.map(doubleQuoted).joined(separator: ", "))]" }
+}
+
+extension Accepted<RowKeyNames> {
+  /// Not those that the reader itself reads: leaving them out would change what rows mean.
+  static var ignorable: Accepted {
+    Accepted(contains: { $0.names.allSatisfy(RowKey.mayIgnore) })
+  }
+}
+
 // The domain's own enumerations, by their raw values.
 extension Precision: Value {}
 extension BadExamples: Value {}
 extension Coordinates: Value {}
+extension ExampleIDs: Value {}
+extension ImageReading.Transparency: Value {}
+extension ImageReading.ExifOrientation: Value {}
+extension ImageReading.Damaged: Value {}
 extension AdapterKind: Value {}
 extension Normalization: Value {}
 extension SelectionMethod: Value {}

@@ -23,7 +23,7 @@ extension RunConfiguration {
     let base = try withErrorAgreement(communicator) {
       try BaseModel(
         folder: model.path.resolved, precision: model.precision ?? (unable == nil ? nil : .float32),
-        minPixels: model.minPixels, maxPixels: model.maxPixels,
+        minPixels: model.minPixels, maxPixels: model.maxPixels, reading: data.imageReading,
         features: FeatureStore.Settings(
           memoryBytes: model.featureMemoryMiB << 20, cacheFolder: model.featureCache?.resolved, threads: model.threads,
           warn: warn))
@@ -40,7 +40,7 @@ extension RunConfiguration {
     _ file: String, base: BaseModel, communicator: any Communicator
   ) throws -> PreparedExamples {
     try PreparedExamples(
-      file, imageRoot: data.imageRoot.resolved, isStrict: data.badExamples == .strict, features: base.featureStore,
+      file, reader: data.exampleReader, isStrict: data.badExamples == .strict, features: base.featureStore,
       communicator: communicator
     ) { try base.sampleBuilder(for: self) }
   }

@@ -99,16 +99,19 @@ package final class RunLog {
   /// The end of a run: lines for people and summary.json.
   /// - Parameters:
   ///   - traffic: what the communicator counted at its calls, to hold against the summary's promise.
+  ///   - ignoredKeys: keys of training rows that were left out.
   ///   - features: what all ranks read from the feature cache, where there is one.
   /// - Throws: `FileError`.
   func finish(
-    checkpoint: String, best: TrainingState.Best?, traffic: Traffic, features: RunSummary.VisionFeatures?
+    checkpoint: String, best: TrainingState.Best?, traffic: Traffic, features: RunSummary.VisionFeatures?,
+    ignoredKeys: [(key: String, count: Int)]
   ) throws {
     guard isRoot else { return }
     let elapsed = (ContinuousClock.now - started) / .seconds(1)
     try RunSummary(
       steps: totalSteps, seconds: elapsed, allReduce: .init(bytes: traffic.sumBytes, calls: traffic.sumCalls),
-      visionFeatures: features
+      visionFeatures: features,
+      ignoredKeys: ignoredKeys.isEmpty ? nil : Dictionary(ignoredKeys.map { ($0.key, $0.count) }, uniquingKeysWith: +)
     ).write(to: directory)
     note("finished \(totalSteps) steps in \(duration(elapsed)); last checkpoint \(checkpoint)")
     note("reduced \(traffic.sumBytes) bytes in \(traffic.sumCalls) calls")

@@ -45,7 +45,9 @@ struct Summary {
       \(state.step > 0 ? "; after step \(state.step)" : "")
       """,
     ]
-    self.lines = lines + Self.features(job) + job.training.problems.prefix(5).map { "left out   \($0)" }
+    self.lines =
+      lines + Self.features(job) + job.training.problems.prefix(5).map { "left out   \($0)" }
+      + ([job.training] + [job.validation].compactMap(\.self)).flatMap(\.remarks)
   }
 
   /// How many images the cache held when the run started; nothing without a cache.

@@ -80,7 +80,7 @@ package final class Trainer {
     }
     try log.finish(
       checkpoint: store.path(step: state.step), best: state.best, traffic: job.communicator.traffic,
-      features: try job.featureTally())
+      features: try job.featureTally(), ignoredKeys: job.training.ignoredKeys)
   }
 
   /// Takes a finished step into the run's history.

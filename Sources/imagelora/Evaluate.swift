@@ -94,6 +94,7 @@ struct Evaluate: ParsableCommand {
         return try sayJSON(EvaluationDocument(file: file, leftOut: data.problems.count, groups: groups, columns))
       }
       for problem in data.problems.prefix(5) { say("left out   \(problem)") }
+      data.remarks.forEach(say)
       say("\(examples.count) examples of \(file)")
       Metrics.table(columns.map { ($0.name, Metrics($0.results)) }).forEach(say)
       Metrics.table(by: groups, columns).forEach(say)

@@ -7,6 +7,7 @@ import Datasets
 import Evaluation
 import Foundation
 import Glibc
+import Preprocessing
 import Tensors
 
 struct Generate: ParsableCommand {
@@ -61,7 +62,7 @@ struct Generate: ParsableCommand {
       let provenance = try source?.provenance()
       let base = try BaseModel(
         folder: model, precision: precision, minPixels: minPixels ?? provenance?.minPixels,
-        maxPixels: maxPixels ?? provenance?.maxPixels)
+        maxPixels: maxPixels ?? provenance?.maxPixels, reading: provenance?.reading ?? ImageReading())
       if let source {
         let current = AdapterProvenance(of: base)
         try provenance?.requireMatch(current, folder: base.folder, file: source.path) { key, value in
@@ -72,6 +73,10 @@ struct Generate: ParsableCommand {
       let loaded = try source?.load(for: base)
       let samples = try base.sampleBuilder(maxLength: base.configuration.text.maxPositionEmbeddings)
       let sample = try samples.prompt(for: example).sample
+      let damaged = try example.images.compactMap { image in
+        try base.featureStore.check(image).damage.map { "\(image.name) (\($0))" }
+      }
+      imageNotices(damaged: damaged, turned: [], reading: base.reading).forEach(complain)
       let features = try base.featureStore.features(of: example, sample: sample)
       let isTerminal = isatty(STDOUT_FILENO) == 1
       let generation = try Generator(base, maxNewTokens: maxNewTokens)
@@ -103,6 +108,6 @@ struct Generate: ParsableCommand {
     let messages =
       (system.map { [Message(role: .system, content: [.text($0)])] } ?? [])
       + [Message(role: .user, content: parts)]
-    return Example(id: "prompt", line: 1, images: image.map(ImageSource.file), messages: messages)
+    return Example(id: "prompt", line: 1, images: image.map { ImageSource.file($0) }, messages: messages)
   }
 }

@@ -95,8 +95,15 @@ struct Inspect: ParsableCommand {
     let run = try RunConfiguration(path: path, overrides: overrides)
     let example = try find(in: run)
     let base = try BaseModel(
-      folder: run.model.path.resolved, minPixels: run.model.minPixels, maxPixels: run.model.maxPixels)
+      folder: run.model.path.resolved, minPixels: run.model.minPixels, maxPixels: run.model.maxPixels,
+      reading: run.data.imageReading)
     let sample = try base.sampleBuilder(for: run).sample(for: example)
+    let damaged = try example.images.compactMap { image in
+      try base.featureStore.check(image).damage.map { "\(image.name) (\($0))" }
+    }
+    imageNotices(
+      damaged: damaged, turned: sample.turned.map { example.images[$0].name }, reading: base.reading
+    ).forEach(complain)
     let description = ExampleDescription(example, sample: sample, base: base)
     if json { return try sayJSON(description) }
     let isTerminal = isatty(STDOUT_FILENO) == 1
@@ -114,9 +121,10 @@ struct Inspect: ParsableCommand {
     let train = run.data.train.resolved
     let files = [train] + [run.data.validation?.resolved].compactMap(\.self).filter { $0 != train }
     for file in files {
-      let data = try ExampleReader(imageRoot: run.data.imageRoot.resolved, policy: .skip).read(file)
-      if let found = row == nil ? data.examples.first : data.examples.first(where: { $0.id == row }) { return found }
-      if let problem = data.problems.first(where: { $0.id == row }) {
+      let data = try run.data.exampleReader.read(file)
+      func isMeant(_ id: String) -> Bool { row.map(id.hasSameBytes) ?? true }
+      if let found = data.examples.first(where: { isMeant($0.id) }) { return found }
+      if row != nil, let problem = data.problems.first(where: { isMeant($0.id) }) {
         throw FileError(file, problem.description)
       }
     }

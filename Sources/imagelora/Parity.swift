@@ -18,7 +18,8 @@ struct Parity: ParsableCommand {
       """)
 
   @Option(help: "The base model's folder.") var model: String
-  @Option(help: "The examples (JSON Lines); image paths are relative to the file's folder.") var data: String
+  @Option(help: "The examples (JSON Lines or a JSON array); image paths are relative to the file's folder.") var data:
+    String
   @Option(help: "An adapter folder of imagelora export or PEFT; may hold probe.safetensors.") var adapter: String
   @Option(help: "The parity file to write (HDF5).") var output: String
   @Option(help: "Seed of the rank-1 probe if the adapter folder has none.") var seed: UInt64 = 0
@@ -33,7 +34,7 @@ struct Parity: ParsableCommand {
       try checkWritable(output)
       try writeParity(
         model: model, data: data, adapter: adapter, output: output, seed: seed, precision: precision,
-        rotaryFrequencies: rotaryFrequencies)
+        rotaryFrequencies: rotaryFrequencies, warn: complain)
       say("wrote \(output)")
     }
   }

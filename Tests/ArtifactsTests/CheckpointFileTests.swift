@@ -3,6 +3,7 @@ import Files
 import Foundation
 import HDF5
 import HuggingFace
+import Preprocessing
 import QwenVL
 import TestSupport
 import Testing
@@ -25,7 +26,7 @@ struct CheckpointFileTests {
         digest: "run", yaml: "not: [a run", seed: 9, worldSize: 2,
         provenance: AdapterProvenance(
           baseDigest: "base", templateDigest: "template", minPixels: 3136, maxPixels: 602_112,
-          coordinates: .relative1000)),
+          coordinates: .relative1000, reading: ImageReading())),
       adapter: adapter, selection: selection)
     state.optimizer.step = 3
     state.optimizer.expAvg[0] = 0.5

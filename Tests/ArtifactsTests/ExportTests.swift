@@ -2,6 +2,7 @@ import Adapters
 import Files
 import Foundation
 import HuggingFace
+import Preprocessing
 import TestSupport
 import Testing
 import TinyModels
@@ -22,7 +23,7 @@ struct ExportTests {
   init() throws { folder = try TemporaryFolder() }
 
   private func export(to name: String) throws {
-    let provenance = AdapterProvenance(baseDigest: "abc", maxPixels: 602_112)
+    let provenance = AdapterProvenance(baseDigest: "abc", maxPixels: 602_112, reading: ImageReading())
     try AdapterFolder.export(
       configuration, provenance: provenance, layout: layout, parameters: parameters, card: "# A card\n",
       to: folder.path(name))
@@ -38,7 +39,9 @@ struct ExportTests {
     let adapter = try AdapterFolder.load(path, base: text)
     #expect(adapter.configuration == configuration)
     #expect(adapter.parameters.values.map(\.bitPattern) == parameters.map(\.bitPattern))
-    #expect(try AdapterFolder.provenance(path) == AdapterProvenance(baseDigest: "abc", maxPixels: 602_112))
+    #expect(
+      try AdapterFolder.provenance(path)
+        == AdapterProvenance(baseDigest: "abc", maxPixels: 602_112, reading: ImageReading()))
     let config = try JSONDecoder().decode(
       AdapterFolder.Config.self, from: Data(contentsOf: URL(filePath: path + "/adapter_config.json")))
     #expect(config.kv_indices == ["0": [1], "2": [0, 1]] && config.adapter_type == "image_lora")

@@ -2,6 +2,7 @@ import Adapters
 import Files
 import Foundation
 import HuggingFace
+import Preprocessing
 import QwenVL
 import TestSupport
 import Testing
@@ -55,7 +56,9 @@ struct PEFTFilesTests {
         == ["README.md", "adapter_config.json", "adapter_model.safetensors", "conditions.json"])
     let adapter = try AdapterFolder.load(path, base: text)
     #expect(adapter.configuration == configuration && adapter.parameters.values == parameters)
-    #expect(try AdapterFolder.provenance(path) == AdapterProvenance(baseDigest: "abc"))
+    #expect(
+      try AdapterFolder.provenance(path)
+        == AdapterProvenance(baseDigest: "abc", reading: ImageReading(transparency: .drop)))
     let file = try Checkpoint(file: path + "/adapter_model.safetensors")
     #expect(file.names.count == 12)
     #expect(

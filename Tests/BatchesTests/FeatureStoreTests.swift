@@ -250,7 +250,7 @@ struct FeatureCacheFolderTests {
     let made = Matrix<Float>(zeros: sample.grids[0].tokens(mergeSize: 2), columns)
     try setup.cache(of: base).write(
       made, of: FeatureCache.Image(digest: SHA256.hex([UInt8](bytes)), grid: sample.grids[0]))
-    #expect(try base.featureStore.check(setup.row.images[0])?.isCached == true)
+    #expect(try base.featureStore.check(setup.row.images[0]).isCached)
     #expect(try setup.features(base)[0] == made.values.map(\.bitPattern))
   }
 
@@ -260,7 +260,7 @@ struct FeatureCacheFolderTests {
     let expected = try setup.features(setup.base())
     func checkedBase() throws -> BaseModel {
       let base = try setup.base(memory: 0)
-      let checked = try setup.row.images.map { ($0, try #require(try base.featureStore.check($0))) }
+      let checked = try setup.row.images.map { ($0, try base.featureStore.check($0)) }
       base.featureStore.remember(Dictionary(uniqueKeysWithValues: checked))
       return base
     }
@@ -285,7 +285,8 @@ extension Setup {
     return try FeatureCache(
       folder: cache, baseDigest: base.digest, precision: "fp32",
       conditions: FeatureCache.conditions(
-        settings, vision: base.configuration.vision, rotaryFrequencies: "float32", preprocessor: base.preprocessor),
+        settings, vision: base.configuration.vision, rotaryFrequencies: "float32", preprocessor: base.preprocessor,
+        reading: base.reading),
       warn: settings.warn)
   }
 }

@@ -43,13 +43,13 @@ struct ExampleFormsTests {
   func parts() {
     let line = #"""
       {"id":"a","messages":[{"role":"system","content":[{"type":"text","text":"Be brief."}]},\#
-      {"role":"user","content":[{"type":"image_url","image_url":{"url":"cat.png","detail":"low"}},\#
+      {"role":"user","content":[{"type":"image_url","image_url":{"url":"cat.png","detail":"auto"}},\#
       {"type":"text","text":" and "},{"type":"image_url","image_url":"file:///abs/dog.png"},\#
       {"type":"text","text":"?"}]},{"role":"assistant","content":"A cat, a dog."}]}
       """#
     #expect(read(line).examples == [Self.expected])
     let image = line.replacingOccurrences(
-      of: #""image_url","image_url":{"url":"cat.png","detail":"low"}"#,
+      of: #""image_url","image_url":{"url":"cat.png","detail":"auto"}"#,
       with: #""image","image":"cat.png""#)
     #expect(image != line && read(image).examples == [Self.expected])
   }
@@ -130,19 +130,21 @@ struct ExampleFormsTests {
     arguments: [
       (
         #"{"id":"a","images":["x"],"messages":[{"role":"user","content":"<image><image>"}]}"#,
-        "the messages have 2 <image> but 1 images are listed"
+        "the messages have 2 <image> but 1 images are listed; "
+          + #"give an image for each, or write \<image> for the text itself"#
       ),
       (
         #"{"id":"a","images":["x","y"],"messages":[{"role":"user","content":"no"}]}"#,
-        "the messages have 0 <image> but 2 images are listed"
+        "the messages have 0 <image> but 2 images are listed; "
+          + #"give an image for each, or write \<image> for the text itself"#
       ),
       (
         #"{"id":"a","messages":[{"role":"tool","content":"u"}]}"#,
-        #"messages[0]: unknown role "tool"; use system, user or assistant"#
+        #"messages[0]: unknown role "tool"; use system, user or human, assistant or gpt (turns of tools are not supported)"#
       ),
       (
         #"{"id":"a","conversations":[{"from":"bot","value":"u"}]}"#,
-        #"conversations[0]: unknown speaker "bot"; use system, human or gpt"#
+        #"conversations[0]: unknown from "bot"; use system, user or human, assistant or gpt (turns of tools are not supported)"#
       ),
       (#"{"id":"a","messages":[]}"#, "has no messages"),
       (#"{"id":"a"}"#, #"has neither "messages" nor "conversations""#),
@@ -159,16 +161,16 @@ struct ExampleFormsTests {
       ),
       (
         #"{"id":"a","messages":[{"role":"user","content":5}]}"#,
-        "messages[0].content: Expected to decode Array<Any> but found number instead."
+        "messages[0].content: expected a text or a list of content parts, found 5"
       ),
       (#"{"id":"a","messages":[{"role":"user"}]}"#, #"messages[0]: has no "content""#),
       (
-        #"{"id":"a","messages":[{"role":"user","content":"u","loss":1}]}"#,
-        "messages[0].loss: Expected to decode Bool but found number instead."
+        #"{"id":"a","messages":[{"role":"user","content":"u","loss":0.5}]}"#,
+        "messages[0].loss: 0.5 is not read; a weight of the loss is 0 or 1"
       ),
       (
         #"{"id":"a","messages":[{"role":"user","content":[{"type":"video","video":"v"}]}]}"#,
-        #"messages[0].content[0]: unknown type "video"; use text, image or image_url"#
+        "messages[0].content[0].video is not read: only images are supported"
       ),
       (
         #"{"id":"a","messages":[{"role":"user","content":[{"type":"text"}]}]}"#,
@@ -188,7 +190,7 @@ struct ExampleFormsTests {
       ),
       (
         #"{"id":"a","images":["data:text/html;base64,AAAA"],"messages":[{"role":"user","content":"<image>"}]}"#,
-        #"image "data:text/html;base64": only data:image/...;base64 URLs are read"#
+        #"image "data:text/html;base64": only data:image...;base64 URLs are read"#
       ),
       (
         #"{"id":"a","images":["x\u0000y"],"messages":[{"role":"user","content":"<image>"}]}"#,
@@ -196,16 +198,16 @@ struct ExampleFormsTests {
       ),
       (
         #"{"id":"a/b",\#(user)}"#,
-        #"id "a/b" holds "/", which separates groups of an HDF5 file; rename it"#
+        #"id "a/b" holds "/", which separates groups of an HDF5 file; rename it or set data.ids: line"#
       ),
-      (#"{"id":".",\#(user)}"#, #"id "." cannot name a group of an HDF5 file; rename it"#),
-      (#"{"id":"",\#(user)}"#, #"id "" cannot name a group of an HDF5 file; rename it"#),
+      (#"{"id":".",\#(user)}"#, #"id "." cannot name a group of an HDF5 file; rename it or set data.ids: line"#),
+      (#"{"id":"",\#(user)}"#, #"id "" cannot name a group of an HDF5 file; rename it or set data.ids: line"#),
       (#"{"id":"a\u0000b",\#(user)}"#, #"id "a\0b" holds a control character; rename it"#),
-      (#"{"id":1.5,\#(user)}"#, "id: Expected to decode String but found number instead."),
-      (#"{"id":[1],\#(user)}"#, "id: Expected to decode String but found an array instead."),
+      (#"{"id":1.5,\#(user)}"#, "id: expected a text or a whole number, found 1.5"),
+      (#"{"id":[1],\#(user)}"#, "id: expected a text or a whole number, found an array"),
       (
         #"{"id":"a",\#(user),"objects":{"bbox":[[1,2,3,4]]}}"#,
-        "objects.bbox[0]: image_id 0.0 is none of the example's 0 images, counted from 0"
+        "objects.bbox[0]: image_id 0 is none of the example's 0 images, counted from 0"
       ),
       (
         #"{"id":"a",\#(user),"objects":{"bbox":[[1,2,3,4]],"image_id":[0.5]}}"#,
@@ -219,22 +221,22 @@ struct ExampleFormsTests {
         #"{"id":"a",\#(user),"group":{"task":"a\u001b[2J"}}"#,
         #"group: "a\u{1B}[2J" is empty, longer than 100 bytes or holds a control character"#
       ),
-      (#"{"id":"a",\#(user),"group":{"task":1}}"#, "group.task: Expected to decode String but found number instead."),
+      (#"{"id":"a",\#(user),"group":{"task":1}}"#, #"group."task": expected a text, found 1"#),
       (
         #"{"id":"a",\#(user),"objects":{"bbox":[[1,2,3]]}}"#,
-        "objects.bbox[0]: 3 numbers, needs [x1, y1, x2, y2]"
+        "objects.bbox[0]: 3 numbers, needs [x1, y1, x2, y2] or [x, y]"
       ),
       (
         #"{"id":"a",\#(user),"objects":{"bbox":[[3,2,3,4]]}}"#,
-        "objects.bbox[0]: [3.0, 2.0, 3.0, 4.0] needs x1 < x2 and y1 < y2"
+        "objects.bbox[0]: [3.0, 2.0, 3.0, 4.0] needs x1 < x2 and y1 < y2; a point is [x, y]"
       ),
       (
-        #"{"id":"a",\#(user),"objects":{"bbox":[[-1,2,3,4]]}}"#,
-        "objects.bbox[0]: [-1.0, 2.0, 3.0, 4.0] is not in pixels of an image"
+        #"{"id":"a",\#(user),"objects":{"bbox":[["1",2,3,4]]}}"#,
+        "objects.bbox[0]: is not made of numbers that an image can have"
       ),
       (
         #"{"id":"a",\#(user),"objects":{"bbox":[[0,2,1e300,4]]}}"#,
-        "objects.bbox[0]: [0.0, 2.0, 1e+300, 4.0] is not in pixels of an image"
+        "objects.bbox[0]: is not made of numbers that an image can have"
       ),
       (
         #"{"id":"a",\#(user),"objects":{"bbox":[[1,2,3,4]],"image_id":[]}}"#,
@@ -242,7 +244,7 @@ struct ExampleFormsTests {
       ),
       (
         #"{"id":"a",\#(user),"objects":{"bbox":[[1,2,3,true]]}}"#,
-        "objects.bbox[0][3]: Expected to decode Double but found bool instead."
+        "objects.bbox[0]: is not made of numbers that an image can have"
       ),
     ])
   func rules(line: String, expected: String) {

@@ -48,8 +48,10 @@ struct ExampleReaderTests {
     #expect(examples.map(\.id) == ["line-1", "a"])
     #expect(
       problems == [
-        ExampleProblem(line: 3, id: "a", reason: "the id is taken by line 2; ids must be unique"),
-        ExampleProblem(line: 4, id: "line-1", reason: "the id is taken by line 1; ids must be unique"),
+        ExampleProblem(
+          line: 3, id: "a", reason: "the id is taken by line 2; ids must be unique, or set data.ids: line"),
+        ExampleProblem(
+          line: 4, id: "line-1", reason: "the id is taken by line 1; ids must be unique, or set data.ids: line"),
       ])
   }
 
@@ -58,7 +60,7 @@ struct ExampleReaderTests {
     let (examples, problems) = read(line("a") + "\n{\"id\": oops}\n" + line("b"))
     #expect(examples.map(\.id) == ["a", "b"])
     #expect(
-      problems == [ExampleProblem(line: 2, id: "line-2", reason: "not valid JSON: Invalid value around character 7.")])
+      problems == [ExampleProblem(line: 2, id: "line-2", reason: "not valid JSON: byte 7: not a JSON value")])
   }
 
   @Test("an example of broken content keeps its id")
@@ -102,14 +104,14 @@ struct ExampleReaderTests {
     let text = line("a") + "\n" + line("b", String(repeating: "x", count: 200))
     let set = try ExampleReader(policy: .skip, maxLineBytes: 100).read(Data(text.utf8), name: "f")
     #expect(set.examples.map(\.id) == ["a"])
-    #expect(set.problems.first?.reason == "the line has 252 bytes, the limit is 100; give images as files")
+    #expect(set.problems.first?.reason == "the row has 252 bytes, the limit is 100; give images as files")
   }
 
   @Test(
     "hostile lines are problems of one bounded line, never a crash",
     arguments: [
       String(repeating: "[", count: 100_000), "{\"id\":" + String(repeating: "{\"a\":", count: 100_000),
-      "null", "[]", "3", "\"x\"", "{", "}", "{}", #"{"messages":[{"role":"user","content":"\ud800"}]}"#,
+      "null", "[[]]", "3", "\"x\"", "{", "}", "{}", #"{"messages":[{"role":"user","content":"\ud800"}]}"#,
       "{\"id\":\"\\ud800\"}", "{\"id\":1e999}", "\0", "\u{FEFF}\u{FEFF}",
       line(String(repeating: "é", count: 600)), line(String(repeating: "/", count: 100_000)),
       line("a", String(repeating: "<image>", count: 1000)), line("a\\nb"),
@@ -142,7 +144,7 @@ struct ExampleReaderTests {
     bytes[bytes.firstIndex(of: 0xC3) ?? 0] = 0xFF
     let error = #expect(throws: DatasetError.self) { try ExampleReader().read(Data(bytes), name: "f") }
     #expect(
-      error?.description.hasPrefix("f: 1 bad example: line 1 (a): not valid JSON") == true,
+      error?.description.hasPrefix("f: 1 bad example: line 1 (line-1): not valid JSON") == true,
       "\(error?.description ?? "")")
   }
 }

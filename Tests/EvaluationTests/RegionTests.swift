@@ -68,7 +68,7 @@ struct RegionTests {
       ], objects: Objects(boxes: boxes))
     let sample = Sample(
       id: "r", inputIDs: [], labels: [], visualSpans: [], positionIDs: [[], [], []], grids: [], frames: [frame],
-      nextPosition: 0)
+      boxes: boxes, nextPosition: 0)
     let reference = answer.replacing("<bbox>", with: "[0, 0, 1, 1]").replacing("<point>", with: "[0, 0]")
     return PlaceTarget(row: row, prompt: Prompt(sample: sample, reference: reference))
   }

@@ -1,6 +1,7 @@
 import Adapters
 import Artifacts
 import HuggingFace
+import Preprocessing
 import QwenVL
 import TestSupport
 import Testing
@@ -20,7 +21,7 @@ struct ModelCardTests {
         digest: "run", yaml: "not: [a run", seed: 9, worldSize: 2,
         provenance: AdapterProvenance(
           baseDigest: "base", templateDigest: "template", minPixels: 3136, maxPixels: 602_112,
-          coordinates: .relative1000)),
+          coordinates: .relative1000, reading: ImageReading())),
       adapter: adapter, selection: selection)
     state.optimizer.step = 3
     state.best = .init(step: 3, loss: 1.25)
@@ -39,7 +40,8 @@ struct ModelCardTests {
         ImageLoRAConfiguration(
           rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: selection.adapted)), selection)
     for words in [
-      "digest `base`", "3136 to 602112 pixels", "digest `template`", "`relative_1000`", "| 0 | 1 |", "| 2 | 0, 1 |",
+      "digest `base`", "3136 to 602112 pixels", "digest `template`", "`relative_1000`", "laid on white", "| 0 | 1 |",
+      "| 2 | 0, 1 |",
       "rank 2", "Never merge it", "visual tokens only", "| Lowest validation loss | 1.2500 at step 3 |",
     ] { #expect(card.contains(words), "\(words)") }
     #expect(!card.contains("  |\n") && card.hasPrefix("---\n") && card.hasSuffix("|\n"))

@@ -10,7 +10,7 @@ struct DecodeTests {
   @Test("every colour type, depth, interlacing, subsampling and colour space gives Pillow's bytes")
   func equalsPillow() throws {
     for file in try DecodeCase.all() {
-      let image = try ImageDecoder.decode(file.bytes(), name: file.name)
+      let image = try ImageDecoder.decode(file.bytes(), name: file.name, reading: ImageReading(transparency: .drop))
       #expect(image.size == ImageSize(width: file.width, height: file.height), "\(file.name)")
       #expect(SHA256.hex(image.pixels) == file.sha256, "\(file.name)")
       #expect(try ImageDecoder.size(of: .inline(file.bytes())) == image.size, "\(file.name)")
@@ -24,7 +24,7 @@ struct DecodeTests {
       let bytes = try DecodeCase.named(name)
       for count in 0..<bytes.count {
         #expect(throws: PreprocessingError.self, "\(name) cut to \(count)") {
-          try ImageDecoder.decode(Array(bytes[..<count]), name: name)
+          try ImageDecoder.decode(Array(bytes[..<count]), name: name, reading: ImageReading(damaged: .refuse))
         }
       }
     }
@@ -42,7 +42,9 @@ struct DecodeTests {
     }
     var damaged = try DecodeCase.named("png with filters")
     damaged[damaged.count / 2] ^= 1
-    #expect(throws: PreprocessingError.self) { try ImageDecoder.decode(damaged, name: "x") }
+    #expect(throws: PreprocessingError.self) {
+      try ImageDecoder.decode(damaged, name: "x", reading: ImageReading(damaged: .refuse))
+    }
   }
 
   @Test("the error carries the library's own words, the name and the format")

@@ -169,13 +169,13 @@ struct SampleTests {
         Message(role: .user, content: [.text("Q2")]), Message(role: .assistant, content: [.text("B")]),
       ], images: [image])
     let rewriting = ClosureTemplate { messages, generation in
-      "\(messages.count)" + QwenTemplate().render(messages, addGenerationPrompt: generation)
+      "\(messages.count)" + QwenTemplate().render(messages, tools: [], addGenerationPrompt: generation)
     }
     #expect(
       try reason { _ = try builder(template: rewriting).sample(for: good) } == .templateNotIncremental(message: 1))
     let blind = ClosureTemplate { messages, generation in
       let texts = messages.map { PromptMessage(role: $0.role, content: $0.content.filter { $0 != .image }) }
-      return QwenTemplate().render(texts, addGenerationPrompt: generation)
+      return QwenTemplate().render(texts, tools: [], addGenerationPrompt: generation)
     }
     #expect(try reason { _ = try builder(template: blind).sample(for: good) } == .imageTokens(found: 0, images: 1))
     let failing = ClosureTemplate { _, _ in throw PreprocessingError.missingToken("x") }
@@ -212,9 +212,11 @@ struct SampleTests {
     #expect(
       try with(Objects(boxes: objects.boxes + objects.boxes, references: objects.references))
         == .placeholders("<bbox> and <point>", found: 2, objects: 4))
-    #expect(try with(nil) == .placeholders("<bbox> and <point>", found: 2, objects: 0))
+    let written = try builder().sample(for: example(messages, images: images))
+    #expect(supervisedText(written) == "<bbox> <point><|im_end|>\n")
     #expect(
-      try with(Objects(boxes: objects.boxes, references: ["one"])) == .placeholders("<ref>", found: 2, objects: 1))
+      try with(Objects(boxes: objects.boxes, references: ["one"]))
+        == .placeholders("<ref> and <ref-object>", found: 2, objects: 1))
     #expect(
       try with(
         Objects(boxes: [.init(x1: 0, y1: 0, x2: 1, y2: 1, image: 2), objects.boxes[0]], references: ["a", "b"]))
@@ -223,9 +225,10 @@ struct SampleTests {
       try with(Objects(boxes: [objects.boxes[0], .init(x1: 0, y1: .nan, x2: 1, y2: 1)], references: ["a", "b"]))
         == .boxNotFinite(box: 1))
     let plain = [
-      Message(role: .user, content: [.image(0), .text("Q")]), Message(role: .assistant, content: [.text("A")]),
+      Message(role: .user, content: [.image(0), .image(1), .text("Q")]),
+      Message(role: .assistant, content: [.text("A")]),
     ]
-    let left = try builder().sample(for: example(plain, images: [image], objects: objects))
+    let left = try builder().sample(for: example(plain, images: images, objects: objects))
     #expect(supervisedText(left) == "A<|im_end|>\n")
   }
 

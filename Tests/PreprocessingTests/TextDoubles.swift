@@ -1,4 +1,5 @@
 // A tokenizer of bytes and special tokens, and Qwen2.5-VL's template in Swift: test doubles with nothing to load.
+import Files
 import Preprocessing
 
 /// A byte is its own token; special tokens begin at 1000.
@@ -40,7 +41,7 @@ struct ByteEncoding: TextEncoding {
 }
 
 struct QwenTemplate: PromptRendering {
-  func render(_ messages: [PromptMessage], addGenerationPrompt: Bool) -> String {
+  func render(_ messages: [PromptMessage], tools: [JSON], addGenerationPrompt: Bool) -> String {
     var text = ""
     if let first = messages.first, first.role != "system" {
       text += "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
@@ -62,7 +63,7 @@ struct QwenTemplate: PromptRendering {
 /// Any closure as a template.
 struct ClosureTemplate: PromptRendering {
   var body: @Sendable ([PromptMessage], Bool) throws -> String
-  func render(_ messages: [PromptMessage], addGenerationPrompt: Bool) throws -> String {
+  func render(_ messages: [PromptMessage], tools: [JSON], addGenerationPrompt: Bool) throws -> String {
     try body(messages, addGenerationPrompt)
   }
 }

@@ -42,7 +42,7 @@ struct ImageFigureTests {
     func target(_ frames: [ImageFrame]) -> PlaceTarget? {
       let sample = Sample(
         id: "r", inputIDs: [], labels: [], visualSpans: [], positionIDs: [[], [], []], grids: [], frames: frames,
-        nextPosition: 0)
+        boxes: [box], nextPosition: 0)
       return PlaceTarget(row: example, prompt: Prompt(sample: sample, reference: "[6, 6, 34, 17]"))
     }
     let right = try #require(target([frame]))

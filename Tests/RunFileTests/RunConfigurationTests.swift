@@ -24,6 +24,11 @@ struct RunConfigurationTests {
       group_by_image: false
       coordinates: relative_1000
       bad_rows: skip
+      ids: line
+      ignore_keys: [source, "meta data"]
+      damaged_images: refuse
+      transparency: drop
+      exif_orientation: apply
     adapter:
       kind: image_lora
       rank: 16
@@ -52,6 +57,11 @@ struct RunConfigurationTests {
           max_length: 4096
           group_by_image: true
           bad_rows: strict
+          ids: own
+          ignore_keys: []
+          damaged_images: warn
+          transparency: white
+          exif_orientation: ignore
         adapter:
           kind: image_lora
           rank: 8
@@ -106,6 +116,11 @@ struct RunConfigurationTests {
           group_by_image: false
           coordinates: relative_1000
           bad_rows: skip
+          ids: line
+          ignore_keys: ["source", "meta data"]
+          damaged_images: refuse
+          transparency: drop
+          exif_orientation: apply
         adapter:
           kind: image_lora
           rank: 16
@@ -235,14 +250,18 @@ struct DigestTests {
   func frozen() throws {
     // printf of the deciding keys, then of "LENGTH DIGEST\n" for each content, to sha256sum.
     let expected = "28b4fd7afad13742471f60cae45b0d04f2071f51313be9fea78e4626eec2aa6b"
-    #expect(try run(minimal, "model.precision=fp32").digest(including: ["abc"]) == expected)
+    // A run of a version without data.transparency, which dropped the alpha.
+    #expect(
+      try run(minimal, "model.precision=fp32", "data.transparency=drop").digest(including: ["abc"]) == expected)
+    #expect(try run(minimal, "model.precision=fp32").digest(including: ["abc"]) != expected)
   }
 
   @Test(
     "does not depend on keys that do not change the results",
     arguments: [
       "model.path=/m", "model.feature_memory_mib=0", "model.feature_cache=/f", "data.train=/t", "data.validation=/v",
-      "data.image_root=/i", "data.bad_rows=skip",
+      "data.image_root=/i", "data.bad_rows=skip", "data.ids=line",
+      "data.ignore_keys=[source]", "data.damaged_images=refuse",
       "checkpoint.directory=/c", "checkpoint.every_steps=1", "checkpoint.every_minutes=1", "checkpoint.keep=1",
       "logging.every_steps=1", "logging.tensorboard=true", "logging.stall_timeout_seconds=9",
       "training.validation_every_steps=1",
@@ -256,7 +275,8 @@ struct DigestTests {
     "depends on every key that changes the results, and on contents",
     arguments: [
       ["model.precision=bf16"], ["model.min_pixels=1"], ["model.max_pixels=9"], ["model.threads=2"],
-      ["data.max_length=1"], ["data.group_by_image=false"], ["data.coordinates=pixels"], ["adapter.kind=lora"],
+      ["data.max_length=1"], ["data.group_by_image=false"], ["data.coordinates=pixels"], ["data.transparency=drop"],
+      ["data.exif_orientation=apply"], ["adapter.kind=lora"],
       ["adapter.rank=1"],
       ["adapter.alpha=1"], ["adapter.normalization=none"], ["adapter.heads.select=all"], ["adapter.heads.num_heads=1"],
       ["adapter.heads.tau=1"], ["adapter.heads.estimator=gate"], ["adapter.heads.probe_rows=1"],

@@ -1,5 +1,6 @@
 // What a run file may not be: each error names the place, the key, the value and what was expected.
 import Foundation
+import Files
 import Testing
 
 @testable import RunFile

@@ -48,10 +48,11 @@ package enum AdapterFolder {
   /// - Throws: `FileError` or `HuggingFaceError`.
   package static func provenance(_ folder: String) throws -> AdapterProvenance {
     guard try PEFTConfiguration.isPresent(in: folder) else {
-      return try decode(AdapterProvenance.self, folder + "/adapter_config.json")
+      return try decode(AdapterProvenance.self, folder + "/adapter_config.json").ofItsVersion
     }
     let path = folder + "/" + provenanceFile
-    return FileManager.default.fileExists(atPath: path) ? try decode(AdapterProvenance.self, path) : AdapterProvenance()
+    guard FileManager.default.fileExists(atPath: path) else { return AdapterProvenance() }
+    return try decode(AdapterProvenance.self, path).ofItsVersion
   }
 
   /// Reads an adapter for a model of the stated shape: what `export` wrote, or a LoRA of PEFT.

@@ -85,17 +85,22 @@ package struct CheckpointFile: ~Copyable {
 
   /// What the adapter must be used with.
   package func provenance() throws -> AdapterProvenance {
-    var coordinates: Coordinates?
-    if try file.hasAttribute("coordinates", of: "/adapter") {
-      let name = try file.attribute("coordinates", of: "/adapter", as: String.self)
-      coordinates = Coordinates(rawValue: name)
-      guard coordinates != nil else { throw refuse("coordinates \(name) are unknown") }
-    }
-    return AdapterProvenance(
+    var provenance = AdapterProvenance(
       baseDigest: try file.attribute("base_digest", as: String.self),
       templateDigest: try file.attribute("chat_template_digest", of: "/adapter", as: String.self),
       minPixels: try integer("min_pixels", of: "/adapter"), maxPixels: try integer("max_pixels", of: "/adapter"),
-      coordinates: coordinates)
+      coordinates: try choice("coordinates"))
+    provenance.transparency = try choice("transparency")
+    provenance.exifOrientation = try choice("exif_orientation")
+    return provenance.ofItsVersion
+  }
+
+  /// One of an enumeration's values, nil where the file does not state it.
+  private func choice<Choice: RawRepresentable<String>>(_ name: String) throws -> Choice? {
+    guard try file.hasAttribute(name, of: "/adapter") else { return nil }
+    let value = try file.attribute(name, of: "/adapter", as: String.self)
+    guard let choice = Choice(rawValue: value) else { throw refuse("\(name) \(quoted(value)) is unknown") }
+    return choice
   }
 
   /// The adapter's options and layout, for the base that it was trained on.

@@ -41,8 +41,11 @@ extension TrainingState {
     for (name, limit) in [("min_pixels", provenance.minPixels), ("max_pixels", provenance.maxPixels)] {
       if let limit { try file.setAttribute(name, of: "/adapter", to: Int64(limit)) }
     }
-    if let coordinates = provenance.coordinates {
-      try file.setAttribute("coordinates", of: "/adapter", to: coordinates.rawValue)
+    for (name, choice) in [
+      ("coordinates", provenance.coordinates?.rawValue), ("transparency", provenance.transparency?.rawValue),
+      ("exif_orientation", provenance.exifOrientation?.rawValue),
+    ] {
+      if let choice { try file.setAttribute(name, of: "/adapter", to: choice) }
     }
     for (layer, heads) in (imageLoRA?.kvIndices ?? [:]).sorted(by: { $0.key < $1.key }) {
       try file.write(

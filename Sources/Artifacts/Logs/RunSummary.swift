@@ -27,9 +27,15 @@ package struct RunSummary: Encodable, Sendable, Equatable {
   package var seconds: Double
   package var allReduce: AllReduce
   package var visionFeatures: VisionFeatures?
+  /// Keys of rows that were left out, and how often; nil where there were none.
+  package var ignoredKeys: [String: Int]?
 
-  package init(steps: Int, seconds: Double, allReduce: AllReduce, visionFeatures: VisionFeatures?) {
+  package init(
+    steps: Int, seconds: Double, allReduce: AllReduce, visionFeatures: VisionFeatures?,
+    ignoredKeys: [String: Int]? = nil
+  ) {
     (self.steps, self.seconds, self.allReduce, self.visionFeatures) = (steps, seconds, allReduce, visionFeatures)
+    self.ignoredKeys = ignoredKeys
   }
 
   package static let fileName = "summary.json"

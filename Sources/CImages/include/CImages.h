@@ -12,10 +12,13 @@ int cimages_png_size(const uint8_t *bytes, size_t count, uint32_t *width, uint32
 int cimages_jpeg_size(const uint8_t *bytes, size_t count, uint32_t *width, uint32_t *height, char *message);
 
 /// Decodes into `rgb` (3 * width * height bytes, rows from the top); `width` and `height` are those of the header.
-/// 0, or -1 with the library's words in `message`; the file is read to its end, so a cut one is an error.
-int cimages_png_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, uint8_t *rgb,
+/// 0; 1 where the file is damaged but all its pixels are there as Pillow reads them, with the damage in `message`;
+/// or -1 with the library's words in `message`.
+/// `white`: whether transparent pixels are laid on white before their alpha is dropped (transformers 5's
+/// `convert_to_rgb`); otherwise the alpha is dropped.
+int cimages_png_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, int white, uint8_t *rgb,
                        char *message);
-int cimages_jpeg_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, uint8_t *rgb,
+int cimages_jpeg_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, int white, uint8_t *rgb,
                         char *message);
 
 #endif

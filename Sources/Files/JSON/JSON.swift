@@ -5,6 +5,7 @@ package struct JSONSyntaxError: Error, Equatable, CustomStringConvertible {
   /// Bytes before it.
   package let byte: Int
   package let problem: String
+  package init(byte: Int, problem: String) { (self.byte, self.problem) = (byte, problem) }
   package var description: String { "byte \(byte): \(problem)" }
 }
 

@@ -1,4 +1,5 @@
 // Values that a template computes with; lists and dictionaries know their depth, so that none can nest without bound.
+import Files
 
 enum JinjaValue {
   /// What a missing name or key is; it carries the name for messages.
@@ -87,10 +88,12 @@ struct JinjaDictionary {
   /// Later keys replace earlier ones. Nil if a value may not be in a dictionary or the nesting becomes too deep.
   init?(_ pairs: [(key: String, value: JinjaValue)]) {
     var members: [(key: String, value: JinjaValue)] = []
+    var places: [ExactString: Int] = [:]
     for pair in pairs {
-      if let index = members.firstIndex(where: { $0.key == pair.key }) {
+      if let index = places[ExactString(pair.key)] {
         members[index] = pair
       } else {
+        places[ExactString(pair.key)] = members.count
         members.append(pair)
       }
     }
@@ -99,7 +102,7 @@ struct JinjaDictionary {
     depth = max(1, list.depth)
   }
 
-  subscript(key: String) -> JinjaValue? { members.first { $0.key == key }?.value }
+  subscript(key: String) -> JinjaValue? { members.first { $0.key.hasSameBytes(as: key) }?.value }
 }
 
 /// The one mutable value: `namespace(...)` keeps its attributes over the scopes of loops.

@@ -1,0 +1,284 @@
+// The rules of an example: which rows become examples, and the exact reason why others do not.
+import Files
+
+extension Example {
+  /// Longest id, in bytes of UTF-8.
+  static let maxIDBytes = 1024
+
+  /// Checks one row.
+  /// - Parameters:
+  ///   - id: the name that the row goes by.
+  ///   - line: its place in the file.
+  ///   - root: the folder of relative image paths.
+  init(_ row: RowObject, id: String, line: Int, root: String, ignored: inout IgnoredKeys) throws(BadExample) {
+    try Self.check(id: id)
+    var images = ImagePlacer(listed: try Self.listedImages(row, root: root, &ignored), root: root)
+    let messages = try Self.messages(row, &images, &ignored)
+    try images.checkCounts()
+    var objects: Objects?
+    if let json = row["objects"] { objects = try Objects(json, imageCount: images.placed.count, ignored: &ignored) }
+    self.init(
+      id: id, line: line, images: images.placed, messages: messages, tools: try Self.tools(row), objects: objects,
+      groups: try Self.groups(row))
+  }
+
+  /// The row's own id: a text, or an integer read as its digits.
+  static func id(of row: RowObject) throws(BadExample) -> String? {
+    switch row["id"] {
+    case nil: return nil
+    case .string(let text): return text
+    case .integer(let number): return String(number)
+    case let other?: throw row.failure("id", "a text or a whole number", other)
+    }
+  }
+
+  /// Groups are printed as they stand: short, without control characters. One name alone is that of the key "group".
+  private static func groups(_ row: RowObject) throws(BadExample) -> [String: String] {
+    var groups: [String: String] = [:]
+    switch row["group"] {
+    case nil: break
+    case .string(let name): groups["group"] = name
+    case .object(let members):
+      for member in members where member.value != .null {
+        guard case .string(let name) = member.value else {
+          throw BadExample("group.\(quoted(member.key)): expected a text, found \(member.value.shown)")
+        }
+        groups[member.key] = name
+      }
+    case let other?: throw row.failure("group", "a text, or an object of texts", other)
+    }
+    for text in groups.flatMap({ [$0, $1] }) {
+      guard (1...100).contains(text.utf8.count),
+        !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
+      else { throw BadExample("group: \(quoted(text)) is empty, longer than 100 bytes or holds a control character") }
+    }
+    return groups
+  }
+
+  /// Ids name groups of HDF5 files: one path component, no control characters.
+  static func check(id: String) throws(BadExample) {
+    if id.isEmpty || id == "." {
+      throw BadExample("id \(quoted(id)) cannot name a group of an HDF5 file; rename it or set data.ids: line")
+    }
+    if id.utf8.contains(UInt8(ascii: "/")) {
+      throw BadExample(
+        "id \(quoted(id)) holds \"/\", which separates groups of an HDF5 file; rename it or set data.ids: line")
+    }
+    if id.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) {
+      throw BadExample("id \(quoted(id)) holds a control character; rename it")
+    }
+    if id.utf8.count > maxIDBytes { throw BadExample("id \(quoted(id)) is longer than \(maxIDBytes) bytes") }
+  }
+
+  private static func listedImages(
+    _ row: RowObject, root: String, _ ignored: inout IgnoredKeys
+  ) throws(BadExample) -> [ImageSource] {
+    guard let (key, value) = try row.one(of: ["images", "image"]) else { return [] }
+    guard case .array(let items) = value else {
+      return [try ImageSource.listed(value, at: key, root: root, ignored: &ignored)]
+    }
+    var images: [ImageSource] = []
+    for (index, item) in items.enumerated() {
+      images.append(try ImageSource.listed(item, at: "\(key)[\(index)]", root: root, ignored: &ignored))
+    }
+    return images
+  }
+
+  /// A list, or a text that is one in JSON.
+  private static func tools(_ row: RowObject) throws(BadExample) -> [JSON] {
+    var value = row["tools"]
+    if case .string(let text) = value {
+      guard !text.isEmpty else { return [] }
+      do { value = try JSON(parsing: Array(text.utf8)) } catch {
+        throw BadExample("tools: is a text that is not valid JSON (\(error)); give a list of tools")
+      }
+    }
+    switch value {
+    case nil: return []
+    case .array(let tools): return tools
+    case let other?: throw row.failure("tools", "a list of tools", other)
+    }
+  }
+
+  private static func messages(
+    _ row: RowObject, _ images: inout ImagePlacer, _ ignored: inout IgnoredKeys
+  ) throws(BadExample) -> [Message] {
+    guard let (key, value) = try row.one(of: ["messages", "conversations"]) else {
+      throw BadExample("has neither \"messages\" nor \"conversations\"")
+    }
+    guard case .array(let turns) = value else { throw row.failure(key, "a list of turns", value) }
+    var messages: [Message] = []
+    if let system = try row.text("system"), !system.isEmpty {
+      messages.append(Message(role: .system, content: try images.content(system, at: "system")))
+    }
+    for (index, turn) in turns.enumerated() {
+      let turn = try RowObject(turn, .turn, at: "\(key)[\(index)]", ignored: &ignored)
+      messages.append(try Message(turn, &images, &ignored))
+    }
+    if messages.count > 1, messages[0].role == .system, messages[1].role == .system, row["system"] != nil {
+      throw BadExample("has both \"system\" and a turn of the system; keep one")
+    }
+    guard !turns.isEmpty, let first = messages.first else { throw BadExample("has no messages") }
+    if first.role == .assistant { throw BadExample("begins with the assistant; a message must come before the answer") }
+    // An empty system message is how the template's default one is turned off.
+    if let index = messages.firstIndex(where: { $0.role != .system && $0.content.isEmpty }) {
+      throw BadExample("message \(index) (\(messages[index].role.rawValue)) is empty")
+    }
+    return messages
+  }
+}
+
+extension Message {
+  private static let roles: [ExactString: Role] = [
+    "system": .system, "user": .user, "human": .user, "assistant": .assistant, "gpt": .assistant,
+  ]
+
+  /// Checks one turn.
+  init(_ turn: RowObject, _ images: inout ImagePlacer, _ ignored: inout IgnoredKeys) throws(BadExample) {
+    guard let (key, value) = try turn.one(of: ["role", "from"]) else {
+      throw BadExample("\(turn.place): has no \"role\"")
+    }
+    guard case .string(let name) = value else { throw turn.failure(key, "a text", value) }
+    guard let role = Self.roles[ExactString(name)] else {
+      throw BadExample(
+        "\(turn.place): unknown \(key) \(quoted(name)); use system, user or human, assistant or gpt "
+          + "(turns of tools are not supported)")
+    }
+    guard let (contentKey, value) = try turn.one(of: ["content", "value"]) else {
+      throw BadExample("\(turn.place): has no \"content\"")
+    }
+    let content: [ContentPart]
+    switch value {
+    case .string(let text): content = try images.content(text, at: turn.path(contentKey))
+    case .array(let parts): content = try images.content(parts, at: turn.path(contentKey), &ignored)
+    default: throw turn.failure(contentKey, "a text or a list of content parts", value)
+    }
+    self.init(role: role, content: content, loss: try Self.loss(turn, role))
+  }
+
+  /// The flags under all their names must agree; a loss on what is no answer is refused, but for `loss` itself.
+  private static func loss(_ turn: RowObject, _ role: Role) throws(BadExample) -> Bool {
+    var found: (key: String, flag: Bool)?
+    for key in RowKey.lossFlags {
+      guard let value = turn[key] else { continue }
+      let flag: Bool
+      switch value {
+      case .bool(let value): flag = value
+      case _ where value.double == 0: flag = false
+      case _ where value.double == 1: flag = true
+      default:
+        throw BadExample("\(turn.path(key)): \(value.shown) is not read; a weight of the loss is 0 or 1")
+      }
+      if let found, found.flag != flag {
+        throw BadExample("\(turn.place): \"\(found.key)\" and \"\(key)\" contradict each other; keep one")
+      }
+      if flag, role != .assistant, key != "loss" {
+        throw BadExample("\(turn.path(key)): only answers of the assistant can be learned; take it out")
+      }
+      found = found ?? (key, flag)
+    }
+    return found?.flag ?? true
+  }
+}
+
+/// Puts images where the messages name them, in order: listed ones by `<image>`, others by content parts.
+struct ImagePlacer {
+  static let placeholder = "<image>"
+  let listed: [ImageSource]
+  let root: String
+  private(set) var placed: [ImageSource] = []
+  private var placeholders = 0
+
+  init(listed: [ImageSource], root: String) { (self.listed, self.root) = (listed, root) }
+
+  /// Tags of what is not supported; like `<image>` they are plain text behind a backslash.
+  private static let tags: [(text: String, isImage: Bool)] = [
+    (placeholder, true), ("<video>", false), ("<audio>", false),
+  ]
+
+  /// A text with each `<image>` replaced by the next listed image; `place` names it in errors.
+  mutating func content(_ text: String, at place: String) throws(BadExample) -> [ContentPart] {
+    // Over bytes: the standard library's search for a text costs more than the rest of an example.
+    let bytes = text.utf8
+    guard bytes.contains(UInt8(ascii: "<")) else { return text.isEmpty ? [] : [.text(text)] }
+    var parts: [ContentPart] = []
+    var pending: [UInt8] = []
+    var cursor = bytes.startIndex
+    while cursor < bytes.endIndex {
+      let isEscaped = bytes[cursor] == UInt8(ascii: "\\")
+      let open = isEscaped ? bytes.index(after: cursor) : cursor
+      guard open < bytes.endIndex, bytes[open] == UInt8(ascii: "<"),
+        let tag = Self.tags.first(where: { bytes[open...].starts(with: $0.text.utf8) })
+      else {
+        pending.append(bytes[cursor])
+        cursor = bytes.index(after: cursor)
+        continue
+      }
+      cursor = bytes.index(open, offsetBy: tag.text.utf8.count)
+      if isEscaped {
+        pending += tag.text.utf8
+      } else if tag.isImage {
+        if !pending.isEmpty { parts.append(.text(String(decoding: pending, as: UTF8.self))) }
+        pending = []
+        parts.append(placeNext())
+      } else {
+        throw BadExample(
+          "\(place): \(tag.text) is not supported; take the row out, or write \\\(tag.text) for the text itself")
+      }
+    }
+    if !pending.isEmpty { parts.append(.text(String(decoding: pending, as: UTF8.self))) }
+    return parts
+  }
+
+  /// A list of content parts; `place` names it in errors.
+  mutating func content(
+    _ list: [JSON], at place: String, _ ignored: inout IgnoredKeys
+  ) throws(BadExample) -> [ContentPart] {
+    var parts: [ContentPart] = []
+    for (index, part) in list.enumerated() {
+      let part = try RowObject(part, .image, at: "\(place)[\(index)]", ignored: &ignored)
+      let type = try part.text("type") ?? (part["text"] == nil ? "image" : "text")
+      switch type {
+      case "text":
+        guard let text = try part.text("text") else { throw BadExample("\(part.place): has type text but no \"text\"") }
+        for key in RowKey.imageAddresses + RowKey.imageSizes where part[key]?.isEmpty == false {
+          throw BadExample("\(part.path(key)): is not read in a part of type text; make a part of type image")
+        }
+        parts += try content(text, at: part.place)
+      case "image", "image_url":
+        if part["text"]?.isEmpty == false {
+          throw BadExample("\(part.path("text")): is not read in a part of an image; make two parts")
+        }
+        // Without an address of its own a part stands for the next listed image.
+        if let image = try ImageSource(part, root: root) {
+          parts.append(self.place(image))
+        } else if type == "image" {
+          parts.append(placeNext())
+        } else {
+          throw BadExample("\(part.place): has type image_url but no \"image_url\"")
+        }
+      default:
+        throw BadExample("\(part.place): unknown type \(quoted(type)); use text, image or image_url")
+      }
+    }
+    return parts
+  }
+
+  /// Throws unless every listed image was placed once.
+  func checkCounts() throws(BadExample) {
+    guard placeholders != listed.count else { return }
+    throw BadExample(
+      "the messages have \(placeholders) <image> but \(listed.count) images are listed; give an image for each, "
+        + "or write \\<image> for the text itself")
+  }
+
+  private mutating func placeNext() -> ContentPart {
+    placeholders += 1
+    return place(placeholders <= listed.count ? listed[placeholders - 1] : .file(""))
+  }
+
+  private mutating func place(_ source: ImageSource) -> ContentPart {
+    placed.append(source)
+    return .image(placed.count - 1)
+  }
+}
