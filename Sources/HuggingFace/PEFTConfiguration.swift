@@ -1,41 +1,43 @@
 // PEFT's adapter_config.json of a LoRA on attention projections; whatever else PEFT can express is refused by name.
 import Files
 
-/// The contents of a LoRA's adapter_config.json (PEFT `LoraConfig`).
+/// The contents of a LoRA's adapter_config.json (PEFT `LoraConfig`, as of PEFT 0.21).
 package struct PEFTConfiguration: Sendable, Equatable {
-  /// `target_modules`
-  package enum Targets: Sendable, Equatable {
-    /// Names, or ends of names, of modules.
-    case names([String])
-    /// A regular expression; the adapter's tensors show what it matched.
-    case pattern
-  }
-
   package let rank: Int
   /// As if the factor were alpha / rank: with `use_rslora`, where it is alpha / sqrt(rank), larger by sqrt(rank).
   package let alpha: Double
-  package let targets: Targets
-  /// `layers_to_transform`; nil: all.
-  package let layers: [Int]?
+  /// Which modules are adapted.
+  package let modules: PEFTModules
 
   static let file = "adapter_config.json"
-  /// Modules that can be adapted here, by the last part of their name.
-  static let modules = ["q_proj", "k_proj", "v_proj", "o_proj"]
 
-  /// Options that would change the results, and their values in a plain LoRA.
-  private static let plain: [(key: String, values: [JSON])] = [
-    ("alora_invocation_tokens", []), ("alpha_pattern", [.object([])]), ("arrow_config", []),
-    ("bias", [.string("none")]), ("fan_in_fan_out", [.bool(false)]), ("kasa_config", []), ("layer_replication", []),
-    ("lora_bias", [.bool(false)]), ("lora_ga_config", []), ("modules_to_save", [.array([])]),
-    ("monteclora_config", []), ("rank_pattern", [.object([])]), ("target_parameters", [.array([])]),
-    ("trainable_token_indices", [.array([]), .object([])]),
-    ("use_bdlora", []), ("use_dora", [.bool(false)]), ("use_qalora", [.bool(false)]),
-    // Other starts subtract themselves from the base's weights.
-    (
-      "init_lora_weights",
-      [.bool(true), .bool(false), .string("gaussian"), .string("eva"), .string("orthogonal")]
-    ),
+  /// Options that would change the results, and their values in a plain LoRA; `null` always is one.
+  private static let plain: [ExactString: [JSON]] = [
+    "alora_invocation_tokens": [], "alpha_pattern": [.object([])], "arrow_config": [], "bias": [.string("none")],
+    "fan_in_fan_out": [.bool(false)], "kasa_config": [], "layer_replication": [.array([])],
+    "lora_bias": [.bool(false)], "megatron_config": [], "modules_to_save": [.array([])], "monteclora_config": [],
+    "rank_pattern": [.object([])], "target_parameters": [.array([])],
+    "trainable_token_indices": [.array([]), .object([])], "use_bdlora": [], "use_dora": [.bool(false)],
+    "use_qalora": [.bool(false)], "velora_config": [],
   ]
+
+  /// Keys that are read here.
+  private static let read: Set<ExactString> = [
+    "exclude_modules", "init_lora_weights", "layers_pattern", "layers_to_transform", "lora_alpha", "peft_type", "r",
+    "target_modules", "use_rslora",
+  ]
+
+  /// Keys that have no effect on a trained adapter of attention projections: what it was made of, how it was trained,
+  /// what it began with, and settings of options that are off.
+  private static let ignored: Set<ExactString> = [
+    "auto_mapping", "base_model_name_or_path", "corda_config", "ensure_weight_tying", "eva_config", "inference_mode",
+    "loftq_config", "lora_dropout", "lora_ga_config", "megatron_core", "peft_version", "qalora_group_size", "revision",
+    "runtime_config", "task_type",
+  ]
+
+  /// Starts that leave the base's weights as they are. Others (PiSSA, OLoRA, CorDA, LoftQ, LoRA-GA) subtract themselves
+  /// from them.
+  private static let starts = ["gaussian", "eva", "orthogonal", "mica"]
 
   /// Whether a folder's adapter_config.json is one of PEFT's.
   /// - Throws: `HuggingFaceError` for a file that cannot be read.
@@ -45,46 +47,47 @@ package struct PEFTConfiguration: Sendable, Equatable {
 
   /// - Throws: `HuggingFaceError` naming the key that is missing, out of range or not supported.
   package init(folder: String) throws {
-    let fields = try ModelFolder(path: folder).fields(Self.file, maximumBytes: 1 << 20)
+    let files = ModelFolder(path: folder)
+    let document = try files.json(Self.file, maximumBytes: 1 << 20)
+    let fields = try Fields(document, file: files.file(Self.file))
     let type = try fields.string("peft_type")
-    guard type == "LORA" else { throw fields.unsupported("peft_type \(type)", use: "LORA") }
-    for (key, values) in Self.plain {
-      guard let found = fields[key], !values.contains(found) else { continue }
-      let expected = values.first.map(Self.written) ?? "null"
-      throw fields.unsupported("\(key) \(Fields.show(found))", use: "an adapter made with \(key): \(expected)")
-    }
+    guard type.hasSameBytes(as: "LORA") else { throw fields.unsupported("peft_type \(type)", use: "LORA") }
+    if case .object(let members) = document { for member in members { try Self.check(member, fields) } }
     rank = try fields.integer("r", in: 1...65_536)
     let stated = try fields.number("lora_alpha", in: -1e6...1e6)
     alpha = try fields.bool("use_rslora", default: false) ? stated * Double(rank).squareRoot() : stated
-    let transformed: [Int]? =
-      switch fields["layers_to_transform"] {
-      case .integer(let layer)?: [layer]
-      case nil: nil
-      default: try fields.integers("layers_to_transform", in: 0...1023)
-      }
-    layers = transformed.flatMap { $0.isEmpty ? nil : $0 }
-    targets = try Self.targets(fields)
+    modules = try PEFTModules(fields)
   }
 
-  private static func targets(_ fields: Fields) throws -> Targets {
-    if case .string(let pattern)? = fields["target_modules"] {
-      guard pattern != "all-linear" else {
-        throw fields.unsupported("target_modules \"all-linear\"", use: modules.joined(separator: ", "))
-      }
-      return .pattern
+  /// Refuses a key that changes the results, or may: PEFT itself leaves out keys of later versions with a warning.
+  private static func check(_ member: JSON.Member, _ fields: Fields) throws {
+    let key = ExactString(member.key)
+    guard member.value != .null, !read.contains(key) || key == "init_lora_weights", !ignored.contains(key) else {
+      return
     }
-    var names: [String] = []
-    for element in try fields.array("target_modules") {
-      guard case .string(let name) = element, let last = name.split(separator: ".").last,
-        modules.contains(String(last))
-      else {
+    if key == "init_lora_weights" {
+      switch member.value {
+      case .bool: return
+      case .string(let name) where starts.contains(where: { $0.hasSameBytes(as: name.lowercased()) }): return
+      default:
         throw fields.unsupported(
-          "target_modules: \(Fields.show(element))", use: modules.joined(separator: ", ") + " of the decoder")
+          "init_lora_weights \(Fields.show(member.value)), which changes the base model's weights,",
+          use: "PEFT's save_pretrained with path_initial_model_for_weight_conversion")
       }
-      names.append(name)
     }
-    guard !names.isEmpty else { throw fields.failure("target_modules", "it is empty") }
-    return .names(names)
+    guard let values = plain[key] else {
+      switch member.value {
+      case .bool(false), .array([]), .object([]), .string(""): return
+      default:
+        throw fields.unsupported(
+          "\(member.key) \(Fields.show(member.value)), a key that PEFT 0.21 does not have,",
+          use: "an adapter without it")
+      }
+    }
+    guard !values.contains(member.value) else { return }
+    let expected = values.first.map(written) ?? "null"
+    throw fields.unsupported(
+      "\(member.key) \(Fields.show(member.value))", use: "an adapter made with \(member.key): \(expected)")
   }
 
   private static func written(_ json: JSON) -> String {
@@ -93,14 +96,5 @@ package struct PEFTConfiguration: Sendable, Equatable {
     case .object: "{}"
     default: Fields.show(json)
     }
-  }
-
-  /// Whether a module is adapted, nil where only the tensors show it (`target_modules` as PEFT reads it: a name, or its
-  /// end after a dot).
-  /// - Parameter module: its name by checkpoints of old and of new transformers.
-  package func adapts(layer: Int, module: [String]) -> Bool? {
-    guard case .names(let names) = targets else { return nil }
-    guard layers?.contains(layer) ?? true else { return false }
-    return names.contains { name in module.contains { $0 == name || $0.hasSuffix(".\(name)") } }
   }
 }

@@ -129,9 +129,11 @@ struct PEFTFilesTests {
       #expect(try said(adding: [tensor(name)]).contains("tensor \(name) is no LoRA"))
     }
     #expect(try said(adding: [tensor("\(prefix).3.self_attn.q_proj.lora_A.weight")]).contains("the model has 3 layers"))
-    #expect(
-      try said(adding: [tensor("base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight")])
-        .contains("under another name too"))
+    for layer in [0, 1] {
+      #expect(
+        try said(adding: [tensor("base_model.model.model.layers.\(layer).self_attn.q_proj.lora_A.weight")])
+          .contains("names of another release of transformers"))
+    }
     #expect(try said { $0.contains(".1.self_attn.q_proj.lora_B") ? nil : $0 }.contains("layers.1.q_proj.B"))
     #expect(
       try said { $0.contains(".1.self_attn.q_proj") ? nil : $0 }.contains("layer 1 has no LoRA of q_proj"))
@@ -141,5 +143,61 @@ struct PEFTFilesTests {
     #expect(try said().contains("expected shape [3, 8], found [2, 8]"))
     try change(path, ["r": 2, "layers_to_transform": [0, 1]])
     #expect(try said().contains("layer 2 has a LoRA of q_proj, contrary to target_modules"))
+  }
+
+  /// PEFT reads them with a warning and leaves these modules as they were initialized.
+  @Test func missingTensorsAreNamed() throws {
+    let path = try exported()
+    for targets: Any in [["q_proj", "v_proj"], ".*\\.(q_proj|v_proj)"] {
+      try change(path, ["target_modules": targets])
+      try rewrite(path) { $0.contains(".layers.1.") ? nil : $0 }
+      let said = line { _ = try AdapterFolder.load(path, base: text) }
+      #expect(said.contains("layer 1 has no LoRA of q_proj (2 are missing)") && said.contains("layers_to_transform"))
+    }
+    try change(path, ["target_modules": ["q_proj", "v_proj"], "layers_to_transform": [0, 2]])
+    #expect(try AdapterFolder.load(path, base: text).configuration.layers == [0, 2])
+    try change(path, ["layers_to_transform": nil, "exclude_modules": ".*layers\\.1\\..*"])
+    #expect(try AdapterFolder.load(path, base: text).configuration.layers == [0, 2])
+  }
+
+  /// Names are matched as the release of transformers had them that the adapter was made with.
+  @Test func patternsOfOlderNames() throws {
+    let path = try exported()
+    try change(path, ["target_modules": "^model\\.layers\\.\\d+\\.self_attn\\.[qv]_proj$"])
+    #expect(line { _ = try AdapterFolder.load(path, base: text) }.contains("layer 0 has a LoRA of q_proj, contrary"))
+    try rewrite(path) { $0.replacing("language_model.", with: "") }
+    #expect(try AdapterFolder.load(path, base: text).parameters.values == parameters)
+  }
+
+  @Test(
+    arguments: [
+      (".*(q_proj|v_proj|up_proj)", "layers.0.mlp.up_proj"),
+      (".*(q_proj|v_proj|qkv)", "model.visual.blocks.0.attn.qkv"),
+      (".*[qv]_proj|lm_head", "lm_head"), ("(?!.*(k|o)_proj).*layers.*", "mlp.gate_proj"),
+    ])
+  func patternsOfOtherModules(pattern: String, module: String) throws {
+    let path = try exported()
+    try change(path, ["target_modules": pattern])
+    let said = line { _ = try AdapterFolder.load(path, base: text) }
+    #expect(said.contains("has no LoRA of ") && said.contains(module), "\(said)")
+  }
+
+  /// Letters that are equal to Swift's String but are other bytes make another name.
+  @Test func namesAreBytes() throws {
+    let path = try exported()
+    try rewrite(path) { $0.replacing(".0.self_attn.q_proj.lora_A", with: ".0.self_attn.q_proj.lora_A\u{301}") }
+    #expect(line { _ = try AdapterFolder.load(path, base: text) }.contains("is no LoRA"))
+  }
+
+  @Test func pickles() throws {
+    let path = try exported()
+    let file = URL(filePath: path + "/adapter_model.safetensors")
+    try Data([1]).write(to: URL(filePath: path + "/adapter_model.bin"))
+    #expect(try AdapterFolder.load(path, base: text).parameters.values == parameters)
+    try FileManager.default.removeItem(at: file)
+    let said = line { _ = try AdapterFolder.load(path, base: text) }
+    #expect(said.contains("adapter_model.bin: is a pickle") && said.contains("save_pretrained"))
+    try FileManager.default.removeItem(atPath: path + "/adapter_model.bin")
+    #expect(line { _ = try AdapterFolder.load(path, base: text) }.contains("adapter_model.safetensors"))
   }
 }

@@ -1,4 +1,5 @@
-// Benchmarks' annotations become examples: first records of ScreenSpot-v2's files, and refs as RefCOCO documents them.
+// Benchmarks' annotations become examples: first records of ScreenSpot-v2's files, a record of ScreenSpot-Pro's form,
+// and refs as RefCOCO documents them.
 import Foundation
 import Testing
 
@@ -28,13 +29,26 @@ struct AnnotationTests {
     """
   private let instances = """
     {"info": {}, "licenses": [], "images": [{"id": 581857, "file_name": "COCO_train2014_000000581857.jpg", \
-    "height": 427, "width": 640}], "annotations": [{"id": 1719310, "image_id": 581857, "category_id": 1, "iscrowd": 0, \
+    "height": 480, "width": 640}], "annotations": [{"id": 1719310, "image_id": 581857, "category_id": 1, "iscrowd": 0, \
     "area": 5.5, "bbox": [103.93, 299.99, 134.22, 177.42], "segmentation": [[1, 2]]}, \
     {"id": 2, "image_id": 581857, "category_id": 3, "bbox": [0, 0, 10, 20]}], "categories": []}
     """
 
-  private func screenSpot(_ text: String) throws -> [Annotation] {
-    try Annotation.screenSpot(Data(text.utf8), name: "in/screenspot_v2.json")
+  // A record of ScreenSpot-Pro's form, with numbers of our own.
+  private let pro = """
+    [{"img_filename": "vscode_macos/screenshot_1.png", "bbox": [1200, 600, 1260, 640], "instruction": "open the terminal", \
+    "instruction_cn": "x", "id": "vscode_macos_0", "application": "vscode", "platform": "macos", \
+    "img_size": [3840, 2160], "ui_type": "icon", "group": "Dev"}]
+    """
+
+  private func screenSpot(
+    _ text: String, form: BoxForm? = nil, size: Annotation.Size? = nil
+  ) throws -> [Annotation] {
+    try Annotation.screenSpot(Data(text.utf8), name: "in/screenspot_v2.json", form: form, size: { _ in size })
+  }
+
+  private func message(_ body: () throws -> Void) throws -> String {
+    try #require(#expect(throws: DatasetError.self, performing: body)).description
   }
 
   private func refCOCO(_ refs: String, _ instances: String, split: String? = nil) throws -> [Annotation] {
@@ -55,6 +69,119 @@ struct AnnotationTests {
           box: Objects.Box(x1: 2321, y1: 129, x2: 2529, y2: 199),
           groups: ["data_type": "text", "data_source": "gitlab", "platform": "web", "subset": "web text"]))
     #expect(found.map { $0.groups["subset"] } == ["mobile icon", "desktop icon", "web text"])
+  }
+
+  @Test("ScreenSpot-Pro: boxes are corners, compared with img_size; ids and groups are the record's")
+  func readsScreenSpotPro() throws {
+    let box = Objects.Box(x1: 1200, y1: 600, x2: 1260, y2: 640)
+    #expect(
+      try screenSpot(pro) == [
+        Annotation(
+          id: "vscode_macos_0", image: "vscode_macos/screenshot_1.png", expression: "open the terminal", box: box,
+          size: .init(width: 3840, height: 2160),
+          groups: [
+            "group": "Dev", "application": "vscode", "platform": "macos", "ui_type": "icon", "subset": "Dev icon",
+          ])
+      ])
+    let bare = pro.replacing(
+      "\"id\": \"vscode_macos_0\", \"application\": \"vscode\", \"platform\": \"macos\",", with: "")
+    #expect(try screenSpot(bare)[0].id == "screenspot_v2-0")
+    #expect(try screenSpot(bare)[0].groups == ["group": "Dev", "ui_type": "icon", "subset": "Dev icon"])
+    // Both forms in one file, each by its record.
+    let both = String(pro.dropLast()) + "," + String(screenSpot.dropFirst())
+    #expect(try screenSpot(both).map(\.box.x2) == [1260, 824, 954, 2529])
+  }
+
+  @Test("--box says what boxes are, whatever the record")
+  func formOfBoxes() throws {
+    #expect(
+      try screenSpot(pro, form: .xywh)[0].box == Objects.Box(x1: 1200, y1: 600, x2: 2460, y2: 1240))
+    let corners = screenSpot.replacing("[223, 78, 601, 593]", with: "[223, 78, 824, 671]")
+      .replacing("[910, 78, 44, 34]", with: "[910, 78, 954, 112]")
+      .replacing("[2321, 129, 208, 70]", with: "[2321, 129, 2529, 199]")
+    #expect(try screenSpot(corners, form: .xyxy).map(\.box) == screenSpot(screenSpot).map(\.box))
+  }
+
+  @Test("a box is compared with its image, and the likely convention is named")
+  func comparesBoxes() throws {
+    let size = Annotation.Size(width: 960, height: 540)
+    func said(_ box: String, form: BoxForm? = nil, size: Annotation.Size? = size) throws -> String {
+      let record = """
+        [{"img_filename": "pc_a.png", "bbox": \(box), "instruction": "close", "data_type": "icon", "data_source": "w"}]
+        """
+      return try message { _ = try screenSpot(record, form: form, size: size) }
+    }
+    #expect(try said("[910, 78, 954, 112]").contains("looks like [x1, y1, x2, y2]; give --box xyxy"))
+    #expect(try said("[910, 78, 44, 34]", form: .xyxy).contains("looks like [x, y, width, height]; give --box xywh"))
+    #expect(try said("[910, 78, 44, 34]", form: .xyxy, size: nil).contains("give --box xywh"))
+    #expect(try said("[990, 900, 10, 20]").contains("outside the image of 960 x 540: it looks like thousandths"))
+    #expect(try said("[100, 600, 200, 990]", form: .xyxy).contains("looks like thousandths"))
+    #expect(try said("[0.1, 0.2, 0.3, 0.4]").contains("looks like shares 0..1"))
+    #expect(try said("[0.1, 0.2, 1, 1]", form: .xyxy, size: nil).contains("looks like shares 0..1"))
+    #expect(try said("[1900, 78, 44, 34]").contains("is outside the image of 960 x 540; is it of the same image"))
+    #expect(try said("[-100, 78, 44, 34]").contains("is outside the image"))
+    #expect(try said("[954, 112, 910, 78]", form: .xyxy, size: size).contains("needs x1 < x2 and y1 < y2"))
+    #expect(try said("[961, 5, 3, 9]").contains("outside"))
+    #expect(
+      try message { _ = try screenSpot(pro, size: size) }
+        .contains("[0]: says that the image is 3840 x 2160, but it is 960 x 540"))
+    #expect(
+      try message { _ = try screenSpot(pro.replacing("1260", with: "4260")) }.contains("outside the image of 3840"))
+    #expect(try message { _ = try screenSpot(pro.replacing("[3840, 2160]", with: "[3840]")) }.contains("[0].img_size:"))
+  }
+
+  @Test("a box may reach beyond its image by 1% of a side or a pixel, and is cut there")
+  func tolerance() throws {
+    func box(_ numbers: String, _ size: Annotation.Size) throws -> Objects.Box {
+      let record = """
+        [{"img_filename": "pc_a.png", "bbox": \(numbers), "instruction": "close", "data_type": "icon", "data_source": "w"}]
+        """
+      return try #require(screenSpot(record, size: size).first).box
+    }
+    let size = Annotation.Size(width: 1000, height: 50)
+    #expect(try box("[900, 40, 110, 11]", size) == Objects.Box(x1: 900, y1: 40, x2: 1000, y2: 50))
+    #expect(try box("[-10, -1, 20, 20]", size) == Objects.Box(x1: 0, y1: 0, x2: 10, y2: 19))
+    for numbers in ["[900, 40, 110.5, 5]", "[900, 40, 10, 11.5]", "[-10.5, 0, 20, 20]", "[0, -1.5, 20, 20]"] {
+      #expect(throws: DatasetError.self) { _ = try box(numbers, size) }
+    }
+  }
+
+  @Test("RefCOCO: boxes are compared with the sizes of instances.json")
+  func comparesRefCOCO() throws {
+    #expect(
+      try message { _ = try refCOCO(refs, instances.replacing("134.22, 177.42", with: "734.22, 177.42")) }
+        .contains("annotations[0]: bbox [103.93, 299.99, 734.22, 177.42] is outside the image of 640 x 480"))
+    #expect(try refCOCO(refs, instances).allSatisfy { $0.size == Annotation.Size(width: 640, height: 480) })
+    #expect(try refCOCO(refs, instances.replacing("\"height\": 480, ", with: "")).allSatisfy { $0.size == nil })
+  }
+
+  @Test("records that are not what is expected are named in this program's words")
+  func wrongRecords() throws {
+    for (text, expected) in [
+      ("{}", "expected a list of records"), ("[[1]]", "[0]: expected an object, found an array"),
+      ("[{\"img_filename\": 3}]", "[0].img_filename: expected a string, found an integer"),
+      ("[{}]", "[0]: has no \"img_filename\""), ("[{\"a\": 1, \"a\": 2}]", "[0].\"a\": given twice"),
+      ("[", "not valid JSON: byte 1"), ("nonsense", "not valid JSON: byte 0"),
+    ] {
+      let found = try message { _ = try screenSpot(text) }
+      #expect(found.contains(expected) && found.hasPrefix("in/screenspot_v2.json:"), "\(found)")
+    }
+    for (from, to, expected) in [
+      ("[910, 78, 44, 34]", "\"910 78 44 34\"", "[1].bbox: expected four numbers, found a string"),
+      ("[910, 78, 44, 34]", "[910, \"78\", 44, 34]", "[1].bbox: expected numbers, found a string"),
+      ("[910, 78, 44, 34]", "{\"x\": 910}", "[1].bbox: expected four numbers, found an object"),
+      ("\"close this window\"", "null", "[1].instruction: expected a string, found null"),
+    ] {
+      let found = try message { _ = try screenSpot(screenSpot.replacing(from, with: to)) }
+      #expect(found.contains(expected), "\(found)")
+    }
+    for (text, expected) in [
+      ("[]", "the document: expected an object"), ("{\"images\": 3, \"annotations\": []}", "images: expected a list"),
+      ("{\"images\": [{\"id\": 1.5}], \"annotations\": []}", "images[0].id: expected an integer, found a number"),
+    ] {
+      let found = try message { _ = try refCOCO(refs, text) }
+      #expect(found.contains(expected) && found.hasPrefix("instances.json:"), "\(found)")
+    }
   }
 
   @Test("RefCOCO: a question a sentence, the image and box of the instances, one split or all")
@@ -85,15 +212,14 @@ struct AnnotationTests {
 
   @Test("what is wrong is named by file and record")
   func refuses() throws {
-    func message(_ body: () throws -> Void) throws -> String {
-      try #require(#expect(throws: DatasetError.self, performing: body)).description
-    }
     let spot = { (from: String, to: String) in
       try message { _ = try screenSpot(screenSpot.replacing(from, with: to)) }
     }
-    #expect(try spot("[910, 78, 44, 34]", "[910, 78, 44]").contains("[1]: bbox [910.0, 78.0, 44.0] needs x, y, width"))
-    #expect(try spot("[910, 78, 44, 34]", "[910, 78, 0, 34]").contains("[1]: bbox"))
-    #expect(try spot("[910, 78, 44, 34]", "[-1, 78, 44, 34]").contains("[1]: bbox"))
+    #expect(
+      try spot("[910, 78, 44, 34]", "[910, 78, 44]").contains(
+        "[1]: bbox [910, 78, 44] has 3 numbers, needs [x, y, width"))
+    #expect(try spot("[910, 78, 44, 34]", "[910, 78, 0, 34]").contains("[1]: bbox [910, 78, 0, 34] needs a width"))
+    #expect(try spot("[910, 78, 44, 34]", "[-1, 78, 44, 34]").contains("[1]: bbox [-1, 78, 44, 34] is not in pixels"))
     #expect(try spot("\"pc_ede", "\"tv_ede").contains("begins with none of mobile_, pc_, web_"))
     #expect(try spot("\"instruction\": \"close", "\"inst\": \"close").contains("[1]: has no \"instruction\""))
     #expect(try spot("]", "").contains("not valid JSON"))
@@ -102,9 +228,9 @@ struct AnnotationTests {
         .contains("ref 8: instances.json has no annotation 2 with an image"))
     #expect(
       try message { _ = try refCOCO(refs, instances.replacing("[0, 0, 10, 20]", with: "[0, 0, 10, 0]")) }
-        .hasPrefix("instances.json: cannot be read: annotation 2: bbox"))
+        .hasPrefix("instances.json: cannot be read: annotations[1]: bbox [0, 0, 10, 0] needs"))
     #expect(
       try message { _ = try refCOCO(refs.replacing("\"sent\": \"car\"", with: "\"sent\": 3"), instances) }
-        .hasPrefix("refs.json: cannot be read: [1].sentences[0].sent"))
+        .hasPrefix("refs.json: cannot be read: [1].sentences[0].sent: expected a string"))
   }
 }

@@ -39,6 +39,21 @@ JSON
 check "ScreenSpot's annotations become examples" "$IMAGELORA" rows spot.json --answer box --prompt "Where? {}" --output spot.jsonl
 check "a line an annotation, with its prompt" test "$(field spot.jsonl 0.messages.0.content)" = "<image>Where? close"
 check "and its corners" test "$(field spot.jsonl 0.objects.bbox)" = "[[1, 2, 11, 10]]"
+check "the boxes are compared with the images" sh -c \
+  '"$0" rows spot.json --answer box --image-root data --output compared.jsonl | grep -q "all boxes lie in their images"' "$IMAGELORA"
+check "and are the same" test "$(field compared.jsonl 1.objects.bbox)" = "[[4, 4, 13, 13]]"
+sed 's/\[4, 4, 9, 9\]/[4, 4, 9, 9000]/' spot.json >outside.json
+refused 65 "a box outside its image" 'outside.json' '\[1\]: bbox .*outside the image' rows outside.json --answer box \
+  --image-root data --output none.jsonl
+sed 's/\[4, 4, 9, 9\]/[14, 14, 9, 9]/' spot.json >wide.json
+refused 65 "width and height read as corners" 'wide.json' 'give --box xywh' rows wide.json --answer box --box xyxy \
+  --output none.jsonl
+refused 65 "an image that is not there" 'missing/web_a.png' 'image' rows spot.json --answer box --image-root missing \
+  --output none.jsonl
+echo '[{"img_filename": "web_a.png", "bbox": [1, 2, 11, 10], "instruction": "close", "img_size": [9999, 20], "id": "a"}]' >pro.json
+refused 65 "a size that is not the image's" 'pro.json' '\[0\]: says that the image is 9999 x 20' rows pro.json --answer box \
+  --image-root data --output none.jsonl
+refused 65 "an id twice" 'pro.json' 'the id "a" is also in pro.json' rows pro.json pro.json --answer box --output none.jsonl
 spotted=(evaluate run.yaml --set data.validation=spot.jsonl --set data.coordinates=relative_1000)
 check "the examples are evaluated" sh -c '"$0" "$@" --base --max-new-tokens 6 --output spotted.jsonl --json >spotted.json' \
   "$IMAGELORA" "${spotted[@]}"

@@ -98,6 +98,10 @@ rm -rf run
 cp -r peft peft-dora
 sed -i 's/"use_dora" *: *false/"use_dora": true/' peft-dora/adapter_config.json
 refused 65 "DoRA" 'peft-dora/adapter_config.json' 'use_dora' evaluate lora.yaml --adapter peft-dora --no-generate
+cp -r peft peft-part
+sed -i 's/"target_modules" *: *\[/"exclude_modules": ".*layers\\\\.1\\\\..*", "target_modules": [/' peft-part/adapter_config.json
+refused 65 "tensors of excluded modules" 'peft-part/adapter_model.safetensors' 'layer 1 has a LoRA of q_proj, contrary to' \
+  evaluate lora.yaml --adapter peft-part --no-generate
 
 # The controls of a comparison.
 check "LoRA on values alone" lora 2 --set 'adapter.targets=[v_proj]' --set training.steps=2 \
@@ -126,4 +130,4 @@ heads file 5 --set adapter.heads.select=file --set adapter.heads.file=kv.json
 check "the same heads from their file" sh -c '
   for name in lowest file; do h5dump -g /adapter/kv_indices heads-$name/step-00000002.h5 | tail -n +2 >$name.heads; done
   cmp lowest.heads file.heads'
-rm -rf lora-[123] heads-* values started peft peft-dora merged
+rm -rf lora-[123] heads-* values started peft peft-dora peft-part merged

@@ -2,6 +2,7 @@
 """Write a LoRA as PEFT writes it, and the numbers that PEFT computes with it, for a fixture of the repository.
 
     python peft_reference.py FIXTURE DIR [--targets q_proj k_proj v_proj o_proj] [--rslora] [--rows ID...]
+        [--options '{"layers_to_transform": [0, 2]}']     (other arguments of LoraConfig, as JSON)
     python peft_reference.py FIXTURE DIR --adapter FOLDER     (the numbers of a LoRA there, as of imagelora export)
 
 FIXTURE holds model/ and parity.h5 (its ids, masks and pixels are the input). DIR gets
@@ -30,6 +31,7 @@ arguments.add_argument("--targets", nargs="+", default=["q_proj", "k_proj", "v_p
 arguments.add_argument("--rank", type=int, default=4)
 arguments.add_argument("--alpha", type=int, default=6)
 arguments.add_argument("--rslora", action="store_true")
+arguments.add_argument("--options", type=json.loads, default={})
 arguments.add_argument("--rows", nargs="+")
 arguments.add_argument("--adapter", type=Path)
 arguments.add_argument("--seed", type=int, default=0)
@@ -42,9 +44,8 @@ base = Model.from_pretrained(a.fixture / "model", dtype=torch.float32, attn_impl
 def random_lora():
     """A LoRA of random numbers, written into DIR/adapter."""
     torch.manual_seed(a.seed)
-    config = LoraConfig(
-        r=a.rank, lora_alpha=a.alpha, target_modules=a.targets, use_rslora=a.rslora, task_type="CAUSAL_LM"
-    )
+    given = dict(target_modules=a.targets, use_rslora=a.rslora) | a.options
+    config = LoraConfig(r=a.rank, lora_alpha=a.alpha, task_type="CAUSAL_LM", **given)
     model = get_peft_model(base, config).eval()
     with torch.no_grad():
         for name, value in model.named_parameters():
@@ -55,7 +56,8 @@ def random_lora():
     written = a.folder / "adapter/adapter_config.json"
     settings = json.loads(written.read_text())
     settings["base_model_name_or_path"] = "model"
-    settings["target_modules"] = sorted(settings["target_modules"])
+    if isinstance(settings["target_modules"], list):
+        settings["target_modules"] = sorted(settings["target_modules"])
     written.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n")
     (a.folder / "adapter/README.md").unlink(missing_ok=True)
     return model

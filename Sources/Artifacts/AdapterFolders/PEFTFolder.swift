@@ -9,25 +9,45 @@ import Tensors
 /// Folders of PEFT's LoRA.
 enum PEFTFolder {
   static let tensorFile = "adapter_model.safetensors"
-  /// The prefix of the decoder's layers in current transformers, and in older releases and text-only models.
-  private static let prefixes = ["model.language_model.layers", "model.layers"]
+
+  /// How a release of transformers names the model's modules.
+  private struct Naming {
+    let layers, vision, embedding: String
+  }
+
+  /// The names of current transformers, and of older releases and text-only models.
+  private static let namings = [
+    Naming(
+      layers: "model.language_model.layers", vision: "model.visual", embedding: "model.language_model.embed_tokens"),
+    Naming(layers: "model.layers", vision: "visual", embedding: "model.embed_tokens"),
+  ]
+
+  /// A tensor's place in an adapter.
+  private struct Place {
+    let naming: Int
+    let layer: Int
+    let projection: Projection
+    let part: String
+  }
 
   /// `base_model.model.model.language_model.layers.{l}.self_attn.{projection}.lora_{A,B}.weight`
   static func name(layer: Int, _ projection: Projection, part: String) -> String {
-    "base_model.model.\(prefixes[0]).\(layer).self_attn.\(projection.rawValue).lora_\(part).weight"
+    "base_model.model.\(namings[0].layers).\(layer).self_attn.\(projection.rawValue).lora_\(part).weight"
   }
 
   /// A tensor's place in an adapter, nil for a tensor of anything but an attention projection of the decoder.
-  private static func parse(_ name: String) -> (layer: Int, projection: Projection, part: String)? {
-    for prefix in prefixes {
-      let start = "base_model.model.\(prefix)."
+  private static func parse(_ name: String) -> Place? {
+    // In ASCII, equal texts have equal bytes.
+    guard name.utf8.allSatisfy({ $0 < 128 }) else { return nil }
+    for (index, naming) in namings.enumerated() {
+      let start = "base_model.model.\(naming.layers)."
       guard name.hasPrefix(start) else { continue }
       let parts = name.dropFirst(start.count).split(separator: ".", omittingEmptySubsequences: false)
       guard parts.count == 5, let layer = Int(parts[0]), layer >= 0, "\(layer)" == parts[0], parts[1] == "self_attn",
         let projection = Projection(rawValue: String(parts[2])), parts[4] == "weight",
         let part = ["lora_A": "A", "lora_B": "B"][parts[3]]
       else { return nil }
-      return (layer, projection, part)
+      return Place(naming: index, layer: layer, projection: projection, part: part)
     }
     return nil
   }
@@ -47,45 +67,108 @@ enum PEFTFolder {
   ///   names.
   static func load(_ folder: String, base text: TextConfiguration) throws -> LoRA<Float> {
     let config = try PEFTConfiguration(folder: folder)
-    let path = folder + "/" + tensorFile
-    func refuse(_ problem: String) -> FileError { FileError(path, problem) }
-    let file = try Checkpoint(file: path)
-    var names: [String: String] = [:]
-    var targets: [Int: Set<Projection>] = [:]
-    for name in file.names {
-      guard let (layer, projection, part) = parse(name) else {
-        throw refuse(
-          "tensor \(name) is no LoRA of a decoder layer's q_proj, k_proj, v_proj or o_proj; only these are supported")
-      }
-      guard layer < text.layers else {
-        throw refuse("tensor \(name): the model has \(text.layers) layers; give the base that it was trained on")
-      }
-      targets[layer, default: []].insert(projection)
-      guard names.updateValue(name, forKey: "\(LoRAConfiguration.name(layer, projection)).\(part)") == nil else {
-        throw refuse("tensor \(name) is there under another name too; keep one of them")
-      }
-    }
-    for layer in 0..<text.layers {
-      for projection in Projection.allCases {
-        let module = prefixes.map { "\($0).\(layer).self_attn.\(projection.rawValue)" }
-        let isThere = targets[layer]?.contains(projection) ?? false
-        guard let expected = config.adapts(layer: layer, module: module), expected != isThere else { continue }
-        throw refuse(
-          "layer \(layer) has \(isThere ? "a" : "no") LoRA of \(projection.rawValue), contrary to target_modules in "
-            + "adapter_config.json; use the files of one adapter")
-      }
-    }
-    guard !targets.isEmpty else { throw refuse("no tensor; nothing is adapted") }
+    let file = try tensors(folder)
+    let (names, targets, naming) = try places(file, layers: text.layers)
+    try compare(targets, config.modules, naming: naming, layers: text.layers, file: file.source)
     let adapter = LoRA<Float>(
       LoRAConfiguration(rank: config.rank, alpha: config.alpha, targets: targets.mapValues(Array.init)), text: text)
     let values = try adapter.layout.tensors.flatMap { tensor -> [Float] in
       guard let name = names[tensor.name] else {
-        throw refuse("\(tensor.name): one of lora_A and lora_B is missing; the file is incomplete")
+        throw FileError(
+          file.source, "\(tensor.name): one of lora_A and lora_B is missing; the file is incomplete")
       }
       return try AdapterFolder.finite(file, name, shape: tensor.shape)
     }
     adapter.load(values)
     return adapter
+  }
+
+  private static func tensors(_ folder: String) throws -> Checkpoint {
+    let path = folder + "/" + tensorFile
+    let pickle = folder + "/adapter_model.bin"
+    guard FileManager.default.fileExists(atPath: path) || !FileManager.default.fileExists(atPath: pickle) else {
+      throw FileError(
+        pickle, "is a pickle of PyTorch, which is not read",
+        remedy: "load it with PEFT and save it again (save_pretrained), which writes \(tensorFile)")
+    }
+    return try Checkpoint(file: path)
+  }
+
+  /// Names of a file's tensors by those of an adapter's layout, the projections that they are of, and whose names they
+  /// have.
+  private static func places(
+    _ file: Checkpoint, layers: Int
+  ) throws -> (names: [String: String], targets: [Int: Set<Projection>], naming: Naming) {
+    func refuse(_ problem: String) -> FileError { FileError(file.source, problem) }
+    var names: [String: String] = [:]
+    var targets: [Int: Set<Projection>] = [:]
+    var naming: Int?
+    for name in file.names {
+      guard let place = parse(name) else {
+        throw refuse(
+          "tensor \(name) is no LoRA of a decoder layer's q_proj, k_proj, v_proj or o_proj; only these are supported")
+      }
+      guard naming == nil || naming == place.naming else {
+        throw refuse(
+          "tensor \(name): other tensors have names of another release of transformers; use the files of one adapter")
+      }
+      naming = place.naming
+      guard place.layer < layers else {
+        throw refuse("tensor \(name): the model has \(layers) layers; give the base that it was trained on")
+      }
+      targets[place.layer, default: []].insert(place.projection)
+      names["\(LoRAConfiguration.name(place.layer, place.projection)).\(place.part)"] = name
+    }
+    guard let naming else { throw refuse("no tensor; nothing is adapted") }
+    return (names, targets, namings[naming])
+  }
+
+  /// Refuses tensors that are not those of the modules which the configuration names. PEFT leaves a module without
+  /// tensors as it was initialized, with a warning, and tensors without a module out, without one.
+  private static func compare(
+    _ targets: [Int: Set<Projection>], _ modules: PEFTModules, naming: Naming, layers: Int, file: String
+  ) throws {
+    let config = "target_modules (exclude_modules, layers_to_transform) in adapter_config.json"
+    var missing: [String] = []
+    for layer in 0..<layers {
+      for projection in Projection.allCases {
+        let isThere = targets[layer]?.contains(projection) ?? false
+        guard try modules.adapts("\(naming.layers).\(layer).self_attn.\(projection.rawValue)") != isThere else {
+          continue
+        }
+        guard !isThere else {
+          throw FileError(
+            file, "layer \(layer) has a LoRA of \(projection.rawValue), contrary to \(config)",
+            remedy: "use the files of one adapter")
+        }
+        missing.append("layer \(layer) has no LoRA of \(projection.rawValue)")
+      }
+    }
+    if let first = missing.first {
+      let more = missing.count > 1 ? " (\(missing.count) are missing)" : ""
+      throw FileError(
+        file, "\(first)\(more), contrary to \(config)",
+        remedy: "use the complete file of that adapter, or name in layers_to_transform the layers that it has")
+    }
+    for name in otherModules(naming, layers: layers) where try modules.adapts(name) {
+      throw FileError(
+        file, "has no LoRA of \(name), which \(config) also names",
+        remedy: "use an adapter of q_proj, k_proj, v_proj and o_proj of the decoder alone")
+    }
+  }
+
+  /// Modules beside the decoder's attention of which PEFT can make a LoRA.
+  private static func otherModules(_ naming: Naming, layers: Int) -> [String] {
+    let mlp = (0..<layers).flatMap { layer in
+      ["gate_proj", "up_proj", "down_proj"].map { "\(naming.layers).\(layer).mlp.\($0)" }
+    }
+    let vision = [
+      "patch_embed.proj", "blocks.0.attn.qkv", "blocks.0.attn.proj", "blocks.0.mlp.gate_proj", "blocks.0.mlp.up_proj",
+      "blocks.0.mlp.down_proj", "blocks.0.mlp.linear_fc1", "blocks.0.mlp.linear_fc2", "merger.mlp.0", "merger.mlp.2",
+      "merger.linear_fc1", "merger.linear_fc2", "deepstack_merger_list.0.linear_fc1",
+      "deepstack_merger_list.0.linear_fc2",
+    ]
+    return mlp + vision.map { "\(naming.vision).\($0)" } + [naming.embedding, "lm_head"]
   }
 
   // MARK: - Writing

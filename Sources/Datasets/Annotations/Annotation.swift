@@ -1,5 +1,4 @@
 // Questions about places as benchmarks annotate them, and how they become examples.
-import Files
 import Foundation
 
 /// An expression and the box that it means.
@@ -12,8 +11,17 @@ package struct Annotation: Sendable, Equatable {
   package var expression: String
   /// In pixels of the image.
   package var box: Objects.Box
+  /// The image's size, with which the box was compared; nil where it is not known.
+  package var size: Size?
   /// Groups for which accuracy is reported separately, as `["platform": "web"]`.
   package var groups: [String: String]
+
+  /// An image's width and height in pixels.
+  package struct Size: Sendable, Equatable, CustomStringConvertible {
+    package let width, height: Int
+    package init(width: Int, height: Int) { (self.width, self.height) = (width, height) }
+    package var description: String { "\(width) x \(height)" }
+  }
 
   /// What an example's answer is.
   package enum Answer: String, Sendable, CaseIterable { case point, box }
@@ -41,22 +49,5 @@ package struct Annotation: Sendable, Equatable {
     var messages: [Message]
     var objects: Objects
     var group: [String: String]
-  }
-
-  /// A box of `[x, y, width, height]` in pixels, the form of COCO.
-  static func box(_ numbers: [Double], at place: String, of file: String) throws(DatasetError) -> Objects.Box {
-    guard numbers.count == 4, numbers.allSatisfy({ (0...Objects.maxCoordinate).contains($0) }),
-      numbers[2] > 0, numbers[3] > 0
-    else { throw .unreadable(file: file, reason: "\(place): bbox \(numbers) needs x, y, width, height in pixels") }
-    return Objects.Box(x1: numbers[0], y1: numbers[1], x2: numbers[0] + numbers[2], y2: numbers[1] + numbers[3])
-  }
-
-  /// A file's JSON.
-  static func decode<T: Decodable>(_: T.Type, from data: Foundation.Data, name: String) throws(DatasetError) -> T {
-    do {
-      return try JSONDecoder().decode(T.self, from: data)
-    } catch {
-      throw .unreadable(file: name, reason: jsonProblem(error, in: data))
-    }
   }
 }
