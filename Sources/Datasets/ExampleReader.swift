@@ -150,7 +150,7 @@ private struct Pass: ~Copyable {
       let name =
         switch reader.ids {
         case .own: own ?? row.name
-        case .line: own.map { $0.replacing("/", with: "_") + "#\(row.number)" } ?? row.name
+        case .line: own.map { Example.lineID($0, row.number) } ?? row.name
         }
       let example = try Example(object, id: name, line: row.line, root: reader.imageRoot, ignored: &ignored)
       self.ignored.add(ignored)

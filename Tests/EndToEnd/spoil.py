@@ -5,6 +5,7 @@
 
 For safetensors: cut-header, long-header, far-offset, overlap, drop TENSOR, add TENSOR, reshape TENSOR, nudge TENSOR.
 For any file: tear (its second half is gone), flip (one bit in the middle). png-huge: a PNG that states 60000 x 60000.
+For a PNG: png-no-end (IEND is gone), png-turned (an EXIF orientation of 6).
 """
 
 import json
@@ -51,6 +52,13 @@ def main(change, *arguments):
                 struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks
             )
         )
+    elif change == "png-no-end":
+        path.write_bytes(path.read_bytes()[:-12])
+    elif change == "png-turned":
+        exif = b"eXIfMM\0\x2a\0\0\0\x08\0\1\x01\x12\0\3\0\0\0\1\0\6\0\0\0\0\0\0"
+        chunk = struct.pack(">I", len(exif) - 4) + exif + struct.pack(">I", zlib.crc32(exif))
+        data = path.read_bytes()
+        path.write_bytes(data[:33] + chunk + data[33:])
     elif change == "cut-header":
         path.write_bytes(path.read_bytes()[:100])
     elif change == "long-header":

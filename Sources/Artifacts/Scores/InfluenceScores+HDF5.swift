@@ -54,7 +54,7 @@ extension InfluenceScores {
     guard norms.allSatisfy({ $0.isFinite && $0 >= 0 }), gates.allSatisfy(\.isFinite) else {
       throw refuse("a score is negative or not finite")
     }
-    guard Set(ids).count == ids.count else { throw refuse("an example appears twice") }
+    guard Set(ids.map { ExactString($0) }).count == ids.count else { throw refuse("an example appears twice") }
     let text = try file.attribute("shard", as: String.self)
     guard let shard = Shard(text) else { throw refuse("shard \(text) is not i/n with 0 <= i < n") }
     let heads = shape[1] * shape[2]

@@ -1,5 +1,6 @@
 // Influence of every head, example by example: any shard or rank count, any order of merging, the same bits.
 import Adapters
+import Files
 import Foundation
 
 /// One example's influence on all heads, flat `[L, Hkv]`.
@@ -114,10 +115,10 @@ package struct InfluenceScores: Sendable, Equatable {
       try agree("number of KV heads", \.kvHeads)
       try agree("number of shards", \.shard.count)
     }
-    var holders: [String: String] = [:]
+    var holders: [ExactString: String] = [:]
     for shard in shards {
       for example in shard.scores.examples {
-        if let other = holders.updateValue(shard.file, forKey: example.id) {
+        if let other = holders.updateValue(shard.file, forKey: ExactString(example.id)) {
           throw MergeError.exampleTwice(id: example.id, files: [other, shard.file])
         }
       }
