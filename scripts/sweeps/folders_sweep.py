@@ -9,7 +9,7 @@ import torch
 from transformers import Qwen2_5_VLForConditionalGeneration, Qwen3VLForConditionalGeneration
 
 import model_folders
-from oracle import PARITY, Model, Program, Refusal, Turn, opened, write_rows
+from oracle import PARITY, Model, Program, Refusal, Turn, ill_formed, opened, write_rows
 
 TOLERANCE = 1e-4  # relative
 # Loading a model sets defaults of the whole process: one at a time.
@@ -61,8 +61,8 @@ def compared(program, library, case, number, folder, rows):
         message = str(error)
         if not case.refused:
             return f"refused: {message}"
-        if message.startswith("CRASH") or "\n" in message:
-            return f"not refused in one line: {message}"
+        if ill_formed(message):
+            return ill_formed(message)
         if not any(word in message for word in case.refused):
             return f"refused without any of {case.refused}: {message}"
         return None

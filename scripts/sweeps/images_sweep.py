@@ -30,7 +30,7 @@ from PIL import Image
 
 import jpeg_files
 import png_files
-from oracle import PARITY, Model, Program, Refusal, pixel_difference, write_rows
+from oracle import PARITY, Model, Program, Refusal, ill_formed, pixel_difference, write_rows
 
 PER_FILE = 20
 # Faults that Pillow reads over and imagelora refuses, with the reason.
@@ -119,7 +119,7 @@ class Comparison:
         refused = isinstance(got, str)
         if isinstance(expected, str):
             if refused:
-                return f"CRASH {what}: {got}" if got.startswith("CRASH") else None
+                return ill_formed(got) and f"{what}: {ill_formed(got)}"
             return f"{what}: read, but Pillow refuses it: {expected}"
         if refused:
             if what.split(": ")[-1] in PERMITTED:

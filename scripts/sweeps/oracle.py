@@ -21,6 +21,16 @@ PARITY = ROOT / "Tests/ParityTests/Resources"
 HUGGING_FACE = ROOT / "Tests/HuggingFaceTests/Resources"
 IMAGE_TOKEN = "<|image_pad|>"
 SECONDS = 300  # longer, and the program counts as hanging
+# Words of a foreign library, or of a value printed as the language prints it: no message for users has them.
+FOREIGN = (
+    "Expected to decode",
+    "Optional(",
+    "Error Domain",
+    "NSCocoa",
+    "keyNotFound",
+    "could not be completed",
+    "Fatal",
+)
 
 
 class Refusal(Exception):
@@ -132,6 +142,16 @@ class Model:
                 ids += [token] * copies
                 supervised += [loss and token != self.image_id] * copies
         return Sample(ids, supervised, grids, pixels)
+
+
+def ill_formed(message):
+    """What is wrong with a refusal as such; None where it is one line in the program's words."""
+    if message.startswith("CRASH"):
+        return message
+    if not message or "\n" in message:
+        return f"not refused in one line: {message}"
+    foreign = next((word for word in FOREIGN if word in message), None)
+    return foreign and f"a foreign library's words: {message}"
 
 
 class Program:

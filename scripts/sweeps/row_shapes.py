@@ -44,7 +44,8 @@ def fetched_size(height, width, factor, least, most):
     tall, wide = (max(factor, round(side / factor) * factor) for side in (height, width))
     if tall * wide > most:
         beta = math.sqrt(height * width / most)
-        tall, wide = (math.floor(side / beta / factor) * factor for side in (height, width))
+        # Some versions leave out this max, and then ask Pillow for a side of 0.
+        tall, wide = (max(factor, math.floor(side / beta / factor) * factor) for side in (height, width))
     elif tall * wide < least:
         beta = math.sqrt(least / (height * width))
         tall, wide = (math.ceil(side * beta / factor) * factor for side in (height, width))
@@ -53,7 +54,8 @@ def fetched_size(height, width, factor, least, most):
 
 @dataclass
 class Box:
-    """`[x1, y1, x2, y2]` or `[x, y]` of these numbers as the model reads them: round(x / size * written size)."""
+    """`[x1, y1, x2, y2]` or `[x, y]` of these numbers as the model reads them: round(x / size * written size), halves
+    to the even neighbour, as Python and ms-swift round."""
 
     numbers: tuple
     image: int = 0
@@ -70,7 +72,7 @@ class Box:
             scaled.append(min(max(number / sides[axis] * written[axis], 0), written[axis]))
         if self.centre:
             scaled = [(scaled[0] + scaled[2]) / 2, (scaled[1] + scaled[3]) / 2]
-        return "[" + ", ".join(str(math.floor(number + 0.5)) for number in scaled) + "]"
+        return "[" + ", ".join(str(round(number)) for number in scaled) + "]"
 
 
 @dataclass

@@ -222,9 +222,14 @@ def shapes():
         user(A, "What is in ", Box(FIRST), "?"),
         answer("a cat"),
     )
+    halves = (0.0625, 0.0625, 0.1875, 0.5)
+    yield boxed("halves", {"bbox": [halves], "bbox_type": "norm1"}, Box(halves, form="norm1"))
+    # x / size * written size and x * written size / size round to different numbers here.
+    order, image = (14.5, 25.5, 40, 61.5), Picture("i.png")
     yield read(
-        "halves are rounded away from zero",
-        row("<image>Where?", "<point>", {"bbox": [[25, 20, 50, 60]]}, ("h.png",)),
-        user(Picture("h.png"), "Where?"),
-        answer(Box((25, 20, 50, 60), centre=True)),
+        "halves in an image that keeps its size",
+        row("<image>Where?", "<bbox>", {"bbox": [order]}, ("i.png",)),
+        user(image, "Where?"),
+        answer(Box(order)),
     )
+    yield boxed("halves of a point", {"bbox": [FIRST]}, Box(FIRST, centre=True), reply="<point>")

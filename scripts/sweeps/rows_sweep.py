@@ -14,12 +14,13 @@ from PIL import Image
 
 import png_files
 import row_shapes
+import rows_damaged
 import rows_images
 import rows_objects
 import rows_projects
 import rows_trainers
 import rows_turns
-from oracle import HUGGING_FACE, PARITY, Model, Program, Refusal, write_run
+from oracle import HUGGING_FACE, PARITY, Model, Program, Refusal, ill_formed, write_run
 
 
 def write_images(folder):
@@ -33,6 +34,7 @@ def write_images(folder):
         "w.png": (700, 500),
         "s.png": (20, 24),
         "h.png": (125, 100),
+        "i.png": (56, 84),
         "caf\u00e9.png": (56, 84),
         "cafe\u0301.png": (84, 56),
     }
@@ -71,8 +73,8 @@ def checked(program, model, name, shape, number, folder):
         message = str(error)
         if shape.samples:
             return f"refused: {message}"
-        if message.startswith("CRASH") or "\n" in message:
-            return f"not refused in one line: {message}"
+        if ill_formed(message):
+            return ill_formed(message)
         # The words must stand in what is said, not in the paths that are named.
         said = message.replace(str(folder), "")
         if shape.refused and not any(word in said for word in shape.refused):
@@ -115,3 +117,25 @@ def compare(options, folder):
                 row = " ".join(shape.text.split())
                 row = row if len(row) < 400 else row[:400] + "..."
                 yield f"{name} {number:03} {shape.name}", difference and f"{difference} <- {row}"
+        yield from damaged_rows(program, shapes, options, folder, pool)
+
+
+def damaged_rows(program, shapes, options, folder, pool):
+    """Only the form of refusals is looked at."""
+    model = Model(PARITY / "a/model", adapter=PARITY / "a/adapter")
+    paths = []
+    for number, text in enumerate(rows_damaged.texts(shapes, options.seed)):
+        paths.append(folder / f"damaged-{number:03}.jsonl")
+        paths[-1].write_bytes(text.encode(errors="surrogatepass"))
+
+    def message(path):
+        try:
+            program.parity(model.folder, path, model.adapter, path.with_suffix(".h5"))
+        except Refusal as error:
+            return ill_formed(str(error))
+        return None
+
+    for path, difference in zip(paths, pool.map(message, paths)):
+        yield path.name, difference
+        if not difference:
+            path.unlink()
