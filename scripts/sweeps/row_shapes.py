@@ -4,7 +4,7 @@ that the refusal must hold."""
 import math
 from dataclasses import dataclass, field
 
-from PIL import Image
+from PIL import Image, ImageOps
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
 
 from oracle import Turn
@@ -18,12 +18,16 @@ class Picture:
     min_pixels: int | None = None
     max_pixels: int | None = None
     sides: tuple | None = None  # (resized_height, resized_width)
+    upright: bool = False  # its EXIF orientation is applied
+
+    def opened(self, folder):
+        with Image.open(folder / self.name) as file:
+            return ImageOps.exif_transpose(file) if self.upright else file.copy()
 
     def fetched(self, folder, factor):
         """The image as it goes to the processor: fetch_image resizes only where the part asks for it here, since a
         row without limits goes to the processor as it is."""
-        with Image.open(folder / self.name) as file:
-            image = file.copy()
+        image = self.opened(folder)
         if self.min_pixels is None and self.max_pixels is None and self.sides is None:
             return image
         if image.mode == "RGBA":
@@ -104,8 +108,7 @@ def turns(expected, model, folder):
         for part in turn.parts:
             if isinstance(part, Picture):
                 image = part.fetched(folder, factor)
-                with Image.open(folder / part.name) as file:
-                    original = file.size
+                original = part.opened(folder).size
                 limits = model.processor.size
                 height, width = smart_resize(
                     image.height, image.width, factor, limits["shortest_edge"], limits["longest_edge"]

@@ -4,7 +4,7 @@ import base64
 import json
 from urllib.parse import quote
 
-from row_shapes import Picture, Shape, answer, asked, message, user
+from row_shapes import Box, Picture, Shape, answer, asked, message, user
 
 A, B = Picture("a.png"), Picture("b.png")
 
@@ -225,3 +225,41 @@ def shapes(folder):
         asked([{"type": "image", "max_pixels": 20000}, text], images=["a.png"]),
         "max_pixels",
     )
+    turned, apply = Picture("exif6.jpg", upright=True), {"exif_orientation": "apply"}
+    yield read("EXIF applied", part(image="exif6.jpg"), user(turned, "What?"), answer("ok"), data=apply)
+    yield read(
+        "EXIF applied, sizes",
+        part(image="exif6.jpg", max_pixels=3136),
+        user(Picture("exif6.jpg", max_pixels=3136, upright=True), "What?"),
+        answer("ok"),
+        data=apply,
+    )
+    box = {"objects": {"bbox": [[10, 20, 50, 100]]}, "images": ["exif6.jpg"]}
+    yield read(
+        "EXIF applied, a box",
+        asked("<image>What?", "<bbox>", **box),
+        user(turned, "What?"),
+        answer(Box((10, 20, 50, 100))),
+        data=apply,
+    )
+    yield read(
+        "EXIF not applied, a box",
+        asked("<image>What?", "<bbox>", objects={"bbox": [[10, 20, 100, 50]]}, images=["exif6.jpg"]),
+        user(Picture("exif6.jpg"), "What?"),
+        answer(Box((10, 20, 100, 50))),
+    )
+    yield refuse(
+        "EXIF applied, a box of the image as it is stored",
+        asked("<image>What?", "<bbox>", objects={"bbox": [[10, 20, 100, 50]]}, images=["exif6.jpg"]),
+        "image",
+        data=apply,
+    )
+    yield read(
+        "transparency dropped",
+        part(image="clear.png"),
+        user(Picture("clear.png"), "What?"),
+        answer("ok"),
+        data={"transparency": "drop"},
+    )
+    for mode in ("warn", "refuse"):
+        yield read(f"damaged_images {mode}, sound", part(image="a.png"), data={"damaged_images": mode})
