@@ -4,14 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 /// The bytes not yet read and where a failure writes its words.
 struct source {
   const uint8_t *next;
   size_t left;
   char *message;
-  /// Whether zeros stand for what is missing at the end: a checksum, or chunks behind the pixels.
-  int is_padded;
+  /// Whether a chunk without pixels has a wrong checksum; `message` says which.
+  int is_damaged;
 };
 
 static void fail(png_structp png, png_const_charp words) {
@@ -20,24 +21,24 @@ static void fail(png_structp png, png_const_charp words) {
   png_longjmp(png, 1);
 }
 
-/// Warnings concern chunks that do not change the pixels.
-static void ignore(png_structp png, png_const_charp words) {
-  (void)png;
-  (void)words;
+/// Warnings concern chunks that do not change the pixels; of these only a wrong checksum means a damaged file.
+static void note(png_structp png, png_const_charp words) {
+  struct source *source = png_get_error_ptr(png);
+  if (strstr(words, "CRC error") == NULL || source->is_damaged) return;
+  snprintf(source->message, CIMAGES_MESSAGE_SIZE, "%s", words);
+  source->is_damaged = 1;
 }
 
 static void read_bytes(png_structp png, png_bytep destination, size_t count) {
   struct source *source = png_get_io_ptr(png);
-  if (count > source->left && !source->is_padded) png_error(png, "Read Error: the file ends early");
-  size_t there = count < source->left ? count : source->left;
-  memcpy(destination, source->next, there);
-  memset(destination + there, 0, count - there);
-  source->next += there;
-  source->left -= there;
+  if (count > source->left) png_error(png, "Read Error: the file ends early");
+  memcpy(destination, source->next, count);
+  source->next += count;
+  source->left -= count;
 }
 
 static png_structp open_reader(struct source *source, png_infop *info) {
-  png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, source, fail, ignore);
+  png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, source, fail, note);
   if (png == NULL) return NULL;
   *info = png_create_info_struct(png);
   if (*info == NULL) png_destroy_read_struct(&png, NULL, NULL);
@@ -72,6 +73,11 @@ int cimages_png_size(const uint8_t *bytes, size_t count, uint32_t *width, uint32
   return 0;
 }
 
+/// The length that a chunk states.
+static size_t chunk_length(const uint8_t *chunk) {
+  return ((size_t)chunk[0] << 24) | ((size_t)chunk[1] << 16) | ((size_t)chunk[2] << 8) | chunk[3];
+}
+
 /// What tRNS says, read as Pillow reads it: libpng drops chunks that Pillow takes.
 struct transparency {
   size_t count;
@@ -82,8 +88,7 @@ struct transparency {
 static struct transparency find_transparency(const uint8_t *bytes, size_t count) {
   struct transparency found = {0};
   for (size_t place = 8; place < count && count - place >= 12;) {
-    size_t length = ((size_t)bytes[place] << 24) | ((size_t)bytes[place + 1] << 16) | ((size_t)bytes[place + 2] << 8) |
-                    bytes[place + 3];
+    size_t length = chunk_length(bytes + place);
     const uint8_t *type = bytes + place + 4;
     if (memcmp(type, "IDAT", 4) == 0 || length > count - place - 12) break;
     if (memcmp(type, "tRNS", 4) == 0) {
@@ -93,17 +98,6 @@ static struct transparency find_transparency(const uint8_t *bytes, size_t count)
     place += 12 + length;
   }
   return found;
-}
-
-/// Whether no chunk of pixels is cut: at most its checksum and what follows may be missing.
-static int has_all_pixels(const uint8_t *bytes, size_t count) {
-  for (size_t place = 8; place < count && count - place >= 8;) {
-    size_t length = ((size_t)bytes[place] << 24) | ((size_t)bytes[place + 1] << 16) | ((size_t)bytes[place + 2] << 8) |
-                    bytes[place + 3];
-    if (length > count - place - 8) return memcmp(bytes + place + 4, "IDAT", 4) != 0;
-    place += 12 + length;
-  }
-  return 1;
 }
 
 /// A sample laid on white: (s * a + 255 * (255 - a)) / 255, rounded, as Pillow's alpha_composite gives it.
@@ -171,26 +165,23 @@ static void take_transparency(struct layout *layout, png_structp png, int color,
   }
 }
 
-/// One reading of the file; with `lenient` checksums of the pixels do not count, nor what follows the last row.
-/// `has_rows` is whether the header was read and the pixels began.
-static int attempt(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, int white, int lenient,
-                   uint8_t *rgb, char *message, int *has_rows) {
-  struct source source = {bytes, count, message, lenient && has_all_pixels(bytes, count)};
+/// One reading of the file. `has_rows` is whether the chunks before the pixels are sound.
+static int decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, int white, uint8_t *rgb,
+                  char *message, int *has_rows) {
+  struct source source = {bytes, count, message, 0};
   png_infop info = NULL;
   uint8_t *volatile full = NULL;
-  volatile int is_whole = 0;
   png_structp png = open_reader(&source, &info);
   if (png == NULL) return out_of_memory(message);
   if (setjmp(png_jmpbuf(png))) {
     png_destroy_read_struct(&png, &info, NULL);
     free(full);
-    return lenient && is_whole ? 0 : -1;
+    return -1;
   }
   read_header(png, info, &source);
   if (png_get_image_width(png, info) != width || png_get_image_height(png, info) != height)
     png_error(png, "the header changed between two readings");
   *has_rows = 1;
-  if (lenient) png_set_crc_action(png, PNG_CRC_QUIET_USE, PNG_CRC_DEFAULT);
 
   int color = png_get_color_type(png, info), depth = png_get_bit_depth(png, info);
   struct layout layout = {.is_indexed = color == PNG_COLOR_TYPE_PALETTE,
@@ -232,19 +223,80 @@ static int attempt(const uint8_t *bytes, size_t count, uint32_t width, uint32_t 
   for (int pass = 0; pass < passes; pass++)
     for (uint32_t y = 0; y < height; y++) png_read_row(png, rows + y * read_stride, NULL);
   for (uint32_t y = 0; y < height; y++) to_rgb(&layout, rows + y * read_stride, rgb + y * stride, width, white);
-  is_whole = 1;
   png_read_end(png, NULL);
   png_destroy_read_struct(&png, &info, NULL);
   free(full);
-  return 0;
+  return source.is_damaged;
+}
+
+/// Appends a chunk with its checksum; returns the place behind it.
+static uint8_t *write_chunk(uint8_t *place, const char *type, size_t length) {
+  for (int i = 0; i < 4; i++) place[i] = (uint8_t)(length >> (24 - 8 * i));
+  memcpy(place + 4, type, 4);
+  uLong crc = crc32(crc32(0, NULL, 0), place + 4, (uInt)(length + 4));
+  for (int i = 0; i < 4; i++) place[8 + length + i] = (uint8_t)(crc >> (24 - 8 * i));
+  return place + 12 + length;
+}
+
+/// The file again with all the pixels that can be unpacked from it, as Pillow unpacks them: checksums and lengths of
+/// chunks and streams do not count. NULL where nothing can be unpacked; `count` becomes its length.
+static uint8_t *repaired(const uint8_t *bytes, size_t *count, uint32_t width, uint32_t height) {
+  size_t first = 8;
+  while (*count - first >= 8 && memcmp(bytes + first + 4, "IDAT", 4) != 0) {
+    if (chunk_length(bytes + first) + 12 > *count - first) return NULL;
+    first += 12 + chunk_length(bytes + first);
+  }
+  if (*count - first < 8) return NULL;
+  static const uint8_t channels[] = {1, 0, 3, 1, 2, 0, 4};
+  size_t row = ((size_t)width * channels[bytes[25] % 7] * bytes[24] + 7) / 8;
+  // Interlaced, there are up to twice as many rows, each with a filter byte and a byte that is begun.
+  size_t room = row * height + 4 * (size_t)height + 64;
+  uLong packed = compressBound((uLong)room);
+  if (room > UINT32_MAX - 1024 || packed > UINT32_MAX - 1024) return NULL;
+  uint8_t *raw = malloc(room), *file = malloc(first + packed + 24);
+  z_stream stream = {0};
+  if (raw == NULL || file == NULL || inflateInit(&stream) != Z_OK) {
+    free(raw);
+    free(file);
+    return NULL;
+  }
+  stream.next_out = raw;
+  stream.avail_out = (uInt)room;
+  int status = Z_OK;
+  for (size_t place = first; *count - place >= 8 && memcmp(bytes + place + 4, "IDAT", 4) == 0 && status == Z_OK;) {
+    size_t length = chunk_length(bytes + place), there = *count - place - 8;
+    stream.next_in = (Bytef *)(uintptr_t)(bytes + place + 8);
+    stream.avail_in = (uInt)(length < there ? length : there);
+    while (stream.avail_in > 0 && stream.avail_out > 0 && status == Z_OK) status = inflate(&stream, Z_SYNC_FLUSH);
+    if (length + 4 > there) break;
+    place += 12 + length;
+  }
+  size_t unpacked = room - stream.avail_out;
+  inflateEnd(&stream);
+  memcpy(file, bytes, first);
+  uLong written = packed;
+  int packs = compress2(file + first + 8, &written, raw, (uLong)unpacked, 0);
+  free(raw);
+  // Broken data, or pixels of another checksum: only a checksum that is missing is none.
+  if (packs != Z_OK || status == Z_DATA_ERROR || status == Z_NEED_DICT) {
+    free(file);
+    return NULL;
+  }
+  uint8_t *end = write_chunk(write_chunk(file + first, "IDAT", written), "IEND", 0);
+  *count = (size_t)(end - file);
+  return file;
 }
 
 int cimages_png_decode(const uint8_t *bytes, size_t count, uint32_t width, uint32_t height, int white, uint8_t *rgb,
                        char *message) {
   int has_rows = 0;
-  if (attempt(bytes, count, width, height, white, 0, rgb, message, &has_rows) == 0) return 0;
-  // The first reading checked every chunk before the pixels.
+  int status = decode(bytes, count, width, height, white, rgb, message, &has_rows);
+  if (status >= 0 || !has_rows) return status;
+  // Only the chunks of pixels and what follows them can be wrong now.
+  uint8_t *file = repaired(bytes, &count, width, height);
+  if (file == NULL) return -1;
   char words[CIMAGES_MESSAGE_SIZE];
-  if (!has_rows || attempt(bytes, count, width, height, white, 1, rgb, words, &has_rows) != 0) return -1;
-  return 1;
+  status = decode(file, count, width, height, white, rgb, words, &has_rows);
+  free(file);
+  return status < 0 ? -1 : 1;
 }
