@@ -66,6 +66,8 @@ extension Job {
   /// The state of a checkpoint, checked against this run.
   private func restored(from path: String, notes: [String]) throws -> Restored {
     let state = try TrainingState(reading: path, for: base)
+    // First, since versions before 0.3.0 read images otherwise, and the message names the key.
+    try state.run.provenance.requireMatch(identity.provenance, of: [.reading], folder: base.folder, file: path)
     guard state.run.digest == digest else {
       throw FileError(
         path,
