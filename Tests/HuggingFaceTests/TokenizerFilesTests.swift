@@ -89,7 +89,7 @@ import Testing
     "A component that is not the Qwen2 tokenizer's is refused by name",
     arguments: [
       (#""type": "NFC""#, #""type": "NFKC""#, "NFKC"),
-      (#""normalizer": {"type": "NFC"}"#, #""normalizer": null"#, "components"),
+      (#""normalizer": {"type": "NFC"}"#, #""normalizer": null"#, "no normalizer"),
       (#"\\p{N}|"#, #"\\p{N}{1,3}|"#, "Regex"),
       (#""Isolated""#, #""Removed""#, "Removed"), (#""invert": false"#, #""invert": true"#, "invert"),
       (#""add_prefix_space": false"#, #""add_prefix_space": true"#, "add_prefix_space"),

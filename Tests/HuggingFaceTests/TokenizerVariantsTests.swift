@@ -26,7 +26,9 @@ import Testing
           var digest = SHA256()
           digest.update(ids.joined(separator: "\n"))
           #expect(digest.finish() == variant["ids"].text, "\(name)")
-          #expect(tokenizer.notices.count == (["unlisted", "less"].contains { name.hasSuffix($0) } ? 1 : 0), "\(name)")
+          // Of a class that is not rebuilt the whole tokenizer.json counts.
+          let drops = (name.hasSuffix("unlisted") && !name.contains("PreTrained")) || name == "decoder-less"
+          #expect(tokenizer.notices.count == (drops ? 1 : 0), "\(name)")
         } catch { Issue.record("\(name): \(error)") }
         continue
       }

@@ -52,7 +52,9 @@ import Testing
       return tensor.name == "y" ? [2] : nil
     }
     #expect(seen == ["x", "y"] && target.names == ["config.json", "model.safetensors"])
-    #expect(try Checkpoint(folder: target.path).tensor("y", shape: [1]).base.load(as: Float.self) == 2)
+    let checkpoint = try Checkpoint(folder: target.path)
+    let value = try checkpoint.tensor("y", shape: [1]).base.load(as: Float.self)
+    withExtendedLifetime(checkpoint) { #expect(value == 2) }
   }
 
   @Test("Pickled weights alone are refused by name, and a file that config.json names")

@@ -28,6 +28,8 @@ struct AddedToken {
 struct AddedTokenList {
   /// In the order in which the `tokenizers` library gives them ids.
   let tokens: [AddedToken]
+  /// Whether tokenizer_config.json states them.
+  let isOfSettings: Bool
   /// A line where tokens of tokenizer.json are left out.
   let notices: [String]
 
@@ -35,7 +37,9 @@ struct AddedTokenList {
   /// - Throws: `HuggingFaceError` for a damaged entry, and for a special token that is no added token.
   init(_ settings: TokenizerSettings, listed: (file: String, tokens: [AddedToken])?) throws {
     var notices: [String] = []
-    if let decoder = try settings.addedTokensDecoder() {
+    let decoder = try settings.addedTokensDecoder()
+    isOfSettings = decoder != nil
+    if let decoder {
       if let listed, !settings.isRebuilt {
         tokens = listed.tokens + Self.sorted(decoder, without: listed.tokens)
       } else {

@@ -37,8 +37,13 @@ extension Tokenizer {
     if let sequence = normalizers[0], sequence["type"] == .string("Sequence") {
       normalizers = try sequence.objects("normalizers")
     }
-    if normalizers.isEmpty { normalizers = [nil] }
-    for normalizer in normalizers { try require(normalizer, "type", .string("NFC")) }
+    for normalizer in normalizers.isEmpty ? [nil] : normalizers {
+      guard let normalizer else {
+        // transformers 4 then leaves texts as they are, transformers 5 has a Qwen2Tokenizer normalise them.
+        throw root.unsupported("no normalizer", use: "\"NFC\" (the \(name) tokenizer)")
+      }
+      try require(normalizer, "type", .string("NFC"))
+    }
     try require(steps[0], "type", .string("Split"))
     try require(steps[0], "behavior", .string("Isolated"))
     try require(steps[0], "invert", .bool(false))

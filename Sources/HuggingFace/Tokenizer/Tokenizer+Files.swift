@@ -54,7 +54,10 @@ extension Tokenizer {
         throw model.failure("merges[\(rank)]", "not a pair of pieces whose whole is in the vocabulary")
       }
     }
-    try self.init(vocabulary: &vocabulary, added: added, words: words) { root.failure("added_tokens", $0) }
+    let settingsFields = added.isOfSettings ? settings.fields : nil
+    try self.init(vocabulary: &vocabulary, added: added, words: words) { problem in
+      settingsFields?.failure("added_tokens_decoder", problem) ?? root.failure("added_tokens", problem)
+    }
   }
 
   /// The older three files, for which transformers' `Qwen2Tokenizer` builds the same components.
