@@ -14,7 +14,8 @@ extension TinyModel {
       return SafetensorsWriter.Tensor(name: name, shape: stored.shape, values: Array(values))
     }
     try change(&tensors)
-    try SafetensorsWriter.encode(tensors).write(to: URL(filePath: file))
+    // A new file: the old one may be mapped.
+    try SafetensorsWriter.encode(tensors).write(to: URL(filePath: file), options: .atomic)
   }
 
   /// States in config.json whether the head is the embedding.
