@@ -166,7 +166,7 @@ let tests: [Target] = [
   .tests("Training", ["TestSupport", "TinyModels"]),
   .tests("Evaluation", ["TestSupport", "TinyModels"]),
   .tests("HeatMaps", ["TestSupport"]),
-  .tests("Planning"),
+  .tests("Planning", ["TestSupport", "TinyModels"]),
   .tests("Inspection", ["TestSupport", "TinyModels"]),
   .tests("Report", ["TestSupport"]),
   .testTarget(

@@ -8,6 +8,7 @@ import Tensors
 /// Everything that a Hugging Face folder holds about a model; immutable and shared.
 package struct BaseModel: Sendable {
   package let folder: String
+  /// As `QwenVLModel` has it.
   package let configuration: ModelConfiguration
   package let model: QwenVLModel<Float>
   package let tokenizer: Tokenizer
@@ -20,6 +21,8 @@ package struct BaseModel: Sendable {
   package let digest: String
   /// Vision features, cached for all who share this model.
   package let featureStore: FeatureStore
+  /// What of the folder is not used, or not as it says, a line each.
+  package let notices: [String]
   let prefixKVCaches = PrefixKVCaches()
   /// The compute precision of matrix multiplications with the weights.
   package var precision: Precision { model.precision }
@@ -36,14 +39,15 @@ package struct BaseModel: Sendable {
     rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies = .float32, features: FeatureStore.Settings = .init()
   ) throws {
     self.folder = folder
-    let configuration = try ModelConfiguration(folder: folder)
+    let stated = try ModelConfiguration(folder: folder)
     let checkpoint = try Checkpoint(folder: folder)
     let model = try QwenVLModel<Float>(
-      configuration: configuration, checkpoint: checkpoint, precision: precision,
-      rotaryFrequencies: rotaryFrequencies)
+      configuration: stated, checkpoint: checkpoint, precision: precision, rotaryFrequencies: rotaryFrequencies)
+    let configuration = model.configuration
     let digest = checkpoint.digest
     let tokenizer = try Tokenizer(folder: folder)
     template = try ChatTemplate(folder: folder)
+    notices = checkpoint.notices + model.notices + tokenizer.notices
     var preprocessor = try PreprocessorConfiguration(folder: folder)
     preprocessor.minPixels = minPixels ?? preprocessor.minPixels
     preprocessor.maxPixels = maxPixels ?? preprocessor.maxPixels

@@ -1,5 +1,6 @@
 // The tensors of one or several safetensors files, mapped and checked; nothing is copied.
 import Digests
+import Files
 import Synchronization
 import Tensors
 
@@ -12,37 +13,23 @@ package final class Checkpoint: Sendable {
 
   /// The folder or file, for messages.
   package let source: String
-  private let tensors: [String: Tensor]
-  private let claimed = Mutex<Set<String>>([])
+  /// What of the folder looks like weights and was not read, a line each.
+  package let notices: [String]
+  private let tensors: [ExactString: Tensor]
+  private let claimed = Mutex<Set<ExactString>>([])
 
-  /// Maps the shards that `folder`'s model.safetensors.index.json names, or its single model.safetensors.
+  /// Maps the weights of `folder`: its model.safetensors, otherwise the shards that model.safetensors.index.json names.
   ///
   /// - Throws: `HuggingFaceError` for a missing, truncated or lying file, a tensor that two shards hold or that is
   ///   not in the shard which the index names.
   package convenience init(folder: String) throws {
     let files = ModelFolder(path: folder)
-    guard files.contains("model.safetensors.index.json") else {
-      try self.init(source: folder, files: [files.file("model.safetensors")])
-      return
-    }
-    let index = try files.fields("model.safetensors.index.json", maximumBytes: 64 << 20)
-    guard case .object(let weightMap) = index["weight_map"] else {
-      throw index.failure("weight_map", "missing, expected an object")
-    }
-    var shards: [String: String] = [:]
-    for member in weightMap {
-      let key = "weight_map." + member.key
-      guard case .string(let shard) = member.value else { throw index.failure(key, "expected a file name") }
-      guard !shard.isEmpty, !shard.contains("/") else {
-        throw index.failure(key, "\(shard) is not a file of the folder")
-      }
-      guard shards.updateValue(shard, forKey: member.key) == nil else { throw index.failure(key, "given twice") }
-    }
-    try self.init(source: folder, files: Set(shards.values).sorted().map(files.file))
-    for (name, shard) in shards.sorted(by: { $0.key < $1.key }) {
-      guard tensors[name]?.file.path == files.file(shard) else {
-        throw index.failure("weight_map." + name, "\(shard) has no such tensor")
-      }
+    let weights = try WeightFiles(files)
+    try self.init(source: folder, files: weights.names.map { files.file($0.text) }, notices: weights.notices)
+    for (name, shard) in weights.shards {
+      let file = tensors[name]?.file.path
+      guard let index = weights.indexFields, file?.hasSameBytes(as: files.file(shard.text)) != true else { continue }
+      throw index.failure("weight_map." + name.text, "\(shard) has no such tensor")
     }
   }
 
@@ -50,33 +37,34 @@ package final class Checkpoint: Sendable {
   ///
   /// - Throws: `HuggingFaceError` for a missing, truncated or lying file.
   package convenience init(file: String) throws {
-    try self.init(source: file, files: [file])
+    try self.init(source: file, files: [file], notices: [])
   }
 
-  private init(source: String, files: [String]) throws {
-    var tensors: [String: Tensor] = [:]
+  private init(source: String, files: [String], notices: [String]) throws {
+    var tensors: [ExactString: Tensor] = [:]
     for path in files {
       let file = try MappedFile(path: path)
       for entry in try SafetensorsHeader(file).entries {
-        if let other = tensors.updateValue(Tensor(entry: entry, file: file), forKey: entry.name) {
+        if let other = tensors.updateValue(Tensor(entry: entry, file: file), forKey: ExactString(entry.name)) {
           throw HuggingFaceError.malformed(
             file: path, position: "tensor \(entry.name)", problem: "also in \(other.file.path)")
         }
       }
     }
     self.source = source
+    self.notices = notices
     self.tensors = tensors
   }
 
   /// All tensors' names in the order of their UTF-8.
   package var names: [String] {
-    tensors.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    tensors.keys.sorted().map(\.text)
   }
 
-  package func contains(_ name: String) -> Bool { tensors[name] != nil }
+  package func contains(_ name: String) -> Bool { tensors[ExactString(name)] != nil }
 
   /// A tensor's shape without claiming it, nil if there is none of this name.
-  package func shape(of name: String) -> [Int]? { tensors[name]?.entry.shape }
+  package func shape(of name: String) -> [Int]? { tensors[ExactString(name)]?.entry.shape }
 
   /// Bytes of all tensors, as their files' headers state them.
   package var byteCount: Int { tensors.values.reduce(0) { $0 + $1.entry.range.count } }
@@ -87,14 +75,14 @@ package final class Checkpoint: Sendable {
   /// Names for which `tensor` was never asked, in order: what the model does not know.
   package var unclaimed: [String] {
     let claimed = claimed.withLock { $0 }
-    return names.filter { !claimed.contains($0) }
+    return names.filter { !claimed.contains(ExactString($0)) }
   }
 
   /// The tensor as mapped from its file; it keeps the file mapped.
   ///
   /// - Throws: `HuggingFaceError` if it is missing, has another shape, or an element type other than F32, BF16 and F16.
   package func tensor(_ name: String, shape: [Int]) throws -> StoredTensor {
-    guard let tensor = tensors[name] else {
+    guard let tensor = tensors[ExactString(name)] else {
       throw HuggingFaceError.missingTensor(name: name, checkpoint: source)
     }
     let entry = tensor.entry
@@ -106,7 +94,7 @@ package final class Checkpoint: Sendable {
     guard entry.range.lowerBound % type.byteCount == 0, let start = tensor.file.bytes.baseAddress else {
       throw mismatch("an offset that is a multiple of \(type.byteCount)", "byte \(entry.range.lowerBound)")
     }
-    claimed.withLock { _ = $0.insert(name) }
+    claimed.withLock { _ = $0.insert(ExactString(name)) }
     return StoredTensor(
       name: name, type: type, shape: shape, base: start + entry.range.lowerBound, owner: tensor.file)
   }
@@ -117,7 +105,7 @@ package final class Checkpoint: Sendable {
   package var digest: String {
     var digest = SHA256()
     for name in names {
-      guard let tensor = tensors[name] else { continue }
+      guard let tensor = tensors[ExactString(name)] else { continue }
       let entry = tensor.entry
       digest.update("\(name) \(entry.type) \(entry.shape.map(String.init).joined(separator: "x"))\n")
       let bytes = UnsafeRawBufferPointer(rebasing: tensor.file.bytes[entry.range])

@@ -4,6 +4,8 @@
 package enum HuggingFaceError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The file cannot be opened, mapped or is larger than any valid file of its kind.
   case unreadable(file: String, reason: String)
+  /// What `git clone` without Git LFS leaves in a file's place.
+  case gitLFSPointer(file: String)
   /// The bytes break the file's format; `position` states where (a byte offset, a line, a key).
   case malformed(file: String, position: String, problem: String)
   /// A key is missing, of the wrong type or out of range.
@@ -12,6 +14,8 @@ package enum HuggingFaceError: Error, Equatable, Sendable, CustomStringConvertib
   case unsupported(file: String, feature: String, supported: String)
   /// The checkpoint has no tensor of this name.
   case missingTensor(name: String, checkpoint: String)
+  /// config.json does not tie the head to the embedding, and the checkpoint has none.
+  case missingHead(checkpoint: String)
   /// A tensor has another shape or element type than the configuration asks for.
   case tensorMismatch(name: String, file: String, expected: String, found: String)
   /// A chat template cannot be parsed or rendered.
@@ -24,6 +28,8 @@ package enum HuggingFaceError: Error, Equatable, Sendable, CustomStringConvertib
     switch self {
     case .unreadable(let file, let reason):
       "\(file): cannot be read: \(reason); check the path and that the download is complete"
+    case .gitLFSPointer(let file):
+      "\(file): is a Git LFS pointer, not the file itself; run git lfs pull in its folder"
     case .malformed(let file, let position, let problem):
       "\(file): \(position): \(problem); the file is damaged or incomplete, fetch it again"
     case .badValue(let file, let key, let problem):
@@ -32,6 +38,9 @@ package enum HuggingFaceError: Error, Equatable, Sendable, CustomStringConvertib
       "\(file): \(feature) is not supported; use \(supported)"
     case .missingTensor(let name, let checkpoint):
       "\(checkpoint): no tensor \(name); the checkpoint is incomplete or of another model"
+    case .missingHead(let checkpoint):
+      "\(checkpoint): no tensor lm_head.weight, and config.json has tie_word_embeddings false; set tie_word_embeddings "
+        + "to true in config.json if the head is the embedding, or add lm_head.weight to the weights"
     case .tensorMismatch(let name, let file, let expected, let found):
       "\(file): tensor \(name): expected \(expected), found \(found); config.json and weights do not belong together"
     case .template(let file, let line, let problem):

@@ -19,6 +19,10 @@ extension ModelConfiguration {
     for fields in [root, nested].compactMap(\.self) where fields["quantization_config"] != nil {
       throw fields.unsupported("quantization_config", use: "the unquantised checkpoint (BF16, F16 or F32)")
     }
+    if let other = root["transformers_weights"], other != .string(WeightFiles.single) {
+      throw root.unsupported(
+        "transformers_weights \(Fields.show(other))", use: "\(WeightFiles.single) or shards with \(WeightFiles.index)")
+    }
     let text = try TextConfiguration(nested ?? root, family, tied: Self.isTied(root: root, nested: nested))
     guard let visionFields = try root.object("vision_config") else { throw root.failure("vision_config", "missing") }
     let vision = try VisionConfiguration(visionFields, family)

@@ -1,16 +1,19 @@
 // A copy of a model's folder with some tensors changed, one tensor in memory at a time.
+import Files
 import Foundation
 import Tensors
 
 package enum ModelFolderCopy {
-  /// Copies all files of `source` into the existing folder `target`. Safetensors files keep their headers, so names,
-  /// shapes, types and sharding stay.
+  /// Copies the files of `source` into the existing folder `target`, without safetensors files that are not the model's
+  /// weights. The weights' files keep their headers, so names, shapes, types and sharding stay.
   /// - Parameter changing: the new values of a tensor, as many as it has; nil leaves it as it is.
   /// - Throws: `HuggingFaceError` for a damaged file, or the error of a failed write.
   package static func write(
     from source: String, to target: String, changing: (StoredTensor) throws -> [Float]?
   ) throws {
-    for name in try FileManager.default.contentsOfDirectory(atPath: source).sorted() {
+    let weights = try WeightFiles(ModelFolder(path: source))
+    let names = try FileManager.default.contentsOfDirectory(atPath: source).map { ExactString($0) }
+    for name in names.sorted() {
       // Folders of a hub's cache hold links.
       let path = URL(fileURLWithPath: "\(source)/\(name)").resolvingSymlinksInPath()
       var isFolder: ObjCBool = false
@@ -18,9 +21,9 @@ package enum ModelFolderCopy {
         continue
       }
       let written = "\(target)/\(name)"
-      if name.hasSuffix(".safetensors") {
+      if weights.names.contains(name) {
         try copy(MappedFile(path: path.path), to: written, changing: changing)
-      } else {
+      } else if !weights.isLeftOut(name) {
         try FileManager.default.copyItem(at: path, to: URL(fileURLWithPath: written))
       }
     }

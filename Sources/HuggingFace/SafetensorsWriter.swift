@@ -23,7 +23,7 @@ package enum SafetensorsWriter {
   /// - Parameter metadata: the contents of `__metadata__`; "format": "pt" lets transformers load the file.
   /// - Precondition: no name appears twice.
   package static func encode(_ tensors: [Tensor], metadata: [String: String] = ["format": "pt"]) throws -> Data {
-    precondition(Set(tensors.map(\.name)).count == tensors.count, "a tensor's name appears twice")
+    precondition(Set(tensors.map { ExactString($0.name) }).count == tensors.count, "a tensor's name appears twice")
     let sorted = tensors.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
     var members = ["\"__metadata__\":\(try json(metadata))"]
     var end = 0

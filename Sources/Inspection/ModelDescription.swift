@@ -47,6 +47,8 @@ package struct ModelDescription: Encodable, Equatable {
   let chatTemplateDigest: String
   let endTokens, specialTokens: [Token]
   let tokenizerSize: Int
+  /// What of the folder is not used, or not as it says.
+  let notices: [String]
 
   /// - Throws: `HuggingFaceError` for a damaged checkpoint.
   package init(_ base: BaseModel) throws {
@@ -76,6 +78,7 @@ package struct ModelDescription: Encodable, Equatable {
       base.configuration.visionEndTokenID,
     ].map(token)
     tokenizerSize = base.tokenizer.vocabularySize
+    notices = base.notices
   }
 
   package var lines: [String] {
@@ -99,7 +102,7 @@ package struct ModelDescription: Encodable, Equatable {
       "chat template    digest \(chatTemplateDigest)",
       "end tokens       \(Self.list(endTokens))",
       "special          \(Self.list(specialTokens)); tokenizer of \(tokenizerSize) tokens",
-    ]
+    ] + notices.map { "notice           \($0)" }
   }
 
   private static func list(_ tokens: [Token]) -> String {

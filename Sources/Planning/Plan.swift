@@ -53,10 +53,11 @@ package struct Plan {
     }
     self.run = run
     self.ranks = ranks
-    let configuration = try ModelConfiguration(folder: run.model.path.resolved)
+    let folder = run.model.path.resolved
+    weights = try PlannedWeights(folder: folder, ModelConfiguration(folder: folder))
+    let configuration = weights.configuration
     self.configuration = configuration
     counts = ParameterCounts(configuration)
-    weights = try PlannedWeights(folder: run.model.path.resolved, counts: counts)
     let adapter = try Self.adapter(run, configuration.text)
     self.adapter = adapter
     examples = Self.examples(run, assumed: assumed, configuration)

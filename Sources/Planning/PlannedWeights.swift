@@ -1,6 +1,7 @@
 // The weights of a folder as far as a plan needs them.
 import Costs
 import HuggingFace
+import QwenVL
 import Tensors
 
 /// Bytes and type of the weights.
@@ -9,18 +10,23 @@ struct PlannedWeights: Equatable {
   let type: ElementType
   /// The element types in the checkpoint's headers, or why they are unknown.
   let source: String
+  /// The model's shape, with a head where the checkpoint has one of its own.
+  let configuration: ModelConfiguration
 
   /// Reads headers only; where files are missing, two bytes a parameter are assumed.
-  /// - Throws: `HuggingFaceError` for a damaged file.
-  init(folder: String, counts: ParameterCounts) throws {
+  /// - Throws: `HuggingFaceError` for a damaged file, and the error with which `train` refuses the weights.
+  init(folder: String, _ configuration: ModelConfiguration) throws {
     do {
       let checkpoint = try Checkpoint(folder: folder)
+      self.configuration =
+        try QwenVLModel<Float>(configuration: configuration, checkpoint: checkpoint).configuration
       bytes = Double(checkpoint.byteCount)
       let types = checkpoint.elementTypes
       type = types.count == 1 ? ElementType(rawValue: types[0]) ?? .bfloat16 : .bfloat16
       source = types.joined(separator: ", ")
     } catch HuggingFaceError.unreadable {
-      bytes = 2 * Double(counts.total)
+      self.configuration = configuration
+      bytes = 2 * Double(ParameterCounts(configuration).total)
       type = .bfloat16
       source = "assumed BF16: the folder has no complete weights yet"
     }

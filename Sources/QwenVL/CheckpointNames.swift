@@ -16,9 +16,8 @@ struct Weights<Element: Scalar> {
     self.checkpoint = checkpoint
     self.configuration = configuration
     self.precision = precision
-    let nested = checkpoint.contains("model.language_model.embed_tokens.weight")
-    decoder = nested ? "model.language_model" : "model"
-    vision = nested ? "model.visual" : "visual"
+    decoder = checkpoint.contains("model.language_model.norm.weight") ? "model.language_model" : "model"
+    vision = checkpoint.contains("model.visual.patch_embed.proj.weight") ? "model.visual" : "visual"
   }
 
   private func matrix(_ name: String, shape: [Int]) throws -> StoredMatrix {
@@ -50,20 +49,26 @@ struct Weights<Element: Scalar> {
 
   func embedding() throws -> StoredMatrix {
     let text = configuration.text
-    return try matrix("\(decoder).embed_tokens.weight", shape: [text.vocabularySize, text.hiddenSize])
+    let name = "\(decoder).embed_tokens.weight"
+    // Of two tied tensors a file may hold either one.
+    let isInHead = text.tieWordEmbeddings && !checkpoint.contains(name) && checkpoint.contains(Self.headName)
+    return try matrix(isInHead ? Self.headName : name, shape: [text.vocabularySize, text.hiddenSize])
   }
 
-  /// The language-model head: the embedding itself where they are tied.
-  func head(embedding: StoredMatrix) throws -> StoredMatrix {
+  static var headName: String { "lm_head.weight" }
+
+  /// The language-model head. Where config.json ties it, it is the embedding, unless the file has a head of other
+  /// bytes: transformers 5 keeps that one, too.
+  /// - Throws: `HuggingFaceError.missingHead` where it is not tied and there is none.
+  func head(embedding: StoredMatrix) throws -> (matrix: StoredMatrix, isTied: Bool) {
     let text = configuration.text
-    if text.tieWordEmbeddings {
-      // Some writers store the tied head too; it is the same tensor and is claimed so that it is not "extra".
-      if checkpoint.contains("lm_head.weight") {
-        _ = try checkpoint.tensor("lm_head.weight", shape: [text.vocabularySize, text.hiddenSize])
-      }
-      return embedding
+    guard checkpoint.contains(Self.headName) else {
+      guard text.tieWordEmbeddings else { throw HuggingFaceError.missingHead(checkpoint: checkpoint.source) }
+      return (embedding, true)
     }
-    return try matrix("lm_head.weight", shape: [text.vocabularySize, text.hiddenSize])
+    let head = try matrix(Self.headName, shape: [text.vocabularySize, text.hiddenSize])
+    guard text.tieWordEmbeddings, head.tensor.hasSameBytes(as: embedding.tensor) else { return (head, false) }
+    return (embedding, true)
   }
 
   func finalNorm() throws -> RMSNorm<Element> {

@@ -4,7 +4,10 @@ import Tensors
 
 /// A Qwen2.5-VL or Qwen3-VL model; immutable, its weights stay in the mapped file.
 package struct QwenVLModel<Element: Scalar>: Sendable {
+  /// `tieWordEmbeddings` is false where the checkpoint has a head of its own, whatever config.json says.
   package let configuration: ModelConfiguration
+  /// What of config.json does not hold for these weights, a line each.
+  package let notices: [String]
   package let vision: VisionTower<Element>
   package let decoder: Decoder<Element>
   package let head: LanguageModelHead<Element>
@@ -22,18 +25,29 @@ package struct QwenVLModel<Element: Scalar>: Sendable {
 
   /// Takes every tensor of the model from `checkpoint`.
   /// - Parameter precision: nil for the fastest of this processor.
+  /// Reads headers, and an lm_head.weight that config.json ties, which it compares with the embedding.
   /// - Throws: `HuggingFaceError` naming a tensor that is missing or has another shape; `UnknownTensors`.
   package init(
     configuration: ModelConfiguration, checkpoint: Checkpoint, precision: Precision? = .float32,
     rotaryFrequencies: RotaryFrequencies = .float32
   ) throws {
-    self.configuration = configuration
     let stored: ElementType = checkpoint.elementTypes == [ElementType.bfloat16.rawValue] ? .bfloat16 : .float32
     let precision = precision ?? .automatic(stored: stored)
     self.precision = precision
     let weights = Weights<Element>(checkpoint, configuration, precision)
     embedding = try weights.embedding()
-    head = LanguageModelHead(weight: try weights.head(embedding: embedding))
+    let (head, isTied) = try weights.head(embedding: embedding)
+    self.head = LanguageModelHead(weight: head)
+    var found = configuration
+    found.text.tieWordEmbeddings = isTied
+    self.configuration = found
+    notices =
+      isTied == configuration.text.tieWordEmbeddings
+      ? []
+      : [
+        "\(checkpoint.source): config.json ties the head to the embedding, but lm_head.weight differs from it: the head is "
+          + "used as it is, as in transformers 5; set tie_word_embeddings false in config.json, or remove lm_head.weight"
+      ]
     let type = rotaryFrequencies == .asWeights ? embedding.tensor.type : .float32
     decoder = try Decoder(weights, rotaryFrequencies: type)
     vision = try VisionTower(weights, rotaryFrequencies: type)

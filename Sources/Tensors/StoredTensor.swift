@@ -1,5 +1,6 @@
 // A tensor where it lies in a mapped checkpoint file: never copied, shared by all ranks of a node through the page
 // cache.
+import Glibc
 
 /// How the numbers of a stored tensor are encoded, named as safetensors names them.
 package enum ElementType: String, Sendable {
@@ -63,4 +64,10 @@ package struct StoredTensor: @unchecked Sendable {
 
   /// Number of elements.
   package var count: Int { shape.reduce(1, *) }
+
+  /// Whether shape, encoding and all bytes are equal. Reads both up to the first difference.
+  package func hasSameBytes(as other: StoredTensor) -> Bool {
+    guard shape == other.shape, type == other.type else { return false }
+    return base == other.base || memcmp(base, other.base, count * type.byteCount) == 0
+  }
 }

@@ -8,7 +8,8 @@ extension RunConfiguration {
   /// Opens the base, with features cached where the run asks for it. If the run states no precision, what was chosen is
   /// written into it: bf16 for a checkpoint stored as bf16 if every rank's processor has bf16 instructions, otherwise
   /// fp32.
-  /// - Parameter warn: takes one line where the feature cache can no longer be written.
+  /// - Parameter warn: takes one line where the feature cache can no longer be written, and on rank 0 a line for each
+  ///   part of the folder that is not used as it is.
   /// - Throws: `TrainingError.noBFloat16Instructions` for bf16 that would be slower than fp32; what is wrong with the
   ///   model's folder. The same on every rank.
   /// - Important: Collective.
@@ -28,6 +29,7 @@ extension RunConfiguration {
           memoryBytes: model.featureMemoryMiB << 20, cacheFolder: model.featureCache?.resolved, threads: model.threads,
           warn: warn))
     }
+    if communicator.rank == 0 { base.notices.forEach(warn) }
     var run = self
     run.model.precision = base.precision
     return (run, base)

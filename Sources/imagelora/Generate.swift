@@ -63,6 +63,7 @@ struct Generate: ParsableCommand {
       let base = try BaseModel(
         folder: model, precision: precision, minPixels: minPixels ?? provenance?.minPixels,
         maxPixels: maxPixels ?? provenance?.maxPixels, reading: provenance?.reading ?? ImageReading())
+      base.notices.forEach(complain)
       if let source {
         let current = AdapterProvenance(of: base)
         try provenance?.requireMatch(current, folder: base.folder, file: source.path) { key, value in

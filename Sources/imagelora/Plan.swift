@@ -8,8 +8,8 @@ struct PlanCommand: ParsableCommand {
     commandName: "plan",
     abstract: "Estimate what a run will need: parameters, memory, FLOPs, all-reduce payload, time.",
     discussion: """
-      The plan reads no weights, only config.json, the headers of the weight files and the lengths of the examples. If \
-      weights or data do not exist yet, it states its assumptions. Heads that a probe has yet to select are assumed to \
+      The plan reads no weights, only config.json, the headers of the weight files and the lengths of the examples. It \
+      refuses weights that train would refuse. If weights or data do not exist yet, it states its assumptions. Heads that a probe has yet to select are assumed to \
       be spread over all layers, the worst case.
 
       Examples:

@@ -26,6 +26,9 @@ refused 65 "two tensors on the same bytes" "overlap$weights" 'tensor ' $(on over
 refused 65 "a missing tensor" dropped "$tensor" $(on dropped)
 refused 65 "a tensor too many" added 'model.layers.1.surprise' $(on added)
 refused 65 "a tensor of another shape" "reshaped$weights" "$tensor.*shape" $(on reshaped)
+for kind in dropped added reshaped; do
+  refused 65 "a plan for weights that training refuses: $kind" "$kind" 'model.*layers.1' plan run.yaml --set "model.path=$kind"
+done
 refused 65 "no weights" "no-weights$weights" '[Nn]o such file' $(on no-weights)
 refused 65 "a configuration out of range" 'bad-config/config.json' 'num_hidden_layers' $(on bad-config)
 refused 65 "no such folder" 'nowhere' '[Nn]o such file' $(on nowhere)

@@ -38,6 +38,71 @@ import Testing
     #expect(third.minPixels == 7 && third.patchSize == 16)
   }
 
+  /// Forms as `Qwen2VLImageProcessor` of transformers 5.23 reads them: limits, or a word of why it fails as well.
+  static let forms: [(form: String, limits: [Int], word: String)] = [
+    (#"{"min_pixels": 784, "max_pixels": 78400}"#, [784, 78400], ""),
+    (#"{"min_pixels": 78400}"#, [78400, 1_003_520], ""), (#"{"max_pixels": 78400}"#, [3136, 78400], ""),
+    (#"{"size": {"shortest_edge": 784, "longest_edge": 78400}}"#, [784, 78400], ""),
+    (#"{"size": {"shortest_edge": 784}}"#, [], "size.longest_edge"),
+    (#"{"size": {"longest_edge": 78400}}"#, [], "size.shortest_edge"),
+    (#"{"size": {"shortest_edge": 784}, "max_pixels": 78400}"#, [784, 78400], ""),
+    (#"{"size": {"longest_edge": 78400}, "min_pixels": 784}"#, [784, 78400], ""),
+    (#"{"size": {"shortest_edge": 31, "longest_edge": 99}, "min_pixels": 784, "max_pixels": 785}"#, [784, 785], ""),
+    (#"{"size": {"shortest_edge": 31, "longest_edge": 78400}, "min_pixels": 784}"#, [784, 78400], ""),
+    (#"{"size": {"shortest_edge": 784, "longest_edge": 99}, "max_pixels": 78400}"#, [784, 78400], ""),
+    (
+      #"{"size": {"shortest_edge": 784, "longest_edge": 78400}, "min_pixels": null, "max_pixels": null}"#,
+      [784, 78400], ""
+    ),
+    (#"{"size": {"min_pixels": 784, "max_pixels": 78400}}"#, [], "min_pixels beside size"),
+    (#"{"size": {"min_pixels": 1, "max_pixels": 9}, "min_pixels": 784, "max_pixels": 78400}"#, [784, 78400], ""),
+    (#"{"size": {"min_pixels": 784, "max_pixels": 9}, "max_pixels": 78400}"#, [], "min_pixels beside size"),
+    (#"{"size": {"min_pixels": 784, "max_pixels": 9}, "min_pixels": 784}"#, [], "max_pixels beside size"),
+    (
+      #"{"size": {"min_pixels": 1, "max_pixels": 2, "shortest_edge": 784, "longest_edge": 78400}}"#, [],
+      "size.min_pixels 1"
+    ),
+    (
+      #"{"size": {"min_pixels": 1, "max_pixels": 2, "shortest_edge": 7, "longest_edge": 8}, "min_pixels": 784, "#
+        + #""max_pixels": 78400}"#, [784, 78400], ""
+    ),
+    (#"{"size": null, "max_pixels": 78400}"#, [3136, 78400], ""),
+    (#"{"size": {"shortest_edge": null, "longest_edge": 78400}}"#, [], "size.shortest_edge"),
+    (#"{"size": {"shortest_edge": null, "longest_edge": 78400}, "min_pixels": 784}"#, [784, 78400], ""),
+    (#"{"size": 224}"#, [], "size 224"), (#"{"size": 224, "min_pixels": 784, "max_pixels": 78400}"#, [], "size 224"),
+    (#"{"size": {}}"#, [], "size.shortest_edge"),
+    (#"{"size": {}, "min_pixels": 784, "max_pixels": 78400}"#, [784, 78400], ""),
+    (#"{"size": {"height": 224, "width": 224}}"#, [], "size.height"),
+    (#"{"size": {"height": 224, "width": 224}, "min_pixels": 784, "max_pixels": 78400}"#, [], "size.height"),
+    (#"{"size": {"shortest_edge": 784, "longest_edge": 78400, "more": 1}}"#, [], "size.more"),
+    (#"{"min_pixels": 784.0, "max_pixels": 78400.0}"#, [784, 78400], ""),
+    (#"{"size": {"shortest_edge": 784.0, "longest_edge": 7.84e4}}"#, [784, 78400], ""),
+    (#"{"min_pixels": 784.5}"#, [], "784.5"), (#"{"max_pixels": "78400"}"#, [], #""78400""#),
+    (#"{"max_pixels": true}"#, [], "true"), (#"{"image_processor_type": "CLIPImageProcessor"}"#, [], "CLIPImage"),
+    (#"{"image_processor_type": "Qwen2VLImageProcessorPil", "max_pixels": 78400}"#, [3136, 78400], ""),
+  ]
+
+  @Test("Pixel limits in every form, in both files", arguments: forms)
+  func pixelForms(_ item: (form: String, limits: [Int], word: String)) throws {
+    let nested = #"{"processor_class": "Qwen2_5_VLProcessor", "image_processor": \#(item.form)}"#
+    let other = #"{"min_pixels": 11, "max_pixels": 12}"#
+    for folder in [
+      try TemporaryFolder(["preprocessor_config.json": item.form, "video_preprocessor_config.json": other]),
+      try TemporaryFolder(["processor_config.json": nested, "preprocessor_config.json": other]),
+      try TemporaryFolder([
+        "processor_config.json": #"{"image_processor": null, "max_pixels": 5, "video_processor": \#(other)}"#,
+        "preprocessor_config.json": item.form,
+      ]),
+    ] {
+      guard item.limits.isEmpty else {
+        let found = try PreprocessorConfiguration(folder: folder.path)
+        #expect([found.minPixels, found.maxPixels] == item.limits, "\(item.form)")
+        continue
+      }
+      expectError("processor_config.json", item.word) { _ = try PreprocessorConfiguration(folder: folder.path) }
+    }
+  }
+
   @Test(
     "What would give other pixels is refused by name",
     arguments: [

@@ -6,7 +6,7 @@ struct Fields {
   let file: String
   /// Keys from the document's root to this object, each followed by a dot.
   let path: String
-  private let values: [String: JSON]
+  private let values: [ExactString: JSON]
 
   /// - Throws: if `json` is not an object or repeats a key.
   init(_ json: JSON, file: String, path: String = "") throws {
@@ -14,8 +14,8 @@ struct Fields {
       let key = path.isEmpty ? "the document" : String(path.dropLast())
       throw HuggingFaceError.badValue(file: file, key: key, problem: "expected an object, found \(json.kind)")
     }
-    var values: [String: JSON] = [:]
-    for member in members where values.updateValue(member.value, forKey: member.key) != nil {
+    var values: [ExactString: JSON] = [:]
+    for member in members where values.updateValue(member.value, forKey: ExactString(member.key)) != nil {
       throw HuggingFaceError.badValue(file: file, key: path + member.key, problem: "given twice")
     }
     self.file = file
@@ -24,9 +24,12 @@ struct Fields {
   }
 
   subscript(key: String) -> JSON? {
-    guard let value = values[key], value != .null else { return nil }
+    guard let value = values[ExactString(key)], value != .null else { return nil }
     return value
   }
+
+  /// In the order of their bytes.
+  var keys: [ExactString] { values.keys.sorted() }
 
   func failure(_ key: String, _ problem: String) -> HuggingFaceError {
     .badValue(file: file, key: path + key, problem: problem)
@@ -61,6 +64,16 @@ struct Fields {
       guard case .integer(let value) = $0, range.contains(value) else { return nil }
       return value
     }
+  }
+
+  /// An integer that may be written as a float without a fraction (`784.0`), nil where the key is absent.
+  func wholeNumber(_ key: String, in range: ClosedRange<Int>) throws -> Int? {
+    let expected = "an integer of \(range.lowerBound) to \(range.upperBound)"
+    guard let json = self[key] else { return nil }
+    guard let value = Self.number(json).flatMap({ Int(exactly: $0) }), range.contains(value) else {
+      throw failure(key, "expected \(expected), found \(Self.show(json))")
+    }
+    return value
   }
 
   func number(_ key: String, in range: ClosedRange<Double>, default fallback: Double? = nil) throws -> Double {

@@ -8,7 +8,8 @@ final class MappedFile: @unchecked Sendable {
   /// Valid as long as this object lives.
   let bytes: UnsafeRawBufferPointer
 
-  /// - Throws: `HuggingFaceError.unreadable` for what is not a regular file of at most `maximumBytes`.
+  /// - Throws: `HuggingFaceError.unreadable` for what is not a regular file of at most `maximumBytes`,
+  ///   `HuggingFaceError.gitLFSPointer` for what Git LFS left in a file's place.
   init(path: String, maximumBytes: Int = .max) throws {
     func failure(_ reason: String) -> HuggingFaceError { .unreadable(file: path, reason: reason) }
     // O_NONBLOCK: opening a named pipe would wait for a writer for ever.
@@ -27,6 +28,9 @@ final class MappedFile: @unchecked Sendable {
       let start = mmap(nil, count, PROT_READ, MAP_SHARED, descriptor, 0)
       guard let start, start != MAP_FAILED else { throw failure(String(cString: strerror(errno))) }
       bytes = UnsafeRawBufferPointer(start: start, count: count)
+    }
+    if bytes.count < 1024, bytes.starts(with: "version https://git-lfs".utf8) {
+      throw HuggingFaceError.gitLFSPointer(file: path)
     }
   }
 

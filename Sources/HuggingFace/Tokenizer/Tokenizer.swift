@@ -3,6 +3,8 @@
 /// Text to token ids and back.
 package struct Tokenizer: Sendable {
   let vocabulary: Vocabulary
+  /// Ids of the added tokens by their text.
+  let addedIDs: [Piece: Int32]
   /// Tokens looked for in the text as it is.
   let rawTokens: AddedTokens
   /// Tokens looked for in the normalised text.
@@ -10,6 +12,8 @@ package struct Tokenizer: Sendable {
   /// Nil where texts stay as they are.
   let normalization: CanonicalComposition?
   let words: WordScanner.Rule
+  /// What of the folder was left out, a line each.
+  package let notices: [String]
 
   /// One more than the highest id.
   package var vocabularySize: Int { vocabulary.pieces.count }
@@ -56,8 +60,11 @@ package struct Tokenizer: Sendable {
     return vocabulary.pieces[Int(id)] ?? []
   }
 
-  /// The id of the token with exactly this text (`<|im_end|>`, ` the`), nil if there is none.
-  package func id(of token: String) -> Int32? { vocabulary.ids[Piece(bytes: Array(token.utf8))] }
+  /// The id of the token with exactly this text (`<|im_end|>`, ` the`), an added one first; nil if there is none.
+  package func id(of token: String) -> Int32? {
+    let piece = Piece(bytes: Array(token.utf8))
+    return addedIDs[piece] ?? vocabulary.ids[piece]
+  }
 
   /// One token for display on a line: control characters and bytes that are not UTF-8 are escaped.
   package func text(of id: Int32) -> String {

@@ -21,6 +21,10 @@ struct Vocabulary: Sendable {
   static let maximumSize = 1 << 20
 
   private(set) var ids: [Piece: Int32] = [:]
+  /// Ids of the added tokens that the vocabulary holds under their own spelling.
+  private var spelledIDs: [Piece: Int32] = [:]
+  /// Pieces of the file.
+  private let count: Int
   /// Bytes of each id; nil where an id has no piece.
   private(set) var pieces: [[UInt8]?] = []
   /// The piece of each single byte, -1 where there is none.
@@ -34,9 +38,14 @@ struct Vocabulary: Sendable {
   }
 
   /// Takes the members of a JSON object, spelling to id; `failure` makes an error of a spelling and what is wrong.
+  /// Tokens of `added` need not be spelled in the byte alphabet.
   ///
   /// A byte without a piece is an error if there must be none, otherwise it is left out of texts as the library does.
-  init(_ members: [JSON.Member], hasEveryByte: Bool, failure: (String, String) -> HuggingFaceError) throws {
+  init(
+    _ members: [JSON.Member], added: [AddedToken], hasEveryByte: Bool, failure: (String, String) -> HuggingFaceError
+  ) throws {
+    count = members.count
+    let addedTexts = Set(added.map { Piece(bytes: $0.bytes) })
     ids.reserveCapacity(members.count)
     pieces.reserveCapacity(members.count)
     for member in members {
@@ -44,10 +53,19 @@ struct Vocabulary: Sendable {
       guard case .integer(let id) = member.value, (0..<Self.maximumSize).contains(id) else {
         throw failure(spelling, "expected an id below \(Self.maximumSize), found \(Fields.show(member.value))")
       }
-      guard let bytes = ByteLevel.decode(spelling.utf8), !bytes.isEmpty else {
-        throw failure(spelling, "not a byte-level piece")
+      let spelled = Piece(bytes: Array(spelling.utf8))
+      let isAdded = addedTexts.contains(spelled)
+      if isAdded, spelledIDs.updateValue(Int32(id), forKey: spelled) != nil {
+        throw failure(spelling, "piece given twice")
       }
-      guard insert(bytes, id: Int32(id)) else { throw failure(spelling, "piece or id \(id) given twice") }
+      guard let bytes = ByteLevel.decode(spelling.utf8), !bytes.isEmpty else {
+        guard isAdded else { throw failure(spelling, "not a byte-level piece") }
+        guard place(spelled.bytes, at: id) else { throw failure(spelling, "id \(id) given twice") }
+        continue
+      }
+      guard place(bytes, at: id), ids.updateValue(Int32(id), forKey: Piece(bytes: bytes)) == nil else {
+        throw failure(spelling, "piece or id \(id) given twice")
+      }
     }
     for byte in 0...255 {
       if let id = ids[Piece(bytes: [UInt8(byte)])] {
@@ -58,13 +76,39 @@ struct Vocabulary: Sendable {
     }
   }
 
-  /// Adds a piece; false if its bytes or its id are taken.
-  mutating func insert(_ bytes: [UInt8], id: Int32) -> Bool {
-    let index = Int(id)
-    if index >= pieces.count { pieces.append(contentsOf: repeatElement(nil, count: index + 1 - pieces.count)) }
-    guard pieces[index] == nil, ids.updateValue(id, forKey: Piece(bytes: bytes)) == nil else { return false }
-    pieces[index] = bytes
+  /// False if the id is taken.
+  private mutating func place(_ bytes: [UInt8], at id: Int) -> Bool {
+    if id >= pieces.count { pieces.append(contentsOf: repeatElement(nil, count: id + 1 - pieces.count)) }
+    guard pieces[id] == nil else { return false }
+    pieces[id] = bytes
     return true
+  }
+
+  /// Adds tokens in the order in which the `tokenizers` library gives them ids: that of the vocabulary where it has the
+  /// token under its own spelling, otherwise the next one after all others. Byte-pair encoding never makes them: an
+  /// added token may have the text of a piece.
+  ///
+  /// - Returns: the tokens' ids by their text.
+  /// - Throws: `failure` of a token whose stated id is another one.
+  mutating func add(_ tokens: [AddedToken], failure: (String) -> HuggingFaceError) throws -> [Piece: Int32] {
+    var added: [Piece: Int32] = [:]
+    // An excerpt of a vocabulary has fewer pieces than its ids say; its added tokens keep the ids of the whole.
+    var next = pieces.count == count ? Int32(count) : nil
+    for token in tokens {
+      let piece = Piece(bytes: token.bytes)
+      let known = added[piece] ?? spelledIDs[piece]
+      let given = known ?? next ?? max(token.id, Int32(pieces.count))
+      guard token.id == given else {
+        throw failure(
+          "token \(quoted(token.content)) has id \(token.id), transformers gives it \(given), "
+            + (known == nil ? "the next one; number added tokens without gaps" : "which it has already"))
+      }
+      added[piece] = given
+      guard known == nil else { continue }
+      guard place(token.bytes, at: Int(given)) else { throw failure("id \(given) is given twice") }
+      next = given + 1
+    }
+    return added
   }
 
   /// Adds the pair of the next rank, spelled in UTF-8; false if a part or the whole is not in the vocabulary.
