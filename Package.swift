@@ -35,7 +35,9 @@ let libraries: [Target] = [
   .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
   .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
   .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
-  .target(name: "CImages", exclude: ["README.md"], linkerSettings: [
+  .target(
+    name: "CImages", exclude: ["README.md"],
+    linkerSettings: [
       .linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("z"),
     ]),
   .module("Files"),

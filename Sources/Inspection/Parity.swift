@@ -18,6 +18,7 @@ package func writeParity(
   precision: Precision, rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies, warn: (String) -> Void = { _ in }
 ) throws {
   let base = try BaseModel(folder: model, precision: precision, rotaryFrequencies: rotaryFrequencies)
+  base.notices.forEach(warn)
   let root = URL(fileURLWithPath: data).deletingLastPathComponent().path
   let examples = try ExampleReader(imageRoot: root).read(data).examples
   let samples = try base.sampleBuilder(maxLength: base.configuration.text.maxPositionEmbeddings)
