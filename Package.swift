@@ -49,7 +49,7 @@ let modules: [Target] = [
   .module("Tensors", ["COpenBLAS", "COneDNN"], kernels),
   .module("Collectives", ["Files"]),
   .module("HDF5", ["CHDF5", "Files"]),
-  .module("Digests", ["COpenSSL"]),
+  .module("Digests", ["COpenSSL", "Files"]),
   .module("RandomNumbers"),
   .module("TensorBoard", ["Files"]),
   // 2
@@ -153,7 +153,7 @@ let tests: [Target] = [
   .tests("Formatting"),
   .tests("Collectives", ["TestSupport"]),
   .tests("HDF5", ["TestSupport"], resources: true),
-  .tests("Digests"),
+  .tests("Digests", ["Files", "TestSupport"]),
   .tests("RandomNumbers"),
   .tests("Tensors"),
   .tests("Layers", ["GradientCheck"]),

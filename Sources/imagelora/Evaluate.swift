@@ -81,6 +81,7 @@ struct Evaluate: ParsableCommand {
       ) { done, total in
         if communicator.rank == 0, !json { progress.note("evaluate: \(done)/\(total) examples of rank 0") }
       }
+      try withErrorAgreement(communicator) { try model.requireUnchanged() }
       guard communicator.rank == 0 else { return }
       let columns = zip(models, results).map { (name: $0.name, results: $1) }
       if let output {

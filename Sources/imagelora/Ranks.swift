@@ -10,6 +10,7 @@ import Training
 func onRanks(_ body: (any Communicator) throws -> Void) throws {
   do {
     try withMPI { communicator in
+      CutFiles.report()
       do {
         try body(communicator)
       } catch {
