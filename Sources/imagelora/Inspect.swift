@@ -100,7 +100,7 @@ struct Inspect: ParsableCommand {
       if json { try sayJSON(checkpoint) } else { checkpoint.lines.forEach(say) }
       if let damage = checkpoint.damage { throw FileError(path, "is not valid: \(damage)") }
     case .scores:
-      let scores = ScoresDescription(try InfluenceScores(reading: path), file: path)
+      let scores = ScoresDescription(try InfluenceScores(reading: path, notice: complain), file: path)
       if json { try sayJSON(scores) } else { scores.lines.forEach(say) }
     }
   }

@@ -54,7 +54,8 @@ extension Scores {
       try onRanks { communicator in
         guard communicator.rank == 0 else { return }
         let stability = try SelectionStability(
-          of: files.map { ($0, try InfluenceScores(reading: $0)) }, estimator: options.estimator, sizes: sizes,
+          of: files.map { ($0, try InfluenceScores(reading: $0, notice: complain)) }, estimator: options.estimator,
+          sizes: sizes,
           resamples: resamples, seed: seed, selecting: options.selection(from:))
         stability.lines.forEach(say)
         if let json {

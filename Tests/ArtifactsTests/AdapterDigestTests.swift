@@ -26,7 +26,9 @@ struct AdapterDigestTests {
           ImageLoRAConfiguration(
             rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: [2: [1, 0], 0: [1]]))
       case .lora:
-        .lora(LoRAConfiguration(rank: 2, alpha: 6, targets: [0: [.value, .query], 1: [.query, .value]]))
+        .lora(
+          LoRAConfiguration(
+            rank: 2, alpha: 6, targets: [0: [.value, .query], 1: [.query, .value], 2: [.query, .value]]))
       }
     }
     var tensors: String { self == .lora ? "adapter_model.safetensors" : "adapter.safetensors" }
@@ -180,8 +182,8 @@ struct AdapterDigestTests {
     let keys: [(String, String)] = [
       (#"{"adapter_type": 3}"#, "adapter_type: expected a text, found 3"),
       (#"{"adapter_type": "lora"}"#, #"adapter_type "lora" is not image_lora"#),
-      ("[]", "expected an object, found an array"), ("{", "not valid JSON: byte 1"),
-      (#"{"adapter_type": "image_lora", "rank": 2, "rank": 4}"#, "rank is given twice"),
+      ("[]", "expected an object, found an array"), ("{", "byte 1: expected a key in an object"),
+      (#"{"adapter_type": "image_lora", "rank": 2, "rank": 4}"#, "rank: given twice"),
       (#"{"adapter_type": "image_lora", "rank": 2, "alpha": "x"}"#, #"alpha: expected a number, found "x""#),
       (#"{"adapter_type": "image_lora", "rank": 2.5}"#, "rank: expected a whole number, found 2.5"),
       (#"{"adapter_type": "image_lora", "rank": 2, "alpha": 4}"#, #"has no "normalization""#),
