@@ -1,5 +1,5 @@
-// A mapped file that is cut short while it is in use: its missing bytes are read with SIGBUS, which ends the process with
-// one line here.
+// A mapped file that is cut short while it is in use: its missing bytes are read with SIGBUS, which ends the process
+// with one line here.
 import Glibc
 import Synchronization
 
