@@ -49,7 +49,7 @@ let modules: [Target] = [
   .module("Tensors", ["COpenBLAS", "COneDNN"], kernels),
   .module("Collectives", ["Files"]),
   .module("HDF5", ["CHDF5", "Files"]),
-  .module("Digests", ["COpenSSL"]),
+  .module("Digests", ["COpenSSL", "Files"]),
   .module("RandomNumbers"),
   .module("TensorBoard", ["Files"]),
   // 2

@@ -38,7 +38,7 @@ struct Export: ParsableCommand {
 
   func run() throws {
     try onFirstRank {
-      try CheckpointStore.verify(checkpoint)
+      try CheckpointFolder.verify(checkpoint)
       let file = try CheckpointFile(checkpoint)
       let (configuration, layout) = try file.adapter()
       if merged != nil, case .imageLoRA = configuration {

@@ -47,6 +47,9 @@ struct Train: ParsableCommand {
   @Option(help: ArgumentHelp("Resume from the newest valid checkpoint (auto) or a file.", valueName: "auto|path"))
   var resume: String?
 
+  @Flag(help: "Take the folder of checkpoints from a run on another host that is gone.")
+  var takeOver = false
+
   func run() throws {
     try onRanks { communicator in
       let signals = SignalRequests()
@@ -58,7 +61,7 @@ struct Train: ParsableCommand {
         case .some(let path): .from(path: path)
         }
       let job = try Job(run, communicator: communicator, warn: complain)
-      try Trainer(job, resume: resume, output: say, signals: signals).run()
+      try Trainer(job, resume: resume, takesOver: takeOver, output: say, signals: signals).run()
     }
   }
 }

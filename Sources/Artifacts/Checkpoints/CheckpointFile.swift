@@ -18,7 +18,7 @@ package struct CheckpointFile: ~Copyable {
   /// Steps of history that are read at most.
   private static var maximumSteps: Int { 1 << 24 }
 
-  /// Opens a file of the schema of this version; `CheckpointStore.verify` checks its bytes.
+  /// Opens a file of the schema of this version; `CheckpointFolder.verify` checks its bytes.
   /// - Throws: `HDF5Error`, or `FileError` for one of another schema or that is not complete.
   package init(_ path: String) throws {
     let file = try File.open(path)
