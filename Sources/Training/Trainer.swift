@@ -52,7 +52,8 @@ package final class Trainer {
     adapter.load(state.parameters)
     stepper = Stepper(job: job, adapter: adapter)
     try withErrorAgreement(job.communicator) {
-      try log.start(run: run.yaml, session: RunSession(job, afterStep: state.metrics.last?.step ?? 0))
+      try log.start(
+        run: run.yaml, session: RunSession(job, afterStep: state.metrics.last?.step ?? 0), from: state)
     }
     Summary(job: job, state: state, totalSteps: totalSteps).lines.forEach(log.note)
   }
