@@ -81,7 +81,7 @@ package struct BaseModel: Sendable {
   /// Reads all weights and keeps their digest for later (`FullDigest`).
   /// - Parameter progress: takes the bytes read so far and all.
   /// - Returns: the digest, and the document that it was kept in, if one could be written.
-  /// - Throws: `FileError` if the bytes are others than those of a kept digest though the files are the same by size and
+  /// - Throws: `FileError` if the bytes are others than those of a kept digest though the files have the same size and
   ///   time, or change meanwhile.
   package func verifiedDigest(progress: (_ bytes: Int, _ all: Int) -> Void) throws -> (digest: String, kept: String?) {
     let all = checkpoint.byteCount

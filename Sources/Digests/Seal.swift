@@ -3,8 +3,8 @@ import Files
 import Foundation
 import Glibc
 
-/// The seal of a file: its last 83 bytes are `"\nimagelora-seal 1 "`, 64 hexadecimal digits and a newline; the digits are
-/// SHA-256 over all bytes before. HDF5 does not look at bytes behind its end, so h5py and h5dump read sealed files.
+/// The seal of a file: its last 83 bytes are `"\nimagelora-seal 1 "`, 64 hexadecimal digits and a newline; the digits
+/// are SHA-256 over all bytes before. HDF5 does not look at bytes behind its end, so h5py and h5dump read sealed files.
 package enum Seal {
   private static let prefix = Array("\nimagelora-seal 1 ".utf8)
   package static let byteCount = prefix.count + 64 + 1

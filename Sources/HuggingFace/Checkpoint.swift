@@ -37,7 +37,7 @@ package final class Checkpoint: Sendable {
 
   /// Maps one safetensors file.
   ///
-  /// - Parameter check: takes the SHA-256 of the file's bytes before anything of them is believed; absent: none is made.
+  /// - Parameter check: takes the SHA-256 of the file's bytes before anything of it is believed; absent: none is made.
   /// - Throws: `HuggingFaceError` for a missing, truncated or lying file, or what `check` throws.
   package convenience init(file: String, check: ((_ sha256: String) throws -> Void)? = nil) throws {
     try self.init(source: file, files: [file], notices: [], check: check)

@@ -3,8 +3,8 @@ import Digests
 import Files
 import Foundation
 
-/// The kept digest of a folder's weights: computing it reads all of them, so it is made on request and then believed while
-/// size, time of writing and inode of every file are those that it was made of.
+/// The kept digest of a folder's weights: computing it reads all of them, so it is made on request and then believed
+/// while size, time of writing and inode of every file are those that it was made of.
 package enum FullDigest {
   /// The document beside the weights.
   package static let file = "imagelora_digest.json"

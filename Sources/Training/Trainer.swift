@@ -15,7 +15,7 @@ package final class Trainer {
   private let lock: FolderLock?
   private let totalSteps: Int
   private let schedule: LearningRateSchedule
-  private let stepper: Stepper
+  let stepper: Stepper
   /// What a checkpoint holds; its parameters are taken from the adapter when it is saved.
   private var state: TrainingState
 
@@ -52,7 +52,8 @@ package final class Trainer {
     adapter.load(state.parameters)
     stepper = Stepper(job: job, adapter: adapter)
     try withErrorAgreement(job.communicator) {
-      try log.start(run: run.yaml, session: RunSession(job, afterStep: state.metrics.last?.step ?? 0))
+      try log.start(
+        run: run.yaml, session: RunSession(job, afterStep: state.metrics.last?.step ?? 0), from: state)
     }
     Summary(job: job, state: state, totalSteps: totalSteps).lines.forEach(log.note)
   }
@@ -144,6 +145,7 @@ package final class Trainer {
   /// Rank 0 writes; the other ranks go on, and end with it if it fails. No rank's base may have changed until then.
   private func save() throws {
     try withErrorAgreement(job.communicator) { try job.base.requireUnchanged() }
+    try stepper.requireSameState(state.optimizer)
     guard job.communicator.rank == 0 else { return }
     let path = store.path(step: state.step)
     state.parameters = stepper.adapter.parameters.values

@@ -37,8 +37,7 @@ struct Export: ParsableCommand {
   }
 
   func run() throws {
-    try onRanks { communicator in
-      guard communicator.rank == 0 else { return }
+    try onFirstRank {
       try CheckpointFolder.verify(checkpoint)
       let file = try CheckpointFile(checkpoint)
       let (configuration, layout) = try file.adapter()

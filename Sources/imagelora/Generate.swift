@@ -2,7 +2,6 @@
 import ArgumentParser
 import Artifacts
 import Batches
-import Collectives
 import Datasets
 import Evaluation
 import Foundation
@@ -55,8 +54,7 @@ struct Generate: ParsableCommand {
   }
 
   func run() throws {
-    try onRanks { communicator in
-      guard communicator.rank == 0 else { return }
+    try onFirstRank {
       setGEMMThreads(threads)
       let source = checkpoint.map(AdapterSource.checkpoint) ?? adapter.map(AdapterSource.folder)
       let provenance = try source?.provenance()

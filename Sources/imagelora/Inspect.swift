@@ -44,8 +44,7 @@ struct Inspect: ParsableCommand {
   private enum Kind { case folder, hdf5, run }
 
   func run() throws {
-    try onRanks { communicator in
-      guard communicator.rank == 0 else { return }
+    try onFirstRank {
       let kind = try kind()
       guard kind == .run || (row == nil && overrides.isEmpty) else {
         throw FileError(path, "is no run file", remedy: "omit --row and --set")

@@ -75,8 +75,7 @@ extension Scores {
     @Option(help: "The scores file to write (HDF5).") var output: String
 
     func run() throws {
-      try onRanks { communicator in
-        guard communicator.rank == 0 else { return }
+      try onFirstRank {
         let scores = try InfluenceScores.merging(files.map { ($0, try InfluenceScores(reading: $0, notice: complain)) })
         try saving(output) { try scores.write(to: output) }
         let part = scores.shard == .whole ? "" : "; only parts \(scores.shard) of the probe"
@@ -104,8 +103,7 @@ extension Scores {
     @Flag(help: "Print scores and selection as one JSON document instead of the heat map.") var json = false
 
     func run() throws {
-      try onRanks { communicator in
-        guard communicator.rank == 0 else { return }
+      try onFirstRank {
         let scores = try InfluenceScores(reading: file, notice: complain)
         let selection = options.selection(from: scores)
         let map = HeatMap(selection)
@@ -149,8 +147,7 @@ extension Scores {
     @Option(help: "The selection to write (JSON).") var output: String
 
     func run() throws {
-      try onRanks { communicator in
-        guard communicator.rank == 0 else { return }
+      try onFirstRank {
         let selection = options.selection(from: try InfluenceScores(reading: file, notice: complain))
         try saving(output) { try selection.write(to: output) }
         let layers = selection.adapted.count

@@ -51,8 +51,7 @@ extension Scores {
     }
 
     func run() throws {
-      try onRanks { communicator in
-        guard communicator.rank == 0 else { return }
+      try onFirstRank {
         let stability = try SelectionStability(
           of: files.map { ($0, try InfluenceScores(reading: $0, notice: complain)) }, estimator: options.estimator,
           sizes: sizes,

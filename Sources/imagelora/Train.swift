@@ -38,8 +38,8 @@ struct Train: ParsableCommand {
         imagelora train run.yaml
         mpirun -n 8 imagelora train run.yaml --resume auto --set training.learning_rate=1e-4
 
-      SIGUSR1 saves a checkpoint after the next step. SIGUSR2, SIGTERM and SIGINT save one and end the run. Under \
-      mpirun, send SIGUSR1 or SIGUSR2 to mpirun, which forwards them to the ranks and waits for them.
+      SIGUSR1 saves a checkpoint after the next step. SIGUSR2, SIGTERM, SIGINT and SIGHUP save one and end the run. \
+      Under mpirun, send SIGUSR1 or SIGUSR2 to mpirun, which forwards them to the ranks and waits for them.
       """)
 
   @OptionGroup var options: RunOptions

@@ -131,8 +131,8 @@ struct ScoresFileTests {
     #expect(try bytes(of: path) == sealed)
   }
 
-  /// Every third byte of a file without a seal is once wrong, the file is cut at every thirteenth: an error of one line,
-  /// or the right values where the byte was unused.
+  /// Every third byte of a file without a seal is once wrong, the file is cut at every thirteenth: an error of one
+  /// line, or the right values where the byte was unused.
   @Test func damagedFilesAreRefusedInOneLine() throws {
     let right = shard(1, of: 4)
     try right.write(to: folder.path("valid.h5"))
