@@ -15,7 +15,7 @@ package final class Trainer {
   private let lock: FolderLock?
   private let totalSteps: Int
   private let schedule: LearningRateSchedule
-  private let stepper: Stepper
+  let stepper: Stepper
   /// What a checkpoint holds; its parameters are taken from the adapter when it is saved.
   private var state: TrainingState
 
@@ -144,6 +144,7 @@ package final class Trainer {
 
   /// Rank 0 writes; the other ranks go on, and end with it if it fails.
   private func save() throws {
+    try stepper.requireSameState(state.optimizer)
     guard job.communicator.rank == 0 else { return }
     let path = store.path(step: state.step)
     state.parameters = stepper.adapter.parameters.values

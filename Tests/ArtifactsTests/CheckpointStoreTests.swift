@@ -1,4 +1,4 @@
-// What a folder of checkpoints keeps: only valid files count, nothing is written over, nothing that is needed is deleted.
+// What a folder of checkpoints keeps: only valid files count, nothing is written over, nothing needed is deleted.
 import Adapters
 import Digests
 import Files

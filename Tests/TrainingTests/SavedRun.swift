@@ -77,8 +77,10 @@ extension TinyRun {
   /// The steps of all checkpoints, ascending.
   var savedSteps: [Int] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
-    return names.filter { $0.hasPrefix("step-") && $0.hasSuffix(".h5") }.compactMap { Int($0.dropFirst(5).prefix { $0 != "." }) }
-      .sorted()
+    return names.filter { $0.hasPrefix("step-") && $0.hasSuffix(".h5") }.compactMap {
+      Int($0.dropFirst(5).prefix { $0 != "." })
+    }
+    .sorted()
   }
 
   func checkpoint(_ step: Int) throws -> SavedCheckpoint { try SavedCheckpoint(path(step: step)) }
