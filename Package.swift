@@ -153,7 +153,7 @@ let tests: [Target] = [
   .tests("Formatting"),
   .tests("Collectives", ["TestSupport"]),
   .tests("HDF5", ["TestSupport"], resources: true),
-  .tests("Digests"),
+  .tests("Digests", ["Files", "TestSupport"]),
   .tests("RandomNumbers"),
   .tests("Tensors"),
   .tests("Layers", ["GradientCheck"]),

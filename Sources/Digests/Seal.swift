@@ -25,10 +25,16 @@ package enum Seal {
     let seal = prefix + Array(digest(bytes[...]).utf8) + [UInt8(ascii: "\n")]
     let descriptor = open(path, O_WRONLY | O_APPEND | O_CLOEXEC)
     guard descriptor >= 0 else { throw .unwritable(path, cause: SystemError.last("open")) }
-    let written = seal.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+    var rest = seal[...]
+    // A part may fit on a disk that is full then: the next call says why.
+    while !rest.isEmpty {
+      let written = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+      if written <= 0 { break }
+      rest = rest.dropFirst(written)
+    }
     let cause = SystemError.last("write")
     let isSynchronized = fsync(descriptor) == 0
-    guard close(descriptor) == 0, written == seal.count, isSynchronized else { throw .unwritable(path, cause: cause) }
+    guard close(descriptor) == 0, rest.isEmpty, isSynchronized else { throw .unwritable(path, cause: cause) }
   }
 
   /// Compares a file with its seal.

@@ -18,6 +18,7 @@ extension Job {
   /// Influence of all heads on the examples of a shard, the same bits for any number of ranks.
   /// - Parameter shard: which part of the probe's examples: every `count`-th from each of `indices` on.
   /// - Returns: nil if a signal to stop came to any rank meanwhile; all ranks leave at the same example.
+  /// - Throws: the same error on all ranks, also where the base changed meanwhile.
   /// - Important: Collective.
   package func influence(shard: Shard, log: RunLog, signals: SignalRequests) throws -> InfluenceScores? {
     guard run.adapter.kind == .imageLoRA else {
@@ -45,6 +46,7 @@ extension Job {
       return try influence(of: input, id: training.examples[example].id, probe: probe)
     }
     guard !found.contains(where: { $0 == nil }) else { return nil }
+    try withErrorAgreement(communicator) { try base.requireUnchanged() }
     return InfluenceScores(
       layers: text.layers, kvHeads: text.kvHeads, seed: seed, baseDigest: base.digest, dataDigest: training.digest,
       shard: shard, examples: found.compactMap(\.self))

@@ -86,6 +86,7 @@ struct Evaluate: ParsableCommand {
       ) { done, total in
         if communicator.rank == 0, !json { progress.note("evaluate: \(done)/\(total) examples of rank 0") }
       }
+      try withErrorAgreement(communicator) { try model.requireUnchanged() }
       let finished = examples.indices.filter { index in results.allSatisfy { $0[index] != nil } }
       let columns = zip(models, results).map { (name: $0.name, results: $1.compactMap(\.self)) }
       let isWhole = finished.count == examples.count

@@ -85,6 +85,7 @@ struct Generate: ParsableCommand {
           FileHandle.standardOutput.write(Data(bytes))
         }.generations[0]
       say("")
+      try base.requireUnchanged()
       if generation.endToken == nil {
         complain("the answer was truncated after \(maxNewTokens) tokens; raise --max-new-tokens for the rest")
       }

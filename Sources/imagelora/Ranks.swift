@@ -13,6 +13,7 @@ func onRanks(_ body: (any Communicator) throws -> Void) throws {
   let launcher = Launcher()
   do {
     try withRanks(of: launcher) { communicator in
+      CutFiles.report()
       do {
         try body(communicator)
       } catch {
@@ -37,6 +38,7 @@ func onRanks(_ body: (any Communicator) throws -> Void) throws {
 /// it and the others end at once, without a word.
 func onFirstRank(_ body: () throws -> Void) throws {
   guard Launcher()?.isFirst ?? true else { return }
+  CutFiles.report()
   do {
     try body()
   } catch {

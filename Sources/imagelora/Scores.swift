@@ -76,7 +76,7 @@ extension Scores {
 
     func run() throws {
       try onFirstRank {
-        let scores = try InfluenceScores.merging(files.map { ($0, try InfluenceScores(reading: $0)) })
+        let scores = try InfluenceScores.merging(files.map { ($0, try InfluenceScores(reading: $0, notice: complain)) })
         try saving(output) { try scores.write(to: output) }
         let part = scores.shard == .whole ? "" : "; only parts \(scores.shard) of the probe"
         say("wrote \(output): \(scores.examples.count) examples on \(scores.layers * scores.kvHeads) KV heads\(part)")
@@ -104,7 +104,7 @@ extension Scores {
 
     func run() throws {
       try onFirstRank {
-        let scores = try InfluenceScores(reading: file)
+        let scores = try InfluenceScores(reading: file, notice: complain)
         let selection = options.selection(from: scores)
         let map = HeatMap(selection)
         if json {
@@ -148,7 +148,7 @@ extension Scores {
 
     func run() throws {
       try onFirstRank {
-        let selection = options.selection(from: try InfluenceScores(reading: file))
+        let selection = options.selection(from: try InfluenceScores(reading: file, notice: complain))
         try saving(output) { try selection.write(to: output) }
         let layers = selection.adapted.count
         say("wrote \(output): \(selection.numHeads) KV heads in \(layers) layers (\(selection.method))")

@@ -49,6 +49,14 @@ refused=0
 ranks 0 "$IMAGELORA" scores stability scores-0.h5 --sizes 8,none >out 2>err || refused=$?
 check "stability: sizes that are not numbers are bad usage" [ $refused -eq 64 ]
 
+cp scores-0.h5 flipped.h5
+python3 "$top/Tests/EndToEnd/spoil.py" flip flipped.h5
+for command in "merge flipped.h5 --output none.h5" "show flipped.h5" "select flipped.h5 --output none.json"; do
+  refused=0
+  ranks 0 "$IMAGELORA" scores $command >out 2>err || refused=$?
+  check "scores ${command%% *} of a flipped bit: status 65 and one line" \
+    sh -c "[ $refused -eq 65 ] && [ ! -s out ] && [ \$(wc -l <err) -eq 1 ] && grep -q 'flipped.h5: damaged' err"
+done
 rm -f parity.h5
 fixture=$top/Tests/ParityTests/Resources/a
 check "parity of the fixture" ranks 0 "$IMAGELORA" parity --model "$fixture/model" --data "$fixture/data.jsonl" \

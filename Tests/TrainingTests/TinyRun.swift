@@ -22,6 +22,7 @@ final class TinyRun: Sendable {
   private let settings: [String]
   /// The folder of checkpoints and logs.
   var directory: String { folder.path("checkpoints") }
+  var modelFolder: String { model.folder }
 
   /// - Parameters:
   ///   - settings: keys of the run file, as `training.steps=3`.
