@@ -144,8 +144,8 @@ package final class Trainer {
 
   /// Rank 0 writes; the other ranks go on, and end with it if it fails. No rank's base may have changed until then.
   private func save() throws {
-    try withErrorAgreement(job.communicator) { try job.base.requireUnchanged() }
     try stepper.requireSameState(state.optimizer)
+    try withErrorAgreement(job.communicator) { try job.base.requireUnchanged() }
     guard job.communicator.rank == 0 else { return }
     let path = store.path(step: state.step)
     state.parameters = stepper.adapter.parameters.values

@@ -68,7 +68,7 @@ for way in "0 TERM 1" "2 HUP 2" "2 INT 1" "3 USR2 3"; do
   if [[ $status -eq 1 && -n $finished ]]; then ok "$claim: status 1 and a line"; else fail "$claim: status $status" out err; fi
   check "$claim: it is the only line" test "$(grep -c '^imagelora: ' err)" = 1
   check "$claim: the examples that were finished are kept, whole" sh -c \
-    "test $finished -gt 0 -a $finished -lt 1200 && test \$(wc -l <answers.jsonl.incomplete) = $finished &&
+    "test ${finished:-0} -gt 0 -a ${finished:-0} -lt 1200 && test \$(wc -l <answers.jsonl.incomplete) = ${finished:-0} &&
      python3 -c 'import json; [json.loads(line) for line in open(\"answers.jsonl.incomplete\")]'"
   check "$claim: and nothing else" test "$(ls answers.jsonl*)" = answers.jsonl.incomplete
   rm -f part.h5*
