@@ -90,6 +90,9 @@ package struct CheckpointFile: ~Copyable {
       templateDigest: try file.attribute("chat_template_digest", of: "/adapter", as: String.self),
       minPixels: try integer("min_pixels", of: "/adapter"), maxPixels: try integer("max_pixels", of: "/adapter"),
       coordinates: try choice("coordinates"))
+    if try file.hasAttribute("base_full_digest") {
+      provenance.baseFullDigest = try file.attribute("base_full_digest", as: String.self)
+    }
     provenance.transparency = try choice("transparency")
     provenance.exifOrientation = try choice("exif_orientation")
     return provenance.ofItsVersion

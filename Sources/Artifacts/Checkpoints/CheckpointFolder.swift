@@ -29,8 +29,8 @@ package struct CheckpointFolder: Sendable {
     return (nil, refused)
   }
 
-  /// Checks a file, or the one that a link such as `best.h5` points at: its bytes against its seal, its name against its
-  /// step. Files of versions before 0.3.0 have no seal and are checked against the `.sha256` beside them.
+  /// Checks a file, or the one that a link such as `best.h5` points at: its bytes against its seal, its name against
+  /// its step. Files of versions before 0.3.0 have no seal and are checked against the `.sha256` beside them.
   /// - Throws: `FileError`, or `HDF5Error` for a file that was sealed and is no checkpoint.
   package static func verify(_ link: String) throws {
     let path = URL(fileURLWithPath: link).resolvingSymlinksInPath().path

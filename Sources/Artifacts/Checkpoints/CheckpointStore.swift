@@ -5,7 +5,8 @@ import Foundation
 import Glibc
 import HDF5
 
-/// The checkpoints of one run. Only valid ones count: those that were checked when the run began, and those that it saved.
+/// The checkpoints of one run. Only valid ones count: those that were checked when the run began, and those that it
+/// saved.
 ///
 /// Nothing is ever written over. What cannot be used, or belongs to steps that are computed again, is renamed to
 /// `aside-...` and left to the user.
@@ -39,8 +40,8 @@ package final class CheckpointStore {
     }
   }
 
-  /// Begins a run after a step: sweeps what killed runs have left, sets aside checkpoints that are not valid or of later
-  /// steps, and points the links at what is there.
+  /// Begins a run after a step: sweeps what killed runs have left, sets aside checkpoints that are not valid or of
+  /// later steps, and points the links at what is there.
   /// - Parameters:
   ///   - path: the checkpoint that the run was resumed from; nil for a new run.
   ///   - best: the step of the lowest validation loss so far.

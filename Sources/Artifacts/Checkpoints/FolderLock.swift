@@ -103,8 +103,8 @@ package final class FolderLock {
         : "wait for it, name another folder in checkpoint.directory, or give --take-over if it is gone")
   }
 
-  /// Whether an earlier holder is provably gone: its kernel released the lock, or runs no longer, or its job was started
-  /// again, which a scheduler does only after the end of the earlier start.
+  /// Whether an earlier holder is provably gone: its kernel released the lock, or runs no longer, or its job was
+  /// started again, which a scheduler does only after the end of the earlier start.
   private static func isGone(_ earlier: Holder, for holder: Holder, isLocked: Bool) -> Bool {
     if earlier.host == holder.host { return earlier.boot != holder.boot || isLocked || kill(earlier.process, 0) != 0 }
     guard let job = holder.job, job == earlier.job else { return false }
