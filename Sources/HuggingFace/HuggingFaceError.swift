@@ -44,7 +44,16 @@ package enum HuggingFaceError: Error, Equatable, Sendable, CustomStringConvertib
     case .tensorMismatch(let name, let file, let expected, let found):
       "\(file): tensor \(name): expected \(expected), found \(found); config.json and weights do not belong together"
     case .template(let file, let line, let problem):
-      "\(file): line \(line): \(problem); fix the chat template"
+      "\(file): line \(line): \(Self.cut(problem)); fix the chat template"
     }
+  }
+
+  /// A name or message of a template may be of any length.
+  private static func cut(_ text: String) -> String {
+    let limit = 400
+    guard let end = text.unicodeScalars.index(text.startIndex, offsetBy: limit, limitedBy: text.endIndex),
+      end < text.endIndex
+    else { return text }
+    return String(text.unicodeScalars[..<end]) + "\u{2026}"
   }
 }

@@ -22,7 +22,7 @@ package func withMPI<Result>(_ body: (MPICommunicator) throws -> Result) throws 
   let communicator = try MPICommunicator()
   let outcome = Swift.Result { try body(communicator) }
   if case .failure(let error) = outcome, !(error is RankFailure), communicator.size > 1 {
-    let line = "rank \(communicator.rank) of \(communicator.size): \(error)\n"
+    let line = printable("rank \(communicator.rank) of \(communicator.size): \(error)\n")
     _ = line.withCString { write(STDERR_FILENO, $0, strlen($0)) }
     communicator.abort(status: ExitStatus.of(error))
   }

@@ -14,7 +14,7 @@ struct Conversation {
   /// Tokens that place images: only the template may write them.
   private static let visionTokens = [
     "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", SampleBuilder.imageToken, "<|video_pad|>",
-  ]
+  ].map { (text: $0, search: ByteSearch($0.utf8)) }
 
   let messages: [Message]
   let tools: [JSON]
@@ -24,8 +24,9 @@ struct Conversation {
     for (index, message) in messages.enumerated() {
       for case .text(let text) in message.content {
         // Bytes, as tokenizers see them: to Swift a combining mark would hide the token's last letter.
-        if let token = Self.visionTokens.first(where: { text.utf8.contains($0.utf8) }) {
-          throw .visionToken(token, message: index)
+        guard text.utf8.contains(UInt8(ascii: "<")) else { continue }
+        if let token = Self.visionTokens.first(where: { $0.search.isPart(of: text) }) {
+          throw .visionToken(token.text, message: index)
         }
       }
     }
@@ -58,10 +59,13 @@ struct Conversation {
   ///
   /// The text up to an answer must be what generation is given, and what follows must not change it: otherwise
   /// training would teach a text that generation never sees, and `templateNotIncremental` is thrown.
+  /// `check` may refuse the whole text before more is made of it: each answer costs two more renderings.
   func pieces(
-    _ template: any PromptRendering, addGenerationPrompt: Bool
+    _ template: any PromptRendering, addGenerationPrompt: Bool,
+    check: (_ rendered: [UInt8]) throws(SampleError.Reason) -> Void = { _ in }
   ) throws(SampleError.Reason) -> [Piece] {
     let all = try render(messages.count, template, addGenerationPrompt)
+    try check(all)
     try checkTexts(in: all)
     if !tools.isEmpty {
       guard try render(messages.count, template, addGenerationPrompt, tools: []) != all else { throw .noTools }
@@ -83,19 +87,27 @@ struct Conversation {
     return pieces.filter { !$0.text.isEmpty }
   }
 
+  /// What a template must render of the messages' texts: all but white space. Calls `body` with a text's bytes of that.
+  func eachInk(
+    _ body: (_ message: Int, _ ink: [UInt8]) throws(SampleError.Reason) -> Void
+  ) throws(SampleError.Reason) {
+    for (index, message) in messages.enumerated() {
+      for case .text(let text) in message.content { try body(index, text.utf8.filter(Self.isInk)) }
+    }
+  }
+
+  private static func isInk(_ byte: UInt8) -> Bool { byte > 0x20 }
+
   /// A template may move white space and must not leave out a text: one that expects strings renders a list as nothing.
   private func checkTexts(in rendered: [UInt8]) throws(SampleError.Reason) {
-    func isInk(_ byte: UInt8) -> Bool { byte > 0x20 }
-    let ink = rendered.filter(isInk)
-    var rest = ink[...]
-    for (index, message) in messages.enumerated() {
-      for case .text(let text) in message.content {
-        let words = text.utf8.filter(isInk)
-        guard let end = end(of: words, in: rest) else {
-          throw .notRendered(message: index, role: message.role.rawValue)
-        }
-        rest = rest[end...]
+    let ink = rendered.filter(Self.isInk)
+    var start = 0
+    try eachInk { (index, words) throws(SampleError.Reason) in
+      let search = ByteSearch(words)
+      guard let found = ink.withUnsafeBufferPointer({ search.first(in: $0, from: start) }) else {
+        throw .notRendered(message: index, role: messages[index].role.rawValue)
       }
+      start = found + words.count
     }
   }
 

@@ -41,7 +41,7 @@ package struct SampleBuilder: Sendable {
   package func sample(for example: Example) throws(SampleError) -> Sample {
     try located(example) { () throws(SampleError.Reason) in
       let rendered = try rendered(example)
-      let pieces = try rendered.conversation.pieces(template, addGenerationPrompt: false)
+      let pieces = try pieces(rendered.conversation, addGenerationPrompt: false)
       let sample = try sample(id: example.id, pieces, rendered.frames, rendered)
       guard sample.supervisedTokens > 0 else { throw .noSupervisedToken }
       return sample
@@ -53,7 +53,7 @@ package struct SampleBuilder: Sendable {
     try located(example) { () throws(SampleError.Reason) in
       let rendered = try rendered(example)
       let (question, answer) = rendered.conversation.beforeLastAnswer()
-      let pieces = try question.pieces(template, addGenerationPrompt: true)
+      let pieces = try pieces(question, addGenerationPrompt: true)
         .map { Piece(text: $0.text, supervised: false) }
       let frames = Array(rendered.frames.prefix(question.placedImages.count))
       let sample = try sample(id: example.id, pieces, frames, rendered)
@@ -107,6 +107,25 @@ package struct SampleBuilder: Sendable {
     let messages = try Placeholders.filled(example.messages, objects: example.objects, frames: frames)
     let conversation = try Conversation(messages, tools: example.tools, images: frames.count)
     return Rendered(conversation: conversation, frames: frames, boxes: boxes, turned: turned)
+  }
+
+  /// Renders a conversation in pieces, unless it is far too long: that is found before it costs time and memory, in the
+  /// texts, all of which a template must render, and in what it rendered.
+  private func pieces(
+    _ conversation: Conversation, addGenerationPrompt: Bool
+  ) throws(SampleError.Reason) -> [Piece] {
+    func check(_ tokens: Int) throws(SampleError.Reason) {
+      guard tokens <= maxLength else { throw .farTooLong(fewestTokens: tokens, limit: maxLength) }
+    }
+    var tokens = 0
+    try conversation.eachInk { (_, ink) throws(SampleError.Reason) in
+      tokens += encoding.fewestTokens(of: ink, isWhole: false)
+      try check(tokens)
+    }
+    return try conversation.pieces(template, addGenerationPrompt: addGenerationPrompt) {
+      (rendered) throws(SampleError.Reason) in
+      try check(encoding.fewestTokens(of: rendered, isWhole: true))
+    }
   }
 
   private func sample(

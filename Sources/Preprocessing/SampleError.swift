@@ -9,6 +9,8 @@ package struct SampleError: Error, Equatable, CustomStringConvertible {
     /// No assistant's message, or each has `loss: false`.
     case noSupervisedToken
     case tooLong(tokens: Int, limit: Int)
+    /// Its bytes are more than `limit` tokens hold; it was not tokenized.
+    case farTooLong(fewestTokens: Int, limit: Int)
     /// The messages do not place the example's images once each, in order.
     case imageOrder(placed: [Int], images: Int)
     /// The template's text holds another number of image tokens.
@@ -51,6 +53,8 @@ extension SampleError.Reason: CustomStringConvertible {
       "nothing is supervised; add an assistant's message without \"loss\": false"
     case .tooLong(let tokens, let limit):
       "\(tokens) tokens are more than max_length \(limit); raise it, lower max_pixels or leave the example out"
+    case .farTooLong(let fewest, let limit):
+      "at least \(fewest) tokens are more than max_length \(limit); leave the example out"
     case .imageOrder(let placed, let images):
       "the messages place images \(placed) of \(images); place each once, in order"
     case .imageTokens(let found, let images):

@@ -5,8 +5,15 @@ import Files
 package protocol TextEncoding: Sendable {
   /// Token ids of a text, nothing added.
   func encode(_ text: String) -> [Int32]
+  /// A number of tokens that a text surely has at least, found without tokenizing it; 0 where none is known.
+  /// - Parameter isWhole: whether these are the text's bytes, and not some of them in their order.
+  func fewestTokens(of bytes: [UInt8], isWhole: Bool) -> Int
   /// The id of a whole token, such as `<|image_pad|>`.
   func id(of token: String) -> Int32?
+}
+
+extension TextEncoding {
+  package func fewestTokens(of bytes: [UInt8], isWhole: Bool) -> Int { 0 }
 }
 
 /// A message as a chat template sees it.

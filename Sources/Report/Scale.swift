@@ -7,11 +7,15 @@ struct Scale: Equatable {
 
   /// Larger magnitudes are not drawn: no loss is that large, and differences of such values could overflow.
   static let limit = 1e30
+  /// Shorter axes, in parts of their largest value, are made so long: their ticks could not be told apart.
+  private static let shortest = 1e-8
 
   let kind: Kind
   let lowest, highest: Double
   /// Round values between the ends, ascending.
   let ticks: [Double]
+  /// From one tick to the next; of a logarithmic axis the factor.
+  private let step: Double
 
   /// An axis for some values; from 0 to 1 if there are none.
   /// - Parameters:
@@ -24,14 +28,23 @@ struct Scale: Equatable {
     var (low, high) = (drawn.min() ?? (kind == .linear ? 0 : 0.1), drawn.max() ?? 1)
     switch kind {
     case .linear:
-      if low == high {
-        let room = low == 0 ? 0.5 : abs(low) / 10
-        (low, high) = (low - room, high + room)
+      let largest = max(abs(low), abs(high))
+      if largest < 1 / Self.limit {
+        // Values so near to zero, denormal ones too, are drawn as zero.
+        (low, high) = (-0.5, 0.5)
+      } else if low == high {
+        (low, high) = (low - largest / 10, high + largest / 10)
+      } else if high - low < largest * Self.shortest {
+        let (middle, room) = (low + (high - low) / 2, largest * Self.shortest / 2)
+        (low, high) = (middle - room, middle + room)
       }
       let step = Self.roundStep((high - low) / Double(count))
       if rounded { (low, high) = ((low / step + 1e-9).rounded(.down) * step, (high / step - 1e-9).rounded(.up) * step) }
       let first = (low / step - 1e-9).rounded(.up)
-      ticks = stride(from: first, through: high / step + 1e-9, by: 1).map { $0 * step }
+      // The step bounds their number; the limit is for what rounding could do.
+      let following = min(max((high / step + 1e-9).rounded(.down) - first, 0), Double(4 * count))
+      ticks = (0...Int(following)).map { (first + Double($0)) * step }
+      self.step = step
     case .logarithmic:
       // At least one decade, so that there is a tick.
       var (bottom, top) = (log10(low).rounded(.down), log10(high).rounded(.up))
@@ -39,6 +52,7 @@ struct Scale: Equatable {
       if rounded { (low, high) = (pow(10, bottom), pow(10, top)) }
       let every = max(1, ((top - bottom) / Double(count)).rounded(.up))
       ticks = stride(from: bottom, through: top, by: every).map { pow(10, $0) }.filter { (low...high).contains($0) }
+      step = pow(10, every)
     }
     (lowest, highest) = (low, high)
   }
@@ -63,12 +77,14 @@ struct Scale: Equatable {
     if tick == 0 { return "0" }
     let largest = ticks.map(abs).max() ?? 0
     if kind == .logarithmic || largest >= 1e6 || largest < 1e-3 {
-      return (1e-2..<1e4).contains(abs(tick)) ? significant(tick, digits: 1) : Self.power(tick)
+      if (1e-2..<1e4).contains(abs(tick)) { return significant(tick, digits: 1) }
+      // As many digits as tell the largest from its neighbour, whose step may be 2.5.
+      let digits = kind == .linear ? Int(log10(largest / step).rounded(.up)) + 1 : 0
+      return Self.power(tick, digits: min(max(digits, 4), 15))
     }
-    let step = ticks.count > 1 ? ticks[1] - ticks[0] : largest
     // A step of 0.25 has two decimals, one of 0.2 has one.
     var decimals = 0
-    while decimals < 12 {
+    while decimals < 15 {
       let shifted = step * pow(10, Double(decimals))
       if shifted > 0.5, abs(shifted - shifted.rounded()) < 1e-6 * shifted { break }
       decimals += 1
@@ -77,8 +93,8 @@ struct Scale: Equatable {
   }
 
   /// 3e-05 as 3e−5.
-  private static func power(_ value: Double) -> String {
-    let parts = String(format: "%.4e", value).split(separator: "e")
+  private static func power(_ value: Double, digits: Int) -> String {
+    let parts = String(format: "%.\(digits)e", value).split(separator: "e")
     guard parts.count == 2, let exponent = Int(parts[1]), let mantissa = Double(parts[0]) else { return "\(value)" }
     return "\(significantDigits(mantissa))e\(exponent)".replacing("-", with: "\u{2212}")
   }

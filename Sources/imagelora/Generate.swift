@@ -5,7 +5,6 @@ import Batches
 import Datasets
 import Evaluation
 import Foundation
-import Glibc
 import Preprocessing
 import Tensors
 
@@ -77,14 +76,12 @@ struct Generate: ParsableCommand {
       }
       imageNotices(damaged: damaged, turned: [], reading: base.reading).forEach(complain)
       let features = try base.featureStore.features(of: example, sample: sample)
-      let isTerminal = isatty(STDOUT_FILENO) == 1
+      var answer = GrowingAnswer()
       let generation = try Generator(base, maxNewTokens: maxNewTokens)
         .run([EvaluationGroup(prompts: [sample], features: features)], adapter: loaded) { _, token in
-          // Bytes, not text: a token may end in the middle of a character. A terminal obeys control characters.
-          let bytes = base.tokenizer.bytes(of: token).filter { !isTerminal || $0 >= 0x20 || $0 == 0x09 || $0 == 0x0A }
-          FileHandle.standardOutput.write(Data(bytes))
+          answer.add(base.tokenizer.bytes(of: token))
         }.generations[0]
-      say("")
+      answer.end()
       try base.requireUnchanged()
       if generation.endToken == nil {
         complain("the answer was truncated after \(maxNewTokens) tokens; raise --max-new-tokens for the rest")

@@ -1,6 +1,9 @@
 // The program: one subcommand a file; Ranks.swift defines how ranks start, fail and end.
 import ArgumentParser
 import Artifacts
+import Files
+import Foundation
+import Glibc
 
 /// `imagelora`
 @main
@@ -21,4 +24,18 @@ struct ImageLoRACommand: ParsableCommand {
       PlanCommand.self, Train.self, Probe.self, Scores.self, Evaluate.self, Generate.self, Inspect.self, Report.self,
       Export.self, Parity.self, RowsCommand.self,
     ])
+
+  /// What the parser finds wrong with a command line passes through `printable` too: file names may stand in it.
+  static func main() {
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch {
+      let status = exitCode(for: error)
+      guard !status.isSuccess else { exit(withError: error) }
+      let message = fullMessage(for: error)
+      if !message.isEmpty { FileHandle.standardError.write(Data((printable(message) + "\n").utf8)) }
+      Glibc.exit(status.rawValue)
+    }
+  }
 }

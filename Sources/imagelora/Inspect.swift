@@ -5,7 +5,6 @@ import Batches
 import Datasets
 import Files
 import Foundation
-import Glibc
 import Inspection
 import RunFile
 
@@ -119,12 +118,11 @@ struct Inspect: ParsableCommand {
     ).forEach(complain)
     let description = ExampleDescription(example, sample: sample, base: base)
     if json { return try sayJSON(description) }
-    let isTerminal = isatty(STDOUT_FILENO) == 1
     for line in description.lines {
       switch line.kind {
-      case .supervised where isTerminal: say("\u{1B}[32m\(line.text)\u{1B}[0m")
-      case .image where isTerminal: say("\u{1B}[36m\(line.text)\u{1B}[0m")
-      default: say(line.text)
+      case .supervised: say(line.text, in: .green)
+      case .image: say(line.text, in: .cyan)
+      case .heading, .token: say(line.text)
       }
     }
   }

@@ -5,17 +5,45 @@ import Foundation
 import Glibc
 
 /// Prints a line on standard output and flushes it, because people read a batch system's log while the job runs.
-@Sendable func say(_ line: String) {
-  print(line)
+///
+/// Names and texts of files are in most lines: a terminal must not obey what stands in them.
+@Sendable func say(_ line: String) { say(line, in: nil) }
+
+/// Prints a line on standard output, on a terminal in a colour.
+func say(_ line: String, in colour: Colour?) {
+  let line = printable(line)
+  print(colour.map { isTerminal ? "\u{1B}[\($0.rawValue)m\(line)\u{1B}[0m" : line } ?? line)
   fflush(nil)
 }
 
-/// Prints a JSON document on standard output.
+/// A colour's number in the codes of terminals.
+enum Colour: Int {
+  case green = 32
+  case cyan = 36
+}
+
+/// Whether standard output is a terminal.
+let isTerminal = isatty(STDOUT_FILENO) == 1
+
+/// Prints a JSON document on standard output; what a terminal would obey is escaped, as JSON may.
 func sayJSON(_ value: some Encodable) throws { say(try jsonDocument(value)) }
 
 /// Prints one line on standard error.
 @Sendable func complain(_ line: String) {
-  FileHandle.standardError.write(Data("imagelora: \(line.replacing("\n", with: " "))\n".utf8))
+  let words = printable(line).unicodeScalars.map { $0 == "\n" ? " " : String($0) }.joined()
+  FileHandle.standardError.write(Data("imagelora: \(words)\n".utf8))
+}
+
+/// Prints an answer on standard output as it grows: as it is into a file or pipe, on a terminal without what it obeys.
+struct GrowingAnswer {
+  private var text = GrowingText()
+
+  /// The next token's bytes, not text: a token may end in the middle of a character.
+  mutating func add(_ bytes: [UInt8]) {
+    FileHandle.standardOutput.write(isTerminal ? Data(text.add(bytes).utf8) : Data(bytes))
+  }
+
+  mutating func end() { say(text.end()) }
 }
 
 /// Reports the progress of a longer piece of work, at most one line every ten seconds.

@@ -56,6 +56,29 @@ COUNTS=3 refused 65 "fewer examples than ranks" 'two.jsonl' '2 .*3 ranks' $(on t
 COUNTS=3 refused 65 "a batch of fewer examples than ranks" 'global_batch' '2 .*3 ranks' \
   train run.yaml --resume auto --set training.global_batch=2
 
+# A terminal must not obey what names of files hold.
+escape=$'data/\e[2J\xe2\x80\xaegnp.png'
+cp data/images/text.png "$escape"
+rows escape "$(row escape '\u001b[2J\u202egnp.png')"
+refused 65 "an image whose name holds an escape character" 'escape.jsonl' '\\u001b\[2J\\u202egnp.png' $(on escape)
+check "and none reaches the terminal" bash -c "! grep -q $'\e' err"
+refused 65 "such a path on the command line" '\\u001b\[2J.yaml' 'no such file' inspect $'\e[2J.yaml'
+check "nor does it" bash -c "! grep -q $'\e' err"
+found=0
+ranks 0 "$IMAGELORA" inspect run.yaml $'--\e[2J' >out 2>err || found=$?
+check "nor one of an unknown option" bash -c "test $found = 64 && grep -q u001b err && ! grep -q $'\e' err"
+
+# Rows far beyond max_length are refused by their bytes.
+python3 -c 'import json
+for name, text in ("marks", "a" + "\u0301\u0316" * 250000), ("word", "a" * 60000000):
+    row = {"id": name, "messages": [{"role": "user", "content": text}, {"role": "assistant", "content": "b"}]}
+    with open(f"data/{name}.jsonl", "w") as file: file.write(json.dumps(row) + "\n")'
+COUNTS=0 limit=3 refused 65 "a row of a million bytes of combining marks" 'marks' 'max_length' \
+  inspect run.yaml --set data.train=data/marks.jsonl
+COUNTS=0 limit=6 refused 65 "a row of one word of 60 MB" 'word' 'max_length' \
+  inspect run.yaml --set data.train=data/word.jsonl
+rm data/word.jsonl
+
 # The header of this image is valid: the damage is found because every image is decoded before training.
 rm -rf fresh
 refused 65 "an image whose pixels are cut" 'cut.jsonl' '1 bad .*\bcut\b.*/cut.png' \

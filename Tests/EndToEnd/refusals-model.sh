@@ -34,6 +34,24 @@ refused 65 "a configuration out of range" 'bad-config/config.json' 'num_hidden_l
 refused 65 "no such folder" 'nowhere' '[Nn]o such file' $(on nowhere)
 refused 65 "a checkpoint of another base" "run/$last" 'base' $(on other)
 
+# Templates that end in one line, whatever they compute: at the ends of 64 bits, and in much memory.
+cp -r model hostile
+rm -f hostile/chat_template.json
+template() { printf '%s' "$1" >hostile/chat_template.jinja; }
+inspected="inspect run.yaml --set model.path=hostile"
+template '{{ 9223372036854775806 % 9223372036854775807 }}'
+COUNTS=0 refused 65 "a template that divides the largest numbers" 'message 1' 'leaves out' $inspected
+template '{{ (0-9223372036854775807-1) // 3 }}'
+COUNTS=0 refused 65 "a template that divides the least number" 'message 1' 'leaves out' $inspected
+template '{{ (0-9223372036854775807-1) // -1 }}'
+COUNTS=0 refused 65 "a template that overflows" 'chat_template.jinja: line 1' 'overflows' $inspected
+doubled='{% set n = namespace(s="ab") %}{% for i in range(24) %}{% set n.s = n.s ~ n.s %}{% endfor %}'
+template "$doubled{{ n.s[::-1]|length }}"
+COUNTS=0 limit=4 refused 65 "a template that reverses 32 MiB" 'message 1' 'leaves out' $inspected
+template "$doubled{{ n.s|list|length }}"
+COUNTS=0 limit=4 refused 65 "a template that makes a list of 32 MiB" 'chat_template.jinja: line 1' '128 MiB' $inspected
+rm -rf hostile
+
 refused 65 "an unknown key, the nearest named" 'command line|--set' 'training.learnin_rate.*training.learning_rate' \
   train run.yaml --set training.learnin_rate=1
 sed 's/global_batch/globalbatch/' run.yaml >typo.yaml

@@ -74,6 +74,9 @@ check "a run without checkpoints" page bare report/bare
 check "says so" grep -q '^left out .*bare: adapter and heads: .*no valid checkpoint' out
 check "and what of metrics.jsonl it left out" grep -q '^left out .*bare: .*metrics.jsonl: line .*JSON' out
 check "its page is whole" whole_page bare.html --count .chart=3 --count .heat=0
+cp -r report/bare report/extreme
+printf '{"step":1,"loss":5e-324}\n{"step":2,"loss":1e-323}\n' >report/extreme/metrics.jsonl
+limit=10 check "a page of denormal losses" page extreme report/extreme
 mkdir report/none
 refused 65 "a folder that is no run" 'report/none' 'no run.yaml' report report/seed-0 report/none
 refused 65 "a folder that is not there" 'report/gone' 'no such folder' report report/gone

@@ -33,7 +33,7 @@ import Testing
     expectError("steps") { _ = try render(loops) }
     expectError("deeper") { _ = try render("{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}") }
     let doubling = "{% set n = namespace(s='aaaaaaaa') %}{% for i in range(100) %}{% set n.s = n.s + n.s %}{% endfor %}"
-    expectError("steps") { _ = try render(doubling) }
+    expectError("more than") { _ = try render(doubling) }
     expectError("renders more") {
       _ = try render(
         "{% set n = namespace(s='aaaaaaaa') %}{% for i in range(20) %}{% set n.s = n.s + n.s %}{% endfor %}"
@@ -41,13 +41,11 @@ import Testing
     }
     let nesting = "{% set n = namespace(s=[]) %}{% for i in range(60000) %}{% set n.s = [n.s, n.s] %}{% endfor %}"
     expectError("nests too deep") { _ = try render(nesting) }
-    expectError("bytes") {
+    expectError("MiB in all") {
       _ = try render(
         "{% set n = namespace(s='" + String(repeating: "a", count: 4096) + "') %}"
           + "{% for i in range(15) %}{% set n.s = [n.s, n.s] %}{% endfor %}{{ n.s | tojson }}")
     }
-    let needle = "{% set n = namespace(s='aaaaaaaa') %}{% for i in range(20) %}{% set n.s = n.s + n.s %}{% endfor %}"
-    expectError("steps") { _ = try render(needle + "{{ (n.s + 'b') in (n.s + n.s) }}") }
     let twins = "{% set n = namespace(s=[1]) %}{% for i in range(14) %}{% set n.s = [n.s, n.s] %}{% endfor %}"
     let comparisons = "{% for i in range(60000) %}{% if n.s == n.s %}{% endif %}{% endfor %}"
     expectError("steps") { _ = try render(twins + comparisons) }
@@ -80,7 +78,7 @@ enum JinjaCases {
     ("{# x", "closed"), ("{{ 'a", "closed"), ("{{ 'a\\", "closed"), ("{{ 1.5 }}", "integer"), ("{{ 1 / 2 }}", "/"),
     ("{{ 2 ** 3 }}", "value"), ("{{ 9223372036854775808 }}", "integer"),
     ("{{ 9223372036854775807 + 1 }}", "overflows"), ("{{ 1 // 0 }}", "division"), ("{{ 1 % 0 }}", "division"),
-    ("{{ (-9223372036854775807 - 1) // -1 }}", "division"), ("{{ (1, 2) }}", "tuples"),
+    ("{{ (-9223372036854775807 - 1) // -1 }}", "overflows"), ("{{ (1, 2) }}", "tuples"),
     ("{{ [1, 2 }}", "closes nothing"), ("{{ 1 2 }}", "unexpected"), ("{{ ) }}", "closes nothing"), ("{{ }}", "value"),
     ("{{ 'a' * 3 }}", "*"), ("{{ 'a' < 'b' }}", "<"), ("{{ 'a'[::0] }}", "step"), ("{{ 'a'['b':] }}", "slice"),
     ("{{ 'abc'[1:2:3:4] }}", "slice"), ("{{ messages[none] }}", "index"), ("{{ 1[0] }}", "element"),

@@ -110,4 +110,59 @@ struct ChartTests {
     let (mean, low, high) = Curve.envelope([curve([1, 2, 3]), curve([3, 4], from: 2)])
     #expect(mean == curve([2.5, 3.5], from: 2) && low == curve([2, 3], from: 2) && high == curve([3, 4], from: 2))
   }
+
+  /// Whatever two finite numbers are the ends, there are a few ticks with labels of their own.
+  private func check(_ values: [Double], _ kind: Scale.Kind, rounded: Bool = true) {
+    let scale = Scale(kind, of: values, rounded: rounded)
+    #expect(scale.lowest < scale.highest && scale.ticks.count <= 12, "\(values)")
+    #expect(!rounded || scale.ticks.count >= 2, "\(values)")
+    for value in values.filter({ Scale.isDrawable($0, kind) }) + scale.ticks {
+      #expect((-1e-6...1 + 1e-6).contains(scale.place(of: value)), "\(value) of \(values)")
+    }
+    #expect(Set(scale.ticks.map(scale.label)).count == scale.ticks.count, "\(values)")
+  }
+
+  @Test func extremeRanges() {
+    let ends = [
+      0, -0.0, 5e-324, -5e-324, 1e-323, 2.2e-308, 1e-31, 1e-30, 1e-5, 0.1, 1, 5, 999_999, 1e6, 1e6 + 1, 1e15, 1e30,
+      -1e30,
+      1e30.nextUp, 1e308, -1e308, .greatestFiniteMagnitude, .infinity, .nan,
+    ]
+    for low in ends {
+      for values in [[low, low.nextUp], [low.nextDown, low]] + ends.map({ [low, $0] }) {
+        check(values, .linear)
+        check(values, .linear, rounded: false)
+        check(values, .logarithmic)
+      }
+    }
+  }
+
+  @Test func randomRanges() {
+    var state: UInt64 = 1
+    func random() -> UInt64 {
+      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return state >> 11 | state << 53
+    }
+    for _ in 0..<20_000 {
+      let a = Double(bitPattern: random())
+      let part = Double(random() % 1_000_000)
+      let b = [Double(bitPattern: random()), a.nextUp, -a, a * (1 + part * 1e-13), a * part][Int(random() % 5)]
+      let c = part * Double(sign: .plus, exponent: Int(random() % 200) - 100, significand: 1)
+      for values in [[a, b], [c, c * (1 + part * 1e-9)], [-c, c * 3]] {
+        check(values, .linear)
+        check(values, .linear, rounded: false)
+        check(values, .logarithmic)
+      }
+    }
+  }
+
+  @Test(arguments: [
+    [5e-324, 1e-323], [1, 1.0.nextUp], [-0.0, 0], [-1e308, 1e308], [1e-308, 1e308], [1e30, -1e30],
+  ])
+  func extremeCurves(values: [Double]) {
+    for kind in [Scale.Kind.linear, .logarithmic] {
+      let chart = LineChart(title: "Loss", kind: kind, series: [.init(name: "a", colour: 0, curve: curve(values))])
+      #expect((chart.figure?.source.utf8.count ?? 0) < 8000)
+    }
+  }
 }

@@ -36,6 +36,20 @@ struct PageTests {
     #expect(line { _ = try page() }.contains("unknown key nonsense"))
   }
 
+  @Test(arguments: [
+    #"{"step":1,"loss":5e-324}"# + "\n" + #"{"step":2,"loss":1e-323}"#,
+    #"{"step":1,"loss":1e308,"compute_seconds":1e308}"# + "\n" + #"{"step":2,"loss":-1e308,"rows_per_second":1e308}"#,
+    #"{"step":9007199254740990,"loss":1}"# + "\n" + #"{"step":9007199254740991,"loss":1.0000000000000002}"#,
+    #"{"step":1,"loss":-0.0,"validation_loss":4e-320,"gradient_norm":1e-310}"#,
+  ])
+  func extremeMetrics(lines: String) throws {
+    try make(["run.yaml": run, "metrics.jsonl": lines + "\n"])
+    var bytes = 0
+    let time = try ContinuousClock().measure { bytes = try page().html.utf8.count }
+    #expect((1...100_000).contains(bytes))
+    #expect(time < .seconds(2))
+  }
+
   /// With an empty log, no checkpoint and no examples there is still a page, which states what it lacks.
   @Test func almostNothing() throws {
     try make(["run.yaml": run, "metrics.jsonl": ""])

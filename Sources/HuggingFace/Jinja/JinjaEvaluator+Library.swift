@@ -1,4 +1,5 @@
 // The functions, methods, filters and tests that chat templates of this family use; all others are refused by name.
+import Files
 
 extension JinjaEvaluator {
   func function(_ name: String, _ arguments: [JinjaValue]) throws -> JinjaValue {
@@ -15,6 +16,7 @@ extension JinjaEvaluator {
       guard start < end else { return try list([]) }
       let (count, overflow) = end.subtractingReportingOverflow(start)
       guard !overflow, count <= 1 << 16 else { throw failure("a range of more than 65536 numbers") }
+      try charge(elements: count)
       return try list((start..<end).map { .integer($0) })
     default: throw failure("\(name) is undefined and cannot be called")
     }
@@ -26,12 +28,15 @@ extension JinjaEvaluator {
     case .dictionary(let dictionary):
       switch (name, arguments.count) {
       case ("items", 0):
+        try charge(elements: 5 * dictionary.members.count)
         return try list(dictionary.members.map { try list([.string($0.key), $0.value]) })
-      case ("keys", 0): return try list(dictionary.members.map { .string($0.key) })
-      case ("values", 0): return try list(dictionary.members.map(\.value))
+      case ("keys", 0): return try list(items(of: object))
+      case ("values", 0):
+        try charge(elements: dictionary.members.count)
+        return try list(dictionary.members.map(\.value))
       case ("get", 1...2):
         guard case .string(let key) = arguments[0] else { throw failure("get with \(arguments[0].kind) as a key") }
-        return dictionary[key] ?? (arguments.count == 2 ? arguments[1] : .none)
+        return try member(key, of: dictionary) ?? (arguments.count == 2 ? arguments[1] : .none)
       default: break
       }
     default: break
@@ -44,32 +49,53 @@ extension JinjaEvaluator {
       guard case .string(let text) = argument else { throw failure("\(name) with \(argument.kind)") }
       return text
     }
-    if name == "split" || name == "replace" { try chargeSearch(for: strings.first ?? "", in: text) }
     switch (name, strings.count) {
-    case ("strip", 0...1): return .string(JinjaText.strip(text, strings.first, [.start, .end]))
-    case ("lstrip", 0...1): return .string(JinjaText.strip(text, strings.first, .start))
-    case ("rstrip", 0...1): return .string(JinjaText.strip(text, strings.first, .end))
+    case ("strip", 0...1): return try strip(text, strings.first, [.start, .end])
+    case ("lstrip", 0...1): return try strip(text, strings.first, .start)
+    case ("rstrip", 0...1): return try strip(text, strings.first, .end)
     case ("startswith", 1): return .bool(text.utf8.starts(with: strings[0].utf8))
     case ("endswith", 1): return .bool(text.utf8.reversed().starts(with: strings[0].utf8.reversed()))
     case ("split", 1) where !strings[0].isEmpty:
-      return try list(JinjaText.split(text, by: strings[0]).map { .string($0) })
+      let (separator, count) = try search(for: strings[0], in: text)
+      try charge(text: text.utf8.count)
+      try charge(elements: 3 * (count + 1))
+      return try list(JinjaText.split(text, by: separator).map { .string($0) })
     case ("replace", 2) where !strings[0].isEmpty:
-      let parts = JinjaText.split(text, by: strings[0])
-      let (growth, overflow) = strings[1].utf8.count.multipliedReportingOverflow(by: parts.count)
-      try checkLength(overflow ? .max : growth)
-      return .string(parts.joined(separator: strings[1]))
+      let (part, count) = try search(for: strings[0], in: text)
+      let (growth, overflow) = strings[1].utf8.count.multipliedReportingOverflow(by: count)
+      try charge(text: overflow ? .max : growth)
+      try charge(text: text.utf8.count)
+      return .string(JinjaText.replace(part, count, in: text, by: strings[1]))
     default: throw failure("method \(name) of a string with \(strings.count) arguments is not supported")
     }
   }
 
+  private func strip(_ text: String, _ set: String?, _ edges: JinjaText.Edges) throws -> JinjaValue {
+    try charge((set?.utf8.count ?? 0) / 16)
+    try charge(text: text.utf8.count)
+    return .string(JinjaText.strip(text, set, edges))
+  }
+
+  /// A search for a part, which is not empty, and how often it occurs.
+  private func search(for part: String, in text: String) throws -> (ByteSearch, count: Int) {
+    try charge(text: 5 * part.utf8.count)
+    let search = ByteSearch(part.utf8)
+    return (search, JinjaText.count(of: search, in: text))
+  }
+
   func filter(_ name: String, _ value: JinjaValue, _ arguments: [JinjaValue]) throws -> JinjaValue {
     switch (name, arguments.count) {
-    case ("trim", 0): return .string(JinjaText.strip(try text(of: value), nil, [.start, .end]))
+    case ("trim", 0): return try strip(try text(of: value), nil, [.start, .end])
     case ("length", 0), ("count", 0):
-      if case .dictionary(let dictionary) = value { return .integer(dictionary.members.count) }
-      return .integer(try items(of: value).count)
-    case ("first", 0): return try items(of: value).first ?? .undefined("the first of nothing")
-    case ("last", 0): return try items(of: value).last ?? .undefined("the last of nothing")
+      switch value {
+      case .dictionary(let dictionary): return .integer(dictionary.members.count)
+      case .string(let text): return .integer(JinjaText.length(text))
+      default: return .integer(try items(of: value).count)
+      }
+    case ("first", 0), ("last", 0):
+      if case .string = value { return try element(.integer(name == "first" ? 0 : -1), of: value) }
+      let items = try items(of: value)
+      return (name == "first" ? items.first : items.last) ?? .undefined("the \(name) of nothing")
     case ("list", 0): return try list(items(of: value))
     case ("string", 0): return .string(try text(of: value))
     case ("default", 1...2), ("d", 1...2):
@@ -80,13 +106,16 @@ extension JinjaEvaluator {
       let separator = try arguments.first.map { try text(of: $0) } ?? ""
       var result = ""
       for (index, item) in try items(of: value).enumerated() {
-        result += try (index == 0 ? "" : separator) + text(of: item)
-        try checkLength(result.utf8.count)
+        let item = try text(of: item)
+        try charge(text: item.utf8.count + separator.utf8.count)
+        if index > 0 { result += separator }
+        result += item
       }
       return .string(result)
     case ("tojson", 0):
-      var bytes = 0
-      return .string(try json(value, &bytes))
+      var bytes: [UInt8] = []
+      try appendJSON(value, to: &bytes)
+      return .string(String(decoding: bytes, as: UTF8.self))
     default: throw failure("filter \(name) with \(arguments.count) arguments is not supported")
     }
   }
@@ -111,21 +140,36 @@ extension JinjaEvaluator {
   }
 
   /// `json.dumps(value, ensure_ascii=False)`, which transformers puts in the place of Jinja's own filter.
-  private func json(_ value: JinjaValue, _ bytes: inout Int) throws -> String {
-    let result: String
+  private func appendJSON(_ value: JinjaValue, to bytes: inout [UInt8]) throws {
+    try charge(1)
     switch value {
-    case .none: result = "null"
-    case .bool(let value): result = value ? "true" : "false"
-    case .integer(let value): result = "\(value)"
-    case .string(let text): result = JinjaText.quoted(text)
-    case .list(let list): result = try "[" + list.items.map { try json($0, &bytes) }.joined(separator: ", ") + "]"
+    case .none: bytes.append(contentsOf: "null".utf8)
+    case .bool(let value): bytes.append(contentsOf: (value ? "true" : "false").utf8)
+    case .integer(let value): bytes.append(contentsOf: "\(value)".utf8)
+    case .string(let text): try appendQuoted(text, to: &bytes)
+    case .list(let list):
+      bytes.append(UInt8(ascii: "["))
+      for (index, item) in list.items.enumerated() {
+        if index > 0 { bytes.append(contentsOf: ", ".utf8) }
+        try appendJSON(item, to: &bytes)
+      }
+      bytes.append(UInt8(ascii: "]"))
     case .dictionary(let dictionary):
-      let members = try dictionary.members.map { try JinjaText.quoted($0.key) + ": " + json($0.value, &bytes) }
-      result = "{" + members.joined(separator: ", ") + "}"
+      bytes.append(UInt8(ascii: "{"))
+      for (index, member) in dictionary.members.enumerated() {
+        if index > 0 { bytes.append(contentsOf: ", ".utf8) }
+        try appendQuoted(member.key, to: &bytes)
+        bytes.append(contentsOf: ": ".utf8)
+        try appendJSON(member.value, to: &bytes)
+      }
+      bytes.append(UInt8(ascii: "}"))
     default: throw failure("tojson of \(value.kind)")
     }
-    bytes += result.utf8.count
-    try checkLength(bytes)
-    return result
+  }
+
+  private func appendQuoted(_ text: String, to bytes: inout [UInt8]) throws {
+    // Twice: once in the bytes, once in the text made of them.
+    try charge(text: 2 * text.utf8.count)
+    JinjaText.appendQuoted(text, to: &bytes)
   }
 }

@@ -1,4 +1,5 @@
-// Operators, attributes, elements and slices, with Python's rules.
+// Operators, attributes, elements and slices, with Python's rules; arithmetic that 64 bits cannot hold is an error.
+import Files
 
 extension JinjaEvaluator {
   func binary(_ left: JinjaValue, _ symbol: JinjaOperator, _ right: JinjaValue) throws -> JinjaValue {
@@ -8,6 +9,7 @@ extension JinjaEvaluator {
     }
     if symbol == .add, case .list(let left) = left, case .list(let right) = right {
       guard left.items.count + right.items.count <= 1 << 16 else { throw failure("a list of more than 65536 items") }
+      try charge(elements: left.items.count + right.items.count)
       return try list(left.items + right.items)
     }
     guard let a = left.number, let b = right.number else {
@@ -19,22 +21,25 @@ extension JinjaEvaluator {
     case .subtract: (value, overflow) = a.subtractingReportingOverflow(b)
     case .multiply: (value, overflow) = a.multipliedReportingOverflow(by: b)
     case .floorDivide, .remainder:
-      guard b != 0, !(a == .min && b == -1) else { throw failure("division of \(a) by \(b)") }
-      let remainder = ((a % b) + b) % b  // of the divisor's sign, as in Python
-      (value, overflow) = (symbol == .remainder ? remainder : (a - remainder) / b, false)
+      guard b != 0 else { throw failure("division of \(a) by 0") }
+      // The quotient goes down and the remainder has the divisor's sign, as in Python.
+      let remainder = a.remainderReportingOverflow(dividingBy: b).partialValue
+      let isMixed = remainder != 0 && (remainder < 0) != (b < 0)
+      if symbol == .remainder {
+        (value, overflow) = (isMixed ? remainder + b : remainder, false)
+      } else {
+        let quotient = a.dividedReportingOverflow(by: b)
+        (value, overflow) = (isMixed ? quotient.partialValue - 1 : quotient.partialValue, quotient.overflow)
+      }
     default: throw failure("\(symbol.rawValue) is not supported here")
     }
-    guard !overflow else { throw failure("an integer overflows") }
+    guard !overflow else { throw failure("\(a) \(symbol.rawValue) \(b): an integer overflows 64 bits") }
     return .integer(value)
   }
 
   private func joined(_ left: String, _ right: String) throws -> String {
-    try checkLength(left.utf8.count + right.utf8.count)
+    try charge(text: left.utf8.count + right.utf8.count)
     return left + right
-  }
-
-  func checkLength(_ bytes: Int) throws {
-    guard bytes <= Self.maximumText else { throw failure("a string of more than \(Self.maximumText) bytes") }
   }
 
   func compare(_ left: JinjaValue, _ symbol: JinjaOperator, _ right: JinjaValue) throws -> Bool {
@@ -62,11 +67,17 @@ extension JinjaEvaluator {
     switch (left, right) {
     case (.none, .none), (.undefined, .undefined): return true
     // Scalar by scalar, where Swift's == takes canonically equivalent strings for equal.
-    case (.string(let a), .string(let b)): return a.utf8.elementsEqual(b.utf8)
+    case (.string(let a), .string(let b)):
+      guard a.utf8.count == b.utf8.count else { return false }
+      // One long text may be in a list many times.
+      try charge(a.utf8.count / 256)
+      return a.hasSameBytes(as: b)
     case (.list(let a), .list(let b)): return try a.items.elementsEqual(b.items, by: isEqual)
     case (.dictionary(let a), .dictionary(let b)):
       return try a.members.count == b.members.count
-        && a.members.allSatisfy { member in try b[member.key].map { try isEqual($0, member.value) } ?? false }
+        && a.members.allSatisfy { member in
+          try self.member(member.key, of: b).map { try isEqual($0, member.value) } ?? false
+        }
     default: return false
     }
   }
@@ -74,25 +85,25 @@ extension JinjaEvaluator {
   private func contains(_ container: JinjaValue, _ element: JinjaValue) throws -> Bool {
     switch (container, element) {
     case (.string(let text), .string(let part)):
-      try chargeSearch(for: part, in: text)
-      return part.isEmpty || JinjaText.firstRange(of: part, in: text) != nil
+      try charge(text: 5 * part.utf8.count)
+      return ByteSearch(part.utf8).isPart(of: text)
     case (.list(let list), _): return try list.items.contains { try isEqual($0, element) }
-    case (.dictionary(let dictionary), .string(let key)): return dictionary[key] != nil
+    case (.dictionary(let dictionary), .string(let key)): return try member(key, of: dictionary) != nil
     case (.dictionary, _), (.undefined, _): return false
     default: throw failure("in of \(element.kind) and \(container.kind) is not supported")
     }
   }
 
-  /// The search is the plain one, whose time is the product of both lengths at worst.
-  func chargeSearch(for part: String, in text: String) throws {
-    let (product, overflow) = text.utf8.count.multipliedReportingOverflow(by: part.utf8.count)
-    try charge(overflow ? 1 << 40 : product / 256)
+  /// A dictionary's member; it is looked for in all of them.
+  func member(_ key: String, of dictionary: JinjaDictionary) throws -> JinjaValue? {
+    try charge(dictionary.members.count / 16)
+    return dictionary[key]
   }
 
   /// `object.name`: undefined if there is none, an error on what is undefined itself.
   func attribute(_ name: String, of object: JinjaValue) throws -> JinjaValue {
     switch object {
-    case .dictionary(let dictionary): return dictionary[name] ?? .undefined(name)
+    case .dictionary(let dictionary): return try member(name, of: dictionary) ?? .undefined(name)
     case .namespace(let namespace): return namespace.members[name] ?? .undefined(name)
     case .loop(let loop):
       guard let value = loop[name] else { throw failure("loop.\(name) is not supported") }
@@ -106,34 +117,32 @@ extension JinjaEvaluator {
   func element(_ index: JinjaValue, of object: JinjaValue) throws -> JinjaValue {
     if case .string(let key) = index { return try attribute(key, of: object) }
     guard case .integer(let index) = index else { throw failure("\(index.kind) as an index") }
-    let items: [JinjaValue]
+    let count: Int
     switch object {
-    case .list, .string: items = try self.items(of: object)
+    case .list(let list): count = list.items.count
+    case .string(let text): count = JinjaText.length(text)
     case .dictionary: return .undefined("element \(index)")
     default: throw failure("element \(index) of \(object.kind) is asked for")
     }
-    let (position, overflow) = index < 0 ? index.addingReportingOverflow(items.count) : (index, false)
-    return !overflow && items.indices.contains(position) ? items[position] : .undefined("element \(index)")
+    let (position, overflow) = index < 0 ? index.addingReportingOverflow(count) : (index, false)
+    guard !overflow, (0..<count).contains(position) else { return .undefined("element \(index)") }
+    if case .list(let list) = object { return list.items[position] }
+    return try slice(object, start: position, end: position + 1, step: 1)
   }
 
   /// `object[start:end:step]`.
   func slice(_ object: JinjaValue, start: Int?, end: Int?, step: Int) throws -> JinjaValue {
-    let items: [JinjaValue]
+    guard step != 0 else { throw failure("a slice with step 0") }
     switch object {
-    case .list, .string: items = try self.items(of: object)
+    case .list(let list):
+      let slice = JinjaSlice(start: start, end: end, step: step, of: list.items.count)
+      try charge(elements: slice.count)
+      return try self.list(slice.places.map { list.items[$0] })
+    case .string(let text):
+      let slice = JinjaSlice(start: start, end: end, step: step, of: JinjaText.length(text))
+      try charge(text: slice.bytes(of: text.utf8.count))
+      return .string(JinjaText.slice(text, slice))
     default: throw failure("a slice of \(object.kind) is not supported")
     }
-    guard step != 0, step != .min else { throw failure("a slice with step \(step)") }
-    let count = items.count
-    func bound(_ bound: Int?, _ fallback: Int) -> Int {
-      guard let bound else { return fallback }
-      let lowest = step > 0 ? 0 : -1
-      return min(max(bound < 0 ? bound + count : bound, lowest), step > 0 ? count : count - 1)
-    }
-    let first = bound(start, step > 0 ? 0 : count - 1)
-    let last = bound(end, step > 0 ? count : -1)
-    let picked = stride(from: first, to: last, by: step).map { items[$0] }
-    guard case .string = object else { return try list(picked) }
-    return .string(try picked.map { try text(of: $0) }.joined())
   }
 }

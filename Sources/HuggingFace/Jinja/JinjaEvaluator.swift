@@ -1,4 +1,4 @@
-// Runs a parsed template; steps, depth and output are bounded, so that no template can hang or exhaust memory.
+// Runs a parsed template; steps, memory, depth and output are bounded, so that none can hang or exhaust the machine.
 
 struct JinjaEvaluator {
   private enum Flow {
@@ -7,7 +7,9 @@ struct JinjaEvaluator {
 
   private static let maximumSteps = 1_000_000
   private static let maximumDepth = 160
-  static let maximumText = 64 << 20
+  private static let maximumText = 64 << 20
+  /// Of all that a template makes, whether or not it keeps it: with its operands one text of half of this fits.
+  private static let maximumBytes = 128 << 20
 
   let file: String
   /// Line of the statement that runs.
@@ -19,9 +21,10 @@ struct JinjaEvaluator {
   private let budget = Budget()
   private var depth = 0
 
-  /// Counts work over all copies of the evaluator.
+  /// Counts work and memory over all copies of the evaluator.
   private final class Budget {
     var steps = 0
+    var bytes = 0
   }
 
   /// The text that `nodes` render with `variables`.
@@ -45,6 +48,19 @@ struct JinjaEvaluator {
     budget.steps += steps
     guard budget.steps <= Self.maximumSteps else { throw failure("needs more than \(Self.maximumSteps) steps") }
   }
+
+  /// Accounts for a text before it is made.
+  func charge(text bytes: Int) throws {
+    // Where it is no small one, an allocation's header comes to it.
+    let (sum, overflow) = budget.bytes.addingReportingOverflow(max(bytes, 0))
+    guard !overflow, sum <= Self.maximumBytes - 32 else {
+      throw failure("makes texts and lists of more than \(Self.maximumBytes >> 20) MiB in all")
+    }
+    budget.bytes = sum + (bytes > 15 ? 32 : 0)
+  }
+
+  /// Accounts for a list before it is made.
+  func charge(elements: Int) throws { try charge(text: elements * MemoryLayout<JinjaValue>.stride) }
 
   private mutating func enter() throws {
     depth += 1
@@ -91,6 +107,7 @@ struct JinjaEvaluator {
     defer { scopes.removeLast() }
     var items = try items(of: evaluate(loop.items))
     if let filter = loop.filter {
+      try charge(elements: items.count)
       items = try items.filter { item in
         try bind(loop.names, to: item)
         return try evaluate(filter).isTrue
@@ -119,7 +136,7 @@ struct JinjaEvaluator {
 
   private mutating func write(_ text: String) throws {
     outputBytes += text.utf8.count
-    guard outputBytes <= Self.maximumText else { throw failure("renders more than \(Self.maximumText) bytes") }
+    guard outputBytes <= Self.maximumText else { throw failure("renders more than \(Self.maximumText >> 20) MiB") }
     output += text
   }
 
@@ -136,11 +153,20 @@ struct JinjaEvaluator {
 
   func items(of value: JinjaValue) throws -> [JinjaValue] {
     switch value {
-    case .list(let list): list.items
-    case .dictionary(let dictionary): dictionary.members.map { .string($0.key) }
-    case .string(let text): text.unicodeScalars.map { .string(String(Character($0))) }
+    case .list(let list): return list.items
+    case .dictionary(let dictionary):
+      try charge(elements: dictionary.members.count)
+      return dictionary.members.map { .string($0.key) }
+    case .string(let text):
+      let count = JinjaText.length(text)
+      try charge(count / 16)
+      try charge(elements: count)
+      var items: [JinjaValue] = []
+      items.reserveCapacity(count)
+      for scalar in text.unicodeScalars { items.append(.string(String(scalar))) }
+      return items
     // Jinja loops over what is undefined zero times.
-    case .undefined: []
+    case .undefined: return []
     default: throw failure("cannot loop over \(value.kind)")
     }
   }

@@ -101,6 +101,7 @@ extension Tokenizer {
       return AddedTokens.Token(content: content, id: token.id)
     }
     self.vocabulary = vocabulary
+    longestToken = max(1, vocabulary.pieces.reduce(0) { max($0, $1?.count ?? 0) })
     self.normalization = normalization
     self.words = words
     notices = added.notices

@@ -12,6 +12,8 @@ package struct Tokenizer: Sendable {
   /// Nil where texts stay as they are.
   let normalization: CanonicalComposition?
   let words: WordScanner.Rule
+  /// Bytes of the longest token, added ones included.
+  let longestToken: Int
   /// What of the folder was left out, a line each.
   package let notices: [String]
 
@@ -34,6 +36,32 @@ package struct Tokenizer: Sendable {
       }
     }
     return ids
+  }
+
+  /// A number of tokens that a text surely has at least, in linear time: its added tokens, and the rest as if each token
+  /// were the longest.
+  ///
+  /// Form C never makes ASCII shorter, and all else at most by a factor of four (U+1FBE U+0308 U+0301, seven bytes,
+  /// become the two of U+0390). Bytes without a piece do not count.
+  /// - Parameter isWhole: whether these are the text's bytes, and not some of them, in which no token is looked for.
+  package func fewestTokens(of bytes: [UInt8], isWhole: Bool) -> Int {
+    var (tokens, ascii, others) = (0, 0, 0)
+    func count(_ range: Range<Int>) {
+      for byte in bytes[range] where vocabulary.byteIDs[Int(byte)] >= 0 {
+        if byte < 0x80 { ascii += 1 } else { others += 1 }
+      }
+    }
+    if isWhole {
+      rawTokens.split(bytes, bytes.indices) { segment in
+        switch segment {
+        case .token: tokens += 1
+        case .text(let range): count(range)
+        }
+      }
+    } else {
+      count(bytes.indices)
+    }
+    return tokens + (ascii + (normalization == nil ? others : others / 4)) / longestToken
   }
 
   private func encodeNormalized(
