@@ -17,9 +17,10 @@ import Testing
     for item in cases {
       let source = item.items[0].text
       if item.items[1] == .null {
-        expectError("t.jinja: line 2: ") { _ = try render("\n{{ \(source) }}") }
+        let error = #expect(throws: HuggingFaceError.self, "\(source)") { try render("\n{{ \(source) }}") }
+        #expect(error?.description.hasPrefix("t.jinja: line 2: ") == true, "\(source)")
       } else {
-        let text = try render("{{ \(source) }}")
+        let text = try #require(try? render("{{ \(source) }}"), "\(source)")
         #expect(text.utf8.elementsEqual(item.items[1].text.utf8), "\(source): \(text)")
       }
     }

@@ -124,7 +124,8 @@ struct ChartTests {
 
   @Test func extremeRanges() {
     let ends = [
-      0, -0.0, 5e-324, -5e-324, 1e-323, 2.2e-308, 1e-31, 1e-30, 1e-5, 0.1, 1, 5, 999_999, 1e6, 1e6 + 1, 1e15, 1e30,
+      0, -0.0, .leastNonzeroMagnitude, -.leastNonzeroMagnitude, 2 * .leastNonzeroMagnitude,
+      .leastNormalMagnitude.nextDown, 1e-31, 1e-30, 1e-5, 0.1, 1, 5, 999_999, 1e6, 1e6 + 1, 1e15, 1e30,
       -1e30,
       1e30.nextUp, 1e308, -1e308, .greatestFiniteMagnitude, .infinity, .nan,
     ]
@@ -157,7 +158,8 @@ struct ChartTests {
   }
 
   @Test(arguments: [
-    [5e-324, 1e-323], [1, 1.0.nextUp], [-0.0, 0], [-1e308, 1e308], [1e-308, 1e308], [1e30, -1e30],
+    [Double.leastNonzeroMagnitude, 2 * Double.leastNonzeroMagnitude], [1, 1.0.nextUp], [-0.0, 0], [-1e308, 1e308],
+    [1e-308, 1e308], [1e30, -1e30],
   ])
   func extremeCurves(values: [Double]) {
     for kind in [Scale.Kind.linear, .logarithmic] {
