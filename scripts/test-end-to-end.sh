@@ -73,8 +73,8 @@ PYTHON
 last=step-00000040.h5
 parts=("$@")
 [[ $# -gt 0 ]] || parts=(
-  ranks rows evaluate report resume signals probe lora features qwen3 precision
-  refusals-model refusals-data refusals-checkpoint disagreement watchdog disk-full benchmarks
+  ranks launchers rows evaluate report resume signals probe lora features qwen3 precision
+  refusals-model refusals-data refusals-checkpoint disagreement watchdog disk-full changed-base benchmarks
 )
 for part in "${parts[@]}"; do
   section "$part"

@@ -9,6 +9,8 @@ import Preprocessing
 package struct AdapterProvenance: Sendable, Equatable, Codable {
   /// Fingerprint of the base's weights; see `BaseModel.digest`.
   package var baseDigest: String?
+  /// The digest over all bytes of the base's weights, where it is known; see `FullDigest`.
+  package var baseFullDigest: String?
   package var templateDigest: String?
   /// Area of a resized image, in pixels.
   package var minPixels, maxPixels: Int?
@@ -20,6 +22,7 @@ package struct AdapterProvenance: Sendable, Equatable, Codable {
 
   private enum CodingKeys: String, CodingKey {
     case baseDigest = "base_digest"
+    case baseFullDigest = "base_full_digest"
     case templateDigest = "chat_template_digest"
     case minPixels = "min_pixels"
     case maxPixels = "max_pixels"
@@ -59,6 +62,7 @@ package struct AdapterProvenance: Sendable, Equatable, Codable {
     self.init(
       baseDigest: base.digest, templateDigest: base.template.digest, minPixels: base.preprocessor.minPixels,
       maxPixels: base.preprocessor.maxPixels, coordinates: coordinates, reading: base.reading)
+    baseFullDigest = base.fullDigest
   }
 
   /// What can differ.
@@ -87,6 +91,10 @@ package struct AdapterProvenance: Sendable, Equatable, Codable {
       differences.append(
         "a different base model (base_digest \(trained.prefix(12)), that of \(folder) is \(here.prefix(12))): give the base that it "
           + "was trained on")
+    } else if let (trained, here) = differ(.base, baseFullDigest, used.baseFullDigest) {
+      differences.append(
+        "a base model with other bytes (base_full_digest \(trained.prefix(12)), that of \(folder) is "
+          + "\(here.prefix(12)); a sample of them is the same): give the base that it was trained on")
     }
     if let (trained, here) = differ(.template, templateDigest, used.templateDigest) {
       differences.append(

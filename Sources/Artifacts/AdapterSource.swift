@@ -23,7 +23,7 @@ package enum AdapterSource: Sendable {
       guard FileManager.default.fileExists(atPath: path) else {
         throw FileError(path, "there is no such file", remedy: "name a checkpoint of the run")
       }
-      try CheckpointStore.verify(path)
+      try CheckpointFolder.verify(path)
       return try CheckpointFile(path).provenance()
     case .folder(let path):
       return try AdapterFolder.provenance(path)

@@ -23,6 +23,9 @@ package struct BaseModel: Sendable {
   package let featureStore: FeatureStore
   /// What of the folder is not used, or not as it says, a line each.
   package let notices: [String]
+  /// The digest over all bytes of the weights, if it was made of these very files; see `FullDigest`.
+  package let fullDigest: String?
+  private let checkpoint: Checkpoint
   let prefixKVCaches = PrefixKVCaches()
   /// The compute precision of matrix multiplications with the weights.
   package var precision: Precision { model.precision }
@@ -64,8 +67,34 @@ package struct BaseModel: Sendable {
       tower: model.vision, processor: try ImageProcessor(preprocessor, reading: reading),
       columns: configuration.vision.featureColumns,
       memoryBytes: features.memoryBytes, cache: cache)
+    fullDigest = FullDigest.kept(of: checkpoint, folder: folder)
+    self.checkpoint = checkpoint
     (self.configuration, self.model, self.digest) = (configuration, model, digest)
     (self.tokenizer, self.preprocessor, self.reading) = (tokenizer, preprocessor, reading)
+  }
+
+  /// Throws if a file of the weights was written to since the folder was opened: what was computed since then belongs
+  /// to no base that could be named.
+  /// - Throws: `FileError`.
+  package func requireUnchanged() throws(FileError) { try checkpoint.requireUnchanged() }
+
+  /// Reads all weights and keeps their digest for later (`FullDigest`).
+  /// - Parameter progress: takes the bytes read so far and all.
+  /// - Returns: the digest, and the document that it was kept in, if one could be written.
+  /// - Throws: `FileError` if the bytes are others than those of a kept digest though the files have the same size and
+  ///   time, or change meanwhile.
+  package func verifiedDigest(progress: (_ bytes: Int, _ all: Int) -> Void) throws -> (digest: String, kept: String?) {
+    let all = checkpoint.byteCount
+    let digest = checkpoint.fullDigest { progress($0, all) }
+    try requireUnchanged()
+    if let fullDigest, fullDigest != digest {
+      throw FileError(
+        folder,
+        "the weights have other bytes than when their digest was made (\(digest.prefix(12)), then "
+          + "\(fullDigest.prefix(12))), though their files have the same size and time: the disk is damaged",
+        remedy: "fetch the weights again")
+    }
+    return (digest, FullDigest.keep(digest, of: checkpoint, folder: folder))
   }
 
   /// A builder of samples of at most `maxLength` tokens, in the family's coordinates unless others are given.

@@ -58,6 +58,18 @@ package struct ExactSum: Sendable {
     words[index] &+= Int128(count)
   }
 
+  /// Adds to a word that is read by `word(at:)` and holds such addends alone; their sum must fit it.
+  package mutating func add(word: Int128, at index: Int) {
+    precondition(index >= 0 && index < count, "no such sum")
+    words[index] &+= word
+  }
+
+  /// A word as it is.
+  package func word(at index: Int) -> Int128 {
+    precondition(index >= 0 && index < count, "no such sum")
+    return words[index]
+  }
+
   /// Adds up all ranks' sums: afterwards the same bits on every rank. Throws what the communicator throws.
   /// - Important: Collective; every rank has the same count.
   package mutating func reduce(over communicator: some Communicator) throws {

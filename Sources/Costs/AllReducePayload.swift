@@ -3,11 +3,11 @@
 /// The words of the all-reduce: the gradient of every trainable parameter, then a few counters.
 package struct AllReducePayload: Sendable, Equatable {
   package enum Counter: Int, CaseIterable, Sendable {
-    case nll, tokens, save, stop
+    case nll, tokens, save, stop, state, stateSquares
   }
 
   /// The counters in words; the exact sum adds its own count of numbers that are not finite.
-  package static let counters = "loss, tokens, not finite, save, stop"
+  package static let counters = "loss, tokens, not finite, save, stop, state"
   /// Bytes of a word: the exact sum is one of fixed-point numbers.
   package static let wordBytes = MemoryLayout<Int128>.stride
 

@@ -38,6 +38,8 @@ package struct Dataset: Sendable, Equatable {
 package struct ExampleReader: Sendable {
   /// Folder that relative image paths start from.
   package let imageRoot: String
+  /// Whether images outside of that folder make an example bad; links and `..` are resolved first.
+  package let confined: Bool
   package let policy: BadExamplePolicy
   package let ids: ExampleIDs
   /// Keys of rows that only annotate.
@@ -47,11 +49,12 @@ package struct ExampleReader: Sendable {
 
   /// A reader whose examples' relative image paths start from `imageRoot`.
   package init(
-    imageRoot: String = ".", policy: BadExamplePolicy = .strict, ids: ExampleIDs = .own, ignoredKeys: [String] = [],
-    maxLineBytes: Int = 64 << 20
+    imageRoot: String = ".", confined: Bool = false, policy: BadExamplePolicy = .strict, ids: ExampleIDs = .own,
+    ignoredKeys: [String] = [], maxLineBytes: Int = 64 << 20
   ) {
     precondition(maxLineBytes > 0, "a row needs room")
-    (self.imageRoot, self.policy, self.maxLineBytes) = (imageRoot, policy, maxLineBytes)
+    (self.imageRoot, self.confined) = (imageRoot, confined)
+    (self.policy, self.maxLineBytes) = (policy, maxLineBytes)
     (self.ids, self.ignoredKeys) = (ids, ignoredKeys)
   }
 
@@ -101,9 +104,11 @@ private struct Pass: ~Copyable {
   var examples: [Example] = []
   var problems: [ExampleProblem] = []
   var ignored: IgnoredKeys
+  let folder: ImageFolder
 
   init(reader: ExampleReader) {
     self.reader = reader
+    folder = ImageFolder(reader.imageRoot, confined: reader.confined)
     ignored = IgnoredKeys(reader.ignoredKeys)
   }
 
@@ -152,7 +157,7 @@ private struct Pass: ~Copyable {
         case .own: own ?? row.name
         case .line: own.map { Example.lineID($0, row.number) } ?? row.name
         }
-      let example = try Example(object, id: name, line: row.line, root: reader.imageRoot, ignored: &ignored)
+      let example = try Example(object, id: name, line: row.line, root: folder, ignored: &ignored)
       self.ignored.add(ignored)
       return example
     } catch {

@@ -54,21 +54,25 @@ package struct Evaluator: Sendable {
   /// Results of each example for each of the adapters (nil: the base alone), the same bits for any number of ranks.
   /// - Parameters:
   ///   - tokens: how many tokens an image group of these examples has: batches are formed and assigned by it.
+  ///   - isStopAsked: asked on each rank before each batch; where any rank says so, all leave before that batch.
   ///   - onProgress: called on each rank after each of its batches with how many of its examples are done, of how many.
-  /// - Returns: `[adapters][examples]`
+  /// - Returns: `[adapters][examples]`, nil for examples that were not begun when a rank was asked to stop.
   /// - Throws: the same `RankFailure` on every rank, naming the example.
   /// - Important: Collective.
   package func results(
     _ examples: [Example], tokens: (ImageGroup) -> Int, adapters: [(any ProjectionAdapter<Float>)?],
-    communicator: any Communicator, onProgress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
-  ) throws -> [[ExampleResult]] {
+    communicator: any Communicator, stopping isStopAsked: () -> Bool,
+    onProgress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
+  ) throws -> [[ExampleResult?]] {
     let features = base.featureStore
     let batches = Batch.all(of: examples, newTokens: newTokens, tokens: tokens)
-    let assignment = partition(costs: batches.map { Double($0.tokens) }, ranks: communicator.size)
+    let costs = batches.map { Double($0.tokens) }
+    let assignment = partition(costs: costs, ranks: communicator.size)
     let total = assignment[communicator.rank].reduce(0) { $0 + batches[$1].examples.count }
     var done = 0
     let found = try mapOverRanks(
-      assignment, communicator, naming: { "evaluating \(names(batches[$0].examples.map { examples[$0] }))" }
+      assignment, costs: costs, communicator, stopping: isStopAsked,
+      naming: { "evaluating \(names(batches[$0].examples.map { examples[$0] }))" }
     ) { index -> [[ExampleResult]] in
       defer {
         done += batches[index].examples.count
@@ -76,8 +80,21 @@ package struct Evaluator: Sendable {
       }
       return try results(batches[index], of: examples, adapters: adapters, features: features)
     }
-    let byExample = inExampleOrder(found, of: batches.map { ImageGroup(examples: $0.examples) })
-    return adapters.indices.map { adapter in byExample.map { $0[adapter] } }
+    let byBatch = zip(batches, found).map { batch, results -> [[ExampleResult]?] in
+      results ?? Array(repeating: nil, count: batch.examples.count)
+    }
+    let byExample = inExampleOrder(byBatch, of: batches.map { ImageGroup(examples: $0.examples) })
+    return adapters.indices.map { adapter in byExample.map { $0?[adapter] } }
+  }
+
+  /// As above, to the last example.
+  package func results(
+    _ examples: [Example], tokens: (ImageGroup) -> Int, adapters: [(any ProjectionAdapter<Float>)?],
+    communicator: any Communicator
+  ) throws -> [[ExampleResult]] {
+    try results(examples, tokens: tokens, adapters: adapters, communicator: communicator, stopping: { false }).map {
+      $0.compactMap(\.self)
+    }
   }
 
   /// Results of a batch's examples for each of the adapters: `[examples][adapters]`.

@@ -16,6 +16,8 @@ package final class Checkpoint: Sendable {
   /// What of the folder looks like weights and was not read, a line each.
   package let notices: [String]
   private let tensors: [ExactString: Tensor]
+  /// In the order of their names' bytes.
+  let files: [MappedFile]
   private let claimed = Mutex<Set<ExactString>>([])
 
   /// Maps the weights of `folder`: its model.safetensors, otherwise the shards that model.safetensors.index.json names.
@@ -35,15 +37,25 @@ package final class Checkpoint: Sendable {
 
   /// Maps one safetensors file.
   ///
-  /// - Throws: `HuggingFaceError` for a missing, truncated or lying file.
-  package convenience init(file: String) throws {
-    try self.init(source: file, files: [file], notices: [])
+  /// - Parameter check: takes the SHA-256 of the file's bytes before anything of it is believed; absent: none is made.
+  /// - Throws: `HuggingFaceError` for a missing, truncated or lying file, or what `check` throws.
+  package convenience init(file: String, check: ((_ sha256: String) throws -> Void)? = nil) throws {
+    try self.init(source: file, files: [file], notices: [], check: check)
   }
 
-  private init(source: String, files: [String], notices: [String]) throws {
+  private init(
+    source: String, files: [String], notices: [String], check: ((_ sha256: String) throws -> Void)? = nil
+  ) throws {
     var tensors: [ExactString: Tensor] = [:]
+    var mapped: [MappedFile] = []
     for path in files {
       let file = try MappedFile(path: path)
+      mapped.append(file)
+      if let check {
+        var digest = SHA256()
+        digest.update(file.bytes)
+        try check(digest.finish())
+      }
       for entry in try SafetensorsHeader(file).entries {
         if let other = tensors.updateValue(Tensor(entry: entry, file: file), forKey: ExactString(entry.name)) {
           throw HuggingFaceError.malformed(
@@ -54,7 +66,13 @@ package final class Checkpoint: Sendable {
     self.source = source
     self.notices = notices
     self.tensors = tensors
+    self.files = mapped
   }
+
+  /// Throws if one of the files was written to since it was mapped: what was computed since has no base that could be
+  /// named.
+  /// - Throws: `FileError`.
+  package func requireUnchanged() throws(FileError) { for file in files { try file.requireUnchanged() } }
 
   /// All tensors' names in the order of their UTF-8.
   package var names: [String] {
@@ -106,13 +124,37 @@ package final class Checkpoint: Sendable {
     var digest = SHA256()
     for name in names {
       guard let tensor = tensors[ExactString(name)] else { continue }
-      let entry = tensor.entry
-      digest.update("\(name) \(entry.type) \(entry.shape.map(String.init).joined(separator: "x"))\n")
-      let bytes = UnsafeRawBufferPointer(rebasing: tensor.file.bytes[entry.range])
+      digest.update(Self.line(tensor.entry))
+      let bytes = UnsafeRawBufferPointer(rebasing: tensor.file.bytes[tensor.entry.range])
       let block = 4096
       let starts = bytes.count <= 3 * block ? [] : [0, (bytes.count - block) / 2, bytes.count - block]
       if starts.isEmpty { digest.update(bytes) }
       for start in starts { digest.update(UnsafeRawBufferPointer(rebasing: bytes[start..<start + block])) }
+    }
+    return digest.finish()
+  }
+
+  private static func line(_ entry: SafetensorsHeader.Entry) -> String {
+    "\(entry.name) \(entry.type) \(entry.shape.map(String.init).joined(separator: "x"))\n"
+  }
+
+  /// SHA-256 over, for every tensor in the order of the names' UTF-8, the line "name type shape" and all of its bytes.
+  /// It reads all files.
+  /// - Parameter progress: takes the bytes read so far, after every 64 MiB.
+  package func fullDigest(progress: (_ bytes: Int) -> Void = { _ in }) -> String {
+    var digest = SHA256()
+    var done = 0
+    for name in names {
+      guard let tensor = tensors[ExactString(name)] else { continue }
+      digest.update(Self.line(tensor.entry))
+      var rest = tensor.file.bytes[tensor.entry.range]
+      while !rest.isEmpty {
+        let block = rest.prefix(64 << 20)
+        digest.update(UnsafeRawBufferPointer(rebasing: block))
+        done += block.count
+        progress(done)
+        rest = rest.dropFirst(block.count)
+      }
     }
     return digest.finish()
   }

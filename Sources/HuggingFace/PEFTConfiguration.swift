@@ -29,7 +29,7 @@ package struct PEFTConfiguration: Sendable, Equatable {
 
   /// Keys that have no effect on a trained adapter of attention projections: what it was made of, how it was trained,
   /// what it began with, and settings of options that are off.
-  private static let ignored: Set<ExactString> = [
+  package static let withoutEffect: Set<ExactString> = [
     "auto_mapping", "base_model_name_or_path", "corda_config", "ensure_weight_tying", "eva_config", "inference_mode",
     "loftq_config", "lora_dropout", "lora_ga_config", "megatron_core", "peft_version", "qalora_group_size", "revision",
     "runtime_config", "task_type",
@@ -62,7 +62,7 @@ package struct PEFTConfiguration: Sendable, Equatable {
   /// Refuses a key that changes the results, or may: PEFT itself leaves out keys of later versions with a warning.
   private static func check(_ member: JSON.Member, _ fields: Fields) throws {
     let key = ExactString(member.key)
-    guard member.value != .null, !read.contains(key) || key == "init_lora_weights", !ignored.contains(key) else {
+    guard member.value != .null, !read.contains(key) || key == "init_lora_weights", !withoutEffect.contains(key) else {
       return
     }
     if key == "init_lora_weights" {

@@ -61,7 +61,7 @@ package struct CheckpointDescription: Encodable, Equatable {
   package init(_ path: String) throws {
     let path = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
     file = path
-    let check = Result { try CheckpointStore.verify(path) }
+    let check = Result { try CheckpointFolder.verify(path) }
     if case .failure(let error) = check { damage = "\(error)" } else { damage = nil }
     isValid = damage == nil
     let checkpoint: CheckpointFile

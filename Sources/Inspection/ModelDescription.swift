@@ -38,6 +38,8 @@ package struct ModelDescription: Encodable, Equatable {
   }
 
   let folder, family, baseDigest: String
+  /// Over all bytes of the weights; nil where it was not made, or of other files.
+  package var fullDigest: String?
   let decoder: Decoder
   let vision: Vision
   /// In the order in which data pass them.
@@ -54,6 +56,7 @@ package struct ModelDescription: Encodable, Equatable {
   package init(_ base: BaseModel) throws {
     let (text, vision) = (base.configuration.text, base.configuration.vision)
     (folder, family, baseDigest) = (base.folder, base.configuration.family.rawValue, base.digest)
+    fullDigest = base.fullDigest
     decoder = Decoder(
       layers: text.layers, hiddenSize: text.hiddenSize, intermediateSize: text.intermediateSize,
       attentionHeads: text.attentionHeads, kvHeads: text.kvHeads, headDimension: text.headDimension,
@@ -85,6 +88,7 @@ package struct ModelDescription: Encodable, Equatable {
     [
       "folder           \(folder)",
       "family           \(family), base digest \(baseDigest)",
+      "full digest      \(fullDigest ?? "not made; inspect --verify reads all weights for it")",
       """
       decoder          \(decoder.layers) layers, hidden \(decoder.hiddenSize), intermediate \(decoder.intermediateSize), \
       \(decoder.attentionHeads) heads, \(decoder.kvHeads) KV heads of \(decoder.headDimension), vocabulary \

@@ -39,6 +39,7 @@ package func writeParity(
         }, turned: numbers.sample.turned.map { example.images[$0].name }, reading: base.reading
       ).forEach(warn)
     }
+    try base.requireUnchanged()
   }
 }
 

@@ -41,8 +41,8 @@ struct ReportedRun {
       throw FileError(folder, "is no folder", remedy: "give the folder that this file of a run lies in")
     }
     func has(_ name: String) -> Bool { FileManager.default.fileExists(atPath: "\(folder)/\(name)") }
-    let store = CheckpointStore(directory: folder, keep: 1)
-    guard has("run.yaml"), try has("metrics.jsonl") || !store.steps().isEmpty else {
+    let checkpoints = CheckpointFolder(folder)
+    guard has("run.yaml"), has("metrics.jsonl") || !checkpoints.names().isEmpty else {
       throw FileError(
         folder, "is no run: it has \(has("run.yaml") ? "neither metrics.jsonl nor checkpoints" : "no run.yaml")",
         remedy: "give the folder that checkpoint.directory of a run names")
@@ -61,7 +61,7 @@ struct ReportedRun {
     if sessions.isEmpty { omissions.append("dates and versions of its sessions: there is no readable sessions.jsonl") }
 
     do {
-      checkpoint = try ReportedCheckpoint(store, notes: &omissions)
+      checkpoint = try ReportedCheckpoint(checkpoints, notes: &omissions)
       if checkpoint == nil { omissions.append("adapter and heads: there is no valid checkpoint") }
     } catch {
       checkpoint = nil
@@ -129,13 +129,13 @@ struct ReportedCheckpoint {
   let best: TrainingState.Best?
 
   /// Reads a folder's best checkpoint, or its newest if there is no valid best one; nil if none is valid.
-  init?(_ store: CheckpointStore, notes: inout [String]) throws {
-    var found = "\(store.directory)/best.h5"
-    if !FileManager.default.fileExists(atPath: found) || (try? CheckpointStore.verify(found)) == nil {
-      let (newest, refused) = try store.newest()
+  init?(_ folder: CheckpointFolder, notes: inout [String]) throws {
+    var found = "\(folder.directory)/best.h5"
+    if !FileManager.default.fileExists(atPath: found) || (try? CheckpointFolder.verify(found)) == nil {
+      let (newest, refused) = folder.newest()
       notes += refused.map { "a checkpoint: \($0)" }
       guard let newest else { return nil }
-      found = newest
+      found = folder.path(newest)
     }
     path = URL(fileURLWithPath: found).resolvingSymlinksInPath().path
     let file = try CheckpointFile(path)

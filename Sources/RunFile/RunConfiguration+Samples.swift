@@ -35,7 +35,8 @@ extension RunConfiguration {
 extension RunConfiguration.Data {
   /// What reads the run's examples. Bad ones are left to the caller.
   package var exampleReader: ExampleReader {
-    ExampleReader(imageRoot: imageRoot.resolved, policy: .skip, ids: ids, ignoredKeys: ignoredKeys.names)
+    ExampleReader(
+      imageRoot: imageRoot.resolved, confined: !allowOutside, policy: .skip, ids: ids, ignoredKeys: ignoredKeys.names)
   }
 
   /// How the run's images are decoded.

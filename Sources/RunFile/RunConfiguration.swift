@@ -60,6 +60,8 @@ extension RunConfiguration {
     package var validation: RunPath?
     /// Where relative image paths start; the default, ".", is the run file's folder.
     package var imageRoot = RunPath()
+    /// Whether images may lie outside of that folder.
+    package var allowOutside = false
     /// Longest example, in tokens.
     package var maxLength = 4096
     /// Examples of the same images are computed together.

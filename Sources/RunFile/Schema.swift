@@ -70,6 +70,7 @@ extension RunConfiguration.Data: Section {
     try v.field("train", &train, .required, effect: .elsewhere)
     try v.field("validation", &validation, effect: .elsewhere)
     try v.field("image_root", &imageRoot, .absent("."), effect: .elsewhere)
+    try v.field("allow_outside", &allowOutside, effect: .elsewhere)
     try v.field("max_length", &maxLength, .within(1...1_048_576))
     try v.field("group_by_image", &groupByImage)
     try v.field("coordinates", &coordinates)

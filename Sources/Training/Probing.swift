@@ -17,7 +17,8 @@ extension Job {
 
   /// Influence of all heads on the examples of a shard, the same bits for any number of ranks.
   /// - Parameter shard: which part of the probe's examples: every `count`-th from each of `indices` on.
-  /// - Returns: nil if a signal to stop came meanwhile.
+  /// - Returns: nil if a signal to stop came to any rank meanwhile; all ranks leave at the same example.
+  /// - Throws: the same error on all ranks, also where the base changed meanwhile.
   /// - Important: Collective.
   package func influence(shard: Shard, log: RunLog, signals: SignalRequests) throws -> InfluenceScores? {
     guard run.adapter.kind == .imageLoRA else {
@@ -32,18 +33,20 @@ extension Job {
     }
     let probe = InfluenceProbe<Float>(
       text: text, projections: InfluenceProbe.seededProjections(text: text, seed: seed))
-    let assignment = partition(costs: examples.map { Double(training.shapes[$0].tokens) }, ranks: communicator.size)
+    let costs = examples.map { Double(training.shapes[$0].tokens) }
+    let assignment = partition(costs: costs, ranks: communicator.size)
     var progress = log.counter("probe", of: assignment[communicator.rank].count)
-    let found: [ExampleInfluence?] = try mapOverRanks(
-      assignment, communicator, naming: { "probing \(names([training.examples[examples[$0]]]))" }
-    ) { index -> ExampleInfluence? in
-      if signals.stopRequested { return nil }
+    let found = try mapOverRanks(
+      assignment, costs: costs, communicator, stopping: { signals.stopRequested },
+      naming: { "probing \(names([training.examples[examples[$0]]]))" }
+    ) { index -> ExampleInfluence in
       let example = examples[index]
       let input = try base.packedBatch([ImageGroup(examples: [example])], of: training)
       defer { progress.advance() }
       return try influence(of: input, id: training.examples[example].id, probe: probe)
     }
     guard !found.contains(where: { $0 == nil }) else { return nil }
+    try withErrorAgreement(communicator) { try base.requireUnchanged() }
     return InfluenceScores(
       layers: text.layers, kvHeads: text.kvHeads, seed: seed, baseDigest: base.digest, dataDigest: training.digest,
       shard: shard, examples: found.compactMap(\.self))

@@ -44,12 +44,15 @@ package final class RunLog {
   /// One line for people.
   package func note(_ line: String) { if isRoot { output(line) } }
 
-  /// Saves the resolved run, notes the start and opens metrics.jsonl after the step that the run goes on from.
+  /// Saves the resolved run, notes the start and opens metrics.jsonl after the step that the run goes on from, with
+  /// what the state knows of steps that the file lacks.
   /// - Throws: `FileError`.
-  func start(run yaml: String, session: RunSession) throws {
+  func start(run yaml: String, session: RunSession, from state: TrainingState) throws {
     guard isRoot else { return }
     try writeAtomically(Data(yaml.utf8), to: directory + "/run.yaml")
-    metrics = try MetricsFile(directory: directory, after: session.after_step)
+    metrics = try MetricsFile(
+      directory: directory, after: session.after_step, history: state.history,
+      validationRepeats: state.validationDue)
     try session.append(to: directory)
     if tensorboard { events = try TensorBoardWriter(directory: directory, after: session.after_step) }
   }
@@ -138,6 +141,22 @@ package final class RunLog {
       reported = .now
       log.note("\(name): \(done)/\(total) examples of rank 0")
     }
+  }
+}
+
+extension TrainingState {
+  /// The steps made, and the best validation, as lines of metrics.jsonl with the fields that a checkpoint has.
+  fileprivate var history: [MetricsEntry] {
+    let steps = metrics.map { step in
+      var entry = MetricsEntry(step: step.step)
+      (entry.loss, entry.learning_rate) = (step.loss, step.learningRate)
+      (entry.gradient_norm, entry.tokens) = (step.gradientNorm, step.tokens)
+      return entry
+    }
+    guard let best else { return steps }
+    var validation = MetricsEntry(step: best.step)
+    validation.validation_loss = best.loss
+    return steps + [validation]
   }
 }
 

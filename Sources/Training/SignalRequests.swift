@@ -1,4 +1,4 @@
-// Signals of a batch system: SIGUSR1 asks for a checkpoint; SIGUSR2, SIGTERM and SIGINT for a checkpoint and an end.
+// Signals of a batch system: SIGUSR1 asks for a checkpoint; SIGUSR2, SIGTERM, SIGINT and SIGHUP for one and an end.
 import Dispatch
 import Glibc
 import Synchronization
@@ -19,8 +19,9 @@ package final class SignalRequests: Sendable {
   /// - Parameters:
   ///   - saving: signals that ask for a checkpoint.
   ///   - stopping: signals that ask for a checkpoint and an end. mpirun passes SIGUSR2 on and waits; after SIGTERM it
-  ///     sends SIGKILL a moment later.
-  package init(saving: [Int32] = [SIGUSR1], stopping: [Int32] = [SIGUSR2, SIGTERM, SIGINT]) {
+  ///     sends SIGKILL a moment later. SIGHUP comes from a terminal that closes; where it is ignored already, as
+  ///     nohup does, it stays ignored.
+  package init(saving: [Int32] = [SIGUSR1], stopping: [Int32] = [SIGUSR2, SIGTERM, SIGINT, SIGHUP]) {
     let flags = Flags()
     self.flags = flags
     func watch(_ number: Int32, _ handler: @escaping @Sendable () -> Void) -> any DispatchSourceSignal {
@@ -32,7 +33,17 @@ package final class SignalRequests: Sendable {
     }
     sources =
       saving.map { watch($0) { flags.save.store(true, ordering: .relaxed) } }
-      + stopping.map { watch($0) { flags.stop.store(true, ordering: .relaxed) } }
+      + stopping.filter { $0 != SIGHUP || !Self.isIgnored($0) }.map {
+        watch($0) { flags.stop.store(true, ordering: .relaxed) }
+      }
+  }
+
+  /// Whether the process was started with this signal ignored.
+  private static func isIgnored(_ number: Int32) -> Bool {
+    var action = sigaction()
+    guard sigaction(number, nil, &action) == 0 else { return false }
+    // Functions cannot be compared, but SIG_IGN is a number.
+    return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
   }
 
   /// Asks for a checkpoint, as a signal of `saving` does.

@@ -4,6 +4,7 @@ import Artifacts
 import Collectives
 import Digests
 import Files
+import Formatting
 
 /// What a run starts from.
 package enum Resume: Sendable, Equatable {
@@ -20,14 +21,16 @@ extension Job {
   func startingState(
     _ resume: Resume, store: CheckpointStore, log: RunLog, signals: SignalRequests
   ) throws -> TrainingState {
-    let found = try withErrorAgreement(communicator) { () throws -> Restored in
-      if communicator.rank == 0 { try store.prepare() }
-      return try restored(resume, store: store)
-    }
+    let found = try withErrorAgreement(communicator) { try restored(resume, folder: store.folder) }
     try requireSame(
       found.state.map { "\($0.step) \(SHA256.hex($0.parameters.withUnsafeBytes(Array.init)))" } ?? "none",
       what: "newest checkpoint in \(store.directory)", communicator)
-    found.notes.forEach(log.note)
+    let aside = try withErrorAgreement(communicator) {
+      communicator.rank == 0
+        ? try store.begin(
+          resumedFrom: found.path, step: found.state?.step ?? 0, best: found.state?.best?.step) : []
+    }
+    (found.notes + aside).forEach(log.note)
     if var state = found.state {
       state.run = identity
       if validation == nil { state.validationDue = false }
@@ -40,26 +43,31 @@ extension Job {
   /// A checkpoint's state, nil where there is none to go on from, and lines about it for the log.
   private struct Restored {
     var state: TrainingState?
+    var path: String?
     var notes: [String] = []
   }
 
-  private func restored(_ resume: Resume, store: CheckpointStore) throws -> Restored {
+  private func restored(_ resume: Resume, folder: CheckpointFolder) throws -> Restored {
     switch resume {
     case .no:
-      guard let step = try store.steps().first else { return Restored() }
+      guard let name = folder.names().first else { return Restored() }
       throw FileError(
-        store.path(step: step), "the folder holds checkpoints of an earlier run",
+        folder.path(name), "the folder holds checkpoints of an earlier run",
         remedy: "continue with --resume auto or name another folder in checkpoint.directory")
     case .from(let path):
-      try CheckpointStore.verify(path)
+      try CheckpointFolder.verify(path)
       return try restored(from: path, notes: [])
     case .newest:
-      let (newest, refused) = try store.newest()
-      let notes = refused.map { "left out \($0)" }
+      let (newest, refused) = folder.newest()
       guard let newest else {
-        return Restored(notes: notes + ["no checkpoint in \(store.directory), starting from step 0"])
+        guard let first = refused.first else {
+          return Restored(notes: ["no checkpoint in \(folder.directory), starting from step 0"])
+        }
+        throw FileError(
+          folder.directory, "holds \(plural(refused.count, "checkpoint")) and none is valid: \(first)",
+          remedy: "bring back valid ones, or move these away to begin at step 0")
       }
-      return try restored(from: newest, notes: notes)
+      return try restored(from: folder.path(newest), notes: refused.map { "left out \($0)" })
     }
   }
 
@@ -79,6 +87,6 @@ extension Job {
     try state.run.provenance.requireMatch(identity.provenance, folder: base.folder, file: path) { key, value in
       "\(key.split(separator: ".").last ?? "") back to \(value) in the preprocessor_config.json of \(base.folder)"
     }
-    return Restored(state: state, notes: notes + ["resumed from \(path) at step \(state.step)"])
+    return Restored(state: state, path: path, notes: notes + ["resumed from \(path) at step \(state.step)"])
   }
 }

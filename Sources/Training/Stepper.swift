@@ -66,10 +66,17 @@ final class Stepper {
     let badExamples = try accumulate(imageGroups, step: step)
     if requests.save { sum.add(count: 1, at: payload[.save]) }
     if requests.stop { sum.add(count: 1, at: payload[.stop]) }
+    let digest = StateDigest(parameters: self.parameters, state)
+    sum.add(word: digest.addends.value, at: payload[.state])
+    sum.add(word: digest.addends.square, at: payload[.stateSquares])
     let computed = ContinuousClock.now
     try sum.reduce(over: job.communicator)
     let reduced = ContinuousClock.now
 
+    guard
+      StateDigest.areEqual(
+        sum: sum.word(at: payload[.state]), squares: sum.word(at: payload[.stateSquares]), ranks: job.communicator.size)
+    else { throw TrainingError.differentState(step: state.step, ranks: StateDigest.odd(try gathered(digest))) }
     try requireFinite(step: step, badExamples: badExamples)
     let tokens = sum.count(at: payload[.tokens])
     let (gradients, norm) = try clippedGradients(tokens: tokens, step: step)
@@ -81,6 +88,26 @@ final class Stepper {
       learningRate: learningRate, gradientNorm: norm, computeSeconds: (computed - start) / .seconds(1),
       reduceSeconds: (reduced - computed) / .seconds(1),
       requests: Requests(save: sum.count(at: payload[.save]) > 0, stop: sum.count(at: payload[.stop]) > 0))
+  }
+
+  private var parameters: UnsafeBufferPointer<Float> {
+    UnsafeBufferPointer(start: adapter.parameters.base, count: adapter.layout.count)
+  }
+
+  /// Throws where ranks hold different adapters or moments, as after a flipped bit of memory: before a checkpoint.
+  /// - Important: Collective.
+  func requireSameState(_ state: OptimizerState) throws {
+    let digests = try gathered(StateDigest(parameters: parameters, state))
+    if digests.contains(where: { $0 != digests[0] }) {
+      throw TrainingError.differentState(step: state.step, ranks: StateDigest.odd(digests))
+    }
+  }
+
+  /// The digests of all ranks.
+  /// - Important: Collective.
+  private func gathered(_ digest: StateDigest) throws -> [UInt64] {
+    let bytes = withUnsafeBytes(of: digest.value.littleEndian, Array.init)
+    return try job.communicator.allGather(bytes).map { $0.reversed().reduce(0) { $0 << 8 | UInt64($1) } }
   }
 
   /// Adds the gradients and counters of this rank's micro-batches to the exact sum.

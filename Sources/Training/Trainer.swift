@@ -11,9 +11,11 @@ package final class Trainer {
   private let log: RunLog
   private let signals: SignalRequests
   private let store: CheckpointStore
+  /// Rank 0's, on the folder of checkpoints.
+  private let lock: FolderLock?
   private let totalSteps: Int
   private let schedule: LearningRateSchedule
-  private let stepper: Stepper
+  let stepper: Stepper
   /// What a checkpoint holds; its parameters are taken from the adapter when it is saved.
   private var state: TrainingState
 
@@ -21,7 +23,9 @@ package final class Trainer {
   /// adapter and its optimizer.
   /// - Throws: whatever stops a run before its first step, the same on every rank.
   /// - Important: Collective.
-  package init(_ job: Job, resume: Resume, output: @escaping RunLog.Output, signals: SignalRequests) throws {
+  package init(
+    _ job: Job, resume: Resume, takesOver: Bool = false, output: @escaping RunLog.Output, signals: SignalRequests
+  ) throws {
     self.job = job
     self.signals = signals
     let run = job.run
@@ -30,16 +34,26 @@ package final class Trainer {
     }
     totalSteps = job.totalSteps
     schedule = LearningRateSchedule(run.training, totalSteps: totalSteps)
-    store = CheckpointStore(directory: run.checkpoint.directory.resolved, keep: run.checkpoint.keep)
+    let isRoot = job.communicator.rank == 0
+    store = CheckpointStore(directory: run.checkpoint.directory.resolved, keep: run.checkpoint.keep) { line in
+      output("note       \(line)")
+    }
+    let folder = store
+    lock = try withErrorAgreement(job.communicator) {
+      guard isRoot else { return nil }
+      try folder.prepare()
+      return try FolderLock(folder: folder.directory, takesOver: takesOver)
+    }
     log = RunLog(
-      output: output, isRoot: job.communicator.rank == 0, directory: store.directory,
+      output: output, isRoot: isRoot, directory: store.directory,
       everySteps: run.logging.everySteps, tensorboard: run.logging.tensorboard)
     state = try job.startingState(resume, store: store, log: log, signals: signals)
     let adapter: any Adapter<Float> = state.adapter.adapter(job.base.configuration.text)
     adapter.load(state.parameters)
     stepper = Stepper(job: job, adapter: adapter)
     try withErrorAgreement(job.communicator) {
-      try log.start(run: run.yaml, session: RunSession(job, afterStep: state.metrics.last?.step ?? 0))
+      try log.start(
+        run: run.yaml, session: RunSession(job, afterStep: state.metrics.last?.step ?? 0), from: state)
     }
     Summary(job: job, state: state, totalSteps: totalSteps).lines.forEach(log.note)
   }
@@ -48,6 +62,7 @@ package final class Trainer {
   /// - Throws: `TrainingError.interrupted` after a checkpoint if a signal asked to stop; `TrainingError.notFinite`.
   /// - Important: Collective.
   package func run() throws {
+    defer { lock?.release() }
     let checkpoint = job.run.checkpoint
     let validationInterval = job.run.training.validationEverySteps ?? checkpoint.everySteps
     var lastSave = ContinuousClock.now
@@ -127,16 +142,19 @@ package final class Trainer {
     return .done(isBest: isBest)
   }
 
-  /// Rank 0 writes; the other ranks go on, and end with it if it fails.
+  /// Rank 0 writes; the other ranks go on, and end with it if it fails. No rank's base may have changed until then.
   private func save() throws {
+    try stepper.requireSameState(state.optimizer)
+    try withErrorAgreement(job.communicator) { try job.base.requireUnchanged() }
     guard job.communicator.rank == 0 else { return }
     let path = store.path(step: state.step)
     state.parameters = stepper.adapter.parameters.values
     do {
+      try lock?.requireHeld()
       try job.communicator.watchdog.during("saving \(path)") { try store.save(state) }
     } catch {
       throw FileError(path, "not saved", cause: error, fault: .machine)
     }
-    log.note("saved \(path)")
+    log.note("saved \(store.path(step: state.step))")
   }
 }

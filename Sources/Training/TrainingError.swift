@@ -9,12 +9,14 @@ package enum TrainingError: ExitStatusError, Equatable, CustomStringConvertible 
   case smallBatch(batch: Int, ranks: Int)
   case notFinite(step: Int, what: String)
   case validationNotFinite(step: Int, example: String)
+  /// The adapter or its moments are other numbers on some ranks.
+  case differentState(step: Int, ranks: [Int])
   /// After a checkpoint of a step; nil: in a probe, which keeps nothing.
   case interrupted(step: Int?)
 
   package var exitStatus: Int32 {
     switch self {
-    case .interrupted, .notFinite, .validationNotFinite: ExitStatus.failed
+    case .interrupted, .notFinite, .validationNotFinite, .differentState: ExitStatus.failed
     case .unsupported, .noBFloat16Instructions, .tooFewExamples, .smallBatch: ExitStatus.badInput
     }
   }
@@ -35,6 +37,9 @@ package enum TrainingError: ExitStatusError, Equatable, CustomStringConvertible 
     case .validationNotFinite(let step, let example):
       "step \(step): the loss of validation example \(example) is not finite; nothing was saved of this step; lower "
         + "training.learning_rate or leave the example out"
+    case .differentState(let step, let ranks):
+      "after step \(step): the adapter of rank \(ranks.map(String.init).joined(separator: ", ")) differs from the other "
+        + "ranks', its memory may be faulty; nothing was saved since; leave its host out and continue with --resume auto"
     case .interrupted(let step?):
       "stopped by a signal after step \(step); continue with --resume auto"
     case .interrupted(nil):

@@ -23,6 +23,9 @@ struct Evaluate: ParsableCommand {
       coordinates of its family, or in those of data.coordinates. If examples have a "group", accuracy is also printed \
       for each of its values. The metrics are bit-identical for any number of ranks.
 
+      SIGUSR2, SIGTERM, SIGINT and SIGHUP end it after the batch at hand, with status 1. The predictions of the \
+      examples that are finished are then in FILE.incomplete, where --output names FILE.
+
       Examples:
         imagelora evaluate run.yaml --base --no-generate --limit 100
         imagelora evaluate run.yaml --checkpoint best.h5 --output answers.jsonl
@@ -70,6 +73,7 @@ struct Evaluate: ParsableCommand {
 
   func run() throws {
     try onRanks { communicator in
+      let signals = SignalRequests()
       let (run, model) = try options.configuration(communicator).openBase(communicator, warn: complain)
       let (file, models) = try withErrorAgreement(communicator) { try open(run, model) }
       let data = try run.prepareExamples(file, base: model, communicator: communicator)
@@ -77,18 +81,27 @@ struct Evaluate: ParsableCommand {
       let evaluator = Evaluator(base: model, samples: data.samples, maxNewTokens: generate ? maxNewTokens : nil)
       var progress = Progress()
       let results = try evaluator.results(
-        examples, tokens: data.tokens(of:), adapters: models.map(\.adapter), communicator: communicator
+        examples, tokens: data.tokens(of:), adapters: models.map(\.adapter), communicator: communicator,
+        stopping: { signals.stopRequested }
       ) { done, total in
         if communicator.rank == 0, !json { progress.note("evaluate: \(done)/\(total) examples of rank 0") }
       }
-      guard communicator.rank == 0 else { return }
-      let columns = zip(models, results).map { (name: $0.name, results: $1) }
-      if let output {
-        let lines = examples.indices.flatMap { index in
-          columns.map { PredictionLine(examples[index], model: $0.name, $0.results[index]) }
+      try withErrorAgreement(communicator) { try model.requireUnchanged() }
+      let finished = examples.indices.filter { index in results.allSatisfy { $0[index] != nil } }
+      let columns = zip(models, results).map { (name: $0.name, results: $1.compactMap(\.self)) }
+      let isWhole = finished.count == examples.count
+      let written = isWhole ? output : finished.isEmpty ? nil : output.map(EvaluationInterrupted.file(beside:))
+      if let written, communicator.rank == 0 {
+        let lines = finished.enumerated().flatMap { place, index in
+          columns.map { PredictionLine(examples[index], model: $0.name, $0.results[place]) }
         }
-        try saving(output) { try PredictionLine.write(lines, to: output) }
+        try saving(written) { try PredictionLine.write(lines, to: written) }
       }
+      guard isWhole else {
+        throw RankFailure(
+          shared: EvaluationInterrupted(finished: finished.count, total: examples.count, file: written))
+      }
+      guard communicator.rank == 0 else { return }
       let groups = examples.map(\.groups)
       if json {
         return try sayJSON(EvaluationDocument(file: file, leftOut: data.problems.count, groups: groups, columns))

@@ -37,9 +37,8 @@ struct Export: ParsableCommand {
   }
 
   func run() throws {
-    try onRanks { communicator in
-      guard communicator.rank == 0 else { return }
-      try CheckpointStore.verify(checkpoint)
+    try onFirstRank {
+      try CheckpointFolder.verify(checkpoint)
       let file = try CheckpointFile(checkpoint)
       let (configuration, layout) = try file.adapter()
       if merged != nil, case .imageLoRA = configuration {

@@ -2,7 +2,6 @@
 import ArgumentParser
 import Artifacts
 import Batches
-import Collectives
 import Datasets
 import Evaluation
 import Foundation
@@ -54,8 +53,7 @@ struct Generate: ParsableCommand {
   }
 
   func run() throws {
-    try onRanks { communicator in
-      guard communicator.rank == 0 else { return }
+    try onFirstRank {
       setGEMMThreads(threads)
       let source = checkpoint.map(AdapterSource.checkpoint) ?? adapter.map(AdapterSource.folder)
       let provenance = try source?.provenance()
@@ -84,6 +82,7 @@ struct Generate: ParsableCommand {
           answer.add(base.tokenizer.bytes(of: token))
         }.generations[0]
       answer.end()
+      try base.requireUnchanged()
       if generation.endToken == nil {
         complain("the answer was truncated after \(maxNewTokens) tokens; raise --max-new-tokens for the rest")
       }

@@ -13,8 +13,11 @@ struct ImageLoRACommand: ParsableCommand {
     abstract:
       "Fine-tune Qwen2.5-VL and Qwen3-VL with Image-LoRA: adapters on the values of visual tokens in a few KV heads.",
     discussion: """
-      Every command runs as one process or on many ranks: mpirun -n 4 imagelora train run.yaml. Start with imagelora \
-      inspect on a model folder and on an example, then probe, train, evaluate and export.
+      Start with imagelora inspect on a model folder and on an example, then probe, train, evaluate and export.
+
+      train, probe, evaluate and plan --measure divide their work among ranks: mpirun -n 4 imagelora train run.yaml. \
+      They start MPI only if the environment of a launcher (mpirun, srun) says that there are several processes; \
+      without one they are one rank. Every other command never starts MPI: the first process works, the others end.
       """,
     version: programVersion,
     subcommands: [

@@ -16,12 +16,13 @@ struct Inspect: ParsableCommand {
       position (one number if the three axes agree) and a * if it is supervised, one line for each image, and boxes in \
       original and resized pixels. For an HDF5 file, shows the contents of the checkpoint or scores file, and whether \
       it is valid (exit status 65 if not). For a folder, shows the model's shape, parameters, pixel limits and special \
-      tokens.
+      tokens. --verify also reads all weights for a digest of all of their bytes. It is kept beside the model (or in the \
+      user's cache folder) until the files change, and goes into checkpoints and exported adapters.
 
       Examples:
         imagelora inspect run.yaml --row screen-17
         imagelora inspect checkpoints/best.h5
-        imagelora inspect Qwen2.5-VL-3B
+        imagelora inspect Qwen2.5-VL-3B --verify
       """)
 
   @Argument(help: "A run file, a checkpoint or scores file (HDF5), or a model folder.")
@@ -33,18 +34,21 @@ struct Inspect: ParsableCommand {
   @Option(name: .customLong("set"), help: ArgumentHelp("Override one key of the run file.", valueName: "key=value"))
   var overrides: [String] = []
 
+  @Flag(help: "Of a model folder: read all weights and show, and keep, the digest of all of their bytes.")
+  var verify = false
+
   @Flag(help: "Print one JSON document instead of lines.")
   var json = false
 
   private enum Kind { case folder, hdf5, run }
 
   func run() throws {
-    try onRanks { communicator in
-      guard communicator.rank == 0 else { return }
+    try onFirstRank {
       let kind = try kind()
       guard kind == .run || (row == nil && overrides.isEmpty) else {
         throw FileError(path, "is no run file", remedy: "omit --row and --set")
       }
+      guard kind == .folder || !verify else { throw FileError(path, "is no model folder", remedy: "omit --verify") }
       switch kind {
       case .folder: try showFolder()
       case .hdf5: try showHDF5()
@@ -74,7 +78,16 @@ struct Inspect: ParsableCommand {
         path, "has no config.json",
         remedy: "give a model folder, a run file, or one file of a folder of checkpoints")
     }
-    let model = try ModelDescription(BaseModel(folder: path))
+    let base = try BaseModel(folder: path)
+    var model = try ModelDescription(base)
+    if verify {
+      var reports = Progress()
+      let (digest, kept) = try base.verifiedDigest { done, all in
+        if !json { reports.note("verify: \(done >> 20) of \(all >> 20) MiB") }
+      }
+      model.fullDigest = digest
+      if kept == nil { complain("the digest cannot be kept, neither in \(path) nor in the user's cache folder") }
+    }
     if json { try sayJSON(model) } else { model.lines.forEach(say) }
   }
 
@@ -85,7 +98,7 @@ struct Inspect: ParsableCommand {
       if json { try sayJSON(checkpoint) } else { checkpoint.lines.forEach(say) }
       if let damage = checkpoint.damage { throw FileError(path, "is not valid: \(damage)") }
     case .scores:
-      let scores = ScoresDescription(try InfluenceScores(reading: path), file: path)
+      let scores = ScoresDescription(try InfluenceScores(reading: path, notice: complain), file: path)
       if json { try sayJSON(scores) } else { scores.lines.forEach(say) }
     }
   }

@@ -29,8 +29,7 @@ struct Parity: ParsableCommand {
   var rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies = .asWeights
 
   func run() throws {
-    try onRanks { communicator in
-      guard communicator.rank == 0 else { return }
+    try onFirstRank {
       try checkWritable(output)
       try writeParity(
         model: model, data: data, adapter: adapter, output: output, seed: seed, precision: precision,

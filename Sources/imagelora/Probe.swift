@@ -11,7 +11,8 @@ struct Probe: ParsableCommand {
     abstract: "Measure the influence of every KV head on the run's examples.",
     discussion: """
       One backward pass over the frozen base model gives both estimators for an example. The file holds the values of \
-      every example, so that heads can be selected for any budget later without another pass.
+      every example, so that heads can be selected for any budget later without another pass. SIGUSR2, SIGTERM, SIGINT \
+      and SIGHUP end it after the example at hand, with status 1 and without a file.
 
       Examples:
         mpirun -n 4 imagelora probe run.yaml --output scores.h5

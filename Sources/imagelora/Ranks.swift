@@ -5,11 +5,15 @@ import Files
 import MPI
 import Training
 
-/// Runs a command's body on this process's rank. An error that all ranks have is reported once, and all ranks exit
-/// together. Any other error aborts the whole job from the rank that has it, so that no rank waits for a dead one.
+/// Runs the body of a command that divides its work: on the ranks that a launcher started, otherwise on one.
+///
+/// An error that all ranks have is reported once, and all ranks exit together. Any other error aborts the whole job
+/// from the rank that has it, so that no rank waits for a dead one.
 func onRanks(_ body: (any Communicator) throws -> Void) throws {
+  let launcher = Launcher()
   do {
-    try withMPI { communicator in
+    try withRanks(of: launcher) { communicator in
+      CutFiles.report()
       do {
         try body(communicator)
       } catch {
@@ -23,6 +27,23 @@ func onRanks(_ body: (any Communicator) throws -> Void) throws {
     }
   } catch let failure as RankFailure {
     throw ExitCode(failure.status)
+  } catch {
+    // Every process has it, and none is a rank yet.
+    if launcher?.isFirst ?? true { complain("\(error)") }
+    throw ExitCode(ExitStatus.of(error))
+  }
+}
+
+/// Runs the body of a command that one process does, without MPI. Where a launcher started several, the first one does
+/// it and the others end at once, without a word.
+func onFirstRank(_ body: () throws -> Void) throws {
+  guard Launcher()?.isFirst ?? true else { return }
+  CutFiles.report()
+  do {
+    try body()
+  } catch {
+    complain("\(error)")
+    throw ExitCode(ExitStatus.of(error))
   }
 }
 

@@ -43,8 +43,7 @@ struct Report: ParsableCommand {
   }
 
   func run() throws {
-    try onRanks { communicator in
-      guard communicator.rank == 0 else { return }
+    try onFirstRank {
       let page = try ReportPage(folders: runs, predictions: predictions, title: title, examples: examples)
       for omission in page.omissions { say("left out   \(omission)") }
       try saving(output) { try page.write(to: output) }

@@ -50,8 +50,7 @@ struct RowsCommand: ParsableCommand {
   }
 
   func run() throws {
-    try onRanks { communicator in
-      guard communicator.rank == 0 else { return }
+    try onFirstRank {
       let annotations = try read()
       guard !annotations.isEmpty else { throw DatasetError.empty(file: files.joined(separator: ", "), problems: []) }
       var text = Data()

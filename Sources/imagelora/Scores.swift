@@ -75,9 +75,8 @@ extension Scores {
     @Option(help: "The scores file to write (HDF5).") var output: String
 
     func run() throws {
-      try onRanks { communicator in
-        guard communicator.rank == 0 else { return }
-        let scores = try InfluenceScores.merging(files.map { ($0, try InfluenceScores(reading: $0)) })
+      try onFirstRank {
+        let scores = try InfluenceScores.merging(files.map { ($0, try InfluenceScores(reading: $0, notice: complain)) })
         try saving(output) { try scores.write(to: output) }
         let part = scores.shard == .whole ? "" : "; only parts \(scores.shard) of the probe"
         say("wrote \(output): \(scores.examples.count) examples on \(scores.layers * scores.kvHeads) KV heads\(part)")
@@ -104,9 +103,8 @@ extension Scores {
     @Flag(help: "Print scores and selection as one JSON document instead of the heat map.") var json = false
 
     func run() throws {
-      try onRanks { communicator in
-        guard communicator.rank == 0 else { return }
-        let scores = try InfluenceScores(reading: file)
+      try onFirstRank {
+        let scores = try InfluenceScores(reading: file, notice: complain)
         let selection = options.selection(from: scores)
         let map = HeatMap(selection)
         if json {
@@ -149,9 +147,8 @@ extension Scores {
     @Option(help: "The selection to write (JSON).") var output: String
 
     func run() throws {
-      try onRanks { communicator in
-        guard communicator.rank == 0 else { return }
-        let selection = options.selection(from: try InfluenceScores(reading: file))
+      try onFirstRank {
+        let selection = options.selection(from: try InfluenceScores(reading: file, notice: complain))
         try saving(output) { try selection.write(to: output) }
         let layers = selection.adapted.count
         say("wrote \(output): \(selection.numHeads) KV heads in \(layers) layers (\(selection.method))")

@@ -38,14 +38,17 @@ struct Train: ParsableCommand {
         imagelora train run.yaml
         mpirun -n 8 imagelora train run.yaml --resume auto --set training.learning_rate=1e-4
 
-      SIGUSR1 saves a checkpoint after the next step. SIGUSR2, SIGTERM and SIGINT save one and end the run. Under \
-      mpirun, send SIGUSR1 or SIGUSR2 to mpirun, which forwards them to the ranks and waits for them.
+      SIGUSR1 saves a checkpoint after the next step. SIGUSR2, SIGTERM, SIGINT and SIGHUP save one and end the run. \
+      Under mpirun, send SIGUSR1 or SIGUSR2 to mpirun, which forwards them to the ranks and waits for them.
       """)
 
   @OptionGroup var options: RunOptions
 
   @Option(help: ArgumentHelp("Resume from the newest valid checkpoint (auto) or a file.", valueName: "auto|path"))
   var resume: String?
+
+  @Flag(help: "Take the folder of checkpoints from a run on another host that is gone.")
+  var takeOver = false
 
   func run() throws {
     try onRanks { communicator in
@@ -58,7 +61,7 @@ struct Train: ParsableCommand {
         case .some(let path): .from(path: path)
         }
       let job = try Job(run, communicator: communicator, warn: complain)
-      try Trainer(job, resume: resume, output: say, signals: signals).run()
+      try Trainer(job, resume: resume, takesOver: takeOver, output: say, signals: signals).run()
     }
   }
 }

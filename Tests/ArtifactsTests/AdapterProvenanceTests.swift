@@ -53,6 +53,29 @@ struct AdapterProvenanceTests {
     #expect(trained.ofItsVersion.transparency == .drop && AdapterProvenance().ofItsVersion == AdapterProvenance())
   }
 
+  @Test("all bytes of the base are compared where both sides know their digest")
+  func fullDigests() {
+    let parts = Set(AdapterProvenance.Part.allCases)
+    var (trained, used) = (used, used)
+    func differences() -> String? {
+      do throws(FileError) {
+        try trained.requireMatch(used, of: parts, folder: "M", file: "C.h5")
+        return nil
+      } catch { return error.description }
+    }
+    used.baseFullDigest = "2222"
+    #expect(differences() == nil)
+    trained.baseFullDigest = "2222"
+    #expect(differences() == nil)
+    trained.baseFullDigest = "1111"
+    #expect(
+      differences()
+        == "C.h5: the adapter was trained with a base model with other bytes (base_full_digest 1111, that of M is 2222; a "
+        + "sample of them is the same): give the base that it was trained on")
+    used.baseFullDigest = nil
+    #expect(differences() == nil)
+  }
+
   @Test("what one side does not say is not compared")
   func silence() {
     #expect(problem(used, Set(AdapterProvenance.Part.allCases)) == nil)

@@ -104,13 +104,13 @@ struct CheckpointFileTests {
   /// best.h5 and latest.h5 are names of a checkpoint as good as its own.
   @Test func linksAreVerified() throws {
     let (_, path) = try saved()
-    try CheckpointStore.verify(folder.path("best.h5"))
-    try CheckpointStore.verify(folder.path("latest.h5"))
-    #expect(line { try CheckpointStore.verify(folder.path("none.h5")) }.contains("there is no such file"))
+    try CheckpointFolder.verify(folder.path("best.h5"))
+    try CheckpointFolder.verify(folder.path("latest.h5"))
+    #expect(line { try CheckpointFolder.verify(folder.path("none.h5")) }.contains("there is no such file"))
     var bytes = try Data(contentsOf: URL(filePath: path))
     bytes[bytes.count / 2] ^= 1
     try bytes.write(to: URL(filePath: path))
-    #expect(line { try CheckpointStore.verify(folder.path("best.h5")) }.contains("damaged"))
+    #expect(line { try CheckpointFolder.verify(folder.path("best.h5")) }.contains("damaged"))
   }
 
   /// Whole files whose groups contradict each other.

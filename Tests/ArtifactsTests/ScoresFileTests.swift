@@ -1,4 +1,5 @@
 import Adapters
+import Digests
 import Files
 import Foundation
 import HDF5
@@ -85,12 +86,57 @@ struct ScoresFileTests {
     #expect(line { _ = try InfluenceScores.merging([]) } == "nothing to merge; name at least one scores file")
   }
 
-  /// Every third byte is once wrong, the file is cut at every thirteenth: an error of one line, or the right values
-  /// where the byte was unused.
+  /// Every bit of the contents counts, whether HDF5 has a checksum for it or not.
+  @Test("one flipped bit anywhere before the seal is refused by the seal; in the seal nothing else is damaged")
+  func flips() throws {
+    let right = shard(1, of: 4)
+    let path = folder.path("flipped.h5")
+    try right.write(to: path)
+    let valid = try bytes(of: path)
+    var notices: [String] = []
+    #expect(try InfluenceScores(reading: path, notice: { notices.append($0) }) == right && notices.isEmpty)
+    for index in stride(from: 0, to: valid.count, by: 7) {
+      var damaged = valid
+      damaged[index] ^= 1 << UInt8(index % 8)
+      try folder.write("flipped.h5", damaged)
+      notices = []
+      let isSeal = index >= valid.count - Seal.byteCount
+      do {
+        let found = try InfluenceScores(reading: path, notice: { notices.append($0) })
+        #expect(isSeal && found == right && notices.count == 1, "byte \(index)")
+      } catch {
+        #expect(
+          "\(error)"
+            == "\(path): damaged: its bytes are not those that were sealed; bring back a valid copy, or probe again")
+      }
+    }
+  }
+
+  @Test("a file of an earlier version has no seal: read with one notice, and sealed when it is merged")
+  func unsealed() throws {
+    let right = shard(1, of: 4)
+    let path = folder.path("old.h5")
+    try right.write(to: path)
+    let sealed = try bytes(of: path)
+    try folder.write("old.h5", Array(sealed.dropLast(Seal.byteCount)))
+    var notices: [String] = []
+    let found = try InfluenceScores(reading: path, notice: { notices.append($0) })
+    #expect(found == right)
+    #expect(
+      notices == [
+        "\(path): has no seal, as files of versions before 0.3.0, so damage may go unnoticed; imagelora scores merge "
+          + "writes it again with one"
+      ])
+    try InfluenceScores.merging([(path, found)]).write(to: path)
+    #expect(try bytes(of: path) == sealed)
+  }
+
+  /// Every third byte of a file without a seal is once wrong, the file is cut at every thirteenth: an error of one
+  /// line, or the right values where the byte was unused.
   @Test func damagedFilesAreRefusedInOneLine() throws {
     let right = shard(1, of: 4)
     try right.write(to: folder.path("valid.h5"))
-    let valid = try bytes(of: folder.path("valid.h5"))
+    let valid = Array(try bytes(of: folder.path("valid.h5")).dropLast(Seal.byteCount))
     let path = folder.path("damaged.h5")
     var noticed = 0
     func read(_ bytes: [UInt8]) throws -> InfluenceScores? {

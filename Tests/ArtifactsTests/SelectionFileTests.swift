@@ -36,6 +36,43 @@ struct SelectionFileTests {
     #expect((document["scores"] as? [String: [Double]])?["2"] == [1e-3, 2])
   }
 
+  @Test("one flipped bit anywhere in a file: refused in one line, or the same selection")
+  func flips() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path("s.json")
+    try selection.write(to: path)
+    let whole = try bytes(of: path)
+    var refused = 0
+    for index in whole.indices {
+      for bit in [0, 2, 3, 5] {
+        var damaged = whole
+        damaged[index] ^= 1 << UInt8(bit)
+        try folder.write("s.json", damaged)
+        do {
+          #expect(try HeadSelection(reading: path, text: text) == selection, "byte \(index), bit \(bit)")
+        } catch {
+          refused += 1
+          #expect(!"\(error)".contains("\n") && "\(error)".contains(path), "\(error)")
+        }
+      }
+    }
+    #expect(refused > 3 * whole.count)
+  }
+
+  @Test("a value changed by hand is refused until the digest is taken out")
+  func changedByHand() throws {
+    let folder = try TemporaryFolder()
+    try selection.write(to: folder.path("s.json"))
+    let written = try String(contentsOfFile: folder.path("s.json"), encoding: .utf8)
+    let changed = written.replacing("\"tau\" : 0.5", with: "\"tau\" : 1")
+    #expect(
+      line { _ = try HeadSelection(json: changed, file: "s.json", text: text) }
+        == "s.json: damaged or changed since it was written: its digest is not that of its other keys; select heads for "
+        + "this model, or take the key digest out if the change is meant")
+    let meant = changed.replacing(/"digest" : "[0-9a-f]{64}",/, with: "")
+    #expect(try HeadSelection(json: meant, file: "s.json", text: text).tau == 1)
+  }
+
   /// The least that the authors' training script writes is enough.
   @Test func onlyIndices() throws {
     let found = try HeadSelection(json: #"{"kv_indices": {"2": [1, 0]}}"#, file: "s.json", text: text)

@@ -95,10 +95,26 @@ refused 65 "a probe of a LoRA" 'adapter.kind' 'image_lora' probe lora.yaml --out
 checkpoints
 refused 65 "merging an Image-LoRA" "run/$last" 'visual tokens' export "run/$last" --merged none --model model
 rm -rf run
+cp -r peft peft-flipped
+python3 "$top/Tests/EndToEnd/spoil.py" flip peft-flipped/adapter_model.safetensors
+for command in "evaluate lora.yaml --no-generate --adapter" "generate --model model --min-pixels 784 --prompt x --adapter" \
+  "parity --model model --data data/rows.jsonl --output none.h5 --adapter"; do
+  refused 65 "a flipped bit of a folder's tensors (${command%% *})" 'peft-flipped/adapter_model.safetensors' \
+    'damaged.*tensors_sha256' $command peft-flipped
+done
+refused 65 "a flipped bit of a folder's tensors (train)" 'peft-flipped/adapter_model.safetensors' \
+  'damaged.*tensors_sha256' train lora.yaml --set checkpoint.directory=none --set adapter.start=peft-flipped
+cp -r peft peft-edited
+sed -i 's/"lora_alpha" *: *4/"lora_alpha": 5/' peft-edited/adapter_config.json
+refused 65 "a folder's alpha changed" 'peft-edited/adapter_config.json' 'config_digest' \
+  evaluate lora.yaml --adapter peft-edited --no-generate
+# PEFT's own folders have no digests.
 cp -r peft peft-dora
+rm peft-dora/conditions.json
 sed -i 's/"use_dora" *: *false/"use_dora": true/' peft-dora/adapter_config.json
 refused 65 "DoRA" 'peft-dora/adapter_config.json' 'use_dora' evaluate lora.yaml --adapter peft-dora --no-generate
 cp -r peft peft-part
+rm peft-part/conditions.json
 sed -i 's/"target_modules" *: *\[/"exclude_modules": ".*layers\\\\.1\\\\..*", "target_modules": [/' peft-part/adapter_config.json
 refused 65 "tensors of excluded modules" 'peft-part/adapter_model.safetensors' 'layer 1 has a LoRA of q_proj, contrary to' \
   evaluate lora.yaml --adapter peft-part --no-generate

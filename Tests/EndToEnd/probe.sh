@@ -12,6 +12,18 @@ check "a folder that is not there is said before the probe" \
 for shard in 0 1 2 3; do
   check "probe of shard $shard/4" ranks 0 "$IMAGELORA" probe run.yaml --output "part-$shard.h5" --shard "$shard/4"
 done
+# Independent processes at once do not meet in a session folder of MPI: it is not started.
+pids=()
+for shard in {0..11}; do
+  "$IMAGELORA" probe run.yaml --output "once-$shard.h5" --shard "$shard/12" >"once-$shard.out" 2>&1 &
+  pids+=($!)
+done
+failures=0
+for pid in "${pids[@]}"; do wait "$pid" || failures=$((failures + 1)); done
+check "twelve probes of shards started at once" test $failures -eq 0
+check "their shards have the bytes of one process when merged" sh -c \
+  '"$0" scores merge once-*.h5 --output once.h5 >/dev/null && cmp scores-0.h5 once.h5' "$IMAGELORA"
+rm -f once-*
 for order in "0 1 2 3" "3 1 0 2" "2 3 1 0"; do
   rm -f merged.h5
   files=$(printf 'part-%s.h5 ' $order)
@@ -37,6 +49,14 @@ refused=0
 ranks 0 "$IMAGELORA" scores stability scores-0.h5 --sizes 8,none >out 2>err || refused=$?
 check "stability: sizes that are not numbers are bad usage" [ $refused -eq 64 ]
 
+cp scores-0.h5 flipped.h5
+python3 "$top/Tests/EndToEnd/spoil.py" flip flipped.h5
+for command in "merge flipped.h5 --output none.h5" "show flipped.h5" "select flipped.h5 --output none.json"; do
+  refused=0
+  ranks 0 "$IMAGELORA" scores $command >out 2>err || refused=$?
+  check "scores ${command%% *} of a flipped bit: status 65 and one line" \
+    sh -c "[ $refused -eq 65 ] && [ ! -s out ] && [ \$(wc -l <err) -eq 1 ] && grep -q 'flipped.h5: damaged' err"
+done
 rm -f parity.h5
 fixture=$top/Tests/ParityTests/Resources/a
 check "parity of the fixture" ranks 0 "$IMAGELORA" parity --model "$fixture/model" --data "$fixture/data.jsonl" \

@@ -17,7 +17,12 @@ for change in tear flip; do
   fi
 done
 cp run/step-00000018.h5 odd/alone.h5
-refused 65 "a checkpoint without its checksum" 'odd/alone.h5' 'checksum|sha256' train run.yaml --resume odd/alone.h5
+check "a checkpoint without the checksum beside it is whole" "$IMAGELORA" inspect odd/alone.h5
+truncate -s -83 odd/alone.h5
+refused 65 "a checkpoint without its seal" 'odd/alone.h5' 'seal.*checksum' train run.yaml --resume odd/alone.h5
+cp run/step-00000018.h5 odd/step-00000019.h5
+refused 65 "a checkpoint under another step's name" 'odd/step-00000019.h5' 'step 19.*step 18' \
+  train run.yaml --resume odd/step-00000019.h5
 refused 65 "no such checkpoint" 'odd/none.h5' 'no such file' train run.yaml --resume odd/none.h5
 echo "not HDF5" >odd/text.h5
 (cd odd && sha256sum text.h5 >text.h5.sha256)
@@ -46,3 +51,19 @@ for change in tear flip; do
   mv kept run
 done
 rm -rf run odd
+
+# Two runs in one folder, and a folder in which no checkpoint is valid.
+rm -rf shared
+train 0 --set checkpoint.directory=shared --set training.steps=100000 --set checkpoint.every_steps=100000 &
+first=$!
+for _ in $(seq 100); do [[ -s shared/run.lock && -s shared/metrics.jsonl ]] && break; sleep 0.1; done
+refused 65 "a second run in the folder" '/shared' 'in use by process [0-9]+ on' \
+  train run.yaml --set checkpoint.directory=shared
+pkill -KILL -f 'checkpoint.directory=shared' || true
+wait "$first" || true
+check "a killed run leaves its lock" test -s shared/run.lock
+check "and the next one goes on" train 0 --set checkpoint.directory=shared --set training.steps=2 --resume auto
+check "and takes it away at its end" test ! -e shared/run.lock
+for file in shared/step-*.h5; do python3 "$spoil" flip "$file"; done
+refused 65 "no checkpoint is valid" '/shared' 'none is valid.*damaged' \
+  train run.yaml --resume auto --set checkpoint.directory=shared --set training.steps=2

@@ -18,6 +18,12 @@ rows text "$(row text images/text.png)"
 rows huge "$(row huge images/huge.png)"
 rows cut "$(row cut images/cut.png)"
 rows mixed '{"id": "torn", ' "$(row gone images/gone.png)" "$(row huge images/huge.png)"
+rows outside "$(row far "$PWD/model/far.png")"
+rows above "$(row up ../model/far.png)"
+cp data/images/1.png model/far.png
+ln -s "$PWD/model/far.png" data/images/far.png
+rows linked "$(row link images/far.png)"
+rows url "$(row url "file://$PWD/data/images/1.png")"
 rows twice "$(head -1 data/rows.jsonl)"
 rows markers "$(row m images/0.png | sed 's/\["images.0.png"\]/[]/')"
 head -2 data/rows.jsonl >data/two.jsonl
@@ -29,6 +35,15 @@ refused 65 "a missing image" 'missing.jsonl' 'gone.*gone.png' $(on missing)
 refused 65 "an image that ends in its header" 'stub.jsonl' 'stub.*stub.png' $(on stub)
 refused 65 "a file that is no image" 'text.jsonl' 'text.*text.png' $(on text)
 refused 65 "an image larger than the limit" 'huge.jsonl' 'huge.*huge.png.*60000' $(on huge)
+# Outside of the images' folder, by a path, by .. and by a link.
+for kind in outside:far above:up linked:link; do
+  refused 65 "an image outside of image_root (${kind%:*})" "${kind%:*}.jsonl" "${kind#*:}.*data.image_root.*data.allow_outside" \
+    $(on "${kind%:*}")
+  check "with data.allow_outside it is read (${kind%:*})" "$IMAGELORA" plan run.yaml \
+    --set "data.train=data/${kind%:*}.jsonl" --set data.allow_outside=true
+done
+check "an absolute URL inside of it is read" "$IMAGELORA" plan run.yaml --set data.train=data/url.jsonl
+rm -f model/far.png data/images/far.png
 refused 65 "an id given twice" 'twice.jsonl' "$(head -1 data/rows.jsonl | cut -d '"' -f 4)" $(on twice)
 refused 65 "a marker without an image" 'markers.jsonl' 'image' $(on markers)
 refused 65 "no examples" 'empty.jsonl' '.' $(on empty)

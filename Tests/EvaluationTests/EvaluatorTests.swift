@@ -5,6 +5,7 @@ import Datasets
 import Foundation
 import TestSupport
 import Files
+import QwenVL
 import Testing
 import TinyModels
 import Batches
@@ -31,12 +32,56 @@ struct EvaluatorTests {
   }
 
   private static func results(_ folder: String, _ communicator: any Communicator) throws -> [[ExampleResult]] {
+    try evaluate(folder, communicator) { examples, tokens, evaluator, adapters in
+      try evaluator.results(examples, tokens: tokens, adapters: adapters, communicator: communicator)
+    }
+  }
+
+  @Test("where one rank is asked to stop, all leave with the examples that are done, the same bits as ever")
+  func stopped() throws {
+    let model = try TinyModel()
+    let folder = model.folder
+    let alone = try Self.results(folder, SingleProcess())
+    var counts: Set<Int> = []
+    for (size, asked) in [(1, 0), (2, 0), (2, 1), (3, 2)] {
+      for batches in 0...1 {
+        let found = runOnRanks(size) { communicator in
+          var done = 0
+          return try Self.evaluate(folder, communicator) { examples, tokens, evaluator, adapters in
+            try evaluator.results(
+              examples, tokens: tokens, adapters: adapters, communicator: communicator,
+              stopping: { communicator.rank == asked && done == batches }, onProgress: { _, _ in done += 1 })
+          }
+        }
+        let first = try found[0].get()
+        for rank in found { #expect(try rank.get() == first) }
+        let finished = first[0].indices.filter { first[0][$0] != nil }
+        counts.insert(finished.count)
+        if batches == 0 { #expect(finished.isEmpty) }
+        for column in first.indices {
+          #expect(first[column].indices.filter { first[column][$0] != nil } == finished)
+          for example in finished { #expect(first[column][example] == alone[column][example]) }
+        }
+      }
+    }
+    #expect(counts.contains { $0 > 0 && $0 < alone[0].count }, "some evaluation was stopped in its middle")
+    let file = EvaluationInterrupted.file(beside: "a.jsonl")
+    let error = EvaluationInterrupted(finished: 3, total: 9, file: file)
+    #expect(error.description.contains("3 of 9") && error.description.contains("a.jsonl.incomplete"))
+    #expect(error.exitStatus == ExitStatus.failed)
+    withExtendedLifetime(model) {}
+  }
+
+  /// Opens the tiny model on a rank for an evaluation.
+  private static func evaluate<Value>(
+    _ folder: String, _ communicator: any Communicator,
+    _ body: ([Example], (ImageGroup) -> Int, Evaluator, [(any ProjectionAdapter<Float>)?]) throws -> Value
+  ) throws -> Value {
     let base = try BaseModel(folder: folder)
     let samples = try base.sampleBuilder(maxLength: 512)
-    let rows = try TinyExamples.examples()
-    return try Evaluator(base: base, samples: samples, maxNewTokens: 6).results(
-      rows, tokens: { $0.examples.reduce(0) { $0 + 10 - $1 } }, adapters: [nil, TinyModel.adapter(for: base)],
-      communicator: communicator)
+    return try body(
+      TinyExamples.examples(), { $0.examples.reduce(0) { $0 + 10 - $1 } },
+      Evaluator(base: base, samples: samples, maxNewTokens: 6), [nil, TinyModel.adapter(for: base)])
   }
 
   @Test("losses are those of training's forward pass over an image group; text-only examples do not see the adapter")

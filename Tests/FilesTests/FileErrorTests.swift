@@ -37,6 +37,41 @@ struct FileErrorTests {
     #expect(failure?.fault == .machine)
   }
 
+  @Test(
+    "the temporary name is the file's own and goes: what a killed writer left is written over, and errors leave nothing"
+  )
+  func temporaryName() throws {
+    let folder = try TemporaryFolder(["a.txt": "old", "a.txt.partial": "left by a writer that was killed"])
+    let path = folder.path("a.txt")
+    try writeAtomically(Data("new".utf8), to: path)
+    #expect(folder.names == ["a.txt"] && FileManager.default.contents(atPath: path) == Data("new".utf8))
+    // A folder of that name stands in the way: the file stays as it is.
+    try FileManager.default.createDirectory(atPath: path + ".partial", withIntermediateDirectories: false)
+    let failure = #expect(throws: FileError.self) { try writeAtomically(Data("newer".utf8), to: path) }
+    #expect(failure?.fault == .machine && failure?.description.hasPrefix(path) == true)
+    #expect(FileManager.default.contents(atPath: path) == Data("new".utf8))
+    try FileManager.default.removeItem(atPath: path + ".partial")
+    // A folder in the file's own place: the rename fails, and nothing is left.
+    try FileManager.default.createDirectory(atPath: folder.path("b"), withIntermediateDirectories: false)
+    #expect(throws: FileError.self) { try writeAtomically(Data("b".utf8), to: folder.path("b")) }
+    #expect(folder.names == ["a.txt", "b"])
+  }
+
+  @Test("writers of one file at once: it is always one of theirs, whole")
+  func concurrentWriters() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path("a.txt")
+    DispatchQueue.concurrentPerform(iterations: 64) { index in
+      let text = Data(String(repeating: "\(index),", count: 1 + 1000 * (index % 7)).utf8)
+      do { try writeAtomically(text, to: path) } catch { Issue.record(error) }
+    }
+    let parts = String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self).split(
+      separator: ",")
+    let index = try #require(parts.first.flatMap { Int($0) })
+    #expect(parts.count == 1 + 1000 * (index % 7) && Set(parts).count == 1)
+    #expect(folder.names == ["a.txt"])
+  }
+
   @Test("folders, missing files and files beyond the limit are not read")
   func reading() throws {
     let folder = try TemporaryFolder()

@@ -77,7 +77,7 @@ struct PlanTests {
     #expect(StandardLoRA.parameters(rank: 8, text) == 36 * 8 * (2 * 4096 + 2 * 2304))
     #expect(even.multiplyAdds(visualTokens: 800, rank: 8, text) == 800 * 18 * (16384 + 1024))
     let payload = AllReducePayload(parameters: even.parameters(rank: 8, text))
-    #expect(payload.gradientBytes == 16 * 313_362 && payload.counterBytes == 80)
+    #expect(payload.gradientBytes == 16 * 313_362 && payload.counterBytes == 112)
     for count in 1...80 {
       #expect(LayerBudgets.even(count, text).selected == min(count, 72))
       #expect(LayerBudgets.fewestLayers(count, text).selected == min(count, 72))

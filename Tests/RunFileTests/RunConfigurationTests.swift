@@ -20,6 +20,7 @@ struct RunConfigurationTests {
       train: ../rows.jsonl
       validation: v.jsonl
       image_root: ./images
+      allow_outside: true
       max_length: 2048
       group_by_image: false
       coordinates: relative_1000
@@ -54,6 +55,7 @@ struct RunConfigurationTests {
         data:
           train: "/runs/one/rows.jsonl"
           image_root: "/runs/one"
+          allow_outside: false
           max_length: 4096
           group_by_image: true
           bad_rows: strict
@@ -112,6 +114,7 @@ struct RunConfigurationTests {
           train: "/runs/one/../rows.jsonl"
           validation: "/runs/one/v.jsonl"
           image_root: "/runs/one/images"
+          allow_outside: true
           max_length: 2048
           group_by_image: false
           coordinates: relative_1000
@@ -260,7 +263,7 @@ struct DigestTests {
     "does not depend on keys that do not change the results",
     arguments: [
       "model.path=/m", "model.feature_memory_mib=0", "model.feature_cache=/f", "data.train=/t", "data.validation=/v",
-      "data.image_root=/i", "data.bad_rows=skip", "data.ids=line",
+      "data.image_root=/i", "data.allow_outside=true", "data.bad_rows=skip", "data.ids=line",
       "data.ignore_keys=[source]", "data.damaged_images=refuse",
       "checkpoint.directory=/c", "checkpoint.every_steps=1", "checkpoint.every_minutes=1", "checkpoint.keep=1",
       "logging.every_steps=1", "logging.tensorboard=true", "logging.stall_timeout_seconds=9",

@@ -49,6 +49,55 @@ struct LogTests {
     #expect(try run.sessions().map(\.world_size) == [2, 1, 3, 2])
   }
 
+  @Test("steps that the file has lost are written again from the checkpoint, once each and in order")
+  func rebuilt() throws {
+    let run = try TinyRun(["checkpoint.every_steps=1"])
+    #expect(run.train(ranks: 2).isFinished)
+    let path = run.directory + "/metrics.jsonl"
+    let (whole, text) = (try run.log(), try bytes(of: path))
+    let lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map(Array.init)
+    let spoiled: [(String, [UInt8]?)] = [
+      ("gone", nil), ("empty", []), ("cut in a line", Array(text[..<(text.count / 2)])),
+      ("torn within, with zeros at its end", Array(text[..<100] + text[130...]) + Array(repeating: 0, count: 64)),
+      ("not UTF-8 in a line", Array(text[..<40]) + [0xFF] + Array(text[41...])),
+      ("lines missing", Array((lines[..<1] + lines[4...]).joined(separator: [0x0A]))),
+      ("lines twice and in disorder", Array((lines[3...5] + lines).joined(separator: [0x0A]))),
+    ]
+    for (what, bytes) in spoiled {
+      try? FileManager.default.removeItem(atPath: path)
+      if let bytes { try Data(bytes).write(to: URL(filePath: path)) }
+      let outcome = run.train(ranks: 1, resume: .from(path: run.path(step: 5)))
+      #expect(outcome.isFinished, "\(what): \(outcome.messages)")
+      let found = try run.log()
+      let (steps, expected) = (found.filter { $0.loss != nil }, whole.filter { $0.loss != nil })
+      #expect(steps.map(\.step) == Array(1...TinyRun.steps), "\(what)")
+      #expect(steps.map(\.loss) == expected.map(\.loss) && steps.map(\.tokens) == expected.map(\.tokens), "\(what)")
+      #expect(steps.map(\.gradient_norm) == expected.map(\.gradient_norm), "\(what)")
+      #expect(found.map(\.step) == found.map(\.step).sorted(), "\(what)")
+      // The best validation is in the checkpoint; step 6's is made after it.
+      let validations = found.filter { $0.validation_loss != nil }
+      let best = try run.checkpoint(5)
+      #expect(validations.contains { $0.step == best.bestStep && $0.validation_loss == best.bestLoss }, "\(what)")
+      #expect(Set(validations.map(\.step)).count == validations.count && validations.last?.step == 6, "\(what)")
+    }
+  }
+
+  @Test("a validation that was logged but not saved is there once, however often the run was killed after it")
+  func validationOnce() throws {
+    let run = try TinyRun()
+    let stopped = run.train(ranks: 1) { call, requests in
+      if call.sums == 2, call.others == 0 { requests.requestStop() }
+    }
+    #expect(!stopped.isFinished && run.savedSteps == [2])
+    #expect(try run.checkpoint(2).validationDue)
+    let left = #"{"step":2,"validation_loss":9}"# + "\n"
+    let path = run.directory + "/metrics.jsonl"
+    try Data(bytes(of: path) + Array(left.utf8)).write(to: URL(filePath: path))
+    #expect(run.train(ranks: 1, resume: .newest).isFinished)
+    let log = try run.log()
+    #expect(log.map(\.step) == [1, 2, 2, 3, 4, 4, 5, 6, 6] && log[2].validation_loss != 9)
+  }
+
   private struct NotCutBack: Error {}
 
   @Test("begins empty where a run begins, whatever lay there")

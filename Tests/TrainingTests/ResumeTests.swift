@@ -103,9 +103,9 @@ struct ResumeTests {
     var steps: [Int] = []
     while steps.last != TinyRun.steps, steps.count < 2 * TinyRun.steps {
       let isDue = try run.savedSteps.last.map { try run.checkpoint($0).validationDue } ?? false
-      // The last collective before the first step: a validation that is due has two of its own.
+      // The last collective before the first step: a validation that is due has two of its own, its saving one.
       let outcome = run.train(ranks: 1 + steps.count % 3, resume: .newest) { call, requests in
-        if call.rank == 0, call.sums == 0, call.others == before + (isDue ? 2 : 0) { requests.requestStop() }
+        if call.rank == 0, call.sums == 0, call.others == before + (isDue ? 3 : 0) { requests.requestStop() }
       }
       steps.append(try #require(run.savedSteps.last))
       #expect(outcome.isFinished == (steps.last == TinyRun.steps), "\(outcome.messages)")
@@ -123,7 +123,7 @@ struct ResumeTests {
     }
     #expect(!outcome.isFinished && run.savedSteps == [4, 5], "\(outcome.messages)")
     #expect(run.train(ranks: 2, resume: .newest, set: keys).isFinished)
-    #expect(run.savedSteps == [4, 6])
+    #expect(run.savedSteps == [4, 5, 6], "the one it was resumed from stays too")
     #expect(try SavedCheckpoint(run.directory + "/latest.h5") == last)
     #expect(try SavedCheckpoint(run.directory + "/best.h5") == best)
   }

@@ -68,13 +68,19 @@ struct LoggedSession: Equatable, Decodable {
 }
 
 extension TinyRun {
-  func path(step: Int) -> String { directory + "/step-" + String(format: "%08d", step) + ".h5" }
+  /// Of a step whose validation is still to come, the name that says so.
+  func path(step: Int) -> String {
+    let name = directory + "/step-" + String(format: "%08d", step)
+    return FileManager.default.fileExists(atPath: name + ".due.h5") ? name + ".due.h5" : name + ".h5"
+  }
 
   /// The steps of all checkpoints, ascending.
   var savedSteps: [Int] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
-    return names.filter { $0.hasPrefix("step-") && $0.hasSuffix(".h5") }.compactMap { Int($0.dropFirst(5).dropLast(3)) }
-      .sorted()
+    return names.filter { $0.hasPrefix("step-") && $0.hasSuffix(".h5") }.compactMap {
+      Int($0.dropFirst(5).prefix { $0 != "." })
+    }
+    .sorted()
   }
 
   func checkpoint(_ step: Int) throws -> SavedCheckpoint { try SavedCheckpoint(path(step: step)) }

@@ -22,6 +22,7 @@ final class TinyRun: Sendable {
   private let settings: [String]
   /// The folder of checkpoints and logs.
   var directory: String { folder.path("checkpoints") }
+  var modelFolder: String { model.folder }
 
   /// - Parameters:
   ///   - settings: keys of the run file, as `training.steps=3`.
@@ -98,16 +99,23 @@ final class TinyRun: Sendable {
   /// Starts or resumes the run and waits for its end.
   /// - Parameters:
   ///   - set: keys for this start alone.
+  ///   - flippedRank: the rank on which a bit of the adapter flips before the first step.
   ///   - watch: the stall timeout in seconds, from before the first step on, and what takes the reports.
   func train(
     ranks: Int = 1, resume: Resume = .no, set: [String] = [], watch: (stallTimeout: Double, report: Report)? = nil,
+    flippedRank: Int? = nil,
     before hook: @escaping Hook = { _, _ in }
   ) -> Outcome {
     let lines = Lines(ranks: ranks)
     let results = onRanks(ranks, set: set, before: hook) { job, signals in
       let rank = job.communicator.rank
       if let watch { job.communicator.watchdog.watch(stallTimeout: watch.stallTimeout) { watch.report(rank, $0, $1) } }
-      try Trainer(job, resume: resume, output: { lines.add($0, rank) }, signals: signals).run()
+      let trainer = try Trainer(job, resume: resume, output: { lines.add($0, rank) }, signals: signals)
+      if rank == flippedRank {
+        let numbers = trainer.stepper.adapter.parameters
+        numbers.base[3] = Float(bitPattern: numbers.base[3].bitPattern ^ 1)
+      }
+      try trainer.run()
     }
     return Outcome(
       errors: results.map { if case .failure(let error) = $0 { error } else { nil } }, lines: lines.all)

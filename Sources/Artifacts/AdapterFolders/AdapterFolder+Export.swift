@@ -1,5 +1,6 @@
 // Writing an adapter's folder: all of it, read back and compared, or nothing.
 import Adapters
+import Digests
 import Files
 import Foundation
 import HuggingFace
@@ -11,8 +12,13 @@ extension AdapterFolder {
     let tensorFile: String
     /// The layout's tensors by the names that they have in the file.
     let tensors: [(name: String, tensor: AdapterLayout.Tensor)]
-    /// The other files.
-    let texts: [String: Data]
+    var files: [String: Data]
+
+    func adding(_ files: [String: Data]) -> Contents {
+      var contents = self
+      contents.files.merge(files) { $1 }
+      return contents
+    }
   }
 
   /// Makes a folder with an adapter's tensors in fp32, its configuration and README.md: an Image-LoRA as
@@ -29,42 +35,46 @@ extension AdapterFolder {
   ) throws {
     precondition(parameters.count == layout.count)
     let contents = try contents(
-      configuration, provenance: provenance, layout: layout, card: card, baseName: baseName)
+      configuration, provenance: provenance, layout: layout, parameters: parameters, card: card, baseName: baseName)
     try making(folder) { partial in
-      try write(contents, parameters: parameters, to: partial)
+      try write(contents, to: partial)
       try verify(partial, contents, parameters: parameters)
     }
   }
 
   private static func contents(
-    _ configuration: AdapterConfiguration, provenance: AdapterProvenance, layout: AdapterLayout, card: String,
-    baseName: String?
+    _ configuration: AdapterConfiguration, provenance: AdapterProvenance, layout: AdapterLayout, parameters: [Float],
+    card: String, baseName: String?
   ) throws -> Contents {
-    func json(_ value: some Encodable) throws -> Data {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-      return try encoder.encode(value) + Data("\n".utf8)
+    func tensors(_ tensorFile: String, name: (AdapterLayout.Tensor) -> String) throws -> (Contents, sha256: String) {
+      let tensors = layout.tensors.map { (name: name($0), tensor: $0) }
+      let bytes = try SafetensorsWriter.encode(
+        tensors.map { .init(name: $0, shape: $1.shape, values: Array(parameters[$1.range])) })
+      let files = [tensorFile: bytes, "README.md": Data(card.utf8)]
+      return (Contents(tensorFile: tensorFile, tensors: tensors, files: files), SHA256.hex([UInt8](bytes)))
     }
     switch configuration {
     case .imageLoRA(let options):
-      return Contents(
-        tensorFile: "adapter.safetensors", tensors: layout.tensors.map { ($0.name, $0) },
-        texts: ["adapter_config.json": try json(Joined(Config(options), provenance)), "README.md": Data(card.utf8)])
+      let (contents, sha256) = try tensors(tensorFile) { $0.name }
+      let stated = JoinedDocuments(Config(options), provenance)
+      return contents.adding([
+        configurationFile: try DocumentDigest.encode(
+          JoinedDocuments(stated, AdapterDocument.Seals(tensors_sha256: sha256)))
+      ])
     case .lora(let options):
-      return Contents(
-        tensorFile: PEFTFolder.tensorFile, tensors: layout.tensors.map { (PEFTFolder.name($0), $0) },
-        texts: [
-          "adapter_config.json": try PEFTFolder.config(options, baseName: baseName),
-          provenanceFile: try json(provenance), "README.md": Data(card.utf8),
-        ])
+      let (contents, sha256) = try tensors(PEFTFolder.tensorFile) { PEFTFolder.name($0) }
+      let config = try PEFTFolder.config(options, baseName: baseName)
+      let seals = AdapterDocument.Seals(
+        tensors_sha256: sha256,
+        config_digest: AdapterDocument.digest(ofConfiguration: try JSON(parsing: [UInt8](config))))
+      return contents.adding([
+        configurationFile: config, provenanceFile: try DocumentDigest.encode(JoinedDocuments(provenance, seals)),
+      ])
     }
   }
 
-  private static func write(_ contents: Contents, parameters: [Float], to folder: String) throws {
-    var files = contents.texts
-    files[contents.tensorFile] = try SafetensorsWriter.encode(
-      contents.tensors.map { .init(name: $0, shape: $1.shape, values: Array(parameters[$1.range])) })
-    for (name, data) in files {
+  private static func write(_ contents: Contents, to folder: String) throws {
+    for (name, data) in contents.files {
       let path = "\(folder)/\(name)"
       do {
         try data.write(to: URL(fileURLWithPath: path))
@@ -82,7 +92,10 @@ extension AdapterFolder {
     func otherwise(_ what: String) -> FileError {
       FileError(folder, "\(what) reads back otherwise than written", remedy: "check the disk", fault: .machine)
     }
-    let file = try Checkpoint(file: folder + "/" + contents.tensorFile)
+    let path = "\(folder)/\(contents.tensorFile)"
+    let stating = contents.files[provenanceFile] == nil ? configurationFile : provenanceFile
+    let check = try AdapterDocument("\(folder)/\(stating)").tensorsCheck(of: path)
+    let file = try Checkpoint(file: path, check: check)
     for (name, tensor) in contents.tensors {
       let values: [Float] = try file.tensor(name, shape: tensor.shape).values()
       guard values.elementsEqual(parameters[tensor.range], by: { $0.bitPattern == $1.bitPattern }) else {
@@ -90,21 +103,8 @@ extension AdapterFolder {
       }
     }
     guard file.unclaimed.isEmpty else { throw otherwise(contents.tensorFile) }
-    for (name, data) in contents.texts {
+    for (name, data) in contents.files {
       guard try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(name)")) == data else { throw otherwise(name) }
     }
-  }
-}
-
-/// Two keyed documents as one.
-private struct Joined<First: Encodable, Second: Encodable>: Encodable {
-  let first: First
-  let second: Second
-
-  init(_ first: First, _ second: Second) { (self.first, self.second) = (first, second) }
-
-  func encode(to encoder: any Encoder) throws {
-    try first.encode(to: encoder)
-    try second.encode(to: encoder)
   }
 }

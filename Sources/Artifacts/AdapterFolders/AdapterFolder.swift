@@ -25,34 +25,28 @@ package enum AdapterFolder {
     }
   }
 
-  /// The file next to PEFT's that states what the adapter must be used with.
+  /// The tensors of an Image-LoRA.
+  static let tensorFile = "adapter.safetensors"
+  /// The file next to PEFT's that states what the adapter must be used with, and the digests of PEFT's files.
   static let provenanceFile = "conditions.json"
-  /// Largest JSON document that is read, in bytes.
-  private static let maximumBytes = 1 << 24
-
-  private static func decode<T: Decodable>(_ type: T.Type, _ path: String) throws -> T {
-    let data: Data
-    do {
-      data = try readFile(path, maximumBytes: maximumBytes)
-    } catch {
-      throw FileError(path, error.problem, remedy: "give a folder of imagelora export or of PEFT", cause: error.cause)
-    }
-    do {
-      return try JSONDecoder().decode(type, from: data)
-    } catch {
-      throw FileError(path, "not an adapter's configuration: \(jsonProblem(error, in: data))")
-    }
-  }
+  static let configurationFile = "adapter_config.json"
 
   /// What a folder's adapter must be used with; empty where the folder does not state it.
   /// - Throws: `FileError` or `HuggingFaceError`.
   package static func provenance(_ folder: String) throws -> AdapterProvenance {
     guard try PEFTConfiguration.isPresent(in: folder) else {
-      return try decode(AdapterProvenance.self, folder + "/adapter_config.json").ofItsVersion
+      return try AdapterDocument("\(folder)/\(configurationFile)").provenance
     }
+    return try conditions(folder)?.provenance ?? AdapterProvenance()
+  }
+
+  /// What stands beside PEFT's files, checked against PEFT's configuration; nil in folders that PEFT itself made.
+  static func conditions(_ folder: String) throws -> AdapterDocument? {
     let path = folder + "/" + provenanceFile
-    guard FileManager.default.fileExists(atPath: path) else { return AdapterProvenance() }
-    return try decode(AdapterProvenance.self, path).ofItsVersion
+    guard FileManager.default.fileExists(atPath: path) else { return nil }
+    let document = try AdapterDocument(path)
+    try document.checkConfiguration("\(folder)/\(configurationFile)")
+    return document
   }
 
   /// Reads an adapter for a model of the stated shape: what `export` wrote, or a LoRA of PEFT.
@@ -63,35 +57,33 @@ package enum AdapterFolder {
   }
 
   private static func imageLoRA(_ folder: String, base text: TextConfiguration) throws -> ImageLoRA<Float> {
-    let config = try decode(Config.self, folder + "/adapter_config.json")
-    func refuse(_ problem: String) -> FileError {
-      FileError(folder + "/adapter_config.json", problem)
+    let document = try AdapterDocument("\(folder)/\(configurationFile)")
+    func refuse(_ problem: String) -> FileError { FileError(document.path, problem) }
+    let type = try document.required("adapter_type", document.text)
+    guard type.hasSameBytes(as: AdapterKind.imageLoRA.rawValue) else {
+      throw refuse("adapter_type \(quoted(type)) is not \(AdapterKind.imageLoRA.rawValue)")
     }
-    guard config.adapter_type == AdapterKind.imageLoRA.rawValue else {
-      throw refuse("adapter_type \(config.adapter_type) is not \(AdapterKind.imageLoRA.rawValue)")
-    }
-    guard let normalization = Normalization(rawValue: config.normalization) else {
-      throw refuse("normalization \(config.normalization) is not inverse_sqrt_selected or none")
-    }
-    guard (1...65_536).contains(config.rank), config.alpha.isFinite else {
-      throw refuse("rank \(config.rank) or alpha \(config.alpha) is out of range")
+    let (rank, alpha) = (
+      try document.required("rank", document.integer), try document.required("alpha", document.number)
+    )
+    let normalization: Normalization = try document.required("normalization", document.choice)
+    guard (1...65_536).contains(rank), alpha.isFinite else {
+      throw refuse("rank \(rank) or alpha \(alpha) is out of range")
     }
     var kvIndices: [Int: [Int]] = [:]
-    for (name, heads) in config.kv_indices {
-      guard let layer = Int(name), (0..<text.layers).contains(layer), kvIndices[layer] == nil,
+    for (name, heads) in try document.required("kv_indices", document.lists) {
+      guard let layer = Int(name), "\(layer)" == name, (0..<text.layers).contains(layer), kvIndices[layer] == nil,
         heads.allSatisfy({ (0..<text.kvHeads).contains($0) }), Set(heads).count == heads.count
-      else { throw refuse("kv_indices of layer \(name), \(heads), do not fit the model") }
+      else { throw refuse("kv_indices of layer \(quoted(name)), \(heads), do not fit the model") }
       kvIndices[layer] = heads
     }
     let adapter = ImageLoRA<Float>(
-      ImageLoRAConfiguration(
-        rank: config.rank, alpha: config.alpha, normalization: normalization, kvIndices: kvIndices), text: text)
-    let file = try Checkpoint(file: folder + "/adapter.safetensors")
+      ImageLoRAConfiguration(rank: rank, alpha: alpha, normalization: normalization, kvIndices: kvIndices), text: text)
+    let path = "\(folder)/\(tensorFile)"
+    let file = try Checkpoint(file: path, check: document.tensorsCheck(of: path))
     adapter.load(try adapter.layout.tensors.flatMap { try finite(file, $0.name, shape: $0.shape) })
     guard file.unclaimed.isEmpty else {
-      throw FileError(
-        folder + "/adapter.safetensors",
-        "tensor \(file.unclaimed[0]) belongs to no layer of kv_indices in adapter_config.json")
+      throw FileError(path, "tensor \(file.unclaimed[0]) belongs to no layer of kv_indices in adapter_config.json")
     }
     return adapter
   }

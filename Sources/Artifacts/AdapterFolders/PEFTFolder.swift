@@ -66,8 +66,9 @@ enum PEFTFolder {
   /// - Throws: `HuggingFaceError`, or `FileError` for tensors that are not those which the configuration
   ///   names.
   static func load(_ folder: String, base text: TextConfiguration) throws -> LoRA<Float> {
+    let conditions = try AdapterFolder.conditions(folder)
     let config = try PEFTConfiguration(folder: folder)
-    let file = try tensors(folder)
+    let file = try tensors(folder, conditions)
     let (names, targets, naming) = try places(file, layers: text.layers)
     try compare(targets, config.modules, naming: naming, layers: text.layers, file: file.source)
     let adapter = LoRA<Float>(
@@ -83,7 +84,7 @@ enum PEFTFolder {
     return adapter
   }
 
-  private static func tensors(_ folder: String) throws -> Checkpoint {
+  private static func tensors(_ folder: String, _ conditions: AdapterDocument?) throws -> Checkpoint {
     let path = folder + "/" + tensorFile
     let pickle = folder + "/adapter_model.bin"
     guard FileManager.default.fileExists(atPath: path) || !FileManager.default.fileExists(atPath: pickle) else {
@@ -91,7 +92,7 @@ enum PEFTFolder {
         pickle, "is a pickle of PyTorch, which is not read",
         remedy: "load it with PEFT and save it again (save_pretrained), which writes \(tensorFile)")
     }
-    return try Checkpoint(file: path)
+    return try Checkpoint(file: path, check: conditions?.tensorsCheck(of: path))
   }
 
   /// Names of a file's tensors by those of an adapter's layout, the projections that they are of, and whose names they

@@ -18,7 +18,7 @@ package struct CheckpointFile: ~Copyable {
   /// Steps of history that are read at most.
   private static var maximumSteps: Int { 1 << 24 }
 
-  /// Opens a file of the schema of this version; `CheckpointStore.verify` checks its bytes.
+  /// Opens a file of the schema of this version; `CheckpointFolder.verify` checks its bytes.
   /// - Throws: `HDF5Error`, or `FileError` for one of another schema or that is not complete.
   package init(_ path: String) throws {
     let file = try File.open(path)
@@ -90,6 +90,9 @@ package struct CheckpointFile: ~Copyable {
       templateDigest: try file.attribute("chat_template_digest", of: "/adapter", as: String.self),
       minPixels: try integer("min_pixels", of: "/adapter"), maxPixels: try integer("max_pixels", of: "/adapter"),
       coordinates: try choice("coordinates"))
+    if try file.hasAttribute("base_full_digest") {
+      provenance.baseFullDigest = try file.attribute("base_full_digest", as: String.self)
+    }
     provenance.transparency = try choice("transparency")
     provenance.exifOrientation = try choice("exif_orientation")
     return provenance.ofItsVersion

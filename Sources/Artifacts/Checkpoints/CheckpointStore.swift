@@ -1,24 +1,33 @@
-// The folder of checkpoints: complete files with checksums, of which the newest few and the best are kept.
+// The folder of checkpoints as its run sees it: what it saves, what it keeps, what it sets aside.
 import Digests
 import Files
 import Foundation
 import Glibc
 import HDF5
 
-/// `step-00000120.h5` files of one run, each with its `sha256sum` line.
-package struct CheckpointStore: Sendable {
-  package let directory: String
-  /// How many of the newest checkpoints stay; the best one also stays.
+/// The checkpoints of one run. Only valid ones count: those that were checked when the run began, and those that it
+/// saved.
+///
+/// Nothing is ever written over. What cannot be used, or belongs to steps that are computed again, is renamed to
+/// `aside-...` and left to the user.
+package final class CheckpointStore {
+  package let folder: CheckpointFolder
+  package var directory: String { folder.directory }
+  /// How many of the newest checkpoints stay; the best one, the one resumed from and the last saved one stay too.
   package let keep: Int
+  /// Newest first.
+  private var valid: [CheckpointName] = []
+  private var resumedFrom: CheckpointName?
+  /// Takes a line about what goes wrong and does not matter to the checkpoint.
+  private let warn: (String) -> Void
 
-  package init(directory: String, keep: Int) { (self.directory, self.keep) = (directory, keep) }
+  package init(directory: String, keep: Int, warn: @escaping (String) -> Void = { _ in }) {
+    (folder, self.keep, self.warn) = (CheckpointFolder(directory), keep, warn)
+  }
 
-  /// `step-00000120.h5` in the folder.
-  package func path(step: Int) -> String { "\(directory)/\(Self.name(step: step))" }
-
-  static func name(step: Int) -> String {
-    let digits = String(step)
-    return "step-" + String(repeating: "0", count: max(0, 8 - digits.count)) + digits + ".h5"
+  /// The newest checkpoint of a step, or where its first one will be.
+  package func path(step: Int) -> String {
+    folder.path(valid.first { $0.step == step } ?? CheckpointName(step: step))
   }
 
   /// Makes the folder where it is missing.
@@ -31,100 +40,111 @@ package struct CheckpointStore: Sendable {
     }
   }
 
-  /// Writes a checkpoint under a temporary name, synchronised and checksummed, renames it, then deletes what is too
-  /// old. An interrupted or failed write leaves all earlier checkpoints as they were.
+  /// Begins a run after a step: sweeps what killed runs have left, sets aside checkpoints that are not valid or of
+  /// later steps, and points the links at what is there.
+  /// - Parameters:
+  ///   - path: the checkpoint that the run was resumed from; nil for a new run.
+  ///   - best: the step of the lowest validation loss so far.
+  /// - Returns: a line for each checkpoint that was set aside.
+  /// - Throws: `FileError`, a failure of the machine.
+  package func begin(resumedFrom path: String?, step: Int, best: Int?) throws -> [String] {
+    sweep()
+    var notes: [String] = []
+    for name in folder.names() {
+      do {
+        try CheckpointFolder.verify(folder.path(name))
+        guard name.step > step else {
+          valid.append(name)
+          continue
+        }
+        notes.append(try setAside(name, "it is of a later step"))
+      } catch {
+        notes.append(try setAside(name, "\(error)"))
+      }
+    }
+    let resolved = path.map { URL(fileURLWithPath: $0).resolvingSymlinksInPath().path }
+    resumedFrom = valid.first { URL(fileURLWithPath: folder.path($0)).resolvingSymlinksInPath().path == resolved }
+    link("latest.h5", to: resumedFrom)
+    link("best.h5", to: valid.first { $0.step == best })
+    return notes
+  }
+
+  /// Writes a checkpoint under a temporary name, sealed and synchronized, renames it, then deletes what is too old. An
+  /// interrupted or failed write leaves all earlier checkpoints as they were.
   /// - Throws: `HDF5Error` or `FileError`.
   package func save(_ state: TrainingState) throws {
-    let path = path(step: state.step)
+    let name = CheckpointName(step: state.step, isDue: state.validationDue)
+    let path = folder.path(name)
+    if FileManager.default.fileExists(atPath: path) {
+      warn(try setAside(name, "it is saved again"))
+      valid.removeAll { $0 == name }
+    }
+    var line = ""
     try File.replace(
       path,
       sealed: { partial in
-        try writeText("\(try Self.sha256(of: partial))  \(Self.name(step: state.step))\n", to: path + ".sha256")
+        try Seal.append(to: partial)
+        line = "\(try CheckpointFolder.sha256(of: partial))  \(name.text)\n"
       }, build: { file in try state.write(to: file) })
-    try link("latest.h5", to: Self.name(step: state.step))
-    if let best = state.best, best.step == state.step { try link("best.h5", to: Self.name(step: state.step)) }
-    let old = try steps().dropFirst(keep).filter { $0 != state.best?.step }
-    for step in old {
-      unlink(self.path(step: step))
-      unlink(self.path(step: step) + ".sha256")
+    valid.insert(name, at: 0)
+    valid.sort(by: >)
+    // For `sha256sum -c`; the checkpoint itself needs it no longer.
+    try writeAtomically(Data(line.utf8), to: path + ".sha256")
+    link("latest.h5", to: name)
+    let best = valid.first { $0.step == state.best?.step }
+    if best == name { link("best.h5", to: name) }
+    let isMadeUpFor = CheckpointName(step: state.step, isDue: true)
+    let superfluous = valid.dropFirst(keep).filter { $0 != best && $0 != resumedFrom } + [isMadeUpFor]
+    for old in superfluous where old != name && valid.contains(old) {
+      unlink(folder.path(old))
+      unlink(folder.path(old) + ".sha256")
+      valid.removeAll { $0 == old }
     }
   }
 
-  /// Steps of all checkpoints by name, newest first.
-  package func steps() throws -> [Int] {
-    guard let names = try? FileManager.default.contentsOfDirectory(atPath: directory) else { return [] }
-    return names.compactMap { name in
-      guard name.hasPrefix("step-"), name.hasSuffix(".h5") else { return nil }
-      return Int(name.dropFirst(5).dropLast(3))
-    }.filter { $0 >= 0 }.sorted(by: >)
+  /// Deletes what a killed run has left: unfinished files, and checksums of checkpoints that are gone.
+  private func sweep() {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+    let all = Set(names.map { ExactString($0) })
+    for name in names {
+      let isPartial = name.hasSuffix(".partial") || name.hasPrefix(".dat.nosync")
+      let isOrphan =
+        name.hasSuffix(".h5.sha256") && CheckpointName(String(name.dropLast(7))) != nil
+        && !all.contains(ExactString(String(name.dropLast(7))))
+      if isPartial || isOrphan { unlink("\(directory)/\(name)") }
+    }
   }
 
-  /// Checks a file, or the one that a link such as `best.h5` points at, against its checksum file.
-  /// - Throws: `FileError` if one of them is missing or they do not belong together.
-  package static func verify(_ link: String) throws {
-    let path = URL(fileURLWithPath: link).resolvingSymlinksInPath().path
-    guard FileManager.default.fileExists(atPath: path) else {
-      throw FileError(link, "there is no such file", remedy: "name a checkpoint")
+  private func setAside(_ name: CheckpointName, _ reason: String) throws -> String {
+    var aside = "aside-\(name.text)"
+    var number = 1
+    while FileManager.default.fileExists(atPath: "\(directory)/\(aside)") {
+      number += 1
+      aside = "aside-\(number)-\(name.text)"
     }
-    let line: String
-    do {
-      line = try String(contentsOfFile: path + ".sha256", encoding: .utf8)
-    } catch {
-      throw FileError(path, "its checksum \(path).sha256 cannot be read", remedy: "use another checkpoint")
-    }
-    guard let expected = line.split(separator: " ").first, expected.count == 64 else {
-      throw FileError(path + ".sha256", "not a line of sha256sum", remedy: "use another checkpoint")
-    }
-    guard try sha256(of: path) == expected else {
+    guard rename(folder.path(name), "\(directory)/\(aside)") == 0 else {
       throw FileError(
-        path, "damaged: its SHA-256 is not the one in \(path).sha256", remedy: "use another checkpoint")
+        folder.path(name), "cannot be set aside", cause: SystemError.last("rename"), fault: .machine)
     }
+    rename(folder.path(name) + ".sha256", "\(directory)/\(aside).sha256")
+    return "set aside \(name.text) as \(aside): \(reason)"
   }
 
-  /// The newest valid checkpoint and what was wrong with newer ones.
-  package func newest() throws -> (path: String?, refused: [String]) {
-    var refused: [String] = []
-    for step in try steps() {
-      do {
-        try Self.verify(path(step: step))
-        return (path(step: step), refused)
-      } catch { refused.append("\(error)") }
-    }
-    return (nil, refused)
-  }
-
-  private static func sha256(of path: String) throws -> String {
-    guard let data = try? Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe) else {
-      throw FileError(path, "cannot be read", remedy: "check the path and its permissions")
-    }
-    var digest = SHA256()
-    data.withUnsafeBytes { digest.update($0) }
-    return digest.finish()
-  }
-
-  /// Writes a small file under a temporary name, synchronised, and renames it.
-  private func writeText(_ text: String, to path: String) throws {
-    let partial = path + ".partial"
-    func failed(_ call: String) -> FileError {
-      let cause = SystemError.last(call)
-      unlink(partial)
-      return FileError.unwritable(path, cause: cause)
-    }
-    let descriptor = Glibc.open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw failed("open") }
-    let bytes = Array(text.utf8)
-    let written = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-    let synchronized = fsync(descriptor)
-    guard Glibc.close(descriptor) == 0, written == bytes.count, synchronized == 0 else { throw failed("write") }
-    guard rename(partial, path) == 0 else { throw failed("rename") }
-  }
-
-  /// Points a name at a checkpoint, replacing what it pointed at.
-  private func link(_ name: String, to target: String) throws {
+  /// Points a name at a checkpoint, or removes it; a file system without symbolic links gets a hard link, and one
+  /// without these none.
+  private func link(_ name: String, to target: CheckpointName?) {
     let (path, partial) = ("\(directory)/\(name)", "\(directory)/\(name).partial")
     unlink(partial)
-    guard symlink(target, partial) == 0, rename(partial, path) == 0 else {
-      throw FileError(path, "cannot be linked", cause: SystemError.last("symlink"), fault: .machine)
+    guard let target else {
+      unlink(path)
+      return
+    }
+    let isLinked = symlink(target.text, partial) == 0 || Glibc.link(folder.path(target), partial) == 0
+    guard isLinked, rename(partial, path) == 0 else {
+      let cause = SystemError.last("link")
+      unlink(partial)
+      warn("\(path) cannot be made (\(cause)); \(target.text) is saved")
+      return
     }
   }
 }

@@ -41,6 +41,7 @@ extension TrainingState {
     for (name, limit) in [("min_pixels", provenance.minPixels), ("max_pixels", provenance.maxPixels)] {
       if let limit { try file.setAttribute(name, of: "/adapter", to: Int64(limit)) }
     }
+    if let digest = provenance.baseFullDigest { try file.setAttribute("base_full_digest", to: digest) }
     for (name, choice) in [
       ("coordinates", provenance.coordinates?.rawValue), ("transparency", provenance.transparency?.rawValue),
       ("exif_orientation", provenance.exifOrientation?.rawValue),

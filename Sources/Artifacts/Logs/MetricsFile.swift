@@ -29,16 +29,34 @@ package final class MetricsFile {
   private let path: String
   private let file: FileHandle
 
-  /// Opens a folder's file; lines after step `step` are dropped, since a resumed run repeats those steps.
+  /// Opens a folder's file for a run that goes on after step `step`. Its whole lines up to there stay, byte for byte,
+  /// in the order of steps; later ones are dropped, since the run repeats those steps.
+  /// - Parameters:
+  ///   - history: what the checkpoint knows of the steps up to there. An entry is written where the file has none with
+  ///     that step's loss, or validation loss.
+  ///   - validationRepeats: whether the validation of step `step` is still to be made.
   /// - Throws: `FileError`.
-  package init(directory: String, after step: Int) throws(FileError) {
+  package init(
+    directory: String, after step: Int, history: [MetricsEntry] = [], validationRepeats: Bool = false
+  ) throws(FileError) {
     path = "\(directory)/\(Self.name)"
-    let lines = (try? String(contentsOfFile: path, encoding: .utf8))?.split(separator: "\n") ?? []
-    let kept = lines.filter { line in
-      let entry = try? JSONDecoder().decode(MetricsEntry.self, from: Data(line.utf8))
-      return entry.map { $0.step <= step && step > 0 } ?? false
+    let data = step > 0 ? FileManager.default.contents(atPath: path) ?? Data() : Data()
+    var lines: [Line] = []
+    var seen: Set<Line.Key> = []
+    func keep(_ entry: MetricsEntry, _ text: Data) {
+      let line = Line(entry, text)
+      guard line.key.isOther || seen.insert(line.key).inserted else { return }
+      lines.append(line)
     }
-    try writeAtomically(Data(kept.map { $0 + "\n" }.joined().utf8), to: path)
+    for text in data.split(separator: UInt8(ascii: "\n")) {
+      guard let entry = try? JSONDecoder().decode(MetricsEntry.self, from: text), entry.step <= step,
+        !(validationRepeats && entry.step == step && entry.validation_loss != nil)
+      else { continue }
+      keep(entry, text)
+    }
+    for entry in history where entry.step <= step { try keep(entry, Self.text(of: entry, in: path)) }
+    let ordered = lines.enumerated().sorted { ($0.element.key, $0.offset) < ($1.element.key, $1.offset) }
+    try writeAtomically(Data(ordered.map { $0.element.text + Data("\n".utf8) }.joined()), to: path)
     do {
       file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
       _ = try file.seekToEnd()
@@ -47,13 +65,36 @@ package final class MetricsFile {
     }
   }
 
+  /// A line and its place among the others: a step's loss stands before its validation.
+  private struct Line {
+    struct Key: Hashable, Comparable {
+      let step, kind: Int
+      /// Neither a step's loss nor a validation's: of which there may be any number.
+      var isOther: Bool { kind == 2 }
+      static func < (a: Self, b: Self) -> Bool { (a.step, a.kind) < (b.step, b.kind) }
+    }
+
+    let key: Key
+    let text: Data
+
+    init(_ entry: MetricsEntry, _ text: Data) {
+      key = Key(step: entry.step, kind: entry.loss != nil ? 0 : entry.validation_loss != nil ? 1 : 2)
+      self.text = text
+    }
+  }
+
+  private static func text(of entry: MetricsEntry, in path: String) throws(FileError) -> Data {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys]
+    do { return try encoder.encode(entry) } catch { throw FileError.unwritable(path, cause: error) }
+  }
+
   /// Adds a line in one write.
   /// - Throws: `FileError`.
   package func append(_ entry: MetricsEntry) throws(FileError) {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys]
+    let line = try Self.text(of: entry, in: path) + Data("\n".utf8)
     do {
-      try file.write(contentsOf: encoder.encode(entry) + Data("\n".utf8))
+      try file.write(contentsOf: line)
     } catch {
       throw FileError.unwritable(path, cause: error)
     }

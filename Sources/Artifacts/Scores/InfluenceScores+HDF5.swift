@@ -1,5 +1,6 @@
-// Scores files: the schema in docs/formats.md, checked when read, written whole or not at all.
+// Scores files: the schema in docs/formats.md, sealed, checked when read, written whole or not at all.
 import Adapters
+import Digests
 import Files
 import HDF5
 
@@ -9,10 +10,10 @@ extension InfluenceScores {
   /// More layers, and KV heads of a layer, than any model that can be opened has.
   private static var maximumExtent: Int { 1024 }
 
-  /// Writes the file under a temporary name and renames it.
-  /// - Throws: `HDF5Error`.
+  /// Writes the file under a temporary name, seals and renames it.
+  /// - Throws: `HDF5Error` or `FileError`.
   package func write(to path: String) throws {
-    try File.replace(path) { file in
+    try File.replace(path, sealed: { try Seal.append(to: $0) }) { file in
       try file.setAttribute("schema_version", to: Int64(Self.schemaVersion))
       try file.setAttribute("estimator_seed", to: Int64(bitPattern: seed))
       try file.setAttribute("base_digest", to: baseDigest)
@@ -33,11 +34,17 @@ extension InfluenceScores {
     }
   }
 
-  /// Reads and checks a file.
+  /// Reads and checks a file; nothing of it is parsed before its seal holds.
+  /// - Parameter notice: takes a line about a file without a seal, as versions before 0.3.0 wrote.
   /// - Throws: `HDF5Error` or `FileError`.
-  package init(reading path: String) throws {
-    let file = try File.open(path)
+  package init(reading path: String, notice: (String) -> Void = { _ in }) throws {
     func refuse(_ problem: String) -> FileError { FileError(path, problem, remedy: "probe again") }
+    let seal = try Seal.check(path)
+    if case .broken = seal {
+      throw FileError(
+        path, "damaged: its bytes are not those that were sealed", remedy: "bring back a valid copy, or probe again")
+    }
+    let file = try File.open(path)
     let version = try file.attribute("schema_version", as: Int64.self)
     guard version == Self.schemaVersion else {
       throw refuse("schema_version \(version) is not \(Self.schemaVersion), the one that this version reads")
@@ -73,6 +80,11 @@ extension InfluenceScores {
       guard sums == scores(estimator).flatMap(\.self), sums.reduce(0, +).isFinite else {
         throw refuse("scores/\(estimator.rawValue) is not the finite sum of its examples")
       }
+    }
+    if case .missing = seal {
+      notice(
+        "\(path): has no seal, as files of versions before 0.3.0, so damage may go unnoticed; imagelora scores merge "
+          + "writes it again with one")
     }
   }
 }

@@ -1,4 +1,5 @@
-// Selection files: the keys of the method and of the authors' scripts.
+// Selection files: the keys of the method and of the authors' scripts, and a digest over them.
+import Digests
 import Files
 import Foundation
 import HuggingFace
@@ -30,9 +31,9 @@ extension HeadSelection {
     return String(decoding: try encoder.encode(document), as: UTF8.self)
   }
 
-  /// Writes the document whole or not at all.
+  /// Writes the document with its digest, whole or not at all.
   /// - Throws: `FileError` with the system's message.
-  package func write(to path: String) throws { try writeAtomically(Data((try json() + "\n").utf8), to: path) }
+  package func write(to path: String) throws { try writeAtomically(DocumentDigest.encode(document), to: path) }
 
   private static var remedy: String { "select heads for this model" }
   /// Largest file that is read, in bytes.
@@ -65,6 +66,11 @@ extension HeadSelection {
   private init(json: String, file: String, layers: Int, kvHeads: Int) throws {
     func refuse(_ problem: String) -> FileError { FileError(file, problem, remedy: Self.remedy) }
     let document: Document
+    do {
+      try DocumentDigest.check(JSON(parsing: Array(json.utf8)), file: file, again: Self.remedy)
+    } catch let error as JSONSyntaxError {
+      throw refuse("not a selection: not valid JSON: \(error)")
+    }
     do {
       document = try JSONDecoder().decode(Document.self, from: Data(json.utf8))
     } catch {

@@ -10,7 +10,7 @@ extension Example {
   ///   - id: the name that the row goes by.
   ///   - line: its place in the file.
   ///   - root: the folder of relative image paths.
-  init(_ row: RowObject, id: String, line: Int, root: String, ignored: inout IgnoredKeys) throws(BadExample) {
+  init(_ row: RowObject, id: String, line: Int, root: ImageFolder, ignored: inout IgnoredKeys) throws(BadExample) {
     try Self.check(id: id)
     var images = ImagePlacer(listed: try Self.listedImages(row, root: root, &ignored), root: root)
     let messages = try Self.messages(row, &images, &ignored)
@@ -78,7 +78,7 @@ extension Example {
   }
 
   private static func listedImages(
-    _ row: RowObject, root: String, _ ignored: inout IgnoredKeys
+    _ row: RowObject, root: ImageFolder, _ ignored: inout IgnoredKeys
   ) throws(BadExample) -> [ImageSource] {
     guard let (key, value) = try row.one(of: ["images", "image"]) else { return [] }
     guard case .array(let items) = value else {
@@ -192,11 +192,11 @@ extension Message {
 struct ImagePlacer {
   static let placeholder = "<image>"
   let listed: [ImageSource]
-  let root: String
+  let root: ImageFolder
   private(set) var placed: [ImageSource] = []
   private var placeholders = 0
 
-  init(listed: [ImageSource], root: String) { (self.listed, self.root) = (listed, root) }
+  init(listed: [ImageSource], root: ImageFolder) { (self.listed, self.root) = (listed, root) }
 
   /// Tags of what is not supported; like `<image>` they are plain text behind a backslash.
   private static let tags: [(text: String, isImage: Bool)] = [

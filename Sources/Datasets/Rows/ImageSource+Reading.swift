@@ -5,7 +5,7 @@ import Foundation
 extension ImageSource {
   /// Reads an entry of `images`: an address, or an object with one.
   static func listed(
-    _ json: JSON, at place: String, root: String, ignored: inout IgnoredKeys
+    _ json: JSON, at place: String, root: ImageFolder, ignored: inout IgnoredKeys
   ) throws(BadExample) -> ImageSource {
     if case .string(let address) = json { return try ImageSource(address: address, root: root) }
     guard case .object = json else {
@@ -22,7 +22,7 @@ extension ImageSource {
   }
 
   /// The image of an object with an address; nil where it has none.
-  init?(_ object: RowObject, root: String) throws(BadExample) {
+  init?(_ object: RowObject, root: ImageFolder) throws(BadExample) {
     guard let (key, value) = try object.one(of: RowKey.imageAddresses) else {
       for key in RowKey.imageSizes where object[key] != nil {
         throw BadExample("\(object.path(key)): needs the image's address in the same object")
@@ -77,10 +77,10 @@ extension ImageSource {
     return limits.least == nil && limits.most == nil ? nil : .limits(minPixels: limits.least, maxPixels: limits.most)
   }
 
-  /// Reads a path (relative to `root`), a `file://` URL or a `data:image...;base64,` URL.
+  /// Reads a path (relative to `root`, and in it where it confines), a `file://` URL or a `data:image...;base64,` URL.
   ///
   /// Throws `BadExample` for addresses that need a network: clusters are closed, and a run must not depend on a server.
-  init(address text: String, root: String) throws(BadExample) {
+  init(address text: String, root: ImageFolder) throws(BadExample) {
     let lower = text.prefix(16).lowercased()
     if lower.hasPrefix("data:") {
       self.init(.inline(try Self.decode(dataURL: text)))
@@ -96,9 +96,10 @@ extension ImageSource {
       throw BadExample("image \(quoted(text)) has an unknown kind of address; give a path, a file:// or a data: URL")
     } else {
       if text.isEmpty { throw BadExample("an image's path is empty") }
-      path = text.utf8.first == UInt8(ascii: "/") ? text : root + "/" + text
+      path = text.utf8.first == UInt8(ascii: "/") ? text : root.path + "/" + text
     }
     if path.utf8.contains(0) { throw BadExample("image \(quoted(text)): a path cannot hold a zero byte") }
+    try root.check(path, written: text)
     self.init(.file(ExactString(path)))
   }
 

@@ -7,6 +7,11 @@ final class MappedFile: @unchecked Sendable {
   let path: String
   /// Valid as long as this object lives.
   let bytes: UnsafeRawBufferPointer
+  /// Open as long as this object lives: what the path names may be another file by then.
+  private let descriptor: Int32
+  /// The file when it was mapped.
+  let identity: FileIdentity
+  private let slot: Int?
 
   /// - Throws: `HuggingFaceError.unreadable` for what is not a regular file of at most `maximumBytes`,
   ///   `HuggingFaceError.gitLFSPointer` for what Git LFS left in a file's place.
@@ -15,20 +20,22 @@ final class MappedFile: @unchecked Sendable {
     // O_NONBLOCK: opening a named pipe would wait for a writer for ever.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw failure(String(cString: strerror(errno))) }
-    defer { close(descriptor) }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw failure(String(cString: strerror(errno))) }
-    guard status.st_mode & S_IFMT == S_IFREG else { throw failure("not a regular file") }
-    let count = Int(status.st_size)
-    guard count <= maximumBytes else { throw failure("\(count) bytes, at most \(maximumBytes) are expected") }
-    self.path = path
-    if count == 0 {
-      bytes = UnsafeRawBufferPointer(start: nil, count: 0)
-    } else {
-      let start = mmap(nil, count, PROT_READ, MAP_SHARED, descriptor, 0)
-      guard let start, start != MAP_FAILED else { throw failure(String(cString: strerror(errno))) }
+    do {
+      identity = try FileIdentity(descriptor: descriptor)
+      guard identity.isRegular else { throw failure("not a regular file") }
+      let count = identity.size
+      guard count <= maximumBytes else { throw failure("\(count) bytes, at most \(maximumBytes) are expected") }
+      let start = count == 0 ? nil : mmap(nil, count, PROT_READ, MAP_SHARED, descriptor, 0)
+      guard start != MAP_FAILED else { throw failure(String(cString: strerror(errno))) }
       bytes = UnsafeRawBufferPointer(start: start, count: count)
+    } catch {
+      close(descriptor)
+      if let error = error as? SystemError { throw failure("\(error)") }
+      throw error
     }
+    self.path = path
+    self.descriptor = descriptor
+    slot = CutFiles.add(bytes, path: path)
     if bytes.count < 1024, bytes.starts(with: "version https://git-lfs".utf8) {
       throw HuggingFaceError.gitLFSPointer(file: path)
     }
@@ -37,7 +44,24 @@ final class MappedFile: @unchecked Sendable {
   /// A copy of all bytes; unlike `bytes` it may outlive this object.
   func copy() -> [UInt8] { withExtendedLifetime(self) { Array(bytes) } }
 
+  /// Throws if the file was written to since it was mapped, by this or another program.
+  func requireUnchanged() throws(FileError) {
+    let now: FileIdentity
+    do {
+      now = try FileIdentity(descriptor: descriptor)
+    } catch {
+      throw FileError(path, "cannot be read any more", cause: error, fault: .machine)
+    }
+    guard now.mayHaveOtherBytes(than: identity) else { return }
+    let sizes = now.size == identity.size ? "" : " (it had \(identity.size) bytes and has \(now.size))"
+    throw FileError(
+      path, "changed while it was in use\(sizes): nothing of the time since is kept",
+      remedy: "restore it, then start again (a training run with --resume auto)")
+  }
+
   deinit {
+    if let slot { CutFiles.remove(slot) }
+    close(descriptor)
     if let start = bytes.baseAddress { munmap(UnsafeMutableRawPointer(mutating: start), bytes.count) }
   }
 }

@@ -41,6 +41,8 @@ struct WeightFiles {
   /// Whether a file looks like weights and is not the model's: old shards, or an index that no longer holds.
   func isLeftOut(_ name: ExactString) -> Bool {
     if name.text.hasSameBytes(as: Self.index) { return indexFields == nil }
+    // It is of the files that it lies beside.
+    if name.text.hasSameBytes(as: FullDigest.file) { return true }
     return Self.isSafetensors(name) && !names.contains(name)
   }
 

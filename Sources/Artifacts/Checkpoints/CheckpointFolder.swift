@@ -1,0 +1,78 @@
+// A folder of checkpoints as a reader sees it: which there are, and which of them are what was saved.
+import Digests
+import Files
+import Foundation
+import HDF5
+
+/// The checkpoints of a folder.
+package struct CheckpointFolder: Sendable {
+  package let directory: String
+  package init(_ directory: String) { self.directory = directory }
+
+  package func path(_ name: CheckpointName) -> String { "\(directory)/\(name.text)" }
+
+  /// All checkpoints by name, newest first; whether they are valid is not looked at.
+  package func names() -> [CheckpointName] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+    return names.compactMap { CheckpointName($0) }.sorted(by: >)
+  }
+
+  /// The newest valid checkpoint and what was wrong with newer ones.
+  package func newest() -> (name: CheckpointName?, refused: [String]) {
+    var refused: [String] = []
+    for name in names() {
+      do {
+        try Self.verify(path(name))
+        return (name, refused)
+      } catch { refused.append("\(error)") }
+    }
+    return (nil, refused)
+  }
+
+  /// Checks a file, or the one that a link such as `best.h5` points at: its bytes against its seal, its name against
+  /// its step. Files of versions before 0.3.0 have no seal and are checked against the `.sha256` beside them.
+  /// - Throws: `FileError`, or `HDF5Error` for a file that was sealed and is no checkpoint.
+  package static func verify(_ link: String) throws {
+    let path = URL(fileURLWithPath: link).resolvingSymlinksInPath().path
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw FileError(link, "there is no such file", remedy: "name a checkpoint")
+    }
+    switch try Seal.check(path) {
+    case .valid: break
+    case .broken:
+      throw FileError(path, "damaged: its bytes are not those that were saved", remedy: "use another checkpoint")
+    case .missing: try verifyBySidecar(path)
+    }
+    guard let name = CheckpointName(URL(fileURLWithPath: path).lastPathComponent) else { return }
+    let step = try CheckpointFile(path).step()
+    guard step == name.step else {
+      throw FileError(
+        path, "is named after step \(name.step) but holds step \(step)",
+        remedy: "rename it to \(CheckpointName(step: step).text)")
+    }
+  }
+
+  private static func verifyBySidecar(_ path: String) throws {
+    guard let line = try? String(contentsOfFile: path + ".sha256", encoding: .utf8) else {
+      throw FileError(
+        path, "damaged or cut: it has no seal at its end, and no checksum \(path).sha256 of an older version",
+        remedy: "use another checkpoint")
+    }
+    guard let expected = line.split(separator: " ").first, expected.count == 64 else {
+      throw FileError(path + ".sha256", "not a line of sha256sum", remedy: "use another checkpoint")
+    }
+    guard try sha256(of: path) == expected else {
+      throw FileError(
+        path, "damaged: its SHA-256 is not the one in \(path).sha256", remedy: "use another checkpoint")
+    }
+  }
+
+  static func sha256(of path: String) throws(FileError) -> String {
+    guard let data = try? Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe) else {
+      throw FileError(path, "cannot be read", remedy: "check the path and its permissions")
+    }
+    var digest = SHA256()
+    data.withUnsafeBytes { digest.update($0) }
+    return digest.finish()
+  }
+}

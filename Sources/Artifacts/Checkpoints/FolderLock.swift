@@ -1,0 +1,165 @@
+// One run at a time in a folder: a lock that a kill releases, and that names its holder.
+import Files
+import Foundation
+import Glibc
+
+/// A held lock on a folder of checkpoints.
+///
+/// The file `run.lock` is locked by the kernel as long as the holder lives (an open file description lock, which NFS
+/// passes on between hosts), and says who holds it, for hosts on which the kernel cannot know.
+package final class FolderLock {
+  /// Who holds the lock.
+  struct Holder: Codable, Equatable {
+    var host: String
+    /// Of the kernel that the holder runs on; changes with every boot.
+    var boot: String
+    var process: Int32
+    /// The scheduler's job, as `slurm 123`, and how often it was started again before.
+    var job: String?
+    var restarts: Int?
+    /// UTC.
+    var started: String
+    /// Different for each holder.
+    var token: String
+
+    var words: String {
+      "process \(process) on \(host)" + (job.map { " (\($0))" } ?? "") + " since \(started)"
+    }
+  }
+
+  private let path: String
+  private let descriptor: Int32
+  private let holder: Holder
+
+  /// Takes the lock of a folder.
+  /// - Parameter takesOver: whether a holder on another host, of which nobody can know here whether it lives, loses it.
+  /// - Throws: `FileError` that names the holder.
+  package convenience init(folder: String, takesOver: Bool) throws {
+    try self.init(folder: folder, takesOver: takesOver, holder: .current())
+  }
+
+  init(folder: String, takesOver: Bool, holder: Holder) throws {
+    path = "\(folder)/run.lock"
+    self.holder = holder
+    var isLocked = false
+    var hasLocks = true
+    var opened: Int32 = -1
+    // A holder that gives the lock back deletes the file: a lock on one that is gone is none.
+    for _ in 0..<8 {
+      opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+      guard opened >= 0 else { throw FileError.unwritable(path, cause: SystemError.last("open")) }
+      isLocked = Self.lock(opened)
+      hasLocks = isLocked || ![ENOLCK, ENOSYS, EOPNOTSUPP, EINVAL].contains(errno)
+      if Self.isSameFile(opened, path) { break }
+      close(opened)
+      opened = -1
+    }
+    guard opened >= 0 else { throw FileError(path, "changes all the time", remedy: "name another folder") }
+    descriptor = opened
+    do {
+      let earlier = Self.read(descriptor)
+      // Another host may keep its lock for a while after its end.
+      let isElsewhere = earlier.map { $0.host != holder.host } ?? false
+      if hasLocks, !isLocked, !(takesOver && isElsewhere) {
+        throw Self.held(folder, by: earlier, isProven: !isElsewhere)
+      }
+      if let earlier, !Self.isGone(earlier, for: holder, isLocked: isLocked), !takesOver {
+        throw Self.held(folder, by: earlier, isProven: false)
+      }
+      try write(holder)
+      // Without locks two runs may have come here at once; the last one has it.
+      guard Self.read(descriptor) == holder else { throw Self.held(folder, by: Self.read(descriptor), isProven: true) }
+    } catch {
+      close(descriptor)
+      throw error
+    }
+  }
+
+  deinit {
+    release()
+    close(descriptor)
+  }
+
+  /// Gives the lock back, unless somebody else has it by now.
+  package func release() {
+    if (try? requireHeld()) != nil { unlink(path) }
+  }
+
+  /// Throws where another run has taken the folder over: nothing may be saved there then.
+  package func requireHeld() throws(FileError) {
+    let now = Self.isSameFile(descriptor, path) ? Self.read(descriptor) : nil
+    guard now == holder else {
+      throw FileError(
+        path, "was taken over by \(now?.words ?? "somebody who removed it")",
+        remedy: "this run ends without saving; start it in another folder")
+    }
+  }
+
+  private static func held(_ folder: String, by holder: Holder?, isProven: Bool) -> FileError {
+    FileError(
+      folder, "is in use by \(holder?.words ?? "another process")",
+      remedy: isProven
+        ? "wait for it, or name another folder in checkpoint.directory"
+        : "wait for it, name another folder in checkpoint.directory, or give --take-over if it is gone")
+  }
+
+  /// Whether an earlier holder is provably gone: its kernel released the lock, or runs no longer, or its job was
+  /// started again, which a scheduler does only after the end of the earlier start.
+  private static func isGone(_ earlier: Holder, for holder: Holder, isLocked: Bool) -> Bool {
+    if earlier.host == holder.host { return earlier.boot != holder.boot || isLocked || kill(earlier.process, 0) != 0 }
+    guard let job = holder.job, job == earlier.job else { return false }
+    return (holder.restarts ?? 0) > (earlier.restarts ?? 0)
+  }
+
+  /// An open file description lock on the whole file; false with `errno` where somebody has it, or there are no locks.
+  private static func lock(_ descriptor: Int32) -> Bool {
+    let setLock: Int32 = 37  // F_OFD_SETLK, a macro that Swift does not see
+    var range = flock()
+    range.l_type = Int16(F_WRLCK)
+    range.l_whence = Int16(SEEK_SET)
+    return fcntl(descriptor, setLock, &range) == 0
+  }
+
+  /// Whether a path still names an open file.
+  private static func isSameFile(_ descriptor: Int32, _ path: String) -> Bool {
+    var (open, named) = (stat(), stat())
+    return fstat(descriptor, &open) == 0 && stat(path, &named) == 0 && open.st_ino == named.st_ino
+      && open.st_dev == named.st_dev
+  }
+
+  private static func read(_ descriptor: Int32) -> Holder? {
+    var bytes = [UInt8](repeating: 0, count: 4096)
+    let count = bytes.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress, $0.count, 0) }
+    guard count > 0 else { return nil }
+    return try? JSONDecoder().decode(Holder.self, from: Data(bytes.prefix(count)))
+  }
+
+  private func write(_ holder: Holder) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    let data = try encoder.encode(holder) + Data("\n".utf8)
+    let written = data.withUnsafeBytes { bytes in
+      ftruncate(descriptor, 0) == 0 ? pwrite(descriptor, bytes.baseAddress, bytes.count, 0) : -1
+    }
+    guard written == data.count, fsync(descriptor) == 0 else {
+      throw FileError.unwritable(path, cause: SystemError.last("write"))
+    }
+  }
+}
+
+extension FolderLock.Holder {
+  /// This process.
+  static func current() -> FolderLock.Holder {
+    let environment = ProcessInfo.processInfo.environment
+    var job: String?
+    for (name, key) in [("slurm", "SLURM_JOB_ID"), ("pbs", "PBS_JOBID"), ("lsf", "LSB_JOBID"), ("flux", "FLUX_JOB_ID")]
+    {
+      if let id = environment[key] { job = job ?? "\(name) \(id)" }
+    }
+    let boot = try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)
+    return FolderLock.Holder(
+      host: ProcessInfo.processInfo.hostName, boot: boot?.trimmingCharacters(in: .whitespacesAndNewlines) ?? "",
+      process: getpid(), job: job, restarts: environment["SLURM_RESTART_COUNT"].flatMap { Int($0) },
+      started: Date().formatted(.iso8601), token: UUID().uuidString)
+  }
+}

@@ -1,0 +1,64 @@
+// A file that carries its own digest: the last bytes of it, so that neither can be parted from the other.
+import Files
+import Foundation
+import Glibc
+
+/// The seal of a file: its last 83 bytes are `"\nimagelora-seal 1 "`, 64 hexadecimal digits and a newline; the digits
+/// are SHA-256 over all bytes before. HDF5 does not look at bytes behind its end, so h5py and h5dump read sealed files.
+package enum Seal {
+  private static let prefix = Array("\nimagelora-seal 1 ".utf8)
+  package static let byteCount = prefix.count + 64 + 1
+
+  /// What the end of a file says about it.
+  package enum State: Sendable {
+    /// It has no seal.
+    case missing
+    case valid
+    /// Its bytes are not those that were sealed.
+    case broken
+  }
+
+  /// Seals a finished file and waits until it is on the disk.
+  /// - Throws: `FileError`, a failure of the machine.
+  package static func append(to path: String) throws(FileError) {
+    let bytes = try read(path)
+    let seal = prefix + Array(digest(bytes[...]).utf8) + [UInt8(ascii: "\n")]
+    let descriptor = open(path, O_WRONLY | O_APPEND | O_CLOEXEC)
+    guard descriptor >= 0 else { throw .unwritable(path, cause: SystemError.last("open")) }
+    var rest = seal[...]
+    // A part may fit on a disk that is full then: the next call says why.
+    while !rest.isEmpty {
+      let written = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+      if written <= 0 { break }
+      rest = rest.dropFirst(written)
+    }
+    let cause = SystemError.last("write")
+    let isSynchronized = fsync(descriptor) == 0
+    guard close(descriptor) == 0, rest.isEmpty, isSynchronized else { throw .unwritable(path, cause: cause) }
+  }
+
+  /// Compares a file with its seal.
+  /// - Throws: `FileError` for one that cannot be read.
+  package static func check(_ path: String) throws(FileError) -> State {
+    let bytes = try read(path)
+    guard bytes.count >= byteCount else { return .missing }
+    let seal = bytes.suffix(byteCount)
+    guard seal.starts(with: prefix), seal.last == UInt8(ascii: "\n") else { return .missing }
+    let stated = seal.dropFirst(prefix.count).prefix(64)
+    return stated.elementsEqual(digest(bytes.dropLast(byteCount)).utf8) ? .valid : .broken
+  }
+
+  private static func read(_ path: String) throws(FileError) -> Data {
+    do {
+      return try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
+    } catch {
+      throw FileError(path, "cannot be read", remedy: "check the path and its permissions", cause: error)
+    }
+  }
+
+  private static func digest(_ bytes: Data) -> String {
+    var digest = SHA256()
+    bytes.withUnsafeBytes { digest.update($0) }
+    return digest.finish()
+  }
+}

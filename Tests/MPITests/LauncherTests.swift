@@ -1,0 +1,51 @@
+// What the variables of launchers mean. That MPI starts by them, Tests/EndToEnd shows with mpirun.
+import Collectives
+import Files
+import Testing
+
+@testable import MPI
+
+@Suite("The launcher of a process")
+struct LauncherTests {
+  @Test("a process that was started alone has none, also in a batch script, an interactive step and beside noise")
+  func none() {
+    #expect(Launcher([:]) == nil)
+    #expect(Launcher(["SLURM_NTASKS": "4", "SLURM_PROCID": "0", "SLURM_JOB_ID": "7"]) == nil)
+    #expect(Launcher(["SLURM_STEP_ID": "4294967290", "SLURM_NTASKS": "4", "SLURM_PROCID": "0"]) == nil)
+    #expect(Launcher(["OMPI_COMM_WORLD_SIZE": "", "PMI_SIZE": "many", "PMIX_RANK": "-1"]) == nil)
+  }
+
+  @Test(
+    "mpirun and srun",
+    arguments: [
+      (["OMPI_COMM_WORLD_SIZE": "3", "OMPI_COMM_WORLD_RANK": "2", "PMIX_RANK": "2"], 2, 3, true),
+      (["PMI_SIZE": "4", "PMI_RANK": "1"], 1, 4, true),
+      (["PMI_RANK": "1"], 1, nil, true),
+      (["PMIX_RANK": "0"], 0, nil, true),
+      (["PMIX_RANK": "5", "SLURM_STEP_ID": "0", "SLURM_NTASKS": "8", "SLURM_PROCID": "5"], 5, 8, true),
+      (["SLURM_STEP_ID": "1", "SLURM_STEP_NUM_TASKS": "2", "SLURM_NTASKS": "8", "SLURM_PROCID": "1"], 1, 2, false),
+    ] as [([String: String], Int?, Int?, Bool)])
+  func launched(environment: [String: String], rank: Int?, size: Int?, offersMPI: Bool) throws {
+    let launcher = try #require(Launcher(environment))
+    #expect(launcher.rank == rank && launcher.size == size && launcher.offersMPI == offersMPI)
+    #expect(launcher.startsSeveral && launcher.isFirst == (rank == 0))
+  }
+
+  @Test("one process is one rank without MPI, whoever started it")
+  func alone() throws {
+    for launcher in [
+      nil, Launcher(["OMPI_COMM_WORLD_SIZE": "1"]), Launcher(["SLURM_STEP_ID": "0", "SLURM_NTASKS": "1"]),
+    ] {
+      #expect(launcher?.startsSeveral != true)
+      #expect(try withRanks(of: launcher) { $0 is SingleProcess })
+    }
+  }
+
+  @Test("tasks of srun that no MPI can join are refused in one line, before any work")
+  func apart() throws {
+    let launcher = try #require(Launcher(["SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "1"]))
+    let error = #expect(throws: LauncherError.self) { try withRanks(of: launcher) { _ in Issue.record("started") } }
+    #expect(error?.exitStatus == ExitStatus.badUsage)
+    #expect(error?.description.hasPrefix("SLURM_STEP_NUM_TASKS=2 says") == true)
+  }
+}
