@@ -5,7 +5,10 @@
 
 The environment is that of transformers' chat templates. A case is [expression, text]; the text is null where Jinja
 fails, where it prints what is undefined, and where an integer on the way does not fit 64 bits: all of these are errors
-here. Needs: pip install jinja2 (made with Jinja 3.1.6).
+here. Expressions that compute with what is undefined are left out: Jinja takes it for an empty text, here it is
+refused.
+
+Needs: pip install jinja2 (made with Jinja 3.1.6).
 """
 
 import argparse
@@ -57,21 +60,23 @@ def value(source):
         found = ENV.compile_expression(source, undefined_to_none=False)()
     except Exception as error:
         raise Bad(source) from error
-    if isinstance(found, Undefined) or (isinstance(found, int) and not -LARGEST - 1 <= found <= LARGEST):
+    if isinstance(found, int) and not -LARGEST - 1 <= found <= LARGEST:
         raise Bad(source)
     return found
 
 
 class Maker:
-    """Makes expressions as source; `bad` is set once a part of one has no value."""
+    """Makes expressions as source; `bad` is set once a part of one has no value, `undefined` is a part that is so."""
 
     def __init__(self, seed):
         self.random = random.Random(seed)
         self.bad = False
+        self.undefined = None
 
     def checked(self, source):
         try:
-            value(source)
+            if isinstance(value(source), Undefined):
+                self.undefined = self.undefined or source
         except Bad:
             self.bad = True
         return source
@@ -109,8 +114,10 @@ class Maker:
         r = self.random
         if depth == 0 or r.random() < 0.15:
             return self.quoted(TEXTS)
-        inner = self.text(depth - 1)
         form = r.randrange(12)
+        if form == 10:
+            return self.checked(f"({self.list(depth - 1)}|join({r.choice(['', self.quoted(PARTS)])}))")
+        inner = self.text(depth - 1)
         if form < 4:
             return self.checked(f"({inner}{self.slice()})")
         if form == 4:
@@ -126,8 +133,6 @@ class Maker:
             return self.checked(f"({inner} ~ {self.integer(depth - 1)})")
         if form == 9:
             return self.checked(f"({inner}|{r.choice(['first', 'last', 'trim', 'string'])})")
-        if form == 10:
-            return self.checked(f"({self.list(depth - 1)}|join({r.choice(['', self.quoted(PARTS)])}))")
         return self.checked(f"({inner}|tojson)")
 
     def list(self, depth):
@@ -153,17 +158,21 @@ class Maker:
         return f"({self.text(depth)} {r.choice(['==', '!='])} {self.text(depth)})"
 
     def case(self):
-        self.bad = False
+        """An expression and its text; nothing if a part of it is undefined."""
+        self.bad, self.undefined = False, None
         make = self.random.choice([self.integer, self.integer, self.text, self.text, self.list, self.boolean])
         source = make(self.random.randint(1, 3))
         if make == self.list:
             source = f"{source}|tojson"
+        if self.undefined not in (None, source):
+            return None
+        if self.bad or self.undefined:
+            return source, None
         try:
-            text = ENV.from_string("{{ " + source + " }}").render() if not self.bad else None
             value(source)
+            return source, ENV.from_string("{{ " + source + " }}").render()
         except Exception:
-            text = None
-        return [source, text]
+            return source, None
 
 
 def main():
@@ -175,10 +184,9 @@ def main():
     maker = Maker(a.seed)
     cases = {}
     while len(cases) < a.count:
-        source, text = maker.case()
         # A tag has at most 512 tokens here.
-        if len(source) < 400:
-            cases[source] = text
+        if (case := maker.case()) and len(case[0]) < 400:
+            cases[case[0]] = case[1]
     with open(a.to, "w", encoding="utf-8") as file:
         file.write("[\n" + ",\n".join(json.dumps(case) for case in cases.items()) + "\n]\n")
 

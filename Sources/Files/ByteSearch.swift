@@ -1,4 +1,5 @@
 // A search in linear time: the standard library's is quadratic on texts that repeat themselves, and slow on others.
+import Glibc
 
 /// Looks for some bytes (Knuth, Morris and Pratt 1977).
 package struct ByteSearch: Sendable {
@@ -41,5 +42,14 @@ package struct ByteSearch: Sendable {
   package func isPart(of text: String) -> Bool {
     var text = text
     return text.withUTF8 { first(in: $0) != nil }
+  }
+}
+
+extension String {
+  /// Whether a byte is in the text's UTF-8; many times faster than `utf8.contains`.
+  package func holds(_ byte: UInt8) -> Bool {
+    utf8.withContiguousStorageIfAvailable { bytes in
+      bytes.baseAddress.map { memchr($0, Int32(byte), bytes.count) != nil } ?? false
+    } ?? utf8.contains(byte)
   }
 }

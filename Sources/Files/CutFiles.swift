@@ -43,7 +43,7 @@ package enum CutFiles {
   /// Notes that a file is mapped; nil if too many are.
   package static func add(_ bytes: UnsafeRawBufferPointer, path: String) -> Int? {
     guard let base = bytes.baseAddress else { return nil }
-    let name = String(path.map { $0.isNewline ? " " : $0 })
+    let name = printable(String(path.map { $0.isNewline ? " " : $0 }))
     let text =
       "imagelora: \(name): was cut while it was in use; restore it, then start again (a training run with --resume auto)\n"
     let line = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: text.utf8.count)

@@ -24,7 +24,7 @@ struct Conversation {
     for (index, message) in messages.enumerated() {
       for case .text(let text) in message.content {
         // Bytes, as tokenizers see them: to Swift a combining mark would hide the token's last letter.
-        guard text.utf8.contains(UInt8(ascii: "<")) else { continue }
+        guard text.holds(UInt8(ascii: "<")) else { continue }
         if let token = Self.visionTokens.first(where: { $0.search.isPart(of: text) }) {
           throw .visionToken(token.text, message: index)
         }

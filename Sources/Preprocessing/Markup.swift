@@ -1,4 +1,5 @@
 // Tags in texts that an example's objects fill: found over bytes, in one pass.
+import Files
 
 /// A piece of a text: words, or the place of an object.
 package enum Markup: Equatable {
@@ -21,7 +22,7 @@ package enum Markup: Equatable {
   /// The pieces of a text. `<bbox>`, `<point>`, `<ref>` and `<ref-object>` are places, except for a tag that is closed
   /// behind it, as in `<point>20 30</point>`, which is text; a tag behind a backslash is the tag itself as text.
   package static func pieces(of text: String) -> [Markup] {
-    guard text.utf8.contains(UInt8(ascii: "<")) else { return text.isEmpty ? [] : [.text(text)] }
+    guard text.holds(UInt8(ascii: "<")) else { return text.isEmpty ? [] : [.text(text)] }
     let bytes = Array(text.utf8)
     let found = tags(in: bytes)
     // Of each kind, whether the next tag behind the one in question closes it.

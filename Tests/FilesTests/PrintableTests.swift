@@ -61,7 +61,7 @@ struct PrintableTests {
       }
     }
     let text = String(repeating: "a", count: 400_000)
-    let time = ContinuousClock().measure { #expect(!ByteSearch((text + "b").utf8).isPart(of: text + text)) }
+    let time = threadTime { #expect(!ByteSearch((text + "b").utf8).isPart(of: text + text)) }
     #expect(time < .seconds(2))
   }
 }

@@ -17,7 +17,7 @@ import Testing
   @Test("A text of 32 MiB is reversed and counted within a second", arguments: ["ab", "é"])
   func reversed(_ text: String) throws {
     var found = ""
-    let time = try ContinuousClock().measure { found = try render(doubled(text, 24) + "{{ n.s[::-1]|length }}") }
+    let time = try threadTime { found = try render(doubled(text, 24) + "{{ n.s[::-1]|length }}") }
     #expect(found == "\(text.unicodeScalars.count << 24)")
     #expect(time < .seconds(3))
   }
@@ -33,7 +33,7 @@ import Testing
         + "{% for i in range(999) %}{% set m.k = m.l[::-1] %}{% endfor %}",
     ])
   func refused(_ use: String) {
-    let time = ContinuousClock().measure {
+    let time = threadTime {
       expectError("t.jinja: line 1: ", "more than") { _ = try render(doubled("ab", 23) + use) }
     }
     #expect(time < .seconds(5))
@@ -43,7 +43,7 @@ import Testing
   func searches() throws {
     let needle = doubled("aaaaaaaa", 17) + "{% set p = n.s[1:] ~ 'b' %}"
     var found = ""
-    let time = try ContinuousClock().measure {
+    let time = try threadTime {
       found = try render(needle + "{{ p in n.s }}{{ n.s.split(p)|length }}{{ n.s.replace(p, '') == n.s }}")
     }
     #expect(found == "False1True")

@@ -25,7 +25,7 @@ import Testing
   func marks() throws {
     let tokenizer = try TokenizerTests.released.get()
     let text = "a" + String(repeating: "\u{301}\u{316}", count: 250_000)
-    let time = ContinuousClock().measure { _ = tokenizer.encode(text) }
+    let time = threadTime { _ = tokenizer.encode(text) }
     #expect(time < .seconds(2))
   }
 

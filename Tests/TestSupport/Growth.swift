@@ -1,17 +1,30 @@
 // How time grows with the length of an input: parsers of hostile files must be linear, or nearly so.
+import Glibc
 
-/// How many times longer work on an input of twice the length takes: the least of several pairs, since a busy machine
-/// slows some of them down.
+/// Processor time of this thread for some work; other work on the machine does not count.
+package func threadTime(_ work: () throws -> Void) rethrows -> Duration {
+  func now() -> Duration {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+  }
+  let start = now()
+  try work()
+  return now() - start
+}
+
+/// How many times longer work on an input of twice the length takes: the least of several pairs, since memory and
+/// caches that others use slow some of them down.
 /// - Parameter work: does it on an input of 2 to the power of its argument, 0 or 1, times some length; the shorter one
 ///   should take some milliseconds.
 package func growth(_ work: (_ doublings: Int) throws -> some Any) rethrows -> Double {
-  let clock = ContinuousClock()
-  var least = (short: Duration.seconds(1 << 30), long: Duration.seconds(1 << 30))
+  var least = [Duration.seconds(1 << 30), .seconds(1 << 30)]
   _ = try work(0)
   for _ in 0..<5 {
-    least.short = min(least.short, try clock.measure { _ = try work(0) })
-    least.long = min(least.long, try clock.measure { _ = try work(1) })
+    for doublings in 0...1 {
+      least[doublings] = min(least[doublings], try threadTime { _ = try work(doublings) })
+    }
   }
-  // Below a millisecond the clock and the allocator decide.
-  return least.long / max(least.short, .milliseconds(1))
+  // Below this the allocator and the caches decide.
+  return least[1] / max(least[0], .milliseconds(3))
 }

@@ -207,7 +207,7 @@ struct ImagePlacer {
   mutating func content(_ text: String, at place: String) throws(BadExample) -> [ContentPart] {
     // Over bytes: the standard library's search for a text costs more than the rest of an example.
     let bytes = text.utf8
-    guard bytes.contains(UInt8(ascii: "<")) else { return text.isEmpty ? [] : [.text(text)] }
+    guard text.holds(UInt8(ascii: "<")) else { return text.isEmpty ? [] : [.text(text)] }
     var parts: [ContentPart] = []
     var pending: [UInt8] = []
     var cursor = bytes.startIndex

@@ -116,7 +116,8 @@ extension JinjaEvaluator {
   /// `object[index]`: undefined if there is none.
   func element(_ index: JinjaValue, of object: JinjaValue) throws -> JinjaValue {
     if case .string(let key) = index { return try attribute(key, of: object) }
-    guard case .integer(let index) = index else { throw failure("\(index.kind) as an index") }
+    // Python's Booleans are numbers here too.
+    guard let index = index.number else { throw failure("\(index.kind) as an index") }
     let count: Int
     switch object {
     case .list(let list): count = list.items.count

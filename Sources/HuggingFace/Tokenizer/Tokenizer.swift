@@ -38,8 +38,8 @@ package struct Tokenizer: Sendable {
     return ids
   }
 
-  /// A number of tokens that a text surely has at least, in linear time: its added tokens, and the rest as if each token
-  /// were the longest.
+  /// A number of tokens that a text surely has at least, in linear time: its added tokens, and the rest as if it
+  /// were all of the longest token.
   ///
   /// Form C never makes ASCII shorter, and all else at most by a factor of four (U+1FBE U+0308 U+0301, seven bytes,
   /// become the two of U+0390). Bytes without a piece do not count.
