@@ -30,7 +30,11 @@ check "SIGUSR1: a checkpoint in addition to the last" test "$(ls run/step-*.h5 |
 check "SIGUSR1: the bytes of a run without" same_state "whole-2/$last" "run/$last"
 
 # A run that nohup started ignores the terminal that closes.
-begin_ignoring() { (trap '' HUP; exec timeout 60 "$IMAGELORA" train run.yaml >out 2>err) & job=$!; }
+# Inside of timeout, which takes the signal for itself.
+begin_ignoring() {
+  timeout 60 bash -c 'trap "" HUP; exec "$0" train run.yaml' "$IMAGELORA" >out 2>err &
+  job=$!
+}
 rm -rf run
 begin_ignoring
 await reached 4 || true

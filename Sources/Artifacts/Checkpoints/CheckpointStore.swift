@@ -79,17 +79,16 @@ package final class CheckpointStore {
       warn(try setAside(name, "it is saved again"))
       valid.removeAll { $0 == name }
     }
-    var line = ""
     try File.replace(
       path,
       sealed: { partial in
         try Seal.append(to: partial)
-        line = "\(try CheckpointFolder.sha256(of: partial))  \(name.text)\n"
+        // For `sha256sum -c`, before the checkpoint has its name; the checkpoint itself needs it no longer.
+        let line = "\(try CheckpointFolder.sha256(of: partial))  \(name.text)\n"
+        try writeAtomically(Data(line.utf8), to: path + ".sha256")
       }, build: { file in try state.write(to: file) })
     valid.insert(name, at: 0)
     valid.sort(by: >)
-    // For `sha256sum -c`; the checkpoint itself needs it no longer.
-    try writeAtomically(Data(line.utf8), to: path + ".sha256")
     link("latest.h5", to: name)
     let best = valid.first { $0.step == state.best?.step }
     if best == name { link("best.h5", to: name) }
