@@ -49,7 +49,7 @@ doubled='{% set n = namespace(s="ab") %}{% for i in range(24) %}{% set n.s = n.s
 template "$doubled{{ n.s[::-1]|length }}"
 COUNTS=0 limit=4 refused 65 "a template that reverses 32 MiB" 'message 1' 'leaves out' $inspected
 template "$doubled{{ n.s|list|length }}"
-COUNTS=0 limit=4 refused 65 "a template that makes a list of 32 MiB" 'chat_template.jinja: line 1' '128 MiB' $inspected
+COUNTS=0 limit=4 refused 65 "a template that makes a list of 32 MiB" 'chat_template.jinja: line 1' '128 MiB|steps' $inspected
 rm -rf hostile
 
 refused 65 "an unknown key, the nearest named" 'command line|--set' 'training.learnin_rate.*training.learning_rate' \
