@@ -13,8 +13,8 @@ package func threadTime(_ work: () throws -> Void) rethrows -> Duration {
   return now() - start
 }
 
-/// How many times longer work on an input of twice the length takes: the least of several rounds of several pairs, since
-/// memory and caches that others use slow some of them down, but none of them makes quadratic work look linear.
+/// How many times longer work on an input of twice the length takes: the least of several rounds of several pairs.
+/// Memory and caches that others use slow some of them down, but nothing makes quadratic work look linear.
 /// - Parameter work: does it on an input of 2 to the power of its argument, 0 or 1, times some length; the shorter one
 ///   should take some milliseconds.
 package func growth(_ work: (_ doublings: Int) throws -> some Any) rethrows -> Double {
