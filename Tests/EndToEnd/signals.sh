@@ -1,4 +1,5 @@
-# What a batch system or a terminal sends: SIGTERM and SIGHUP save and end, SIGUSR1 saves and goes on, whichever rank it reaches.
+# What a batch system or a terminal sends: SIGTERM and SIGHUP save and end, SIGUSR1 saves and goes on, whichever rank it
+# reaches.
 source "$top/Tests/EndToEnd/background.sh"
 declare -F resumed >/dev/null || source "$top/Tests/EndToEnd/resume.sh"
 
@@ -7,8 +8,8 @@ for way in TERM:5 TERM:8 HUP:6; do
   signal=${way%:*} step=${way#*:}
   stop_at "$signal" 2 reached "$step"
   check "SIG$signal to one rank: status 1" test "$status" = 1
-  stopped=$(basename "$(ls run/step-*.h5 | tail -n 1)" .h5) # the newest checkpoint
-  stopped=$((10#${stopped#step-}))
+  # The newest checkpoint; one whose validation is still due has that in its name.
+  stopped=$((10#$(ls run/step-*.h5 | sed -nE 's/.*step-([0-9]+)\..*/\1/p' | sort | tail -n 1)))
   check "SIG$signal: the run stopped after its last step, which is saved (step $stopped)" \
     test "$stopped" -ge "$step" -a "$(column run/metrics.jsonl step | tail -n 1)" = "$stopped"
   check "SIG$signal: one line says so" sh -c \
