@@ -18,10 +18,11 @@ package func mapOverRanks<Result: Codable>(
   return pairs.sorted { $0.0 < $1.0 }.map(\.1)
 }
 
-/// As `mapOverRanks`, but all ranks leave at the same item where one of them is asked to stop.
+/// As `mapOverRanks`, but all ranks leave together where one of them is asked to stop.
 ///
-/// Before each item the ranks agree whether to go on. So each rank with others takes its items in the order of their
-/// costs, which keeps the ranks from waiting for each other: together they wait no longer than the dearest item takes.
+/// A rank that is asked leaves after the item at hand; the others after theirs, or after two seconds of items. So often
+/// do the ranks agree whether to go on. Each rank with others takes its items in the order of their costs, so that no
+/// rank waits long for another.
 /// - Parameters:
 ///   - costs: of every item, in any unit.
 ///   - isStopAsked: whether this rank is asked to stop.
@@ -38,16 +39,28 @@ package func mapOverRanks<Result: Codable>(
     ? assignment
     : assignment.map { $0.sorted { costs[$0] != costs[$1] ? costs[$0] > costs[$1] : $0 < $1 } }
   let own = orders[communicator.rank]
+  let longest = orders.map(\.count).max() ?? 0
   var done: [Result] = []
   var failure: (any Error)?
-  for round in 0..<(orders.map(\.count).max() ?? 0) {
-    let leaves = failure != nil || isStopAsked()
-    guard try communicator.allGather([leaves ? 1 : 0]).allSatisfy({ $0 == [0] }) else { break }
-    guard own.indices.contains(round) else { continue }
-    do {
-      done.append(try communicator.watchdog.during(name(own[round])) { try body(own[round]) })
-    } catch {
-      failure = error
+  // Items of each rank that all agreed on, and how many more at a time.
+  var (agreed, stretch) = (0, 0)
+  // The longest that an item took since the last agreement.
+  var slowest = 0.0
+  while agreed < longest {
+    let (goesOn, seconds) = try agreement(
+      leaving: failure != nil || isStopAsked(), seconds: slowest, communicator)
+    guard goesOn else { break }
+    stretch = max(1, min(2 * stretch, Int(2 / max(seconds, 1e-6))))
+    agreed += stretch
+    slowest = 0
+    while done.count < min(agreed, own.count), failure == nil, !isStopAsked() {
+      let (item, start) = (own[done.count], ContinuousClock.now)
+      do {
+        done.append(try communicator.watchdog.during(name(item)) { try body(item) })
+      } catch {
+        failure = error
+      }
+      slowest = max(slowest, (ContinuousClock.now - start) / .seconds(1))
     }
   }
   try withErrorAgreement(communicator) { if let failure { throw failure } }
@@ -56,6 +69,16 @@ package func mapOverRanks<Result: Codable>(
     for (item, result) in zip(order, found) { results[item] = result }
   }
   return results
+}
+
+/// Whether no rank leaves, and the most seconds of all ranks, the same on every rank.
+private func agreement(
+  leaving: Bool, seconds: Double, _ communicator: any Communicator
+) throws -> (goesOn: Bool, seconds: Double) {
+  let reports = try communicator.allGather([leaving ? 1 : 0] + withUnsafeBytes(of: seconds, Array.init)).map { report in
+    (leaves: report[0] != 0, seconds: report.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 1, as: Double.self) })
+  }
+  return (!reports.contains { $0.leaves }, reports.map(\.seconds).max() ?? 0)
 }
 
 /// Gives every rank the results of all ranks. Binary property lists keep every bit of a Double, infinities and NaN too.

@@ -54,7 +54,8 @@ package struct Evaluator: Sendable {
   /// Results of each example for each of the adapters (nil: the base alone), the same bits for any number of ranks.
   /// - Parameters:
   ///   - tokens: how many tokens an image group of these examples has: batches are formed and assigned by it.
-  ///   - isStopAsked: asked on each rank before each batch; where any rank says so, all leave before that batch.
+  ///   - isStopAsked: asked on each rank before each batch; where any rank says so, all leave within two seconds or a
+  ///     batch.
   ///   - onProgress: called on each rank after each of its batches with how many of its examples are done, of how many.
   /// - Returns: `[adapters][examples]`, nil for examples that were not begun when a rank was asked to stop.
   /// - Throws: the same `RankFailure` on every rank, naming the example.

@@ -17,7 +17,7 @@ extension Job {
 
   /// Influence of all heads on the examples of a shard, the same bits for any number of ranks.
   /// - Parameter shard: which part of the probe's examples: every `count`-th from each of `indices` on.
-  /// - Returns: nil if a signal to stop came to any rank meanwhile; all ranks leave at the same example.
+  /// - Returns: nil if a signal to stop came to any rank meanwhile; all ranks leave together.
   /// - Throws: the same error on all ranks, also where the base changed meanwhile.
   /// - Important: Collective.
   package func influence(shard: Shard, log: RunLog, signals: SignalRequests) throws -> InfluenceScores? {

@@ -54,6 +54,20 @@ struct MapOverRanksTests {
     }
   }
 
+  @Test("many short items need few agreements")
+  func agreements() throws {
+    let count = 10_000
+    let calls = runOnRanks(2, deadline: 20) { communicator in
+      let found = try mapOverRanks(
+        [Array(0..<count / 2), Array(count / 2..<count)], costs: Array(repeating: 1, count: count), communicator,
+        stopping: { false }, naming: { "item \($0)" }
+      ) { $0 }
+      guard found == Array(0..<count) else { throw Broken(description: "items are missing") }
+      return communicator.traffic.otherCalls
+    }
+    for rank in calls { #expect(try rank.get() < 500) }
+  }
+
   @Test("an item that fails ends all ranks with one failure, without the items that are left")
   func failing() {
     let begun = Mutex<[Int]>([])
