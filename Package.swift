@@ -147,6 +147,7 @@ let tests: [Target] = [
     name: "TinyModels",
     dependencies: [
       "TestSupport", "RandomNumbers", "HuggingFace", "Datasets", "Preprocessing", "QwenVL", "Batches", "Adapters",
+      "Artifacts",
     ],
     path: "Tests/TinyModels"),
   .tests("Files", ["TestSupport"]),

@@ -140,13 +140,11 @@ final class FeatureCache: Sendable {
       throw .featureCache(
         settings.cacheFolder ?? "", "this program cannot be identified: /proc/self/exe is unreadable")
     }
-    var digest = SHA256()
-    program.withUnsafeBytes { digest.update($0) }
     return [
       "threads \(settings.threads)", "\(vision), rotary frequencies \(rotaryFrequencies)",
       "\(preprocessor)",
       "transparency \(reading.transparency.rawValue), exif_orientation \(reading.exifOrientation.rawValue)",
-      mathLibrary, "program \(digest.finish())",
+      mathLibrary, "program \(program.withUnsafeBytes { SHA256.hex($0) })",
     ].joined(separator: "\n")
   }
 
@@ -158,9 +156,7 @@ final class FeatureCache: Sendable {
 
   /// Stronger than the filter's checksum, which accepts some wrong bytes.
   private static func digest(_ values: [Float]) -> String {
-    var digest = SHA256()
-    values.withUnsafeBytes { digest.update($0) }
-    return digest.finish()
+    values.withUnsafeBytes { SHA256.hex($0) }
   }
 }
 

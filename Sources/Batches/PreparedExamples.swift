@@ -73,7 +73,7 @@ package struct PreparedExamples: Sendable {
     shapes = good.compactMap { findings[$0].shape }
     self.problems = problems
     ignoredKeys = dataset.ignoredKeys
-    let turned = good.flatMap { index in findings[index].turned.map { dataset.examples[index].images[$0].name } }
+    let turned = good.flatMap { index in findings[index].turned.map { dataset.examples[index].images[$0] } }
     notices = imageNotices(damaged: images, turned: turned, reading: samples.reading)
     let left = bad.isEmpty ? "" : examples.map(\.id).joined(separator: "\n")
     digest = SHA256.hex("\(dataset.digest)\n\(left)")
@@ -82,7 +82,7 @@ package struct PreparedExamples: Sendable {
   /// Checks each image and makes each sample on one rank; every rank gets all findings.
   private static func check(
     _ examples: [Example], _ samples: SampleBuilder, _ features: FeatureStore, _ communicator: any Communicator
-  ) throws -> (damaged: [String], findings: [Finding]) {
+  ) throws -> (damaged: [(image: ImageSource, damage: String)], findings: [Finding]) {
     func inTurn(_ count: Int) -> [[Int]] {
       (0..<communicator.size).map { Array(stride(from: $0, to: count, by: communicator.size)) }
     }
@@ -102,7 +102,7 @@ package struct PreparedExamples: Sendable {
     }
     features.remember(places.compactMapValues { findings[$0].checked })
     let damaged = images.indices.compactMap { index in
-      findings[index].checked?.damage.map { "\(images[index].name) (\($0))" }
+      findings[index].checked?.damage.map { (image: images[index], damage: $0) }
     }
     let samplesFound = try mapOverRanks(
       inTurn(examples.count), communicator, naming: { "checking \(names([examples[$0]]))" }

@@ -37,11 +37,14 @@ package struct SHA256: ~Copyable {
   }
 
   /// The digest of one message.
-  package static func hex(_ bytes: [UInt8]) -> String {
+  package static func hex(_ bytes: UnsafeRawBufferPointer) -> String {
     var digest = SHA256()
-    bytes.withUnsafeBytes { digest.update($0) }
+    digest.update(bytes)
     return digest.finish()
   }
+
+  /// The digest of one message.
+  package static func hex(_ bytes: [UInt8]) -> String { bytes.withUnsafeBytes { hex($0) } }
 
   /// The digest of one string's UTF-8.
   package static func hex(_ text: String) -> String { hex(Array(text.utf8)) }

@@ -22,7 +22,7 @@ package enum Seal {
   /// - Throws: `FileError`, a failure of the machine.
   package static func append(to path: String) throws(FileError) {
     let bytes = try read(path)
-    let seal = prefix + Array(digest(bytes[...]).utf8) + [UInt8(ascii: "\n")]
+    let seal = prefix + Array(bytes.withUnsafeBytes { SHA256.hex($0) }.utf8) + [UInt8(ascii: "\n")]
     let descriptor = open(path, O_WRONLY | O_APPEND | O_CLOEXEC)
     guard descriptor >= 0 else { throw .unwritable(path, cause: SystemError.last("open")) }
     var rest = seal[...]
@@ -45,7 +45,7 @@ package enum Seal {
     let seal = bytes.suffix(byteCount)
     guard seal.starts(with: prefix), seal.last == UInt8(ascii: "\n") else { return .missing }
     let stated = seal.dropFirst(prefix.count).prefix(64)
-    return stated.elementsEqual(digest(bytes.dropLast(byteCount)).utf8) ? .valid : .broken
+    return stated.elementsEqual(bytes.dropLast(byteCount).withUnsafeBytes({ SHA256.hex($0) }).utf8) ? .valid : .broken
   }
 
   private static func read(_ path: String) throws(FileError) -> Data {
@@ -54,11 +54,5 @@ package enum Seal {
     } catch {
       throw FileError(path, "cannot be read", remedy: "check the path and its permissions", cause: error)
     }
-  }
-
-  private static func digest(_ bytes: Data) -> String {
-    var digest = SHA256()
-    bytes.withUnsafeBytes { digest.update($0) }
-    return digest.finish()
   }
 }

@@ -10,9 +10,7 @@ package func printable(_ text: String) -> String {
     case _ where isHarmless(scalar): shown.append(scalar)
     case "\t": shown.append(contentsOf: "\\t".unicodeScalars)
     case "\r": shown.append(contentsOf: "\\r".unicodeScalars)
-    default:
-      let digits = String(scalar.value, radix: 16)
-      shown.append(contentsOf: ("\\u" + String(repeating: "0", count: 4 - digits.count) + digits).unicodeScalars)
+    default: shown.append(contentsOf: unicodeEscape(scalar).unicodeScalars)
     }
   }
   return String(shown)

@@ -51,11 +51,7 @@ package final class Checkpoint: Sendable {
     for path in files {
       let file = try MappedFile(path: path)
       mapped.append(file)
-      if let check {
-        var digest = SHA256()
-        digest.update(file.bytes)
-        try check(digest.finish())
-      }
+      if let check { try check(SHA256.hex(file.bytes)) }
       for entry in try SafetensorsHeader(file).entries {
         if let other = tensors.updateValue(Tensor(entry: entry, file: file), forKey: ExactString(entry.name)) {
           throw HuggingFaceError.malformed(

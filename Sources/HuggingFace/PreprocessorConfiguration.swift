@@ -65,7 +65,7 @@ package struct PreprocessorConfiguration: Sendable, Equatable {
     rescaleFactor = try fields.number("rescale_factor", in: 1e-6...1, default: 1.0 / 255)
     func perChannel(_ key: String, in range: ClosedRange<Double>, default fallback: [Double]) throws -> [Double] {
       let given = try fields.array(key, default: fallback.map { .number($0) })
-      let numbers = given.compactMap(Fields.number).filter(range.contains)
+      let numbers = given.compactMap(\.double).filter(range.contains)
       guard given.count == 3, numbers.count == 3 else {
         throw fields.failure(key, "expected three numbers of \(range.lowerBound) to \(range.upperBound)")
       }

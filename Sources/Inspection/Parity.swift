@@ -35,8 +35,8 @@ package func writeParity(
       try numbers.write(to: file)
       imageNotices(
         damaged: zip(example.images, numbers.pixels).compactMap { image, pixels in
-          pixels.damage.map { "\(image.name) (\($0))" }
-        }, turned: numbers.sample.turned.map { example.images[$0].name }, reading: base.reading
+          pixels.damage.map { (image: image, damage: $0) }
+        }, turned: numbers.sample.turned.map { example.images[$0] }, reading: base.reading
       ).forEach(warn)
     }
     try base.requireUnchanged()

@@ -28,19 +28,25 @@ package struct ImageFrame: Sendable, Hashable {
   package var written: ImageSize { coordinates == .pixels ? resized : ImageSize(width: 1000, height: 1000) }
 
   /// A box in pixels of the original as the model writes it, clamped to the image.
-  package func toWritten(_ box: Objects.Box) -> Objects.Box { scaled(box, from: original, to: written) }
+  package func toWritten(_ box: Objects.Box) -> Objects.Box { box.scaled(from: original.ofBoxes, to: written) }
 
   /// A box as the model writes it, in pixels of the original, clamped to it.
-  package func toOriginal(_ box: Objects.Box) -> Objects.Box { scaled(box, from: written, to: original) }
+  package func toOriginal(_ box: Objects.Box) -> Objects.Box { box.scaled(from: written.ofBoxes, to: original) }
+}
 
-  private func scaled(_ box: Objects.Box, from source: ImageSize, to target: ImageSize) -> Objects.Box {
-    // Divided first, as ms-swift's `normalize_bbox` computes it.
-    func scale(_ value: Double, _ from: Int, _ to: Int) -> Double {
-      min(max(value / Double(from) * Double(to), 0), Double(to))
+extension ImageSize {
+  /// The size as boxes count in it.
+  var ofBoxes: Objects.Size { Objects.Size(width: Double(width), height: Double(height)) }
+}
+
+extension Objects.Box {
+  /// The box in an image of another size, cut at its edges. Divided first, as ms-swift's `normalize_bbox` computes it.
+  func scaled(from source: Objects.Size, to target: ImageSize) -> Objects.Box {
+    func scale(_ value: Double, _ from: Double, _ to: Int) -> Double {
+      min(max(value / from * Double(to), 0), Double(to))
     }
     return Objects.Box(
-      x1: scale(box.x1, source.width, target.width), y1: scale(box.y1, source.height, target.height),
-      x2: scale(box.x2, source.width, target.width), y2: scale(box.y2, source.height, target.height),
-      image: box.image)
+      x1: scale(x1, source.width, target.width), y1: scale(y1, source.height, target.height),
+      x2: scale(x2, source.width, target.width), y2: scale(y2, source.height, target.height), image: image)
   }
 }

@@ -8,24 +8,15 @@ extension Objects {
   /// The size of an image in what boxes count.
   private func size(of image: Int, _ frame: ImageFrame) -> Size {
     switch unit {
-    case .real: sizes?[image] ?? Size(width: Double(frame.original.width), height: Double(frame.original.height))
+    case .real: sizes?[image] ?? frame.original.ofBoxes
     case .norm1: Size(width: 1, height: 1)
     case .norm1000: Size(width: 1000, height: 1000)
     }
   }
 
   /// A box in the coordinates that the model writes, cut at the image's edges.
-  func written(_ box: Box, _ frame: ImageFrame) -> Box { scaled(box, frame, to: frame.written) }
-
-  private func scaled(_ box: Box, _ frame: ImageFrame, to target: ImageSize) -> Box {
-    let size = size(of: box.image, frame)
-    // Divided first, as ms-swift's `normalize_bbox` computes it.
-    func scale(_ value: Double, _ from: Double, _ to: Int) -> Double {
-      min(max(value / from * Double(to), 0), Double(to))
-    }
-    return Box(
-      x1: scale(box.x1, size.width, target.width), y1: scale(box.y1, size.height, target.height),
-      x2: scale(box.x2, size.width, target.width), y2: scale(box.y2, size.height, target.height), image: box.image)
+  func written(_ box: Box, _ frame: ImageFrame) -> Box {
+    box.scaled(from: size(of: box.image, frame), to: frame.written)
   }
 
   /// All boxes in pixels of the original images, cut at their edges.
@@ -45,7 +36,9 @@ extension Objects {
         index: 0, problem: "\(Self.shown(boxes[0])) lies within one pixel",
         remedy: "if boxes are shares of the image's sides set objects.bbox_type: norm1")
     }
-    return boxes.map { scaled($0, frames[$0.image], to: frames[$0.image].original) }
+    return boxes.map { box in
+      box.scaled(from: size(of: box.image, frames[box.image]), to: frames[box.image].original)
+    }
   }
 
   private func check(_ box: Box, at index: Int, _ frame: ImageFrame) throws(SampleError.Reason) {

@@ -1,6 +1,7 @@
 // The types of values in a run file: how each is read from a scalar, printed, and described in messages.
 import Adapters
 import Datasets
+import Files
 import Preprocessing
 import QwenVL
 import Tensors
@@ -175,9 +176,7 @@ private func doubleQuoted(_ text: String) -> String {
   for scalar in text.unicodeScalars {
     switch scalar {
     case "\"", "\\": quoted += "\\\(scalar)"
-    case "\0"..."\u{1F}", "\u{7F}"..."\u{9F}", "\u{2028}", "\u{2029}", "\u{FEFF}", "*":
-      let digits = String(scalar.value, radix: 16)
-      quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+    case "\0"..."\u{1F}", "\u{7F}"..."\u{9F}", "\u{2028}", "\u{2029}", "\u{FEFF}", "*": quoted += unicodeEscape(scalar)
     default: quoted.unicodeScalars.append(scalar)
     }
   }

@@ -71,10 +71,7 @@ struct Generate: ParsableCommand {
       let loaded = try source?.load(for: base)
       let samples = try base.sampleBuilder(maxLength: base.configuration.text.maxPositionEmbeddings)
       let sample = try samples.prompt(for: example).sample
-      let damaged = try example.images.compactMap { image in
-        try base.featureStore.check(image).damage.map { "\(image.name) (\($0))" }
-      }
-      imageNotices(damaged: damaged, turned: [], reading: base.reading).forEach(complain)
+      try base.imageNotices(of: example, sample).forEach(complain)
       let features = try base.featureStore.features(of: example, sample: sample)
       var answer = GrowingAnswer()
       let generation = try Generator(base, maxNewTokens: maxNewTokens)

@@ -110,12 +110,7 @@ struct Inspect: ParsableCommand {
       folder: run.model.path.resolved, minPixels: run.model.minPixels, maxPixels: run.model.maxPixels,
       reading: run.data.imageReading)
     let sample = try base.sampleBuilder(for: run).sample(for: example)
-    let damaged = try example.images.compactMap { image in
-      try base.featureStore.check(image).damage.map { "\(image.name) (\($0))" }
-    }
-    imageNotices(
-      damaged: damaged, turned: sample.turned.map { example.images[$0].name }, reading: base.reading
-    ).forEach(complain)
+    try base.imageNotices(of: example, sample).forEach(complain)
     let description = ExampleDescription(example, sample: sample, base: base)
     if json { return try sayJSON(description) }
     for line in description.lines {

@@ -3,7 +3,6 @@ import Files
 import Foundation
 import HDF5
 import HuggingFace
-import Preprocessing
 import QwenVL
 import TestSupport
 import Testing
@@ -21,13 +20,7 @@ struct CheckpointFileTests {
   private func state(_ configuration: AdapterConfiguration, selection: HeadSelection? = nil) -> TrainingState {
     let adapter: any Adapter<Float> = configuration.adapter(text)
     adapter.load((0..<adapter.layout.count).map { Float($0) / 7 })
-    var state = TrainingState(
-      startOf: RunIdentity(
-        digest: "run", yaml: "not: [a run", seed: 9, worldSize: 2,
-        provenance: AdapterProvenance(
-          baseDigest: "base", templateDigest: "template", minPixels: 3136, maxPixels: 602_112,
-          coordinates: .relative1000, reading: ImageReading())),
-      adapter: adapter, selection: selection)
+    var state = TrainingState(startOf: .tiny, adapter: adapter, selection: selection)
     state.optimizer.step = 3
     state.optimizer.expAvg[0] = 0.5
     state.optimizer.expAvgSq[1] = 0.25

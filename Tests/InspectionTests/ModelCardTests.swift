@@ -1,7 +1,6 @@
 import Adapters
 import Artifacts
 import HuggingFace
-import Preprocessing
 import QwenVL
 import TestSupport
 import Testing
@@ -16,13 +15,7 @@ struct ModelCardTests {
 
   private func card(_ configuration: AdapterConfiguration, _ selection: HeadSelection? = nil) throws -> String {
     let adapter: any Adapter<Float> = configuration.adapter(TextConfiguration.tiny)
-    var state = TrainingState(
-      startOf: RunIdentity(
-        digest: "run", yaml: "not: [a run", seed: 9, worldSize: 2,
-        provenance: AdapterProvenance(
-          baseDigest: "base", templateDigest: "template", minPixels: 3136, maxPixels: 602_112,
-          coordinates: .relative1000, reading: ImageReading())),
-      adapter: adapter, selection: selection)
+    var state = TrainingState(startOf: .tiny, adapter: adapter, selection: selection)
     state.optimizer.step = 3
     state.best = .init(step: 3, loss: 1.25)
     let store = CheckpointStore(directory: folder.path, keep: 2)

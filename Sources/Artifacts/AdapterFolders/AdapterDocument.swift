@@ -28,7 +28,7 @@ struct AdapterDocument {
     } catch {
       throw FileError(path, error.problem, remedy: "give a folder of imagelora export or of PEFT", cause: error.cause)
     }
-    func refuse(_ problem: String) -> FileError { FileError(path, "not an adapter's configuration: \(problem)") }
+    func refuse(_ problem: String) -> FileError { Self.refusal(path, problem) }
     let document: JSON
     do {
       document = try JSON(parsing: bytes)
@@ -44,7 +44,11 @@ struct AdapterDocument {
     self.values = values
   }
 
-  private func refuse(_ problem: String) -> FileError { FileError(path, "not an adapter's configuration: \(problem)") }
+  private func refuse(_ problem: String) -> FileError { Self.refusal(path, problem) }
+
+  private static func refusal(_ path: String, _ problem: String) -> FileError {
+    FileError(path, "not an adapter's configuration: \(problem)")
+  }
 
   private subscript(key: ExactString) -> JSON? {
     guard let value = values[key], value != .null else { return nil }
@@ -53,16 +57,8 @@ struct AdapterDocument {
 
   private func value<Value>(_ key: ExactString, _ kind: String, _ convert: (JSON) -> Value?) throws -> Value? {
     guard let json = self[key] else { return nil }
-    guard let value = convert(json) else { throw refuse("\(key): expected \(kind), found \(Self.shown(json))") }
+    guard let value = convert(json) else { throw refuse("\(key): expected \(kind), found \(json.shown)") }
     return value
-  }
-
-  private static func shown(_ json: JSON) -> String {
-    switch json {
-    case .integer, .number, .bool: json.canonical
-    case .string(let text): quoted(text)
-    default: json.kind
-    }
   }
 
   /// The value, for a key that must be there.
@@ -75,22 +71,14 @@ struct AdapterDocument {
     try value(key, "a text") { if case .string(let text) = $0 { text } else { nil } }
   }
 
-  func number(_ key: ExactString) throws -> Double? { try value(key, "a number", Self.number) }
+  func number(_ key: ExactString) throws -> Double? { try value(key, "a number", \.double) }
 
   /// A whole number may be written with a fraction of zero.
   func integer(_ key: ExactString) throws -> Int? { try value(key, "a whole number", Self.integer) }
 
-  private static func number(_ json: JSON) -> Double? {
-    switch json {
-    case .integer(let value): Double(value)
-    case .number(let value): value
-    default: nil
-    }
-  }
-
   private static func integer(_ json: JSON) -> Int? {
     if case .integer(let value) = json { return value }
-    return number(json).flatMap { Int(exactly: $0) }
+    return json.double.flatMap { Int(exactly: $0) }
   }
 
   /// Lists of whole numbers by name, as of heads by layer.

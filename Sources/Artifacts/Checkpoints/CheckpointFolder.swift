@@ -71,8 +71,6 @@ package struct CheckpointFolder: Sendable {
     guard let data = try? Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe) else {
       throw FileError(path, "cannot be read", remedy: "check the path and its permissions")
     }
-    var digest = SHA256()
-    data.withUnsafeBytes { digest.update($0) }
-    return digest.finish()
+    return data.withUnsafeBytes { SHA256.hex($0) }
   }
 }

@@ -93,11 +93,8 @@ struct AnnotationRecord {
     guard case .array(let elements) = value else { throw failure(key, "expected four numbers, found \(value.kind)") }
     var numbers: [Double] = []
     for element in elements {
-      switch element {
-      case .integer(let number): numbers.append(Double(number))
-      case .number(let number): numbers.append(number)
-      default: throw failure(key, "expected numbers, found \(element.kind)")
-      }
+      guard let number = element.double else { throw failure(key, "expected numbers, found \(element.kind)") }
+      numbers.append(number)
     }
     return numbers
   }

@@ -103,7 +103,7 @@ struct RowObject {
     return items
   }
 
-  /// A whole number from 1 to what a picture's side or area may be.
+  /// A whole number from 1 to what an image's side or area may be.
   func positiveInteger(_ key: String) throws(BadExample) -> Int? {
     guard let value = self[key] else { return nil }
     guard let number = value.double, let whole = Int(exactly: number), (1...1_000_000_000).contains(whole) else {
@@ -114,15 +114,6 @@ struct RowObject {
 }
 
 extension JSON {
-  /// The number, of either form.
-  var double: Double? {
-    switch self {
-    case .integer(let value): Double(value)
-    case .number(let value): value
-    default: nil
-    }
-  }
-
   /// Null and empty texts, lists and objects: what exports write for a key that a row does not have.
   var isEmpty: Bool {
     switch self {
@@ -131,17 +122,6 @@ extension JSON {
     case .array(let items): items.isEmpty
     case .object(let members): members.isEmpty
     case .bool, .integer, .number: false
-    }
-  }
-
-  /// The value as messages show it.
-  var shown: String {
-    switch self {
-    case .integer(let value): "\(value)"
-    case .number(let value): "\(value)"
-    case .bool(let value): "\(value)"
-    case .string(let text): quoted(text)
-    default: kind
     }
   }
 }

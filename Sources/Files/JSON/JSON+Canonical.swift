@@ -43,9 +43,7 @@ extension JSON {
     for scalar in string.unicodeScalars {
       switch scalar {
       case "\"", "\\": text += "\\\(scalar)"
-      case "\0"..<" ":
-        let digits = String(scalar.value, radix: 16)
-        text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+      case "\0"..<" ": text += unicodeEscape(scalar)
       default: text.unicodeScalars.append(scalar)
       }
     }

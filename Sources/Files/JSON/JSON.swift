@@ -48,6 +48,26 @@ package enum JSON: Sendable, Equatable {
     case .object: "an object"
     }
   }
+
+  /// The number, of either form; nil for what is none.
+  package var double: Double? {
+    switch self {
+    case .integer(let value): Double(value)
+    case .number(let value): value
+    default: nil
+    }
+  }
+
+  /// The value as messages show it: numbers, Booleans and texts themselves, of others their kind.
+  package var shown: String {
+    switch self {
+    case .integer(let value): "\(value)"
+    case .number(let value): "\(value)"
+    case .bool(let value): "\(value)"
+    case .string(let text): quoted(text)
+    default: kind
+    }
+  }
 }
 
 private struct JSONParser {

@@ -70,7 +70,7 @@ struct Fields {
   func wholeNumber(_ key: String, in range: ClosedRange<Int>) throws -> Int? {
     let expected = "an integer of \(range.lowerBound) to \(range.upperBound)"
     guard let json = self[key] else { return nil }
-    guard let value = Self.number(json).flatMap({ Int(exactly: $0) }), range.contains(value) else {
+    guard let value = json.double.flatMap({ Int(exactly: $0) }), range.contains(value) else {
       throw failure(key, "expected \(expected), found \(Self.show(json))")
     }
     return value
@@ -78,15 +78,7 @@ struct Fields {
 
   func number(_ key: String, in range: ClosedRange<Double>, default fallback: Double? = nil) throws -> Double {
     try value(key, fallback, "a number of \(range.lowerBound) to \(range.upperBound)") {
-      Self.number($0).flatMap { range.contains($0) ? $0 : nil }
-    }
-  }
-
-  static func number(_ json: JSON) -> Double? {
-    switch json {
-    case .integer(let value): Double(value)
-    case .number(let value): value
-    default: nil
+      $0.double.flatMap { range.contains($0) ? $0 : nil }
     }
   }
 
