@@ -1,0 +1,69 @@
+"""Faults: each call of each writing command that touches its files fails, is cut short, interrupted, or is the last."""
+
+from commands import commands, make_inputs
+from session import Case, expect
+
+# What may befall a call of a kind.
+WRITES = ("ENOSPC", "EDQUOT", "EIO", "EINTR", "KILL")
+FAULTS = {
+    **dict.fromkeys(("create", "open+", "empty", "openw", "fsync", "truncate"), WRITES),
+    "write": (*WRITES, "SHORT"),
+    **dict.fromkeys(("mkdir", "rename", "link", "symlink"), ("ENOSPC", "EDQUOT", "EIO", "KILL")),
+    **dict.fromkeys(("open", "read", "close", "flock", "lock"), ("EIO", "EINTR", "KILL")),
+    **dict.fromkeys(("stat", "access", "list", "unlink", "chmod"), ("EIO", "KILL")),
+}
+# Cases of each command in the short form.
+SHORT = 3
+
+
+def run(session):
+    """All calls and faults in the long form, some of each command in the short one."""
+    make_inputs(session)
+    every = commands()
+    names = []
+    for name, command in every.items():
+        calls = undisturbed(session, command)
+        cases = [f"{name}:{number}:{call}:{fault}" for number, call in calls for fault in FAULTS[call]]
+        if session.only:
+            cases = [case for case in cases if case in session.only]
+        elif not session.long:
+            cases = Case(session, name).random.sample(cases, min(SHORT, len(cases)))
+        names += cases
+    session.each(names, lambda case: one(case, every[case.name.split(":")[0]]))
+
+
+def undisturbed(session, command):
+    """The calls of a command that nobody disturbs, as (number, name)."""
+    case = Case(session, f"{command.name}-undisturbed")
+    folder = command.prepare(case)
+    log = session.work / "calls"
+    log.unlink(missing_ok=True)
+    result = command.run(case, preloaded(session, folder, FAULTS_LOG=log))
+    expect(result.status == 0, f"{command.name} fails undisturbed: {result}")
+    command.learn(case)
+    calls = [line.split("\t")[:2] for line in log.read_text().splitlines()]
+    return [(int(number), call) for number, call in calls if call != "="]
+
+
+def preloaded(session, folder, **faults):
+    """The environment that puts faults.c before the C library for the files below a beginning of a path."""
+    return {"LD_PRELOAD": str(session.library), "FAULTS_FOLDER": str(folder), **{k: str(v) for k, v in faults.items()}}
+
+
+def one(case, command):
+    number, call, fault = case.name.split(":")[1:]
+    old = case.random.random() < 0.5
+    folder = command.prepare(case, old)
+    result = command.run(case, preloaded(case.session, folder, FAULTS_AT=number, FAULTS_DO=fault))
+    if fault == "KILL":
+        expect(result.status in (-9, 0), f"killed at {call}: {result}")
+    elif fault == "SHORT" or (fault, call) == ("EINTR", "write"):
+        expect(result.status == 0, f"{fault} of {call} is no failure: {result}")
+    else:
+        expect(result.status in (0, 1), f"{fault} of {call} is the machine's fault, status 1: {result}")
+    expect(len(result.lines) == (result.status == 1), f"not one line for status {result.status}: {result}")
+    if result.status == 1:
+        expect(len(result.err.splitlines()) == 1, f"more than one line: {result}")
+    case.session.count({0: "tolerated", 1: "refused"}.get(result.status, "killed"))
+    command.check(case, result, old)
+    command.again(case)
