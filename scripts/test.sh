@@ -65,6 +65,7 @@ if part "build" build_without_warnings; then
   part "ranks" scripts/test-ranks.sh
   part "end to end" scripts/test-end-to-end.sh
   part "memory" scripts/test-memory.sh
+  part "endurance" scripts/endurance.sh
 fi
 
 echo "== summary, $SECONDS s"

@@ -31,7 +31,7 @@ static long at, now, budget = -1;
 static char *opened[FILES];
 
 static const struct { const char *name; int code; } codes[] = {
-  {"ENOSPC", ENOSPC}, {"EIO", EIO}, {"EDQUOT", EDQUOT}, {"EINTR", EINTR}, {"EACCES", EACCES}, {"EROFS", EROFS},
+  {"ENOSPC", ENOSPC}, {"EIO", EIO}, {"EDQUOT", EDQUOT}, {"EINTR", EINTR}, {"EFBIG", EFBIG},
 };
 
 __attribute__((constructor)) static void begin(void) {

@@ -7,7 +7,7 @@ from session import Case, expect
 WRITES = ("ENOSPC", "EDQUOT", "EIO", "EINTR", "KILL")
 FAULTS = {
     **dict.fromkeys(("create", "open+", "empty", "openw", "fsync", "truncate"), WRITES),
-    "write": (*WRITES, "SHORT"),
+    "write": (*WRITES, "EFBIG", "SHORT"),
     **dict.fromkeys(("mkdir", "rename", "link", "symlink"), ("ENOSPC", "EDQUOT", "EIO", "KILL")),
     **dict.fromkeys(("open", "read", "close", "flock", "lock"), ("EIO", "EINTR", "KILL")),
     **dict.fromkeys(("stat", "access", "list", "unlink", "chmod"), ("EIO", "KILL")),
