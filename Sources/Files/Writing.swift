@@ -41,7 +41,9 @@ package func writeSynchronized(_ data: Data, to path: String) throws(FileError) 
 package func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Bool {
   var rest = bytes[...]
   while !rest.isEmpty {
-    let count = uninterrupted { Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count) }
+    let count = uninterrupted {
+      Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+    }
     guard count >= 0 else { return false }
     rest = rest.dropFirst(count)
   }

@@ -41,7 +41,9 @@ package enum ModelFolderCopy {
     let output = uninterrupted { open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) }
     guard output >= 0 else { throw FileError.unwritable(path, cause: SystemError.last("open")) }
     defer { close(output) }
-    guard let base = file.bytes.baseAddress else { throw HuggingFaceError.unreadable(file: path, reason: "it is empty") }
+    guard let base = file.bytes.baseAddress else {
+      throw HuggingFaceError.unreadable(file: path, reason: "it is empty")
+    }
     func write(_ bytes: UnsafeRawBufferPointer) throws {
       guard writeAll(bytes, to: output) else { throw FileError.unwritable(path, cause: SystemError.last("write")) }
     }

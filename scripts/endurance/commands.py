@@ -193,7 +193,9 @@ def commands():
         Command("merge", ["scores", "merge", "scores-0.h5", "scores-1.h5", "--output", "out.h5"], "out.h5"),
         Command("select", ["scores", "select", "scores.h5", "--output", "out.json"], "out.json"),
         Command("heat-map", ["scores", "show", "scores.h5", "--png", "out.png"], "out.png"),
-        Command("stability", ["scores", "stability", "scores.h5", "--resamples", "3", "--json", "out.json"], "out.json"),
+        Command(
+            "stability", ["scores", "stability", "scores.h5", "--resamples", "3", "--json", "out.json"], "out.json"
+        ),
         Command("export", ["export", "checkpoint.h5", "--output", "out"], "out", replaces=False),
         Command("export-lora", ["export", "lora.h5", "--output", "out"], "out", replaces=False),
         Command("merged", ["export", "lora.h5", "--model", "model", "--merged", "out"], "out", replaces=False),
@@ -206,5 +208,3 @@ def commands():
         Command("rows", ["rows", "screenspot.json", "--answer", "point", "--output", "out.jsonl"], "out.jsonl"),
     ]
     return {command.name: command for command in every}
-
-

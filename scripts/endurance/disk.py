@@ -38,7 +38,10 @@ def bytes_written(session, command):
 def budgets(name, chance, written, count):
     """Bytes that the disk has left: none, all but one, and any number in between."""
     # A run's log has times, of which some have a digit more than others.
-    return sorted({0, written - (500 if name in ("train", "resume") else 1)} | {chance.randrange(written) for _ in range(count - 1)})[:: 1 if count > 2 else 2]
+    return sorted(
+        {0, written - (500 if name in ("train", "resume") else 1)}
+        | {chance.randrange(written) for _ in range(count - 1)}
+    )[:: 1 if count > 2 else 2]
 
 
 def budget(case, command):
@@ -85,7 +88,7 @@ def file_size(case, ranks):
 
 
 def small_disk(case, ranks):
-    """A disk of its own with room for two checkpoints and a half; the budget of bytes stands in where none may be made."""
+    """A disk with room for two checkpoints and a half; a budget of bytes stands in where none may be mounted."""
     whole = Reference.of(case.session, **KEYS)
     run_file(case, **KEYS)
     folder = case.folder / "run"

@@ -45,7 +45,8 @@ __attribute__((constructor)) static void begin(void) {
   }
   folderLength = strlen(folder);
   record = getenv("FAULTS_RECORD");
-  if ((text = getenv("FAULTS_LOG"))) logFile = syscall(SYS_openat, AT_FDCWD, text, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  if ((text = getenv("FAULTS_LOG")))
+    logFile = syscall(SYS_openat, AT_FDCWD, text, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if ((text = getenv("FAULTS_AT"))) at = atol(text);
   if ((text = getenv("FAULTS_BUDGET"))) budget = atol(text);
   if ((text = getenv("FAULTS_DO"))) {
@@ -165,13 +166,19 @@ int close(int descriptor) {
   return fault > 0 ? failed(number, fault) : result(number, value);
 }
 
+static ssize_t written(int descriptor, const void *bytes, size_t count, off_t offset, int isAt) {
+  if (isAt) return syscall(SYS_pwrite64, descriptor, bytes, count, offset);
+  return syscall(SYS_write, descriptor, bytes, count);
+}
+
 static ssize_t writing(int descriptor, const void *bytes, size_t count, off_t offset, int isAt) {
   const char *path = named(descriptor);
-  if (!path) return isAt ? syscall(SYS_pwrite64, descriptor, bytes, count, offset) : syscall(SYS_write, descriptor, bytes, count);
+  if (!path) return written(descriptor, bytes, count, offset, isAt);
   if (!isAt) {
     struct stat status;
     int flags = syscall(SYS_fcntl, descriptor, F_GETFL);
-    offset = flags & O_APPEND && !syscall(SYS_fstat, descriptor, &status) ? status.st_size : syscall(SYS_lseek, descriptor, 0, SEEK_CUR);
+    int atEnd = flags & O_APPEND && !syscall(SYS_fstat, descriptor, &status);
+    offset = atEnd ? status.st_size : syscall(SYS_lseek, descriptor, 0, SEEK_CUR);
   }
   GUARD("write", path, "", offset, count)
   if (fault < 0) count = (count + 1) / 2;
@@ -186,21 +193,34 @@ static ssize_t writing(int descriptor, const void *bytes, size_t count, off_t of
     int copy = syscall(SYS_openat, AT_FDCWD, name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     if (copy < 0 || syscall(SYS_write, copy, bytes, count) != (long)count || syscall(SYS_close, copy)) abort();
   }
-  return result(number, isAt ? syscall(SYS_pwrite64, descriptor, bytes, count, offset) : syscall(SYS_write, descriptor, bytes, count));
+  return result(number, written(descriptor, bytes, count, offset, isAt));
 }
 ssize_t write(int descriptor, const void *bytes, size_t count) { return writing(descriptor, bytes, count, 0, 0); }
-ssize_t pwrite(int descriptor, const void *bytes, size_t count, off_t offset) { return writing(descriptor, bytes, count, offset, 1); }
-ssize_t pwrite64(int descriptor, const void *bytes, size_t count, off_t offset) { return writing(descriptor, bytes, count, offset, 1); }
+ssize_t pwrite(int descriptor, const void *bytes, size_t count, off_t offset) {
+  return writing(descriptor, bytes, count, offset, 1);
+}
+ssize_t pwrite64(int descriptor, const void *bytes, size_t count, off_t offset) {
+  return writing(descriptor, bytes, count, offset, 1);
+}
+
+static ssize_t taken(int descriptor, void *bytes, size_t count, off_t offset, int isAt) {
+  if (isAt) return syscall(SYS_pread64, descriptor, bytes, count, offset);
+  return syscall(SYS_read, descriptor, bytes, count);
+}
 
 static ssize_t reading(int descriptor, void *bytes, size_t count, off_t offset, int isAt) {
   const char *path = named(descriptor);
-  if (!path) return isAt ? syscall(SYS_pread64, descriptor, bytes, count, offset) : syscall(SYS_read, descriptor, bytes, count);
+  if (!path) return taken(descriptor, bytes, count, offset, isAt);
   GUARD("read", path, "", offset, count)
-  return result(number, isAt ? syscall(SYS_pread64, descriptor, bytes, count, offset) : syscall(SYS_read, descriptor, bytes, count));
+  return result(number, taken(descriptor, bytes, count, offset, isAt));
 }
 ssize_t read(int descriptor, void *bytes, size_t count) { return reading(descriptor, bytes, count, 0, 0); }
-ssize_t pread(int descriptor, void *bytes, size_t count, off_t offset) { return reading(descriptor, bytes, count, offset, 1); }
-ssize_t pread64(int descriptor, void *bytes, size_t count, off_t offset) { return reading(descriptor, bytes, count, offset, 1); }
+ssize_t pread(int descriptor, void *bytes, size_t count, off_t offset) {
+  return reading(descriptor, bytes, count, offset, 1);
+}
+ssize_t pread64(int descriptor, void *bytes, size_t count, off_t offset) {
+  return reading(descriptor, bytes, count, offset, 1);
+}
 
 // Calls on an open file.
 #define ON_FILE(name, call, parameters, length, real) \
@@ -270,7 +290,8 @@ ON_NAME(access, "access", (const char *path, int mode), AT_FDCWD, syscall(SYS_ac
     GUARD(call, second, first, 0, 0) \
     return result(number, real); \
   }
-ON_NAMES(rename, "rename", (const char *from, const char *to), AT_FDCWD, AT_FDCWD, from, to, syscall(SYS_rename, from, to))
+ON_NAMES(rename, "rename", (const char *from, const char *to), AT_FDCWD, AT_FDCWD, from, to,
+         syscall(SYS_rename, from, to))
 ON_NAMES(renameat, "rename", (int one, const char *from, int two, const char *to), one, two, from, to,
          syscall(SYS_renameat, one, from, two, to))
 ON_NAMES(renameat2, "rename", (int one, const char *from, int two, const char *to, unsigned flags), one, two, from, to,

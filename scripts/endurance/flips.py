@@ -157,7 +157,7 @@ class Covered:
 
 
 def damage(case, path, start=None):
-    """Flips a bit of a file, only from `start` on where that is given, cuts it or appends to it; says what and where."""
+    """Flips a bit of a file, from `start` on where that is given, cuts it or appends to it; says what and where."""
     data = bytearray(path.read_bytes())
     kind = case.random.random() if start is None else 0
     if kind < 0.8:
@@ -233,5 +233,3 @@ def run(session):
     count = LONG if session.long else SHORT
     names = [f"{name}:{number}" for number in range(count) for name in every]
     session.each(names, lambda case: every[case.name.split(":")[0]].check(case))
-
-

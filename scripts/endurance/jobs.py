@@ -109,7 +109,9 @@ class Job:
 
 def await_ends(jobs):
     deadline = time.monotonic() + 60
-    while any([job.look() for job in jobs]) and time.monotonic() < deadline:
+    running = [True]
+    while any(running) and time.monotonic() < deadline:
+        running = [job.look() for job in jobs]
         time.sleep(0.005)
 
 

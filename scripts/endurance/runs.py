@@ -127,7 +127,7 @@ class Reference:
         return reference
 
     def matches(self, path):
-        """Whether a checkpoint has the bytes of the one of its step of one of the runs; they hold the number of ranks."""
+        """Whether a checkpoint has the bytes of one of the runs at its step; they hold the number of ranks."""
         wholes = [self.folder / str(count) / path.name for count in (1, 2, 3)]
         return any(whole.exists() and whole.read_bytes() == path.read_bytes() for whole in wholes)
 
@@ -150,6 +150,8 @@ class Reference:
             target = (whole / link).resolve().name
             expect((folder / link).resolve().name == target, f"{link} is not {target}")
         own, other = log_of(folder / "metrics.jsonl"), log_of(whole / "metrics.jsonl")
-        expect(losses(own) == losses(other), "metrics.jsonl has other losses than that of the run that nobody disturbed")
+        expect(
+            losses(own) == losses(other), "metrics.jsonl has other losses than that of the run that nobody disturbed"
+        )
         if "logs" not in tolerated:
             expect(own == other, "metrics.jsonl has other lines than that of the run that nobody disturbed")

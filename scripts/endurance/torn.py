@@ -85,7 +85,9 @@ def one(case, calls, record, reference, keys):
         return
     expect(result.status == 0, f"{where}: the next start fails: {result}")
     if newest:
-        expect(f"resumed from {max(whole)}" in result.out, f"{where}: not resumed from {max(whole)}: {result.out[:300]}")
+        expect(
+            f"resumed from {max(whole)}" in result.out, f"{where}: not resumed from {max(whole)}: {result.out[:300]}"
+        )
     reference.expect_finished(case.folder / "checkpoints/run", ["logs", "sidecars", *["aside"] * bool(torn)])
     case.session.count(f"cuts, order {order}")
 
