@@ -70,8 +70,8 @@ let modules: [Target] = [
   .module(
     "RunFile",
     [
-      "Yams", "Files", "Tensors", "Digests", "HuggingFace", "Datasets", "Preprocessing", "QwenVL", "Batches",
-      "Adapters",
+      "Yams", "Files", "Tensors", "Collectives", "Digests", "HuggingFace", "Datasets", "Preprocessing", "QwenVL",
+      "Batches", "Adapters",
     ]),
   .module(
     "Artifacts",

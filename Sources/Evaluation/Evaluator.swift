@@ -68,6 +68,7 @@ package struct Evaluator: Sendable {
     let features = base.featureStore
     let batches = Batch.all(of: examples, newTokens: newTokens, tokens: tokens)
     let costs = batches.map { Double($0.tokens) }
+    communicator.watchdog.enter("the evaluation")
     let assignment = partition(costs: costs, ranks: communicator.size)
     let total = assignment[communicator.rank].reduce(0) { $0 + batches[$1].examples.count }
     var done = 0

@@ -35,6 +35,7 @@ extension Job {
       text: text, projections: InfluenceProbe.seededProjections(text: text, seed: seed))
     let costs = examples.map { Double(training.shapes[$0].tokens) }
     let assignment = partition(costs: costs, ranks: communicator.size)
+    communicator.watchdog.enter("the probe")
     var progress = log.counter("probe", of: assignment[communicator.rank].count)
     let found = try mapOverRanks(
       assignment, costs: costs, communicator, stopping: { signals.stopRequested },

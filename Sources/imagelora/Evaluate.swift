@@ -74,7 +74,7 @@ struct Evaluate: ParsableCommand {
   func run() throws {
     try onRanks { communicator in
       let signals = SignalRequests()
-      let (run, model) = try options.configuration(communicator).openBase(communicator, warn: complain)
+      let (run, model) = try options.configuration(communicator, output: output).openBase(communicator, warn: complain)
       let (file, models) = try withErrorAgreement(communicator) { try open(run, model) }
       let data = try run.prepareExamples(file, base: model, communicator: communicator)
       let examples = Array(data.examples.prefix(limit ?? data.examples.count))
