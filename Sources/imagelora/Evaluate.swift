@@ -84,7 +84,7 @@ struct Evaluate: ParsableCommand {
         examples, tokens: data.tokens(of:), adapters: models.map(\.adapter), communicator: communicator,
         stopping: { signals.stopRequested }
       ) { done, total in
-        if communicator.rank == 0, !json { progress.note("evaluate: \(done)/\(total) examples of rank 0") }
+        if communicator.rank == 0, !json { progress.note("evaluate: \(done)/\(total) batches") }
       }
       try withErrorAgreement(communicator) { try model.requireUnchanged() }
       let finished = examples.indices.filter { index in results.allSatisfy { $0[index] != nil } }

@@ -16,7 +16,7 @@ func onRanks(_ body: (any Communicator) throws -> Void) throws {
   do {
     try withRanks(of: launcher) { communicator in
       defer { communicator.watchdog.end(isJobOver: communicator.rank == 0) }
-      CutFiles.report()
+      CutFiles.report(rank: communicator.rank)
       do {
         try body(communicator)
       } catch {
