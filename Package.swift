@@ -70,8 +70,8 @@ let modules: [Target] = [
   .module(
     "RunFile",
     [
-      "Yams", "Files", "Tensors", "Digests", "HuggingFace", "Datasets", "Preprocessing", "QwenVL", "Batches",
-      "Adapters",
+      "Yams", "Files", "Tensors", "Collectives", "Digests", "HuggingFace", "Datasets", "Preprocessing", "QwenVL",
+      "Batches", "Adapters",
     ]),
   .module(
     "Artifacts",
@@ -79,7 +79,7 @@ let modules: [Target] = [
       "Files", "Formatting", "Tensors", "HDF5", "Digests", "RandomNumbers", "HuggingFace", "Preprocessing", "QwenVL",
       "Batches", "Adapters",
     ]),
-  .module("Costs", ["HuggingFace", "Datasets", "QwenVL", "Batches", "Adapters"]),
+  .module("Costs", ["Collectives", "HuggingFace", "Datasets", "QwenVL", "Batches", "Adapters"]),
   // 7
   .module("HeatMaps", ["Files", "Preprocessing", "Artifacts"]),
   .module(

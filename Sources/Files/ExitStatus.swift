@@ -8,6 +8,8 @@ package enum ExitStatus {
   package static let badUsage: Int32 = 64
   /// Files and settings that the user gave.
   package static let badInput: Int32 = 65
+  /// A job in which no rank got on any more, as with a host or a network that is gone: to be started again.
+  package static let stalled: Int32 = 75
 
   /// The exit status of a command for an error: `badInput` unless the error has another status, since most
   /// errors come from reading what users gave.

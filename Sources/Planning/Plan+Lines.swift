@@ -103,7 +103,9 @@ extension Plan {
     ]
   }
 
-  var payload: AllReducePayload { AllReducePayload(parameters: adapter.worst.parameters(configuration.text)) }
+  var payload: AllReducePayload {
+    AllReducePayload(parameters: adapter.worst.parameters(configuration.text), ranks: ranks.count)
+  }
 
   private var payloadLine: String {
     """

@@ -84,6 +84,13 @@ extension Job {
           + "keys, data or pixel limits changed",
         remedy: "compare /run/yaml in it, or start a new folder in checkpoint.directory")
     }
+    guard state.run.imagesDigest == nil || state.run.imagesDigest == training.imagesDigest else {
+      throw FileError(
+        path,
+        "images of \(training.file) have other bytes than when it was saved (images_digest "
+          + "\(state.run.imagesDigest?.prefix(12) ?? "")..., now \(training.imagesDigest.prefix(12))...)",
+        remedy: "bring the images back, or start a new folder in checkpoint.directory")
+    }
     // The digest covers the limits that the run states, not those of the model's folder.
     try state.run.provenance.requireMatch(identity.provenance, folder: base.folder, file: path) { key, value in
       "\(key.split(separator: ".").last ?? "") back to \(value) in the preprocessor_config.json of \(base.folder)"

@@ -71,10 +71,13 @@ package final class Trainer {
       guard case .done = try validate() else { throw TrainingError.interrupted(step: state.step) }
       try save()
     }
+    let watchdog = job.communicator.watchdog
     while state.step < totalSteps {
+      watchdog.enter("step \(state.step + 1)")
       let report = try stepper.step(
         &state.optimizer, learningRate: schedule.learningRate(step: state.step + 1),
         requests: requests(since: lastSave))
+      watchdog.measured(step: report.computeSeconds + report.reduceSeconds)
       let isLast = report.step == totalSteps
       record(report)
       try log.step(report, epoch: state.epoch, isLast: isLast)
@@ -127,6 +130,7 @@ package final class Trainer {
 
   private func validate() throws -> Validation {
     guard let examples = job.validation else { return .done(isBest: false) }
+    job.communicator.watchdog.enter("the validation at step \(state.step)")
     guard let losses = try job.losses(of: examples, adapter: stepper.adapter, signals: signals) else {
       return .interrupted
     }
@@ -144,6 +148,7 @@ package final class Trainer {
 
   /// Rank 0 writes; the other ranks go on, and end with it if it fails. No rank's base may have changed until then.
   private func save() throws {
+    job.communicator.watchdog.enter("the checkpoint of step \(state.step)")
     try stepper.requireSameState(state.optimizer)
     try withErrorAgreement(job.communicator) { try job.base.requireUnchanged() }
     guard job.communicator.rank == 0 else { return }

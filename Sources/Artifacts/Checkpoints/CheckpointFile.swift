@@ -83,6 +83,11 @@ package struct CheckpointFile: ~Copyable {
   /// Whether the run was stopped before the validation of its last step.
   func validationDue() throws -> Bool { try file.hasAttribute("validation_due") }
 
+  /// Digest of the bytes of the training examples' images; nil before 0.3.0.
+  func imagesDigest() throws -> String? {
+    try file.hasAttribute("images_digest") ? file.attribute("images_digest", as: String.self) : nil
+  }
+
   /// What the adapter must be used with.
   package func provenance() throws -> AdapterProvenance {
     var provenance = AdapterProvenance(
