@@ -45,8 +45,8 @@ class Command:
         """What lies under this beginning of a path is the command's to write."""
         return case.folder / self.output
 
-    def run(self, case, environment=None, limit=60):
-        return case.run(*self.arguments, environment=environment, limit=limit)
+    def run(self, case, environment=None):
+        return case.run(*self.arguments, environment=environment)
 
     def learn(self, case):
         """Notes what is right in the end, once."""
@@ -63,7 +63,7 @@ class Command:
             expect(is_old or digest(path) == self.whole, f"{self.output} is neither the old nor the new one")
         else:
             expect(not (old and self.replaces), f"{self.output} is gone")
-        if result.status != -9:
+        if result.status not in (-9, 137):
             self.check_leftovers(case)
 
     def check_leftovers(self, case):
@@ -89,12 +89,15 @@ class Train(Command):
     # What `Reference.expect_finished` tolerates after the fault at hand.
     tolerated = ()
 
-    def __init__(self, name, resumes=False, **keys):
+    def __init__(self, name, resumes=False, ranks=0, **keys):
         super().__init__(name, ["train", "train.json", "--resume", "auto"], "run")
-        self.keys, self.resumes = {"checkpoint__keep": 1, **keys}, resumes
+        self.keys, self.resumes, self.ranks = {"checkpoint__keep": 1, **keys}, resumes, ranks
+
+    def run(self, case, environment=None):
+        return case.run(*self.arguments, environment=environment, ranks=self.ranks)
 
     def prepare(self, case, old=False):
-        self.reference = Reference.of(case.session, ranks=(1,), **self.keys)
+        self.reference = Reference.of(case.session, ranks=(self.ranks or 1,), **self.keys)
         run_file(case, **self.keys)
         self.newest = 0
         if self.resumes:
@@ -117,7 +120,7 @@ class Train(Command):
         expect(max(checkpoints(folder), default=0) >= self.newest, "the newest checkpoint of before is gone")
         if result.status == 0:
             self.expect_finished(case, ["logs", "links"])
-        elif result.status != -9 and folder.exists():
+        elif result.status not in (-9, 137) and folder.exists():
             extra = {path.name for path in folder.iterdir() if path.name.endswith(".partial")}
             expect(not (extra - {f"{step_name(4)}.partial"}), f"left over: {sorted(extra)}")
 
@@ -140,13 +143,42 @@ class Cached(Train):
     def check(self, case, result, old):
         super().check(case, result, old)
         parts = list((case.folder / "cache").rglob("*.partial")) if (case.folder / "cache").exists() else []
-        if result.status != -9:
+        if result.status not in (-9, 137):
             expect(len(parts) == 0, f"left over: {sorted(path.name for path in parts)}")
 
     def again(self, case):
         shutil.rmtree(case.folder / "run", ignore_errors=True)
         super().again(case)
         expect(list((case.folder / "cache").rglob("*.h5")), "the next start has cached nothing")
+
+
+class Verify(Command):
+    """The digest of a model's bytes: where it cannot be kept, nothing else fails."""
+
+    def run(self, case, environment=None):
+        # Where it cannot be written beside the model, it goes into the user's folder of caches.
+        own = {"HOME": str(case.folder / "home"), "XDG_CACHE_HOME": ""}
+        result = case.run(*self.arguments, environment={**own, **(environment or {})})
+        shutil.rmtree(case.folder / "home", ignore_errors=True)
+        return result
+
+    def learn(self, case):
+        self.whole = self.full_digest(case)
+
+    def full_digest(self, case):
+        return json.loads((case.folder / self.output).read_text())["full_digest"]
+
+    def check(self, case, result, old):
+        path = case.folder / self.output
+        if path.exists() and not (old and path.read_bytes() == OLD):
+            expect(self.full_digest(case) == self.whole, f"{self.output} is neither the old nor the new one")
+        if result.status not in (-9, 137):
+            self.check_leftovers(case)
+            expect(not list((case.folder / "model").glob("*.partial")), "a half-written file is left")
+
+    def again(self, case):
+        result = self.run(case)
+        expect(result.status == 0 and self.full_digest(case) == self.whole, f"the next start fails: {result}")
 
 
 def make_inputs(session):
@@ -162,12 +194,15 @@ def make_inputs(session):
     case.run_well("scores", "merge", "scores-0.h5", "scores-1.h5", "--output", "scores.h5")
     run_file(case, "lora.json", training__steps=2, checkpoint__directory="lora", **LORA)
     case.run_well("train", "lora.json")
+    case.run_well("export", f"run/{step_name(2)}", "--output", "adapter")
     place.mkdir()
-    for name in ("scores-0.h5", "scores-1.h5", "scores.h5", "run", "train.json"):
+    for name in ("scores-0.h5", "scores-1.h5", "scores.h5", "run", "adapter", "train.json"):
         (case.folder / name).rename(place / name)
     shutil.copy(case.folder / "lora" / step_name(2), place / "lora.h5")
     shutil.copy(place / "run" / step_name(2), place / "checkpoint.h5")
     shutil.copytree(session.work / "model", place / "model")
+    few = (session.work / "data/validation.jsonl").read_text().splitlines(keepends=True)[-1]
+    (place / "few.jsonl").write_text(few)
     row = {"img_filename": "web_0.png", "bbox": [1, 2, 3, 4], "instruction": "a box", "data_type": "text"}
     (place / "screenspot.json").write_text(json.dumps([{**row, "data_source": "shop"}]))
 
@@ -188,7 +223,10 @@ def commands():
     every = [
         Train("train"),
         Train("resume", resumes=True),
+        # Only rank 0 writes, and so only it is disturbed.
+        Train("ranks", ranks=2),
         Cached("cache"),
+        Verify("verify", ["inspect", "model", "--verify"], "model/imagelora_digest.json"),
         Command("probe", ["probe", "train.json", "--output", "out.h5"], "out.h5"),
         Command("merge", ["scores", "merge", "scores-0.h5", "scores-1.h5", "--output", "out.h5"], "out.h5"),
         Command("select", ["scores", "select", "scores.h5", "--output", "out.json"], "out.json"),
@@ -203,6 +241,11 @@ def commands():
             "predictions",
             ["evaluate", "train.json", "--checkpoint", "checkpoint.h5", "--no-generate", "--output", "out.jsonl"],
             "out.jsonl",
+        ),
+        Command(
+            "parity",
+            ["parity", "--model", "model", "--data", "few.jsonl", "--adapter", "adapter", "--output", "out.h5"],
+            "out.h5",
         ),
         Command("report", ["report", "run", "--output", "out.html"], "out.html"),
         Command("rows", ["rows", "screenspot.json", "--answer", "point", "--output", "out.jsonl"], "out.jsonl"),

@@ -153,7 +153,7 @@ class Session:
 
     def each(self, names, check):
         """Checks every case, or those that were asked for, as long as there is time."""
-        start = time.monotonic()
+        start = said = time.monotonic()
         done = 0
         names = [name for name in map(str, names) if not self.only or name in self.only]
         for name in names:
@@ -174,6 +174,9 @@ class Session:
                 print(f"FAIL  {self.campaign} {name}: {reason}", flush=True)
                 print(f"      | seed {self.seed}; again: {self.repeat(name)}; kept: {kept}", flush=True)
             done += 1
+            if time.monotonic() > said + 300:
+                said = time.monotonic()
+                print(f"      {self.campaign}: {done} of {len(names)} after {said - start:.0f} s", flush=True)
         seconds = time.monotonic() - start
         numbers = ", ".join(f"{count} {what}" for what, count in self.tally.items())
         print(f"      {self.campaign}: {done} of {len(names)} cases in {seconds:.0f} s; {numbers}", flush=True)
