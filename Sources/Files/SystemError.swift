@@ -15,10 +15,10 @@ package struct SystemError: Error, Equatable, CustomStringConvertible {
 }
 
 /// Whether an error is a failure of this machine, as a full or broken disk, and not of a path or a file that the user
-/// named.
+/// named. Errors that decide the exit status of a command have said so.
 package func isMachineFault(_ error: any Error) -> Bool {
   switch error {
-  case let error as FileError: return error.fault == .machine
+  case let error as any ExitStatusError: return error.exitStatus == ExitStatus.failed
   case let error as SystemError: return isMachineFault(code: error.code)
   case let error as CocoaError:
     return (error.userInfo[NSUnderlyingErrorKey] as? any Error).map(isMachineFault) ?? false

@@ -1,5 +1,7 @@
 """A folder on a disk, rebuilt from the calls that faults.c logged, as a power cut could leave it after any of them."""
 
+from os.path import normpath
+
 
 class Inode:
     """A file: what is on the disk for certain, and what was written since the last fsync."""
@@ -77,7 +79,10 @@ class Disk:
             self.flush(path)
         elif call == "rename":
             node = self.names[other]
-            self.change((other, None), (path, node))
+            if node is True:
+                self.change((other, Moved(path)))
+            else:
+                self.change((other, None), (path, node))
             if isinstance(node, Inode):
                 self.contents.setdefault(path, set()).add(bytes(node.now))
         elif call == "symlink":
@@ -90,12 +95,8 @@ class Disk:
             self.change((path, None))
 
     def change(self, *names):
-        """Names that are given or taken together: (path, file, link's target, True for a folder, or None)."""
-        for path, node in names:
-            if node is None:
-                self.names.pop(path, None)
-            else:
-                self.names[path] = node
+        """Names that are given or taken together: (path, file, link's target, True for a folder, Moved, or None)."""
+        settle(self.names, names)
         self.pending.append(names)
         self.uncommitted.append(names)
 
@@ -146,10 +147,20 @@ class Disk:
         return len(folder) <= len(self.top) or (names.get(folder) is True and self.reaches(folder, names))
 
 
+class Moved:
+    """A folder's new name."""
+
+    def __init__(self, path):
+        self.path = path
+
+
 def settle(names, change):
     for path, node in change:
         if node is None:
             names.pop(path, None)
+        elif isinstance(node, Moved):
+            for name in [name for name in names if name == path or name.startswith(f"{path}/")]:
+                names[node.path + name[len(path) :]] = names.pop(name)
         else:
             names[path] = node
 
@@ -176,5 +187,7 @@ def events(text):
             results[number] = int(rest[0])
         else:
             path, other, offset, length = rest
+            # The target of a symbolic link stays as it is written.
+            path, other = normpath(path), other if call == "symlink" else normpath(other)
             calls.append((number, dict(call=call, path=path, other=other, offset=int(offset), length=int(length))))
     return [(number, event) for number, event in calls if results.get(number, -1) >= 0]

@@ -4,6 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
+from commands import commands, digest, make_inputs
 from faults import preloaded
 from runs import Reference, run_file
 from session import Case, expect
@@ -11,6 +12,7 @@ from storage import Disk, events
 
 # Checkpoints of 0.7 MB in the short form, of 5 MB in the long one.
 SHORT_RANK, LONG_RANK, SHORT, LONG = 64, 512, 24, 3000
+RESULTS = ("probe", "select", "predictions", "export", "export-lora", "merged")
 CHECKPOINT = re.compile(r".*/checkpoints/run/step-(\d{8})\.h5")
 
 
@@ -25,19 +27,9 @@ def run(session):
     case = Case(session, "recorded")
     run_file(case, **keys)
     record = session.work / "record"
-    shutil.rmtree(record, ignore_errors=True)
-    record.mkdir()
     folder = f"{case.folder}/checkpoints"
-    case.run_well(
-        "train",
-        "train.json",
-        environment=preloaded(session, case.folder, FAULTS_LOG=record / "log", FAULTS_RECORD=record),
-    )
-    calls = [
-        (number, event)
-        for number, event in events((record / "log").read_text())
-        if event["path"].startswith(folder) or (event["call"], event["path"]) == ("fsync", str(case.folder))
-    ]
+    case.run_well("train", "train.json", environment=recording(case, record))
+    calls = calls_on(folder, case, record)
     saved = case.folder / "checkpoints/run"
     size = (saved / "latest.h5").stat().st_size
     print(f"      checkpoints of {size} bytes, {len(calls)} calls", flush=True)
@@ -45,6 +37,23 @@ def run(session):
     shutil.rmtree(reference.folder, ignore_errors=True)
     shutil.copytree(saved, reference.folder / "1", symlinks=True)
     session.each(range(LONG if session.long else SHORT), lambda case: one(case, calls, record, reference, keys))
+    results(session)
+
+
+def recording(case, record):
+    """The environment in which a run's calls and the bytes of its writes are kept."""
+    shutil.rmtree(record, ignore_errors=True)
+    record.mkdir()
+    return preloaded(case.session, case.folder, FAULTS_LOG=record / "log", FAULTS_RECORD=record)
+
+
+def calls_on(path, case, record):
+    """The calls on what begins with a path, and those that make names in the case's folder last."""
+    return [
+        (number, event)
+        for number, event in events((record / "log").read_text())
+        if event["path"].startswith(path) or (event["call"], event["path"]) == ("fsync", str(case.folder))
+    ]
 
 
 def one(case, calls, record, reference, keys):
@@ -90,6 +99,37 @@ def one(case, calls, record, reference, keys):
         )
     reference.expect_finished(case.folder / "checkpoints/run", ["logs", "sidecars", *["aside"] * bool(torn)])
     case.session.count(f"cuts, order {order}")
+
+
+def results(session):
+    """The same for commands that write a file or a folder: under its name it is whole, or not there."""
+    make_inputs(session)
+    recorded = {}
+    for name in RESULTS:
+        command = commands()[name]
+        case = Case(session, f"{name}-recorded")
+        command.prepare(case)
+        record = session.work / f"record-{name}"
+        expect(command.run(case, recording(case, record)).status == 0, f"{name} fails undisturbed")
+        command.learn(case)
+        recorded[name] = (command, record, calls_on(f"{case.folder}/{command.output}", case, record))
+    count = LONG // 2 if session.long else 2
+    names = [f"{name}:{number}" for name in RESULTS for number in range(count)]
+    session.each(names, lambda case: result(case, *recorded[case.name.split(":")[0]]))
+
+
+def result(case, command, record, calls):
+    order, block = case.random.choice(("journal", "any")), case.random.choice((512, 4096))
+    end = case.random.randrange(len(calls) + 1)
+    disk = Disk(str(case.folder))
+    for number, event in calls[:end]:
+        disk.apply(event, (record / number).read_bytes() if event["call"] == "write" else None)
+    build(disk.crashed(case.random, block, order))
+    path = case.folder / command.output
+    where = f"after call {end} of {len(calls)}, order {order}, blocks of {block}"
+    expect(not path.exists() or digest(path) == command.whole, f"{where}: {command.output} is there and not whole")
+    expect(path.exists() or end < len(calls), f"{where}: the command ended, and {command.output} is gone")
+    case.session.count(f"{command.name} {'whole' if path.exists() else 'not there'}")
 
 
 def build(files):
