@@ -156,6 +156,9 @@ class Session:
         start = said = time.monotonic()
         done = 0
         names = [name for name in map(str, names) if not self.only or name in self.only]
+        if self.long:
+            # What there is time for is then a sample of everything.
+            random.Random(f"{self.seed} {self.campaign}").shuffle(names)
         for name in names:
             if self.minutes and time.monotonic() - start > 60 * self.minutes:
                 break
