@@ -67,6 +67,14 @@ struct CheckpointStoreTests {
     #expect(FileManager.default.fileExists(atPath: folder.path("aside-step-00000050.h5")))
   }
 
+  @Test("a folder that is missing has no checkpoints; one that cannot be listed is an error and not an empty one")
+  func unlistable() throws {
+    #expect(try CheckpointFolder(folder.path("none")).names().isEmpty)
+    try Data("a file".utf8).write(to: URL(fileURLWithPath: folder.path("file")))
+    let error = #expect(throws: FileError.self) { try CheckpointFolder(folder.path("file")).names() }
+    #expect(error?.description.contains("/file: cannot be listed: ") == true)
+  }
+
   @Test("resuming an older checkpoint by name sets valid newer ones aside, and the links follow")
   func olderByName() throws {
     let first = try store(keep: 9)
