@@ -121,14 +121,15 @@ let programs: [Target] = [
     name: "imagelora",
     dependencies: [
       "Files", "Tensors", "Collectives", "MPI", "Datasets", "Preprocessing", "QwenVL", "Batches", "Adapters",
-      "RunFile", "Artifacts", "HeatMaps", "Training", "Evaluation", "Planning", "Inspection", "Report", argumentParser,
+      "RunFile", "Artifacts", "Costs", "HeatMaps", "Training", "Evaluation", "Planning", "Inspection", "Report",
+      argumentParser,
     ],
     exclude: ["README.md"]),
   .executableTarget(
     name: "benchmarks",
     dependencies: [
-      "Formatting", "Tensors", "Collectives", "RandomNumbers", "HuggingFace", "Datasets", "Layers", "Preprocessing",
-      "QwenVL", "Batches", "Adapters", "Artifacts", "Costs", argumentParser,
+      "Formatting", "Tensors", "Collectives", "MPI", "RandomNumbers", "HuggingFace", "Datasets", "Layers",
+      "Preprocessing", "QwenVL", "Batches", "Adapters", "Artifacts", "Costs", argumentParser,
     ],
     exclude: ["README.md"]),
   .executableTarget(
