@@ -86,7 +86,8 @@ package final class Trainer {
       state.validationDue = job.validation != nil && (isLast || report.step % validationInterval == 0)
       if state.validationDue, !stop {
         switch try validate() {
-        case .interrupted: stop = !isLast
+        // Also at the last step: the run is not finished before its last validation.
+        case .interrupted: stop = true
         case .done(let isBest): improved = isBest
         }
       }
