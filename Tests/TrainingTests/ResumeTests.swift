@@ -108,7 +108,8 @@ struct ResumeTests {
         if call.rank == 0, call.sums == 0, call.others == before + (isDue ? 3 : 0) { requests.requestStop() }
       }
       steps.append(try #require(run.savedSteps.last))
-      #expect(outcome.errors.allSatisfy { $0 as? TrainingError == .interrupted(step: steps.last) }, "\(outcome.messages)")
+      let stopped = TrainingError.interrupted(step: steps.last)
+      #expect(outcome.errors.allSatisfy { $0 as? TrainingError == stopped }, "\(outcome.messages)")
     }
     #expect(steps == Array(1...TinyRun.steps))
     #expect(run.train(ranks: 3, resume: .newest).isFinished, "the last validation")
