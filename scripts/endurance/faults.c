@@ -29,6 +29,7 @@ static int logFile = -1, action, isKill, isShort;
 static long at, now, budget = -1;
 // The paths of open files in the folder, by descriptor.
 static char *opened[FILES];
+static char isRead[FILES];
 
 static const struct { const char *name; int code; } codes[] = {
   {"ENOSPC", ENOSPC}, {"EIO", EIO}, {"EDQUOT", EDQUOT}, {"EINTR", EINTR}, {"EFBIG", EFBIG},
@@ -134,6 +135,7 @@ static int opening(int directory, const char *path, int flags, mode_t mode) {
   if (descriptor >= 0 && descriptor < FILES) {
     free(opened[descriptor]);
     opened[descriptor] = whole;
+    isRead[descriptor] = (flags & O_ACCMODE) == O_RDONLY;
   } else {
     free(whole);
   }
@@ -159,7 +161,7 @@ int close(int descriptor) {
   if (!path) return syscall(SYS_close, descriptor);
   opened[descriptor] = NULL;
   long number = 0;
-  int fault = counted("close", path, "", 0, 0, &number);
+  int fault = counted(isRead[descriptor] ? "close-read" : "close", path, "", 0, 0, &number);
   free(path);
   // The descriptor is gone whatever close says, as on Linux.
   int value = syscall(SYS_close, descriptor);

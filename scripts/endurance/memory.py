@@ -19,6 +19,8 @@ SHORT, LONG = 3, 100
 GROUPS = ("/adapter", "/optimizer/exp_avg", "/optimizer/exp_avg_sq")
 # Bytes that are looked for: enough to be found nowhere else.
 WIDTH = 64
+# The largest region of memory that is looked through.
+LARGEST = 1 << 26
 
 
 def run(session):
@@ -109,13 +111,16 @@ def numbers(case, path, group, start):
 
 
 def places(process, values):
-    """The addresses where a process has some bytes in memory that it may write to."""
+    """The addresses where a process has some bytes in memory of its own.
+
+    Buffers of the math library, which are large and hardly used, are left out: they hold no adapter.
+    """
     found = []
     with open(f"/proc/{process}/maps") as maps, open(f"/proc/{process}/mem", "rb", buffering=0) as memory:
         for line in maps:
             span, rights, *rest = line.split()
             first, last = (int(text, 16) for text in span.split("-"))
-            if not rights.startswith("rw") or "s" in rights or rest[-1].startswith("/"):
+            if rights != "rw-p" or rest[-1].startswith("/") or last - first > LARGEST:
                 continue
             try:
                 memory.seek(first)
