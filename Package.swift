@@ -62,7 +62,7 @@ let modules: [Target] = [
   .module("Layers", ["Tensors"], kernels),
   // 4
   .module("Preprocessing", ["CImages", "CPNG", "Files", "HuggingFace", "Datasets"]),
-  .module("QwenVL", ["Tensors", "HuggingFace", "Layers"], kernels),
+  .module("QwenVL", ["Files", "Tensors", "HuggingFace", "Layers"], kernels),
   // 5
   .module(
     "Batches",
@@ -184,7 +184,7 @@ let fuzzing: [Target] = [
     name: "fuzz",
     dependencies: [
       "Files", "HDF5", "Digests", "HuggingFace", "Datasets", "Preprocessing", "QwenVL", "Batches", "Adapters",
-      "RunFile", "Artifacts", "Evaluation", "Inspection", "Report",
+      "RunFile", "Artifacts", "Evaluation", "Inspection", "Report", "TinyModels",
     ],
     path: "Tests/Fuzz", exclude: ["README.md", "corpus", "dictionaries", "findings", "leaks.txt"])
 ]

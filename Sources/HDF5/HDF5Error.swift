@@ -1,5 +1,6 @@
 // The module's one error, and the one place where negative return codes become errors.
 import CHDF5
+import Files
 
 /// A failed operation on an HDF5 file: what was tried, where, and the library's own message if it gave one.
 package struct HDF5Error: Error, Equatable, Sendable, CustomStringConvertible {
@@ -17,8 +18,7 @@ package struct HDF5Error: Error, Equatable, Sendable, CustomStringConvertible {
   /// One line: what, where, why.
   package var description: String {
     let place = object.map { "\($0) of \(file)" } ?? file
-    let line = "cannot \(attempt) \(place): \(reason)" + (function.map { " (\($0))" } ?? "")
-    return String(line.map { $0.isNewline ? " " : $0 })
+    return oneLine("cannot \(attempt) \(place): \(reason)" + (function.map { " (\($0))" } ?? ""))
   }
 }
 

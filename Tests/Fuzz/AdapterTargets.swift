@@ -71,7 +71,7 @@ extension FuzzTarget {
         let selection = try HeadSelection(reading: path, text: text)
         try selection.write(to: path)
         let again = try HeadSelection(reading: path, text: text)
-        precondition(again.adapted == selection.adapted, "a selection is read back as another one")
+        require(again.adapted == selection.adapted, "a selection is read back as another one")
       }),
   ]
 

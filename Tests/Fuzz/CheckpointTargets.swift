@@ -21,9 +21,9 @@ extension FuzzTarget {
         // The seal is SHA-256: no input of these has a right one but the seeds themselves.
         guard !isSealed else { return }
         let isAccepted = Refusal.allowing { try CheckpointFolder.verify(path) } != nil
-        precondition(!isAccepted, "a file without a right seal is taken for a checkpoint")
-        precondition(Refusal.allowing { try AdapterSource.checkpoint(path).provenance() } == nil)
-        precondition(CheckpointFolder(WorkFolder.path).newest().name == nil, "the newest checkpoint has no right seal")
+        require(!isAccepted, "a file without a right seal is taken for a checkpoint")
+        require(Refusal.allowing { try AdapterSource.checkpoint(path).provenance() } == nil)
+        require(CheckpointFolder(WorkFolder.path).newest().name == nil, "the newest checkpoint has no right seal")
       }),
     FuzzTarget(
       name: "checkpoint-bytes", dictionary: "hdf5", format: .bytes,
@@ -53,8 +53,8 @@ extension FuzzTarget {
     _ = Refusal.allowing { try HDF5Kind(of: path) }
     _ = Refusal.allowing { try CheckpointDescription(path).lines }
     if let state = Refusal.allowing({ try TrainingState(reading: path, for: base) }) {
-      precondition(state.parameters.count == state.layout.count && state.parameters.allSatisfy(\.isFinite))
-      precondition(state.optimizer.expAvg.count == state.layout.count)
+      require(state.parameters.count == state.layout.count && state.parameters.allSatisfy(\.isFinite))
+      require(state.optimizer.expAvg.count == state.layout.count)
     }
     _ = Refusal.allowing { try AdapterSource.checkpoint(path).load(for: base) }
     let file = try CheckpointFile(path)

@@ -12,17 +12,20 @@ extension FuzzTarget {
       name: "config", dictionary: "config",
       format: .files(Dictionary(uniqueKeysWithValues: configs.map { ($0, .json) })),
       seeds: {
-        let generation = try Fixture.bytes("HuggingFaceTests/Resources/qwen2.5-vl/generation_config.json")
+        let folder = "HuggingFaceTests/Resources"
+        let generation = (configs[1], try Fixture.bytes("\(folder)/qwen2.5-vl/generation_config.json"))
         return try [
-          "HuggingFaceTests/Resources/qwen2.5-vl/config.json", "HuggingFaceTests/Resources/qwen3-vl/config.json",
-          "ParityTests/Resources/b/model/config.json", "ParityTests/Resources/qwen3-vl/model/config.json",
-        ].map { FilesInput([(configs[0], try Fixture.bytes($0)), (configs[1], generation)]).bytes }
+          FilesInput([(configs[0], Fixture.bytes("\(folder)/qwen2.5-vl/config.json")), generation]).bytes,
+          FilesInput([(configs[0], Fixture.bytes("\(folder)/qwen3-vl/config.json")), generation]).bytes,
+          FilesInput([(configs[0], Fixture.bytes("ParityTests/Resources/b/model/config.json"))]).bytes,
+          FilesInput([(configs[0], Fixture.bytes("ParityTests/Resources/qwen3-vl/model/config.json"))]).bytes,
+        ]
       },
       read: { bytes in
         WorkFolder.replace(FilesInput(bytes, names: configs).files)
         let configuration = try ModelConfiguration(folder: WorkFolder.path)
         let axes = configuration.text.mropeAxes
-        precondition(axes.count == configuration.text.headDimension / 2, "rotary pairs without an axis")
+        require(axes.count == configuration.text.headDimension / 2, "rotary pairs without an axis")
       }),
     FuzzTarget(
       name: "preprocessor", dictionary: "config",
@@ -46,11 +49,11 @@ extension FuzzTarget {
           let size = ImageSize(width: width, height: height)
           guard let frame = Refusal.allowing({ try processor.frame(of: size, name: "image") }) else { continue }
           let grid = processor.grid(of: frame)
-          precondition(grid.tokens(mergeSize: processor.settings.mergeSize) > 0, "an image without tokens")
+          require(grid.tokens(mergeSize: processor.settings.mergeSize) > 0, "an image without tokens")
           guard width * height < 20, frame.resized.width * frame.resized.height < 1 << 16 else { continue }
           let image = RGBImage(width: width, height: height, pixels: Array(repeating: 9, count: 3 * width * height))
           let patches = try processor.process(image, name: "image").patches
-          precondition(patches.count == grid.patches * processor.patchNumbers, "patches are not as many as the grid's")
+          require(patches.count == grid.patches * processor.patchNumbers, "patches are not as many as the grid's")
         }
       }),
   ]

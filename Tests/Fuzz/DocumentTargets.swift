@@ -20,7 +20,7 @@ extension FuzzTarget {
         let document = try JSON(parsing: bytes)
         let text = document.canonical
         let again = try JSON(parsing: Array(text.utf8))
-        precondition(again.canonical.hasSameBytes(as: text), "canonical text is not that of what it says")
+        require(again.canonical.hasSameBytes(as: text), "canonical text is not that of what it says")
         try DocumentDigest.check(document, file: "document.json", again: "make it again")
         if case .object(let members) = document {
           let others = members.filter { ExactString($0.key) != DocumentDigest.key }

@@ -18,10 +18,10 @@ extension FuzzTarget {
             imageRoot: WorkFolder.path, confined: confined, policy: policy, ids: ids, ignoredKeys: ["note"])
           guard let dataset = Refusal.allowing({ try reader.read(data, name: "rows.jsonl") }) else { continue }
           for problem in dataset.problems {
-            precondition(!problem.description.utf8.contains(UInt8(ascii: "\n")), "a problem of several lines")
+            require(!problem.description.utf8.contains(UInt8(ascii: "\n")), "a problem of several lines")
           }
           let groups = imageGroups(of: dataset.examples) { $0.examples.count }
-          precondition(groups.reduce(0) { $0 + $1.examples.count } == dataset.examples.count, "an example in no group")
+          require(groups.reduce(0) { $0 + $1.examples.count } == dataset.examples.count, "an example in no group")
         }
       }),
     FuzzTarget(
@@ -31,7 +31,7 @@ extension FuzzTarget {
         let reader = ExampleReader(imageRoot: "Tests/\(Fixture.parity[0])", policy: .skip)
         for example in try reader.read(Data(bytes), name: "rows.jsonl").examples {
           guard let sample = Refusal.allowing({ try builder.sample(for: example) }) else { continue }
-          precondition(
+          require(
             sample.inputIDs.count <= 4096 && sample.labels.count == sample.inputIDs.count, "a sample that is too long")
           _ = Refusal.allowing { try builder.prompt(for: example) }
         }
@@ -83,9 +83,11 @@ extension FuzzTarget {
     let forms = [
       #"{"id": 7, "image": "images/0.png", "conversations": [{"from": "human", "value": "<image>What?"}, {"from": "gpt", "value": "A"}]}"#,
       #"{"images": ["images/0.png"], "messages": [{"role": "user", "content": "<image>Where is <ref>?"}, {"role": "assistant", "content": "<bbox>", "loss": true}], "objects": {"ref": ["x"], "bbox": [[1, 2, 30, 40]], "bbox_type": "real", "width": [640], "height": [480]}, "group": {"task": "t"}}"#,
-      #"{"system": "Be brief.", "tools": "[{\"name\": \"f\"}]", "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,\#(pixel)"}, "min_pixels": 784}, {"type": "text", "text": "a"}]}, {"role": "assistant", "content": "b", "weight": 1}], "_note": 1}"#,
+      #"{"system": "Be brief.", "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,\#(pixel)"}, "min_pixels": 784}, {"type": "text", "text": "a"}]}, {"role": "assistant", "content": "b", "weight": 1}], "_note": 1}"#,
       #"{"images": [{"path": "images/1.jpg", "resized_height": 56, "resized_width": 84}], "messages": [{"role": "user", "content": "<image>\\<image> <point>"}, {"role": "assistant", "content": "<|box_start|>(1,2),(3,4)<|box_end|>"}], "objects": {"bbox": [[0.5, 0.5]], "bbox_type": "norm1", "image_id": [0]}}"#,
     ]
-    return [lines, Array("[\(forms.joined(separator: ",\n"))]".utf8)] + forms.map { Array($0.utf8) }
+    let tools =
+      #"{"tools": "[{\"name\": \"f\"}]", "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}"#
+    return [lines, Array(tools.utf8), Array("[\(forms.joined(separator: ",\n"))]".utf8)] + forms.map { Array($0.utf8) }
   }
 }

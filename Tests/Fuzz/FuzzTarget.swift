@@ -13,6 +13,6 @@ struct FuzzTarget: Sendable {
   let read: @Sendable ([UInt8]) throws -> Void
 
   static let all: [FuzzTarget] =
-    documents + weights + configurations + tokenizers + templates + examples + runFiles + images + checkpoints
+    documents + weights + models + configurations + tokenizers + templates + examples + runFiles + images + checkpoints
     + scores + adapters + results + reports
 }

@@ -16,7 +16,7 @@ extension FuzzTarget {
       name: "report", dictionary: "results",
       format: .files([files[0]: .bytes, files[1]: .jsonLines, files[2]: .jsonLines, files[3]: .jsonLines]),
       seeds: {
-        let run = "model: {path: M}\ndata: {train: Tests/ParityTests/Resources/a/data.jsonl}\n"
+        let run = "model: {path: M}\ndata: {train: Tests/ParityTests/Resources/a/data.jsonl}\ntraining: {steps: 3}\n"
         let session =
           #"{"after_step":0,"precision":"fp32","started":"2026-01-31T12:00:00Z","threads":1,"version":"0.2.0","world_size":2}"#
         return [
@@ -30,7 +30,7 @@ extension FuzzTarget {
       read: { bytes in
         WorkFolder.replace(FilesInput(bytes, names: files).files)
         let page = try ReportPage(folders: [WorkFolder.path], predictions: [], title: nil, examples: 2)
-        precondition(page.html.utf8.count > 1000, "a page without contents")
+        require(page.html.utf8.count > 1000, "a page without contents")
       }),
     FuzzTarget(
       name: "metrics", dictionary: "results", format: .jsonLines, seeds: { [Array(metrics.utf8)] },

@@ -19,10 +19,10 @@ extension FuzzTarget {
             ignore_keys: [note, 'b']
             coordinates: relative_1000
           adapter: {kind: lora, targets: [q_proj, v_proj], rank: 4, alpha: 8}
-          training: {epochs: 1.5, global_batch: 8, learning_rate: 1e-4, warmup_ratio: 0.1, seed: 3}
+          training: {epochs: 1.5, global_batch: 8, learning_rate: 1e-4, warmup_steps: 5, seed: 3}
           """,
-          #"{"model": {"path": "M"}, "data": {"train": "t"}, "adapter": {"heads": {"select": "random", "seed": 5}}}"#,
-          "model:\n  path: |\n    M\ndata: !!map {train: !!str t}\nlogging: {every_steps: ~}\n",
+          #"{"model": {"path": "M"}, "data": {"train": "t"}, "adapter": {"heads": {"select": "random", "seed": 5}}, "training": {"steps": 2}}"#,
+          "model:\n  path: |\n    M\ndata: {train: !!str t}\ntraining: {steps: 0x10}\nlogging: {every_steps: ~}\n",
         ]
         return [FilesInput([(parts[0], quickstart), (parts[1], Array("training.steps=20".utf8))]).bytes]
           + texts.map { FilesInput([(parts[0], Array($0.utf8))]).bytes }
@@ -40,8 +40,8 @@ extension FuzzTarget {
         let yaml = run.yaml
         guard yaml.utf8.count <= 64 << 10 else { return }
         let again = try RunConfiguration(text: yaml, path: path)
-        precondition(again.yaml.hasSameBytes(as: yaml), "the resolved run is read as another one")
-        precondition(again.digest(including: []).hasSameBytes(as: run.digest(including: [])), "another digest")
+        require(again.yaml.hasSameBytes(as: yaml), "the resolved run is read as another one")
+        require(again.digest(including: []).hasSameBytes(as: run.digest(including: [])), "another digest")
       })
   ]
 }

@@ -55,7 +55,7 @@ extension FuzzTarget {
     for estimator in Estimator.allCases {
       let selection = HeadSelection.influence(
         scores: scores.scores(estimator), numHeads: max(1, scores.layers * scores.kvHeads / 2), tau: 0.5, method: "m")
-      precondition(!selection.adapted.isEmpty, "no head is selected")
+      require(!selection.adapted.isEmpty, "no head is selected")
       _ = try selection.json()
     }
   }

@@ -60,7 +60,7 @@ extension FuzzTarget {
     let limit = 64 << 20
     for (tools, prompts) in [([], true), ([tool], false)] {
       let text = Refusal.allowing { try template.render(messages, tools: tools, addGenerationPrompt: prompts) }
-      precondition(text?.utf8.count ?? 0 <= limit, "a template printed more than its limit")
+      require(text?.utf8.count ?? 0 <= limit, "a template printed more than its limit")
     }
   }
 }

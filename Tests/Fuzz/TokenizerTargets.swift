@@ -45,9 +45,9 @@ extension FuzzTarget {
 
   private static func use(_ tokenizer: Tokenizer, text: String) throws {
     let ids = tokenizer.encode(text)
-    precondition(ids.allSatisfy { (0..<Int32(tokenizer.vocabularySize)).contains($0) }, "an id beyond the vocabulary")
+    require(ids.allSatisfy { (0..<Int32(tokenizer.vocabularySize)).contains($0) }, "an id beyond the vocabulary")
     let fewest = tokenizer.fewestTokens(of: Array(text.utf8), isWhole: true)
-    precondition(fewest <= ids.count, "a text has \(ids.count) tokens, and surely \(fewest)")
+    require(fewest <= ids.count, "a text has \(ids.count) tokens, and surely \(fewest)")
     _ = (tokenizer.decode(ids), ids.map(tokenizer.text(of:)), tokenizer.id(of: "<|image_pad|>"), tokenizer.notices)
     _ = [-1, 0, .max].map(tokenizer.text(of:))
   }

@@ -45,10 +45,10 @@ extension FuzzTarget {
     for name in checkpoint.names {
       let shape = checkpoint.shape(of: name) ?? []
       let values: [Float]? = Refusal.allowing { try checkpoint.tensor(name, shape: shape).values() }
-      precondition(
+      require(
         values.map { $0.count == shape.reduce(1, *) } ?? true, "\(name): values are not as many as its shape")
     }
-    precondition(checkpoint.digest.utf8.count == 64 && checkpoint.fullDigest().utf8.count == 64)
+    require(checkpoint.digest.utf8.count == 64 && checkpoint.fullDigest().utf8.count == 64)
     _ = checkpoint.unclaimed
   }
 }

@@ -71,15 +71,16 @@ enum PEFTFolder {
     let file = try tensors(folder, conditions)
     let (names, targets, naming) = try places(file, layers: text.layers)
     try compare(targets, config.modules, naming: naming, layers: text.layers, file: file.source)
-    let adapter = LoRA<Float>(
-      LoRAConfiguration(rank: config.rank, alpha: config.alpha, targets: targets.mapValues(Array.init)), text: text)
-    let values = try adapter.layout.tensors.flatMap { tensor -> [Float] in
+    let options = LoRAConfiguration(rank: config.rank, alpha: config.alpha, targets: targets.mapValues(Array.init))
+    // Before memory is taken for an adapter: its sizes are believed once the file has tensors of them.
+    let values = try AdapterConfiguration.lora(options).layout(text).tensors.flatMap { tensor -> [Float] in
       guard let name = names[tensor.name] else {
         throw FileError(
           file.source, "\(tensor.name): one of lora_A and lora_B is missing; the file is incomplete")
       }
       return try AdapterFolder.finite(file, name, shape: tensor.shape)
     }
+    let adapter = LoRA<Float>(options, text: text)
     adapter.load(values)
     return adapter
   }

@@ -86,7 +86,9 @@ package struct InfluenceScores: Sendable, Equatable {
     case different(what: String, file: String, first: String)
     case exampleTwice(id: String, files: [String])
 
-    package var description: String {
+    package var description: String { oneLine(words) }
+
+    private var words: String {
       switch self {
       case .nothing: "nothing to merge; name at least one scores file"
       case .different(let what, let file, let first):
