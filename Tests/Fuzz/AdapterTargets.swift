@@ -46,10 +46,11 @@ extension FuzzTarget {
       read: { bytes in
         WorkFolder.write(peft[0], bytes)
         let configuration = try PEFTConfiguration(folder: WorkFolder.path)
+        var effort = PEFTEffort()
         for name in [
           "model.language_model.layers.1.self_attn.q_proj", "model.layers.12.self_attn.v_proj",
           "visual.blocks.0.attn.qkv",
-        ] { _ = Refusal.allowing { try configuration.modules.adapts(name) } }
+        ] { _ = Refusal.allowing { try configuration.modules.adapts(name, &effort) } }
       }),
     FuzzTarget(
       name: "selection", dictionary: "adapter", format: .json,

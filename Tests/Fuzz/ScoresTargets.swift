@@ -50,11 +50,21 @@ extension FuzzTarget {
   private static func use(_ path: String) throws {
     let scores = try InfluenceScores(reading: path)
     _ = Refusal.allowing { try HDF5Kind(of: path) }
-    _ = Refusal.allowing { try InfluenceScores.merging([(path, scores), ("other.h5", scores)]) }
-    _ = ScoresDescription(scores, file: path)
-    for estimator in Estimator.allCases {
+    _ = ScoresDescription(scores, file: path).lines
+    let others = scores.examples.map {
+      ExampleInfluence(id: "other-\($0.id)", rank1Norm2: $0.rank1Norm2, gateGradient: $0.gateGradient)
+    }
+    let other = InfluenceScores(
+      layers: scores.layers, kvHeads: scores.kvHeads, seed: scores.seed, baseDigest: scores.baseDigest,
+      dataDigest: scores.dataDigest, shard: scores.shard, examples: others)
+    try select(scores)
+    try select(InfluenceScores.merging([(path, scores), ("other.h5", other)]))
+  }
+
+  private static func select(_ scores: InfluenceScores) throws {
+    for (estimator, tau) in Estimator.allCases.flatMap({ estimator in [0, 0.5, 100].map { (estimator, $0) } }) {
       let selection = HeadSelection.influence(
-        scores: scores.scores(estimator), numHeads: max(1, scores.layers * scores.kvHeads / 2), tau: 0.5, method: "m")
+        scores: scores.scores(estimator), numHeads: max(1, scores.layers * scores.kvHeads / 2), tau: tau, method: "m")
       require(!selection.adapted.isEmpty, "no head is selected")
       _ = try selection.json()
     }

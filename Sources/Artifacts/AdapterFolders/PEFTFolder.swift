@@ -132,12 +132,12 @@ enum PEFTFolder {
   ) throws {
     let config = "target_modules (exclude_modules, layers_to_transform) in adapter_config.json"
     var missing: [String] = []
+    var effort = PEFTEffort()
     for layer in 0..<layers {
       for projection in Projection.allCases {
         let isThere = targets[layer]?.contains(projection) ?? false
-        guard try modules.adapts("\(naming.layers).\(layer).self_attn.\(projection.rawValue)") != isThere else {
-          continue
-        }
+        let name = "\(naming.layers).\(layer).self_attn.\(projection.rawValue)"
+        guard try modules.adapts(name, &effort) != isThere else { continue }
         guard !isThere else {
           throw FileError(
             file, "layer \(layer) has a LoRA of \(projection.rawValue), contrary to \(config)",
@@ -152,7 +152,7 @@ enum PEFTFolder {
         file, "\(first)\(more), contrary to \(config)",
         remedy: "use the complete file of that adapter, or name in layers_to_transform the layers that it has")
     }
-    for name in otherModules(naming, layers: layers) where try modules.adapts(name) {
+    for name in otherModules(naming, layers: layers) where try modules.adapts(name, &effort) {
       throw FileError(
         file, "has no LoRA of \(name), which \(config) also names",
         remedy: "use an adapter of q_proj, k_proj, v_proj and o_proj of the decoder alone")
