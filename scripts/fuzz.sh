@@ -34,10 +34,10 @@ done
 scratch=.build-fuzz
 # The sanitizers are given twice: SwiftPM's option leaves the program without a main function of its own and
 # instruments C; the driver takes only the last of its own options.
-build=(-c release --product fuzz --scratch-path "$scratch" --sanitize fuzzer -Xswiftc -sanitize=fuzzer,address
-  -Xswiftc -use-ld=lld -Xcc -fsanitize=fuzzer,address)
+build=(-c release --product fuzz --scratch-path "$scratch" --sanitize fuzzer "-Xswiftc" "-sanitize=fuzzer,address"
+  "-Xswiftc" "-use-ld=lld" "-Xcc" "-fsanitize=fuzzer,address")
 export IMAGELORA_FUZZ=1
-swift build "${build[@]}" | grep -vE '^\[[0-9]+/[0-9]+\]' || exit 1
+swift build "${build[@]}" | { grep -vE '^\[[0-9]+/[0-9]+\]' || true; }
 fuzz=$(swift build "${build[@]}" --show-bin-path)/fuzz
 
 # In memory where there is such a folder: parsers that read files would wait for the disk.
@@ -56,15 +56,20 @@ for target in "${targets[@]}"; do
   [[ -n ${dictionary[$target]:-} ]] || { echo "no target $target; there are: ${!dictionary[*]}" >&2; exit 64; }
 done
 
-# Whether the fault of a log lies in the HDF5 library: the first frame that is neither the sanitizer's nor libc's.
+# The first frame of a stack that is neither the sanitizer's nor libc's.
+first_frame() {
+  grep -E '^ +#[0-9]+ 0x' | grep -vE 'compiler-rt|libc\.so|libpthread|libasan|<null>|crtstuff' | head -n 1
+}
+
+# Whether the fault of a log lies in the HDF5 library: it happened there, and not in memory that this program lent it.
 is_library_fault() {
-  grep -E '^ +#[0-9]+ 0x' "$1" | grep -vE 'compiler-rt|libc\.so|libpthread|libasan|<null>|crtstuff' | head -n 1 |
-    grep -q libhdf5
+  first_frame <"$1" | grep -q libhdf5 || return 1
+  ! grep -q 'allocated by thread' "$1" || sed '1,/allocated by thread/d' "$1" | first_frame | grep -q libhdf5
 }
 
 # fuzz_target TARGET: a line of what it came to; the status is 1 for a finding.
 fuzz_target() {
-  local target=$1 start=$SECONDS left=$seconds faults=0 status done=0
+  local target=$1 start=$SECONDS left=$seconds faults=0 status done=0 coverage words
   local log=$scratch/$target.log kept=$scratch/corpus/$target library=$scratch/library/$target
   local seeds=$TMPDIR/seeds-$target findings=Tests/Fuzz/findings/$target corpus=Tests/Fuzz/corpus/$target
   export IMAGELORA_FUZZ_TARGET=$target
@@ -81,12 +86,13 @@ fuzz_target() {
     "$fuzz" "${folders[@]}" "${options[@]}" "${limit[@]}" >"$log" 2>&1 || status=$?
     done=$((done + $(sed -nE 's/^stat::number_of_executed_units: +//p' "$log" | tail -n 1) + 0))
     left=$((seconds - (SECONDS - start)))
-    [[ $status -ne 0 ]] && is_library_fault "$log" || break
+    if [[ $status -eq 0 ]] || ! is_library_fault "$log"; then break; fi
     faults=$((faults + 1))
     mv "$TMPDIR/new-$target"/* "$library" 2>/dev/null || true
     [[ $left -gt 0 ]] || { status=0 && break; }
   done
-  local words="$done runs, coverage $(sed -nE 's/.* cov: ([0-9]+) .*/\1/p' "$log" | tail -n 1), $((SECONDS - start)) s"
+  coverage=$(sed -nE 's/.* cov: ([0-9]+) .*/\1/p' "$log" | tail -n 1)
+  words="$done runs, coverage ${coverage:-unknown}, $((SECONDS - start)) s"
   [[ $faults -eq 0 ]] || words+=", $faults faults of the HDF5 library"
   rmdir --ignore-fail-on-non-empty "$findings"
   if [[ $status -eq 0 ]]; then

@@ -67,7 +67,7 @@ if part "build" build_without_warnings; then
   part "end to end" scripts/test-end-to-end.sh
   part "memory" scripts/test-memory.sh
 fi
-part "fuzzing" scripts/fuzz.sh --seconds 5 --jobs 2
+part "fuzzing" scripts/fuzz.sh --seconds 8 --jobs 2
 
 echo "== summary, $SECONDS s"
 printf '%s\n' "${summary[@]}"

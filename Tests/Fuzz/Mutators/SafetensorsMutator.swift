@@ -40,7 +40,7 @@ enum SafetensorsMutator {
         key: member.key,
         value: .object(fields.map { $0.key == "data_offsets" ? .init(key: $0.key, value: offsets) : $0 }))
     }
-    let room = min(next, 1 << 19)
+    let room = min(next, 1 << 16)
     return file(.object(tensors), Array(data.prefix(room)) + Array(repeating: 0, count: max(0, room - data.count)))
   }
 }
