@@ -3,9 +3,9 @@
 #
 #   scripts/endurance.sh [--long] [--seed N] [--case NAME] [--minutes N] [CAMPAIGN...]
 #
-# Campaigns are kills, faults, torn, flips, memory, jobs, disk; all where none is named. The short form takes two minutes.
-# IMAGELORA names the program; the release build is made where it is not given. The status is 1 if any case failed; its
-# line says how to repeat it, and its folder is kept.
+# Campaigns are kills, faults, torn, flips, memory, jobs, disk; all where none is named. The short form takes two
+# minutes. IMAGELORA names the program; the release build is made where it is not given. The status is 1 if any case
+# failed; its line says how to repeat it, and its folder is kept.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if [[ -z ${IMAGELORA:-} ]]; then

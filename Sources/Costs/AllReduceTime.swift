@@ -19,8 +19,9 @@ package struct Network: Sendable, Equatable {
   /// Seconds of MPI_Allreduce over `nodes` nodes of `perNode` ranks each, of the network's part.
   ///
   /// Open MPI uses recursive halving and doubling for payloads of more than some kilobytes (Rabenseifner 2004): in the
-  /// first rounds neighbours, who share a node, halve the payload; the rounds between nodes exchange what is left. Where
-  /// the number of ranks is no power of two, some hand their halves to a neighbour first and get the whole in the end.
+  /// first rounds neighbours, who share a node, halve the payload; the rounds between nodes exchange what is left.
+  /// Where the number of ranks is no power of two, some hand their halves to a neighbour first and get
+  /// the whole in the end.
   package func allReduceSeconds(bytes: Int, nodes: Int, perNode: Int) -> Double {
     guard nodes > 1 else { return 0 }
     let ranks = nodes * perNode

@@ -31,8 +31,7 @@ package struct FileError: Error, Equatable, CustomStringConvertible {
   /// One line, whatever a hostile file has for names.
   package var description: String {
     let reason = cause.map { ": \(systemWords($0))" } ?? ""
-    let line = "\(file): \(problem)\(reason)" + (remedy.map { "; \($0)" } ?? "")
-    return String(line.map { $0.isNewline ? " " : $0 })
+    return oneLine("\(file): \(problem)\(reason)" + (remedy.map { "; \($0)" } ?? ""))
   }
 
   package static func == (a: FileError, b: FileError) -> Bool {

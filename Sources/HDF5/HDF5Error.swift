@@ -20,8 +20,7 @@ package struct HDF5Error: Error, Equatable, Sendable, CustomStringConvertible {
   /// One line: what, where, why.
   package var description: String {
     let place = object.map { "\($0) of \(file)" } ?? file
-    let line = "cannot \(attempt) \(place): \(reason)" + (function.map { " (\($0))" } ?? "")
-    return String(line.map { $0.isNewline ? " " : $0 })
+    return oneLine("cannot \(attempt) \(place): \(reason)" + (function.map { " (\($0))" } ?? ""))
   }
 }
 

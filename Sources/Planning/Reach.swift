@@ -30,7 +30,7 @@ extension Plan {
       let perNode = min(count, ranks.perNode)
       let nodes = (count + perNode - 1) / perNode
       let compute = work.busiest / gflops / 1e9
-      let bytes = AllReducePayload(parameters: payload.parameters, ranks: count).bytes
+      let bytes = AllReducePayload(parameters: trainable ?? payload.parameters, ranks: count).bytes
       let reduce = network.allReduceSeconds(bytes: bytes, nodes: nodes, perNode: perNode)
       return Reach(
         ranks: count, nodes: nodes, globalBatch: perRank * count, computeSeconds: compute, reduceSeconds: reduce,
@@ -45,7 +45,7 @@ extension Plan {
     guard let network, let rows = reach(network) else { return [] }
     let header = """
       reach      at \(fixed(network.latency * 1e6, 0)) us and \(fixed(network.bandwidth * 8e-9, 1)) Gbit/s between nodes, \
-      \(rows[0].globalBatch) examples a rank and step
+      \(rows[0].globalBatch) examples a rank and step, \(grouped(trainable ?? payload.parameters)) gradients
       """
     let columns = ["ranks", "nodes", "compute", "all-reduce", "step", "efficiency"]
     let cells = rows.map { row in

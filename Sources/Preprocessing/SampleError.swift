@@ -1,4 +1,5 @@
 // An example that cannot become a sample: which one, why, and how to fix it.
+import Files
 
 /// An example's id, its line and what was wrong with it.
 package struct SampleError: Error, Equatable, CustomStringConvertible {
@@ -43,7 +44,7 @@ package struct SampleError: Error, Equatable, CustomStringConvertible {
 
   package init(id: String, line: Int, reason: Reason) { (self.id, self.line, self.reason) = (id, line, reason) }
 
-  package var description: String { "example \(id) (line \(line)): \(reason)" }
+  package var description: String { oneLine("example \(id) (line \(line)): \(reason)") }
 }
 
 extension SampleError.Reason: CustomStringConvertible {

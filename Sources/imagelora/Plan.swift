@@ -34,6 +34,7 @@ struct PlanCommand: ParsableCommand {
   var reach = false
   @Option(help: "Latency between nodes in microseconds, for --reach (default 30).") var latencyUs: Double?
   @Option(help: "Bandwidth of a node in Gbit/s, for --reach (default 10).") var gigabits: Double?
+  @Option(help: "Trainable parameters to reduce, for --reach (default: the adapter's).") var trainable: Int?
   @Option(help: "Plan for examples of this many tokens instead of the run's data.") var tokens: Int?
   @Option(help: "How many of these tokens are visual.") var visualTokens: Int?
   @Option(help: "How many of these tokens are supervised.") var answerTokens: Int?
@@ -51,6 +52,9 @@ struct PlanCommand: ParsableCommand {
     guard rates <= 1 else { throw ValidationError("--gflops, --measure and --step-seconds: give one of them") }
     guard !reach || rates == 1 else {
       throw ValidationError("--reach needs a rate: give --gflops, --measure or --step-seconds")
+    }
+    if let trainable, !reach || !(1...1 << 36).contains(trainable) {
+      throw ValidationError("--trainable \(trainable): give 1 to 68719476736, with --reach")
     }
     for (name, value) in [("--step-seconds", stepSeconds), ("--latency-us", latencyUs), ("--gigabits", gigabits)] {
       guard let value else { continue }
@@ -89,6 +93,7 @@ struct PlanCommand: ParsableCommand {
         if let latencyUs { network.latency = latencyUs * 1e-6 }
         if let gigabits { network.bandwidth = gigabits * 1e9 / 8 }
         plan.network = network
+        plan.trainable = trainable
       }
       guard communicator.rank == 0 else { return }
       if json { try sayJSON(plan.document) } else { plan.lines.forEach(say) }

@@ -81,7 +81,7 @@ struct CheckpointStoreTests {
     for step in [10, 20, 30] { try first.save(state(step: step, best: 20)) }
     let second = CheckpointStore(directory: folder.path, keep: 2)
     let notes = try second.begin(resumedFrom: folder.path("step-00000010.h5"), step: 10, best: nil)
-    #expect(notes.count == 2 && (try steps) == [10])
+    #expect(try notes.count == 2 && steps == [10])
     func target(_ link: String) -> String? {
       try? FileManager.default.destinationOfSymbolicLink(atPath: folder.path(link))
     }

@@ -165,7 +165,8 @@ struct SampleTests {
   func manyAnswers() throws {
     func turns(_ answers: Int) -> Example {
       example(
-        (0..<2 * answers).map { Message(role: $0 % 2 == 0 ? .user : .assistant, content: [.text("\($0)")]) }, images: [])
+        (0..<2 * answers).map { Message(role: $0 % 2 == 0 ? .user : .assistant, content: [.text("\($0)")]) }, images: []
+      )
     }
     let short = ClosureTemplate { messages, _ in messages.map { "\($0)" }.joined() }
     #expect(

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Compares faults.c with strace: the kernel sees no call on a run's files that did not pass through the library.
-# Usage: scripts/endurance/strace.sh IMAGELORA RUN.yaml FOLDER (the folder of the run's checkpoints; it is removed)
+# Usage: scripts/endurance/strace.sh IMAGELORA RUN.yaml FOLDER (of the run's checkpoints; it is removed)
 #
-# Needs strace, and that processes may be traced here. Calls of both are counted by kind; the status is 1 if they differ.
+# Needs strace, and that processes may be traced here. Calls of both are counted by kind; the status is 1 if they
+# differ.
 set -euo pipefail
 top=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
