@@ -75,6 +75,20 @@ struct CheckpointStoreTests {
     #expect(error?.description.contains("/file: cannot be listed: ") == true)
   }
 
+  @Test("a written file that is not what it should be gets no name, and the earlier ones stay")
+  func checked() throws {
+    struct Otherwise: Error {}
+    let store = try store(keep: 9)
+    try store.save(state(step: 10))
+    #expect(throws: Otherwise.self) {
+      try store.save(state(step: 20)) { file in if try file.step() == 20 { throw Otherwise() } }
+    }
+    #expect(try steps == [10])
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).allSatisfy { !$0.hasSuffix(".partial") })
+    try store.save(state(step: 20)) { file in if try file.step() != 20 { throw Otherwise() } }
+    #expect(try steps == [20, 10])
+  }
+
   @Test("resuming an older checkpoint by name sets valid newer ones aside, and the links follow")
   func olderByName() throws {
     let first = try store(keep: 9)
