@@ -116,7 +116,8 @@ package final class CheckpointStore {
       number += 1
       aside = "aside-\(number)-\(name.text)"
     }
-    guard rename(folder.path(name), "\(directory)/\(aside)") == 0 else {
+    // A run whose folder was taken over may delete it meanwhile.
+    guard rename(folder.path(name), "\(directory)/\(aside)") == 0 || errno == ENOENT else {
       throw FileError(
         folder.path(name), "cannot be set aside", cause: SystemError.last("rename"), fault: .machine)
     }
