@@ -123,7 +123,9 @@ package final class FolderLock {
 
   /// Whether an earlier holder on this host runs no longer.
   private static func hasEnded(_ earlier: Holder, for holder: Holder) -> Bool {
-    earlier.host == holder.host && (earlier.boot != holder.boot || kill(earlier.process, 0) != 0)
+    guard earlier.host == holder.host else { return false }
+    // EPERM is said of another user's process, which lives.
+    return earlier.boot != holder.boot || kill(earlier.process, 0) != 0 && errno == ESRCH
   }
 
   private enum KernelLock {
