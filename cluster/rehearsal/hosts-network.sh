@@ -1,4 +1,4 @@
-# Pretend hosts on one machine, joined by a bridge: each has a network, a host name, processes, shared memory and an ssh
+# Pretend hosts on one machine, joined by a switch: each has a network, a host name, processes, shared memory and an ssh
 # server of its own. Sourced by hosts.sh; $work is its folder.
 # shellcheck shell=bash disable=SC2154
 
@@ -35,16 +35,24 @@ LogLevel ERROR
 BatchMode yes
 ConnectTimeout 5
 CONF
-  ip netns add "$prefix-switch"
-  ip -n "$prefix-switch" link add bridge0 type bridge
-  ip -n "$prefix-switch" link set bridge0 up
+  echo "0 0" >"$work/conditions"
+  "$top/cluster/rehearsal/switch.py" "$work/conditions" >"$work/switch.out" 2>&1 &
+  switch=$!
+  disown
+  until_true 10 grep -q ready "$work/switch.out"
+}
+# conditions DELAY LOSS: of the network from now on; see switch.py.
+conditions() {
+  { echo "$1 $2" && ip netns list | grep -o "^$prefix-[^ ]*"; } >"$work/conditions.new"
+  mv "$work/conditions.new" "$work/conditions"
+  kill -HUP "$switch"
 }
 # start_host N: its address is $network.N, its name hostN.
 start_host() {
   local name=$prefix-$1 unshared
   ip netns add "$name"
-  ip link add eth0 netns "$name" type veth peer name "port$1" netns "$prefix-switch"
-  ip -n "$prefix-switch" link set "port$1" master bridge0 up
+  conditions 0 0
+  until_true 10 ip -n "$name" link show dev eth0 >/dev/null 2>&1
   ip -n "$name" addr add "$network.$1/24" dev eth0
   ip -n "$name" link set lo up
   ip -n "$name" link set eth0 up
@@ -88,6 +96,7 @@ processes_on() {
 }
 
 stop_network() {
+  kill "$switch" 2>/dev/null || true
   local file name
   for file in "$processes"/*; do [[ ! -s $file ]] || kill -KILL "$(<"$file")" 2>/dev/null || true; done
   for name in $(ip netns list | grep -o "^$prefix-[^ ]*"); do ip netns delete "$name"; done

@@ -31,7 +31,7 @@ parts=("$@")
 (($#)) || parts=(network slow stopped cut lost signals refusals)
 
 # shellcheck disable=SC2034 # of undisturbed
-steps=1500
+steps=600
 for part in "${parts[@]}"; do
   section "$part"
   "rehearse_$part"

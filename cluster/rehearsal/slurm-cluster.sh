@@ -11,7 +11,7 @@ export SLURM_CONF=$work/slurm.conf
 
 refuse_other_cluster() {
   local process
-  for process in $(pgrep -x 'slurmctld|slurmd' || true); do
+  for process in $(pgrep -x slurmctld || true) $(pgrep -x slurmd || true); do
     echo "slurm.sh: $(tr '\0' ' ' <"/proc/$process/cmdline")runs here (process $process); rehearse on another machine" >&2
     exit 77
   done

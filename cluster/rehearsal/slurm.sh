@@ -26,7 +26,7 @@ parts=("$@")
 (($#)) || parts=(limit requeue cancel preempt ranks nodes refusals limits probe)
 
 # shellcheck disable=SC2034 # of undisturbed
-steps=1500
+steps=600
 for part in "${parts[@]}"; do
   section "$part"
   "rehearse_$part"

@@ -25,6 +25,7 @@ export PATH=$PATH:/usr/sbin:/sbin
 work=$(mktemp -d "${TMPDIR:-/tmp}/imagelora-rehearsal-$part.XXXXXX")
 chmod 755 "$work"
 cd "$top" || exit
+LIMIT=1200 # seconds for the run that nothing disturbs
 source scripts/test-support.sh
 IMAGELORA=$(realpath "$IMAGELORA")
 export IMAGELORA
@@ -32,14 +33,14 @@ cp -r Tests/ParityTests/Resources/a/model "$work/model"
 python3 Tests/EndToEnd/make_data.py "$work/data"
 cd "$work" || exit
 
-# run_file FOLDER STEPS: a run of its own folder, about 100 steps a second on two cores.
+# run_file FOLDER STEPS: a run of its own folder, a hundred steps a second on two cores.
 run_file() {
   cat >"$1.yaml" <<YAML
 model: {path: model, min_pixels: 784}
 data: {train: data/rows.jsonl, image_root: data}
 adapter: {rank: 4, heads: {select: influence, num_heads: 5, probe_rows: 12}}
 training: {steps: $2, global_batch: 8, learning_rate: 3e-2, warmup_steps: 2}
-checkpoint: {directory: $1, every_steps: 100, keep: 2}
+checkpoint: {directory: $1, every_steps: 20, keep: 2}
 logging: {every_steps: 100, stall_limit_seconds: 10}
 YAML
 }
@@ -77,7 +78,7 @@ until_true() {
     sleep 0.2
   done
 }
-saved() { (($(newest_step "$1") >= ${2:-100})); }
+saved() { (($(newest_step "$1") >= ${2:-20})); }
 # program_processes FOLDER [RANK]: the ranks of the run in FOLDER, or one.
 program_processes() {
   local process
