@@ -16,7 +16,10 @@ read -ra agent <<<"${LAUNCH_AGENT:-ssh -o BatchMode=yes -o ConnectTimeout=10}"
 end_seconds=${END_SECONDS:-60} # for mpirun to end, once no rank lives on this host
 say() { echo "mpirun.sh: $*" >&2; }
 if ! [[ $wanted =~ ^[1-9][0-9]*$ ]]; then say "$wanted ranks: give a whole number above 0"; exit 64; fi
-if ! [[ -r $hostfile ]]; then say "$hostfile: cannot be read; give a file with a line \"name slots=N\" a host"; exit 65; fi
+if ! [[ -r $hostfile ]]; then
+  say "$hostfile: cannot be read; give a file with a line \"name slots=CORES\" for each host"
+  exit 65
+fi
 
 # newest: the checkpoint from which --resume auto goes on; nothing where there is none.
 settings=()
@@ -93,10 +96,11 @@ while true; do
     if [[ -n $end_by ]] && ((SECONDS > end_by)); then
       say "mpirun goes on without ranks on this host: killed"
       pass KILL
+      end_by=
     fi
   done
   status=0
-  wait "$ranks" || status=$?
+  wait "$ranks" 2>/dev/null || status=$?
   ranks=
 
   if [[ -n $ended || $status == 0 || $status == 64 || $status == 65 ]]; then exit "$status"; fi

@@ -12,7 +12,7 @@ export SLURM_CONF=$work/slurm.conf
 refuse_other_cluster() {
   local process
   for process in $(pgrep -x slurmctld || true) $(pgrep -x slurmd || true); do
-    echo "slurm.sh: $(tr '\0' ' ' <"/proc/$process/cmdline")runs here (process $process); rehearse on another machine" >&2
+    echo "slurm.sh: $(tr '\0' ' ' <"/proc/$process/cmdline")runs here; rehearse on another machine" >&2
     exit 77
   done
   if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
@@ -85,7 +85,11 @@ start_cluster() {
   slurmctld -f "$SLURM_CONF"
   for node in "${nodes[@]}"; do start_node "$node"; done
   for node in "${nodes[@]}"; do
-    until_true 30 is_idle "$node" || { tail -n 5 "$work"/slurm*.log >&2; echo "slurm.sh: Slurm does not start" >&2; exit 1; }
+    if ! until_true 30 is_idle "$node"; then
+      tail -n 5 "$work"/slurm*.log >&2
+      echo "slurm.sh: Slurm does not start" >&2
+      exit 1
+    fi
   done
 }
 

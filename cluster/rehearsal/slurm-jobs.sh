@@ -23,20 +23,24 @@ state_is() { [[ $(value JobState) =~ ^($1)$ ]]; }
 # requeued: the job waits to be started again; Slurm lets it wait for two minutes, which are cut short.
 requeued() {
   state_is PENDING || return 1
-  scontrol update JobId="$job" StartTime=now 2>/dev/null || true
+  if [[ $(value Reason) == BeginTime ]]; then scontrol update JobId="$job" StartTime=now 2>/dev/null || true; fi
 }
 # ends STATE [SECONDS]: the job comes to that end, through any number of starts.
 over() {
   requeued || true
   state_is 'COMPLETED|FAILED|CANCELLED|TIMEOUT|NODE_FAIL|PREEMPTED|OUT_OF_MEMORY'
 }
-ends() { until_true "${2:-240}" over && state_is "$1"; }
+ends() { until_true "${2:-400}" over && state_is "$1"; }
 starts_were() { [[ $(value Restarts) -eq $(($1 - 1)) ]]; }
 said() { grep -qE "$1" "$run.out"; }
 
-# resumes HOW [STARTS]: the job is started again and ends with the bytes of a run that nothing disturbed.
+# finishes_the_same HOW [STARTS]: the job is completed by itself, with the bytes of a run that nothing disturbed.
 finishes_the_same() {
-  if ends COMPLETED; then ok "$1: goes on by itself and is completed"; else fail "$1: completed: $(value JobState)" "$run.out"; fi
+  if ends COMPLETED; then
+    ok "$1: goes on by itself and is completed"
+  else
+    fail "$1: completed: $(value JobState)" "$run.out"
+  fi
   check "$1: in ${2:-2} starts" starts_were "${2:-2}"
   check "$1: with the same bytes" same "$run"
   check "$1: no record of starts is left" test ! -e "imagelora-$job.starts"
@@ -81,7 +85,7 @@ rehearse_limit() {
   steps=600
   undisturbed "$steps"
   SAVE_SECONDS=3 begin unsaved
-  kill -STOP "$(program_processes "$run" 0)"
+  signal STOP 0
   scancel --signal=USR1 --batch "$job"
   check "ranks that cannot save in time: killed" until_true 60 said 'not saved within 3 s: killed'
   finishes_the_same "ranks that cannot save in time"
@@ -122,18 +126,31 @@ rehearse_preempt() {
   done
 }
 
+# Slurm's option: the script is told when the time of grace begins, so that a job on one node can save in it.
+rehearse_grace() {
+  undisturbed "$steps"
+  sed -i 's/^SchedulerParameters=.*/&,preempt_send_user_signal/' "$SLURM_CONF"
+  scontrol reconfigure
+  begin told --partition=grace --nodes=1
+  sbatch --parsable --output=high.out --partition=high --nodes=2 --exclusive --wrap 'sleep 5' >/dev/null
+  check "preemption, preempt_send_user_signal, one node: put back into the queue" until_true 90 requeued
+  check "preemption, preempt_send_user_signal, one node: says so" said 'it was asked to save and end; requeued'
+  saved_at_once "preemption, preempt_send_user_signal, one node"
+  finishes_the_same "preemption, preempt_send_user_signal, one node"
+}
+
 rehearse_ranks() {
   local rank
   undisturbed "$steps"
   begin killed
-  kill -KILL "$(program_processes "$run" 3)"
+  signal KILL 3
   check "a killed rank: put back into the queue" until_true 60 requeued
   check "a killed rank: says so" said 'start 1 ended with status 137: a rank or a node was lost; requeued'
   finishes_the_same "a killed rank"
 
   for rank in 3 0; do
     begin "stopped-$rank"
-    kill -STOP "$(program_processes "$run" $rank)"
+    signal STOP "$rank"
     check "rank $rank stopped for ever: put back into the queue" until_true 90 requeued
     check "rank $rank stopped for ever: says so" said 'start 1 ended with status 75: the ranks did not get on; requeued'
     finishes_the_same "rank $rank stopped for ever"
@@ -141,17 +158,25 @@ rehearse_ranks() {
 }
 
 rehearse_nodes() {
-  local node
   undisturbed "$steps"
-  for node in "${nodes[@]:1}" "${nodes[0]}"; do
-    begin "lost-$node"
-    lose_node "$node"
-    check "$node lost: put back into the queue" until_true 90 requeued
-    finishes_the_same "$node lost, on the node that is left"
-    check "$node lost: there were four ranks, and two then" said_in_turn 'ranks +4,' 'ranks +2,'
-    start_node "$node"
-    until_true 30 is_idle "$node" || fail "$node comes back"
-  done
+  begin lost
+  lose_node "${nodes[1]}"
+  check "a node lost: put back into the queue" until_true 90 requeued
+  finishes_the_same "a node lost, on the one that is left"
+  check "a node lost: there were four ranks, and two then" ranks_were '4 2'
+  start_node "${nodes[1]}"
+  until_true 60 is_idle "${nodes[1]}" || fail "${nodes[1]} comes back"
+
+  # The script is gone with its node, and Slurm would wait for a second one.
+  begin batch-lost
+  lose_node "${nodes[0]}"
+  check "the script's node lost: put back into the queue" until_true 90 requeued
+  sleep 5
+  scontrol update JobId="$job" NumTasks=2
+  finishes_the_same "the script's node lost, on the one that is left, NumTasks=2"
+  check "the script's node lost: there were four ranks, and two then" ranks_were '4 2'
+  start_node "${nodes[0]}"
+  until_true 60 is_idle "${nodes[0]}" || fail "${nodes[0]} comes back"
 
   begin down
   scontrol update NodeName="${nodes[1]}" State=DOWN Reason=rehearsal
@@ -166,7 +191,8 @@ rehearse_nodes() {
   check "a node whose processes are stopped: put back into the queue" until_true 120 requeued
   finishes_the_same "a node whose processes are stopped"
 }
-said_in_turn() { grep -oE "$1|$2" "$run.out" | sort -u | grep -c . | grep -qx 2; }
+# ranks_were "N N": the ranks of each start.
+ranks_were() { [[ $(sed -nE 's/^ranks +([0-9]+),.*/\1/p' "$run.out" | tr '\n' ' ') == "$1 " ]]; }
 # freeze NODE: the job's processes there are stopped, but not Slurm's.
 freeze() {
   local process
@@ -235,7 +261,8 @@ SH
   merge=$(sbatch --parsable --output=merge.out --dependency="afterok:$job" \
     --wrap "'$IMAGELORA' scores merge scores/part-*.h5 --output scores/all.h5")
   check "an array of four probe shards, one of them killed, and the job that merges them" ends_array "$job" "$merge"
-  check "the shard that was killed was started again" grep -q 'shard 1: start 1 ended with status 137: requeued' probe-1.out
+  check "the shard that was killed was started again" \
+    grep -q 'shard 1: start 1 ended with status 137: requeued' probe-1.out
   check "merged, the scores of one process byte for byte" cmp alone.h5 scores/all.h5
   check "heads are selected from them" \
     "$IMAGELORA" scores select scores/all.h5 --num-heads 5 --output heads.json

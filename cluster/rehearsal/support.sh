@@ -18,7 +18,10 @@ need() {
     shift 2
   done
 }
-[[ $EUID -eq 0 ]] || { echo "$part.sh: only root can make namespaces; run it as root on a machine to spare" >&2; exit 77; }
+if [[ $EUID -ne 0 ]]; then
+  echo "$part.sh: only root can make namespaces; run it as root on a machine to spare" >&2
+  exit 77
+fi
 need mpirun openmpi-bin h5dump hdf5-tools python3 python3 unshare util-linux ip iproute2
 export PATH=$PATH:/usr/sbin:/sbin
 
@@ -83,6 +86,14 @@ saved() { (($(newest_step "$1") >= ${2:-20})); }
 program_processes() {
   local process
   for process in $(pgrep -f "^$IMAGELORA train $1.yaml"); do
+    # Of this rehearsal, and not of another one.
+    [[ $(readlink "/proc/$process/cwd") == "$work" ]] || continue
     if grep -qszx "OMPI_COMM_WORLD_RANK=${2:-[0-9]*}" "/proc/$process/environ"; then echo "$process"; fi
   done
+}
+# signal NAME RANK: to that rank of $run.
+signal() {
+  local process
+  process=$(program_processes "$run" "$2")
+  kill "-$1" "${process:-0x}" 2>/dev/null || fail "$run: rank $2 is there to get SIG$1" "$run.out"
 }

@@ -4,8 +4,7 @@
     switch.py CONDITIONS
 
 The file CONDITIONS has a line "DELAY LOSS" and a line for each network namespace, which gets the device eth0. Frames
-between them take DELAY milliseconds, from half to one and a half times as many, and the share LOSS of them, from 0 to 1,
-is lost. The file is read again at every SIGHUP; the devices are there as long as this process lives.
+between them take DELAY milliseconds, from half to one and a half times as many, and the share LOSS (0 to 1) is lost. The file is read again at every SIGHUP; the devices are there as long as this process lives.
 (Linux has this as netem, which many kernels are built without.)
 """
 
