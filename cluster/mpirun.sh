@@ -109,7 +109,7 @@ while true; do
   if ((status > 128)); then why="a rank or a host was lost"; fi
   if ((status == 75)); then why="the ranks did not get on"; fi
   # A rank may notice the loss of another one's host before mpirun does, as an error of MPI.
-  if [[ $(<"$left") != "$hosts" ]]; then why="other hosts answer now"; fi
+  if [[ $(<"$left") != "$hosts" ]]; then why="other hosts answer than before"; fi
   if [[ -z $why ]]; then exit "$status"; fi
   after=$(newest) idle=$((idle + 1)) limit=
   if [[ $after != "$before" ]]; then idle=0; fi

@@ -76,6 +76,7 @@ echo "JobState=COMPLETING Restarts=0 PreemptTime=None" >jobs/cancelled/job
 echo "JobState=COMPLETING Restarts=1 PreemptTime=None" >jobs/requeued-by-slurm/job
 printf '2\nseven\n' | tee jobs/third-idle/imagelora-77.starts >jobs/got-on/imagelora-77.starts
 printf '3\nseven\n' >jobs/after-node-faults/imagelora-77.starts
+begin_batch two-nodes train.sbatch STATUS=75 SLURM_NNODES=2 SLURM_NTASKS_PER_NODE=4 -- run.yaml
 begin_batch preempted train.sbatch STATUS=1 -- run.yaml
 begin_batch cancelled train.sbatch STATUS=KILL -- run.yaml
 begin_batch requeued-by-slurm train.sbatch STATUS=KILL -- run.yaml
@@ -84,6 +85,8 @@ begin_batch got-on train.sbatch STATUS=75 NEWEST=eight SLURM_RESTART_COUNT=2 -- 
 begin_batch after-node-faults train.sbatch STATUS=75 NEWEST=seven SLURM_RESTART_COUNT=3 -- run.yaml
 begin_batch last-start train.sbatch STATUS=75 MAX_STARTS=3 SLURM_RESTART_COUNT=2 -- run.yaml
 begin_batch no-run-file train.sbatch STATUS=0 --
+outcome two-nodes 75 1 'requeued'
+check "two-nodes: with the tasks of one node, so that one is enough" grep -qx 'update JobId=77 NumTasks=4' jobs/two-nodes/calls
 outcome preempted 1 1 'it is preempted; requeued'
 outcome cancelled 137 0 ''
 outcome requeued-by-slurm 137 0 ''

@@ -56,13 +56,13 @@ rehearse_requeue() {
   undisturbed "$steps"
   begin asked
   scancel --signal=USR1 --batch "$job"
-  check "scancel --signal=USR1 --batch: put back into the queue" until_true 60 requeued
+  check "scancel --signal=USR1 --batch: put back into the queue" until_true 180 requeued
   saved_at_once "scancel --signal=USR1 --batch"
   finishes_the_same "scancel --signal=USR1 --batch"
 
   begin by-hand
   scontrol requeue "$job"
-  check "scontrol requeue: put back into the queue, once" until_true 60 requeued
+  check "scontrol requeue: put back into the queue, once" until_true 180 requeued
   saved_at_once "scontrol requeue"
   finishes_the_same "scontrol requeue"
 }
@@ -120,7 +120,7 @@ rehearse_preempt() {
   for partition in low grace; do
     begin "preempted-$partition" --partition="$partition"
     sbatch --parsable --output=high.out --partition=high --nodes=2 --exclusive --wrap 'sleep 5' >/dev/null
-    check "preemption ($partition): put back into the queue" until_true 90 requeued
+    check "preemption ($partition): put back into the queue" until_true 180 requeued
     saved_at_once "preemption ($partition)"
     finishes_the_same "preemption ($partition)"
   done
@@ -133,7 +133,7 @@ rehearse_grace() {
   scontrol reconfigure
   begin told --partition=grace --nodes=1
   sbatch --parsable --output=high.out --partition=high --nodes=2 --exclusive --wrap 'sleep 5' >/dev/null
-  check "preemption, preempt_send_user_signal, one node: put back into the queue" until_true 90 requeued
+  check "preemption, preempt_send_user_signal, one node: put back into the queue" until_true 180 requeued
   check "preemption, preempt_send_user_signal, one node: says so" said 'it was asked to save and end; requeued'
   saved_at_once "preemption, preempt_send_user_signal, one node"
   finishes_the_same "preemption, preempt_send_user_signal, one node"
@@ -144,14 +144,14 @@ rehearse_ranks() {
   undisturbed "$steps"
   begin killed
   signal KILL 3
-  check "a killed rank: put back into the queue" until_true 60 requeued
+  check "a killed rank: put back into the queue" until_true 180 requeued
   check "a killed rank: says so" said 'start 1 ended with status 137: a rank or a node was lost; requeued'
   finishes_the_same "a killed rank"
 
   for rank in 3 0; do
     begin "stopped-$rank"
     signal STOP "$rank"
-    check "rank $rank stopped for ever: put back into the queue" until_true 90 requeued
+    check "rank $rank stopped for ever: put back into the queue" until_true 180 requeued
     check "rank $rank stopped for ever: says so" said 'start 1 ended with status 75: the ranks did not get on; requeued'
     finishes_the_same "rank $rank stopped for ever"
   done
@@ -161,7 +161,7 @@ rehearse_nodes() {
   undisturbed "$steps"
   begin lost
   lose_node "${nodes[1]}"
-  check "a node lost: put back into the queue" until_true 90 requeued
+  check "a node lost: put back into the queue" until_true 180 requeued
   finishes_the_same "a node lost, on the one that is left"
   check "a node lost: there were four ranks, and two then" ranks_were '4 2'
   start_node "${nodes[1]}"
@@ -170,7 +170,7 @@ rehearse_nodes() {
   # The script is gone with its node, and Slurm would wait for a second one.
   begin batch-lost
   lose_node "${nodes[0]}"
-  check "the script's node lost: put back into the queue" until_true 90 requeued
+  check "the script's node lost: put back into the queue" until_true 180 requeued
   sleep 5
   scontrol update JobId="$job" NumTasks=2
   finishes_the_same "the script's node lost, on the one that is left, NumTasks=2"
@@ -180,7 +180,7 @@ rehearse_nodes() {
 
   begin down
   scontrol update NodeName="${nodes[1]}" State=DOWN Reason=rehearsal
-  check "a node set down: put back into the queue" until_true 90 requeued
+  check "a node set down: put back into the queue" until_true 180 requeued
   finishes_the_same "a node set down"
   scontrol update NodeName="${nodes[1]}" State=RESUME
   until_true 30 is_idle "${nodes[1]}" || fail "${nodes[1]} comes back"
@@ -237,7 +237,7 @@ SH
 
   MAX_STARTS=2 begin twice
   scancel --signal=USR1 --batch "$job"
-  until_true 60 requeued || fail "MAX_STARTS=2: started again" "$run.out"
+  until_true 180 requeued || fail "MAX_STARTS=2: started again" "$run.out"
   until_true 60 state_is RUNNING && until_true 60 test "$(grep -c '^steps ' "$run.out")" = 2
   sleep 2
   scancel --signal=USR1 --batch "$job"
