@@ -4,8 +4,10 @@ import PackageDescription
 
 /// Only numeric kernels run without bounds checks, and only in release builds; IMAGELORA_CHECKS=1 keeps the checks.
 let hasChecks = Context.environment["IMAGELORA_CHECKS"] == "1"
+/// IMAGELORA_FUZZ=1 adds the fuzz targets, which scripts/fuzz.sh builds; there everything is checked.
+let hasFuzzTargets = Context.environment["IMAGELORA_FUZZ"] == "1"
 let kernels: [SwiftSetting] = [
-  .unsafeFlags([hasChecks ? "-O" : "-Ounchecked"], .when(configuration: .release)),
+  .unsafeFlags([hasChecks || hasFuzzTargets ? "-O" : "-Ounchecked"], .when(configuration: .release)),
   .unsafeFlags(["-Xcc", "-march=native"]),
 ]
 
@@ -60,7 +62,7 @@ let modules: [Target] = [
   .module("Layers", ["Tensors"], kernels),
   // 4
   .module("Preprocessing", ["CImages", "CPNG", "Files", "HuggingFace", "Datasets"]),
-  .module("QwenVL", ["Tensors", "HuggingFace", "Layers"], kernels),
+  .module("QwenVL", ["Files", "Tensors", "HuggingFace", "Layers"], kernels),
   // 5
   .module(
     "Batches",
@@ -121,14 +123,15 @@ let programs: [Target] = [
     name: "imagelora",
     dependencies: [
       "Files", "Tensors", "Collectives", "MPI", "Datasets", "Preprocessing", "QwenVL", "Batches", "Adapters",
-      "RunFile", "Artifacts", "HeatMaps", "Training", "Evaluation", "Planning", "Inspection", "Report", argumentParser,
+      "RunFile", "Artifacts", "Costs", "HeatMaps", "Training", "Evaluation", "Planning", "Inspection", "Report",
+      argumentParser,
     ],
     exclude: ["README.md"]),
   .executableTarget(
     name: "benchmarks",
     dependencies: [
-      "Formatting", "Tensors", "Collectives", "RandomNumbers", "HuggingFace", "Datasets", "Layers", "Preprocessing",
-      "QwenVL", "Batches", "Adapters", "Artifacts", "Costs", argumentParser,
+      "Formatting", "Tensors", "Collectives", "MPI", "RandomNumbers", "HuggingFace", "Datasets", "Layers",
+      "Preprocessing", "QwenVL", "Batches", "Adapters", "Artifacts", "Costs", argumentParser,
     ],
     exclude: ["README.md"]),
   .executableTarget(
@@ -177,12 +180,24 @@ let tests: [Target] = [
     name: "ParityTests", dependencies: ["Inspection"], exclude: ["README.md"], resources: [.copy("Resources")]),
 ]
 
+let fuzzing: [Target] = [
+  .executableTarget(
+    name: "fuzz",
+    dependencies: [
+      "Files", "HDF5", "Digests", "HuggingFace", "Datasets", "Preprocessing", "QwenVL", "Batches", "Adapters",
+      "RunFile", "Artifacts", "Evaluation", "Inspection", "Report", "TinyModels",
+    ],
+    path: "Tests/Fuzz", exclude: ["README.md", "corpus", "dictionaries", "findings", "leaks.txt"])
+]
+
 /// Targets of a build that runs the kernels' tests with checks.
 let checked: Set<String> = [
   "COpenBLAS", "COneDNN", "COpenSSL", "Files", "Tensors", "Collectives", "Digests", "RandomNumbers", "HuggingFace",
   "Layers", "QwenVL", "Adapters", "GradientCheck", "TestSupport", "TensorsTests", "LayersTests", "AdaptersTests",
 ]
-let targets = (libraries + modules + programs + tests).filter { !hasChecks || checked.contains($0.name) }
+let targets =
+  (libraries + modules + programs + tests).filter { !hasChecks || checked.contains($0.name) }
+  + (hasFuzzTargets ? fuzzing : [])
 
 let package = Package(
   name: "imagelora",

@@ -58,7 +58,7 @@ last=step-00000040.h5
 parts=("$@")
 [[ $# -gt 0 ]] || parts=(
   ranks launchers rows evaluate report resume signals cluster probe lora features qwen3 precision
-  refusals-model refusals-data refusals-checkpoint disagreement watchdog disk-full changed-base benchmarks
+  refusals-model refusals-data refusals-checkpoint disagreement watchdog changed-base benchmarks
 )
 for part in "${parts[@]}"; do
   section "$part"

@@ -3,6 +3,7 @@
 #
 # Everything is built once, optimised and open to tests, in .build-tests. Warnings in Sources and Tests are failures.
 # The modules of numeric kernels, which run without bounds checks there, are built once more with them in .build-checks.
+# The fuzz targets are built in .build-fuzz.
 # Each part runs even if one before it failed; the closing lines say what each came to, and the status is 1 if any
 # failed.
 set -uo pipefail
@@ -65,7 +66,9 @@ if part "build" build_without_warnings; then
   part "ranks" scripts/test-ranks.sh
   part "end to end" scripts/test-end-to-end.sh
   part "memory" scripts/test-memory.sh
+  part "endurance" scripts/endurance.sh
 fi
+part "fuzzing" scripts/fuzz.sh --seconds 8 --jobs 2
 
 echo "== summary, $SECONDS s"
 printf '%s\n' "${summary[@]}"

@@ -37,8 +37,10 @@ package enum AdapterSource: Sendable {
     case .checkpoint(let path):
       let file = try CheckpointFile(path)
       let (configuration, layout) = try file.adapter(for: base)
+      // Before memory is taken for an adapter: its sizes are believed once the file has tensors of them.
+      let parameters = try file.parameters(layout: layout)
       let adapter: any Adapter<Float> = configuration.adapter(base.configuration.text)
-      adapter.load(try file.parameters(layout: layout))
+      adapter.load(parameters)
       return adapter
     case .folder(let path):
       return try AdapterFolder.load(path, base: base.configuration.text)

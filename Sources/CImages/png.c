@@ -238,6 +238,10 @@ static uint8_t *write_chunk(uint8_t *place, const char *type, size_t length) {
   return place + 12 + length;
 }
 
+/// Most bytes of pixels for which a damaged file is read a second time: they are held twice, beside the image. A few
+/// hundred kilobytes can unpack to that many.
+enum { MAXIMUM_REPAIR = 1 << 28 };
+
 /// The file again with all the pixels that can be unpacked from it, as Pillow unpacks them: checksums and lengths of
 /// chunks and streams do not count. NULL where nothing can be unpacked; `count` becomes its length.
 static uint8_t *repaired(const uint8_t *bytes, size_t *count, uint32_t width, uint32_t height) {
@@ -251,8 +255,8 @@ static uint8_t *repaired(const uint8_t *bytes, size_t *count, uint32_t width, ui
   size_t row = ((size_t)width * channels[bytes[25] % 7] * bytes[24] + 7) / 8;
   // Interlaced, there are up to twice as many rows, each with a filter byte and a byte that is begun.
   size_t room = row * height + 4 * (size_t)height + 64;
+  if (room > MAXIMUM_REPAIR) return NULL;
   uLong packed = compressBound((uLong)room);
-  if (room > UINT32_MAX - 1024 || packed > UINT32_MAX - 1024) return NULL;
   uint8_t *raw = malloc(room), *file = malloc(first + packed + 24);
   z_stream stream = {0};
   if (raw == NULL || file == NULL || inflateInit(&stream) != Z_OK) {

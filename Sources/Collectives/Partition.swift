@@ -1,7 +1,7 @@
 // Which rank does which items.
 
-/// Assigns items to ranks: the most expensive first, each to the rank that finishes it first, ties to the lower item and
-/// rank. Where all ranks are equally fast that is the least loaded one.
+/// Assigns items to ranks: the most expensive first, each to the rank that finishes it first, ties to the lower item
+/// and rank. Where all ranks are equally fast that is the least loaded one.
 ///
 /// - Parameters:
 ///   - costs: in any unit, finite and not negative.

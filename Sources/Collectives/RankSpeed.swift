@@ -32,7 +32,8 @@ package struct RankSpeed: Sendable {
   package static func speeds(_ codes: [UInt16]) -> [Double] {
     let known = codes.filter { $0 > 0 }
     guard let slowest = known.min(), let fastest = known.max() else { return codes.map { _ in 1 } }
-    guard Double(fastest - slowest) > Self.steps * 0.1375 else { return codes.map { _ in speed(fastest) } }  // 2^0.1375 = 1.1
+    // 2^0.1375 = 1.1
+    guard Double(fastest - slowest) > Self.steps * 0.1375 else { return codes.map { _ in speed(fastest) } }
     let mean = known.reduce(0) { $0 + speed($1) } / Double(known.count)
     return codes.map { $0 > 0 ? speed($0) : mean }
   }

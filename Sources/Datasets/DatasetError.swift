@@ -1,4 +1,5 @@
 // What can be wrong with a file of examples: the whole file, or single examples of it.
+import Files
 
 /// One example that cannot be used, and why.
 package struct ExampleProblem: Error, Codable, Sendable, Equatable, CustomStringConvertible {
@@ -11,7 +12,7 @@ package struct ExampleProblem: Error, Codable, Sendable, Equatable, CustomString
   package init(line: Int, id: String, reason: String) {
     (self.line, self.id, self.reason) = (line, id, reason)
   }
-  package var description: String { "line \(line) (\(id)): \(reason)" }
+  package var description: String { oneLine("line \(line) (\(id)): \(reason)") }
 }
 
 /// Why a file of examples was refused.
@@ -26,7 +27,9 @@ package enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
   /// No example is left.
   case empty(file: String, problems: [ExampleProblem])
 
-  package var description: String {
+  package var description: String { oneLine(words) }
+
+  private var words: String {
     switch self {
     case .unreadable(let file, let reason):
       return "\(file): cannot be read: \(reason)"

@@ -13,7 +13,9 @@ package enum ExitStatus {
 
   /// The exit status of a command for an error: `badInput` unless the error has another status, since most
   /// errors come from reading what users gave.
-  package static func of(_ error: any Error) -> Int32 { (error as? any ExitStatusError)?.exitStatus ?? badInput }
+  package static func of(_ error: any Error) -> Int32 {
+    (error as? any ExitStatusError)?.exitStatus ?? (isMachineFault(error) ? failed : badInput)
+  }
 }
 
 /// An error that decides the exit status of a command.

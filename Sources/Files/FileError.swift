@@ -20,17 +20,18 @@ package struct FileError: Error, Equatable, CustomStringConvertible {
   package let cause: (any Error)?
   package let fault: Fault
 
+  /// - Parameter fault: the machine's in any case where the cause is.
   package init(
     _ file: String, _ problem: String, remedy: String? = nil, cause: (any Error)? = nil, fault: Fault = .input
   ) {
-    (self.file, self.problem, self.remedy, self.cause, self.fault) = (file, problem, remedy, cause, fault)
+    (self.file, self.problem, self.remedy, self.cause) = (file, problem, remedy, cause)
+    self.fault = cause.map(isMachineFault) ?? false ? .machine : fault
   }
 
   /// One line, whatever a hostile file has for names.
   package var description: String {
     let reason = cause.map { ": \(systemWords($0))" } ?? ""
-    let line = "\(file): \(problem)\(reason)" + (remedy.map { "; \($0)" } ?? "")
-    return String(line.map { $0.isNewline ? " " : $0 })
+    return oneLine("\(file): \(problem)\(reason)" + (remedy.map { "; \($0)" } ?? ""))
   }
 
   package static func == (a: FileError, b: FileError) -> Bool {

@@ -13,3 +13,13 @@ package func quoted(_ text: String) -> String {
   if text.unicodeScalars.dropFirst(limit).first != nil { start.append("…") }
   return String(reflecting: String(start))
 }
+
+/// An error's words as one line that people can read, whatever a hostile file has for names: line breaks become spaces,
+/// and of more than 8000 scalars the middle is left out. What to do about it stands at the end.
+package func oneLine(_ text: String) -> String {
+  let (limit, ending) = (8000, 2000)
+  let line = text.contains(where: \.isNewline) ? String(text.map { $0.isNewline ? " " : $0 }) : text
+  guard line.utf8.count > limit, line.unicodeScalars.dropFirst(limit).first != nil else { return line }
+  let start = String.UnicodeScalarView(line.unicodeScalars.prefix(limit - ending - 1))
+  return String(start + "\u{2026}".unicodeScalars + line.unicodeScalars.suffix(ending))
+}

@@ -1,4 +1,5 @@
 // The one error type of this module: each case prints as one line that states where, what and how to fix it.
+import Files
 
 /// Why a file of a Hugging Face model folder cannot be used.
 package enum HuggingFaceError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -22,7 +23,7 @@ package enum HuggingFaceError: Error, Equatable, Sendable, CustomStringConvertib
   case template(file: String, line: Int, problem: String)
 
   /// One line, whatever a hostile file has for names.
-  package var description: String { String(text.map { $0.isNewline ? " " : $0 }) }
+  package var description: String { oneLine(text) }
 
   private var text: String {
     switch self {

@@ -39,11 +39,13 @@ package struct PEFTModules: Sendable, Equatable {
   }
 
   /// Whether a module is adapted.
-  /// - Parameter name: in the model that the adapter was made for, as `model.layers.3.self_attn.q_proj`.
+  /// - Parameters:
+  ///   - name: in the model that the adapter was made for, as `model.layers.3.self_attn.q_proj`.
+  ///   - effort: that of all names so far.
   /// - Throws: `HuggingFaceError` for a regular expression that takes too long.
-  package func adapts(_ name: String) throws -> Bool {
-    if let excluded, try matches(excluded, name, key: "exclude_modules") { return false }
-    guard try matches(targets, name, key: "target_modules") else { return false }
+  package func adapts(_ name: String, _ effort: inout PEFTEffort) throws -> Bool {
+    if let excluded, try matches(excluded, name, key: "exclude_modules", &effort) { return false }
+    guard try matches(targets, name, key: "target_modules", &effort) else { return false }
     // As in PEFT, layers do not restrict patterns and names that are given in full.
     guard case .names(let names) = targets, let layers, !names.contains(where: { $0.hasSameBytes(as: name) }) else {
       return true
@@ -55,20 +57,23 @@ package struct PEFTModules: Sendable, Equatable {
     else { return false }
     guard let lists else { return true }
     let before = parts[..<place].joined(separator: ".")
-    return try lists.contains { try matches(.pattern($0), before, key: "layers_pattern") }
+    for list in lists where try matches(.pattern(list), before, key: "layers_pattern", &effort) { return true }
+    return false
   }
 
   private static func isNumber(_ part: Substring) -> Bool {
     !part.isEmpty && part.utf8.allSatisfy { (0x30...0x39).contains($0) }
   }
 
-  private func matches(_ filter: Filter, _ name: String, key: String) throws -> Bool {
+  private func matches(
+    _ filter: Filter, _ name: String, key: String, _ effort: inout PEFTEffort
+  ) throws -> Bool {
     switch filter {
     case .names(let names):
       return names.contains { Self.isEnd($0, of: name) }
     case .pattern(let pattern):
       do {
-        return try pattern.matches(name)
+        return try pattern.matches(name, &effort)
       } catch {
         throw HuggingFaceError.unsupported(
           file: file, feature: "\(key): the regular expression \(error.text), and so it", supported: "a list of names")

@@ -31,15 +31,25 @@ struct PEFTPattern: Sendable, Equatable {
   }
 
   /// Whether the pattern matches all of a name.
-  /// - Throws: `Problem` for a pattern that takes too long.
-  func matches(_ name: String) throws(Problem) -> Bool {
+  /// - Parameter effort: grows by the work that it takes.
+  /// - Throws: `Problem` for a pattern that takes too long, for this name or for all so far.
+  func matches(_ name: String, _ effort: inout PEFTEffort) throws(Problem) -> Bool {
     let text = Array(name.utf8)
     precondition(text.count < 127 && text.allSatisfy { $0 < 128 })
     var matcher = Matcher(text: text)
     let ends = matcher.ends(root, 1)
-    guard matcher.steps < Matcher.limit else { throw Problem(text: "is too complex") }
+    effort.steps += matcher.steps
+    guard matcher.steps < Matcher.limit, effort.steps < PEFTEffort.limit else { throw Problem(text: "is too complex") }
     return ends & 1 << text.count != 0
   }
+}
+
+/// The work of matching an adapter's patterns with all of a model's modules: a bound for each name alone would allow it
+/// as many times as there are modules.
+package struct PEFTEffort: Sendable {
+  static let limit = 10_000_000
+  var steps = 0
+  package init() {}
 }
 
 /// Finds where a node can end. A set of positions is a number: bit p for the position before the character p.

@@ -7,7 +7,7 @@ import QwenVL
 extension Plan {
   /// The plan; with a rate a time estimate too.
   package var lines: [String] {
-    modelLines + adapterLines + exampleLines + memoryLines + [payloadLine, stepLine] + timeLines
+    modelLines + adapterLines + exampleLines + memoryLines + [payloadLine, stepLine] + timeLines + reachLines
   }
 
   private var modelLines: [String] {
@@ -140,7 +140,7 @@ extension Plan {
     return [line, "           GEMMs alone: elementwise work, probing, validation and communication come on top"]
   }
 
-  private static func words(_ seconds: Double) -> String {
+  static func words(_ seconds: Double) -> String {
     seconds < 10 ? shortDuration(seconds) : seconds < 1e9 ? duration(seconds) : "more than 30 years"
   }
 }

@@ -1,4 +1,5 @@
 // Everything that can be wrong with an image, its settings or its positions in a sequence.
+import Files
 
 /// What was wrong with an image, the processor's settings or a sequence's images, and how to fix it.
 package enum PreprocessingError: Error, Equatable, CustomStringConvertible {
@@ -24,7 +25,9 @@ package enum PreprocessingError: Error, Equatable, CustomStringConvertible {
   /// The image is no longer the one whose size gave the example's tokens.
   case changed(image: String, expected: String, found: String)
 
-  package var description: String {
+  package var description: String { oneLine(words) }
+
+  private var words: String {
     switch self {
     case .unreadable(let image, let reason):
       "image \(image): \(reason); check the path and image_root"

@@ -1,4 +1,5 @@
 // An example that cannot become a sample: which one, why, and how to fix it.
+import Files
 
 /// An example's id, its line and what was wrong with it.
 package struct SampleError: Error, Equatable, CustomStringConvertible {
@@ -30,6 +31,8 @@ package struct SampleError: Error, Equatable, CustomStringConvertible {
     case noTools
     /// The template writes a conversation's beginning differently once it goes on.
     case templateNotIncremental(message: Int)
+    /// Each costs two renderings of what is before it.
+    case tooManyAnswers(found: Int, limit: Int)
     /// The template's own message.
     case template(String)
   }
@@ -41,7 +44,7 @@ package struct SampleError: Error, Equatable, CustomStringConvertible {
 
   package init(id: String, line: Int, reason: Reason) { (self.id, self.line, self.reason) = (id, line, reason) }
 
-  package var description: String { "example \(id) (line \(line)): \(reason)" }
+  package var description: String { oneLine("example \(id) (line \(line)): \(reason)") }
 }
 
 extension SampleError.Reason: CustomStringConvertible {
@@ -76,6 +79,8 @@ extension SampleError.Reason: CustomStringConvertible {
       "the chat template renders no tools; take \"tools\" out or use a template that does"
     case .templateNotIncremental(let message):
       "the chat template does not keep the text before message \(message + 1) as it goes on; use one that does"
+    case .tooManyAnswers(let found, let limit):
+      "the conversation has \(found) assistant turns, the limit is \(limit); split it"
     case .template(let reason):
       "chat template: \(reason)"
     }

@@ -1,4 +1,5 @@
 // The whole frozen model over a mapped checkpoint.
+import Files
 import HuggingFace
 import Tensors
 
@@ -73,8 +74,9 @@ package struct UnknownTensors: Error, Equatable, CustomStringConvertible {
   package let family: String
   package let names: [String]
   package var description: String {
-    "\(checkpoint): tensors that belong to no part of a \(family) model, \(names.count) of them: "
-      + names.prefix(3).joined(separator: ", ") + (names.count > 3 ? ", ..." : "")
-      + "; merge adapters first, or use a checkpoint of this family"
+    oneLine(
+      "\(checkpoint): tensors that belong to no part of a \(family) model, \(names.count) of them: "
+        + names.prefix(3).joined(separator: ", ") + (names.count > 3 ? ", ..." : "")
+        + "; merge adapters first, or use a checkpoint of this family")
   }
 }

@@ -1,4 +1,5 @@
 // What can be wrong with a run file or with an override of it.
+import Files
 
 /// Why a run was refused; `place` is `run.yaml:line:column`, or the `--set` that gave it.
 package enum RunFileError: Error, Sendable, Equatable, CustomStringConvertible {
@@ -16,7 +17,9 @@ package enum RunFileError: Error, Sendable, Equatable, CustomStringConvertible {
   /// Keys that do not go together.
   case conflict(place: String, keys: [String], problem: String)
 
-  package var description: String {
+  package var description: String { oneLine(words) }
+
+  private var words: String {
     switch self {
     case .unreadable(let file, let reason): "\(file): cannot be read: \(reason)"
     case .syntax(let place, let problem): "\(place): \(problem)"

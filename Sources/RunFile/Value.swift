@@ -123,7 +123,8 @@ extension StallLimit: Value {
       self = .automatic
       return
     }
-    guard let seconds = Double(scalar, folder: folder), seconds == 0 || (0.5...1e9).contains(seconds) else { return nil }
+    guard let seconds = Double(scalar, folder: folder) else { return nil }
+    guard seconds == 0 || (0.5...1e9).contains(seconds) else { return nil }
     self = seconds == 0 ? .off : .seconds(seconds)
   }
   var yaml: String {

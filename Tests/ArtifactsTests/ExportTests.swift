@@ -60,6 +60,18 @@ struct ExportTests {
     #expect(folder.names == ["empty", "file"])
   }
 
+  @Test func whatKilledExportsLeftIsRemoved() throws {
+    for name in ["new.partial-Ab12xY", "new.partial-inUse1", "new.partial-longer-one", "news.partial-Ab12xY"] {
+      try FileManager.default.createDirectory(atPath: folder.path(name), withIntermediateDirectories: false)
+      try Data([1]).write(to: URL(filePath: folder.path("\(name)/model.safetensors")))
+    }
+    let living = open(folder.path("new.partial-inUse1"), O_RDONLY)
+    defer { close(living) }
+    #expect(flock(living, LOCK_EX) == 0)
+    try export(to: "new")
+    #expect(folder.names == ["new", "new.partial-inUse1", "new.partial-longer-one", "news.partial-Ab12xY"])
+  }
+
   @Test func whatIsWrongIsNamed() throws {
     var numbers = parameters
     numbers[0] = .nan
@@ -84,6 +96,31 @@ struct ExportTests {
       let said = line { _ = try AdapterFolder.load(folder.path("adapter"), base: text) }
       #expect(said.contains("adapter_config.json: not an adapter's configuration: ") && said.contains(words), "\(said)")
     }
+  }
+
+  /// A rank that no tensor has takes no memory: an adapter of it would need 170 GiB.
+  @Test(arguments: [
+    #"{"adapter_type": "image_lora", "rank": 65536, "alpha": 8, "normalization": "none", "kv_indices": {KV}}"#,
+    #"{"peft_type": "LORA", "r": 65536, "lora_alpha": 8, "target_modules": ["q_proj", "k_proj", "v_proj", "o_proj"]}"#,
+  ])
+  func statedRank(_ config: String) throws {
+    var text = text
+    (text.layers, text.hiddenSize, text.headDimension, text.attentionHeads, text.kvHeads) = (64, 8192, 128, 64, 8)
+    let layers = (0..<text.layers).map { #""\($0)": [0, 1, 2, 3, 4, 5, 6, 7]"# }.joined(separator: ", ")
+    let adapter = try TemporaryFolder([
+      "adapter_config.json": config.replacing("KV", with: layers)
+    ])
+    let names = (0..<text.layers).flatMap { layer in
+      ["q", "k", "v", "o"].flatMap { projection in
+        ["A", "B"].map { "base_model.model.model.layers.\(layer).self_attn.\(projection)_proj.lora_\($0).weight" }
+      }
+    }
+    let tensors = names.map { SafetensorsWriter.Tensor(name: $0, shape: [1], values: [0]) }
+    let bytes = Array(try SafetensorsWriter.encode(tensors))
+    for file in ["adapter.safetensors", "adapter_model.safetensors"] { try adapter.write(file, bytes) }
+    let said = line { _ = try AdapterFolder.load(adapter.path, base: text) }
+    #expect(
+      said.contains("no tensor layers.0.A") || said.contains("expected shape [65536, 8192], found [1]"), "\(said)")
   }
 
   /// The bytes of Python's safetensors 0.8.0: `safetensors.numpy.save({"layers.10.gamma": array(-2.5),

@@ -83,6 +83,14 @@ struct ScoresFileTests {
     #expect(
       line { _ = try InfluenceScores.merging([("a.h5", first), ("b.h5", first)]) }
         == "a.h5 and b.h5: both hold example row-0; name each shard once")
+    let large = (0...1).map { index in
+      let values = [1.5e308, 0, 0, 0, 0, 0]
+      let example = ExampleInfluence(id: "row-\(index)", rank1Norm2: values, gateGradient: values.map { _ in 0 })
+      return scores([example], shard: Shard(indices: [index], count: 2))
+    }
+    #expect(
+      line { _ = try InfluenceScores.merging([("a.h5", large[0]), ("b.h5", large[1])]) }
+        == "a.h5 and b.h5: their scores add up to more than a number holds; probe again")
     #expect(line { _ = try InfluenceScores.merging([]) } == "nothing to merge; name at least one scores file")
   }
 

@@ -40,7 +40,7 @@ for rank in 2 0; do
     check "rank $other names rank $rank" \
       grep -qE "^imagelora: rank $other of 3 on .*: no progress for [0-9]+ s: .*rank $rank on .*not heard from" err
   done
-  check "no process and no file of heartbeats is left" test -z "$(ls -A | grep heartbeats; pgrep -f "$IMAGELORA train" || true)"
+  check "no process and no file of heartbeats is left" test -z "$(find . -name '.imagelora-heartbeats*'; pgrep -f "$IMAGELORA train" || true)"
 done
 train 2 --resume auto
 check "the next start goes on to the end" same_state "whole-2/$last" "run/$last"

@@ -15,6 +15,16 @@ struct FileErrorTests {
     #expect(FileError("c", "is empty").description == "c: is empty")
   }
 
+  @Test("a name of a megabyte does not become a line of one: its middle is left out, the remedy stays")
+  func length() {
+    let error = FileError("a.json", "\(String(repeating: "\u{301}x", count: 1 << 19)) is no key", remedy: "take it out")
+    let line = error.description
+    #expect(line.unicodeScalars.count == 8000)
+    #expect(line.hasPrefix("a.json: ") && line.contains("x\u{2026}") && line.hasSuffix("x is no key; take it out"))
+    let whole = String(repeating: "é", count: 8000)
+    #expect(oneLine(whole) == whole && oneLine("a\r\nb\u{2028}c\n") == "a b c ")
+  }
+
   @Test("the exit status separates errors of the user's files from errors of the machine")
   func statuses() {
     #expect(ExitStatus.of(FileError("a", "is empty")) == ExitStatus.badInput)

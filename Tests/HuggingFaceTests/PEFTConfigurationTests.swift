@@ -87,8 +87,9 @@ struct PEFTConfigurationTests {
     ])
   func modules(keys: String, expected: String) throws {
     let modules = try configuration(keys).modules
+    var effort = PEFTEffort()
     let found = try (0..<4).flatMap { layer in
-      try ["q", "k", "v", "o"].filter { try modules.adapts("\(Self.prefix).\(layer).self_attn.\($0)_proj") }
+      try ["q", "k", "v", "o"].filter { try modules.adapts("\(Self.prefix).\(layer).self_attn.\($0)_proj", &effort) }
         .map { "\(layer)\($0)" }
     }
     #expect(found.joined(separator: " ") == expected, "\(keys)")
@@ -153,6 +154,7 @@ struct PEFTConfigurationTests {
   func tooComplex() throws {
     let nested = String(repeating: "(.?", count: 30) + String(repeating: "){1,900}", count: 30) + "b"
     let modules = try configuration("\"target_modules\": \"\(nested)\"").modules
-    expectError("target_modules", "too complex") { _ = try modules.adapts("model.layers.0.self_attn.q_proj") }
+    var effort = PEFTEffort()
+    expectError("target_modules", "too complex") { _ = try modules.adapts("model.layers.0.self_attn.q_proj", &effort) }
   }
 }

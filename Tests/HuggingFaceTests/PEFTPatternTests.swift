@@ -92,4 +92,29 @@ struct PEFTPatternTests {
     let time = clock.measure { _ = try? PEFTPattern(nested).matches(name) }
     #expect(time < .seconds(20))
   }
+
+  /// A pattern that is just within the bound for one name is not matched with hundreds of them.
+  @Test func effortOfAllNames() throws {
+    let pattern = try PEFTPattern("(?:(?:.?){1000}){100}q_proj")
+    var effort = PEFTEffort()
+    #expect(try pattern.matches("model.layers.0.self_attn.q_proj", &effort))
+    let (once, limit) = (effort.steps, PEFTEffort.limit)
+    #expect((100_000..<1_000_000).contains(once))
+    var names = 1
+    #expect(throws: PEFTPattern.Problem(text: "is too complex")) {
+      while names < 1000 {
+        _ = try pattern.matches("model.layers.\(names).self_attn.v_proj", &effort)
+        names += 1
+      }
+    }
+    #expect(names <= limit / 100_000 && effort.steps < limit + 1_000_000)
+  }
+}
+
+extension PEFTPattern {
+  /// For one name alone.
+  fileprivate func matches(_ name: String) throws(Problem) -> Bool {
+    var effort = PEFTEffort()
+    return try matches(name, &effort)
+  }
 }

@@ -89,6 +89,45 @@ struct DecodeTests {
     }
   }
 
+  @Test("a damaged file is not unpacked a second time where its pixels take more than 256 MiB")
+  func repairLimit() throws {
+    // 8193 x 8192 transparent black pixels in 1.7 MB, whose checksum is wrong: a smaller file would be repaired.
+    let (width, height) = (8193, 8192)
+    #expect(
+      throws: PreprocessingError.undecodable(image: "bomb", format: "PNG", reason: "IDAT: CRC error")
+    ) { try ImageDecoder.decode(png(width: width, height: height), name: "bomb") }
+    let small = try ImageDecoder.decode(png(width: 3, height: 2), name: "small")
+    #expect(small.damage == "PNG: IDAT: CRC error" && small.pixels == Array(repeating: 255, count: 18))
+  }
+
+  /// A PNG of RGBA pixels that are all zero, without the checksum of its pixels.
+  private func png(width: Int, height: Int) -> [UInt8] {
+    func big(_ value: Int) -> [UInt8] { [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: value >> $0) } }
+    func chunk(_ type: String, _ data: [UInt8], checksum: UInt32? = nil) -> [UInt8] {
+      let body = Array(type.utf8) + data
+      return big(data.count) + body + big(Int(checksum ?? crc32(body[...])))
+    }
+    let count = height * (4 * width + 1)
+    // One block of fixed codes: a zero, 258 zeros more again and again, single ones; bits from the lowest.
+    var (data, bits, filled): ([UInt8], UInt64, UInt64) = ([0x78, 0x9c], 0, 0)
+    func append(_ code: UInt64, _ length: UInt64) {
+      (bits, filled) = (bits | code << filled, filled + length)
+      while filled >= 8 {
+        data.append(UInt8(truncatingIfNeeded: bits))
+        (bits, filled) = (bits >> 8, filled - 8)
+      }
+    }
+    append(0b011, 3)
+    append(0b0000_1100, 8)
+    for _ in 0..<(count - 1) / 258 { append(0b00000_1010_0011, 13) }
+    for _ in 0..<(count - 1) % 258 { append(0b0000_1100, 8) }
+    append(0, 7 + 7)
+    data += big((count % 65521) << 16 | 1)
+    let header = big(width) + big(height) + [8, 6, 0, 0, 0]
+    return [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a] + chunk("IHDR", header)
+      + chunk("IDAT", data, checksum: 0) + chunk("IEND", [])
+  }
+
   @Test(
     "other formats are named",
     arguments: [

@@ -118,4 +118,5 @@ def memory(work, size):
     table(["peak Pss", "in all", "weights' files", "anonymous", "over the checkpoint", "over imagelora"], lines)
 
 
-{"end-to-end": end_to_end, "ranks": ranks, "uneven": uneven, "memory": memory}[sys.argv[1]](Path(sys.argv[2]), sys.argv[3])
+tables = {"end-to-end": end_to_end, "ranks": ranks, "uneven": uneven, "memory": memory}
+tables[sys.argv[1]](Path(sys.argv[2]), sys.argv[3])

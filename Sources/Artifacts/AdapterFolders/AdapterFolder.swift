@@ -77,14 +77,17 @@ package enum AdapterFolder {
       else { throw refuse("kv_indices of layer \(quoted(name)), \(heads), do not fit the model") }
       kvIndices[layer] = heads
     }
-    let adapter = ImageLoRA<Float>(
-      ImageLoRAConfiguration(rank: rank, alpha: alpha, normalization: normalization, kvIndices: kvIndices), text: text)
+    let options = ImageLoRAConfiguration(rank: rank, alpha: alpha, normalization: normalization, kvIndices: kvIndices)
     let path = "\(folder)/\(tensorFile)"
     let file = try Checkpoint(file: path, check: document.tensorsCheck(of: path))
-    adapter.load(try adapter.layout.tensors.flatMap { try finite(file, $0.name, shape: $0.shape) })
+    // Before memory is taken for an adapter: its sizes are believed once the file has tensors of them.
+    let layout = AdapterConfiguration.imageLoRA(options).layout(text)
+    let values = try layout.tensors.flatMap { try finite(file, $0.name, shape: $0.shape) }
     guard file.unclaimed.isEmpty else {
       throw FileError(path, "tensor \(file.unclaimed[0]) belongs to no layer of kv_indices in adapter_config.json")
     }
+    let adapter = ImageLoRA<Float>(options, text: text)
+    adapter.load(values)
     return adapter
   }
 

@@ -71,15 +71,16 @@ enum PEFTFolder {
     let file = try tensors(folder, conditions)
     let (names, targets, naming) = try places(file, layers: text.layers)
     try compare(targets, config.modules, naming: naming, layers: text.layers, file: file.source)
-    let adapter = LoRA<Float>(
-      LoRAConfiguration(rank: config.rank, alpha: config.alpha, targets: targets.mapValues(Array.init)), text: text)
-    let values = try adapter.layout.tensors.flatMap { tensor -> [Float] in
+    let options = LoRAConfiguration(rank: config.rank, alpha: config.alpha, targets: targets.mapValues(Array.init))
+    // Before memory is taken for an adapter: its sizes are believed once the file has tensors of them.
+    let values = try AdapterConfiguration.lora(options).layout(text).tensors.flatMap { tensor -> [Float] in
       guard let name = names[tensor.name] else {
         throw FileError(
           file.source, "\(tensor.name): one of lora_A and lora_B is missing; the file is incomplete")
       }
       return try AdapterFolder.finite(file, name, shape: tensor.shape)
     }
+    let adapter = LoRA<Float>(options, text: text)
     adapter.load(values)
     return adapter
   }
@@ -131,12 +132,12 @@ enum PEFTFolder {
   ) throws {
     let config = "target_modules (exclude_modules, layers_to_transform) in adapter_config.json"
     var missing: [String] = []
+    var effort = PEFTEffort()
     for layer in 0..<layers {
       for projection in Projection.allCases {
         let isThere = targets[layer]?.contains(projection) ?? false
-        guard try modules.adapts("\(naming.layers).\(layer).self_attn.\(projection.rawValue)") != isThere else {
-          continue
-        }
+        let name = "\(naming.layers).\(layer).self_attn.\(projection.rawValue)"
+        guard try modules.adapts(name, &effort) != isThere else { continue }
         guard !isThere else {
           throw FileError(
             file, "layer \(layer) has a LoRA of \(projection.rawValue), contrary to \(config)",
@@ -151,7 +152,7 @@ enum PEFTFolder {
         file, "\(first)\(more), contrary to \(config)",
         remedy: "use the complete file of that adapter, or name in layers_to_transform the layers that it has")
     }
-    for name in otherModules(naming, layers: layers) where try modules.adapts(name) {
+    for name in otherModules(naming, layers: layers) where try modules.adapts(name, &effort) {
       throw FileError(
         file, "has no LoRA of \(name), which \(config) also names",
         remedy: "use an adapter of q_proj, k_proj, v_proj and o_proj of the decoder alone")

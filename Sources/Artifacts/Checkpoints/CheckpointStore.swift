@@ -32,13 +32,7 @@ package final class CheckpointStore {
 
   /// Makes the folder where it is missing.
   /// - Throws: `FileError`.
-  package func prepare() throws {
-    do {
-      try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-    } catch {
-      throw FileError(directory, "the folder cannot be made", cause: error)
-    }
-  }
+  package func prepare() throws { try makeFolder(directory) }
 
   /// Begins a run after a step: sweeps what killed runs have left, sets aside checkpoints that are not valid or of
   /// later steps, and points the links at what is there.
@@ -50,7 +44,7 @@ package final class CheckpointStore {
   package func begin(resumedFrom path: String?, step: Int, best: Int?) throws -> [String] {
     sweep()
     var notes: [String] = []
-    for name in folder.names() {
+    for name in try folder.names() {
       do {
         try CheckpointFolder.verify(folder.path(name))
         guard name.step > step else {
@@ -95,8 +89,7 @@ package final class CheckpointStore {
     let isMadeUpFor = CheckpointName(step: state.step, isDue: true)
     let superfluous = valid.dropFirst(keep).filter { $0 != best && $0 != resumedFrom } + [isMadeUpFor]
     for old in superfluous where old != name && valid.contains(old) {
-      unlink(folder.path(old))
-      unlink(folder.path(old) + ".sha256")
+      if unlink(folder.path(old)) == 0 { unlink(folder.path(old) + ".sha256") }
       valid.removeAll { $0 == old }
     }
   }

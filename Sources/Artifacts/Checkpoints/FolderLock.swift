@@ -39,17 +39,19 @@ package final class FolderLock {
   }
 
   init(folder: String, takesOver: Bool, holder: Holder) throws {
-    path = "\(folder)/run.lock"
+    let path = "\(folder)/run.lock"
+    self.path = path
     self.holder = holder
-    var isLocked = false
-    var hasLocks = true
+    var lock = KernelLock.unavailable
     var opened: Int32 = -1
     // A holder that gives the lock back deletes the file: a lock on one that is gone is none.
     for _ in 0..<8 {
-      opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+      opened = uninterrupted { open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644) }
       guard opened >= 0 else { throw FileError.unwritable(path, cause: SystemError.last("open")) }
-      isLocked = Self.lock(opened)
-      hasLocks = isLocked || ![ENOLCK, ENOSYS, EOPNOTSUPP, EINVAL].contains(errno)
+      do { lock = try Self.lock(opened) } catch {
+        close(opened)
+        throw FileError(path, "cannot be locked", cause: error)
+      }
       if Self.isSameFile(opened, path) { break }
       close(opened)
       opened = -1
@@ -57,18 +59,19 @@ package final class FolderLock {
     guard opened >= 0 else { throw FileError(path, "changes all the time", remedy: "name another folder") }
     descriptor = opened
     do {
-      let earlier = Self.read(descriptor)
+      let earlier = try Self.read(descriptor, path)
       // Another host may keep its lock for a while after its end.
       let isElsewhere = earlier.map { $0.host != holder.host } ?? false
-      if hasLocks, !isLocked, !(takesOver && isElsewhere) {
+      if lock == .held, !(takesOver && isElsewhere) {
         throw Self.held(folder, by: earlier, isProven: !isElsewhere)
       }
-      if let earlier, !Self.isGone(earlier, for: holder, isLocked: isLocked), !takesOver {
+      if let earlier, !Self.isGone(earlier, for: holder, isLocked: lock == .taken), !takesOver {
         throw Self.held(folder, by: earlier, isProven: false)
       }
       try write(holder)
       // Without locks two runs may have come here at once; the last one has it.
-      guard Self.read(descriptor) == holder else { throw Self.held(folder, by: Self.read(descriptor), isProven: true) }
+      let now = try Self.read(descriptor, path)
+      guard now == holder else { throw Self.held(folder, by: now, isProven: true) }
     } catch {
       close(descriptor)
       throw error
@@ -87,7 +90,7 @@ package final class FolderLock {
 
   /// Throws where another run has taken the folder over: nothing may be saved there then.
   package func requireHeld() throws(FileError) {
-    let now = Self.isSameFile(descriptor, path) ? Self.read(descriptor) : nil
+    let now = Self.isSameFile(descriptor, path) ? try Self.read(descriptor, path) : nil
     guard now == holder else {
       throw FileError(
         path, "was taken over by \(now?.words ?? "somebody who removed it")",
@@ -111,13 +114,28 @@ package final class FolderLock {
     return (holder.restarts ?? 0) > (earlier.restarts ?? 0)
   }
 
-  /// An open file description lock on the whole file; false with `errno` where somebody has it, or there are no locks.
-  private static func lock(_ descriptor: Int32) -> Bool {
+  private enum KernelLock {
+    /// By this process.
+    case taken
+    /// By another one.
+    case held
+    /// The file system has no locks.
+    case unavailable
+  }
+
+  /// Asks for an open file description lock on the whole file.
+  /// - Throws: `SystemError` where nobody can know whether somebody has it.
+  private static func lock(_ descriptor: Int32) throws(SystemError) -> KernelLock {
     let setLock: Int32 = 37  // F_OFD_SETLK, a macro that Swift does not see
     var range = flock()
     range.l_type = Int16(F_WRLCK)
     range.l_whence = Int16(SEEK_SET)
-    return fcntl(descriptor, setLock, &range) == 0
+    if uninterrupted({ fcntl(descriptor, setLock, &range) }) == 0 { return .taken }
+    switch errno {
+    case EAGAIN, EACCES: return .held
+    case ENOLCK, ENOSYS, EOPNOTSUPP, EINVAL: return .unavailable
+    default: throw SystemError.last("fcntl")
+    }
   }
 
   /// Whether a path still names an open file.
@@ -127,10 +145,13 @@ package final class FolderLock {
       && open.st_dev == named.st_dev
   }
 
-  private static func read(_ descriptor: Int32) -> Holder? {
+  /// What the file says; nil for an empty file, or one that was being written when a process was killed.
+  private static func read(_ descriptor: Int32, _ path: String) throws(FileError) -> Holder? {
     var bytes = [UInt8](repeating: 0, count: 4096)
-    let count = bytes.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress, $0.count, 0) }
-    guard count > 0 else { return nil }
+    let count = bytes.withUnsafeMutableBytes { bytes in
+      uninterrupted { pread(descriptor, bytes.baseAddress, bytes.count, 0) }
+    }
+    guard count >= 0 else { throw FileError(path, "cannot be read", cause: SystemError.last("pread"), fault: .machine) }
     return try? JSONDecoder().decode(Holder.self, from: Data(bytes.prefix(count)))
   }
 
@@ -138,12 +159,11 @@ package final class FolderLock {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     let data = try encoder.encode(holder) + Data("\n".utf8)
-    let written = data.withUnsafeBytes { bytes in
-      ftruncate(descriptor, 0) == 0 ? pwrite(descriptor, bytes.baseAddress, bytes.count, 0) : -1
-    }
-    guard written == data.count, fsync(descriptor) == 0 else {
-      throw FileError.unwritable(path, cause: SystemError.last("write"))
-    }
+    func failed(_ call: String) -> FileError { .unwritable(path, cause: SystemError.last(call)) }
+    guard uninterrupted({ ftruncate(descriptor, 0) }) == 0 else { throw failed("ftruncate") }
+    // Reading has not moved the position from the file's start.
+    guard data.withUnsafeBytes({ writeAll($0, to: descriptor) }) else { throw failed("write") }
+    guard uninterrupted({ fsync(descriptor) }) == 0 else { throw failed("fsync") }
   }
 }
 

@@ -85,14 +85,19 @@ package struct InfluenceScores: Sendable, Equatable {
     case nothing
     case different(what: String, file: String, first: String)
     case exampleTwice(id: String, files: [String])
+    case notFinite(files: [String])
 
-    package var description: String {
+    package var description: String { oneLine(words) }
+
+    private var words: String {
       switch self {
       case .nothing: "nothing to merge; name at least one scores file"
       case .different(let what, let file, let first):
         "\(file): its \(what) is not that of \(first); merge only shards of one probe"
       case .exampleTwice(let id, let files):
         "\(files.joined(separator: " and ")): both hold example \(id); name each shard once"
+      case .notFinite(let files):
+        "\(files.joined(separator: " and ")): their scores add up to more than a number holds; probe again"
       }
     }
   }
@@ -125,9 +130,14 @@ package struct InfluenceScores: Sendable, Equatable {
     }
     let (scores, count) = (first.scores, first.scores.shard.count)
     let indices = Set(shards.flatMap(\.scores.shard.indices)).sorted()
-    return InfluenceScores(
+    let merged = InfluenceScores(
       layers: scores.layers, kvHeads: scores.kvHeads, seed: scores.seed, baseDigest: scores.baseDigest,
       dataDigest: scores.dataDigest, shard: indices.count == count ? .whole : Shard(indices: indices, count: count),
       examples: shards.flatMap(\.scores.examples))
+    // As in a file: heads are selected by shares of the sum.
+    guard Estimator.allCases.allSatisfy({ merged.scores($0).joined().reduce(0, +).isFinite }) else {
+      throw MergeError.notFinite(files: shards.map(\.file))
+    }
+    return merged
   }
 }

@@ -5,8 +5,8 @@ import Glibc
 
 /// A file of one record a rank, in a folder that the hosts share.
 ///
-/// It is opened anew for every record and every look: network file systems show others' writes to those who open. A rank
-/// that cannot write it, since its host has another folder of that name, is one of which nothing is known.
+/// It is opened anew for every record and every look: network file systems show others' writes to those who open. A
+/// rank that cannot write it, since its host has another folder of that name, is one of which nothing is known.
 package struct HeartbeatFile: Sendable {
   private static let prefix = ".imagelora-heartbeats-"
   let path: String
@@ -71,8 +71,8 @@ package struct HeartbeatFile: Sendable {
     return path
   }
 
-  /// Removes the files of jobs that were killed: those whose process on this host is gone, and those of other hosts that
-  /// nobody has written to for a day by the file server's clock.
+  /// Removes the files of jobs that were killed: those whose process on this host is gone, and those of other hosts
+  /// that nobody has written to for a day by the file server's clock.
   private static func sweep(_ folder: String, beside path: String) {
     var own = stat()
     guard stat(path, &own) == 0, let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
