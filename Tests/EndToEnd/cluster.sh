@@ -45,7 +45,7 @@ batch() {
     IMAGELORA="$work/fakes/program" MPI_OPTIONS="-n 2 ${mpi_options[*]}" "${variables[@]}" \
     timeout --foreground 60 "$top/cluster/$script" "$@" >out 2>err
 }
-requeues() { grep -s "^requeue 77$" "jobs/$1/calls" | wc -l; }
+requeues() { if [[ -e jobs/$1/calls ]]; then grep -c "^requeue 77$" "jobs/$1/calls"; else echo 0; fi; }
 
 # outcome NAME STATUS REQUEUES LINE: what a job that `batch` began came to.
 declare -A outcomes

@@ -35,15 +35,15 @@ LogLevel ERROR
 BatchMode yes
 ConnectTimeout 5
 CONF
-  echo "0 0" >"$work/conditions"
+  echo "0 0 0" >"$work/conditions"
   "$top/cluster/rehearsal/switch.py" "$work/conditions" >"$work/switch.out" 2>&1 &
   switch=$!
   disown
   until_true 10 grep -q ready "$work/switch.out"
 }
-# conditions DELAY LOSS: of the network from now on; see switch.py.
+# conditions DELAY LOSS [SPREAD]: of the network from now on; see switch.py.
 conditions() {
-  { echo "$1 $2" && ip netns list | grep -o "^$prefix-[^ ]*"; } >"$work/conditions.new"
+  { echo "$1 $2 ${3:-0.5}" && ip netns list | grep -o "^$prefix-[^ ]*"; } >"$work/conditions.new"
   mv "$work/conditions.new" "$work/conditions"
   kill -HUP "$switch"
 }

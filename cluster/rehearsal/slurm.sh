@@ -5,12 +5,12 @@
 #   cluster/rehearsal/slurm.sh [PART...]      IMAGELORA names the program; without it the release build is made
 #
 # Parts: limit requeue cancel preempt grace ranks nodes refusals limits probe; all of them where none is named, in about
-# 15 minutes on two cores. One line a claim, "ok" or "FAIL"; the status is 1 if any failed. "The same bytes" compares all datasets
+# half an hour. One line a claim, "ok" or "FAIL"; the status is 1 if any failed. "The same bytes" compares all datasets
 # of the last checkpoint with those of a run that nothing disturbed.
 #
 # It needs root, for namespaces, and the packages slurm-wlm munge openmpi-bin hdf5-tools python3. It writes in a folder
-# of its own in TMPDIR alone, which it removes (KEEP=1 keeps it), takes ports from REHEARSAL_PORT (17817) on, and refuses
-# to run beside another Slurm.
+# of its own in TMPDIR alone, which it removes (KEEP=1 keeps it), takes ports from REHEARSAL_PORT (17817) on, and
+# refuses to run beside another Slurm.
 set -euo pipefail
 part=slurm
 top=$(cd "$(dirname "$0")/../.." && pwd)

@@ -3,8 +3,9 @@
 
     switch.py CONDITIONS
 
-The file CONDITIONS has a line "DELAY LOSS" and a line for each network namespace, which gets the device eth0. Frames
-between them take DELAY milliseconds, from half to one and a half times as many, and the share LOSS (0 to 1) is lost. The file is read again at every SIGHUP; the devices are there as long as this process lives.
+The file CONDITIONS has a line "DELAY LOSS SPREAD" and a line for each network namespace, which gets the device eth0.
+Frames between them take DELAY milliseconds, more or less by at most the share SPREAD of them, and the share LOSS of
+frames is lost. The file is read again at every SIGHUP; the devices are there as long as this process lives.
 (Linux has this as netem, which many kernels are built without.)
 """
 
@@ -47,7 +48,7 @@ class Switch:
     def read_conditions(self, *_):
         with open(self.conditions, encoding="utf-8") as file:
             first, *namespaces = file.read().splitlines()
-        self.delay, self.loss = (float(word) for word in first.split())
+        self.delay, self.loss, self.spread = (float(word) for word in first.split())
         for namespace in namespaces:
             if namespace not in self.ports:
                 self.ports[namespace] = tap(namespace)
@@ -74,7 +75,7 @@ class Switch:
         home = self.homes.get(destination)
         for other in [home] if home is not None else list(self.ports.values()):
             if other != port and random.random() >= self.loss:
-                due = time.monotonic() + self.delay / 1000 * random.uniform(0.5, 1.5)
+                due = time.monotonic() + self.delay / 1000 * random.uniform(1 - self.spread, 1 + self.spread)
                 self.number += 1
                 heapq.heappush(self.late, (due, self.number, other, frame))
 
