@@ -39,7 +39,7 @@ CONF
   "$top/cluster/rehearsal/switch.py" "$work/conditions" >"$work/switch.out" 2>&1 &
   switch=$!
   disown
-  until_true 10 grep -q ready "$work/switch.out"
+  until_true 10 grep -qs ready "$work/switch.out"
 }
 # conditions DELAY LOSS [SPREAD]: of the network from now on; see switch.py.
 conditions() {
@@ -75,6 +75,7 @@ reached() { on "$1" ssh -F "$work/ssh_config" "$network.$1" true; }
 lose_host() {
   kill -KILL "$(<"$processes/$network.$1")"
   ip netns delete "$prefix-$1"
+  conditions 0 0
 }
 cut_link() { ip -n "$prefix-$1" link set eth0 down; }
 mend_link() { ip -n "$prefix-$1" link set eth0 up; }

@@ -38,7 +38,7 @@ def tap(namespace):
 class Switch:
     def __init__(self, conditions):
         self.conditions = conditions
-        self.ports = {}  # by namespace
+        self.ports = {}  # by namespace, a name and the inode of its file: a device keeps a namespace that was deleted
         self.homes = {}  # the port of an address that was seen as a source
         self.late = []  # (time, number, port, frame)
         self.number = 0
@@ -49,16 +49,17 @@ class Switch:
         with open(self.conditions, encoding="utf-8") as file:
             first, *namespaces = file.read().splitlines()
         self.delay, self.loss, self.spread = (float(word) for word in first.split())
-        for namespace in namespaces:
-            if namespace not in self.ports:
-                self.ports[namespace] = tap(namespace)
-                self.selector.register(self.ports[namespace], selectors.EVENT_READ)
+        found = {(name, os.stat(f"/run/netns/{name}").st_ino) for name in namespaces}
+        for namespace in self.ports.keys() - found:
+            self.remove(namespace)
+        for namespace in found - self.ports.keys():
+            self.ports[namespace] = tap(namespace[0])
+            self.selector.register(self.ports[namespace], selectors.EVENT_READ)
 
-    def remove(self, port):
-        """The namespace of a port is gone, and its device with it."""
+    def remove(self, namespace):
+        port = self.ports.pop(namespace)
         self.selector.unregister(port)
         os.close(port)
-        self.ports = {namespace: other for namespace, other in self.ports.items() if other != port}
         self.homes = {address: other for address, other in self.homes.items() if other != port}
         self.late = [entry for entry in self.late if entry[2] != port]
         heapq.heapify(self.late)
@@ -66,10 +67,8 @@ class Switch:
     def receive(self, port):
         try:
             frame = os.read(port, 65536)
-        except BlockingIOError:
-            return
         except OSError:
-            return self.remove(port)
+            return  # its link is down
         destination, source = frame[:6], frame[6:12]
         self.homes[source] = port
         home = self.homes.get(destination)
