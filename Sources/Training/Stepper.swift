@@ -101,12 +101,15 @@ final class Stepper {
   }
 
   /// Throws where ranks hold different adapters or moments, as after a flipped bit of memory: before a checkpoint.
+  /// - Returns: the digest of what all of them hold.
   /// - Important: Collective.
-  func requireSameState(_ state: OptimizerState) throws {
-    let digests = try gathered(StateDigest(parameters: parameters, state))
+  func requireSameState(_ state: OptimizerState) throws -> StateDigest {
+    let digest = StateDigest(parameters: parameters, state)
+    let digests = try gathered(digest)
     if digests.contains(where: { $0 != digests[0] }) {
       throw TrainingError.differentState(step: state.step, ranks: StateDigest.odd(digests))
     }
+    return digest
   }
 
   /// The digests of all ranks.

@@ -75,13 +75,27 @@ struct CheckpointStoreTests {
     #expect(error?.description.contains("/file: cannot be listed: ") == true)
   }
 
+  @Test("a written file that is not what it should be gets no name, and the earlier ones stay")
+  func checked() throws {
+    struct Otherwise: Error {}
+    let store = try store(keep: 9)
+    try store.save(state(step: 10))
+    #expect(throws: Otherwise.self) {
+      try store.save(state(step: 20)) { file in if try file.step() == 20 { throw Otherwise() } }
+    }
+    #expect(try steps == [10])
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).allSatisfy { !$0.hasSuffix(".partial") })
+    try store.save(state(step: 20)) { file in if try file.step() != 20 { throw Otherwise() } }
+    #expect(try steps == [20, 10])
+  }
+
   @Test("resuming an older checkpoint by name sets valid newer ones aside, and the links follow")
   func olderByName() throws {
     let first = try store(keep: 9)
     for step in [10, 20, 30] { try first.save(state(step: step, best: 20)) }
     let second = CheckpointStore(directory: folder.path, keep: 2)
     let notes = try second.begin(resumedFrom: folder.path("step-00000010.h5"), step: 10, best: nil)
-    #expect(notes.count == 2 && (try steps) == [10])
+    #expect(try notes.count == 2 && steps == [10])
     func target(_ link: String) -> String? {
       try? FileManager.default.destinationOfSymbolicLink(atPath: folder.path(link))
     }

@@ -39,6 +39,8 @@ def main():
     runs.prepare(session)
     start = time.monotonic()
     for name in arguments.campaign or CAMPAIGNS:
+        if session.is_stopped:
+            break
         session.campaign = name
         print(f"-- {name} ({time.monotonic() - start:.0f} s)", flush=True)
         importlib.import_module(name).run(session)

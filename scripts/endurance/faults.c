@@ -29,6 +29,7 @@ static int logFile = -1, action, isKill, isShort;
 static long at, now, budget = -1;
 // The paths of open files in the folder, by descriptor.
 static char *opened[FILES];
+static char isRead[FILES];
 
 static const struct { const char *name; int code; } codes[] = {
   {"ENOSPC", ENOSPC}, {"EIO", EIO}, {"EDQUOT", EDQUOT}, {"EINTR", EINTR}, {"EFBIG", EFBIG},
@@ -134,6 +135,7 @@ static int opening(int directory, const char *path, int flags, mode_t mode) {
   if (descriptor >= 0 && descriptor < FILES) {
     free(opened[descriptor]);
     opened[descriptor] = whole;
+    isRead[descriptor] = (flags & O_ACCMODE) == O_RDONLY;
   } else {
     free(whole);
   }
@@ -159,7 +161,7 @@ int close(int descriptor) {
   if (!path) return syscall(SYS_close, descriptor);
   opened[descriptor] = NULL;
   long number = 0;
-  int fault = counted("close", path, "", 0, 0, &number);
+  int fault = counted(isRead[descriptor] ? "close-read" : "close", path, "", 0, 0, &number);
   free(path);
   // The descriptor is gone whatever close says, as on Linux.
   int value = syscall(SYS_close, descriptor);
@@ -263,17 +265,18 @@ int fcntl64(int descriptor, int command, ...) { ARGUMENT return controlling(desc
     GUARD(call, whole, "", 0, 0) \
     return result(number, real); \
   }
-ON_NAME(unlink, "unlink", (const char *path), AT_FDCWD, syscall(SYS_unlink, path))
+ON_NAME(unlink, "unlink", (const char *path), AT_FDCWD, syscall(SYS_unlinkat, AT_FDCWD, path, 0))
 ON_NAME(unlinkat, "unlink", (int at, const char *path, int flags), at, syscall(SYS_unlinkat, at, path, flags))
-ON_NAME(rmdir, "unlink", (const char *path), AT_FDCWD, syscall(SYS_rmdir, path))
-ON_NAME(mkdir, "mkdir", (const char *path, mode_t mode), AT_FDCWD, syscall(SYS_mkdir, path, mode))
+ON_NAME(rmdir, "unlink", (const char *path), AT_FDCWD, syscall(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR))
+ON_NAME(mkdir, "mkdir", (const char *path, mode_t mode), AT_FDCWD, syscall(SYS_mkdirat, AT_FDCWD, path, mode))
 ON_NAME(mkdirat, "mkdir", (int at, const char *path, mode_t mode), at, syscall(SYS_mkdirat, at, path, mode))
-ON_NAME(chmod, "chmod", (const char *path, mode_t mode), AT_FDCWD, syscall(SYS_chmod, path, mode))
-ON_NAME(stat, "stat", (const char *path, struct stat *status), AT_FDCWD, syscall(SYS_stat, path, status))
-ON_NAME(lstat, "stat", (const char *path, struct stat *status), AT_FDCWD, syscall(SYS_lstat, path, status))
-ON_NAME(stat64, "stat", (const char *path, struct stat64 *status), AT_FDCWD, syscall(SYS_stat, path, status))
-ON_NAME(lstat64, "stat", (const char *path, struct stat64 *status), AT_FDCWD, syscall(SYS_lstat, path, status))
-ON_NAME(access, "access", (const char *path, int mode), AT_FDCWD, syscall(SYS_access, path, mode))
+ON_NAME(chmod, "chmod", (const char *path, mode_t mode), AT_FDCWD, syscall(SYS_fchmodat, AT_FDCWD, path, mode))
+#define STATE(flags) syscall(SYS_newfstatat, AT_FDCWD, path, status, flags)
+ON_NAME(stat, "stat", (const char *path, struct stat *status), AT_FDCWD, STATE(0))
+ON_NAME(lstat, "stat", (const char *path, struct stat *status), AT_FDCWD, STATE(AT_SYMLINK_NOFOLLOW))
+ON_NAME(stat64, "stat", (const char *path, struct stat64 *status), AT_FDCWD, STATE(0))
+ON_NAME(lstat64, "stat", (const char *path, struct stat64 *status), AT_FDCWD, STATE(AT_SYMLINK_NOFOLLOW))
+ON_NAME(access, "access", (const char *path, int mode), AT_FDCWD, syscall(SYS_faccessat, AT_FDCWD, path, mode))
 
 // Calls on two names.
 #define ON_NAMES(name, call, parameters, one, two, from, to, real) \
@@ -291,21 +294,22 @@ ON_NAME(access, "access", (const char *path, int mode), AT_FDCWD, syscall(SYS_ac
     return result(number, real); \
   }
 ON_NAMES(rename, "rename", (const char *from, const char *to), AT_FDCWD, AT_FDCWD, from, to,
-         syscall(SYS_rename, from, to))
+         syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0))
 ON_NAMES(renameat, "rename", (int one, const char *from, int two, const char *to), one, two, from, to,
-         syscall(SYS_renameat, one, from, two, to))
+         syscall(SYS_renameat2, one, from, two, to, 0))
 ON_NAMES(renameat2, "rename", (int one, const char *from, int two, const char *to, unsigned flags), one, two, from, to,
          syscall(SYS_renameat2, one, from, two, to, flags))
-ON_NAMES(link, "link", (const char *from, const char *to), AT_FDCWD, AT_FDCWD, from, to, syscall(SYS_link, from, to))
+ON_NAMES(link, "link", (const char *from, const char *to), AT_FDCWD, AT_FDCWD, from, to,
+         syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0))
 
 // The target of a symbolic link is a text, not a path to look at.
 int symlink(const char *target, const char *path) {
   char whole[PATH_MAX], *found = inside(AT_FDCWD, path);
-  if (!found) return syscall(SYS_symlink, target, path);
+  if (!found) return syscall(SYS_symlinkat, target, AT_FDCWD, path);
   snprintf(whole, sizeof whole, "%s", found);
   free(found);
   GUARD("symlink", whole, target, 0, 0)
-  return result(number, syscall(SYS_symlink, target, path));
+  return result(number, syscall(SYS_symlinkat, target, AT_FDCWD, path));
 }
 
 // Made here, since the name that the C library will choose cannot be logged before the call.

@@ -9,11 +9,11 @@ from session import expect
 
 KEYS = {
     "adapter__heads": {"select": "influence", "num_heads": 5, "probe_rows": 12},
-    "training__steps": 24,
+    "training__steps": 48,
 }
 SIGNALS = ("KILL", "KILL", "KILL", "TERM", "INT", "HUP", "USR1", "USR2", "STOP+KILL")
 # Short runs of this many kills, and their number in the long form.
-KILLS, SHORT, LONG = 5, 3, 200
+KILLS, SHORT, LONG = 5, 3, 250
 
 
 def run(session):
@@ -32,7 +32,7 @@ def one(case, whole):
         process = case.start("train", "train.json", "--resume", "auto", ranks=ranks)
         sent = 0
         if kills < KILLS:
-            await_moment(case, process, folder)
+            await_moment(case, process, folder, 1.5 if ranks else 0.8)
             sent = send(case, process, ranks)
             kills += sent
         result = process.end()
@@ -50,10 +50,10 @@ def one(case, whole):
     case.session.count("runs")
 
 
-def await_moment(case, process, folder):
+def await_moment(case, process, folder, most):
     """Waits for a random time, or until a file of a random kind is being written."""
     if case.random.random() < 0.5:
-        time.sleep(case.random.uniform(0, 1.3))
+        time.sleep(case.random.uniform(0, most))
         return
     kind = case.random.choice(("step-*.h5.partial", "*.sha256*", "*.partial", "latest.h5*", "run.lock", "step-*"))
     deadline = time.monotonic() + 3

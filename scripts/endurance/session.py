@@ -139,9 +139,16 @@ class Session:
         self.minutes = arguments.minutes
         self.passed = self.failed = 0
         self.campaign = ""
+        # A signal ends the session after the case at hand, with its counts.
+        self.is_stopped = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.stop)
         self.tally = {}
         # What Open MPI leaves where its processes are killed goes with the session's folder.
         self.environment = {"TMPDIR": str(work), "OMPI_MCA_btl_vader_backing_directory": str(work)}
+
+    def stop(self, *_):
+        self.is_stopped = True
 
     def count(self, what, number=1):
         """Adds to the numbers of the campaign's closing line."""
@@ -160,7 +167,7 @@ class Session:
             # What there is time for is then a sample of everything.
             random.Random(f"{self.seed} {self.campaign}").shuffle(names)
         for name in names:
-            if self.minutes and time.monotonic() - start > 60 * self.minutes:
+            if self.is_stopped or self.minutes and time.monotonic() - start > 60 * self.minutes:
                 break
             case = Case(self, name)
             try:

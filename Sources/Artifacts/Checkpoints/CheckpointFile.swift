@@ -133,7 +133,8 @@ package struct CheckpointFile: ~Copyable {
   /// All trainable parameters, in the layout's order.
   package func parameters(layout: AdapterLayout) throws -> [Float] { try values("/adapter", layout: layout) }
 
-  func optimizer(layout: AdapterLayout) throws -> OptimizerState {
+  /// The optimizer's step and moments, in the layout's order.
+  package func optimizer(layout: AdapterLayout) throws -> OptimizerState {
     var state = OptimizerState(count: 0)
     state.step = try integer("step", of: "/optimizer")
     state.expAvg = try values("/optimizer/exp_avg", layout: layout)

@@ -65,8 +65,9 @@ package final class CheckpointStore {
 
   /// Writes a checkpoint under a temporary name, sealed and synchronized, renames it, then deletes what is too old. An
   /// interrupted or failed write leaves all earlier checkpoints as they were.
-  /// - Throws: `HDF5Error` or `FileError`.
-  package func save(_ state: TrainingState) throws {
+  /// - Parameter check: looks at the written file before it is sealed and gets its name.
+  /// - Throws: `HDF5Error` or `FileError`, or what the check throws.
+  package func save(_ state: TrainingState, check: (borrowing CheckpointFile) throws -> Void = { _ in }) throws {
     let name = CheckpointName(step: state.step, isDue: state.validationDue)
     let path = folder.path(name)
     if FileManager.default.fileExists(atPath: path) {
@@ -76,6 +77,7 @@ package final class CheckpointStore {
     try File.replace(
       path,
       sealed: { partial in
+        try check(CheckpointFile(partial))
         try Seal.append(to: partial)
         // For `sha256sum -c`, before the checkpoint has its name; the checkpoint itself needs it no longer.
         let line = "\(try CheckpointFolder.sha256(of: partial))  \(name.text)\n"
@@ -114,7 +116,8 @@ package final class CheckpointStore {
       number += 1
       aside = "aside-\(number)-\(name.text)"
     }
-    guard rename(folder.path(name), "\(directory)/\(aside)") == 0 else {
+    // A run whose folder was taken over may delete it meanwhile.
+    guard rename(folder.path(name), "\(directory)/\(aside)") == 0 || errno == ENOENT else {
       throw FileError(
         folder.path(name), "cannot be set aside", cause: SystemError.last("rename"), fault: .machine)
     }
