@@ -129,7 +129,7 @@ rehearse_preempt() {
 # Slurm's option: the script is told when the time of grace begins, so that a job on one node can save in it.
 rehearse_grace() {
   undisturbed "$steps"
-  sed -i 's/^SchedulerParameters=.*/&,preempt_send_user_signal/' "$SLURM_CONF"
+  echo "SlurmctldParameters=preempt_send_user_signal" >>"$SLURM_CONF"
   scontrol reconfigure
   begin told --partition=grace --nodes=1
   sbatch --parsable --output=high.out --partition=high --nodes=2 --exclusive --wrap 'sleep 5' >/dev/null
