@@ -20,10 +20,17 @@ begin() {
 # value KEY [JOB]: what Slurm says of the job.
 value() { scontrol show job --oneliner "${2:-$job}" | tr ' ' '\n' | sed -n "s/^$1=//p"; }
 state_is() { [[ $(value JobState) =~ ^($1)$ ]]; }
-# requeued: the job waits to be started again; Slurm lets it wait for two minutes, which are cut short.
+# requeued: the job waits to be started again. Slurm lets it wait for two minutes, which are cut to 15 seconds: the
+# nodes refuse a job whose last start they are still ending.
+declare -A shortened
 requeued() {
+  local start
   state_is PENDING || return 1
-  if [[ $(value Reason) == BeginTime ]]; then scontrol update JobId="$job" StartTime=now 2>/dev/null || true; fi
+  start=$job-$(value Restarts)
+  if [[ -z ${shortened[$start]:-} && $(value Reason) == BeginTime ]]; then
+    shortened[$start]=1
+    scontrol update JobId="$job" StartTime=now+15 2>/dev/null || true
+  fi
 }
 # ends STATE [SECONDS]: the job comes to that end, through any number of starts.
 over() {
@@ -129,7 +136,7 @@ rehearse_preempt() {
 # Slurm's option: the script is told when the time of grace begins, so that a job on one node can save in it.
 rehearse_grace() {
   undisturbed "$steps"
-  sed -i 's/^SchedulerParameters=.*/&,preempt_send_user_signal/' "$SLURM_CONF"
+  echo "SlurmctldParameters=preempt_send_user_signal" >>"$SLURM_CONF"
   scontrol reconfigure
   begin told --partition=grace --nodes=1
   sbatch --parsable --output=high.out --partition=high --nodes=2 --exclusive --wrap 'sleep 5' >/dev/null
