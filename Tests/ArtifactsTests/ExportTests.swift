@@ -94,7 +94,7 @@ struct ExportTests {
   func statedRank(_ config: String) throws {
     var text = text
     (text.layers, text.hiddenSize, text.headDimension, text.attentionHeads, text.kvHeads) = (64, 8192, 128, 64, 8)
-    let layers = (0..<text.layers).map { #""\($0)": [0, 1, 2, 3, 4, 5, 6, 7]"# }.joined(separator: ", ")
+    let layers = (0..<text.layers).map { #""\#($0)": [0, 1, 2, 3, 4, 5, 6, 7]"# }.joined(separator: ", ")
     let adapter = try TemporaryFolder([
       "adapter_config.json": config.replacing("KV", with: layers)
     ])
