@@ -72,8 +72,8 @@ let modules: [Target] = [
   .module(
     "RunFile",
     [
-      "Yams", "Files", "Tensors", "Digests", "HuggingFace", "Datasets", "Preprocessing", "QwenVL", "Batches",
-      "Adapters",
+      "Yams", "Files", "Tensors", "Collectives", "Digests", "HuggingFace", "Datasets", "Preprocessing", "QwenVL",
+      "Batches", "Adapters",
     ]),
   .module(
     "Artifacts",
@@ -81,7 +81,7 @@ let modules: [Target] = [
       "Files", "Formatting", "Tensors", "HDF5", "Digests", "RandomNumbers", "HuggingFace", "Preprocessing", "QwenVL",
       "Batches", "Adapters",
     ]),
-  .module("Costs", ["HuggingFace", "Datasets", "QwenVL", "Batches", "Adapters"]),
+  .module("Costs", ["Collectives", "HuggingFace", "Datasets", "QwenVL", "Batches", "Adapters"]),
   // 7
   .module("HeatMaps", ["Files", "Preprocessing", "Artifacts"]),
   .module(
@@ -123,14 +123,15 @@ let programs: [Target] = [
     name: "imagelora",
     dependencies: [
       "Files", "Tensors", "Collectives", "MPI", "Datasets", "Preprocessing", "QwenVL", "Batches", "Adapters",
-      "RunFile", "Artifacts", "HeatMaps", "Training", "Evaluation", "Planning", "Inspection", "Report", argumentParser,
+      "RunFile", "Artifacts", "Costs", "HeatMaps", "Training", "Evaluation", "Planning", "Inspection", "Report",
+      argumentParser,
     ],
     exclude: ["README.md"]),
   .executableTarget(
     name: "benchmarks",
     dependencies: [
-      "Formatting", "Tensors", "Collectives", "RandomNumbers", "HuggingFace", "Datasets", "Layers", "Preprocessing",
-      "QwenVL", "Batches", "Adapters", "Artifacts", "Costs", argumentParser,
+      "Formatting", "Tensors", "Collectives", "MPI", "RandomNumbers", "HuggingFace", "Datasets", "Layers",
+      "Preprocessing", "QwenVL", "Batches", "Adapters", "Artifacts", "Costs", argumentParser,
     ],
     exclude: ["README.md"]),
   .executableTarget(

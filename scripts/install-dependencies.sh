@@ -17,6 +17,7 @@ packages=(
 )
 tests=(
   hdf5-tools python3          # h5dump and h5diff; data sets and damaged files
+  gcc                         # the library that injects faults
   chromium                    # pages of imagelora report, loaded
   shellcheck python3-venv     # linters of scripts
 )

@@ -66,6 +66,7 @@ if part "build" build_without_warnings; then
   part "ranks" scripts/test-ranks.sh
   part "end to end" scripts/test-end-to-end.sh
   part "memory" scripts/test-memory.sh
+  part "endurance" scripts/endurance.sh
 fi
 part "fuzzing" scripts/fuzz.sh --seconds 8 --jobs 2
 

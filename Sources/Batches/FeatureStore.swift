@@ -89,11 +89,11 @@ package final class FeatureStore: Sendable {
   }
 
   /// Makes sure that an image can be decoded; one whose features are in the cache was decoded before.
-  /// - Returns: what `remember` takes; its digest is empty without a cache.
+  /// - Returns: what `remember` takes.
   package func check(_ source: ImageSource) throws(PreprocessingError) -> Checked {
     if let known = state.withLock({ $0.checked[source] }) { return known }
     let bytes = try ImageDecoder.bytes(of: source)
-    var checked = Checked(digest: cache == nil ? "" : SHA256.hex(bytes), isCached: false)
+    var checked = Checked(digest: SHA256.hex(bytes), isCached: false)
     if let cache {
       let size = try ImageDecoder.size(of: .inline(bytes), reading: processor.reading)
       let frame = try? processor.frame(of: size, request: source.requestedSize, name: source.name)
@@ -110,9 +110,9 @@ package final class FeatureStore: Sendable {
     FeatureCache.Image(digest: digest, grid: processor.grid(of: frame), requested: frame.requested)
   }
 
-  /// Takes the digests of images as true from now on, so that cached features need none of an image's bytes.
+  /// Takes the digests of images as true from now on: cached features need none of an image's bytes, and an image with
+  /// other bytes is refused.
   package func remember(_ checked: [ImageSource: Checked]) {
-    guard cache != nil else { return }
     state.withLock { $0.checked.merge(checked) { first, _ in first } }
   }
 
@@ -145,10 +145,9 @@ package final class FeatureStore: Sendable {
   /// From the cache, or else from the image's bytes; the features that are written are those of the bytes that were
   /// digested.
   private func load(_ key: Key) throws(PreprocessingError) -> (features: Matrix<Float>, isRead: Bool) {
-    guard let cache else { return (try compute(ImageDecoder.bytes(of: key.source), key.frame, key.source.name), false) }
     let grid = processor.grid(of: key.frame)
     func read(_ digest: String) -> Matrix<Float>? {
-      cache.read(
+      cache?.read(
         image(of: key.frame, digest: digest), rows: grid.tokens(mergeSize: processor.settings.mergeSize),
         columns: columns)
     }
@@ -162,7 +161,7 @@ package final class FeatureStore: Sendable {
     }
     if checked == nil, let found = read(digest) { return (found, true) }
     let features = try compute(bytes, key.frame, key.source.name)
-    cache.write(features, of: image(of: key.frame, digest: digest))
+    cache?.write(features, of: image(of: key.frame, digest: digest))
     return (features, false)
   }
 

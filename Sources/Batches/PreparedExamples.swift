@@ -19,6 +19,8 @@ package struct PreparedExamples: Sendable {
   package let problems: [ExampleProblem]
   /// Digest of the usable examples.
   package let digest: String
+  /// Digest of the bytes of their images, in the order of their first use.
+  package let imagesDigest: String
   /// Keys of rows that were left out, and how often.
   package let ignoredKeys: [(key: String, count: Int)]
   /// What a user should know about images that are used nevertheless, a line each.
@@ -59,7 +61,7 @@ package struct PreparedExamples: Sendable {
     try requireSame(
       ([dataset.digest] + dataset.problems.map(\.description)).joined(separator: "\n"), what: "content of \(file)",
       communicator)
-    let (images, findings) = try Self.check(dataset.examples, samples, features, communicator)
+    let (images, damaged, findings) = try Self.check(dataset.examples, samples, features, communicator)
     let bad = findings.compactMap(\.problem)
     let problems = dataset.problems + bad
     guard problems.isEmpty || !isStrict else {
@@ -74,18 +76,18 @@ package struct PreparedExamples: Sendable {
     self.problems = problems
     ignoredKeys = dataset.ignoredKeys
     let turned = good.flatMap { index in findings[index].turned.map { dataset.examples[index].images[$0] } }
-    notices = imageNotices(damaged: images, turned: turned, reading: samples.reading)
+    notices = imageNotices(damaged: damaged, turned: turned, reading: samples.reading)
     let left = bad.isEmpty ? "" : examples.map(\.id).joined(separator: "\n")
     digest = SHA256.hex("\(dataset.digest)\n\(left)")
+    var used: Set<ImageSource> = []
+    imagesDigest = SHA256.hex(
+      examples.flatMap(\.images).filter { used.insert($0).inserted }.map { images[$0] ?? "" }.joined(separator: "\n"))
   }
 
   /// Checks each image and makes each sample on one rank; every rank gets all findings.
   private static func check(
     _ examples: [Example], _ samples: SampleBuilder, _ features: FeatureStore, _ communicator: any Communicator
-  ) throws -> (damaged: [(image: ImageSource, damage: String)], findings: [Finding]) {
-    func inTurn(_ count: Int) -> [[Int]] {
-      (0..<communicator.size).map { Array(stride(from: $0, to: count, by: communicator.size)) }
-    }
+  ) throws -> (digests: [ImageSource: String], damaged: [(image: ImageSource, damage: String)], findings: [Finding]) {
     var images: [ImageSource] = []
     var places: [ImageSource: Int] = [:]
     for source in examples.flatMap(\.images) where places[source] == nil {
@@ -95,17 +97,18 @@ package struct PreparedExamples: Sendable {
     func name(_ image: ImageSource) -> String {
       if case .file(let path) = image.address { "reading \(path)" } else { "reading an image inside an example" }
     }
-    let findings = try mapOverRanks(inTurn(images.count), communicator, naming: { name(images[$0]) }) { index in
+    let findings = try mapOverRanks(images.count, communicator, naming: { name(images[$0]) }) { index in
       do {
         return ImageFinding(checked: try features.check(images[index]))
       } catch { return ImageFinding(problem: "\(error)") }
     }
-    features.remember(places.compactMapValues { findings[$0].checked })
+    let checked = places.compactMapValues { findings[$0].checked }
+    features.remember(checked)
     let damaged = images.indices.compactMap { index in
       findings[index].checked?.damage.map { (image: images[index], damage: $0) }
     }
     let samplesFound = try mapOverRanks(
-      inTurn(examples.count), communicator, naming: { "checking \(names([examples[$0]]))" }
+      examples.count, communicator, naming: { "checking \(names([examples[$0]]))" }
     ) { index in
       let row = examples[index]
       func problem(_ reason: String) -> Finding {
@@ -119,7 +122,7 @@ package struct PreparedExamples: Sendable {
         return Finding(shape: ExampleShape(sample), turned: sample.turned)
       } catch { return problem("\(error.reason)") }
     }
-    return (damaged, samplesFound)
+    return (checked.mapValues(\.digest), damaged, samplesFound)
   }
 
   /// Lines about keys that were left out and images that are used nevertheless.

@@ -1,84 +1,112 @@
 // Work on many items by all ranks; every rank gets all results in the items' order.
 import Foundation
 
-/// Runs `body` for each item on the rank that it is assigned to and gives every rank all results, in item order.
-/// - Parameters:
-///   - assignment: the items of each rank; together every item from 0 on, once.
-///   - name: what a rank does with an item, for its `watchdog`.
-/// - Throws: the same `RankFailure` on every rank if any item failed.
-/// - Important: Collective.
-package func mapOverRanks<Result: Codable>(
-  _ assignment: [[Int]], _ communicator: any Communicator, naming name: (Int) -> String, _ body: (Int) throws -> Result
-) throws -> [Result] {
-  precondition(assignment.count == communicator.size, "one list of items a rank")
-  let own = try withErrorAgreement(communicator) {
-    try assignment[communicator.rank].map { item in try communicator.watchdog.during(name(item)) { try body(item) } }
-  }
-  let pairs = zip(assignment, try gather(own, communicator)).flatMap { zip($0, $1) }
-  return pairs.sorted { $0.0 < $1.0 }.map(\.1)
-}
-
-/// As `mapOverRanks`, but all ranks leave together where one of them is asked to stop.
+/// Runs `body` for each item on some rank and gives every rank all results, in item order.
 ///
-/// A rank that is asked leaves after the item at hand; the others after theirs, or after two seconds of items. So often
-/// do the ranks agree whether to go on. Each rank with others takes its items in the order of their costs, so that no
-/// rank waits long for another.
+/// Items are dealt in rounds of about two seconds, the most expensive first, by the speeds that the ranks had so far;
+/// which rank does an item never shows in a result. Before each round the ranks agree whether to go on: one that is
+/// asked to stop leaves after the item at hand, the others after their round.
 /// - Parameters:
 ///   - costs: of every item, in any unit.
 ///   - isStopAsked: whether this rank is asked to stop.
+///   - progress: takes how many items all ranks have done, before each round.
+///   - name: what a rank does with an item, for its `watchdog`.
 /// - Returns: the results in item order, nil for items that no rank has begun.
 /// - Throws: the same `RankFailure` on every rank if any item failed.
 /// - Important: Collective.
 package func mapOverRanks<Result: Codable>(
-  _ assignment: [[Int]], costs: [Double], _ communicator: any Communicator, stopping isStopAsked: () -> Bool,
-  naming name: (Int) -> String, _ body: (Int) throws -> Result
+  costs: [Double], _ communicator: any Communicator, stopping isStopAsked: () -> Bool,
+  progress: (_ done: Int) -> Void = { _ in }, naming name: (Int) -> String, _ body: (Int) throws -> Result
 ) throws -> [Result?] {
-  precondition(assignment.count == communicator.size, "one list of items a rank")
-  let orders =
-    communicator.size == 1
-    ? assignment
-    : assignment.map { $0.sorted { costs[$0] != costs[$1] ? costs[$0] > costs[$1] : $0 < $1 } }
-  let own = orders[communicator.rank]
-  let longest = orders.map(\.count).max() ?? 0
-  var done: [Result] = []
+  var rounds = Rounds(costs: costs, ranks: communicator.size)
+  var speed = RankSpeed()
+  var done: [Done<Result>] = []
   var failure: (any Error)?
-  // Items of each rank that all agreed on, and how many more at a time.
-  var (agreed, stretch) = (0, 0)
-  // The longest that an item took since the last agreement.
-  var slowest = 0.0
-  while agreed < longest {
-    let (goesOn, seconds) = try agreement(
-      leaving: failure != nil || isStopAsked(), seconds: slowest, communicator)
-    guard goesOn else { break }
-    stretch = max(1, min(2 * stretch, Int(2 / max(seconds, 1e-6))))
-    agreed += stretch
-    slowest = 0
-    while done.count < min(agreed, own.count), failure == nil, !isStopAsked() {
-      let (item, start) = (own[done.count], ContinuousClock.now)
+  while !rounds.isEmpty {
+    progress(rounds.dealt)
+    let leaves = failure != nil || isStopAsked()
+    guard let codes = try agreement(leaving: leaves, speed.code, communicator) else { break }
+    for item in rounds.deal(codes)[communicator.rank] {
+      guard failure == nil, !isStopAsked() else { break }
+      let start = ContinuousClock.now
       do {
-        done.append(try communicator.watchdog.during(name(item)) { try body(item) })
+        done.append(Done(item: item, result: try communicator.watchdog.during(name(item)) { try body(item) }))
       } catch {
         failure = error
       }
-      slowest = max(slowest, (ContinuousClock.now - start) / .seconds(1))
+      speed.took((.now - start) / .seconds(1), for: max(costs[item], .leastNormalMagnitude))
     }
   }
   try withErrorAgreement(communicator) { if let failure { throw failure } }
   var results = [Result?](repeating: nil, count: costs.count)
-  for (order, found) in zip(orders, try gather(done, communicator)) {
-    for (item, result) in zip(order, found) { results[item] = result }
-  }
+  for done in try gather(done, communicator).joined() { results[done.item] = done.result }
   return results
 }
 
-/// Whether no rank leaves, and the most seconds of all ranks, the same on every rank.
-private func agreement(
-  leaving: Bool, seconds: Double, _ communicator: any Communicator
-) throws -> (goesOn: Bool, seconds: Double) {
-  let reports = try communicator.allGather([leaving ? 1 : 0] + withUnsafeBytes(of: seconds, Array.init)).map { report in
-    (leaves: report[0] != 0, seconds: report.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 1, as: Double.self) })
+/// As above, to the last item; all items cost about the same.
+package func mapOverRanks<Result: Codable>(
+  _ count: Int, _ communicator: any Communicator, naming name: (Int) -> String, _ body: (Int) throws -> Result
+) throws -> [Result] {
+  try mapOverRanks(
+    costs: Array(repeating: 1, count: count), communicator, stopping: { false }, naming: name, body
+  ).compactMap(\.self)
+}
+
+private struct Done<Result: Codable>: Codable {
+  let item: Int
+  let result: Result
+}
+
+/// Deals items to ranks, round by round; every rank deals alike.
+struct Rounds {
+  /// Seconds of a round, unless an item takes longer.
+  private static var length: Double { 2 }
+  private let costs: [Double]
+  /// The items in the order in which they are dealt, and how many are.
+  private let order: [Int]
+  private(set) var dealt = 0
+  private let ranks: Int
+
+  init(costs: [Double], ranks: Int) {
+    (self.costs, self.ranks) = (costs, ranks)
+    // Nobody waits for a rank that is alone.
+    order = ranks == 1 ? Array(costs.indices) : byCost(costs)
   }
-  return (!reports.contains { $0.leaves }, reports.map(\.seconds).max() ?? 0)
+
+  var isEmpty: Bool { dealt == order.count }
+
+  /// The items of each rank for the next round; one each while no speed is known.
+  mutating func deal(_ codes: [UInt16]) -> [[Int]] {
+    var round = Array(repeating: [Int](), count: ranks)
+    guard codes.contains(where: { $0 > 0 }) else {
+      for rank in 0..<min(ranks, order.count - dealt) { round[rank].append(order[dealt + rank]) }
+      dealt += min(ranks, order.count - dealt)
+      return round
+    }
+    let speeds = RankSpeed.speeds(codes)
+    var loads = Loads(speeds: speeds)
+    let slowest = costs[order[dealt]] / (speeds.min() ?? 1)
+    // Ranks that differ need several items each to finish together.
+    let isEven = speeds.allSatisfy { $0 == speeds[0] }
+    let length = max(Self.length, (isEven ? 1 : 3) * slowest)
+    while !isEmpty, dealt < order.count {
+      let item = order[dealt]
+      let next = loads.first(for: costs[item])
+      guard next.seconds <= length * (1 + 1e-9) || round[next.rank].isEmpty else { break }
+      round[loads.add(costs[item])].append(item)
+      dealt += 1
+    }
+    return round
+  }
+}
+
+/// The codes of all ranks' speeds, the same on every rank; nil where a rank leaves.
+private func agreement(
+  leaving: Bool, _ code: UInt16, _ communicator: any Communicator
+) throws -> [UInt16]? {
+  let reports = try communicator.allGather([leaving ? 1 : 0, UInt8(code & 0xFF), UInt8(code >> 8)])
+  guard !reports.contains(where: { $0[0] != 0 }) else { return nil }
+  return reports.map { UInt16($0[1]) | UInt16($0[2]) << 8 }
 }
 
 /// Gives every rank the results of all ranks. Binary property lists keep every bit of a Double, infinities and NaN too.

@@ -1,29 +1,58 @@
 // The payload of the one all-reduce of an optimizer step.
 
-/// The words of the all-reduce: the gradient of every trainable parameter, then a few counters.
+import Collectives
+
+/// The words of the all-reduce: the gradient of every trainable parameter, then a few counters, then the ranks' speeds.
 package struct AllReducePayload: Sendable, Equatable {
   package enum Counter: Int, CaseIterable, Sendable {
     case nll, tokens, save, stop, state, stateSquares
   }
 
   /// The counters in words; the exact sum adds its own count of numbers that are not finite.
-  package static let counters = "loss, tokens, not finite, save, stop, state"
+  package static let counters = "loss, tokens, not finite, save, stop, state, speed"
   /// Bytes of a word: the exact sum is one of fixed-point numbers.
   package static let wordBytes = MemoryLayout<Int128>.stride
 
   /// Trainable parameters.
   package let parameters: Int
+  /// Words that hold the ranks' speeds, several each.
+  private let speedWords: Int
+  private static let speedsPerWord = 7
 
-  package init(parameters: Int) { self.parameters = parameters }
+  package init(parameters: Int, ranks: Int) {
+    self.parameters = parameters
+    speedWords = max(1, (ranks + Self.speedsPerWord - 1) / Self.speedsPerWord)
+  }
 
   /// Words of the gradients.
   package var gradients: Range<Int> { 0..<parameters }
   /// Words that the training step fills; the exact sum has one more.
-  package var count: Int { parameters + Counter.allCases.count }
+  package var count: Int { parameters + Counter.allCases.count + speedWords }
   /// The word of a counter.
   package subscript(_ counter: Counter) -> Int { parameters + counter.rawValue }
 
+  /// The word of a rank's speed, and the power of two that its code is multiplied by there.
+  private func speedPlace(_ rank: Int) -> (word: Int, shift: Int) {
+    let word = parameters + Counter.allCases.count + rank / Self.speedsPerWord
+    return (word, rank % Self.speedsPerWord * RankSpeed.bits)
+  }
+
+  /// Adds a rank's speed to the sum of all ranks.
+  package func add(_ speed: RankSpeed, of rank: Int, to sum: inout ExactSum) {
+    let (word, shift) = speedPlace(rank)
+    sum.add(word: Int128(speed.code) << Int128(shift), at: word)
+  }
+
+  /// The speeds of all ranks, after the reduction.
+  package func speeds(ranks: Int, in sum: ExactSum) -> [Double] {
+    RankSpeed.speeds(
+      (0..<ranks).map { rank in
+        let (word, shift) = speedPlace(rank)
+        return UInt16(truncatingIfNeeded: sum.word(at: word) >> Int128(shift))
+      })
+  }
+
   package var gradientBytes: Int { parameters * Self.wordBytes }
-  package var counterBytes: Int { (Counter.allCases.count + 1) * Self.wordBytes }
+  package var counterBytes: Int { (count - parameters + 1) * Self.wordBytes }
   package var bytes: Int { gradientBytes + counterBytes }
 }

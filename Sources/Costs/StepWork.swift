@@ -1,5 +1,6 @@
 // What optimizer steps cost on the ranks that share them.
 import Batches
+import Collectives
 import Datasets
 import HuggingFace
 

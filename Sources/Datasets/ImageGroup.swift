@@ -86,21 +86,3 @@ package func inExampleOrder<Result>(_ results: [[Result]], of groups: [ImageGrou
   precondition(results.map(\.count) == groups.map(\.examples.count), "a result an example")
   return zip(examples, results.joined()).sorted { $0.0 < $1.0 }.map(\.1)
 }
-
-/// Assigns items to ranks: the most expensive first, each to the least loaded rank, ties to the lower item and rank.
-///
-/// `costs` in any unit, finite and not negative. Returns each rank's items in ascending order. Every item is assigned
-/// once, and a rank may get none. (Longest-processing-time rule, Graham 1969: at most 4/3 of the best makespan.)
-package func partition(costs: [Double], ranks: Int) -> [[Int]] {
-  precondition(ranks > 0, "someone must do the work")
-  precondition(costs.allSatisfy { $0 >= 0 && $0.isFinite }, "costs are finite and not negative")
-  var assignment = Array(repeating: [Int](), count: ranks)
-  var loads = Array(repeating: 0.0, count: ranks)
-  let order = costs.indices.sorted { costs[$0] != costs[$1] ? costs[$0] > costs[$1] : $0 < $1 }
-  for item in order {
-    let rank = loads.indices.reduce(0) { loads[$1] < loads[$0] ? $1 : $0 }
-    assignment[rank].append(item)
-    loads[rank] += costs[item]
-  }
-  return assignment.map { $0.sorted() }
-}

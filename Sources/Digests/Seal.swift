@@ -23,18 +23,16 @@ package enum Seal {
   package static func append(to path: String) throws(FileError) {
     let bytes = try read(path)
     let seal = prefix + Array(bytes.withUnsafeBytes { SHA256.hex($0) }.utf8) + [UInt8(ascii: "\n")]
-    let descriptor = open(path, O_WRONLY | O_APPEND | O_CLOEXEC)
+    let descriptor = uninterrupted { open(path, O_WRONLY | O_APPEND | O_CLOEXEC) }
     guard descriptor >= 0 else { throw .unwritable(path, cause: SystemError.last("open")) }
-    var rest = seal[...]
-    // A part may fit on a disk that is full then: the next call says why.
-    while !rest.isEmpty {
-      let written = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-      if written <= 0 { break }
-      rest = rest.dropFirst(written)
+    func failed(_ call: String) -> FileError {
+      let cause = SystemError.last(call)
+      close(descriptor)
+      return .unwritable(path, cause: cause)
     }
-    let cause = SystemError.last("write")
-    let isSynchronized = fsync(descriptor) == 0
-    guard close(descriptor) == 0, rest.isEmpty, isSynchronized else { throw .unwritable(path, cause: cause) }
+    guard seal.withUnsafeBytes({ writeAll($0, to: descriptor) }) else { throw failed("write") }
+    guard uninterrupted({ fsync(descriptor) }) == 0 else { throw failed("fsync") }
+    guard close(descriptor) == 0 else { throw .unwritable(path, cause: SystemError.last("close")) }
   }
 
   /// Compares a file with its seal.

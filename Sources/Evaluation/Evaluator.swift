@@ -68,19 +68,11 @@ package struct Evaluator: Sendable {
     let features = base.featureStore
     let batches = Batch.all(of: examples, newTokens: newTokens, tokens: tokens)
     let costs = batches.map { Double($0.tokens) }
-    let assignment = partition(costs: costs, ranks: communicator.size)
-    let total = assignment[communicator.rank].reduce(0) { $0 + batches[$1].examples.count }
-    var done = 0
+    communicator.watchdog.enter("the evaluation")
     let found = try mapOverRanks(
-      assignment, costs: costs, communicator, stopping: isStopAsked,
+      costs: costs, communicator, stopping: isStopAsked, progress: { onProgress($0, batches.count) },
       naming: { "evaluating \(names(batches[$0].examples.map { examples[$0] }))" }
-    ) { index -> [[ExampleResult]] in
-      defer {
-        done += batches[index].examples.count
-        onProgress(done, total)
-      }
-      return try results(batches[index], of: examples, adapters: adapters, features: features)
-    }
+    ) { try results(batches[$0], of: examples, adapters: adapters, features: features) }
     let byBatch = zip(batches, found).map { batch, results -> [[ExampleResult]?] in
       results ?? Array(repeating: nil, count: batch.examples.count)
     }

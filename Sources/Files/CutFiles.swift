@@ -16,12 +16,16 @@ package enum CutFiles {
   /// More files than are mapped at a time.
   fileprivate static let capacity = 1024
   private static let used = Mutex(0)
+  /// Microseconds before the line is written.
+  fileprivate static let delay = Atomic(0)
 
   /// Ends the process with status 1 and one line on standard error that names the file when a mapped file turns out to
   /// be cut. Other causes of SIGBUS do what they do without it.
   ///
   /// To be called after everything that takes signals for itself, as MPI.
-  package static func report() {
+  /// - Parameter rank: of ranks that meet the cut at once, the first ends the job before the others speak.
+  package static func report(rank: Int = 0) {
+    delay.store(250_000 * min(rank, 20), ordering: .relaxed)
     // Made before the first signal: a handler must not wait for what its own thread may be making.
     _ = slots
     var action = sigaction()
@@ -30,6 +34,7 @@ package enum CutFiles {
       for index in 0..<CutFiles.capacity {
         let slot = slots[index]
         guard slot.start <= address, address < slot.end, let line = slot.line else { continue }
+        usleep(UInt32(CutFiles.delay.load(ordering: .relaxed)))
         _ = write(STDERR_FILENO, line, slot.count)
         _exit(ExitStatus.failed)
       }

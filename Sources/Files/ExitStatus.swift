@@ -8,10 +8,14 @@ package enum ExitStatus {
   package static let badUsage: Int32 = 64
   /// Files and settings that the user gave.
   package static let badInput: Int32 = 65
+  /// A job in which no rank got on any more, as with a host or a network that is gone: to be started again.
+  package static let stalled: Int32 = 75
 
   /// The exit status of a command for an error: `badInput` unless the error has another status, since most
   /// errors come from reading what users gave.
-  package static func of(_ error: any Error) -> Int32 { (error as? any ExitStatusError)?.exitStatus ?? badInput }
+  package static func of(_ error: any Error) -> Int32 {
+    (error as? any ExitStatusError)?.exitStatus ?? (isMachineFault(error) ? failed : badInput)
+  }
 }
 
 /// An error that decides the exit status of a command.

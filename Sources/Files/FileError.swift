@@ -20,10 +20,12 @@ package struct FileError: Error, Equatable, CustomStringConvertible {
   package let cause: (any Error)?
   package let fault: Fault
 
+  /// - Parameter fault: the machine's in any case where the cause is.
   package init(
     _ file: String, _ problem: String, remedy: String? = nil, cause: (any Error)? = nil, fault: Fault = .input
   ) {
-    (self.file, self.problem, self.remedy, self.cause, self.fault) = (file, problem, remedy, cause, fault)
+    (self.file, self.problem, self.remedy, self.cause) = (file, problem, remedy, cause)
+    self.fault = cause.map(isMachineFault) ?? false ? .machine : fault
   }
 
   /// One line, whatever a hostile file has for names.

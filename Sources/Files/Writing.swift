@@ -15,31 +15,54 @@ package func writeAtomically(_ data: Data, to path: String) throws(FileError) {
     unlink(partial)
     return .unwritable(path, cause: cause)
   }
-  var written = 0
-  while written < data.count {
-    let count = data.withUnsafeBytes { bytes in
-      Glibc.write(descriptor, bytes.baseAddress.map { $0 + written }, bytes.count - written)
-    }
-    guard count > 0 || errno == EINTR else { throw failed("write") }
-    written += max(0, count)
-  }
-  guard fsync(descriptor) == 0 else { throw failed("fsync") }
+  guard data.withUnsafeBytes({ writeAll($0, to: descriptor) }) else { throw failed("write") }
+  guard uninterrupted({ fsync(descriptor) }) == 0 else { throw failed("fsync") }
   guard rename(partial, path) == 0 else { throw failed("rename") }
   try synchronizeFolder(of: path)
+}
+
+/// Writes a new file, or writes over one, and waits until it is on the disk. A failure leaves a part of it: this is for
+/// files in a folder that only gets its name when it is complete.
+/// - Throws: `FileError` with the system's message.
+package func writeSynchronized(_ data: Data, to path: String) throws(FileError) {
+  let descriptor = uninterrupted { Glibc.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o666) }
+  guard descriptor >= 0 else { throw .unwritable(path, cause: SystemError.last("open")) }
+  func failed(_ call: String) -> FileError {
+    let cause = SystemError.last(call)
+    Glibc.close(descriptor)
+    return .unwritable(path, cause: cause)
+  }
+  guard data.withUnsafeBytes({ writeAll($0, to: descriptor) }) else { throw failed("write") }
+  guard uninterrupted({ fsync(descriptor) }) == 0 else { throw failed("fsync") }
+  guard Glibc.close(descriptor) == 0 else { throw .unwritable(path, cause: SystemError.last("close")) }
+}
+
+/// Writes all bytes, however many calls it takes; false with `errno`.
+package func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Bool {
+  var rest = bytes[...]
+  while !rest.isEmpty {
+    let count = uninterrupted {
+      Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+    }
+    guard count >= 0 else { return false }
+    rest = rest.dropFirst(count)
+  }
+  return true
 }
 
 /// Opens an empty file that no other process of this program writes as long as it is open; -1 with `errno`.
 private func openAlone(_ path: String) -> Int32 {
   while true {
-    let descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o666)
+    let descriptor = uninterrupted { Glibc.open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o666) }
     guard descriptor >= 0 else { return -1 }
     // On file systems without locks the last writer wins.
-    _ = flock(descriptor, LOCK_EX)
+    _ = uninterrupted { flock(descriptor, LOCK_EX) }
     var (own, named) = (stat(), stat())
     // Whoever held the lock has renamed its file, this one, or removed it.
     if fstat(descriptor, &own) == 0, stat(path, &named) == 0, own.st_ino == named.st_ino, own.st_dev == named.st_dev {
-      if ftruncate(descriptor, 0) == 0 { return descriptor }
+      if uninterrupted({ ftruncate(descriptor, 0) }) == 0 { return descriptor }
       let cause = errno
+      unlink(path)
       Glibc.close(descriptor)
       errno = cause
       return -1
@@ -63,12 +86,41 @@ package func checkWritable(_ path: String) throws(FileError) {
   }
 }
 
+/// Makes a folder and those above it where they are missing, so that they last through a crash.
+/// - Throws: `FileError`, of the user's path or a failure of the machine.
+package func makeFolder(_ path: String) throws(FileError) {
+  let path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+  func failed(_ call: String) -> FileError {
+    FileError(path, "the folder cannot be made", cause: SystemError.last(call))
+  }
+  var status = stat()
+  if stat(path, &status) == 0 {
+    guard status.st_mode & S_IFMT == S_IFDIR else {
+      throw FileError(path, "the folder cannot be made: there is a file of that name", remedy: "name another folder")
+    }
+    // A process that was killed may have made it a moment ago. A parent that cannot be read is not this program's.
+    try? synchronizeFolder(of: path)
+    return
+  }
+  guard errno == ENOENT else { throw failed("stat") }
+  let parent = folder(of: path)
+  if parent != path, parent != "." { try makeFolder(parent) }
+  // EEXIST: another process was faster.
+  guard mkdir(path, 0o777) == 0 || errno == EEXIST else { throw failed("mkdir") }
+  try synchronizeFolder(of: path)
+}
+
+/// The folder that a path lies in.
+private func folder(of path: String) -> String {
+  path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+}
+
 /// Makes names in a file's folder last through a crash (fsync of the folder).
 package func synchronizeFolder(of path: String) throws(FileError) {
-  let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-  let descriptor = Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+  let folder = folder(of: path)
+  let descriptor = uninterrupted { Glibc.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
   // EINVAL: a file system that has no such call for folders.
-  let synchronized = descriptor >= 0 && (fsync(descriptor) == 0 || errno == EINVAL)
+  let synchronized = descriptor >= 0 && (uninterrupted { fsync(descriptor) } == 0 || errno == EINVAL)
   let cause = SystemError.last("fsync")
   if descriptor >= 0 { Glibc.close(descriptor) }
   guard synchronized else { throw FileError(folder, "cannot be synchronized", cause: cause, fault: .machine) }

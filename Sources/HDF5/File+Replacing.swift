@@ -22,7 +22,7 @@ extension File {
       try file.close()
       try sealed(partial)
       let attempt = Attempt(attempt: "replace", file: path)
-      guard rename(partial, path) == 0 else { throw attempt.error(String(cString: strerror(errno)), in: "rename") }
+      guard rename(partial, path) == 0 else { throw attempt.systemError("rename") }
       try synchronizeFolder(of: path)
     } catch {
       unlink(partial)

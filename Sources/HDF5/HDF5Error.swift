@@ -14,12 +14,18 @@ package struct HDF5Error: Error, Equatable, Sendable, CustomStringConvertible {
   package let reason: String
   /// The library or system function that failed; nil where this module refused by itself.
   package let function: String?
+  /// The operating system's `errno`, where it is one of its calls that failed and this is known.
+  package let code: Int32?
 
   /// One line: what, where, why.
   package var description: String {
     let place = object.map { "\($0) of \(file)" } ?? file
     return oneLine("cannot \(attempt) \(place): \(reason)" + (function.map { " (\($0))" } ?? ""))
   }
+}
+
+extension HDF5Error: ExitStatusError {
+  package var exitStatus: Int32 { code.map(isMachineFault(code:)) ?? false ? ExitStatus.failed : ExitStatus.badInput }
 }
 
 /// What is being done to which object of which file: the context of a possible error.
@@ -38,8 +44,16 @@ struct Attempt {
     return code
   }
 
-  func error(_ reason: String, in function: String? = nil) -> HDF5Error {
-    HDF5Error(attempt: attempt, file: file, object: object, reason: reason, function: function)
+  func error(_ reason: String, in function: String? = nil, code: Int32? = nil) -> HDF5Error {
+    HDF5Error(
+      attempt: attempt, file: file, object: object, reason: reason, function: function,
+      code: code ?? Self.code(in: reason))
+  }
+
+  /// The number in the library's "errno = 5, error message = 'Input/output error'".
+  private static func code(in reason: String) -> Int32? {
+    guard let start = reason.range(of: "errno = ") else { return nil }
+    return Int32(reason[start.upperBound...].prefix { $0.isNumber })
   }
 
   /// The most specific entry of this thread's error stack.

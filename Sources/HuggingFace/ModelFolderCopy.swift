@@ -1,13 +1,14 @@
 // A copy of a model's folder with some tensors changed, one tensor in memory at a time.
 import Files
 import Foundation
+import Glibc
 import Tensors
 
 package enum ModelFolderCopy {
   /// Copies the files of `source` into the existing folder `target`, without safetensors files that are not the model's
   /// weights. The weights' files keep their headers, so names, shapes, types and sharding stay.
   /// - Parameter changing: the new values of a tensor, as many as it has; nil leaves it as it is.
-  /// - Throws: `HuggingFaceError` for a damaged file, or the error of a failed write.
+  /// - Throws: `HuggingFaceError` for a damaged file, or `FileError` for one that cannot be read or written.
   package static func write(
     from source: String, to target: String, changing: (StoredTensor) throws -> [Float]?
   ) throws {
@@ -24,21 +25,32 @@ package enum ModelFolderCopy {
       if weights.names.contains(name) {
         try copy(MappedFile(path: path.path), to: written, changing: changing)
       } else if !weights.isLeftOut(name) {
-        try FileManager.default.copyItem(at: path, to: URL(fileURLWithPath: written))
+        let bytes: Data
+        do {
+          bytes = try Data(contentsOf: path, options: .mappedIfSafe)
+        } catch {
+          throw FileError(path.path, "cannot be read", cause: error)
+        }
+        try writeSynchronized(bytes, to: written)
       }
     }
   }
 
   private static func copy(_ file: MappedFile, to path: String, changing: (StoredTensor) throws -> [Float]?) throws {
     let entries = try SafetensorsHeader(file).entries
-    guard FileManager.default.createFile(atPath: path, contents: nil),
-      let output = FileHandle(forWritingAtPath: path), let base = file.bytes.baseAddress
-    else { throw HuggingFaceError.unreadable(file: path, reason: "it cannot be made") }
+    let output = uninterrupted { open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666) }
+    guard output >= 0 else { throw FileError.unwritable(path, cause: SystemError.last("open")) }
+    defer { close(output) }
+    guard let base = file.bytes.baseAddress else {
+      throw HuggingFaceError.unreadable(file: path, reason: "it is empty")
+    }
+    func write(_ bytes: UnsafeRawBufferPointer) throws {
+      guard writeAll(bytes, to: output) else { throw FileError.unwritable(path, cause: SystemError.last("write")) }
+    }
     /// A part at a time, so that mapped pages need not be in memory together.
     func write(_ range: Range<Int>) throws {
       for start in stride(from: range.lowerBound, to: range.upperBound, by: 16 << 20) {
-        let end = min(start + 16 << 20, range.upperBound)
-        try output.write(contentsOf: Data(bytes: base + start, count: end - start))
+        try write(UnsafeRawBufferPointer(start: base + start, count: min(16 << 20, range.upperBound - start)))
       }
     }
     try write(0..<(entries.first?.range.lowerBound ?? file.bytes.count))
@@ -53,12 +65,13 @@ package enum ModelFolderCopy {
         name: entry.name, type: type, shape: entry.shape, base: base + entry.range.lowerBound, owner: file)
       if let values = try changing(tensor) {
         precondition(values.count == tensor.count)
-        try output.write(contentsOf: Data(type.bytes(of: values)))
+        try type.bytes(of: values).withUnsafeBytes { try write($0) }
       } else {
         try write(entry.range)
       }
     }
-    try output.synchronize()
-    try output.close()
+    guard uninterrupted({ fsync(output) }) == 0 else {
+      throw FileError.unwritable(path, cause: SystemError.last("fsync"))
+    }
   }
 }

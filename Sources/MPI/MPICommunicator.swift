@@ -51,36 +51,43 @@ package final class MPICommunicator: Communicator {
   /// MPI_Allreduce in place.
   package func sum(_ words: UnsafeMutableBufferPointer<Int128>) throws {
     counted.withLock { $0.addSum(words: words.count) }
-    for chunk in chunks(of: words.count, each: chunkBytes / MemoryLayout<Int128>.size) {
-      let part = UnsafeMutableBufferPointer(rebasing: words[chunk]).baseAddress
-      let code = waiting { MPI_Allreduce(CMPI_IN_PLACE(), part, Int32(chunk.count), word, addition, world) }
-      try check("MPI_Allreduce", rank: rank, code)
+    try watchdog.waiting {
+      for chunk in chunks(of: words.count, each: chunkBytes / MemoryLayout<Int128>.size) {
+        let part = UnsafeMutableBufferPointer(rebasing: words[chunk]).baseAddress
+        let code = MPI_Allreduce(CMPI_IN_PLACE(), part, Int32(chunk.count), word, addition, world)
+        try check("MPI_Allreduce", rank: rank, code)
+      }
     }
   }
 
   /// MPI_Bcast of the length and of the bytes.
   package func broadcast(_ bytes: [UInt8], from root: Int) throws -> [UInt8] {
     counted.withLock { $0.addOther(bytes: rank == root ? bytes.count : 0) }
-    var count = Int64(bytes.count)
-    try check("MPI_Bcast", rank: rank, waiting { MPI_Bcast(&count, 1, CMPI_INT64_T(), Int32(root), world) })
-    var result = rank == root ? bytes : [UInt8](repeating: 0, count: Int(count))
-    try result.withUnsafeMutableBytes { result in
-      for chunk in chunks(of: result.count, each: chunkBytes) {
-        let part = UnsafeMutableRawBufferPointer(rebasing: result[chunk]).baseAddress
-        try check("MPI_Bcast", rank: rank, MPI_Bcast(part, Int32(chunk.count), CMPI_BYTE(), Int32(root), world))
+    return try watchdog.waiting {
+      var count = Int64(bytes.count)
+      try check("MPI_Bcast", rank: rank, MPI_Bcast(&count, 1, CMPI_INT64_T(), Int32(root), world))
+      var result = rank == root ? bytes : [UInt8](repeating: 0, count: Int(count))
+      try result.withUnsafeMutableBytes { result in
+        for chunk in chunks(of: result.count, each: chunkBytes) {
+          let part = UnsafeMutableRawBufferPointer(rebasing: result[chunk]).baseAddress
+          try check("MPI_Bcast", rank: rank, MPI_Bcast(part, Int32(chunk.count), CMPI_BYTE(), Int32(root), world))
+        }
       }
+      return result
     }
-    return result
   }
 
   /// MPI_Allgather of the lengths, then MPI_Allgatherv of the bytes.
   package func allGather(_ bytes: [UInt8]) throws -> [[UInt8]] {
     counted.withLock { $0.addOther(bytes: bytes.count) }
+    return try watchdog.waiting { try gather(bytes) }
+  }
+
+  private func gather(_ bytes: [UInt8]) throws -> [[UInt8]] {
     var own = Int64(bytes.count)
     var lengths = [Int64](repeating: 0, count: size)
     try check(
-      "MPI_Allgather", rank: rank,
-      waiting { MPI_Allgather(&own, 1, CMPI_INT64_T(), &lengths, 1, CMPI_INT64_T(), world) })
+      "MPI_Allgather", rank: rank, MPI_Allgather(&own, 1, CMPI_INT64_T(), &lengths, 1, CMPI_INT64_T(), world))
     var result = [[UInt8]](repeating: [], count: size)
     // Round by round each rank gives its next piece, so that all pieces of a round are one message of MPI's size.
     let piece = max(1, chunkBytes / size)
@@ -99,15 +106,10 @@ package final class MPICommunicator: Communicator {
 
   /// MPI_Abort: ends all ranks; what was printed so far still appears.
   package func abort(status: Int32) -> Never {
+    watchdog.end(isJobOver: true)
     fflush(nil)
     MPI_Abort(world, status)
     exit(status)
-  }
-
-  /// A call that returns once all ranks have made it. Rank 0 reports for all ranks if the wait exceeds the stall
-  /// timeout.
-  private func waiting(_ call: () -> Int32) -> Int32 {
-    rank == 0 ? watchdog.during("waiting for other ranks", call) : call()
   }
 
   private func chunks(of count: Int, each: Int) -> some Sequence<Range<Int>> {

@@ -55,6 +55,7 @@ extension Plan {
     /// Part of the ranks' time spent waiting for the busiest, 0 to 1.
     let idle: Double
     let time: Times?
+    let reach: [Reach]?
   }
 
   package var document: Document {
@@ -91,7 +92,8 @@ extension Plan {
         bytes: payload.bytes, gradientBytes: payload.gradientBytes, counterBytes: payload.counterBytes),
       ranks: .init(
         nodes: ranks.nodes, perNode: ranks.perNode, count: ranks.count, threads: run.model.threads),
-      globalBatch: run.training.globalBatch, steps: steps, idle: work.idle, time: times)
+      globalBatch: run.training.globalBatch, steps: steps, idle: work.idle, time: times,
+      reach: network.flatMap(reach))
   }
 
   private var times: Document.Times? {

@@ -7,7 +7,7 @@ import QwenVL
 extension Plan {
   /// The plan; with a rate a time estimate too.
   package var lines: [String] {
-    modelLines + adapterLines + exampleLines + memoryLines + [payloadLine, stepLine] + timeLines
+    modelLines + adapterLines + exampleLines + memoryLines + [payloadLine, stepLine] + timeLines + reachLines
   }
 
   private var modelLines: [String] {
@@ -103,7 +103,9 @@ extension Plan {
     ]
   }
 
-  var payload: AllReducePayload { AllReducePayload(parameters: adapter.worst.parameters(configuration.text)) }
+  var payload: AllReducePayload {
+    AllReducePayload(parameters: adapter.worst.parameters(configuration.text), ranks: ranks.count)
+  }
 
   private var payloadLine: String {
     """
@@ -138,7 +140,7 @@ extension Plan {
     return [line, "           GEMMs alone: elementwise work, probing, validation and communication come on top"]
   }
 
-  private static func words(_ seconds: Double) -> String {
+  static func words(_ seconds: Double) -> String {
     seconds < 10 ? shortDuration(seconds) : seconds < 1e9 ? duration(seconds) : "more than 30 years"
   }
 }

@@ -41,6 +41,10 @@ package struct Plan {
   let largestBatch: BatchShape
   /// FLOPs a second of one rank, in 10^9; nil: times are unknown.
   package var gflops: Double?
+  /// The network between nodes; nil: nothing is said about other numbers of ranks.
+  package var network: Network?
+  /// Trainable parameters to reduce over other numbers of ranks; nil: the adapter's.
+  package var trainable: Int?
 
   /// - Parameter assumed: an example to plan for instead of the run's data.
   /// - Throws: `HuggingFaceError`, or the error with which `train` would also refuse the run.

@@ -55,6 +55,9 @@ struct Conversation {
     return (Conversation(beginning: messages[..<last], tools: tools), words.joined())
   }
 
+  /// Rendering the text before each of more answers would take long.
+  private static let mostAnswers = 1000
+
   /// The rendered text, cut before each answer and after the end of its turn.
   ///
   /// The text up to an answer must be what generation is given, and what follows must not change it: otherwise
@@ -70,6 +73,8 @@ struct Conversation {
     if !tools.isEmpty {
       guard try render(messages.count, template, addGenerationPrompt, tools: []) != all else { throw .noTools }
     }
+    let answers = messages.count { $0.role == .assistant }
+    guard answers <= Self.mostAnswers else { throw .tooManyAnswers(found: answers, limit: Self.mostAnswers) }
     var pieces: [Piece] = []
     var start = 0
     for (index, message) in messages.enumerated() where message.role == .assistant {

@@ -31,6 +31,8 @@ package struct SampleError: Error, Equatable, CustomStringConvertible {
     case noTools
     /// The template writes a conversation's beginning differently once it goes on.
     case templateNotIncremental(message: Int)
+    /// Each costs two renderings of what is before it.
+    case tooManyAnswers(found: Int, limit: Int)
     /// The template's own message.
     case template(String)
   }
@@ -77,6 +79,8 @@ extension SampleError.Reason: CustomStringConvertible {
       "the chat template renders no tools; take \"tools\" out or use a template that does"
     case .templateNotIncremental(let message):
       "the chat template does not keep the text before message \(message + 1) as it goes on; use one that does"
+    case .tooManyAnswers(let found, let limit):
+      "the conversation has \(found) assistant turns, the limit is \(limit); split it"
     case .template(let reason):
       "chat template: \(reason)"
     }

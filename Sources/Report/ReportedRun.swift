@@ -42,7 +42,7 @@ struct ReportedRun {
     }
     func has(_ name: String) -> Bool { FileManager.default.fileExists(atPath: "\(folder)/\(name)") }
     let checkpoints = CheckpointFolder(folder)
-    guard has("run.yaml"), has("metrics.jsonl") || !checkpoints.names().isEmpty else {
+    guard has("run.yaml"), try has("metrics.jsonl") || !checkpoints.names().isEmpty else {
       throw FileError(
         folder, "is no run: it has \(has("run.yaml") ? "neither metrics.jsonl nor checkpoints" : "no run.yaml")",
         remedy: "give the folder that checkpoint.directory of a run names")
@@ -132,7 +132,7 @@ struct ReportedCheckpoint {
   init?(_ folder: CheckpointFolder, notes: inout [String]) throws {
     var found = "\(folder.directory)/best.h5"
     if !FileManager.default.fileExists(atPath: found) || (try? CheckpointFolder.verify(found)) == nil {
-      let (newest, refused) = folder.newest()
+      let (newest, refused) = try folder.newest()
       notes += refused.map { "a checkpoint: \($0)" }
       guard let newest else { return nil }
       found = folder.path(newest)

@@ -1,5 +1,6 @@
 // A run as the run file states it: every key, its type and its default.
 import Adapters
+import Collectives
 import Datasets
 import Preprocessing
 import QwenVL
@@ -158,5 +159,7 @@ extension RunConfiguration {
     package var tensorboard = false
     /// The stall timeout: how long a rank may take for one piece of work before the watchdog reports it.
     package var stallTimeoutSeconds = 300.0
+    /// The stall limit: how long no rank may get on before the job ends.
+    package var stallLimitSeconds = StallLimit.automatic
   }
 }

@@ -150,5 +150,6 @@ extension RunConfiguration.Logging: Section {
     try v.field("every_steps", &everySteps, .within(1...1_000_000_000), effect: .elsewhere)
     try v.field("tensorboard", &tensorboard, effect: .elsewhere)
     try v.field("stall_timeout_seconds", &stallTimeoutSeconds, .within(0.01...1e9), effect: .elsewhere)
+    try v.field("stall_limit_seconds", &stallLimitSeconds, effect: .elsewhere)
   }
 }

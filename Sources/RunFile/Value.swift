@@ -1,5 +1,6 @@
 // The types of values in a run file: how each is read from a scalar, printed, and described in messages.
 import Adapters
+import Collectives
 import Datasets
 import Files
 import Preprocessing
@@ -113,6 +114,26 @@ extension RunPath: Value {
   }
   /// The resolved path, so that a printed run means the same wherever it is saved.
   var yaml: String { doubleQuoted(resolved) }
+}
+
+extension StallLimit: Value {
+  static var expectation: String { "auto, 0 or a number of seconds from 0.5 to 1e9" }
+  init?(_ scalar: Scalar, folder: String) {
+    if scalar.text == "auto" {
+      self = .automatic
+      return
+    }
+    guard let seconds = Double(scalar, folder: folder) else { return nil }
+    guard seconds == 0 || (0.5...1e9).contains(seconds) else { return nil }
+    self = seconds == 0 ? .off : .seconds(seconds)
+  }
+  var yaml: String {
+    switch self {
+    case .off: "0"
+    case .automatic: "auto"
+    case .seconds(let seconds): seconds.yaml
+    }
+  }
 }
 
 extension Value where Self: RawRepresentable & CaseIterable, RawValue == String {

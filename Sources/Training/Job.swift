@@ -47,27 +47,28 @@ package struct Job: Sendable {
     let chosen = selection.map { [SHA256.hex("\($0.kvIndices)")] } ?? []
     let contents = [base.digest, base.template.digest, training.digest] + chosen + (start.map { [$0.digest] } ?? [])
     digest = run.digest(including: contents)
-    try requireSame(digest, what: "run, model or data (\(run.path))", communicator)
+    try requireSame(
+      "\(digest) \(training.imagesDigest)", what: "run, model or data (\(run.path))", communicator)
   }
 
   /// What a checkpoint records about this run.
   var identity: RunIdentity {
     RunIdentity(
       digest: digest, yaml: run.yaml, seed: run.training.seed, worldSize: communicator.size,
-      provenance: AdapterProvenance(of: base, coordinates: training.samples.coordinates))
+      provenance: AdapterProvenance(of: base, coordinates: training.samples.coordinates),
+      imagesDigest: training.imagesDigest)
   }
 
   /// What all ranks read from the feature cache and what they computed; nil without a cache.
   /// - Important: Collective.
   func featureTally() throws -> RunSummary.VisionFeatures? {
     guard let cache = base.featureStore.cacheState else { return nil }
-    let ranks = (0..<communicator.size).map { [$0] }
-    let tallies = try mapOverRanks(ranks, communicator, naming: { _ in "counting features" }) { _ in
-      base.featureStore.tally
-    }
+    var tally = ExactSum(count: 2)
+    tally.add(count: base.featureStore.tally.read, at: 0)
+    tally.add(count: base.featureStore.tally.computed, at: 1)
+    try tally.reduce(over: communicator)
     return RunSummary.VisionFeatures(
-      read: tallies.reduce(0) { $0 + $1.read }, computed: tallies.reduce(0) { $0 + $1.computed },
-      images: cache.images, cachedAtStart: cache.cached)
+      read: tally.count(at: 0), computed: tally.count(at: 1), images: cache.images, cachedAtStart: cache.cached)
   }
 
   /// Group keys for the sampler where the run groups examples by image.

@@ -34,15 +34,14 @@ extension Job {
     let probe = InfluenceProbe<Float>(
       text: text, projections: InfluenceProbe.seededProjections(text: text, seed: seed))
     let costs = examples.map { Double(training.shapes[$0].tokens) }
-    let assignment = partition(costs: costs, ranks: communicator.size)
-    var progress = log.counter("probe", of: assignment[communicator.rank].count)
+    communicator.watchdog.enter("the probe")
+    var counter = log.counter("probe", of: costs.count)
     let found = try mapOverRanks(
-      assignment, costs: costs, communicator, stopping: { signals.stopRequested },
+      costs: costs, communicator, stopping: { signals.stopRequested }, progress: { counter.note($0) },
       naming: { "probing \(names([training.examples[examples[$0]]]))" }
     ) { index -> ExampleInfluence in
       let example = examples[index]
       let input = try base.packedBatch([ImageGroup(examples: [example])], of: training)
-      defer { progress.advance() }
       return try influence(of: input, id: training.examples[example].id, probe: probe)
     }
     guard !found.contains(where: { $0 == nil }) else { return nil }

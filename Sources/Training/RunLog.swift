@@ -129,17 +129,15 @@ package final class RunLog {
     let name: String
     let total: Int
     let log: RunLog
-    private var done = 0
     private var reported = ContinuousClock.now
 
     init(name: String, total: Int, log: RunLog) { (self.name, self.total, self.log) = (name, total, log) }
 
     /// At most a line in ten seconds.
-    mutating func advance() {
-      done += 1
+    mutating func note(_ done: Int) {
       guard ContinuousClock.now - reported > .seconds(10) else { return }
       reported = .now
-      log.note("\(name): \(done)/\(total) examples of rank 0")
+      log.note("\(name): \(done)/\(total) examples")
     }
   }
 }

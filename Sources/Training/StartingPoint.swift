@@ -50,7 +50,7 @@ extension Job {
   private func restored(_ resume: Resume, folder: CheckpointFolder) throws -> Restored {
     switch resume {
     case .no:
-      guard let name = folder.names().first else { return Restored() }
+      guard let name = try folder.names().first else { return Restored() }
       throw FileError(
         folder.path(name), "the folder holds checkpoints of an earlier run",
         remedy: "continue with --resume auto or name another folder in checkpoint.directory")
@@ -58,14 +58,15 @@ extension Job {
       try CheckpointFolder.verify(path)
       return try restored(from: path, notes: [])
     case .newest:
-      let (newest, refused) = folder.newest()
+      let (newest, refused) = try folder.newest()
       guard let newest else {
         guard let first = refused.first else {
           return Restored(notes: ["no checkpoint in \(folder.directory), starting from step 0"])
         }
         throw FileError(
           folder.directory, "holds \(plural(refused.count, "checkpoint")) and none is valid: \(first)",
-          remedy: "bring back valid ones, or move these away to begin at step 0")
+          remedy: "bring back valid ones, or move these away to begin at step 0",
+          fault: isMachineFault(first) ? .machine : .input)
       }
       return try restored(from: folder.path(newest), notes: refused.map { "left out \($0)" })
     }
@@ -82,6 +83,13 @@ extension Job {
         "it belongs to another run (run_digest \(state.run.digest.prefix(12))..., this run is \(digest.prefix(12))...): "
           + "keys, data or pixel limits changed",
         remedy: "compare /run/yaml in it, or start a new folder in checkpoint.directory")
+    }
+    guard state.run.imagesDigest == nil || state.run.imagesDigest == training.imagesDigest else {
+      throw FileError(
+        path,
+        "images of \(training.file) have other bytes than when it was saved (images_digest "
+          + "\(state.run.imagesDigest?.prefix(12) ?? "")..., now \(training.imagesDigest.prefix(12))...)",
+        remedy: "bring the images back, or start a new folder in checkpoint.directory")
     }
     // The digest covers the limits that the run states, not those of the model's folder.
     try state.run.provenance.requireMatch(identity.provenance, folder: base.folder, file: path) { key, value in

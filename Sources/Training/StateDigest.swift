@@ -16,6 +16,10 @@ struct StateDigest: Equatable {
     value = (mixed ^ mixed >> 46) & (1 << 46 - 1)
   }
 
+  init(_ parameters: [Float], _ state: OptimizerState) {
+    self = parameters.withUnsafeBufferPointer { StateDigest(parameters: $0, state) }
+  }
+
   /// Each step is a bijection of what went before and of the number, in four independent chains for speed.
   private static func mix(_ values: UnsafeBufferPointer<Float>, _ start: UInt64) -> UInt64 {
     var chains = SIMD4<UInt64>(start, start &+ 1, start &+ 2, start &+ 3)

@@ -43,6 +43,9 @@ final class Stepper {
   private let planned: PlannedAdapter
   private let payload: AllReducePayload
   private var sum: ExactSum
+  /// This rank's speed, and what all ranks had after the last step.
+  private var speed = RankSpeed()
+  private var speeds: [Double]
 
   init(job: Job, adapter: any Adapter<Float>) {
     self.job = job
@@ -51,8 +54,9 @@ final class Stepper {
     sampler = job.sampler()
     groups = job.groups
     planned = PlannedAdapter(adapter.configuration, layers: job.base.configuration.text.layers)
-    payload = AllReducePayload(parameters: adapter.layout.count)
+    payload = AllReducePayload(parameters: adapter.layout.count, ranks: job.communicator.size)
     sum = ExactSum(count: payload.count)
+    speeds = Array(repeating: 1, count: job.communicator.size)
   }
 
   /// Computes and applies the update after `state.step` finished ones.
@@ -66,6 +70,7 @@ final class Stepper {
     let badExamples = try accumulate(imageGroups, step: step)
     if requests.save { sum.add(count: 1, at: payload[.save]) }
     if requests.stop { sum.add(count: 1, at: payload[.stop]) }
+    payload.add(speed, of: job.communicator.rank, to: &sum)
     let digest = StateDigest(parameters: self.parameters, state)
     sum.add(word: digest.addends.value, at: payload[.state])
     sum.add(word: digest.addends.square, at: payload[.stateSquares])
@@ -77,6 +82,7 @@ final class Stepper {
       StateDigest.areEqual(
         sum: sum.word(at: payload[.state]), squares: sum.word(at: payload[.stateSquares]), ranks: job.communicator.size)
     else { throw TrainingError.differentState(step: state.step, ranks: StateDigest.odd(try gathered(digest))) }
+    speeds = payload.speeds(ranks: job.communicator.size, in: sum)
     try requireFinite(step: step, badExamples: badExamples)
     let tokens = sum.count(at: payload[.tokens])
     let (gradients, norm) = try clippedGradients(tokens: tokens, step: step)
@@ -95,12 +101,15 @@ final class Stepper {
   }
 
   /// Throws where ranks hold different adapters or moments, as after a flipped bit of memory: before a checkpoint.
+  /// - Returns: the digest of what all of them hold.
   /// - Important: Collective.
-  func requireSameState(_ state: OptimizerState) throws {
-    let digests = try gathered(StateDigest(parameters: parameters, state))
+  func requireSameState(_ state: OptimizerState) throws -> StateDigest {
+    let digest = StateDigest(parameters: parameters, state)
+    let digests = try gathered(digest)
     if digests.contains(where: { $0 != digests[0] }) {
       throw TrainingError.differentState(step: state.step, ranks: StateDigest.odd(digests))
     }
+    return digest
   }
 
   /// The digests of all ranks.
@@ -119,10 +128,12 @@ final class Stepper {
     let costs = batches.map {
       BatchFLOPs(job.training.shape($0), adapter: planned, job.base.configuration).decoding
     }
-    let assignment = partition(costs: costs, ranks: job.communicator.size)
+    let own = partition(costs: costs, speeds: speeds)[job.communicator.rank]
     sum.reset()
     var badExamples: String?
-    for index in assignment[job.communicator.rank] {
+    let start = ContinuousClock.now
+    defer { speed.took((.now - start) / .seconds(1), for: own.reduce(0) { $0 + costs[$1] }) }
+    for index in own {
       let batch = batches[index]
       let examples = batch.flatMap(\.examples).map { job.training.examples[$0] }
       let isFinite = try job.communicator.watchdog.during("computing \(names(examples)) of step \(step)") {

@@ -12,7 +12,7 @@ struct Summary {
   init(job: Job, state: TrainingState, totalSteps: Int) {
     let text = job.base.configuration.text
     let training = job.run.training
-    let payload = AllReducePayload(parameters: state.layout.count)
+    let payload = AllReducePayload(parameters: state.layout.count, ranks: job.communicator.size)
     let perEpoch = fixed(job.sampler().stepsPerEpoch, 1)
     var lines = [
       """

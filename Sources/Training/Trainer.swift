@@ -71,10 +71,13 @@ package final class Trainer {
       guard case .done = try validate() else { throw TrainingError.interrupted(step: state.step) }
       try save()
     }
+    let watchdog = job.communicator.watchdog
     while state.step < totalSteps {
+      watchdog.enter("step \(state.step + 1)")
       let report = try stepper.step(
         &state.optimizer, learningRate: schedule.learningRate(step: state.step + 1),
         requests: requests(since: lastSave))
+      watchdog.measured(step: report.computeSeconds + report.reduceSeconds)
       let isLast = report.step == totalSteps
       record(report)
       try log.step(report, epoch: state.epoch, isLast: isLast)
@@ -83,7 +86,8 @@ package final class Trainer {
       state.validationDue = job.validation != nil && (isLast || report.step % validationInterval == 0)
       if state.validationDue, !stop {
         switch try validate() {
-        case .interrupted: stop = !isLast
+        // Also at the last step: the run is not finished before its last validation.
+        case .interrupted: stop = true
         case .done(let isBest): improved = isBest
         }
       }
@@ -127,6 +131,7 @@ package final class Trainer {
 
   private func validate() throws -> Validation {
     guard let examples = job.validation else { return .done(isBest: false) }
+    job.communicator.watchdog.enter("the validation at step \(state.step)")
     guard let losses = try job.losses(of: examples, adapter: stepper.adapter, signals: signals) else {
       return .interrupted
     }
@@ -144,14 +149,26 @@ package final class Trainer {
 
   /// Rank 0 writes; the other ranks go on, and end with it if it fails. No rank's base may have changed until then.
   private func save() throws {
-    try stepper.requireSameState(state.optimizer)
+    job.communicator.watchdog.enter("the checkpoint of step \(state.step)")
+    let digest = try stepper.requireSameState(state.optimizer)
     try withErrorAgreement(job.communicator) { try job.base.requireUnchanged() }
     guard job.communicator.rank == 0 else { return }
     let path = store.path(step: state.step)
     state.parameters = stepper.adapter.parameters.values
     do {
       try lock?.requireHeld()
-      try job.communicator.watchdog.during("saving \(path)") { try store.save(state) }
+      // Memory may change while it is written: what is in the file is compared with what all ranks had.
+      try job.communicator.watchdog.during("saving \(path)") {
+        try store.save(state) { file in
+          let saved = StateDigest(
+            try file.parameters(layout: state.layout), try file.optimizer(layout: state.layout))
+          guard saved == digest else {
+            throw FileError(
+              file.path, "holds other numbers than all ranks had, the memory of rank 0 may be faulty",
+              remedy: "leave its host out and continue with --resume auto", fault: .machine)
+          }
+        }
+      }
     } catch {
       throw FileError(path, "not saved", cause: error, fault: .machine)
     }

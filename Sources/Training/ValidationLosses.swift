@@ -13,13 +13,10 @@ extension Job {
     of examples: PreparedExamples, adapter: (any ProjectionAdapter<Float>)?, signals: SignalRequests
   ) throws -> [SampleLoss]? {
     let groups = imageGroups(of: examples.examples, tokens: examples.tokens(of:))
-    let assignment = partition(costs: groups.map { Double(examples.tokens(of: $0)) }, ranks: communicator.size)
     let losses: [[SampleLoss]?] = try mapOverRanks(
-      assignment, communicator, naming: { "validating \(names(groups[$0].examples.map { examples.examples[$0] }))" }
-    ) { index -> [SampleLoss]? in
-      if signals.stopRequested { return nil }
-      return base.loss(try base.packedBatch([groups[index]], of: examples), adapter: adapter)
-    }
+      costs: groups.map { Double(examples.tokens(of: $0)) }, communicator, stopping: { signals.stopRequested },
+      naming: { "validating \(names(groups[$0].examples.map { examples.examples[$0] }))" }
+    ) { base.loss(try base.packedBatch([groups[$0]], of: examples), adapter: adapter) }
     return losses.contains { $0 == nil } ? nil : inExampleOrder(losses.compactMap(\.self), of: groups)
   }
 }

@@ -74,7 +74,7 @@ struct Evaluate: ParsableCommand {
   func run() throws {
     try onRanks { communicator in
       let signals = SignalRequests()
-      let (run, model) = try options.configuration(communicator).openBase(communicator, warn: complain)
+      let (run, model) = try options.configuration(communicator, output: output).openBase(communicator, warn: complain)
       let (file, models) = try withErrorAgreement(communicator) { try open(run, model) }
       let data = try run.prepareExamples(file, base: model, communicator: communicator)
       let examples = Array(data.examples.prefix(limit ?? data.examples.count))
@@ -84,7 +84,7 @@ struct Evaluate: ParsableCommand {
         examples, tokens: data.tokens(of:), adapters: models.map(\.adapter), communicator: communicator,
         stopping: { signals.stopRequested }
       ) { done, total in
-        if communicator.rank == 0, !json { progress.note("evaluate: \(done)/\(total) examples of rank 0") }
+        if communicator.rank == 0, !json { progress.note("evaluate: \(done)/\(total) batches") }
       }
       try withErrorAgreement(communicator) { try model.requireUnchanged() }
       let finished = examples.indices.filter { index in results.allSatisfy { $0[index] != nil } }

@@ -37,7 +37,8 @@ struct Probe: ParsableCommand {
     try onRanks { communicator in
       let signals = SignalRequests()
       try withErrorAgreement(communicator) { if communicator.rank == 0 { try checkWritable(output) } }
-      let job = try Job(try options.configuration(communicator), communicator: communicator, warn: complain)
+      let job = try Job(
+        try options.configuration(communicator, output: output), communicator: communicator, warn: complain)
       let log = RunLog(output: say, isRoot: communicator.rank == 0)
       guard let scores = try job.influence(shard: part ?? .whole, log: log, signals: signals) else {
         throw TrainingError.interrupted(step: nil)

@@ -2,6 +2,8 @@
 import ArgumentParser
 import Collectives
 import Files
+import Foundation
+import Glibc
 import MPI
 import Training
 
@@ -13,7 +15,8 @@ func onRanks(_ body: (any Communicator) throws -> Void) throws {
   let launcher = Launcher()
   do {
     try withRanks(of: launcher) { communicator in
-      CutFiles.report()
+      defer { communicator.watchdog.end(isJobOver: communicator.rank == 0) }
+      CutFiles.report(rank: communicator.rank)
       do {
         try body(communicator)
       } catch {
@@ -44,6 +47,26 @@ func onFirstRank(_ body: () throws -> Void) throws {
   } catch {
     complain("\(error)")
     throw ExitCode(ExitStatus.of(error))
+  }
+}
+
+/// Reports slow ranks, and ends the job with `ExitStatus.stalled` where none gets on.
+/// - Parameter target: what the command writes; the ranks' heartbeats lie in its folder.
+/// - Important: Collective.
+func watch(_ communicator: any Communicator, _ rules: StallRules, near target: String) throws {
+  let heartbeats = try HeartbeatFile.shared(near: target, communicator)
+  communicator.watchdog.watch(
+    rules, rank: communicator.rank, size: communicator.size, heartbeats: heartbeats, report: complain
+  ) { line in
+    // Whatever hangs below, this process ends.
+    Thread.detachNewThread {
+      Thread.sleep(forTimeInterval: 10)
+      _exit(ExitStatus.stalled)
+    }
+    complain(line)
+    // Every rank that can say who is missing does, before the first of them ends the job.
+    Thread.sleep(forTimeInterval: 2)
+    communicator.abort(status: ExitStatus.stalled)
   }
 }
 

@@ -1,7 +1,6 @@
 // imagelora train: runs a training job.
 import ArgumentParser
 import Collectives
-import Foundation
 import RunFile
 import Tensors
 import Training
@@ -16,16 +15,16 @@ struct RunOptions: ParsableArguments {
   var overrides: [String] = []
 
   /// Reads the run file on every rank, sets its number of GEMM threads and starts the watchdog.
-  func configuration(_ communicator: any Communicator) throws -> RunConfiguration {
+  /// - Parameter output: what the command writes, near which the ranks keep the file of their heartbeats; nil: the
+  ///   folder of checkpoints.
+  func configuration(_ communicator: any Communicator, output: String? = nil) throws -> RunConfiguration {
     let run = try withErrorAgreement(communicator) {
       try RunConfiguration(path: runFile, overrides: overrides) { if communicator.rank == 0 { complain($0) } }
     }
     setGEMMThreads(run.model.threads)
-    let (rank, size) = (communicator.rank, communicator.size)
-    communicator.watchdog.watch(stallTimeout: run.logging.stallTimeoutSeconds) { what, seconds in
-      let host = ProcessInfo.processInfo.hostName
-      complain("rank \(rank) of \(size) on \(host): \(what), for \(Int(seconds)) s so far")
-    }
+    try watch(
+      communicator, StallRules(timeout: run.logging.stallTimeoutSeconds, limit: run.logging.stallLimitSeconds),
+      near: output ?? run.checkpoint.directory.resolved)
     return run
   }
 }

@@ -39,7 +39,7 @@ struct CheckpointStoreTests {
     return store
   }
 
-  private var steps: [Int] { CheckpointFolder(folder.path).names().map(\.step) }
+  private var steps: [Int] { get throws { try CheckpointFolder(folder.path).names().map(\.step) } }
 
   /// Changes a byte in the middle of a checkpoint.
   private func damage(_ step: Int) throws {
@@ -54,17 +54,39 @@ struct CheckpointStoreTests {
     let first = try store(keep: 4)
     for step in [30, 50, 55, 60] { try first.save(state(step: step)) }
     for step in [50, 55, 60] { try damage(step) }
-    #expect(CheckpointFolder(folder.path).newest().name == CheckpointName(step: 30))
+    #expect(try CheckpointFolder(folder.path).newest().name == CheckpointName(step: 30))
     let second = CheckpointStore(directory: folder.path, keep: 3)
     let notes = try second.begin(resumedFrom: folder.path("step-00000030.h5"), step: 30, best: nil)
     #expect(notes.count == 3 && notes.allSatisfy { $0.contains("aside-step-000000") && $0.contains("damaged") })
     for step in [35, 40, 45] { try second.save(state(step: step)) }
-    #expect(steps == [45, 40, 35, 30])
-    #expect(CheckpointFolder(folder.path).newest().name == CheckpointName(step: 45))
+    #expect(try steps == [45, 40, 35, 30])
+    #expect(try CheckpointFolder(folder.path).newest().name == CheckpointName(step: 45))
     try second.save(state(step: 50))
-    #expect(steps == [50, 45, 40, 30], "the one it was resumed from stays")
-    for name in steps { try CheckpointFolder.verify(folder.path(CheckpointName(step: name).text)) }
+    #expect(try steps == [50, 45, 40, 30], "the one it was resumed from stays")
+    for name in try steps { try CheckpointFolder.verify(folder.path(CheckpointName(step: name).text)) }
     #expect(FileManager.default.fileExists(atPath: folder.path("aside-step-00000050.h5")))
+  }
+
+  @Test("a folder that is missing has no checkpoints; one that cannot be listed is an error and not an empty one")
+  func unlistable() throws {
+    #expect(try CheckpointFolder(folder.path("none")).names().isEmpty)
+    try Data("a file".utf8).write(to: URL(fileURLWithPath: folder.path("file")))
+    let error = #expect(throws: FileError.self) { try CheckpointFolder(folder.path("file")).names() }
+    #expect(error?.description.contains("/file: cannot be listed: ") == true)
+  }
+
+  @Test("a written file that is not what it should be gets no name, and the earlier ones stay")
+  func checked() throws {
+    struct Otherwise: Error {}
+    let store = try store(keep: 9)
+    try store.save(state(step: 10))
+    #expect(throws: Otherwise.self) {
+      try store.save(state(step: 20)) { file in if try file.step() == 20 { throw Otherwise() } }
+    }
+    #expect(try steps == [10])
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).allSatisfy { !$0.hasSuffix(".partial") })
+    try store.save(state(step: 20)) { file in if try file.step() != 20 { throw Otherwise() } }
+    #expect(try steps == [20, 10])
   }
 
   @Test("resuming an older checkpoint by name sets valid newer ones aside, and the links follow")
@@ -73,7 +95,7 @@ struct CheckpointStoreTests {
     for step in [10, 20, 30] { try first.save(state(step: step, best: 20)) }
     let second = CheckpointStore(directory: folder.path, keep: 2)
     let notes = try second.begin(resumedFrom: folder.path("step-00000010.h5"), step: 10, best: nil)
-    #expect(notes.count == 2 && steps == [10])
+    #expect(try notes.count == 2 && steps == [10])
     func target(_ link: String) -> String? {
       try? FileManager.default.destinationOfSymbolicLink(atPath: folder.path(link))
     }
@@ -92,11 +114,11 @@ struct CheckpointStoreTests {
     let second = CheckpointStore(directory: folder.path, keep: 1)
     _ = try second.begin(resumedFrom: folder.path("step-00000005.due.h5"), step: 5, best: nil)
     try second.save(state(step: 5, best: 5))
-    #expect(CheckpointFolder(folder.path).names() == [CheckpointName(step: 5)])
+    #expect(try CheckpointFolder(folder.path).names() == [CheckpointName(step: 5)])
     try copy.write(to: URL(filePath: folder.path("step-00000005.due.h5")))
-    #expect(CheckpointFolder(folder.path).newest().name == CheckpointName(step: 5))
+    #expect(try CheckpointFolder(folder.path).newest().name == CheckpointName(step: 5))
     try damage(5)
-    #expect(CheckpointFolder(folder.path).newest().name == CheckpointName(step: 5, isDue: true))
+    #expect(try CheckpointFolder(folder.path).newest().name == CheckpointName(step: 5, isDue: true))
   }
 
   @Test("a seal belongs to its bytes and a name to its step; without the .sha256 beside it a file is as good")

@@ -60,6 +60,18 @@ struct ExportTests {
     #expect(folder.names == ["empty", "file"])
   }
 
+  @Test func whatKilledExportsLeftIsRemoved() throws {
+    for name in ["new.partial-Ab12xY", "new.partial-inUse1", "new.partial-longer-one", "news.partial-Ab12xY"] {
+      try FileManager.default.createDirectory(atPath: folder.path(name), withIntermediateDirectories: false)
+      try Data([1]).write(to: URL(filePath: folder.path("\(name)/model.safetensors")))
+    }
+    let living = open(folder.path("new.partial-inUse1"), O_RDONLY)
+    defer { close(living) }
+    #expect(flock(living, LOCK_EX) == 0)
+    try export(to: "new")
+    #expect(folder.names == ["new", "new.partial-inUse1", "new.partial-longer-one", "news.partial-Ab12xY"])
+  }
+
   @Test func whatIsWrongIsNamed() throws {
     var numbers = parameters
     numbers[0] = .nan

@@ -146,11 +146,11 @@ struct TogetherOnRanksTests {
   @Test("results come in the items' order whoever made them; one that fails fails for all")
   func mapping() throws {
     let found = runOnRanks(3) { communicator in
-      try mapOverRanks([[4, 1], [], [0, 3, 2]], communicator, naming: { "item \($0)" }) { $0 * $0 }
+      try mapOverRanks(5, communicator, naming: { "item \($0)" }) { $0 * $0 }
     }
     for rank in found { #expect(try rank.get() == [0, 1, 4, 9, 16]) }
     let failed = runOnRanks(3) { communicator in
-      try mapOverRanks([[0], [1], [2]], communicator, naming: { "item \($0)" }) { item -> Int in
+      try mapOverRanks(3, communicator, naming: { "item \($0)" }) { item -> Int in
         if item == 1 { throw Broken(description: "item 1 is bad") }
         return item
       }

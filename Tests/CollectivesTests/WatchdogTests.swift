@@ -6,7 +6,7 @@ import Testing
 @testable import Collectives
 
 @Suite("Work that takes long is named")
-struct ActivityTests {
+struct WatchdogTests {
   private final class Lines: Sendable {
     let all = Mutex<[String]>([])
 
@@ -17,11 +17,22 @@ struct ActivityTests {
     }
   }
 
-  @Test func innermostWorkUntilItEnds() throws {
-    let (watchdog, lines) = (Watchdog(), Lines())
-    watchdog.watch(stallTimeout: 0.2) { what, seconds in
-      lines.all.withLock { $0.append("\(what) \(seconds >= 0.2 ? "long" : "short")") }
-    }
+  /// A watchdog whose lines are kept without their place and seconds.
+  private func watched(timeout: Double, _ lines: Lines) -> Watchdog {
+    let watchdog = Watchdog()
+    watchdog.watch(
+      StallRules(timeout: timeout, limit: .off), rank: 0, size: 1,
+      report: { line in
+        let words = line.drop { $0 != ":" }.dropFirst(2).prefix { $0 != "," }
+        lines.all.withLock { $0.append(String(words)) }
+      }, end: { _ in })
+    return watchdog
+  }
+
+  @Test func innermostWorkUntilItEnds() {
+    let lines = Lines()
+    let watchdog = watched(timeout: 0.2, lines)
+    defer { watchdog.end(isJobOver: true) }
     watchdog.during("quick") {}
     Thread.sleep(forTimeInterval: 0.5)
     #expect(lines.all.withLock(\.self) == [])
@@ -31,12 +42,13 @@ struct ActivityTests {
       }
       lines.wait { $0.count >= 3 }
     }
-    #expect(lines.all.withLock { Array($0.prefix(3)) } == ["inner long", "inner long", "outer long"])
+    #expect(lines.all.withLock { Array($0.prefix(3)) } == ["inner", "inner", "outer"])
   }
 
   @Test func stallTimeoutIsForOnePieceOfWork() {
-    let (watchdog, lines) = (Watchdog(), Lines())
-    watchdog.watch(stallTimeout: 0.5) { what, _ in lines.all.withLock { $0.append(what) } }
+    let lines = Lines()
+    let watchdog = watched(timeout: 0.5, lines)
+    defer { watchdog.end(isJobOver: true) }
     // Together longer than the stall timeout, each far shorter; on a busy machine one may be as long, and then it is
     // named.
     var longest = Duration.zero
@@ -51,30 +63,33 @@ struct ActivityTests {
 
   struct Broken: Error {}
 
-  /// The work around goes on, with the time that it has had so far.
-  @Test func failedWorkEnds() throws {
-    let (watchdog, lines, began) = (Watchdog(), Lines(), Beginnings())
-    watchdog.watch(stallTimeout: 0.3) { what, seconds in
-      if what == "outer" { began.all.withLock { $0.append(.now - .seconds(seconds)) } }
-      lines.all.withLock { $0.append(what) }
-    }
-    let start = ContinuousClock.now
+  @Test func failedWorkEnds() {
+    let lines = Lines()
+    let watchdog = watched(timeout: 0.3, lines)
+    defer { watchdog.end(isJobOver: true) }
     watchdog.during("outer") {
-      while ContinuousClock.now - start < .seconds(1.2) {
-        #expect(throws: Broken.self) { try watchdog.during("inner") { throw Broken() } }
-      }
+      #expect(throws: Broken.self) { try watchdog.during("inner") { throw Broken() } }
+      #expect(watchdog.activity.work == "outer")
       lines.wait { $0.contains("outer") }
     }
-    let first = began.all.withLock(\.first)
-    let found = try #require(first)
-    #expect(found - start < .seconds(0.6), "its time did not begin again after the inner work")
+    #expect(watchdog.activity.work == nil)
     Thread.sleep(forTimeInterval: 0.2)
     let said = lines.all.withLock(\.count)
     Thread.sleep(forTimeInterval: 0.8)
     #expect(lines.all.withLock(\.count) == said, "nobody works")
   }
 
-  private final class Beginnings: Sendable {
-    let all = Mutex<[ContinuousClock.Instant]>([])
+  @Test func activityCountsPiecesAndCollectiveCalls() {
+    let watchdog = Watchdog()
+    let before = watchdog.activity
+    watchdog.enter("step 4")
+    watchdog.waiting {
+      let activity = watchdog.activity
+      #expect(activity.isWaiting && activity.words == "waiting in step 4")
+      #expect(activity.arrivals == before.arrivals + 1 && activity.progress > before.progress)
+    }
+    #expect(!watchdog.activity.isWaiting)
+    watchdog.measured(step: 7)
+    #expect(watchdog.activity.longest == 7)
   }
 }

@@ -110,24 +110,4 @@ struct ImageGroupTests {
     #expect(found(2) == [[0, 4], [1, 5], [2, 3], [6, 7]])
     #expect(found(3) == [[0, 4, 6], [1, 5], [2, 3], [7]])
   }
-
-  @Test("the most expensive item goes first, to the least loaded rank, ties to the lower one")
-  func assigning() {
-    #expect(partition(costs: [1, 5, 3, 3, 2], ranks: 2) == [[1, 4], [0, 2, 3]])
-    #expect(partition(costs: [2, 2, 2], ranks: 2) == [[0, 2], [1]])
-    #expect(partition(costs: [7, 1], ranks: 4) == [[0], [1], [], []])
-    #expect(partition(costs: [], ranks: 3) == [[], [], []])
-  }
-
-  @Test("every item is assigned once, within the rule's bound of the best", arguments: 1...9)
-  func fairness(ranks: Int) {
-    var generator = SplitMix64(seed: UInt64(ranks))
-    let costs = (0..<50).map { _ in Double(1 + generator.next(below: 100)) }
-    let assignment = partition(costs: costs, ranks: ranks)
-    #expect(assignment.flatMap(\.self).sorted() == Array(0..<50))
-    let loads = assignment.map { $0.reduce(0) { $0 + costs[$1] } }
-    let best = max(costs.reduce(0, +) / Double(ranks), costs.max() ?? 0)
-    #expect((loads.max() ?? 0) <= best * 4 / 3 + 1)
-    #expect(partition(costs: costs, ranks: ranks) == assignment)
-  }
 }

@@ -50,7 +50,8 @@ struct EvaluatorTests {
           return try Self.evaluate(folder, communicator) { examples, tokens, evaluator, adapters in
             try evaluator.results(
               examples, tokens: tokens, adapters: adapters, communicator: communicator,
-              stopping: { communicator.rank == asked && done == batches }, onProgress: { _, _ in done += 1 })
+              stopping: { communicator.rank == asked && done >= batches },
+              onProgress: { finished, _ in done = finished })
           }
         }
         let first = try found[0].get()

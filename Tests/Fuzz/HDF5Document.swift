@@ -3,7 +3,7 @@ import Files
 import HDF5
 
 /// A description of attributes and datasets:
-/// `{"attributes": {"/adapter": {"rank": 2}}, "datasets": {"/x": {"type": "float32", "shape": [2, 3], "values": [1]}}}`.
+/// `{"attributes": {"/adapter": {"rank": 2}}, "datasets": {"/x": {"type": "float32", "shape": [2, 3], "values": [1]}}}`
 /// Values are repeated until they fill the shape, so that a document stays short.
 struct HDF5Document {
   private static let maximumCount = 1 << 14

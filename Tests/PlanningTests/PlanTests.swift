@@ -76,8 +76,10 @@ struct PlanTests {
     // q and o: 2048 + 2048, k and v: 2048 + 256, times rank and layers.
     #expect(StandardLoRA.parameters(rank: 8, text) == 36 * 8 * (2 * 4096 + 2 * 2304))
     #expect(even.multiplyAdds(visualTokens: 800, rank: 8, text) == 800 * 18 * (16384 + 1024))
-    let payload = AllReducePayload(parameters: even.parameters(rank: 8, text))
-    #expect(payload.gradientBytes == 16 * 313_362 && payload.counterBytes == 112)
+    let payload = AllReducePayload(parameters: even.parameters(rank: 8, text), ranks: 1)
+    #expect(payload.gradientBytes == 16 * 313_362 && payload.counterBytes == 128)
+    #expect(AllReducePayload(parameters: 1, ranks: 7).count == 8)
+    #expect(AllReducePayload(parameters: 1, ranks: 4096).count == 7 + 586)
     for count in 1...80 {
       #expect(LayerBudgets.even(count, text).selected == min(count, 72))
       #expect(LayerBudgets.fewestLayers(count, text).selected == min(count, 72))

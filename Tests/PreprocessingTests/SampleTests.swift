@@ -161,6 +161,19 @@ struct SampleTests {
     }
   }
 
+  @Test("a conversation of so many answers that rendering before each of them takes long is refused")
+  func manyAnswers() throws {
+    func turns(_ answers: Int) -> Example {
+      example(
+        (0..<2 * answers).map { Message(role: $0 % 2 == 0 ? .user : .assistant, content: [.text("\($0)")]) }, images: []
+      )
+    }
+    let short = ClosureTemplate { messages, _ in messages.map { "\($0)" }.joined() }
+    #expect(
+      try reason { _ = try builder(template: short).sample(for: turns(1001)) }
+        == .tooManyAnswers(found: 1001, limit: 1000))
+  }
+
   @Test("templates that rewrite, drop images or fail are refused by name")
   func templates() throws {
     let good = example(

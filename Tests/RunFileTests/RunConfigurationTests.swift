@@ -93,6 +93,7 @@ struct RunConfigurationTests {
           every_steps: 10
           tensorboard: false
           stall_timeout_seconds: 300.0
+          stall_limit_seconds: auto
 
         """)
   }
@@ -161,6 +162,7 @@ struct RunConfigurationTests {
           every_steps: 1
           tensorboard: true
           stall_timeout_seconds: 300.0
+          stall_limit_seconds: auto
 
         """)
     #expect(run.data.train == RunPath(written: "../rows.jsonl", resolved: "/runs/one/../rows.jsonl"))
@@ -267,6 +269,7 @@ struct DigestTests {
       "data.ignore_keys=[source]", "data.damaged_images=refuse",
       "checkpoint.directory=/c", "checkpoint.every_steps=1", "checkpoint.every_minutes=1", "checkpoint.keep=1",
       "logging.every_steps=1", "logging.tensorboard=true", "logging.stall_timeout_seconds=9",
+      "logging.stall_limit_seconds=60", "logging.stall_limit_seconds=0",
       "training.validation_every_steps=1",
       "training.activation_memory_mib=1",
     ])

@@ -40,7 +40,7 @@ package final class ThreadCommunicator: Communicator {
       return Call(rank: rank, name: "sum", sums: counted.traffic.sumCalls, others: 0)
     }
     try hook(call)
-    let all = try meet(.sum(words: words.count), Array(UnsafeRawBufferPointer(words)))
+    let all = try watchdog.waiting { try meet(.sum(words: words.count), Array(UnsafeRawBufferPointer(words))) }
     for index in words.indices {
       words[index] = all.reduce(0) { sum, bytes in
         sum &+ bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: index * 16, as: Int128.self) }
@@ -51,12 +51,12 @@ package final class ThreadCommunicator: Communicator {
   package func broadcast(_ bytes: [UInt8], from root: Int) throws -> [UInt8] {
     precondition((0..<size).contains(root), "no such rank")
     try hook(other("broadcast", bytes: rank == root ? bytes.count : 0))
-    return try meet(.broadcast(root: root), bytes)[root]
+    return try watchdog.waiting { try meet(.broadcast(root: root), bytes)[root] }
   }
 
   package func allGather(_ bytes: [UInt8]) throws -> [[UInt8]] {
     try hook(other("allGather", bytes: bytes.count))
-    return try meet(.allGather, bytes)
+    return try watchdog.waiting { try meet(.allGather, bytes) }
   }
 
   /// Records the status, lets the other ranks fail and ends this thread's work; `runOnRanks` reports it.

@@ -93,8 +93,8 @@ final class TinyRun: Sendable {
     var isFinished: Bool { errors.allSatisfy { $0 == nil } }
   }
 
-  /// Takes a slow rank's work and its seconds so far, as `Watchdog.watch` reports them.
-  typealias Report = @Sendable (_ rank: Int, _ what: String, _ seconds: Double) -> Void
+  /// Takes a line about a slow rank, as `Watchdog.watch` reports it.
+  typealias Report = @Sendable (_ rank: Int, _ line: String) -> Void
 
   /// Starts or resumes the run and waits for its end.
   /// - Parameters:
@@ -109,7 +109,12 @@ final class TinyRun: Sendable {
     let lines = Lines(ranks: ranks)
     let results = onRanks(ranks, set: set, before: hook) { job, signals in
       let rank = job.communicator.rank
-      if let watch { job.communicator.watchdog.watch(stallTimeout: watch.stallTimeout) { watch.report(rank, $0, $1) } }
+      if let watch {
+        job.communicator.watchdog.watch(
+          StallRules(timeout: watch.stallTimeout, limit: .off), rank: rank, size: ranks,
+          report: { watch.report(rank, $0) }, end: { _ in })
+      }
+      defer { job.communicator.watchdog.end(isJobOver: false) }
       let trainer = try Trainer(job, resume: resume, output: { lines.add($0, rank) }, signals: signals)
       if rank == flippedRank {
         let numbers = trainer.stepper.adapter.parameters

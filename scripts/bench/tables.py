@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Medians and ratios of a benchmark's rounds, as Markdown tables. Standard library alone.
 
-tables.py end-to-end|ranks WORK ROWS     metrics and logs in WORK; ROWS is the file of training examples
+tables.py end-to-end|ranks|uneven WORK ROWS     metrics and logs in WORK; ROWS is the file of training examples
 tables.py memory WORK BYTES              BYTES of the checkpoint's files
 """
 
@@ -79,6 +79,29 @@ def ranks(work, rows):
     table(["examples/s", "median", "lowest", "highest", "over 1 rank"], lines)
 
 
+def uneven(work, rows):
+    """Whole runs but for the first steps, in which the ranks measure each other."""
+
+    def rates(pattern):
+        found = []
+        for folder in sorted(path for path in work.glob(pattern) if path.is_dir()):
+            steps = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+            steps = [step for step in steps if "compute_seconds" in step and step["step"] > 4]
+            seconds = sum(step["compute_seconds"] + step["reduce_seconds"] for step in steps)
+            found.append(sum(step["rows"] for step in steps) / seconds)
+        return found
+
+    even, slow = rates("even-*"), rates("uneven-*")
+    ideal = statistics.median([b / (0.75 * a) for a, b in zip(even, slow)])
+    table(
+        ["examples/s", "median", "lowest", "highest", "over the ideal"],
+        [
+            ["2 ranks", *spread(even), ""],
+            ["2 ranks, one at half speed", *spread(slow), f"{ideal:.2f}"],
+        ],
+    )
+
+
 def memory(work, size):
     size = int(size)
     lines, peaks = [], {}
@@ -95,4 +118,5 @@ def memory(work, size):
     table(["peak Pss", "in all", "weights' files", "anonymous", "over the checkpoint", "over imagelora"], lines)
 
 
-{"end-to-end": end_to_end, "ranks": ranks, "memory": memory}[sys.argv[1]](Path(sys.argv[2]), sys.argv[3])
+tables = {"end-to-end": end_to_end, "ranks": ranks, "uneven": uneven, "memory": memory}
+tables[sys.argv[1]](Path(sys.argv[2]), sys.argv[3])

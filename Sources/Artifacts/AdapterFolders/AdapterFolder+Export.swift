@@ -38,7 +38,13 @@ extension AdapterFolder {
       configuration, provenance: provenance, layout: layout, parameters: parameters, card: card, baseName: baseName)
     try making(folder) { partial in
       try write(contents, to: partial)
-      try verify(partial, contents, parameters: parameters)
+      do {
+        try verify(partial, contents, parameters: parameters)
+      } catch let error as FileError where error.fault == .machine {
+        throw error
+      } catch {
+        throw FileError(folder, "cannot be read back", remedy: "check the disk", cause: error, fault: .machine)
+      }
     }
   }
 
@@ -74,17 +80,7 @@ extension AdapterFolder {
   }
 
   private static func write(_ contents: Contents, to folder: String) throws {
-    for (name, data) in contents.files {
-      let path = "\(folder)/\(name)"
-      do {
-        try data.write(to: URL(fileURLWithPath: path))
-        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
-        try file.synchronize()
-        try file.close()
-      } catch {
-        throw FileError.unwritable(path, cause: error)
-      }
-    }
+    for (name, data) in contents.files { try writeSynchronized(data, to: "\(folder)/\(name)") }
   }
 
   /// Reads the files as any reader does and compares all bits.

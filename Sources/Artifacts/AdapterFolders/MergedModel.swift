@@ -33,11 +33,9 @@ extension AdapterFolder {
     if let entries = try? FileManager.default.contentsOfDirectory(atPath: folder), !entries.isEmpty {
       throw FileError(folder, "the folder is not empty", remedy: "name a new one")
     }
-    var template = Array("\(folder).partial-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else {
-      throw FileError(folder, "cannot be made", cause: SystemError.last("mkdtemp"))
-    }
-    let partial = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    sweep(folder)
+    let (partial, descriptor) = try makePartial(of: folder)
+    defer { close(descriptor) }
     do {
       chmod(partial, 0o755)
       try fill(partial)
@@ -49,6 +47,41 @@ extension AdapterFolder {
     } catch {
       try? FileManager.default.removeItem(atPath: partial)
       throw error
+    }
+  }
+
+  /// A new folder beside `folder`, locked as long as it is filled.
+  private static func makePartial(of folder: String) throws -> (path: String, descriptor: Int32) {
+    while true {
+      var template = Array("\(folder)\(partialMark)XXXXXX".utf8CString)
+      guard mkdtemp(&template) != nil else {
+        throw FileError(folder, "cannot be made", cause: SystemError.last("mkdtemp"))
+      }
+      let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+      let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+      // Another start may have swept it before it was locked.
+      if descriptor >= 0 {
+        _ = flock(descriptor, LOCK_EX | LOCK_NB)
+        if access(path, F_OK) == 0 { return (path, descriptor) }
+        close(descriptor)
+      } else if errno != ENOENT {
+        throw FileError(folder, "cannot be made", cause: SystemError.last("open"))
+      }
+    }
+  }
+
+  private static let partialMark = ".partial-"
+
+  /// Removes what killed exports into the same folder left: the kernel has released their locks.
+  private static func sweep(_ folder: String) {
+    let url = URL(fileURLWithPath: folder)
+    let (parent, prefix) = (url.deletingLastPathComponent().path, url.lastPathComponent + partialMark)
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: parent)) ?? []
+    where name.utf8.starts(with: prefix.utf8) && name.utf8.count == prefix.utf8.count + 6 {
+      let descriptor = open("\(parent)/\(name)", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+      guard descriptor >= 0 else { continue }
+      defer { close(descriptor) }
+      if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { try? FileManager.default.removeItem(atPath: "\(parent)/\(name)") }
     }
   }
 }

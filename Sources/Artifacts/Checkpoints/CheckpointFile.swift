@@ -83,6 +83,11 @@ package struct CheckpointFile: ~Copyable {
   /// Whether the run was stopped before the validation of its last step.
   func validationDue() throws -> Bool { try file.hasAttribute("validation_due") }
 
+  /// Digest of the bytes of the training examples' images; nil before 0.3.0.
+  func imagesDigest() throws -> String? {
+    try file.hasAttribute("images_digest") ? file.attribute("images_digest", as: String.self) : nil
+  }
+
   /// What the adapter must be used with.
   package func provenance() throws -> AdapterProvenance {
     var provenance = AdapterProvenance(
@@ -128,7 +133,8 @@ package struct CheckpointFile: ~Copyable {
   /// All trainable parameters, in the layout's order.
   package func parameters(layout: AdapterLayout) throws -> [Float] { try values("/adapter", layout: layout) }
 
-  func optimizer(layout: AdapterLayout) throws -> OptimizerState {
+  /// The optimizer's step and moments, in the layout's order.
+  package func optimizer(layout: AdapterLayout) throws -> OptimizerState {
     var state = OptimizerState(count: 0)
     state.step = try integer("step", of: "/optimizer")
     state.expAvg = try values("/optimizer/exp_avg", layout: layout)

@@ -12,19 +12,28 @@ package struct CheckpointFolder: Sendable {
   package func path(_ name: CheckpointName) -> String { "\(directory)/\(name.text)" }
 
   /// All checkpoints by name, newest first; whether they are valid is not looked at.
-  package func names() -> [CheckpointName] {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+  /// - Throws: `FileError` for a folder that cannot be listed: it must not be taken for an empty one.
+  package func names() throws(FileError) -> [CheckpointName] {
+    let names: [String]
+    do {
+      names = try FileManager.default.contentsOfDirectory(atPath: directory)
+    } catch let error as CocoaError where error.code == .fileReadNoSuchFile {
+      return []
+    } catch {
+      throw FileError(directory, "cannot be listed", remedy: "check the path and its permissions", cause: error)
+    }
     return names.compactMap { CheckpointName($0) }.sorted(by: >)
   }
 
   /// The newest valid checkpoint and what was wrong with newer ones.
-  package func newest() -> (name: CheckpointName?, refused: [String]) {
-    var refused: [String] = []
-    for name in names() {
+  /// - Throws: `FileError` for a folder that cannot be listed.
+  package func newest() throws(FileError) -> (name: CheckpointName?, refused: [any Error]) {
+    var refused: [any Error] = []
+    for name in try names() {
       do {
         try Self.verify(path(name))
         return (name, refused)
-      } catch { refused.append("\(error)") }
+      } catch { refused.append(error) }
     }
     return (nil, refused)
   }

@@ -32,13 +32,7 @@ package final class CheckpointStore {
 
   /// Makes the folder where it is missing.
   /// - Throws: `FileError`.
-  package func prepare() throws {
-    do {
-      try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-    } catch {
-      throw FileError(directory, "the folder cannot be made", cause: error)
-    }
-  }
+  package func prepare() throws { try makeFolder(directory) }
 
   /// Begins a run after a step: sweeps what killed runs have left, sets aside checkpoints that are not valid or of
   /// later steps, and points the links at what is there.
@@ -50,7 +44,7 @@ package final class CheckpointStore {
   package func begin(resumedFrom path: String?, step: Int, best: Int?) throws -> [String] {
     sweep()
     var notes: [String] = []
-    for name in folder.names() {
+    for name in try folder.names() {
       do {
         try CheckpointFolder.verify(folder.path(name))
         guard name.step > step else {
@@ -71,8 +65,9 @@ package final class CheckpointStore {
 
   /// Writes a checkpoint under a temporary name, sealed and synchronized, renames it, then deletes what is too old. An
   /// interrupted or failed write leaves all earlier checkpoints as they were.
-  /// - Throws: `HDF5Error` or `FileError`.
-  package func save(_ state: TrainingState) throws {
+  /// - Parameter check: looks at the written file before it is sealed and gets its name.
+  /// - Throws: `HDF5Error` or `FileError`, or what the check throws.
+  package func save(_ state: TrainingState, check: (borrowing CheckpointFile) throws -> Void = { _ in }) throws {
     let name = CheckpointName(step: state.step, isDue: state.validationDue)
     let path = folder.path(name)
     if FileManager.default.fileExists(atPath: path) {
@@ -82,6 +77,7 @@ package final class CheckpointStore {
     try File.replace(
       path,
       sealed: { partial in
+        try check(CheckpointFile(partial))
         try Seal.append(to: partial)
         // For `sha256sum -c`, before the checkpoint has its name; the checkpoint itself needs it no longer.
         let line = "\(try CheckpointFolder.sha256(of: partial))  \(name.text)\n"
@@ -95,8 +91,7 @@ package final class CheckpointStore {
     let isMadeUpFor = CheckpointName(step: state.step, isDue: true)
     let superfluous = valid.dropFirst(keep).filter { $0 != best && $0 != resumedFrom } + [isMadeUpFor]
     for old in superfluous where old != name && valid.contains(old) {
-      unlink(folder.path(old))
-      unlink(folder.path(old) + ".sha256")
+      if unlink(folder.path(old)) == 0 { unlink(folder.path(old) + ".sha256") }
       valid.removeAll { $0 == old }
     }
   }
@@ -121,7 +116,8 @@ package final class CheckpointStore {
       number += 1
       aside = "aside-\(number)-\(name.text)"
     }
-    guard rename(folder.path(name), "\(directory)/\(aside)") == 0 else {
+    // A run whose folder was taken over may delete it meanwhile.
+    guard rename(folder.path(name), "\(directory)/\(aside)") == 0 || errno == ENOENT else {
       throw FileError(
         folder.path(name), "cannot be set aside", cause: SystemError.last("rename"), fault: .machine)
     }

@@ -39,17 +39,19 @@ package final class FolderLock {
   }
 
   init(folder: String, takesOver: Bool, holder: Holder) throws {
-    path = "\(folder)/run.lock"
+    let path = "\(folder)/run.lock"
+    self.path = path
     self.holder = holder
-    var isLocked = false
-    var hasLocks = true
+    var lock = KernelLock.unavailable
     var opened: Int32 = -1
     // A holder that gives the lock back deletes the file: a lock on one that is gone is none.
     for _ in 0..<8 {
-      opened = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+      opened = uninterrupted { open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644) }
       guard opened >= 0 else { throw FileError.unwritable(path, cause: SystemError.last("open")) }
-      isLocked = Self.lock(opened)
-      hasLocks = isLocked || ![ENOLCK, ENOSYS, EOPNOTSUPP, EINVAL].contains(errno)
+      do { lock = try Self.lock(opened) } catch {
+        close(opened)
+        throw FileError(path, "cannot be locked", cause: error)
+      }
       if Self.isSameFile(opened, path) { break }
       close(opened)
       opened = -1
@@ -57,18 +59,26 @@ package final class FolderLock {
     guard opened >= 0 else { throw FileError(path, "changes all the time", remedy: "name another folder") }
     descriptor = opened
     do {
-      let earlier = Self.read(descriptor)
+      var earlier = try Self.read(descriptor, path)
+      // Whoever has taken the lock this moment is about to write its name: until then the one before it stands there.
+      var waits = lock == .held ? 200 : 0
+      while waits > 0, earlier.map({ Self.hasEnded($0, for: holder) }) ?? true {
+        usleep(10_000)
+        waits -= 1
+        earlier = try Self.read(descriptor, path)
+      }
       // Another host may keep its lock for a while after its end.
       let isElsewhere = earlier.map { $0.host != holder.host } ?? false
-      if hasLocks, !isLocked, !(takesOver && isElsewhere) {
+      if lock == .held, !(takesOver && isElsewhere) {
         throw Self.held(folder, by: earlier, isProven: !isElsewhere)
       }
-      if let earlier, !Self.isGone(earlier, for: holder, isLocked: isLocked), !takesOver {
+      if let earlier, !Self.isGone(earlier, for: holder, isLocked: lock == .taken), !takesOver {
         throw Self.held(folder, by: earlier, isProven: false)
       }
       try write(holder)
       // Without locks two runs may have come here at once; the last one has it.
-      guard Self.read(descriptor) == holder else { throw Self.held(folder, by: Self.read(descriptor), isProven: true) }
+      let now = try Self.read(descriptor, path)
+      guard now == holder else { throw Self.held(folder, by: now, isProven: true) }
     } catch {
       close(descriptor)
       throw error
@@ -87,7 +97,7 @@ package final class FolderLock {
 
   /// Throws where another run has taken the folder over: nothing may be saved there then.
   package func requireHeld() throws(FileError) {
-    let now = Self.isSameFile(descriptor, path) ? Self.read(descriptor) : nil
+    let now = Self.isSameFile(descriptor, path) ? try Self.read(descriptor, path) : nil
     guard now == holder else {
       throw FileError(
         path, "was taken over by \(now?.words ?? "somebody who removed it")",
@@ -106,18 +116,40 @@ package final class FolderLock {
   /// Whether an earlier holder is provably gone: its kernel released the lock, or runs no longer, or its job was
   /// started again, which a scheduler does only after the end of the earlier start.
   private static func isGone(_ earlier: Holder, for holder: Holder, isLocked: Bool) -> Bool {
-    if earlier.host == holder.host { return earlier.boot != holder.boot || isLocked || kill(earlier.process, 0) != 0 }
+    if earlier.host == holder.host { return isLocked || hasEnded(earlier, for: holder) }
     guard let job = holder.job, job == earlier.job else { return false }
     return (holder.restarts ?? 0) > (earlier.restarts ?? 0)
   }
 
-  /// An open file description lock on the whole file; false with `errno` where somebody has it, or there are no locks.
-  private static func lock(_ descriptor: Int32) -> Bool {
+  /// Whether an earlier holder on this host runs no longer.
+  private static func hasEnded(_ earlier: Holder, for holder: Holder) -> Bool {
+    guard earlier.host == holder.host else { return false }
+    // EPERM is said of another user's process, which lives.
+    return earlier.boot != holder.boot || kill(earlier.process, 0) != 0 && errno == ESRCH
+  }
+
+  private enum KernelLock {
+    /// By this process.
+    case taken
+    /// By another one.
+    case held
+    /// The file system has no locks.
+    case unavailable
+  }
+
+  /// Asks for an open file description lock on the whole file.
+  /// - Throws: `SystemError` where nobody can know whether somebody has it.
+  private static func lock(_ descriptor: Int32) throws(SystemError) -> KernelLock {
     let setLock: Int32 = 37  // F_OFD_SETLK, a macro that Swift does not see
     var range = flock()
     range.l_type = Int16(F_WRLCK)
     range.l_whence = Int16(SEEK_SET)
-    return fcntl(descriptor, setLock, &range) == 0
+    if uninterrupted({ fcntl(descriptor, setLock, &range) }) == 0 { return .taken }
+    switch errno {
+    case EAGAIN, EACCES: return .held
+    case ENOLCK, ENOSYS, EOPNOTSUPP, EINVAL: return .unavailable
+    default: throw SystemError.last("fcntl")
+    }
   }
 
   /// Whether a path still names an open file.
@@ -127,10 +159,13 @@ package final class FolderLock {
       && open.st_dev == named.st_dev
   }
 
-  private static func read(_ descriptor: Int32) -> Holder? {
+  /// What the file says; nil for an empty file, or one that was being written when a process was killed.
+  private static func read(_ descriptor: Int32, _ path: String) throws(FileError) -> Holder? {
     var bytes = [UInt8](repeating: 0, count: 4096)
-    let count = bytes.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress, $0.count, 0) }
-    guard count > 0 else { return nil }
+    let count = bytes.withUnsafeMutableBytes { bytes in
+      uninterrupted { pread(descriptor, bytes.baseAddress, bytes.count, 0) }
+    }
+    guard count >= 0 else { throw FileError(path, "cannot be read", cause: SystemError.last("pread"), fault: .machine) }
     return try? JSONDecoder().decode(Holder.self, from: Data(bytes.prefix(count)))
   }
 
@@ -138,12 +173,11 @@ package final class FolderLock {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     let data = try encoder.encode(holder) + Data("\n".utf8)
-    let written = data.withUnsafeBytes { bytes in
-      ftruncate(descriptor, 0) == 0 ? pwrite(descriptor, bytes.baseAddress, bytes.count, 0) : -1
-    }
-    guard written == data.count, fsync(descriptor) == 0 else {
-      throw FileError.unwritable(path, cause: SystemError.last("write"))
-    }
+    func failed(_ call: String) -> FileError { .unwritable(path, cause: SystemError.last(call)) }
+    guard uninterrupted({ ftruncate(descriptor, 0) }) == 0 else { throw failed("ftruncate") }
+    // Reading has not moved the position from the file's start.
+    guard data.withUnsafeBytes({ writeAll($0, to: descriptor) }) else { throw failed("write") }
+    guard uninterrupted({ fsync(descriptor) }) == 0 else { throw failed("fsync") }
   }
 }
 

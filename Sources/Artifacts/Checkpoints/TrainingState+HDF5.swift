@@ -19,6 +19,7 @@ extension TrainingState {
     try file.setAttribute("run_digest", to: run.digest)
     let provenance = run.provenance
     if let digest = provenance.baseDigest { try file.setAttribute("base_digest", to: digest) }
+    if let digest = run.imagesDigest { try file.setAttribute("images_digest", to: digest) }
     if let best {
       try file.setAttribute("best_step", to: Int64(best.step))
       try file.setAttribute("best_validation_loss", to: best.loss)
@@ -97,7 +98,7 @@ extension TrainingState {
     (adapter, layout) = try file.adapter(for: text, used, folder: folder)
     run = RunIdentity(
       digest: try file.runDigest(), yaml: try file.runYAML(), seed: try file.seed(), worldSize: try file.worldSize(),
-      provenance: try file.provenance())
+      provenance: try file.provenance(), imagesDigest: try file.imagesDigest())
     epoch = try file.epoch()
     consumedExamples = try file.consumedExamples()
     best = try file.best()

@@ -11,10 +11,15 @@ package struct RunIdentity: Sendable, Equatable {
   /// Ranks that computed the last step.
   package var worldSize: Int
   package var provenance: AdapterProvenance
+  /// Digest of the bytes of the training examples' images; nil in checkpoints of versions before 0.3.0.
+  package var imagesDigest: String?
 
-  package init(digest: String, yaml: String, seed: UInt64, worldSize: Int, provenance: AdapterProvenance) {
+  package init(
+    digest: String, yaml: String, seed: UInt64, worldSize: Int, provenance: AdapterProvenance,
+    imagesDigest: String? = nil
+  ) {
     (self.digest, self.yaml, self.seed, self.worldSize) = (digest, yaml, seed, worldSize)
-    self.provenance = provenance
+    (self.provenance, self.imagesDigest) = (provenance, imagesDigest)
   }
 }
 

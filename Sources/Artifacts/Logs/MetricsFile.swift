@@ -1,6 +1,7 @@
 // metrics.jsonl: one line per step and one per validation, in a run's checkpoint folder.
 import Files
 import Foundation
+import Glibc
 
 /// One line of metrics.jsonl; docs/formats.md explains the keys.
 package struct MetricsEntry: Codable, Sendable, Equatable {
@@ -40,7 +41,7 @@ package final class MetricsFile {
     directory: String, after step: Int, history: [MetricsEntry] = [], validationRepeats: Bool = false
   ) throws(FileError) {
     path = "\(directory)/\(Self.name)"
-    let data = step > 0 ? FileManager.default.contents(atPath: path) ?? Data() : Data()
+    let data = step > 0 ? try earlierLines(path) : Data()
     var lines: [Line] = []
     var seen: Set<Line.Key> = []
     func keep(_ entry: MetricsEntry, _ text: Data) {
@@ -98,5 +99,17 @@ package final class MetricsFile {
     } catch {
       throw FileError.unwritable(path, cause: error)
     }
+  }
+}
+
+/// What a log has from earlier starts; nothing where there is none.
+/// - Throws: `FileError` for one that cannot be read, whose lines would be lost.
+func earlierLines(_ path: String) throws(FileError) -> Data {
+  var status = stat()
+  if stat(path, &status) != 0, errno == ENOENT { return Data() }
+  do {
+    return try Data(contentsOf: URL(fileURLWithPath: path))
+  } catch {
+    throw FileError(path, "cannot be read", remedy: "move it away to go on without its lines", cause: error)
   }
 }

@@ -30,7 +30,7 @@ package struct RunSession: Codable, Sendable, Equatable {
   /// - Throws: `FileError`.
   package func append(to directory: String) throws(FileError) {
     let path = "\(directory)/\(Self.fileName)"
-    let earlier = after_step > 0 ? FileManager.default.contents(atPath: path) ?? Data() : Data()
+    let earlier = after_step > 0 ? try earlierLines(path) : Data()
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
     let line: Data

@@ -17,20 +17,24 @@ final class MappedFile: @unchecked Sendable {
   ///   `HuggingFaceError.gitLFSPointer` for what Git LFS left in a file's place.
   init(path: String, maximumBytes: Int = .max) throws {
     func failure(_ reason: String) -> HuggingFaceError { .unreadable(file: path, reason: reason) }
+    func failure(_ error: SystemError) -> any Error {
+      guard isMachineFault(error) else { return failure(String(cString: strerror(error.code))) }
+      return FileError(path, "cannot be read", cause: error)
+    }
     // O_NONBLOCK: opening a named pipe would wait for a writer for ever.
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else { throw failure(String(cString: strerror(errno))) }
+    let descriptor = uninterrupted { open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
+    guard descriptor >= 0 else { throw failure(SystemError.last("open")) }
     do {
       identity = try FileIdentity(descriptor: descriptor)
       guard identity.isRegular else { throw failure("not a regular file") }
       let count = identity.size
       guard count <= maximumBytes else { throw failure("\(count) bytes, at most \(maximumBytes) are expected") }
       let start = count == 0 ? nil : mmap(nil, count, PROT_READ, MAP_SHARED, descriptor, 0)
-      guard start != MAP_FAILED else { throw failure(String(cString: strerror(errno))) }
+      guard start != MAP_FAILED else { throw failure(SystemError.last("mmap")) }
       bytes = UnsafeRawBufferPointer(start: start, count: count)
     } catch {
       close(descriptor)
-      if let error = error as? SystemError { throw failure("\(error)") }
+      if let error = error as? SystemError { throw failure(error) }
       throw error
     }
     self.path = path

@@ -1,0 +1,55 @@
+// A step on many ranks: the network's part by the formula of recursive halving, the waiting of uneven examples.
+import Costs
+import RunFile
+import TestSupport
+import Testing
+import TinyModels
+
+@testable import Planning
+
+@Suite("Steps on many ranks")
+struct ReachTests {
+  private let network = Network(latency: 1e-3, bandwidth: 1e9)
+
+  @Test("one node sends nothing; two nodes exchange the payload twice by halves")
+  func small() {
+    #expect(network.allReduceSeconds(bytes: 1 << 20, nodes: 1, perNode: 64) == 0)
+    // Two rounds of 4 KB without a question, of 512 KiB with one: each asks, is answered, and sends.
+    #expect(abs(network.allReduceSeconds(bytes: 8000, nodes: 2, perNode: 1) - 2 * (1e-3 + 4e-6)) < 1e-12)
+    #expect(abs(network.allReduceSeconds(bytes: 1 << 20, nodes: 2, perNode: 1) - 2 * (3e-3 + 524_288e-9)) < 1e-12)
+    // Ranks of a node halve it between themselves, and send the quarters at once.
+    let shared = network.allReduceSeconds(bytes: 1 << 20, nodes: 2, perNode: 2)
+    #expect(abs(shared - 2 * (3e-3 + 2 * 262_144e-9)) < 1e-12)
+  }
+
+  @Test("rounds grow with the logarithm of the nodes, bytes towards twice the payload")
+  func large() {
+    let bytes = 1 << 30
+    let many = Network(latency: 0, bandwidth: 1e9).allReduceSeconds(bytes: bytes, nodes: 4096, perNode: 1)
+    #expect(abs(many / (2 * Double(bytes) / 1e9) - 1) < 0.01)
+    let rounds = Network(latency: 1, bandwidth: 1e18).allReduceSeconds(bytes: 1024, nodes: 4096, perNode: 1)
+    #expect(abs(rounds - 24) < 1e-6)
+    #expect(
+      network.allReduceSeconds(bytes: bytes, nodes: 5, perNode: 1)
+        > network.allReduceSeconds(bytes: bytes, nodes: 4, perNode: 1))
+  }
+
+  @Test("a plan says what 1 to 4,096 ranks do; without a rate it says nothing")
+  func plan() throws {
+    let model = try TinyModel()
+    let run = try RunConfiguration(
+      text: "{model: {path: \(model.folder)}, data: {train: none.jsonl}, training: {steps: 1, global_batch: 4}}",
+      path: "/r.yaml")
+    var plan = try Plan(run, ranks: Plan.Ranks(nodes: 1, perNode: 2), assumed: .usual)
+    plan.network = network
+    #expect(plan.reach(network) == nil && plan.document.reach == nil)
+    plan.gflops = plan.rate(stepSeconds: 0.5)
+    let rows = try #require(plan.reach(network))
+    #expect(rows.map(\.ranks) == (0...12).map { 1 << $0 } && rows.map(\.nodes).prefix(4) == [1, 1, 2, 4])
+    // All examples are alike: the same work on every rank, as in the step that was measured.
+    #expect(rows.allSatisfy { abs($0.computeSeconds - 0.5) < 1e-9 && $0.globalBatch == 2 * $0.ranks })
+    #expect(rows[1].efficiency == 1 && rows[12].efficiency < rows[2].efficiency)
+    for row in rows { #expect(abs(row.efficiency - 0.5 / row.stepSeconds) < 1e-9) }
+    #expect(plan.lines.count { $0.contains("%") && $0.contains("4096") } == 1)
+  }
+}
