@@ -31,22 +31,6 @@ train() {
   ranks "$count" "$IMAGELORA" train run.yaml "$@" >out 2>err
 }
 
-# state FILE: name and SHA-256 of the bytes of every dataset that a run computes.
-state() {
-  local name
-  for name in $(h5ls -r "$1" | awk '$2 == "Dataset" && $1 !~ /^\/run/ { print $1 }'); do
-    h5dump -d "$name" -b LE -o dump.bin "$1" >dump.out
-    printf '%s %s\n' "$name" "$(sha256sum <dump.bin)"
-  done
-}
-
-# same_state A B: the same datasets with the same bytes.
-same_state() {
-  state "$1" >state.a
-  state "$2" >state.b
-  grep -q '^/optimizer/exp_avg_sq/layers' state.a && diff state.a state.b
-}
-
 # same_log A B: the same metrics.jsonl but for times, whose keys end in _seconds or _per_second.
 same_log() {
   python3 - "$@" <<'PYTHON'
@@ -73,7 +57,7 @@ PYTHON
 last=step-00000040.h5
 parts=("$@")
 [[ $# -gt 0 ]] || parts=(
-  ranks launchers rows evaluate report resume signals probe lora features qwen3 precision
+  ranks launchers rows evaluate report resume signals cluster probe lora features qwen3 precision
   refusals-model refusals-data refusals-checkpoint disagreement watchdog changed-base benchmarks
 )
 for part in "${parts[@]}"; do

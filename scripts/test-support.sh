@@ -65,6 +65,22 @@ for entry in map(json.loads, open(path, encoding="utf-8")):
         print(entry[key])' "$@"
 }
 
+# state FILE: name and SHA-256 of the bytes of every dataset that a run computes.
+state() {
+  local name
+  for name in $(h5ls -r "$1" | awk '$2 == "Dataset" && $1 !~ /^\/run/ { print $1 }'); do
+    h5dump -d "$name" -b LE -o dump.bin "$1" >dump.out
+    printf '%s %s\n' "$name" "$(sha256sum <dump.bin)"
+  done
+}
+
+# same_state A B: the same datasets with the same bytes.
+same_state() {
+  state "$1" >state.a
+  state "$2" >state.b
+  grep -q '^/optimizer/exp_avg_sq/layers' state.a && diff state.a state.b
+}
+
 section() { echo "-- $1 ($SECONDS s)"; }
 
 # The closing line and the status.

@@ -31,7 +31,10 @@ struct MetricsLog {
     decoder.allowsJSON5 = true
     for (index, bytes) in data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated()
     where bytes.contains(where: { ![0x20, 0x09, 0x0D].contains($0) }) {
-      guard let entry = try? decoder.decode([String: Number].self, from: Data(bytes)) else {
+      // Foundation's reader of JSON5 ends the process at bytes that are not UTF-8.
+      guard String(validating: bytes, as: UTF8.self) != nil,
+        let entry = try? decoder.decode([String: Number].self, from: Data(bytes))
+      else {
         problems.append("line \(index + 1) is no JSON object of numbers")
         continue
       }

@@ -16,11 +16,13 @@ struct Inspect: ParsableCommand {
       position (one number if the three axes agree) and a * if it is supervised, one line for each image, and boxes in \
       original and resized pixels. For an HDF5 file, shows the contents of the checkpoint or scores file, and whether \
       it is valid (exit status 65 if not). For a folder, shows the model's shape, parameters, pixel limits and special \
-      tokens. --verify also reads all weights for a digest of all of their bytes. It is kept beside the model (or in the \
+      tokens. --newest prints the path of the checkpoint from which train --resume auto would continue the run of a run \
+      file, and nothing where there is none, for scripts. --verify also reads all weights for a digest of all of their bytes. It is kept beside the model (or in the \
       user's cache folder) until the files change, and goes into checkpoints and exported adapters.
 
       Examples:
         imagelora inspect run.yaml --row screen-17
+        imagelora inspect run.yaml --newest
         imagelora inspect checkpoints/best.h5
         imagelora inspect Qwen2.5-VL-3B --verify
       """)
@@ -34,25 +36,32 @@ struct Inspect: ParsableCommand {
   @Option(name: .customLong("set"), help: ArgumentHelp("Override one key of the run file.", valueName: "key=value"))
   var overrides: [String] = []
 
+  @Flag(help: "Of a run file: print the path of the newest valid checkpoint instead of an example.")
+  var newest = false
+
   @Flag(help: "Of a model folder: read all weights and show, and keep, the digest of all of their bytes.")
   var verify = false
 
   @Flag(help: "Print one JSON document instead of lines.")
   var json = false
 
+  func validate() throws {
+    guard !newest || (row == nil && !json) else { throw ValidationError("--newest: omit --row and --json") }
+  }
+
   private enum Kind { case folder, hdf5, run }
 
   func run() throws {
     try onFirstRank {
       let kind = try kind()
-      guard kind == .run || (row == nil && overrides.isEmpty) else {
-        throw FileError(path, "is no run file", remedy: "omit --row and --set")
+      guard kind == .run || (row == nil && overrides.isEmpty && !newest) else {
+        throw FileError(path, "is no run file", remedy: "omit --row, --newest and --set")
       }
       guard kind == .folder || !verify else { throw FileError(path, "is no model folder", remedy: "omit --verify") }
       switch kind {
       case .folder: try showFolder()
       case .hdf5: try showHDF5()
-      case .run: try showExample()
+      case .run: try newest ? showNewest() : showExample()
       }
     }
   }
@@ -101,6 +110,11 @@ struct Inspect: ParsableCommand {
       let scores = ScoresDescription(try InfluenceScores(reading: path, notice: complain), file: path)
       if json { try sayJSON(scores) } else { scores.lines.forEach(say) }
     }
+  }
+
+  private func showNewest() throws {
+    let folder = CheckpointFolder(try RunConfiguration(path: path, overrides: overrides).checkpoint.directory.resolved)
+    if let newest = folder.newest().name { say(folder.path(newest)) }
   }
 
   private func showExample() throws {

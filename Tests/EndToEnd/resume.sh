@@ -31,3 +31,19 @@ rm -f run/step-0000001[1-9].h5* run/step-000000[2-4]?.h5*
 resumed 3 "killed at the end of an epoch"
 check "killed at the end of an epoch: from step 10" test "$(field run/sessions.jsonl -1.after_step)" = 10
 rm -rf run
+
+# Hosts are lost and come back: three ranks, one, four.
+stop_at_on() {
+  rm -f out
+  train "$1" --resume auto &
+  job=$!
+  await reached "$2" || true
+  kill -KILL $(processes "$job" imagelora | tail -n 1) 2>/dev/null || true
+  end
+}
+stop_at_on 3 7
+stop_at_on 1 21
+check "killed on 3 ranks and on 1, before the end" test ! -e "run/$last"
+resumed 4 "killed on 3 ranks and on 1"
+check "the sessions had 3, 1 and 4 ranks" test "$(column run/sessions.jsonl world_size | tr '\n' ' ')" = "3 1 4 "
+rm -rf run

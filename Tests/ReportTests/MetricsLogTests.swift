@@ -27,6 +27,19 @@ struct MetricsLogTests {
     #expect(times.step == 2 && times.reduce == 0.5 && times.examplesPerSecond == 4)
   }
 
+  /// Foundation's reader of JSON5 ends the process at such a key.
+  @Test func bytesThatAreNoText() {
+    let line = Data(#"{"step":1,"loss":2.5}"#.utf8)
+    for bytes: [UInt8] in [[0xFF], [0x80], [0xC3], [0xED, 0xA0, 0x80], [0xF0, 0x9F]] {
+      let name = Data(bytes) + Data("abcd".utf8)
+      for key in [name, Data("\"".utf8) + name + Data("\"".utf8)] {
+        let log = MetricsLog(line + Data("\n{".utf8) + key + Data(":1}\n".utf8))
+        #expect(log.problems == ["line 2 is no JSON object of numbers"])
+        #expect(log.curve("loss").points.map(\.value) == [2.5])
+      }
+    }
+  }
+
   /// Losses that are not numbers, as other programs write them, and lines that are not valid.
   @Test func notNumbers() {
     let log = log(

@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # Holds the model of `imagelora plan --reach` against pretend hosts of this machine with imposed delay.
 #
-#   cluster/rehearsal/reach.sh     BENCHMARKS names the program benchmarks; the release build is made where it is not given
+#   cluster/rehearsal/reach.sh
+#
+# BENCHMARKS names the program benchmarks; the release build is made where it is not given.
 #
 # First the latency and the bandwidth between two hosts are measured without delay. Then the all-reduce of several
-# payloads is timed on 2, 3 and 4 hosts with several delays, and compared with what the model makes of that latency, the
-# delay and that bandwidth. One line a claim; the status is 1 if any time is not within a factor of 1.5 of its prediction.
+# payloads is timed on 2, 3 and 4 hosts with several delays, and compared with what the model makes of that latency,
+# the delay and that bandwidth. One line a claim; the status is 1 if any time is not within a factor of 1.5 of its
+# prediction.
 #
 # It needs what hosts.sh needs, and a machine on which nothing else runs.
 set -euo pipefail
@@ -37,24 +40,25 @@ allreduce() {
     --mca btl_tcp_if_include eth0 --mca oob_tcp_if_include eth0 --mca plm_rsh_agent "ssh -F $work/ssh_config" \
     "$BENCHMARKS" allreduce "$@" >table 2>errors || { fail "an all-reduce on $count hosts" table errors; finish; }
 }
-# median BYTES: seconds of that payload in the table.
-median() {
-  awk -F'|' -v bytes="$1" '$2 + 0 == bytes { split($5, time, " "); print time[2] == "ms" ? time[1] / 1000 : time[1] }' table
-}
+# cell BYTES COLUMN: of the table.
+cell() { awk -F'|' -v bytes="$1" -v column="$2" '$2 + 0 == bytes { gsub(/ +/, " ", $column); print $column }' table; }
+# seconds BYTES: the median of that payload.
+seconds() { cell "$1" 5 | awk '{ print $2 == "ms" ? $1 / 1000 : $1 }'; }
+# near RATIO: within a factor of 1.5 of 1.
+near() { awk -v ratio="$1" 'BEGIN { exit !(ratio > 1 / 1.5 && ratio < 1.5) }'; }
 
 allreduce 2 --bytes 1024 4000000
-latency=$(median 1024 | awk '{ print $1 / 2 * 1e6 }')
-gigabits=$(median 4000000 | awk '{ print 4000000 * 8 / $1 / 1e9 }')
+latency=$(seconds 1024 | awk '{ print $1 / 2 * 1e6 }')
+gigabits=$(seconds 4000000 | awk '{ print 4000000 * 8 / $1 / 1e9 }')
 echo "without delay: $latency us, $gigabits Gbit/s"
 for delay in 2 5 20; do
   conditions "$delay" 0 0
+  one_way=$(awk -v base="$latency" -v delay="$delay" 'BEGIN { print base + 1000 * delay }')
   for count in 2 3 4; do
-    allreduce "$count" --bytes 1024 32768 400000 --repeats 7 \
-      --latency-us "$(awk -v base="$latency" -v delay="$delay" 'BEGIN { print base + 1000 * delay }')" --gigabits "$gigabits"
+    allreduce "$count" --bytes 1024 32768 400000 --repeats 7 --latency-us "$one_way" --gigabits "$gigabits"
     for bytes in 1024 32768 400000; do
-      line=$(awk -F'|' -v bytes="$bytes" '$2 + 0 == bytes { gsub(/ +/, " "); print $5 "measured," $8 "predicted," $9 }' table)
-      check "$count hosts, $delay ms, $bytes bytes: $line" \
-        awk -F'|' -v bytes="$bytes" '$2 + 0 == bytes { exit !($9 + 0 > 1 / 1.5 && $9 + 0 < 1.5) }' table
+      check "$count hosts, $delay ms, $bytes bytes:$(cell "$bytes" 5)measured,$(cell "$bytes" 8)predicted" \
+        near "$(cell "$bytes" 9)"
     done
   done
 done
