@@ -114,7 +114,7 @@ struct Inspect: ParsableCommand {
 
   private func showNewest() throws {
     let folder = CheckpointFolder(try RunConfiguration(path: path, overrides: overrides).checkpoint.directory.resolved)
-    if let newest = folder.newest().name { say(folder.path(newest)) }
+    if let newest = try folder.newest().name { say(folder.path(newest)) }
   }
 
   private func showExample() throws {
