@@ -23,7 +23,8 @@ extension FuzzTarget {
         let isAccepted = Refusal.allowing { try CheckpointFolder.verify(path) } != nil
         require(!isAccepted, "a file without a right seal is taken for a checkpoint")
         require(Refusal.allowing { try AdapterSource.checkpoint(path).provenance() } == nil)
-        require((try? CheckpointFolder(WorkFolder.path).newest().name) == nil, "the newest checkpoint has no right seal")
+        let newest = Refusal.allowing { try CheckpointFolder(WorkFolder.path).newest().name }
+        require(newest.flatMap { $0 } == nil, "the newest checkpoint has no right seal")
       }),
     FuzzTarget(
       name: "checkpoint-bytes", dictionary: "hdf5", format: .bytes,
