@@ -106,8 +106,8 @@ let modules: [Target] = [
   .module(
     "Inspection",
     [
-      "Files", "Formatting", "Tensors", "HDF5", "RandomNumbers", "HuggingFace", "Datasets", "Preprocessing", "QwenVL",
-      "Batches", "Adapters", "RunFile", "Artifacts", "Training",
+      "Files", "Formatting", "Tensors", "HDF5", "Digests", "RandomNumbers", "HuggingFace", "Datasets",
+      "Preprocessing", "QwenVL", "Batches", "Adapters", "RunFile", "Artifacts", "Training",
     ]),
   .module(
     "Report",

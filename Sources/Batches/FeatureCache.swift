@@ -95,14 +95,15 @@ final class FeatureCache: Sendable {
   func read(_ image: Image, rows: Int, columns: Int) -> Matrix<Float>? {
     guard contains(image) else { return nil }
     do {
+      // Nothing of a file is parsed before its seal holds.
+      guard try Seal.check(path(of: image)) == .valid else { return nil }
       let file = try File.open(path(of: image))
       guard try file.attribute("schema_version", as: Int64.self) == Self.schemaVersion else { return nil }
       for (name, value) in attributes(of: image) {
         guard try file.attribute(name, as: String.self) == value else { return nil }
       }
-      let values = try file.read(Float.self, from: "/features", shape: [rows, columns])
-      guard try file.attribute("features_digest", as: String.self) == Self.digest(values) else { return nil }
-      return Matrix(values, rows: rows, columns: columns)
+      return Matrix(
+        try file.read(Float.self, from: "/features", shape: [rows, columns]), rows: rows, columns: columns)
     } catch { return nil }
   }
 
@@ -111,10 +112,9 @@ final class FeatureCache: Sendable {
     guard mayWrite.withLock({ $0 }) else { return }
     let (path, values) = (path(of: image), features.values)
     do {
-      try File.replace(path, partial: Self.temporary(path)) { file in
+      try File.replace(path, partial: Self.temporary(path), sealed: { try Seal.append(to: $0) }) { file in
         try file.setAttribute("schema_version", to: Self.schemaVersion)
         for (name, value) in attributes(of: image) { try file.setAttribute(name, to: value) }
-        try file.setAttribute("features_digest", to: Self.digest(values))
         try file.write(values, shape: [features.rows, features.columns], to: "/features", filters: [.fletcher32])
       }
     } catch {
@@ -152,11 +152,6 @@ final class FeatureCache: Sendable {
     [
       "picture_digest": image.digest, "grid": image.gridText, "base_digest": baseDigest, "conditions": conditions,
     ]
-  }
-
-  /// Stronger than the filter's checksum, which accepts some wrong bytes.
-  private static func digest(_ values: [Float]) -> String {
-    values.withUnsafeBytes { SHA256.hex($0) }
   }
 }
 

@@ -43,9 +43,8 @@ package struct CheckpointDescription: Encodable, Equatable {
   }
 
   let file: String
-  /// Whether the bytes are those that were saved, and what is wrong where they are not.
+  /// Its bytes are those that were saved: nothing is said of any other file.
   let isValid: Bool
-  package let damage: String?
   let schemaVersion, step, epoch, consumedRows, worldSize: Int
   let seed: UInt64
   let best: Best?
@@ -56,20 +55,14 @@ package struct CheckpointDescription: Encodable, Equatable {
   let tensors: [Tensor]
   let lastStep: LastStep?
 
-  /// Reads a checkpoint; damage is found before anything else is read.
-  /// - Throws: `HDF5Error` or `FileError` for a file that cannot be read at all.
+  /// Reads a checkpoint; nothing of it is parsed before its digest holds.
+  /// - Throws: `HDF5Error` or `FileError`, also for a damaged one.
   package init(_ path: String) throws {
     let path = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
     file = path
-    let check = Result { try CheckpointFolder.verify(path) }
-    if case .failure(let error) = check { damage = "\(error)" } else { damage = nil }
-    isValid = damage == nil
-    let checkpoint: CheckpointFile
-    do { checkpoint = try CheckpointFile(path) } catch {
-      // The checksum's error comes first: it names the damage and not what followed from it.
-      try check.get()
-      throw error
-    }
+    try CheckpointFolder.verify(path)
+    isValid = true
+    let checkpoint = try CheckpointFile(path)
     schemaVersion = TrainingState.schemaVersion
     (step, epoch) = (try checkpoint.step(), try checkpoint.epoch())
     (consumedRows, worldSize) = (try checkpoint.consumedExamples(), try checkpoint.worldSize())
@@ -102,7 +95,7 @@ package struct CheckpointDescription: Encodable, Equatable {
   package var lines: [String] {
     func line(_ name: String, _ value: Any) -> String { padded(name, to: 16, gap: 2) + "\(value)" }
     var lines = [
-      line("checkpoint", file), line("checksum", damage.map { "NOT VALID: \($0)" } ?? "valid"),
+      line("checkpoint", file), line("checksum", "valid"),
       line("schema_version", schemaVersion), line("step", step), line("epoch", epoch),
       line("examples seen", consumedRows), line("world_size", worldSize), line("seed", seed),
     ]

@@ -14,11 +14,15 @@ struct Inspect: ParsableCommand {
     discussion: """
       For a run file, shows one example, the first unless --row names another: every token with its index, its M-RoPE \
       position (one number if the three axes agree) and a * if it is supervised, one line for each image, and boxes in \
-      original and resized pixels. For an HDF5 file, shows the contents of the checkpoint or scores file, and whether \
-      it is valid (exit status 65 if not). For a folder, shows the model's shape, parameters, pixel limits and special \
-      tokens. --newest prints the path of the checkpoint from which train --resume auto would continue the run of a run \
-      file, and nothing where there is none, for scripts. --verify also reads all weights for a digest of all of their bytes. It is kept beside the model (or in the \
-      user's cache folder) until the files change, and goes into checkpoints and exported adapters.
+      original and resized pixels. --newest prints the path of the checkpoint from which train --resume auto would \
+      continue the run of a run file, and nothing where there is none, for scripts.
+
+      For an HDF5 file, shows the contents of the checkpoint or scores file; of a damaged one nothing is read but its \
+      digest.
+
+      For a folder, shows the model's shape, parameters, pixel limits and special tokens. --verify also reads all \
+      weights for a digest of all of their bytes. It is kept beside the model (or in the user's cache folder) until \
+      the files change, and goes into checkpoints and exported adapters.
 
       Examples:
         imagelora inspect run.yaml --row screen-17
@@ -105,7 +109,6 @@ struct Inspect: ParsableCommand {
     case .checkpoint:
       let checkpoint = try CheckpointDescription(path)
       if json { try sayJSON(checkpoint) } else { checkpoint.lines.forEach(say) }
-      if let damage = checkpoint.damage { throw FileError(path, "is not valid: \(damage)") }
     case .scores:
       let scores = ScoresDescription(try InfluenceScores(reading: path, notice: complain), file: path)
       if json { try sayJSON(scores) } else { scores.lines.forEach(say) }

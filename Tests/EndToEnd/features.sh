@@ -56,7 +56,7 @@ check "damaged, foreign and mistaken files are written again" sha256sum --check 
 
 h5attributes() { h5dump -A "${files[0]}" | sed -nE 's/^ *ATTRIBUTE "(.*)" .*/\1/p' | sort | tr '\n' ' '; }
 check "a file's attributes" test "$(h5attributes)" = \
-  "base_digest conditions features_digest grid picture_digest schema_version "
+  "base_digest conditions grid picture_digest schema_version "
 check "a file's checksum" sh -c "h5dump -p -H ${files[0]} | grep -q FLETCHER32"
 
 # Two jobs at once on an empty folder.

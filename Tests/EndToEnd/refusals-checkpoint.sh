@@ -9,6 +9,8 @@ for change in tear flip; do
   python3 "$spoil" $change odd/step-00000018.h5
   refused 65 "--resume PATH after: $change" 'odd/step-00000018.h5' 'damaged|SHA-256' \
     train run.yaml --resume odd/step-00000018.h5
+  refused 65 "inspect after: $change" 'odd/step-00000018.h5' 'damaged|SHA-256' inspect odd/step-00000018.h5
+  check "nothing is printed of it" test ! -s out
   # A checksum made afterwards hides the damage from the first check, not from the file's own.
   (cd odd && sha256sum step-00000018.h5 >step-00000018.h5.sha256)
   if [[ $change = tear ]]; then
