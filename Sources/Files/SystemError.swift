@@ -20,11 +20,11 @@ package func isMachineFault(_ error: any Error) -> Bool {
   switch error {
   case let error as any ExitStatusError: return error.exitStatus == ExitStatus.failed
   case let error as SystemError: return isMachineFault(code: error.code)
-  case let error as CocoaError:
-    return (error.userInfo[NSUnderlyingErrorKey] as? any Error).map(isMachineFault) ?? false
   default:
+    // On Linux any NSError is a CocoaError for Swift's casts; the domain tells.
     let error = error as NSError
-    return error.domain == NSPOSIXErrorDomain && isMachineFault(code: Int32(truncatingIfNeeded: error.code))
+    if error.domain == NSPOSIXErrorDomain { return isMachineFault(code: Int32(truncatingIfNeeded: error.code)) }
+    return (error.userInfo[NSUnderlyingErrorKey] as? any Error).map(isMachineFault) ?? false
   }
 }
 
