@@ -170,6 +170,8 @@ package final class Trainer {
         }
       }
     } catch {
+      // Whoever has taken the folder over sweeps it.
+      try lock?.requireHeld()
       throw FileError(path, "not saved", cause: error, fault: .machine)
     }
     log.note("saved \(store.path(step: state.step))")
