@@ -39,7 +39,7 @@ def budgets(name, chance, written, count):
     """Bytes that the disk has left: none, all but one, and any number in between."""
     # A run's log has times, of which some have a digit more than others.
     return sorted(
-        {0, written - (500 if name in ("train", "resume") else 1)}
+        {0, written - (500 if name in ("train", "resume", "ranks", "cache") else 1)}
         | {chance.randrange(written) for _ in range(count - 1)}
     )[:: 1 if count > 2 else 2]
 

@@ -101,7 +101,7 @@ package final class FolderLock {
     guard now == holder else {
       throw FileError(
         path, "was taken over by \(now?.words ?? "somebody who removed it")",
-        remedy: "this run ends without saving; start it in another folder")
+        remedy: "this run ends without saving; start it in another folder", fault: .machine)
     }
   }
 
