@@ -61,9 +61,11 @@ first_frame() {
   grep -E '^ +#[0-9]+ 0x' | grep -vE 'compiler-rt|libc\.so|libpthread|libasan|<null>|crtstuff' | head -n 1
 }
 
-# Whether the fault of a log lies in the HDF5 library: it happened there, and not in memory that this program lent it.
+# Whether the fault of a log lies in the HDF5 library: it happened there, and wrote to no memory that this program lent
+# it. What lies beside the place of a wrong read says nothing.
 is_library_fault() {
   first_frame <"$1" | grep -q libhdf5 || return 1
+  ! grep -q '^READ of size' "$1" || return 0
   ! grep -q 'allocated by thread' "$1" || sed '1,/allocated by thread/d' "$1" | first_frame | grep -q libhdf5
 }
 
