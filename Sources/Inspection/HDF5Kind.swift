@@ -9,7 +9,8 @@ import HDF5
 package enum HDF5Kind: Sendable {
   case checkpoint, scores
 
-  /// - Throws: `HDF5Error`, or `FileError` for a damaged file, of which nothing is parsed, and for one of another program.
+  /// - Throws: `HDF5Error`, or `FileError` for a damaged file, of which nothing is parsed, and for one of another
+  ///   program.
   package init(of link: String) throws {
     let path = URL(fileURLWithPath: link).resolvingSymlinksInPath().path
     switch try Seal.check(path) {
