@@ -87,8 +87,8 @@ let modules: [Target] = [
   .module(
     "Training",
     [
-      "Files", "Formatting", "Tensors", "Collectives", "Digests", "Datasets", "QwenVL", "Batches", "Adapters",
-      "RunFile", "Artifacts", "Costs", "TensorBoard",
+      "Files", "Formatting", "Tensors", "Collectives", "Digests", "HuggingFace", "Datasets", "QwenVL", "Batches",
+      "Adapters", "RunFile", "Artifacts", "Costs", "TensorBoard",
     ]),
   .module(
     "Evaluation",
@@ -122,8 +122,8 @@ let programs: [Target] = [
   .executableTarget(
     name: "imagelora",
     dependencies: [
-      "Files", "Tensors", "Collectives", "MPI", "Datasets", "Preprocessing", "QwenVL", "Batches", "Adapters",
-      "RunFile", "Artifacts", "Costs", "HeatMaps", "Training", "Evaluation", "Planning", "Inspection", "Report",
+      "Files", "Tensors", "Collectives", "MPI", "HuggingFace", "Datasets", "Preprocessing", "QwenVL", "Batches",
+      "Adapters", "RunFile", "Artifacts", "Costs", "HeatMaps", "Training", "Evaluation", "Planning", "Inspection", "Report",
       argumentParser,
     ],
     exclude: ["README.md"]),

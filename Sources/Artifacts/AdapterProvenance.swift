@@ -1,9 +1,10 @@
 // What an adapter was trained with and must be used with: elsewhere its parameters mean something else.
 import Batches
 import Files
+import HuggingFace
 import Preprocessing
 
-/// Base, chat template, image limits, coordinates and the reading of images; nil where an adapter's files do not say.
+/// Base, chat template and what it was given, image limits, coordinates and the reading of images; nil where an adapter's files do not say.
 ///
 /// Checkpoints hold it as attributes, adapter folders as keys of a JSON document (docs/formats.md).
 package struct AdapterProvenance: Sendable, Equatable, Codable {
@@ -12,6 +13,8 @@ package struct AdapterProvenance: Sendable, Equatable, Codable {
   /// The digest over all bytes of the base's weights, where it is known; see `FullDigest`.
   package var baseFullDigest: String?
   package var templateDigest: String?
+  /// What the template was given to read; nil where nothing was.
+  package var templateVariables: TemplateVariables?
   /// Area of a resized image, in pixels.
   package var minPixels, maxPixels: Int?
   /// What places in texts are written in.
@@ -24,6 +27,7 @@ package struct AdapterProvenance: Sendable, Equatable, Codable {
     case baseDigest = "base_digest"
     case baseFullDigest = "base_full_digest"
     case templateDigest = "chat_template_digest"
+    case templateVariables = "chat_template_variables"
     case minPixels = "min_pixels"
     case maxPixels = "max_pixels"
     case coordinates
@@ -32,10 +36,10 @@ package struct AdapterProvenance: Sendable, Equatable, Codable {
   }
 
   package init(
-    baseDigest: String? = nil, templateDigest: String? = nil, minPixels: Int? = nil, maxPixels: Int? = nil,
-    coordinates: Coordinates? = nil, reading: ImageReading? = nil
+    baseDigest: String? = nil, templateDigest: String? = nil, templateVariables: TemplateVariables? = nil,
+    minPixels: Int? = nil, maxPixels: Int? = nil, coordinates: Coordinates? = nil, reading: ImageReading? = nil
   ) {
-    (self.baseDigest, self.templateDigest) = (baseDigest, templateDigest)
+    (self.baseDigest, self.templateDigest, self.templateVariables) = (baseDigest, templateDigest, templateVariables)
     (self.minPixels, self.maxPixels, self.coordinates) = (minPixels, maxPixels, coordinates)
     (transparency, exifOrientation) = (reading?.transparency, reading?.exifOrientation)
   }
@@ -60,14 +64,15 @@ package struct AdapterProvenance: Sendable, Equatable, Codable {
   /// - Parameter coordinates: those of the examples; nil where nobody says, which matches all.
   package init(of base: BaseModel, coordinates: Coordinates? = nil) {
     self.init(
-      baseDigest: base.digest, templateDigest: base.template.digest, minPixels: base.preprocessor.minPixels,
-      maxPixels: base.preprocessor.maxPixels, coordinates: coordinates, reading: base.reading)
+      baseDigest: base.digest, templateDigest: base.template.digest,
+      templateVariables: base.template.variables.isEmpty ? nil : base.template.variables,
+      minPixels: base.preprocessor.minPixels, maxPixels: base.preprocessor.maxPixels, coordinates: coordinates, reading: base.reading)
     baseFullDigest = base.fullDigest
   }
 
   /// What can differ.
   package enum Part: Sendable, CaseIterable {
-    case base, template, imageLimits, coordinates, reading
+    case base, template, templateVariables, imageLimits, coordinates, reading
   }
 
   /// Throws unless everything that both sides state agrees.
@@ -100,6 +105,16 @@ package struct AdapterProvenance: Sendable, Equatable, Codable {
       differences.append(
         "a different chat template (chat_template_digest \(trained.prefix(12)), that of \(folder) is \(here.prefix(12))): put the "
           + "template of the training into that folder")
+    }
+    // Where a template is stated and no variables are, there were none.
+    let variables = (trained: templateVariables, here: used.templateVariables)
+    if parts.contains(.templateVariables), templateDigest != nil, used.templateDigest != nil,
+      variables.trained != variables.here
+    {
+      func words(_ variables: TemplateVariables?) -> String { variables?.canonical ?? "none" }
+      let remedy = variables.trained.map { "set \(setting("model.template", $0.canonical))" } ?? "set none"
+      differences.append(
+        "different variables of the chat template (\(words(variables.trained)), here \(words(variables.here))): \(remedy)")
     }
     for (key, trained, here) in [
       ("min_pixels", minPixels, used.minPixels), ("max_pixels", maxPixels, used.maxPixels),

@@ -32,13 +32,13 @@ package struct BaseModel: Sendable {
 
   /// Opens and checks a folder; weights are mapped, nothing is copied.
   /// - Parameters: `precision` nil is the fastest of this processor; `minPixels`, `maxPixels` replace the folder's
-  ///   pixel limits; `reading` is how image files are decoded; `rotaryFrequencies` reproduces a reference; `features`
+  ///   pixel limits; `templateVariables` are given to the chat template to read; `reading` is how image files are decoded; `rotaryFrequencies` reproduces a reference; `features`
   ///   states where vision features are cached.
   /// - Throws: `HuggingFaceError`, `FileError` or `PreprocessingError` in one line that names
   ///   the file and the key or tensor.
   package init(
     folder: String, precision: Precision? = .float32, minPixels: Int? = nil, maxPixels: Int? = nil,
-    reading: ImageReading = ImageReading(),
+    templateVariables: TemplateVariables = TemplateVariables(), reading: ImageReading = ImageReading(),
     rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies = .float32, features: FeatureStore.Settings = .init()
   ) throws {
     self.folder = folder
@@ -49,7 +49,7 @@ package struct BaseModel: Sendable {
     let configuration = model.configuration
     let digest = checkpoint.digest
     let tokenizer = try Tokenizer(folder: folder)
-    template = try ChatTemplate(folder: folder)
+    template = try ChatTemplate(folder: folder, variables: templateVariables)
     notices = checkpoint.notices + model.notices + tokenizer.notices
     var preprocessor = try PreprocessorConfiguration(folder: folder)
     preprocessor.minPixels = minPixels ?? preprocessor.minPixels

@@ -23,7 +23,7 @@ package struct BatchShape: Equatable {
     let (shared, early) = (members.map(\.shared).min() ?? 0, members.map(\.first).min() ?? 0)
     examples = members.count
     tokens = members.reduce(0) { $0 + $1.tokens } - repeats * shared
-    visual = members.first?.visual ?? 0
+    visual = members.map(\.visual).max() ?? 0
     answers = members.reduce(0) { $0 + $1.answers }
     first = early
     pairs = members.reduce(0) { $0 + triangle($1.tokens) } - Double(repeats) * triangle(shared)
@@ -33,7 +33,8 @@ package struct BatchShape: Equatable {
       - Double(repeats) * triangle(max(0, shared - early))
     // Answers lie at the end: they see nearly the whole example.
     answerPairs = members.reduce(0) { $0 + Double($1.answers) * Double($1.tokens) }
-    images = members.first?.images ?? []
+    // A branch of a conversation has the first images alone.
+    images = members.max { $0.images.count < $1.images.count }?.images ?? []
   }
 
   /// Image groups of one pass of the decoder.

@@ -132,6 +132,15 @@ package final class FeatureStore: Sendable {
     return all
   }
 
+  /// The same of examples with the same images, of which each sample has the first ones.
+  /// - Precondition: there is a sample.
+  package func features(of group: [Example], samples: [Sample]) throws(SampleError) -> [Matrix<Float>] {
+    guard let most = samples.indices.max(by: { samples[$0].frames.count < samples[$1].frames.count }) else {
+      preconditionFailure("a group has a sample")
+    }
+    return try features(of: group[most], sample: samples[most])
+  }
+
   private func features(of key: Key) throws(PreprocessingError) -> Matrix<Float> {
     if let known = lookUp(key) { return known }
     let (features, isRead) = try load(key)

@@ -11,6 +11,8 @@ package struct MeasuredExamples: Sendable {
   package let groups: [Int]
   /// Examples of the whole file.
   package let count: Int
+  /// Whether rows after the measured ones were left alone.
+  package let isPartial: Bool
   /// What is wrong with the others, a line each.
   package let problems: [String]
 
@@ -23,7 +25,7 @@ package struct MeasuredExamples: Sendable {
     var problems = dataset.problems.map(\.description)
     for row in dataset.examples.prefix(limit) {
       do {
-        usable.append((row, ExampleShape(try samples.sample(for: row))))
+        usable += try samples.samples(of: row).map { (row: $0.example, shape: ExampleShape($0.sample)) }
       } catch {
         problems.append("\(error)")
       }
@@ -32,17 +34,18 @@ package struct MeasuredExamples: Sendable {
     self.file = file
     shapes = usable.map(\.shape)
     groups = imageKeys(of: usable.map(\.row))
-    count = dataset.examples.count
+    // The rows that were not read have as many examples of earlier answers as those that were.
+    let (all, read) = (dataset.examples.count, min(limit, dataset.examples.count))
+    let earlier = usable.count { $0.row.lastMessage != nil }
+    count = all + Int((Double(earlier) * Double(all) / Double(read)).rounded())
+    isPartial = read < all
     self.problems = problems
   }
 
-  /// Whether examples after the measured ones were left alone.
-  package var isPartial: Bool { shapes.count + problems.count < count }
-
   /// Visual tokens of all different images among them, each counted once.
   package var imageTokens: Double {
-    var seen = Set<Int>()
-    return zip(groups, shapes).reduce(0) { $0 + (seen.insert($1.0).inserted ? Double($1.1.visual) : 0) }
+    let most = Dictionary(zip(groups, shapes.map(\.visual)), uniquingKeysWith: max)
+    return Double(most.values.reduce(0, +))
   }
 
   /// A mean over the measured examples.

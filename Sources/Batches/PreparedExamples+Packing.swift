@@ -9,7 +9,7 @@ extension BaseModel {
     let examples = groups.flatMap(\.examples).map { data.examples[$0] }
     let samples = try examples.map(data.samples.sample)
     if groups.count == 1 {
-      return PackedBatch(samples, images: .shared(try featureStore.features(of: examples[0], sample: samples[0])))
+      return PackedBatch(samples, images: .shared(try featureStore.features(of: examples, samples: samples)))
     }
     return PackedBatch(
       samples, images: .own(try zip(examples, samples).map { try featureStore.features(of: $0, sample: $1) }))

@@ -27,12 +27,19 @@ package struct PreparedExamples: Sendable {
   package let notices: [String]
   package let samples: SampleBuilder
 
-  /// What a rank found out about an example.
+  /// What a rank found out about a row.
   private struct Finding: Codable {
-    var shape: ExampleShape?
+    var made: [Made] = []
     /// Its images of boxes that are stored turned.
     var turned: [Int] = []
     var problem: ExampleProblem?
+  }
+
+  /// What one of a row's examples is like.
+  fileprivate struct Made: Codable {
+    /// The answer that it ends with; nil: it is the row's whole conversation.
+    var lastMessage: Int?
+    var shape: ExampleShape
   }
 
   /// What a rank found out about an image.
@@ -61,7 +68,8 @@ package struct PreparedExamples: Sendable {
     try requireSame(
       ([dataset.digest] + dataset.problems.map(\.description)).joined(separator: "\n"), what: "content of \(file)",
       communicator)
-    let (images, damaged, findings) = try Self.check(dataset.examples, samples, features, communicator)
+    var (images, damaged, findings) = try Self.check(dataset.examples, samples, features, communicator)
+    Self.checkIDs(dataset.examples, &findings)
     let bad = findings.compactMap(\.problem)
     let problems = dataset.problems + bad
     guard problems.isEmpty || !isStrict else {
@@ -71,17 +79,31 @@ package struct PreparedExamples: Sendable {
     guard !good.isEmpty else { throw RankFailure(shared: DatasetError.empty(file: file, problems: problems)) }
     self.file = file
     self.samples = samples
-    examples = good.map { dataset.examples[$0] }
-    shapes = good.compactMap { findings[$0].shape }
+    examples = good.flatMap { index in findings[index].made.map { $0.example(of: dataset.examples[index]) } }
+    shapes = good.flatMap { findings[$0].made.map(\.shape) }
     self.problems = problems
     ignoredKeys = dataset.ignoredKeys
     let turned = good.flatMap { index in findings[index].turned.map { dataset.examples[index].images[$0] } }
     notices = imageNotices(damaged: damaged, turned: turned, reading: samples.reading)
-    let left = bad.isEmpty ? "" : examples.map(\.id).joined(separator: "\n")
+    let left = bad.isEmpty ? "" : good.map { dataset.examples[$0].id }.joined(separator: "\n")
     digest = SHA256.hex("\(dataset.digest)\n\(left)")
     var used: Set<ImageSource> = []
     imagesDigest = SHA256.hex(
       examples.flatMap(\.images).filter { used.insert($0).inserted }.map { images[$0] ?? "" }.joined(separator: "\n"))
+  }
+
+  /// The examples of earlier answers are named after their rows: makes rows bad whose examples have another row's id.
+  private static func checkIDs(_ rows: [Example], _ findings: inout [Finding]) {
+    let lines = Dictionary(rows.map { (ExactString($0.id), $0.line) }) { first, _ in first }
+    for (index, row) in rows.enumerated() {
+      for made in findings[index].made where made.lastMessage != nil {
+        let id = made.example(of: row).id
+        guard let line = lines[ExactString(id)] else { continue }
+        findings[index].problem = ExampleProblem(
+          line: row.line, id: row.id,
+          reason: "the id \(id) of one of its answers is taken by line \(line); rename one of them")
+      }
+    }
   }
 
   /// Checks each image and makes each sample on one rank; every rank gets all findings.
@@ -118,8 +140,10 @@ package struct PreparedExamples: Sendable {
         return problem(fault)
       }
       do throws(SampleError) {
-        let sample = try samples.sample(for: row)
-        return Finding(shape: ExampleShape(sample), turned: sample.turned)
+        let found = try samples.samples(of: row)
+        return Finding(
+          made: found.map { Made(lastMessage: $0.example.lastMessage, shape: ExampleShape($0.sample)) },
+          turned: found.first?.sample.turned ?? [])
       } catch { return problem("\(error.reason)") }
     }
     return (checked.mapValues(\.digest), damaged, samplesFound)
@@ -139,7 +163,11 @@ package struct PreparedExamples: Sendable {
   /// Tokens of an image group that pass the decoder; those of its images count once.
   package func tokens(of group: ImageGroup) -> Int {
     let all: Int = group.examples.reduce(0) { $0 + shapes[$1].tokens }
-    let sharedImages: Int = (group.examples.count - 1) * shapes[group.examples[0]].visual
-    return all - sharedImages
+    let visual = group.examples.map { shapes[$0].visual }
+    return all - visual.reduce(0, +) + (visual.max() ?? 0)
   }
+}
+
+extension PreparedExamples.Made {
+  fileprivate func example(of row: Example) -> Example { lastMessage.map(row.branch(endingWith:)) ?? row }
 }

@@ -2,7 +2,7 @@
 import Files
 
 /// The author of a message.
-package enum Role: String, Sendable, Equatable { case system, user, assistant }
+package enum Role: String, Sendable, Equatable { case system, user, assistant, tool }
 
 /// A piece of a message.
 package enum ContentPart: Sendable, Equatable {
@@ -17,10 +17,18 @@ package struct Message: Sendable, Equatable {
   package var content: [ContentPart]
   /// False leaves an assistant's message out of the loss.
   package var loss: Bool
-  package init(role: Role, content: [ContentPart], loss: Bool = true) {
-    self.role = role
-    self.content = content
-    self.loss = loss
+  /// What an assistant thought before its answer; nil where the row does not say.
+  package var thoughts: String?
+  /// Calls of tools by an assistant, as the row has them; may be empty.
+  package var toolCalls: [JSON]
+  /// Of a tool's message: which call it answers.
+  package var callID: String?
+  package init(
+    role: Role, content: [ContentPart], loss: Bool = true, thoughts: String? = nil, toolCalls: [JSON] = [],
+    callID: String? = nil
+  ) {
+    (self.role, self.content, self.loss) = (role, content, loss)
+    (self.thoughts, self.toolCalls, self.callID) = (thoughts, toolCalls, callID)
   }
 }
 
@@ -98,12 +106,18 @@ package struct Objects: Sendable, Equatable {
 }
 
 /// One example: unique id, images in the order in which the messages place them, messages, optional objects and groups.
+///
+/// A row is one example, unless the model's template writes earlier answers in another way than the last one: then each
+/// earlier answer is an example of its own (see `branch`).
 package struct Example: Sendable, Equatable {
   package var id: String
   /// Line in the file, from 1, for messages.
   package var line: Int
   package var images: [ImageSource]
   package var messages: [Message]
+  /// The message, an answer, with which this example's conversation ends, and which alone is learned. Nil: the example
+  /// is the row's whole conversation.
+  package private(set) var lastMessage: Int?
   /// Descriptions of tools for the chat template, may be empty.
   package var tools: [JSON]
   package var objects: Objects?
@@ -121,6 +135,26 @@ package struct Example: Sendable, Equatable {
     self.objects = objects
     self.groups = groups
   }
+}
+
+extension Example {
+  /// The example of an earlier answer of this row, `id@index`: the conversation up to it, of which it alone is learned.
+  /// It keeps the row's images and messages, since placeholders are filled and images shared over the whole row.
+  package func branch(endingWith index: Int) -> Example {
+    precondition(lastMessage == nil && messages[index].role == .assistant, "a branch is one of a row's answers")
+    var branch = self
+    branch.id = "\(id)@\(index)"
+    branch.lastMessage = index
+    return branch
+  }
+
+  /// The id of the example's row.
+  package var row: String {
+    lastMessage.map { String(decoding: id.utf8.dropLast("@\($0)".utf8.count), as: UTF8.self) } ?? id
+  }
+
+  /// The messages up to the end of the example's conversation.
+  package var conversation: ArraySlice<Message> { messages[...(lastMessage ?? messages.count - 1)] }
 }
 
 /// Examples by id for a message: one, or the first and how many more.

@@ -1,4 +1,5 @@
 // Image groups: examples that share their images are computed together, and groups are assigned to ranks by cost.
+import Files
 
 /// Examples of the same images. Their common prefix is computed once.
 package struct ImageGroup: Sendable, Equatable {
@@ -30,11 +31,18 @@ extension Sampler {
   }
 }
 
-/// A group key for each example: equal where the lists of images are equal; an example without images is alone.
+/// A group key for each example: equal where the lists of images are equal; examples without images are together where
+/// they are of one row.
 package func imageKeys(of examples: [Example]) -> [Int] {
   var keys: [[ImageSource]: Int] = [:]
+  var rows: [ExactString: Int] = [:]
   return examples.enumerated().map { index, example in
-    guard !example.images.isEmpty else { return index }
+    guard !example.images.isEmpty else {
+      let row = ExactString(example.row)
+      let key = rows[row] ?? index
+      rows[row] = key
+      return key
+    }
     let key = keys[example.images] ?? index
     keys[example.images] = key
     return key

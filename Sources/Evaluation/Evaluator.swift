@@ -101,7 +101,7 @@ package struct Evaluator: Sendable {
       let asked = try maxNewTokens == nil ? [] : own.map(samples.prompt)
       prompts += asked
       return EvaluationGroup(
-        samples: given, prompts: asked.map(\.sample), features: try features.features(of: own[0], sample: given[0]))
+        samples: given, prompts: asked.map(\.sample), features: try features.features(of: own, samples: given))
     }
     let byAdapter = try adapters.map { adapter in
       let (losses, generations) = try generator.run(groups, adapter: adapter)
@@ -124,7 +124,8 @@ package struct Evaluator: Sendable {
     let reference = prompt.reference ?? ""
     return ExampleResult.Answer(
       prompt: base.text(of: prompt.sample), reference: reference, prediction: prediction,
-      finished: generation.endToken != nil, exactMatch: isExactMatch(prediction, reference),
+      finished: generation.endToken != nil,
+      exactMatch: isExactMatch(prompt.thoughts.answer(in: prediction), reference),
       place: PlaceTarget(row: example, prompt: prompt)?.score(prediction))
   }
 }

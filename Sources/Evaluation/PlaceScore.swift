@@ -15,6 +15,7 @@ package struct PlaceTarget: Sendable {
   let boxes: [(box: Objects.Box, frame: ImageFrame)]
   /// Whether the right answer is a box.
   let asksForBox: Bool
+  private let thoughts: TemplateThoughts
 
   /// The target of an example's last answer; nil where that names no place.
   ///
@@ -22,11 +23,13 @@ package struct PlaceTarget: Sendable {
   /// that has no placeholder, all boxes are meant.
   package init?(row: Example, prompt: Prompt) {
     guard let reference = prompt.reference, let place = Region(parsing: reference), row.objects != nil,
-      let answer = row.messages.lastIndex(where: { $0.role == .assistant })
+      let answer = row.conversation.lastIndex(where: { $0.role == .assistant })
     else { return nil }
-    let before = row.messages[..<answer].reduce(0) { $0 + Self.placeholders($1) }
-    let own = Self.placeholders(row.messages[answer])
+    let inThoughts = Self.placeholders(thoughtsOf: row.messages[answer])
+    let before = row.messages[..<answer].reduce(0) { $0 + Self.placeholders($1) } + inThoughts
+    let own = Self.placeholders(row.messages[answer]) - inThoughts
     let all = row.messages.reduce(0) { $0 + Self.placeholders($1) }
+    thoughts = prompt.thoughts
     let given = prompt.sample.boxes
     let meant = all == 0 ? given[...] : given.dropFirst(before).prefix(own)
     boxes = meant.compactMap { box in
@@ -38,7 +41,7 @@ package struct PlaceTarget: Sendable {
 
   /// Scores a text; one that names no place is wrong.
   package func score(_ text: String) -> PlaceScore {
-    let region = Region(parsing: text)
+    let region = Region(parsing: thoughts.answer(in: text))
     return PlaceScore(
       pointInBox: region.map { region in boxes.contains { Self.hits(region, $0.box, $0.frame) } } ?? false,
       iou: asksForBox ? boxes.map { Self.iou(region, $0.box, $0.frame) }.max() : nil)
@@ -49,7 +52,7 @@ package struct PlaceTarget: Sendable {
 
   /// The place that a text names, in pixels of the original image that the first right box is in, cut at its edges.
   package func place(in text: String) -> (place: Region, image: Int)? {
-    guard let region = Region(parsing: text), let (box, frame) = boxes.first else { return nil }
+    guard let region = Region(parsing: thoughts.answer(in: text)), let (box, frame) = boxes.first else { return nil }
     switch region {
     case .point(let x, let y):
       let point = frame.toOriginal(Objects.Box(x1: x, y1: y, x2: x, y2: y))
@@ -61,9 +64,13 @@ package struct PlaceTarget: Sendable {
   }
 
   private static func placeholders(_ message: Message) -> Int {
-    message.content.reduce(0) { count, part in
+    message.content.reduce(placeholders(thoughtsOf: message)) { count, part in
       if case .text(let text) = part { count + Markup.boxes(in: text) } else { count }
     }
+  }
+
+  private static func placeholders(thoughtsOf message: Message) -> Int {
+    message.thoughts.map { Markup.boxes(in: $0) } ?? 0
   }
 
   private static func hits(_ region: Region, _ box: Objects.Box, _ frame: ImageFrame) -> Bool {

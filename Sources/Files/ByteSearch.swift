@@ -43,6 +43,21 @@ package struct ByteSearch: Sendable {
     var text = text
     return text.withUTF8 { first(in: $0) != nil }
   }
+
+  /// Where the last occurrence in a text begins, in bytes; nil where there is none.
+  package func last(in text: String) -> Int? {
+    var text = text
+    return text.withUTF8 { bytes in
+      var last: Int?
+      var start = 0
+      while let found = first(in: bytes, from: start) {
+        last = found
+        start = found + max(count, 1)
+        guard start <= bytes.count else { break }
+      }
+      return last
+    }
+  }
 }
 
 extension String {

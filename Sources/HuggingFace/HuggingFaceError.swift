@@ -21,6 +21,8 @@ package enum HuggingFaceError: Error, Equatable, Sendable, CustomStringConvertib
   case tensorMismatch(name: String, file: String, expected: String, found: String)
   /// A chat template cannot be parsed or rendered.
   case template(file: String, line: Int, problem: String)
+  /// A run gives a template a variable that changes nothing, or that is not the run's.
+  case templateVariable(file: String, name: String, problem: String)
 
   /// One line, whatever a hostile file has for names.
   package var description: String { oneLine(text) }
@@ -46,6 +48,8 @@ package enum HuggingFaceError: Error, Equatable, Sendable, CustomStringConvertib
       "\(file): tensor \(name): expected \(expected), found \(found); config.json and weights do not belong together"
     case .template(let file, let line, let problem):
       "\(file): line \(line): \(Self.cut(problem)); fix the chat template"
+    case .templateVariable(let file, let name, let problem):
+      "\(file): the variable \(name) \(problem); take it out of model.template (generate: --template)"
     }
   }
 

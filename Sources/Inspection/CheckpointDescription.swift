@@ -102,7 +102,9 @@ package struct CheckpointDescription: Encodable, Equatable {
     if let best { lines.append(line("best", "validation loss \(best.validationLoss) at step \(best.step)")) }
     lines += [
       line("run", runDigest), line("base", provenance.baseDigest ?? "unknown"),
-      line("template", provenance.templateDigest ?? "unknown"),
+      line(
+        "template",
+        (provenance.templateDigest ?? "unknown") + (provenance.templateVariables.map { " with \($0.canonical)" } ?? "")),
       line("image limits", "\(Self.words(provenance.minPixels)) to \(Self.words(provenance.maxPixels)) pixels"),
       line("coordinates", provenance.coordinates?.rawValue ?? "unknown"), line("adapter", adapter.words),
     ]

@@ -32,19 +32,23 @@ package struct ExampleDescription: Encodable, Equatable {
   }
 
   let id: String
+  /// Ids of all examples of the row: one, unless the template writes earlier answers in another way than the last one.
+  let examplesOfRow: [String]
   let line, visualTokens, supervisedTokens: Int
   let nextPosition: Int32
   let images: [Image]
   let boxes: [Box]
   let tokens: [Token]
 
-  package init(_ example: Example, sample: Sample, base: BaseModel) {
+  package init(_ example: Example, sample: Sample, base: BaseModel, examplesOfRow: [String]? = nil) {
     (id, line) = (example.id, example.line)
+    self.examplesOfRow = examplesOfRow ?? [example.id]
     visualTokens = sample.visualSpans.reduce(0) { $0 + $1.count }
     (supervisedTokens, nextPosition) = (sample.supervisedTokens, sample.nextPosition)
     images = example.images.enumerated().map { Image($1, sample, index: $0) }
     boxes = sample.boxes.map { box in
-      Box(image: box.image, original: box.corners, written: sample.frames[box.image].toWritten(box).corners)
+      let frame = sample.frames.indices.contains(box.image) ? sample.frames[box.image] : nil
+      return Box(image: box.image, original: box.corners, written: frame?.toWritten(box).corners)
     }
     var imageOf: [Int: Int] = [:]
     for (image, span) in sample.visualSpans.enumerated() { for index in span { imageOf[index] = image } }

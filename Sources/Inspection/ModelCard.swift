@@ -60,6 +60,7 @@ package struct ModelCard {
         provenance.maxPixels.map { ("Images", "resized to \(least) to \($0) pixels") }
       },
       provenance.templateDigest.map { ("Chat template", "of digest `\($0)`") },
+      provenance.templateVariables.map { ("Variables of the template", "`\($0.canonical)`") },
       provenance.transparency.map { ("Transparent pixels", $0 == .white ? "laid on white" : "without their alpha") },
       provenance.exifOrientation.map { ("EXIF orientation", $0 == .apply ? "applied" : "not applied") },
       provenance.coordinates.map { ("Places in texts", "in coordinates `\($0.rawValue)`") },

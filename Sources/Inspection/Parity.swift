@@ -30,7 +30,7 @@ package func writeParity(
       ?? InfluenceProbe.seededProjections(text: text, seed: seed))
   try File.replace(output) { file in
     try file.setAttribute("schema_version", to: Int64(1))
-    for example in examples {
+    for example in try examples.flatMap({ try samples.samples(of: $0).map(\.example) }) {
       let numbers = try ParityExample(example, base: base, samples: samples, adapter: adapter, probe: probe)
       try numbers.write(to: file)
       imageNotices(

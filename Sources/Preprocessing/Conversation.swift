@@ -9,7 +9,15 @@ struct Piece: Equatable {
   var supervised: Bool
 }
 
-/// Renders messages and cuts the text where answers begin and end.
+/// What one text of a row's messages holds, cut where answers begin and end.
+struct ConversationText: Equatable {
+  var pieces: [Piece]
+  /// Answers that are to be learned and are not supervised here: the whole text writes what is before them in another
+  /// way than generation is given it. Each of them is the end of a text of its own.
+  var branches: [Int]
+}
+
+/// Messages as a template renders them.
 struct Conversation {
   /// Tokens that place images: only the template may write them.
   private static let visionTokens = [
@@ -18,11 +26,13 @@ struct Conversation {
 
   let messages: [Message]
   let tools: [JSON]
+  /// Whether only the last message, an answer, is learned.
+  let isBranch: Bool
 
   /// Throws where the messages do not place `images` images once each in order, or write vision tokens themselves.
   init(_ messages: [Message], tools: [JSON] = [], images: Int) throws(SampleError.Reason) {
     for (index, message) in messages.enumerated() {
-      for case .text(let text) in message.content {
+      for text in Self.texts(of: message) + message.toolCalls.map(\.canonical) {
         // Bytes, as tokenizers see them: to Swift a combining mark would hide the token's last letter.
         guard text.holds(UInt8(ascii: "<")) else { continue }
         if let token = Self.visionTokens.first(where: { $0.search.isPart(of: text) }) {
@@ -30,13 +40,18 @@ struct Conversation {
         }
       }
     }
-    (self.messages, self.tools) = (messages, tools)
+    (self.messages, self.tools, isBranch) = (messages, tools, false)
     let placed = placedImages
     guard placed.elementsEqual(0..<images) else { throw .imageOrder(placed: placed, images: images) }
   }
 
-  private init(beginning messages: ArraySlice<Message>, tools: [JSON]) {
-    (self.messages, self.tools) = (Array(messages), tools)
+  private init(beginning messages: ArraySlice<Message>, tools: [JSON], isBranch: Bool) {
+    (self.messages, self.tools, self.isBranch) = (Array(messages), tools, isBranch)
+  }
+
+  /// The conversation up to an answer, of which it alone is learned.
+  func branch(endingWith answer: Int) -> Conversation {
+    Conversation(beginning: messages[...answer], tools: tools, isBranch: true)
   }
 
   /// Which images the messages place, in order.
@@ -46,13 +61,10 @@ struct Conversation {
     }
   }
 
-  /// Everything before the last answer, and that answer's text; the whole conversation and nil where there is none.
-  func beforeLastAnswer() -> (conversation: Conversation, answer: String?) {
-    guard let last = messages.lastIndex(where: { $0.role == .assistant }) else { return (self, nil) }
-    let words = messages[last].content.map { part in
-      if case .text(let text) = part { text } else { "" }
-    }
-    return (Conversation(beginning: messages[..<last], tools: tools), words.joined())
+  /// Everything before the last answer; the whole conversation where there is none.
+  var question: Conversation {
+    let last = messages.lastIndex { $0.role == .assistant } ?? messages.count
+    return Conversation(beginning: messages[..<last], tools: tools, isBranch: false)
   }
 
   /// Rendering the text before each of more answers would take long.
@@ -60,80 +72,101 @@ struct Conversation {
 
   /// The rendered text, cut before each answer and after the end of its turn.
   ///
-  /// The text up to an answer must be what generation is given, and what follows must not change it: otherwise
-  /// training would teach a text that generation never sees, and `templateNotIncremental` is thrown.
-  /// `check` may refuse the whole text before more is made of it: each answer costs two more renderings.
-  func pieces(
-    _ template: any PromptRendering, addGenerationPrompt: Bool,
-    check: (_ rendered: [UInt8]) throws(SampleError.Reason) -> Void = { _ in }
-  ) throws(SampleError.Reason) -> [Piece] {
-    let all = try render(messages.count, template, addGenerationPrompt)
-    try check(all)
-    try checkTexts(in: all)
-    if !tools.isEmpty {
-      guard try render(messages.count, template, addGenerationPrompt, tools: []) != all else { throw .noTools }
+  /// The text up to an answer must be what generation is given, and what follows must not change it: otherwise training
+  /// would teach a text that generation never sees. An answer that is not so here is a branch.
+  /// `check` may refuse the whole text before more is made of it: each answer costs two more renderings or four.
+  func text(
+    _ template: any PromptRendering, check: (_ rendered: [UInt8]) throws(SampleError.Reason) -> Void = { _ in }
+  ) throws(SampleError.Reason) -> ConversationText {
+    let answers = messages.indices.filter { messages[$0].role == .assistant }
+    guard answers.count <= Self.mostAnswers else {
+      throw .tooManyAnswers(found: answers.count, limit: Self.mostAnswers)
     }
-    let answers = messages.count { $0.role == .assistant }
-    guard answers <= Self.mostAnswers else { throw .tooManyAnswers(found: answers, limit: Self.mostAnswers) }
+    try checkFeatures(of: template)
+    // Before the turns: a text that is far too long is refused by its first rendering.
+    let rendered = RenderedConversation(self, template)
+    let first = try rendered.whole(thinking: nil)
+    try check(first)
+    var last: RenderedTurn?
+    if let index = answers.last { last = try turn(index, of: rendered) }
+    let all = last?.thinking == nil ? first : try rendered.whole(thinking: last?.thinking)
+    try checkTools(all, template, thinking: last?.thinking)
+    var pieces: [Piece] = []
+    var (start, branches, learned): (Int, [Int], Set<Int>) = (0, [], [])
+    for index in isBranch ? answers.suffix(1) : answers {
+      let isLearned = isLearned(index)
+      guard let turn = index == answers.last ? last : try turn(index, of: rendered) else { continue }
+      if isLearned {
+        if let failure = turn.failure { throw failure }
+        // The answer's own conversation does not go on from what generation is given: no text could teach it.
+        guard turn.fits else { throw .templateNotIncremental(message: index) }
+      }
+      guard turn.fits, all.starts(with: turn.text), turn.prompt.count >= start else {
+        if isLearned { branches.append(index) }
+        continue
+      }
+      pieces.append(Piece(bytes: all[start..<turn.prompt.count], supervised: false))
+      pieces.append(Piece(bytes: all[turn.prompt.count..<turn.text.count], supervised: isLearned))
+      start = turn.text.count
+      if isLearned { learned.insert(index) }
+    }
+    pieces.append(Piece(bytes: all[start...], supervised: false))
+    try checkTexts(in: all, thoughtsOf: learned, template)
+    return ConversationText(pieces: pieces.filter { !$0.text.isEmpty }, branches: branches)
+  }
+
+  private func isLearned(_ index: Int) -> Bool { isBranch ? index == messages.count - 1 : messages[index].loss }
+
+  /// An answer's prompt and text; nil for one that is not learned and whose own conversation the template refuses.
+  private func turn(_ index: Int, of rendered: RenderedConversation) throws(SampleError.Reason) -> RenderedTurn? {
+    do { return try rendered.turn(index) } catch {
+      guard isLearned(index) else { return nil }
+      throw error
+    }
+  }
+
+  /// What generation is given before the last answer, and that answer's text; the whole conversation with a prompt, and
+  /// nil, where there is no answer.
+  func prompt(
+    _ template: any PromptRendering, check: (_ rendered: [UInt8]) throws(SampleError.Reason) -> Void = { _ in }
+  ) throws(SampleError.Reason) -> (pieces: [Piece], images: Int, answer: String?) {
+    let (question, last) = (question, messages.lastIndex { $0.role == .assistant })
+    let answers = question.messages.indices.filter { messages[$0].role == .assistant }
+    guard answers.count <= Self.mostAnswers else {
+      throw .tooManyAnswers(found: answers.count, limit: Self.mostAnswers)
+    }
+    try checkFeatures(of: template)
+    let rendered = RenderedConversation(self, template)
+    let first = try rendered.prompt(before: question.messages.count, thinking: nil)
+    try check(first)
+    var asked: RenderedTurn?
+    if let last { asked = try turn(last, of: rendered) }
+    let all = asked?.prompt ?? first
+    try question.checkTools(all, template, thinking: asked?.thinking, isPrompt: true)
+    try question.checkTexts(in: all, thoughtsOf: [], template)
     var pieces: [Piece] = []
     var start = 0
-    for (index, message) in messages.enumerated() where message.role == .assistant {
-      let before = try render(index, template, true)
-      let after = try render(index + 1, template, false)
-      guard all.starts(with: after), after.starts(with: before), before.count >= start else {
-        throw .templateNotIncremental(message: index)
+    // Cut as the text for training is, so that it begins with these ids.
+    for index in isBranch ? [] : answers {
+      guard let turn = try? rendered.turn(index), turn.fits, all.starts(with: turn.text), turn.prompt.count >= start
+      else { continue }
+      pieces.append(Piece(bytes: all[start..<turn.prompt.count], supervised: false))
+      pieces.append(Piece(bytes: all[turn.prompt.count..<turn.text.count], supervised: false))
+      start = turn.text.count
+    }
+    pieces.append(Piece(bytes: all[start...], supervised: false))
+    let answer = last.map { index in
+      let words = messages[index].content.map { part in
+        if case .text(let text) = part { text } else { "" }
       }
-      pieces.append(Piece(text: String(decoding: all[start..<before.count], as: UTF8.self), supervised: false))
-      pieces.append(
-        Piece(text: String(decoding: all[before.count..<after.count], as: UTF8.self), supervised: message.loss))
-      start = after.count
+      return template.thoughts.answer(in: words.joined())
     }
-    pieces.append(Piece(text: String(decoding: all[start...], as: UTF8.self), supervised: false))
-    return pieces.filter { !$0.text.isEmpty }
+    return (pieces.filter { !$0.text.isEmpty }, question.placedImages.count, answer)
   }
+}
 
-  /// What a template must render of the messages' texts: all but white space. Calls `body` with a text's bytes of that.
-  func eachInk(
-    _ body: (_ message: Int, _ ink: [UInt8]) throws(SampleError.Reason) -> Void
-  ) throws(SampleError.Reason) {
-    for (index, message) in messages.enumerated() {
-      for case .text(let text) in message.content { try body(index, text.utf8.filter(Self.isInk)) }
-    }
-  }
-
-  private static func isInk(_ byte: UInt8) -> Bool { byte > 0x20 }
-
-  /// A template may move white space and must not leave out a text: one that expects strings renders a list as nothing.
-  private func checkTexts(in rendered: [UInt8]) throws(SampleError.Reason) {
-    let ink = rendered.filter(Self.isInk)
-    var start = 0
-    try eachInk { (index, words) throws(SampleError.Reason) in
-      let search = ByteSearch(words)
-      guard let found = ink.withUnsafeBufferPointer({ search.first(in: $0, from: start) }) else {
-        throw .notRendered(message: index, role: messages[index].role.rawValue)
-      }
-      start = found + words.count
-    }
-  }
-
-  private func render(
-    _ count: Int, _ template: any PromptRendering, _ addGenerationPrompt: Bool, tools: [JSON]? = nil
-  ) throws(SampleError.Reason) -> [UInt8] {
-    let prompt = messages[..<count].map { message in
-      PromptMessage(
-        role: message.role.rawValue,
-        content: message.content.map { part in
-          switch part {
-          case .text(let text): .text(text)
-          case .image: .image
-          }
-        })
-    }
-    do {
-      return Array(
-        try template.render(prompt, tools: tools ?? self.tools, addGenerationPrompt: addGenerationPrompt).utf8)
-    } catch {
-      throw .template("\(error)")
-    }
+extension Piece {
+  fileprivate init(bytes: ArraySlice<UInt8>, supervised: Bool) {
+    self.init(text: String(decoding: bytes, as: UTF8.self), supervised: supervised)
   }
 }

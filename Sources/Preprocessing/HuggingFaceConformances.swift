@@ -5,7 +5,9 @@ import HuggingFace
 extension Tokenizer: TextEncoding {}
 
 extension ChatTemplate: PromptRendering {
-  package func render(_ messages: [PromptMessage], tools: [JSON], addGenerationPrompt: Bool) throws -> String {
+  package func render(
+    _ messages: [PromptMessage], tools: [JSON], addGenerationPrompt: Bool, thinking: Bool?
+  ) throws -> String {
     let messages = messages.map { message in
       Message(
         role: message.role,
@@ -14,8 +16,17 @@ extension ChatTemplate: PromptRendering {
           case .text(let text): .text(text)
           case .image: .image
           }
-        })
+        }, thoughts: message.thoughts, toolCalls: message.toolCalls, callID: message.callID)
     }
-    return try render(messages, tools: tools, addGenerationPrompt: addGenerationPrompt)
+    return try render(messages, tools: tools, addGenerationPrompt: addGenerationPrompt, thinking: thinking)
   }
+
+  package var thoughts: TemplateThoughts {
+    let chosen: Bool? = if case .bool(let value)? = variables[Self.thinkingVariable] { value } else { nil }
+    return TemplateThoughts(
+      areRendered: readsAttribute("reasoning_content"),
+      canBeChosen: reads(Self.thinkingVariable) && variables[Self.thinkingVariable] == nil, chosen: chosen)
+  }
+
+  package var rendersTools: Bool { reads("tools") && readsAttribute("tool") }
 }

@@ -19,6 +19,7 @@ struct Placeholders {
     var placeholders = Placeholders(objects: objects, frames: frames)
     var messages = messages
     for index in messages.indices {
+      messages[index].thoughts = messages[index].thoughts.map { placeholders.fill($0) }
       var content: [ContentPart] = []
       for part in messages[index].content {
         guard case .text(let text) = part else {

@@ -48,5 +48,8 @@ package struct Prompt: Sendable, Equatable {
   /// Ends where the answer would begin; nothing is supervised.
   package var sample: Sample
   /// The answer in the example, its placeholders filled; nil for an example without one.
+  /// Without its thoughts, where the template knows thoughts.
   package var reference: String?
+  /// What the template does with thoughts: what follows them is the answer in a text of the model.
+  package var thoughts: TemplateThoughts
 }

@@ -36,28 +36,48 @@ package struct SampleBuilder: Sendable {
 
   /// The example with its answers' tokens as labels; reads the headers of its images and no more.
   ///
-  /// Supervised are each answer's content and the end of its turn, but no image's tokens. Nothing is ever
-  /// truncated: an example of more than `maxLength` tokens is an error.
+  /// Supervised is what follows the prompt of each answer, to the end of its turn, but no image's tokens. Nothing is
+  /// ever truncated: an example of more than `maxLength` tokens is an error. Of a row whose template writes earlier
+  /// answers in another way these are context alone; see `samples(of:)`.
   package func sample(for example: Example) throws(SampleError) -> Sample {
     try located(example) { () throws(SampleError.Reason) in
       let rendered = try rendered(example)
-      let pieces = try pieces(rendered.conversation, addGenerationPrompt: false)
-      let sample = try sample(id: example.id, pieces, rendered.frames, rendered)
+      let sample = try sample(id: example.id, try text(rendered.conversation).pieces, rendered)
       guard sample.supervisedTokens > 0 else { throw .noSupervisedToken }
       return sample
     }
   }
 
+  /// The examples of a row with their samples: the row itself for the answers of its whole text, then one for each
+  /// answer that the whole text writes in another way than generation is given it, in their order.
+  /// - Throws: where any of them cannot be learned.
+  package func samples(of row: Example) throws(SampleError) -> [(example: Example, sample: Sample)] {
+    guard row.lastMessage == nil else { return [(row, try sample(for: row))] }
+    let (whole, branches) = try located(row) { () throws(SampleError.Reason) -> (Sample?, [Int]) in
+      let rendered = try rendered(row)
+      let text = try text(rendered.conversation)
+      guard text.branches.isEmpty || text.pieces.contains(where: \.supervised) else { return (nil, text.branches) }
+      let sample = try sample(id: row.id, text.pieces, rendered)
+      guard sample.supervisedTokens > 0 else { throw .noSupervisedToken }
+      return (sample, text.branches)
+    }
+    var samples = whole.map { [(example: row, sample: $0)] } ?? []
+    for index in branches {
+      let branch = row.branch(endingWith: index)
+      samples.append((branch, try sample(for: branch)))
+    }
+    return samples
+  }
+
   /// The example up to its last answer, as generation is given it, and that answer.
   package func prompt(for example: Example) throws(SampleError) -> Prompt {
     try located(example) { () throws(SampleError.Reason) in
-      let rendered = try rendered(example)
-      let (question, answer) = rendered.conversation.beforeLastAnswer()
-      let pieces = try pieces(question, addGenerationPrompt: true)
-        .map { Piece(text: $0.text, supervised: false) }
-      let frames = Array(rendered.frames.prefix(question.placedImages.count))
-      let sample = try sample(id: example.id, pieces, frames, rendered)
-      return Prompt(sample: sample, reference: answer)
+      var rendered = try rendered(example)
+      try checkLength(rendered.conversation.question)
+      let (pieces, images, answer) = try rendered.conversation.prompt(template, check: checkLength)
+      rendered.frames = Array(rendered.frames.prefix(images))
+      let sample = try sample(id: example.id, pieces, rendered)
+      return Prompt(sample: sample, reference: answer, thoughts: template.thoughts)
     }
   }
 
@@ -105,32 +125,42 @@ package struct SampleBuilder: Sendable {
     }
     let boxes = try example.objects?.pixels(on: frames) ?? []
     let messages = try Placeholders.filled(example.messages, objects: example.objects, frames: frames)
-    let conversation = try Conversation(messages, tools: example.tools, images: frames.count)
+    var conversation = try Conversation(messages, tools: example.tools, images: frames.count)
+    if let last = example.lastMessage {
+      conversation = conversation.branch(endingWith: last)
+      frames = Array(frames.prefix(conversation.placedImages.count))
+    }
     return Rendered(conversation: conversation, frames: frames, boxes: boxes, turned: turned)
   }
 
   /// Renders a conversation in pieces, unless it is far too long: that is found before it costs time and memory, in the
   /// texts, all of which a template must render, and in what it rendered.
-  private func pieces(
-    _ conversation: Conversation, addGenerationPrompt: Bool
-  ) throws(SampleError.Reason) -> [Piece] {
-    func check(_ tokens: Int) throws(SampleError.Reason) {
-      guard tokens <= maxLength else { throw .farTooLong(fewestTokens: tokens, limit: maxLength) }
-    }
+  private func text(_ conversation: Conversation) throws(SampleError.Reason) -> ConversationText {
+    try checkLength(conversation)
+    return try conversation.text(template, check: checkLength)
+  }
+
+  /// Thoughts of earlier answers do not count: a template may leave them out.
+  private func checkLength(_ conversation: Conversation) throws(SampleError.Reason) {
     var tokens = 0
-    try conversation.eachInk { (_, ink) throws(SampleError.Reason) in
+    try conversation.eachInk(template.thoughts) { (ink) throws(SampleError.Reason) in
       tokens += encoding.fewestTokens(of: ink, isWhole: false)
       try check(tokens)
     }
-    return try conversation.pieces(template, addGenerationPrompt: addGenerationPrompt) {
-      (rendered) throws(SampleError.Reason) in
-      try check(encoding.fewestTokens(of: rendered, isWhole: true))
-    }
+  }
+
+  private func checkLength(_ rendered: [UInt8]) throws(SampleError.Reason) {
+    try check(encoding.fewestTokens(of: rendered, isWhole: true))
+  }
+
+  private func check(_ tokens: Int) throws(SampleError.Reason) {
+    guard tokens <= maxLength else { throw .farTooLong(fewestTokens: tokens, limit: maxLength) }
   }
 
   private func sample(
-    id: String, _ pieces: [Piece], _ frames: [ImageFrame], _ rendered: Rendered
+    id: String, _ pieces: [Piece], _ rendered: Rendered
   ) throws(SampleError.Reason) -> Sample {
+    let frames = rendered.frames
     let encoded = pieces.map { (ids: encoding.encode($0.text), supervised: $0.supervised) }
     let found = encoded.reduce(0) { $0 + $1.ids.count { $0 == imageTokenID } }
     guard found == frames.count else { throw .imageTokens(found: found, images: frames.count) }

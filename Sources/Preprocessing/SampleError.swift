@@ -29,8 +29,14 @@ package struct SampleError: Error, Equatable, CustomStringConvertible {
     case notRendered(message: Int, role: String)
     /// The template makes the same text with and without tools.
     case noTools
-    /// The template writes a conversation's beginning differently once it goes on.
+    /// The template reads no `reasoning_content`.
+    case noThoughts(message: Int)
+    /// The template has no turns and calls of tools.
+    case noToolTurns(message: Int)
+    /// What the template gives generation before an answer is not how it renders a conversation with that answer.
     case templateNotIncremental(message: Int)
+    /// The run sets `enable_thinking` to another value than the answer's.
+    case otherThinking(message: Int, thinking: Bool)
     /// Each costs two renderings of what is before it.
     case tooManyAnswers(found: Int, limit: Int)
     /// The template's own message.
@@ -77,8 +83,21 @@ extension SampleError.Reason: CustomStringConvertible {
       "the chat template leaves out the text of message \(message + 1) (\(role)); use one that renders it"
     case .noTools:
       "the chat template renders no tools; take \"tools\" out or use a template that does"
+    case .noThoughts(let message):
+      "the chat template renders no reasoning_content, as message \(message + 1) has it; take it out or write it into "
+        + "\"content\""
+    case .noToolTurns(let message):
+      "the chat template renders no turns and calls of tools, as message \(message + 1) is one; take it out or use a "
+        + "template that does"
     case .templateNotIncremental(let message):
-      "the chat template does not keep the text before message \(message + 1) as it goes on; use one that does"
+      "the chat template gives generation another text before message \(message + 1) than it writes with that answer; "
+        + "use one that does not"
+    case .otherThinking(let message, true):
+      "the answer in message \(message + 1) has no thoughts, and model.template.enable_thinking is true; add "
+        + "reasoning_content, set \"loss\" to false, or take the key out of the run file"
+    case .otherThinking(let message, false):
+      "the answer in message \(message + 1) has thoughts, and model.template.enable_thinking is false; take them out, "
+        + "set \"loss\" to false, or take the key out of the run file"
     case .tooManyAnswers(let found, let limit):
       "the conversation has \(found) assistant turns, the limit is \(limit); split it"
     case .template(let reason):

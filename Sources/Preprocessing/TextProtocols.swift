@@ -26,12 +26,58 @@ package struct PromptMessage: Sendable, Equatable {
   package var role: String
   /// One text alone goes to the template as a string, everything else as a list of parts.
   package var content: [Part]
-  package init(role: String, content: [Part]) { (self.role, self.content) = (role, content) }
+  /// `reasoning_content`, nil where the message has none.
+  package var thoughts: String?
+  /// `tool_calls`, may be empty.
+  package var toolCalls: [JSON]
+  /// `tool_call_id`
+  package var callID: String?
+  package init(
+    role: String, content: [Part], thoughts: String? = nil, toolCalls: [JSON] = [], callID: String? = nil
+  ) {
+    (self.role, self.content) = (role, content)
+    (self.thoughts, self.toolCalls, self.callID) = (thoughts, toolCalls, callID)
+  }
+}
+
+/// What a template does with an assistant's thoughts.
+package struct TemplateThoughts: Sendable, Equatable {
+  /// Whether it renders `reasoning_content`; it then takes what stands before `</think>` in a content for thoughts, and
+  /// may leave the thoughts of earlier answers out.
+  package var areRendered = false
+  /// Whether a caller can say if the model shall think, by `enable_thinking`.
+  package var canBeChosen = false
+  /// What the run says of it; nil where it leaves the choice to each answer.
+  package var chosen: Bool?
+  package init(areRendered: Bool = false, canBeChosen: Bool = false, chosen: Bool? = nil) {
+    (self.areRendered, self.canBeChosen, self.chosen) = (areRendered, canBeChosen, chosen)
+  }
+
+  /// Behind which a text that the model wrote is its answer.
+  static let end = "</think>"
+
+  /// The answer in a text of the model: what follows its thoughts, where the template knows thoughts.
+  package func answer(in text: String) -> String {
+    guard areRendered, let last = ByteSearch(Self.end.utf8).last(in: text) else { return text }
+    let answer = text.utf8.dropFirst(last + Self.end.utf8.count).drop { $0 == UInt8(ascii: "\n") }
+    return String(decoding: answer, as: UTF8.self)
+  }
 }
 
 /// A chat template.
 package protocol PromptRendering: Sendable {
   /// The conversation as one text, with one `<|image_pad|>` an image; throws where the template refuses it.
-  /// - Parameter tools: descriptions of tools, may be empty.
-  func render(_ messages: [PromptMessage], tools: [JSON], addGenerationPrompt: Bool) throws -> String
+  /// - Parameters:
+  ///   - tools: descriptions of tools, may be empty.
+  ///   - thinking: whether the model shall think, where that can be chosen; nil: as the run says.
+  func render(
+    _ messages: [PromptMessage], tools: [JSON], addGenerationPrompt: Bool, thinking: Bool?) throws -> String
+  var thoughts: TemplateThoughts { get }
+  /// Whether it renders turns and calls of tools.
+  var rendersTools: Bool { get }
+}
+
+extension PromptRendering {
+  package var thoughts: TemplateThoughts { TemplateThoughts() }
+  package var rendersTools: Bool { false }
 }

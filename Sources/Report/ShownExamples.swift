@@ -33,7 +33,8 @@ struct ShownExamples {
     }
     reading = run.run.data.imageReading
     let ids = Set((run.predictions ?? []).map { ExactString($0.id) })
-    if !examples.isEmpty, ids.isDisjoint(with: examples.keys) {
+    let rows = examples
+    if !rows.isEmpty, !ids.contains(where: { Self.example($0.text, in: rows) != nil }) {
       omissions.append(
         "images of the examples: the predictions are not of the run's validation or training examples")
     }
@@ -67,8 +68,18 @@ struct ShownExamples {
     }
   }
 
+  /// The example of an id: a row, or one of a row's answers, `id@message`.
+  private static func example(_ id: String, in examples: [ExactString: Example]) -> Example? {
+    if let row = examples[ExactString(id)] { return row }
+    guard let at = id.utf8.lastIndex(of: UInt8(ascii: "@")), let index = Int(id[at...].dropFirst()),
+      let row = examples[ExactString(String(id[..<at]))], row.messages.indices.contains(index),
+      row.messages[index].role == .assistant
+    else { return nil }
+    return row.branch(endingWith: index)
+  }
+
   private func shown(_ line: PredictionLine, models: [AnswersSection.Model]) -> ShownExample {
-    let example = examples[ExactString(line.id)]
+    let example = Self.example(line.id, in: examples)
     let given = models.compactMap { model in
       model.runs.first?.first { $0.id.hasSameBytes(as: line.id) }.map { (model: model, line: $0) }
     }

@@ -155,6 +155,14 @@ private struct Reader: Visitor {
       }
       if scalars.count == elements.count, let value = V(list: scalars), accepted.contains(value) { return value }
     }
+    if case .mapping(let entries) = node.content {
+      let scalars = entries.compactMap { (entry) -> (key: String, value: Scalar)? in
+        if case .scalar(let scalar) = entry.value.content { (entry.key, scalar) } else { nil }
+      }
+      let given = scalars.filter { !$0.value.isNull }
+      if scalars.count == entries.count, given.isEmpty { return nil }
+      if scalars.count == entries.count, let value = V(mapping: given), accepted.contains(value) { return value }
+    }
     throw .value(
       place: node.place, key: dotted(path + [key]), value: node.summary, expected: accepted.expectation)
   }

@@ -13,7 +13,8 @@ extension RunConfiguration {
     settings.minPixels = model.minPixels ?? settings.minPixels
     settings.maxPixels = model.maxPixels ?? settings.maxPixels
     return try SampleBuilder(
-      encoding: try Tokenizer(folder: folder), template: try ChatTemplate(folder: folder),
+      encoding: try Tokenizer(folder: folder),
+      template: try ChatTemplate(folder: folder, variables: model.template ?? TemplateVariables()),
       processor: try ImageProcessor(settings, reading: data.imageReading),
       coordinates: try data.coordinates ?? Coordinates(of: ModelConfiguration(folder: folder).family),
       maxLength: data.maxLength)

@@ -2,6 +2,7 @@
 import Adapters
 import Collectives
 import Datasets
+import HuggingFace
 import Preprocessing
 import QwenVL
 import Tensors
@@ -46,6 +47,8 @@ extension RunConfiguration {
     /// Fewest and most pixels of an image after resizing; absent: the model folder's own limits.
     package var minPixels: Int?
     package var maxPixels: Int?
+    /// Variables that the chat template reads, as `enable_thinking`; absent: none.
+    package var template: TemplateVariables?
     /// Threads per rank. They count in the run's digest, since sums may differ with their number.
     package var threads = 1
     /// Memory per rank for cached vision features, in MiB; 0 caches none.

@@ -59,6 +59,7 @@ extension RunConfiguration.Model: Section {
     try v.field("emulate_bf16", &emulateBF16)
     try v.field("min_pixels", &minPixels, .within(1...1_000_000_000))
     try v.field("max_pixels", &maxPixels, .within(1...1_000_000_000))
+    try v.field("template", &template)
     try v.field("threads", &threads, .within(1...1024))
     try v.field("feature_memory_mib", &featureMemoryMiB, .within(0...1_048_576), effect: .elsewhere)
     try v.field("feature_cache", &featureCache, effect: .elsewhere)

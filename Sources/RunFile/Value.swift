@@ -23,12 +23,15 @@ protocol Value: Equatable {
   init?(_ scalar: Scalar, folder: String)
   /// Nil where the list is no such value, as it is for all types but lists.
   init?(list: [Scalar])
+  /// Nil where the mapping is no such value, as it is for all types but mappings; keys with null are left out before.
+  init?(mapping: [(key: String, value: Scalar)])
   /// The canonical form; reading it gives the same value.
   var yaml: String { get }
 }
 
 extension Value {
   init?(list: [Scalar]) { nil }
+  init?(mapping: [(key: String, value: Scalar)]) { nil }
 }
 
 /// Which values of a type a key takes, and what stands for an absent one.
@@ -192,7 +195,7 @@ extension Schedule: Value {}
 
 /// YAML's double-quoted form, which can hold every text in one line; `*` is escaped so that it cannot look like an
 /// alias.
-private func doubleQuoted(_ text: String) -> String {
+func doubleQuoted(_ text: String) -> String {
   var quoted = "\""
   for scalar in text.unicodeScalars {
     switch scalar {

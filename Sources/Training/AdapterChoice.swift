@@ -84,7 +84,7 @@ struct AdapterStart: Sendable {
   ///   coordinates may be others.
   init(_ folder: String, base: BaseModel) throws {
     try AdapterFolder.provenance(folder).requireMatch(
-      AdapterProvenance(of: base), of: [.base, .template], folder: base.folder, file: folder)
+      AdapterProvenance(of: base), of: [.base, .template, .templateVariables], folder: base.folder, file: folder)
     let adapter = try AdapterFolder.load(folder, base: base.configuration.text)
     self.folder = folder
     configuration = adapter.configuration

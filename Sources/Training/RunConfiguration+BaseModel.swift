@@ -1,6 +1,7 @@
 // A run's base model, in the precision that it states or that is fastest on its processors, and its examples.
 import Batches
 import Collectives
+import HuggingFace
 import RunFile
 import Tensors
 
@@ -24,7 +25,8 @@ extension RunConfiguration {
     let base = try withErrorAgreement(communicator) {
       try BaseModel(
         folder: model.path.resolved, precision: model.precision ?? (unable == nil ? nil : .float32),
-        minPixels: model.minPixels, maxPixels: model.maxPixels, reading: data.imageReading,
+        minPixels: model.minPixels, maxPixels: model.maxPixels,
+        templateVariables: model.template ?? TemplateVariables(), reading: data.imageReading,
         features: FeatureStore.Settings(
           memoryBytes: model.featureMemoryMiB << 20, cacheFolder: model.featureCache?.resolved, threads: model.threads,
           warn: warn))

@@ -5,6 +5,7 @@ import Batches
 import Datasets
 import Evaluation
 import Foundation
+import HuggingFace
 import Preprocessing
 import Tensors
 
@@ -13,11 +14,13 @@ struct Generate: ParsableCommand {
     abstract: "Generate one answer to a prompt with images, greedily, with or without an adapter.",
     discussion: """
       Each <image> in the prompt is the place of one image, in the order of the --image options. Without any <image> \
-      the images come first. Pixel limits are the adapter's if it has them, otherwise the model folder's. Points and \
+      the images come first. Pixel limits and variables of the chat template are the adapter's if it has them. Points and \
       boxes in the answer are in pixels of the resized image (Qwen2.5-VL) or in thousandths of its sides (Qwen3-VL).
 
       Examples:
         imagelora generate --model Qwen2.5-VL-3B \\
+          --image screen.png --prompt "Where is the search button?"
+        imagelora generate --model Qwen3.5-4B --template enable_thinking=false \\
           --image screen.png --prompt "Where is the search button?"
         imagelora generate --model Qwen2.5-VL-3B --checkpoint best.h5 \\
           --image a.png --image b.png --prompt "<image>and<image>: compare"
@@ -31,6 +34,10 @@ struct Generate: ParsableCommand {
   var image: [String] = []
   @Option(help: "The question to the model.") var prompt: String
   @Option(help: "The system message, instead of the chat template's default.") var system: String?
+  @Option(
+    help: ArgumentHelp(
+      "A variable for the chat template to read; can be given several times.", valueName: "name=value"))
+  var template: [String] = []
   @Option(help: ArgumentHelp("Maximum length of the answer, in tokens.", valueName: "n")) var maxNewTokens = 128
   @Option(help: ArgumentHelp("Minimum number of pixels of a resized image.", valueName: "n")) var minPixels: Int?
   @Option(help: ArgumentHelp("Maximum number of pixels of a resized image.", valueName: "n")) var maxPixels: Int?
@@ -45,6 +52,7 @@ struct Generate: ParsableCommand {
     for (name, value) in [("--min-pixels", minPixels), ("--max-pixels", maxPixels)] where value ?? 1 < 1 {
       throw ValidationError("\(name) \(value ?? 0): an image has at least 1 pixel")
     }
+    _ = try templateVariables()
     guard !prompt.isEmpty || !image.isEmpty else { throw ValidationError("--prompt is empty and there is no --image") }
     let places = prompt.components(separatedBy: "<image>").count - 1
     guard places == 0 || places == image.count else {
@@ -59,11 +67,14 @@ struct Generate: ParsableCommand {
       let provenance = try source?.provenance()
       let base = try BaseModel(
         folder: model, precision: precision, minPixels: minPixels ?? provenance?.minPixels,
-        maxPixels: maxPixels ?? provenance?.maxPixels, reading: provenance?.reading ?? ImageReading())
+        maxPixels: maxPixels ?? provenance?.maxPixels,
+        templateVariables: try templateVariables() ?? provenance?.templateVariables ?? TemplateVariables(),
+        reading: provenance?.reading ?? ImageReading())
       base.notices.forEach(complain)
       if let source {
         let current = AdapterProvenance(of: base)
         try provenance?.requireMatch(current, folder: base.folder, file: source.path) { key, value in
+          if key == "model.template" { return "the same with --template, or omit the option" }
           let option = key.split(separator: ".").last?.replacing("_", with: "-") ?? ""
           return "--\(option) \(value), or omit the option"
         }
@@ -84,6 +95,23 @@ struct Generate: ParsableCommand {
         complain("the answer was truncated after \(maxNewTokens) tokens; raise --max-new-tokens for the rest")
       }
     }
+  }
+
+  /// What `--template` gives; nil where it is not given.
+  private func templateVariables() throws -> TemplateVariables? {
+    if template.isEmpty { return nil }
+    let values = try template.map { option -> (name: String, value: TemplateVariables.Value) in
+      guard let equals = option.firstIndex(of: "=") else {
+        throw ValidationError("--template \(option): give name=value, as enable_thinking=false")
+      }
+      let text = String(option[option.index(after: equals)...])
+      let value = Bool(text).map(TemplateVariables.Value.bool) ?? Int(text).map(TemplateVariables.Value.integer)
+      return (String(option[..<equals]), value ?? .text(text))
+    }
+    guard let variables = TemplateVariables(values) else {
+      throw ValidationError("--template: a name is letters, digits and _, each name once")
+    }
+    return variables
   }
 
   /// The prompt as an example without an answer.

@@ -5,6 +5,7 @@ import Batches
 import Datasets
 import Files
 import Foundation
+import HuggingFace
 import Inspection
 import RunFile
 
@@ -12,7 +13,9 @@ struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Show an example as the model sees it, a checkpoint or scores file, or a model folder.",
     discussion: """
-      For a run file, shows one example, the first unless --row names another: every token with its index, its M-RoPE \
+      For a run file, shows the examples of one row, the first unless --row names another: the whole conversation and, \
+      where the chat template writes earlier answers in another way than the last one, an example ID@MESSAGE for each of \
+      them. Of an example it shows every token with its index, its M-RoPE \
       position (one number if the three axes agree) and a * if it is supervised, one line for each image, and boxes in \
       original and resized pixels. --newest prints the path of the checkpoint from which train --resume auto would \
       continue the run of a run file, and nothing where there is none, for scripts.
@@ -122,32 +125,53 @@ struct Inspect: ParsableCommand {
 
   private func showExample() throws {
     let run = try RunConfiguration(path: path, overrides: overrides)
-    let example = try find(in: run)
+    let found = try find(in: run)
     let base = try BaseModel(
       folder: run.model.path.resolved, minPixels: run.model.minPixels, maxPixels: run.model.maxPixels,
-      reading: run.data.imageReading)
-    let sample = try base.sampleBuilder(for: run).sample(for: example)
-    try base.imageNotices(of: example, sample).forEach(complain)
-    let description = ExampleDescription(example, sample: sample, base: base)
-    if json { return try sayJSON(description) }
-    for line in description.lines {
-      switch line.kind {
-      case .supervised: say(line.text, in: .green)
-      case .image: say(line.text, in: .cyan)
-      case .heading, .token: say(line.text)
+      templateVariables: run.model.template ?? TemplateVariables(), reading: run.data.imageReading)
+    let all = try base.sampleBuilder(for: run).samples(of: found)
+    let own = all.filter { example, _ in row.map(example.id.hasSameBytes) ?? false }
+    let shown = own.isEmpty || found.id.hasSameBytes(as: row ?? found.id) ? all : own
+    guard let first = shown.first, row.map({ isPart($0, of: shown.map(\.example), row: found) }) ?? true else {
+      throw FileError(run.path, "no example has the id \(row ?? "")")
+    }
+    try base.imageNotices(of: first.example, first.sample).forEach(complain)
+    let ids = all.map(\.example.id)
+    if json {
+      return try sayJSON(ExampleDescription(first.example, sample: first.sample, base: base, examplesOfRow: ids))
+    }
+    for (index, (example, sample)) in shown.enumerated() {
+      if index > 0 { say("") }
+      for line in ExampleDescription(example, sample: sample, base: base, examplesOfRow: ids).lines {
+        switch line.kind {
+        case .supervised: say(line.text, in: .green)
+        case .image: say(line.text, in: .cyan)
+        case .heading, .token: say(line.text)
+        }
       }
     }
   }
 
-  /// The requested example. If it is bad, its problem is thrown; other bad examples do not matter.
+  /// Whether the id asked for is the row's or one of its examples'.
+  private func isPart(_ id: String, of examples: [Example], row: Example) -> Bool {
+    id.hasSameBytes(as: row.id) || examples.contains { $0.id.hasSameBytes(as: id) }
+  }
+
+  /// The row of the requested example. If it is bad, its problem is thrown; other bad examples do not matter.
   private func find(in run: RunConfiguration) throws -> Example {
     let train = run.data.train.resolved
+    // An id of one of a row's answers is the row's with the message's number behind it.
+    let rowOfAnswer = row.flatMap { id in
+      id.utf8.lastIndex(of: UInt8(ascii: "@")).flatMap { at in
+        Int(id[at...].dropFirst()).map { _ in String(id[..<at]) }
+      }
+    }
     let files = [train] + [run.data.validation?.resolved].compactMap(\.self).filter { $0 != train }
-    for file in files {
+    for (file, wanted) in files.map({ ($0, row) }) + (rowOfAnswer.map { id in files.map { ($0, id) } } ?? []) {
       let data = try run.data.exampleReader.read(file)
-      func isMeant(_ id: String) -> Bool { row.map(id.hasSameBytes) ?? true }
+      func isMeant(_ id: String) -> Bool { wanted.map(id.hasSameBytes) ?? true }
       if let found = data.examples.first(where: { isMeant($0.id) }) { return found }
-      if row != nil, let problem = data.problems.first(where: { isMeant($0.id) }) {
+      if wanted != nil, let problem = data.problems.first(where: { isMeant($0.id) }) {
         throw FileError(file, problem.description)
       }
     }

@@ -49,14 +49,10 @@ struct RowKeysTests {
         #"{"id":"a","rejected_response":"r",\#(turns)}"#, "rejected_response is not read: preferences are not supported"
       ),
       (
-        #"{"id":"a","messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a","reasoning_content":"t"}]}"#,
-        "messages[1].reasoning_content is not read: thoughts are not supported"
+        #"{"id":"a","messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a","function_call":{"name":"f"}}]}"#,
+        #"messages[1].function_call is not read: write the call as "tool_calls""#
       ),
-      (
-        #"{"id":"a","messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a","tool_calls":[{}]}]}"#,
-        "messages[1].tool_calls is not read"
-      ),
-      (#"{"id":"a","messages":[{"role":"tool","content":"q"}]}"#, #"messages[0]: unknown role "tool""#),
+      (#"{"id":"a","messages":[{"role":"function","content":"q"}]}"#, #"messages[0]: unknown role "function""#),
       (
         #"{"id":"a","messages":[{"role":"user","content":"<video>q"}]}"#,
         "messages[0].content: <video> is not supported"
@@ -68,6 +64,58 @@ struct RowKeysTests {
     ])
   func refused(line: String, words: String) {
     #expect(reason(line)?.hasPrefix(words) == true, "\(reason(line) ?? "read")")
+  }
+
+  private func conversation(_ answer: String) -> String {
+    #"{"id":"a","messages":[{"role":"user","content":"q"},\#(answer)]}"#
+  }
+
+  @Test("thoughts of the assistant under every name; an empty text says that there were none")
+  func thoughts() throws {
+    for name in ["reasoning_content", "reasoning", "thinking"] {
+      let row = conversation(#"{"role":"assistant","content":"a","\#(name)":"so \\<image>\n"}"#)
+      #expect(try example(row).messages[1].thoughts == "so <image>\n")
+    }
+    #expect(
+      try example(conversation(#"{"role":"assistant","content":"a","reasoning_content":""}"#)).messages[1].thoughts == "")
+    #expect(
+      try example(conversation(#"{"role":"assistant","content":"a","reasoning_content":null}"#)).messages[1].thoughts
+        == nil)
+    #expect(
+      reason(conversation(#"{"role":"assistant","content":"a","reasoning":"x","thinking":"y"}"#))
+        == #"messages[1]: has both "reasoning" and "thinking"; keep one"#)
+    #expect(
+      reason(conversation(#"{"role":"user","content":"a","thinking":"y"}"#))
+        == "messages[1].thinking: only the assistant thinks; take it out")
+    #expect(
+      reason(conversation(#"{"role":"assistant","content":"a","thinking":["y"]}"#))?
+        .hasPrefix("messages[1].thinking: expected a text") == true)
+    #expect(
+      reason(#"{"id":"a","image":"x","messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a","thinking":"<image>"}]}"#)?
+        .hasPrefix("messages[1].thinking: thoughts hold no images") == true)
+  }
+
+  @Test("calls of tools, with a content or without, and the turns of tools")
+  func toolTurns() throws {
+    let call = #"{"id":"1","type":"function","function":{"name":"f","arguments":{"b":1.5,"a":[null]}}}"#
+    let row = #"{"role":"assistant","tool_calls":[\#(call)]},{"role":"tool","tool_call_id":"1","content":""}"#
+    let messages = try example(conversation(row + #",{"role":"assistant","content":"a"}"#)).messages
+    #expect(messages.map(\.role) == [.user, .assistant, .tool, .assistant])
+    #expect(messages[1].content.isEmpty && messages[1].toolCalls == [try JSON(parsing: Array(call.utf8))])
+    #expect(messages[2].callID == "1" && messages[2].content.isEmpty)
+    #expect(
+      reason(conversation(#"{"role":"assistant","content":"a","tool_calls":[{}]}"#))?
+        .hasPrefix(#"messages[1].tool_calls[0]: has no "name""#) == true)
+    #expect(
+      reason(conversation(#"{"role":"assistant","content":"a","tool_calls":"f"}"#))?
+        .hasPrefix("messages[1].tool_calls: expected a list of calls") == true)
+    #expect(
+      reason(conversation(#"{"role":"user","content":"a","tool_calls":[{"name":"f"}]}"#))
+        == "messages[1].tool_calls: only the assistant calls tools; take it out")
+    #expect(
+      reason(conversation(#"{"role":"assistant","content":"a","tool_call_id":"1"}"#))
+        == "messages[1].tool_call_id: is read of a tool's turn alone; take it out")
+    #expect(reason(conversation(#"{"role":"assistant","tool_calls":[]}"#)) == #"messages[1]: has no "content""#)
   }
 
   @Test("null, and empty values of refused keys, count as absent")

@@ -33,7 +33,7 @@ import Testing
     #"""
     {"version": "1.0", "added_tokens": \#(added), "normalizer": {"type": "NFC"}, "post_processor": null,
      "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Split",
-       "pattern": {"Regex": \#(quoted(WordScanner.pattern))}, "behavior": "Isolated", "invert": false},
+       "pattern": {"Regex": \#(quoted(WordScanner.Rule.qwen2.pattern ?? ""))}, "behavior": "Isolated", "invert": false},
        {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false}]},
      "decoder": {"type": "ByteLevel", "add_prefix_space": true},
      "model": {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": "",

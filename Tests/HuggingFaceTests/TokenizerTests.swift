@@ -62,7 +62,11 @@ import Testing
       }
     }
     let differing = (0x80..<0x110000).filter { code in
-      Unicode.Scalar(UInt32(code)).map { WordScanner.kind($0) != expected[code] } ?? false
+      Unicode.Scalar(UInt32(code)).map { scalar in
+        // Marks are `other` of Qwen2's expression; see QwenWordsTests.
+        let kind = WordScanner.kind(scalar)
+        return (kind == .mark ? .other : kind) != expected[code]
+      } ?? false
     }
     #expect(differing.isEmpty)
     for code in 0..<0x80 {

@@ -41,7 +41,9 @@ struct ByteEncoding: TextEncoding {
 }
 
 struct QwenTemplate: PromptRendering {
-  func render(_ messages: [PromptMessage], tools: [JSON], addGenerationPrompt: Bool) -> String {
+  func render(
+    _ messages: [PromptMessage], tools: [JSON], addGenerationPrompt: Bool, thinking: Bool? = nil
+  ) -> String {
     var text = ""
     if let first = messages.first, first.role != "system" {
       text += "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
@@ -63,7 +65,9 @@ struct QwenTemplate: PromptRendering {
 /// Any closure as a template.
 struct ClosureTemplate: PromptRendering {
   var body: @Sendable ([PromptMessage], Bool) throws -> String
-  func render(_ messages: [PromptMessage], tools: [JSON], addGenerationPrompt: Bool) throws -> String {
+  func render(
+    _ messages: [PromptMessage], tools: [JSON], addGenerationPrompt: Bool, thinking: Bool?
+  ) throws -> String {
     try body(messages, addGenerationPrompt)
   }
 }

@@ -110,6 +110,9 @@ struct AdapterDocument {
         baseDigest: try text("base_digest"), templateDigest: try text("chat_template_digest"),
         minPixels: try integer("min_pixels"), maxPixels: try integer("max_pixels"),
         coordinates: try choice("coordinates"))
+      provenance.templateVariables = try value("chat_template_variables", "an object of variables") {
+        TemplateVariables($0)
+      }
       provenance.baseFullDigest = try text("base_full_digest")
       provenance.transparency = try choice("transparency")
       provenance.exifOrientation = try choice("exif_orientation")

@@ -95,6 +95,14 @@ package struct CheckpointFile: ~Copyable {
       templateDigest: try file.attribute("chat_template_digest", of: "/adapter", as: String.self),
       minPixels: try integer("min_pixels", of: "/adapter"), maxPixels: try integer("max_pixels", of: "/adapter"),
       coordinates: try choice("coordinates"))
+    let variables = "chat_template_variables"
+    if try file.hasAttribute(variables, of: "/adapter") {
+      let text = try file.attribute(variables, of: "/adapter", as: String.self)
+      guard let json = try? JSON(parsing: Array(text.utf8)), let found = TemplateVariables(json) else {
+        throw refuse("\(variables) \(quoted(text)) is no object of variables")
+      }
+      provenance.templateVariables = found
+    }
     if try file.hasAttribute("base_full_digest") {
       provenance.baseFullDigest = try file.attribute("base_full_digest", as: String.self)
     }

@@ -39,6 +39,9 @@ extension TrainingState {
     if let digest = provenance.templateDigest {
       try file.setAttribute("chat_template_digest", of: "/adapter", to: digest)
     }
+    if let variables = provenance.templateVariables {
+      try file.setAttribute("chat_template_variables", of: "/adapter", to: variables.canonical)
+    }
     for (name, limit) in [("min_pixels", provenance.minPixels), ("max_pixels", provenance.maxPixels)] {
       if let limit { try file.setAttribute(name, of: "/adapter", to: Int64(limit)) }
     }

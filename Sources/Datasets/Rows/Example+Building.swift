@@ -128,63 +128,12 @@ extension Example {
     guard !turns.isEmpty, let first = messages.first else { throw BadExample("has no messages") }
     if first.role == .assistant { throw BadExample("begins with the assistant; a message must come before the answer") }
     // An empty system message is how the template's default one is turned off.
-    if let index = messages.firstIndex(where: { $0.role != .system && $0.content.isEmpty }) {
+    if let index = messages.firstIndex(where: {
+      $0.role != .system && $0.role != .tool && $0.content.isEmpty && $0.toolCalls.isEmpty
+    }) {
       throw BadExample("message \(index) (\(messages[index].role.rawValue)) is empty")
     }
     return messages
-  }
-}
-
-extension Message {
-  private static let roles: [ExactString: Role] = [
-    "system": .system, "user": .user, "human": .user, "assistant": .assistant, "gpt": .assistant,
-  ]
-
-  /// Checks one turn.
-  init(_ turn: RowObject, _ images: inout ImagePlacer, _ ignored: inout IgnoredKeys) throws(BadExample) {
-    guard let (key, value) = try turn.one(of: ["role", "from"]) else {
-      throw BadExample("\(turn.place): has no \"role\"")
-    }
-    guard case .string(let name) = value else { throw turn.failure(key, "a text", value) }
-    guard let role = Self.roles[ExactString(name)] else {
-      throw BadExample(
-        "\(turn.place): unknown \(key) \(quoted(name)); use system, user or human, assistant or gpt "
-          + "(turns of tools are not supported)")
-    }
-    guard let (contentKey, value) = try turn.one(of: ["content", "value"]) else {
-      throw BadExample("\(turn.place): has no \"content\"")
-    }
-    let content: [ContentPart]
-    switch value {
-    case .string(let text): content = try images.content(text, at: turn.path(contentKey))
-    case .array(let parts): content = try images.content(parts, at: turn.path(contentKey), &ignored)
-    default: throw turn.failure(contentKey, "a text or a list of content parts", value)
-    }
-    self.init(role: role, content: content, loss: try Self.loss(turn, role))
-  }
-
-  /// The flags under all their names must agree; a loss on what is no answer is refused, but for `loss` itself.
-  private static func loss(_ turn: RowObject, _ role: Role) throws(BadExample) -> Bool {
-    var found: (key: String, flag: Bool)?
-    for key in RowKey.lossFlags {
-      guard let value = turn[key] else { continue }
-      let flag: Bool
-      switch value {
-      case .bool(let value): flag = value
-      case _ where value.double == 0: flag = false
-      case _ where value.double == 1: flag = true
-      default:
-        throw BadExample("\(turn.path(key)): \(value.shown) is not read; a weight of the loss is 0 or 1")
-      }
-      if let found, found.flag != flag {
-        throw BadExample("\(turn.place): \"\(found.key)\" and \"\(key)\" contradict each other; keep one")
-      }
-      if flag, role != .assistant, key != "loss" {
-        throw BadExample("\(turn.path(key)): only answers of the assistant can be learned; take it out")
-      }
-      found = found ?? (key, flag)
-    }
-    return found?.flag ?? true
   }
 }
 

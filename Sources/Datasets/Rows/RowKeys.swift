@@ -37,6 +37,8 @@ package struct RowKey: Sendable {
 
   /// The flags of loss under the names in use.
   static let lossFlags = ["loss", "loss_mask", "loss_weight", "loss_scale", "weight", "train"]
+  /// An assistant's thoughts under the names in use.
+  static let thoughts = ["reasoning_content", "reasoning", "thinking"]
   /// Where an image's bytes are, under the names in use.
   static let imageAddresses = ["image", "path", "url", "image_url", "base64"]
   /// The size of an image before the run's limits.
@@ -67,16 +69,17 @@ package struct RowKey: Sendable {
       .refused("preferences are not supported; keep the answer that is to be learned in \"messages\"")),
     RowKey(.row, ["solution", "ground_truth", "reward_model"], .refused("rewards are not supported")),
     RowKey(.row, ["channel"], .refused("losses by channel are not supported")),
-    RowKey(.turn, ["role", "from"], .read("`system`, `user` or `human`, `assistant` or `gpt`")),
-    RowKey(.turn, ["content", "value"], .read("a text, or a list of content parts")),
+    RowKey(.turn, ["role", "from"], .read("`system`, `user` or `human`, `assistant` or `gpt`, `tool`")),
+    RowKey(
+      .turn, ["content", "value"], .read("a text, or a list of content parts; may be absent beside `tool_calls`")),
     RowKey(
       .turn, lossFlags, .read("0 or `false` leaves an answer out of the loss; weights other than 0 and 1 are refused")),
+    RowKey(.turn, thoughts, .read("what an assistant thought before its answer: a text, for templates that render it")),
     RowKey(
-      .turn, ["reasoning_content", "reasoning", "thinking"],
-      .refused("thoughts are not supported; take them out, or write them into \"content\"")),
-    RowKey(
-      .turn, ["tool_calls", "function_call", "tool_call_id"],
-      .refused("calls of tools are not supported; take them out, or write them into \"content\"")),
+      .turn, ["tool_calls"],
+      .read("an assistant's calls of tools: a list of `{\"name\", \"arguments\"}`, or of `{\"function\": ...}` with these")),
+    RowKey(.turn, ["tool_call_id"], .read("of a tool's turn: the call that it answers")),
+    RowKey(.turn, ["function_call"], .refused("write the call as \"tool_calls\"")),
     RowKey(.turn, ["refusal", "audio"], .refused("write the answer into \"content\"")),
     RowKey(.image, ["type"], .read("of a content part: `text`, `image` or `image_url`")),
     RowKey(.image, ["text"], .read("of a content part of type `text`")),

@@ -97,6 +97,14 @@ extension JinjaEvaluator {
       let items = try items(of: value)
       return (name == "first" ? items.first : items.last) ?? .undefined("the \(name) of nothing")
     case ("list", 0): return try list(items(of: value))
+    case ("items", 0):
+      switch value {
+      case .undefined: return try list([])
+      case .dictionary: return try method("items", of: value, [])
+      default: throw failure("the items of \(value.kind); give a dictionary")
+      }
+    // Marks a text for HTML's escaping, which transformers does not do.
+    case ("safe", 0): return value
     case ("string", 0): return .string(try text(of: value))
     case ("default", 1...2), ("d", 1...2):
       let replacesFalse = arguments.count == 2 && arguments[1].isTrue
@@ -127,7 +135,7 @@ extension JinjaEvaluator {
     case ("defined", .undefined): return false
     case ("defined", _): return true
     case ("none", .none), ("string", .string), ("mapping", .dictionary), ("boolean", .bool): return true
-    case ("integer", .integer), ("number", .integer), ("number", .bool): return true
+    case ("integer", .integer), ("number", .integer), ("number", .float), ("number", .bool): return true
     case ("true", .bool(let value)): return value
     case ("false", .bool(let value)): return !value
     case ("iterable", .list), ("iterable", .dictionary), ("iterable", .string), ("iterable", .undefined): return true
@@ -146,6 +154,7 @@ extension JinjaEvaluator {
     case .none: bytes.append(contentsOf: "null".utf8)
     case .bool(let value): bytes.append(contentsOf: (value ? "true" : "false").utf8)
     case .integer(let value): bytes.append(contentsOf: "\(value)".utf8)
+    case .float(let text): bytes.append(contentsOf: text.utf8)
     case .string(let text): try appendQuoted(text, to: &bytes)
     case .list(let list):
       bytes.append(UInt8(ascii: "["))

@@ -66,6 +66,7 @@ extension JinjaEvaluator {
     if let a = left.number, let b = right.number { return a == b }
     switch (left, right) {
     case (.none, .none), (.undefined, .undefined): return true
+    case (.float, _), (_, .float): throw failure("a comparison of a number with a fraction is not supported")
     // Scalar by scalar, where Swift's == takes canonically equivalent strings for equal.
     case (.string(let a), .string(let b)):
       guard a.utf8.count == b.utf8.count else { return false }

@@ -146,7 +146,7 @@ struct JinjaEvaluator {
     case .none: "None"
     case .bool(let value): value ? "True" : "False"
     case .integer(let value): "\(value)"
-    case .string(let text): text
+    case .float(let text), .string(let text): text
     default: throw failure("prints \(value.kind)")
     }
   }

@@ -7,6 +7,8 @@ enum JinjaValue {
   case none
   case bool(Bool)
   case integer(Int)
+  /// A number with a fraction as Python prints it; it is printed and not computed with.
+  case float(String)
   case string(String)
   case list(JinjaList)
   case dictionary(JinjaDictionary)
@@ -23,6 +25,7 @@ enum JinjaValue {
     case .none: "none"
     case .bool: "a Boolean"
     case .integer: "an integer"
+    case .float: "a number with a fraction"
     case .string: "a string"
     case .list: "a list"
     case .dictionary: "a dictionary"
@@ -48,6 +51,7 @@ enum JinjaValue {
     case .undefined, .none: false
     case .bool(let value): value
     case .integer(let value): value != 0
+    case .float(let text): text.utf8.contains { (UInt8(ascii: "1")...UInt8(ascii: "9")).contains($0) }
     case .string(let text): !text.isEmpty
     case .list(let list): !list.items.isEmpty
     case .dictionary(let dictionary): !dictionary.members.isEmpty

@@ -1,9 +1,9 @@
-// The components of tokenizer.json: those that give Qwen2's or SmolLM2's ids; all others are refused by name.
+// The components of tokenizer.json: those that give the ids of Qwen2, Qwen3.5 or SmolLM2; others are refused by name.
 import Files
 
 extension Tokenizer {
-  /// The rule that cuts words; refuses every component of tokenizer.json that is neither the Qwen2 tokenizer's nor,
-  /// where the first step is about digits, SmolLM2's, by name.
+  /// The rule that cuts words; refuses every component of tokenizer.json that is neither the Qwen2 or Qwen3.5 tokenizer's
+  /// nor, where the first step is about digits, SmolLM2's, by name.
   static func checkComponents(_ root: Fields) throws -> WordScanner.Rule {
     var name = "Qwen2"
     func require(_ fields: Fields?, _ key: String, _ value: JSON) throws {
@@ -47,8 +47,12 @@ extension Tokenizer {
     try require(steps[0], "type", .string("Split"))
     try require(steps[0], "behavior", .string("Isolated"))
     try require(steps[0], "invert", .bool(false))
-    try require(steps[0].object("pattern"), "Regex", .string(WordScanner.pattern))
-    try require(steps[1], "use_regex", .bool(false))
+    let pattern = try steps[0].object("pattern")
+    if case .string(let text)? = pattern?["Regex"], let rule = WordScanner.Rule(pattern: text) {
+      try require(steps[1], "use_regex", .bool(false))
+      return rule
+    }
+    try require(pattern, "Regex", .string(WordScanner.Rule.qwen2.pattern ?? ""))
     return .qwen2
   }
 

@@ -6,8 +6,8 @@ extension Tokenizer {
 
   /// Reads tokenizer.json where present, otherwise vocab.json, merges.txt and tokenizer_config.json.
   ///
-  /// - Throws: `HuggingFaceError` for damaged files and for every component that is neither the Qwen2 tokenizer's nor
-  ///   SmolLM2's.
+  /// - Throws: `HuggingFaceError` for damaged files and for every component that is neither the Qwen2 or Qwen3.5
+  ///   tokenizer's nor SmolLM2's.
   package init(folder: String) throws {
     let files = ModelFolder(path: folder)
     let settings = try TokenizerSettings(files)
@@ -21,7 +21,7 @@ extension Tokenizer {
   /// tokenizer.json as the `tokenizers` library writes it.
   private init(_ root: Fields, _ settings: TokenizerSettings) throws {
     let words = try Self.checkComponents(root)
-    if words == .qwen2, let fields = settings.fields, let name = settings.className, name.hasPrefix("GPT2") {
+    if words != .digitsGPT2, let fields = settings.fields, let name = settings.className, name.hasPrefix("GPT2") {
       throw fields.unsupported(
         "tokenizer_class \"\(name)\" of a Qwen2 tokenizer, whose ids differ between transformers 4 and 5,",
         use: "Qwen2Tokenizer")
@@ -36,7 +36,7 @@ extension Tokenizer {
     }
     let added = try AddedTokenList(settings, listed: (root.file, listed))
     guard case .object(let vocab) = model["vocab"] else { throw model.failure("vocab", "missing, expected an object") }
-    var vocabulary = try Vocabulary(vocab, added: added.tokens, hasEveryByte: words == .qwen2) {
+    var vocabulary = try Vocabulary(vocab, added: added.tokens, hasEveryByte: words != .digitsGPT2) {
       model.failure("vocab.\($0)", $1)
     }
     let merges = try model.array("merges")
@@ -78,9 +78,25 @@ extension Tokenizer {
     let added = try AddedTokenList(settings, listed: nil)
     var vocabulary = try Vocabulary(vocab, added: added.tokens, hasEveryByte: true, failure: failure)
     try Self.readMerges(files, into: &vocabulary)
-    try self.init(vocabulary: &vocabulary, added: added, words: .qwen2) {
+    try self.init(vocabulary: &vocabulary, added: added, words: Self.words(files, fields)) {
       fields.failure("added_tokens_decoder", $0)
     }
+  }
+
+  /// The rule of a folder without tokenizer.json: as tokenizer_config.json states it, or that of the model's type.
+  private static func words(_ files: ModelFolder, _ settings: Fields) throws -> WordScanner.Rule {
+    let key = "pretokenize_regex"
+    if settings[key] != nil {
+      let pattern = try settings.string(key)
+      guard let rule = WordScanner.Rule(pattern: pattern) else {
+        throw settings.unsupported("\(key) \(quoted(pattern))", use: "the pattern of Qwen2 or Qwen3.5")
+      }
+      return rule
+    }
+    guard files.contains("config.json") else { return .qwen2 }
+    let config = try files.fields("config.json")
+    guard config["model_type"] != nil else { return .qwen2 }
+    return try config.string("model_type").utf8.starts(with: "qwen3_5".utf8) ? .qwen3_5 : .qwen2
   }
 
   private init(
@@ -88,7 +104,7 @@ extension Tokenizer {
     failure: (String) -> HuggingFaceError
   ) throws {
     addedIDs = try vocabulary.add(added.tokens, failure: failure)
-    let normalization = words == .qwen2 ? CanonicalComposition() : nil
+    let normalization = words != .digitsGPT2 ? CanonicalComposition() : nil
     var contents: [Piece: AddedToken] = [:]
     let normalized = try added.tokens.filter(\.isNormalized).map { token in
       let content = normalization?.normalized(token.bytes, token.bytes.indices) ?? token.bytes

@@ -1,4 +1,5 @@
-// Added tokens, form C, words, byte-pair encoding, as in Qwen2 and SmolLM2; the same ids as the `tokenizers` library.
+// Added tokens, form C, words, byte-pair encoding, as in Qwen2, Qwen3.5 and SmolLM2: the ids of the `tokenizers`
+// library.
 
 /// Text to token ids and back.
 package struct Tokenizer: Sendable {

@@ -1,21 +1,42 @@
-// The pre-tokenizers of Qwen2 and SmolLM2: cut UTF-8 into words exactly as regular expressions do under Oniguruma.
+// The pre-tokenizers of Qwen2, Qwen3.5 and SmolLM2: cut UTF-8 into words exactly as regular expressions do under
+// Oniguruma.
+import Files
 
 /// Walks through a text word by word; every byte belongs to exactly one word.
 struct WordScanner {
   enum Rule {
-    /// `pattern`.
+    /// Its `pattern`: words of letters.
     case qwen2
+    /// Its `pattern`: words of letters and marks.
+    case qwen3_5
     /// Every number alone, and what lies between by GPT-2's pattern:
     /// `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`.
     case digitsGPT2
+
+    /// The regular expression of a Qwen tokenizer, nil for others; its alternatives are tried in this order.
+    var pattern: String? {
+      switch self {
+      case .qwen2:
+        #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"#
+          + #"|\s+(?!\S)|\s+"#
+      case .qwen3_5:
+        #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*"#
+          + #"|\s*[\r\n]+|\s+(?!\S)|\s+"#
+      case .digitsGPT2: nil
+      }
+    }
+
+    /// The Qwen tokenizer whose pattern this is.
+    init?(pattern: String) {
+      guard let rule = [Rule.qwen2, .qwen3_5].first(where: { $0.pattern?.hasSameBytes(as: pattern) == true }) else {
+        return nil
+      }
+      self = rule
+    }
   }
 
-  /// The Qwen2 tokenizer's pattern; its alternatives are tried in this order.
-  static let pattern =
-    #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
-
   enum Kind {
-    case letter, number, newline, space, other
+    case letter, mark, number, newline, space, other
   }
 
   private let rule: Rule
@@ -36,7 +57,7 @@ struct WordScanner {
     guard position < end else { return nil }
     let start = position
     switch rule {
-    case .qwen2: position = contraction(start) ?? wordEnd(start)
+    case .qwen2, .qwen3_5: position = contraction(start) ?? wordEnd(start)
     case .digitsGPT2: position = lowercaseContraction(start) ?? wordEndBetweenDigits(start)
     }
     return start..<position
@@ -61,8 +82,8 @@ struct WordScanner {
     let (kind, second) = scalar(start)
     let secondKind = second < end ? scalar(second).kind : nil
     switch kind {
-    // [^\r\n\p{L}\p{N}]?\p{L}+
-    case .letter: return run(second, of: .letter)
+    // [^\r\n\p{L}\p{N}]?\p{L}+, where a mark is a letter or other as the rule has it.
+    case .letter, .mark: return run(second, of: .letter)
     case .space where secondKind == .letter, .other where secondKind == .letter: return run(second, of: .letter)
     // \p{N}
     case .number: return second
@@ -103,7 +124,7 @@ struct WordScanner {
     let (kind, second) = scalar(start)
     switch kind {
     case .number: return second
-    case .letter, .other: return run(second, of: kind)
+    case .letter, .mark, .other: return run(second, of: kind)
     case .space, .newline: break
     }
     var (lastStart, cursor) = (start, start)
@@ -134,7 +155,9 @@ struct WordScanner {
     let byte = bytes[index]
     if byte < 0x80 { return (Self.kind(ascii: byte), index + 1) }
     let (scalar, next) = UTF8Reader.scalar(bytes, index)
-    return (Self.kind(scalar), next)
+    let kind = Self.kind(scalar)
+    guard kind == .mark else { return (kind, next) }
+    return (rule == .qwen3_5 ? .letter : .other, next)
   }
 
   static func kind(ascii byte: UInt8) -> Kind {
@@ -155,6 +178,8 @@ struct WordScanner {
       return (properties.age?.major ?? .max) <= 16 ? .letter : .other
     case .decimalNumber, .letterNumber, .otherNumber:
       return (properties.age?.major ?? .max) <= 16 ? .number : .other
+    case .nonspacingMark, .spacingMark, .enclosingMark:
+      return (properties.age?.major ?? .max) <= 16 ? .mark : .other
     default:
       return properties.isWhitespace ? .space : .other
     }
