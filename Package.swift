@@ -123,7 +123,8 @@ let programs: [Target] = [
     name: "imagelora",
     dependencies: [
       "Files", "Tensors", "Collectives", "MPI", "HuggingFace", "Datasets", "Preprocessing", "QwenVL", "Batches",
-      "Adapters", "RunFile", "Artifacts", "Costs", "HeatMaps", "Training", "Evaluation", "Planning", "Inspection", "Report",
+      "Adapters", "RunFile", "Artifacts", "Costs", "HeatMaps", "Training", "Evaluation", "Planning", "Inspection",
+      "Report",
       argumentParser,
     ],
     exclude: ["README.md"]),

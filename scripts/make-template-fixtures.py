@@ -330,6 +330,15 @@ def texts_in(value):
     return [text for item in items for text in texts_in(item)]
 
 
+def escaped(value):
+    """Rows in which `<image>` is text."""
+    if isinstance(value, str):
+        return value.replace("<image>", "\\<image>")
+    if isinstance(value, dict):
+        return {key: escaped(item) for key, item in value.items()}
+    return [escaped(item) for item in value] if isinstance(value, list) else value
+
+
 def main():
     words = marked(1, 400)
     templates = {
@@ -369,7 +378,7 @@ def main():
                 case["refused"] = str(refused)
             found.append(case)
     to = os.path.join(TESTS, "PreprocessingTests", "Resources", "conversations.json")
-    write(to, {"rows": rows, "cases": found})
+    write(to, {"rows": escaped(rows), "cases": found})
 
 
 def marks():

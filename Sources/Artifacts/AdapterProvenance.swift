@@ -39,7 +39,8 @@ package struct AdapterProvenance: Sendable, Equatable, Codable {
     baseDigest: String? = nil, templateDigest: String? = nil, templateVariables: TemplateVariables? = nil,
     minPixels: Int? = nil, maxPixels: Int? = nil, coordinates: Coordinates? = nil, reading: ImageReading? = nil
   ) {
-    (self.baseDigest, self.templateDigest, self.templateVariables) = (baseDigest, templateDigest, templateVariables)
+    self.baseDigest = baseDigest
+    (self.templateDigest, self.templateVariables) = (templateDigest, templateVariables)
     (self.minPixels, self.maxPixels, self.coordinates) = (minPixels, maxPixels, coordinates)
     (transparency, exifOrientation) = (reading?.transparency, reading?.exifOrientation)
   }
@@ -66,7 +67,8 @@ package struct AdapterProvenance: Sendable, Equatable, Codable {
     self.init(
       baseDigest: base.digest, templateDigest: base.template.digest,
       templateVariables: base.template.variables.isEmpty ? nil : base.template.variables,
-      minPixels: base.preprocessor.minPixels, maxPixels: base.preprocessor.maxPixels, coordinates: coordinates, reading: base.reading)
+      minPixels: base.preprocessor.minPixels, maxPixels: base.preprocessor.maxPixels, coordinates: coordinates,
+      reading: base.reading)
     baseFullDigest = base.fullDigest
   }
 
@@ -114,7 +116,8 @@ package struct AdapterProvenance: Sendable, Equatable, Codable {
       func words(_ variables: TemplateVariables?) -> String { variables?.canonical ?? "none" }
       let remedy = variables.trained.map { "set \(setting("model.template", $0.canonical))" } ?? "set none"
       differences.append(
-        "different variables of the chat template (\(words(variables.trained)), here \(words(variables.here))): \(remedy)")
+        "different variables of the chat template (\(words(variables.trained)), here \(words(variables.here))): \(remedy)"
+      )
     }
     for (key, trained, here) in [
       ("min_pixels", minPixels, used.minPixels), ("max_pixels", maxPixels, used.maxPixels),

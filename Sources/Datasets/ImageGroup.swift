@@ -31,16 +31,18 @@ extension Sampler {
   }
 }
 
-/// A group key for each example: equal where the lists of images are equal; examples without images are together where
-/// they are of one row.
+/// A group key for each example: equal where the lists of images are equal; an example without images is alone, or with
+/// the answers of its row.
 package func imageKeys(of examples: [Example]) -> [Int] {
   var keys: [[ImageSource]: Int] = [:]
   var rows: [ExactString: Int] = [:]
   return examples.enumerated().map { index, example in
     guard !example.images.isEmpty else {
       let row = ExactString(example.row)
-      let key = rows[row] ?? index
-      rows[row] = key
+      guard example.lastMessage != nil, let key = rows[row] else {
+        rows[row] = index
+        return index
+      }
       return key
     }
     let key = keys[example.images] ?? index

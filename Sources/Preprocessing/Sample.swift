@@ -51,5 +51,5 @@ package struct Prompt: Sendable, Equatable {
   /// Without its thoughts, where the template knows thoughts.
   package var reference: String?
   /// What the template does with thoughts: what follows them is the answer in a text of the model.
-  package var thoughts: TemplateThoughts
+  package var thoughts = TemplateThoughts()
 }

@@ -71,7 +71,8 @@ package protocol PromptRendering: Sendable {
   ///   - tools: descriptions of tools, may be empty.
   ///   - thinking: whether the model shall think, where that can be chosen; nil: as the run says.
   func render(
-    _ messages: [PromptMessage], tools: [JSON], addGenerationPrompt: Bool, thinking: Bool?) throws -> String
+    _ messages: [PromptMessage], tools: [JSON], addGenerationPrompt: Bool, thinking: Bool?
+  ) throws -> String
   var thoughts: TemplateThoughts { get }
   /// Whether it renders turns and calls of tools.
   var rendersTools: Bool { get }

@@ -1,4 +1,5 @@
 import Files
+import HuggingFace
 import Preprocessing
 import Testing
 
@@ -51,6 +52,29 @@ struct AdapterProvenanceTests {
     (trained.transparency, trained.exifOrientation) = (nil, nil)
     #expect(differences(trained) == nil && differences(trained.ofItsVersion) == nil)
     #expect(trained.ofItsVersion.transparency == .drop && AdapterProvenance().ofItsVersion == AdapterProvenance())
+  }
+
+  @Test("variables of the template are compared where both sides state a template; none stated are none")
+  func variables() throws {
+    let parts = Set(AdapterProvenance.Part.allCases)
+    let off = try #require(TemplateVariables([("enable_thinking", .bool(false))]))
+    func differences(_ trained: TemplateVariables?, _ here: TemplateVariables?, digest: String? = "tttt") -> String? {
+      let trained = AdapterProvenance(templateDigest: digest, templateVariables: trained)
+      do throws(FileError) {
+        try trained.requireMatch(
+          AdapterProvenance(templateDigest: "tttt", templateVariables: here), of: parts, folder: "M", file: "C.h5")
+        return nil
+      } catch { return error.description }
+    }
+    #expect(differences(nil, nil) == nil && differences(off, off) == nil && differences(nil, off, digest: nil) == nil)
+    #expect(
+      differences(off, nil)
+        == #"C.h5: the adapter was trained with different variables of the chat template ({"enable_thinking":false}, here "#
+        + #"none): set model.template: {"enable_thinking":false} in the run file"#)
+    #expect(
+      differences(nil, off)
+        == #"C.h5: the adapter was trained with different variables of the chat template (none, here "#
+        + #"{"enable_thinking":false}): set none"#)
   }
 
   @Test("all bytes of the base are compared where both sides know their digest")

@@ -57,6 +57,14 @@ struct GroupedUnitTests {
     let base = try BaseModel(folder: ParityFixture.path(fixture) + "/model")
     let samples = try rows.map(try base.sampleBuilder(maxLength: 4096).sample)
     let features = try zip(rows, samples).map { try base.featureStore.features(of: $0, sample: $1) }
+    try Self.compare(base, samples, features, standard, pack)
+  }
+
+  /// The same of samples that are made already.
+  static func compare(
+    _ base: BaseModel, _ samples: [Sample], _ features: [[Matrix<Float>]], _ standard: Bool,
+    _ pack: ([Sample], [[Matrix<Float>]]) -> PackedBatch
+  ) throws {
     let text = base.configuration.text
     let configuration: AdapterConfiguration =
       standard

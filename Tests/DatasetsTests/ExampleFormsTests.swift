@@ -140,11 +140,11 @@ struct ExampleFormsTests {
       ),
       (
         #"{"id":"a","messages":[{"role":"tool","content":"u"}]}"#,
-        #"messages[0]: unknown role "tool"; use system, user or human, assistant or gpt (turns of tools are not supported)"#
+        "begins with a tool's turn; the call that it answers must come before"
       ),
       (
         #"{"id":"a","conversations":[{"from":"bot","value":"u"}]}"#,
-        #"conversations[0]: unknown from "bot"; use system, user or human, assistant or gpt (turns of tools are not supported)"#
+        #"conversations[0]: unknown from "bot"; use system, user or human, assistant or gpt, tool"#
       ),
       (#"{"id":"a","messages":[]}"#, "has no messages"),
       (#"{"id":"a"}"#, #"has neither "messages" nor "conversations""#),

@@ -77,7 +77,8 @@ struct RowKeysTests {
       #expect(try example(row).messages[1].thoughts == "so <image>\n")
     }
     #expect(
-      try example(conversation(#"{"role":"assistant","content":"a","reasoning_content":""}"#)).messages[1].thoughts == "")
+      try example(conversation(#"{"role":"assistant","content":"a","reasoning_content":""}"#)).messages[1].thoughts
+        == "")
     #expect(
       try example(conversation(#"{"role":"assistant","content":"a","reasoning_content":null}"#)).messages[1].thoughts
         == nil)
@@ -91,8 +92,10 @@ struct RowKeysTests {
       reason(conversation(#"{"role":"assistant","content":"a","thinking":["y"]}"#))?
         .hasPrefix("messages[1].thinking: expected a text") == true)
     #expect(
-      reason(#"{"id":"a","image":"x","messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a","thinking":"<image>"}]}"#)?
-        .hasPrefix("messages[1].thinking: thoughts hold no images") == true)
+      reason(
+        #"{"id":"a","image":"x","messages":[{"role":"user","content":"q"},{"role":"assistant","content":"a","thinking":"<image>"}]}"#
+      )?
+      .hasPrefix("messages[1].thinking: thoughts hold no images") == true)
   }
 
   @Test("calls of tools, with a content or without, and the turns of tools")
@@ -101,7 +104,8 @@ struct RowKeysTests {
     let row = #"{"role":"assistant","tool_calls":[\#(call)]},{"role":"tool","tool_call_id":"1","content":""}"#
     let messages = try example(conversation(row + #",{"role":"assistant","content":"a"}"#)).messages
     #expect(messages.map(\.role) == [.user, .assistant, .tool, .assistant])
-    #expect(messages[1].content.isEmpty && messages[1].toolCalls == [try JSON(parsing: Array(call.utf8))])
+    let parsed = try JSON(parsing: Array(call.utf8))
+    #expect(messages[1].content.isEmpty && messages[1].toolCalls == [parsed])
     #expect(messages[2].callID == "1" && messages[2].content.isEmpty)
     #expect(
       reason(conversation(#"{"role":"assistant","content":"a","tool_calls":[{}]}"#))?

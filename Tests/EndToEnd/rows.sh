@@ -62,3 +62,80 @@ ranks 0 "$IMAGELORA" evaluate run.yaml --checkpoint rows-plain/step-00000002.h5 
   --set data.transparency=drop >out 2>err || status=$?
 check "an adapter is not evaluated on images that are decoded otherwise" test "$status" = 65
 check "and the message names the key" grep -q 'transparency (white, here drop): set data.transparency: white' err
+
+# A template that leaves out the thoughts of earlier answers and lets a run choose whether the model thinks.
+cp -r model model-thinks
+rm model-thinks/chat_template.json
+cat >model-thinks/chat_template.jinja <<'JINJA'
+{% set ns = namespace(last=0) %}{% for m in messages %}{% if m.role == 'user' %}{% set ns.last = loop.index0 %}{% endif %}{% endfor %}
+{% for m in messages %}
+{{- '<|im_start|>' + m.role + '\n' }}
+{%- if m.role == 'assistant' and loop.index0 > ns.last %}{{ '<think>\n' + m.reasoning_content|default('') + '\n</think>\n\n' }}{% endif %}
+{%- if m.content is string %}{{ m.content }}{% else %}{% for c in m.content %}{% if c.type == 'image' %}<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ c.text }}{% endif %}{% endfor %}{% endif %}
+{{- '<|im_end|>\n' }}
+{%- endfor %}
+{%- if add_generation_prompt %}
+{{- '<|im_start|>assistant\n<think>\n' }}{% if enable_thinking is false %}{{ '\n</think>\n\n' }}{% endif %}
+{%- endif %}
+JINJA
+row='{"id": "%s", "images": ["images/%s.png"], "messages": [{"role": "user", "content": "<image>Where?"}, '
+row+='{"role": "assistant", "content": "There.", "reasoning_content": "%s"}, {"role": "user", "content": "And?"}, '
+row+='{"role": "assistant", "content": "Here."}]}\n'
+# shellcheck disable=SC2059 # it is the format
+for index in 0 1 2 3; do printf "$row" "t$index" "$index" "Left or right?"; done >data/thoughts.jsonl
+# shellcheck disable=SC2059
+for index in 0 1 2 3; do printf "$row" "t$index" "$index" ""; done >data/no-thoughts.jsonl
+thinks=(--set model.path=model-thinks --set data.train=data/thoughts.jsonl)
+never=(--set model.path=model-thinks --set data.train=data/no-thoughts.jsonl --set model.template.enable_thinking=false)
+ranks 0 "$IMAGELORA" inspect run.yaml --row t1 "${thinks[@]}" >out 2>err
+check "an answer whose thoughts are left out later is an example of its own" \
+  test "$(grep -oE '^example [^ ]*' out | tr '\n' ' ')" = "example t1 example t1@1 "
+ranks 0 "$IMAGELORA" inspect run.yaml --row t1@1 --json "${thinks[@]}" >branch.json 2>err
+ranks 0 "$IMAGELORA" inspect run.yaml --row t1 --json "${thinks[@]}" >whole.json 2>err
+check "learned are thoughts where the row has them, and nothing of them where it has not" python3 -c '
+import json
+learned = {}
+for name in ("branch", "whole"):
+    example = json.load(open(f"{name}.json"))
+    text = "".join(t["text"] for t in example["tokens"] if t["isSupervised"])
+    learned[example["id"]] = text.replace("\\n", "\n")
+    assert example["examplesOfRow"] == ["t1", "t1@1"], example["examplesOfRow"]
+assert learned == {
+    "t1@1": "Left or right?\n</think>\n\nThere.<|im_end|>\n", "t1": "Here.<|im_end|>\n"}, learned'
+for count in 0 2; do
+  rm -rf "thinks-$count"
+  check "such rows train ($count ranks)" train "$count" "${short[@]}" "${thinks[@]}" --set "checkpoint.directory=thinks-$count"
+done
+check "and count an example an answer" grep -q '^data  *8 examples' out
+check "and give the same bytes on 2 ranks" same_state thinks-0/step-00000002.h5 thinks-2/step-00000002.h5
+check "a variable of the template trains" train 0 "${short[@]}" "${never[@]}" --set checkpoint.directory=never
+ranks 0 "$IMAGELORA" export never/step-00000002.h5 --output never-adapter >out
+check "and is part of the adapter" python3 -c '
+import json
+assert json.load(open("never-adapter/adapter_config.json"))["chat_template_variables"] == {"enable_thinking": False}'
+for run in never thinks-0; do ranks 0 "$IMAGELORA" inspect "$run/step-00000002.h5" --json >"$run.json"; done
+check "and of the checkpoint, where there is one" python3 -c '
+import json
+never, thinks = (json.load(open(f"{name}.json"))["provenance"] for name in ("never", "thinks-0"))
+assert never["chat_template_variables"] == {"enable_thinking": False} and "chat_template_variables" not in thinks'
+status=0
+ranks 0 "$IMAGELORA" evaluate run.yaml "${never[@]}" --set model.template=null --adapter never-adapter --no-generate \
+  >out 2>err || status=$?
+check "an adapter is not evaluated under other variables" test "$status" = 65
+check "and the message says which" \
+  grep -qF 'variables of the chat template ({"enable_thinking":false}, here none): set model.template: {"enable_thinking":false}' err
+check "it is under its own" ranks 0 "$IMAGELORA" evaluate run.yaml "${never[@]}" --adapter never-adapter --limit 1 >out 2>err
+check "generate takes the adapter's" ranks 0 "$IMAGELORA" generate --model model-thinks --adapter never-adapter \
+  --prompt 'Where?' --max-new-tokens 1 >out 2>err
+status=0
+ranks 0 "$IMAGELORA" generate --model model-thinks --adapter never-adapter --template enable_thinking=true --prompt 'Where?' \
+  >out 2>err || status=$?
+check "and refuses others" test "$status" = 65
+status=0
+train 0 "${short[@]}" "${thinks[@]}" --set model.template.enable_thinkin=false || status=$?
+check "a variable that the template never reads is refused" test "$status" = 65
+check "and named" grep -q 'the variable enable_thinkin is never read' err
+status=0
+train 0 "${short[@]}" "${thinks[@]}" --set model.template.enable_thinking=false || status=$?
+check "thoughts under enable_thinking: false are refused" test "$status" = 65
+check "and the message names the answer" grep -q 'the answer in message 2 has thoughts' err

@@ -103,7 +103,8 @@ extension FuzzTarget {
   private static let root = #"""
     {"attributes": {"/": {"schema_version": 1, "step": 3, "epoch": 0, "consumed_rows": 24, "world_size": 2, "seed": 5,
     "run_digest": "run", "base_digest": "$BASE", "best_step": 3, "best_validation_loss": 1.25, "complete": 1},
-    "/adapter": {"alpha": 4.5, "rank": 2, "chat_template_digest": "t", "min_pixels": 784, "max_pixels": 50176,
+    "/adapter": {"alpha": 4.5, "rank": 2, "chat_template_digest": "t", "chat_template_variables": "{\"a\":1}",
+    "min_pixels": 784, "max_pixels": 50176,
     "coordinates": "pixels", "transparency": "white", "exif_orientation": "ignore",
     """#
 

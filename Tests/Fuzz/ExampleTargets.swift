@@ -3,6 +3,7 @@ import Batches
 import Datasets
 import Files
 import Foundation
+import HuggingFace
 import Preprocessing
 
 extension FuzzTarget {
@@ -27,13 +28,21 @@ extension FuzzTarget {
     FuzzTarget(
       name: "samples", dictionary: "examples", format: .jsonLines, seeds: rows,
       read: { bytes in
-        let builder = try Fixture.base.get().sampleBuilder(maxLength: 4096)
+        let builders = [try Fixture.base.get().sampleBuilder(maxLength: 4096), try thinking.get()]
         let reader = ExampleReader(imageRoot: "Tests/\(Fixture.parity[0])", policy: .skip)
-        for example in try reader.read(Data(bytes), name: "rows.jsonl").examples {
-          guard let sample = Refusal.allowing({ try builder.sample(for: example) }) else { continue }
-          require(
-            sample.inputIDs.count <= 4096 && sample.labels.count == sample.inputIDs.count, "a sample that is too long")
-          _ = Refusal.allowing { try builder.prompt(for: example) }
+        for row in try reader.read(Data(bytes), name: "rows.jsonl").examples {
+          for builder in builders {
+            let found = Refusal.allowing { try builder.samples(of: row) } ?? []
+            for (example, sample) in found {
+              require(
+                sample.inputIDs.count <= 4096 && sample.labels.count == sample.inputIDs.count,
+                "a sample that is too long")
+              require(sample.supervisedTokens > 0 && example.row.hasSameBytes(as: row.id), "a sample of nothing")
+            }
+            for example in found.map(\.example) + [row] {
+              _ = Refusal.allowing { try builder.prompt(for: example) }
+            }
+          }
         }
       }),
     FuzzTarget(
@@ -76,6 +85,15 @@ extension FuzzTarget {
       }),
   ]
 
+  /// Under a template with thoughts and tools, and a tokenizer that knows their tokens.
+  private static let thinking = Result {
+    let folder = "Tests/HuggingFaceTests/Resources"
+    return try SampleBuilder(
+      encoding: try Tokenizer(folder: "\(folder)/qwen3.5"),
+      template: try ChatTemplate(folder: "\(folder)/qwen3-vl-thinking"),
+      processor: try ImageProcessor(PreprocessorConfiguration()), maxLength: 4096)
+  }
+
   @Sendable private static func rows() throws -> [[UInt8]] {
     let lines = try Fixture.bytes("ParityTests/Resources/a/data.jsonl")
     let pixel =
@@ -88,6 +106,13 @@ extension FuzzTarget {
     ]
     let tools =
       #"{"tools": "[{\"name\": \"f\"}]", "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}"#
-    return [lines, Array(tools.utf8), Array("[\(forms.joined(separator: ",\n"))]".utf8)] + forms.map { Array($0.utf8) }
+    let thoughts =
+      #"{"id": "t", "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "reasoning_content": "c"}, {"role": "user", "content": "d"}, {"role": "assistant", "content": "<think>\\ne\\n</think>\\n\\nf"}]}"#
+    let calls =
+      #"{"tools": [{"name": "f"}], "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "thinking": "b", "tool_calls": [{"function": {"name": "f", "arguments": {"x": 1.5}}}]}, {"role": "tool", "tool_call_id": "1", "content": "c"}, {"role": "assistant", "content": "d"}]}"#
+    return [
+      lines, Array(tools.utf8), Array(thoughts.utf8), Array(calls.utf8),
+      Array("[\(forms.joined(separator: ",\n"))]".utf8),
+    ] + forms.map { Array($0.utf8) }
   }
 }

@@ -12,7 +12,7 @@ extension FuzzTarget {
         let quickstart = Array(try readFile("scripts/quickstart/run.yaml", maximumBytes: 1 << 16))
         let texts = [
           """
-          model: {path: M, precision: fp32, min_pixels: 784, max_pixels: 50176, threads: 2}
+          model: {path: M, precision: fp32, min_pixels: 784, max_pixels: 50176, threads: 2, template: {a: false, b: "1"}}
           data:
             train: "rows.jsonl"
             validation: null
@@ -26,7 +26,11 @@ extension FuzzTarget {
         ]
         return [FilesInput([(parts[0], quickstart), (parts[1], Array("training.steps=20".utf8))]).bytes]
           + texts.map { FilesInput([(parts[0], Array($0.utf8))]).bytes }
-          + [FilesInput([(parts[0], Array(texts[0].utf8)), (parts[1], Array("model.max_pixels=null".utf8))]).bytes]
+          + [
+            FilesInput([
+              (parts[0], Array(texts[0].utf8)), (parts[1], Array("model.max_pixels=null\nmodel.template.c=-3".utf8)),
+            ]).bytes
+          ]
       },
       read: { bytes in
         let input = FilesInput(bytes, names: parts)

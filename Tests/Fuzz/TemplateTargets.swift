@@ -16,11 +16,16 @@ extension FuzzTarget {
           .map { "{{ \($0.elements[0].text) }}" }
         let whole = try Fixture.json("HuggingFaceTests/Resources/qwen2.5-vl/chat_template.json")["chat_template"]?.text
         return (cases + expressions + [whole ?? ""]).map { Array($0.utf8) }
-          + [try Fixture.bytes("HuggingFaceTests/Resources/qwen3-vl/chat_template.jinja")]
+          + ["qwen3-vl/chat_template", "qwen3-vl-thinking/chat_template", "qwen3.5/chat_template_think"].map {
+            try Fixture.bytes("HuggingFaceTests/Resources/\($0).jinja")
+          }
       },
       read: { bytes in
         WorkFolder.write("chat_template.jinja", bytes)
         try render(ChatTemplate(folder: WorkFolder.path))
+        for variables in try variables.get() {
+          _ = Refusal.allowing { try render(ChatTemplate(folder: WorkFolder.path, variables: variables)) }
+        }
       }),
     FuzzTarget(
       name: "template-files", dictionary: "jinja",
@@ -50,16 +55,33 @@ extension FuzzTarget {
       }),
   ]
 
+  private static let variables = Result {
+    [
+      TemplateVariables([("enable_thinking", .bool(false))]),
+      TemplateVariables([("add_vision_id", .integer(1)), ("x", .text("'"))]),
+    ].compactMap(\.self)
+  }
+
   private static func render(_ template: ChatTemplate) throws {
+    let call = JSON.object([
+      .init(key: "name", value: .string("f")),
+      .init(key: "arguments", value: .object([.init(key: "x", value: .number(0.5))])),
+    ])
     let messages: [ChatTemplate.Message] = [
       .init(role: "system", content: [.text("Be brief.")]),
       .init(role: "user", content: [.image, .text("Where is ä\u{301} 'x'?\n"), .image]),
-      .init(role: "assistant", content: [.text("(1, 2)")]), .init(role: "user", content: []),
+      .init(role: "assistant", content: [.text("(1, 2)")], thoughts: "so\n"), .init(role: "user", content: []),
+      .init(role: "assistant", content: [], toolCalls: [call]),
+      .init(role: "tool", content: [.text("3")], callID: "1"),
     ]
     let tool = JSON.object([.init(key: "name", value: .string("f")), .init(key: "n", value: .integer(.min))])
     let limit = 64 << 20
-    for (tools, prompts) in [([], true), ([tool], false)] {
-      let text = Refusal.allowing { try template.render(messages, tools: tools, addGenerationPrompt: prompts) }
+    for (tools, prompts, thinking) in [([], true, nil), ([tool], false, true), ([], true, false)]
+      as [([JSON], Bool, Bool?)]
+    {
+      let text = Refusal.allowing {
+        try template.render(messages, tools: tools, addGenerationPrompt: prompts, thinking: thinking)
+      }
       require(text?.utf8.count ?? 0 <= limit, "a template printed more than its limit")
     }
   }

@@ -46,8 +46,12 @@ import Testing
 
   @Test("Only names and values that a template could have make variables")
   func values() throws {
-    func variables(_ json: String) throws -> TemplateVariables? { TemplateVariables(try JSON(parsing: Array(json.utf8))) }
-    for json in ["[]", "1", #"{"a": null}"#, #"{"a": 1.5}"#, #"{"a": [1]}"#, #"{"1a": 1}"#, #"{"a-b": 1}"#, #"{"": 1}"#] {
+    func variables(_ json: String) throws -> TemplateVariables? {
+      TemplateVariables(try JSON(parsing: Array(json.utf8)))
+    }
+    for json in [
+      "[]", "1", #"{"a": null}"#, #"{"a": 1.5}"#, #"{"a": [1]}"#, #"{"1a": 1}"#, #"{"a-b": 1}"#, #"{"": 1}"#,
+    ] {
       #expect(try variables(json) == nil, "\(json)")
     }
     #expect(try variables(#"{"a": 1, "a": 2}"#) == nil)
@@ -60,7 +64,8 @@ import Testing
   @Test("Numbers with a fraction are printed as Python prints them, and not compared")
   func fractions() throws {
     let numbers: [(Double, String)] = [
-      (0.5, "0.5"), (2, "2.0"), (-1.25, "-1.25"), (1e-7, "1e-07"), (0.0001, "0.0001"), (0.00001, "1e-05"), (1e15, "1e15"),
+      (0.5, "0.5"), (2, "2.0"), (-1.25, "-1.25"), (1e-7, "1e-07"), (0.0001, "0.0001"), (0.00001, "1e-05"),
+      (1e15, "1e15"),
       (1e16, "1e+16"), (12_345_678_901_234_568, "1.2345678901234568e+16"), (-17_000_000_000_000_000, "-1.7e+16"),
       (9e18, "9e+18"),
     ]
@@ -71,7 +76,8 @@ import Testing
       toolCalls: [.object([.init(key: "x", value: .number(0.5)), .init(key: "y", value: .null)])])
     let found = try template("{{ messages[0].tool_calls[0]|tojson }} {{ messages[0].tool_calls[0].x|string }}")
     #expect(try found.render([message], addGenerationPrompt: false) == #"{"x": 0.5, "y": null} 0.5"#)
-    let items = try template("{% for k, v in messages[0].tool_calls[0]|items %}{{ k }}={{ v|string|safe }};{% endfor %}")
+    let items = try template(
+      "{% for k, v in messages[0].tool_calls[0]|items %}{{ k }}={{ v|string|safe }};{% endfor %}")
     #expect(try items.render([message], addGenerationPrompt: false) == "x=0.5;y=None;")
     expectError("comparison of a number with a fraction") {
       _ = try template("{{ messages[0].tool_calls[0].x == 0 }}").render([message], addGenerationPrompt: false)

@@ -83,12 +83,15 @@ struct ConversationFixtureTests {
         let (ids, spans) = compact(sample)
         #expect(ids == wanted["ids"].elements.map(\.integer), place)
         #expect(spans == wanted["spans"].elements.map { $0.elements.map(\.integer) }, place)
-        #expect(sample.id == example.id && sample == (try builder.sample(for: example)), place)
+        #expect(try sample.id == example.id && sample == builder.sample(for: example), place)
         // The prompt of evaluation is what training has before the answer.
         let prompt = try builder.prompt(for: example).sample
         #expect(sample.inputIDs.starts(with: prompt.inputIDs), place)
-        if example.conversation.last?.role == .assistant, example.lastMessage != nil || example.messages.last?.loss == true {
-          #expect(sample.labels.firstIndex { $0 != Sample.ignoredLabel }.map { $0 <= prompt.inputIDs.count } == true, place)
+        if example.conversation.last?.role == .assistant,
+          example.lastMessage != nil || example.messages.last?.loss == true
+        {
+          #expect(
+            sample.labels.firstIndex { $0 != Sample.ignoredLabel }.map { $0 <= prompt.inputIDs.count } == true, place)
           #expect(sample.labels[prompt.inputIDs.count] != Sample.ignoredLabel, place)
         }
       }
@@ -119,7 +122,8 @@ struct ConversationFixtureTests {
       let row = #"{"id":"r","messages":[{"role":"user","content":"q"},\#(answer)]}"#
       return try #require(try ExampleReader().read(Data(row.utf8), name: "rows").examples.first)
     }
-    func reason(_ name: String, _ variables: TemplateVariables = .init(), _ answer: String) throws -> SampleError.Reason {
+    func reason(_ name: String, _ answer: String, _ variables: TemplateVariables = .init()) throws -> SampleError.Reason
+    {
       let builder = try Self.builder(name, variables)
       let row = try row(answer)
       return try #require(#expect(throws: SampleError.self) { try builder.samples(of: row) }).reason
@@ -131,10 +135,10 @@ struct ConversationFixtureTests {
     #expect(try reason("qwen2.5-vl", call) == .noToolTurns(message: 1))
     #expect(try reason("qwen2.5-vl", turn) == .noToolTurns(message: 1))
     let off = try #require(TemplateVariables([("enable_thinking", .bool(false))]))
-    #expect(try reason("qwen3.5/think", off, thoughts) == .otherThinking(message: 1, thinking: false))
+    #expect(try reason("qwen3.5/think", thoughts, off) == .otherThinking(message: 1, thinking: false))
     let on = try #require(TemplateVariables([("enable_thinking", .bool(true))]))
     #expect(
-      try reason("qwen3.5/think", on, #"{"role":"assistant","content":"a"}"#)
+      try reason("qwen3.5/think", #"{"role":"assistant","content":"a"}"#, on)
         == .otherThinking(message: 1, thinking: true))
     // Qwen3.5 takes a call's arguments apart.
     guard

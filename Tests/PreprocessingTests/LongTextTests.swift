@@ -95,8 +95,8 @@ struct LongTextTests {
     }
     let ratio = try growth { doublings in
       let conversation = try Conversation(conversations[doublings].messages, tools: [], images: 0)
-      return try conversation.pieces(QwenTemplate(), addGenerationPrompt: false).count
-        + Markup.pieces(of: conversation.pieces(QwenTemplate(), addGenerationPrompt: false)[0].text).count
+      return try conversation.text(QwenTemplate()).pieces.count
+        + Markup.pieces(of: conversation.text(QwenTemplate()).pieces[0].text).count
     }
     #expect(ratio < 3)
   }

@@ -126,6 +126,7 @@ extension Example {
       throw BadExample("has both \"system\" and a turn of the system; keep one")
     }
     guard !turns.isEmpty, let first = messages.first else { throw BadExample("has no messages") }
+    if first.role == .tool { throw BadExample("begins with a tool's turn; the call that it answers must come before") }
     if first.role == .assistant { throw BadExample("begins with the assistant; a message must come before the answer") }
     // An empty system message is how the template's default one is turned off.
     if let index = messages.firstIndex(where: {

@@ -77,7 +77,8 @@ package struct RowKey: Sendable {
     RowKey(.turn, thoughts, .read("what an assistant thought before its answer: a text, for templates that render it")),
     RowKey(
       .turn, ["tool_calls"],
-      .read("an assistant's calls of tools: a list of `{\"name\", \"arguments\"}`, or of `{\"function\": ...}` with these")),
+      .read(
+        "an assistant's calls of tools: a list of `{\"name\", \"arguments\"}`, or of `{\"function\": ...}` with these")),
     RowKey(.turn, ["tool_call_id"], .read("of a tool's turn: the call that it answers")),
     RowKey(.turn, ["function_call"], .refused("write the call as \"tool_calls\"")),
     RowKey(.turn, ["refusal", "audio"], .refused("write the answer into \"content\"")),

@@ -102,7 +102,9 @@ struct TokenizerSettings {
 
   /// Whether transformers 5 takes the vocabulary and merges alone from tokenizer.json; with other classes it takes the
   /// whole file.
-  var isRebuilt: Bool { className.map { ["Qwen2Tokenizer", "Qwen2TokenizerFast", "Qwen3_5Tokenizer"].contains($0) } ?? true }
+  var isRebuilt: Bool {
+    className.map { ["Qwen2Tokenizer", "Qwen2TokenizerFast", "Qwen3_5Tokenizer"].contains($0) } ?? true
+  }
 
   /// The entries of `added_tokens_decoder`, nil without that key.
   func addedTokensDecoder() throws -> [AddedToken]? {
