@@ -149,6 +149,7 @@ def without_thoughts(messages):
     """The same conversation for templates that render no thoughts."""
     return [{key: value for key, value in m.items() if key != "reasoning_content"} for m in messages]
 
+
 # MARK: what is learned of them
 
 
@@ -235,6 +236,8 @@ class Under:
         self.check(messages, tools)
         answers = [i for i, m in enumerate(messages) if m["role"] == "assistant"]
         whole = self.render(messages, tools, False, None)
+        if any(m["role"] == "system" and text_of(m).strip() not in whole for m in messages):
+            raise Refused("a text is lost")
         pieces, branches, start = [], [], 0
         for index in answers:
             learned = messages[index].get("loss", True)
@@ -378,7 +381,7 @@ def main():
                 case["refused"] = str(refused)
             found.append(case)
     to = os.path.join(TESTS, "PreprocessingTests", "Resources", "conversations.json")
-    write(to, {"rows": escaped(rows), "cases": found})
+    write(to, {"rows": [json.dumps(escaped(row)) for row in rows], "cases": found})
 
 
 def marks():

@@ -85,7 +85,9 @@ package struct PreparedExamples: Sendable {
     ignoredKeys = dataset.ignoredKeys
     let turned = good.flatMap { index in findings[index].turned.map { dataset.examples[index].images[$0] } }
     notices = imageNotices(damaged: damaged, turned: turned, reading: samples.reading)
-    let left = bad.isEmpty ? "" : good.map { dataset.examples[$0].id }.joined(separator: "\n")
+    // Rows that are all good and an example each are stated by the file's digest.
+    let isWhole = bad.isEmpty && examples.count == dataset.examples.count
+    let left = isWhole ? "" : examples.map(\.id).joined(separator: "\n")
     digest = SHA256.hex("\(dataset.digest)\n\(left)")
     var used: Set<ImageSource> = []
     imagesDigest = SHA256.hex(

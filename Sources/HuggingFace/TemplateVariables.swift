@@ -2,7 +2,7 @@
 import Files
 
 /// Names and values, each name once, in the order of their bytes.
-package struct TemplateVariables: Sendable, Equatable, Codable {
+package struct TemplateVariables: Sendable, Equatable {
   /// What a variable can be.
   package enum Value: Sendable, Equatable {
     case bool(Bool)
@@ -85,35 +85,38 @@ package struct TemplateVariables: Sendable, Equatable, Codable {
   }
 }
 
-/// As an object of JSON.
-extension TemplateVariables {
-  private struct Name: CodingKey {
-    let stringValue: String
-    var intValue: Int? { nil }
-    init(stringValue: String) { self.stringValue = stringValue }
-    init?(intValue: Int) { nil }
-  }
-
+extension TemplateVariables.Value: Codable {
   package func encode(to encoder: any Encoder) throws {
-    var container = encoder.container(keyedBy: Name.self)
-    for (name, value) in values {
-      let key = Name(stringValue: name)
-      switch value {
-      case .bool(let value): try container.encode(value, forKey: key)
-      case .integer(let value): try container.encode(value, forKey: key)
-      case .text(let text): try container.encode(text, forKey: key)
-      }
+    var container = encoder.singleValueContainer()
+    switch self {
+    case .bool(let value): try container.encode(value)
+    case .integer(let value): try container.encode(value)
+    case .text(let text): try container.encode(text)
     }
   }
 
   package init(from decoder: any Decoder) throws {
-    let container = try decoder.container(keyedBy: Name.self)
-    let values = try container.allKeys.map { key -> (name: String, value: Value) in
-      if let value = try? container.decode(Bool.self, forKey: key) { return (key.stringValue, .bool(value)) }
-      if let value = try? container.decode(Int.self, forKey: key) { return (key.stringValue, .integer(value)) }
-      return (key.stringValue, .text(try container.decode(String.self, forKey: key)))
+    let container = try decoder.singleValueContainer()
+    if let value = try? container.decode(Bool.self) {
+      self = .bool(value)
+    } else if let value = try? container.decode(Int.self) {
+      self = .integer(value)
+    } else {
+      self = .text(try container.decode(String.self))
     }
-    guard let variables = Self(values) else {
+  }
+}
+
+/// As an object of JSON. A dictionary's keys stay as they are where an encoder changes the keys of types.
+extension TemplateVariables: Codable {
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(Dictionary(uniqueKeysWithValues: values.map { ($0.name, $0.value) }))
+  }
+
+  package init(from decoder: any Decoder) throws {
+    let values = try decoder.singleValueContainer().decode([String: Value].self)
+    guard let variables = Self(values.map { (name: $0.key, value: $0.value) }) else {
       throw DecodingError.dataCorrupted(.init(codingPath: decoder.codingPath, debugDescription: "no variables"))
     }
     self = variables

@@ -97,9 +97,9 @@ import json
 learned = {}
 for name in ("branch", "whole"):
     example = json.load(open(f"{name}.json"))
-    text = "".join(t["text"] for t in example["tokens"] if t["isSupervised"])
+    text = "".join(t["text"] for t in example["tokens"] if t["is_supervised"])
     learned[example["id"]] = text.replace("\\n", "\n")
-    assert example["examplesOfRow"] == ["t1", "t1@1"], example["examplesOfRow"]
+    assert example["examples_of_row"] == ["t1", "t1@1"], example["examples_of_row"]
 assert learned == {
     "t1@1": "Left or right?\n</think>\n\nThere.<|im_end|>\n", "t1": "Here.<|im_end|>\n"}, learned'
 for count in 0 2; do

@@ -58,6 +58,10 @@ import Testing
     let some = try #require(try variables(#"{"b": "x\"", "a": true, "_1": -7}"#))
     #expect(some.canonical == #"{"_1":-7,"a":true,"b":"x\""}"#)
     let coded = try JSONDecoder().decode(TemplateVariables.self, from: JSONEncoder().encode(some))
+    let snakes = JSONEncoder()
+    snakes.keyEncodingStrategy = .convertToSnakeCase
+    let camel = try #require(try variables(#"{"aB": 1}"#))
+    #expect(String(decoding: try snakes.encode(["x": camel]), as: UTF8.self) == #"{"x":{"aB":1}}"#)
     #expect(coded == some && some["a"] == .bool(true) && some["c"] == nil)
   }
 

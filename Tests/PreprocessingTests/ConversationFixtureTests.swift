@@ -23,7 +23,7 @@ struct ConversationFixtureTests {
       let file = Bundle.module.bundleURL.appendingPathComponent("Resources/conversations.json")
       let document = try JSON(parsing: Array(try Data(contentsOf: file)))
       rows = try document["rows"].elements.map { row in
-        try #require(try ExampleReader().read(Data(row.canonical.utf8), name: "rows").examples.first)
+        try #require(try ExampleReader().read(Data(row.string.utf8), name: "rows").examples.first)
       }
       cases = document["cases"].elements
     }
