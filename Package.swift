@@ -185,7 +185,7 @@ let fuzzing: [Target] = [
     name: "fuzz",
     dependencies: [
       "Files", "HDF5", "Digests", "HuggingFace", "Datasets", "Preprocessing", "QwenVL", "Batches", "Adapters",
-      "RunFile", "Artifacts", "Evaluation", "Inspection", "Report", "TinyModels",
+      "Collectives", "RunFile", "Artifacts", "Evaluation", "Inspection", "Report", "TinyModels",
     ],
     path: "Tests/Fuzz", exclude: ["README.md", "corpus", "dictionaries", "findings", "leaks.txt"])
 ]
