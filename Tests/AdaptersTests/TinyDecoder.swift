@@ -30,11 +30,15 @@ struct TinyDecoder {
     }
     let layers = (0..<t.layers).map { index in
       DecoderLayer(
-        index: index, inputNorm: norm(), queryProjection: linear(16, 8, bias: t.qkvBias),
-        keyProjection: linear(8, 8, bias: t.qkvBias), valueProjection: linear(8, 8, bias: t.qkvBias),
-        attention: Attention(heads: 4, kvHeads: 2, headDimension: 4), outputProjection: linear(8, 16, bias: false),
+        index: index, inputNorm: norm(),
+        mixer: .attention(
+          AttentionMixer(
+            queryProjection: linear(16, 8, bias: t.qkvBias), keyProjection: linear(8, 8, bias: t.qkvBias),
+            valueProjection: linear(8, 8, bias: t.qkvBias),
+            attention: Attention(heads: 4, kvHeads: 2, headDimension: 4),
+            outputProjection: linear(8, 16, bias: false), headNorms: t.queryKeyNorm ? (norm(4), norm(4)) : nil)),
         postAttentionNorm: norm(), gateProjection: linear(12, 8, bias: false), upProjection: linear(12, 8, bias: false),
-        downProjection: linear(8, 12, bias: false), headNorms: t.queryKeyNorm ? (norm(4), norm(4)) : nil)
+        downProjection: linear(8, 12, bias: false))
     }
     decoder = Decoder(configuration: t, layers: layers, norm: norm())
     head = LanguageModelHead(weight: StoredMatrix(numbers.tensor([t.vocabularySize, t.hiddenSize])))
