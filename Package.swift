@@ -81,7 +81,7 @@ let modules: [Target] = [
       "Files", "Formatting", "Tensors", "HDF5", "Digests", "RandomNumbers", "HuggingFace", "Preprocessing", "QwenVL",
       "Batches", "Adapters",
     ]),
-  .module("Costs", ["Collectives", "HuggingFace", "Datasets", "QwenVL", "Batches", "Adapters"]),
+  .module("Costs", ["Collectives", "HuggingFace", "Layers", "Datasets", "QwenVL", "Batches", "Adapters"]),
   // 7
   .module("HeatMaps", ["Files", "Preprocessing", "Artifacts"]),
   .module(

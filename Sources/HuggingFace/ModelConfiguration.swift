@@ -117,8 +117,12 @@ package struct TextConfiguration: Sendable, Equatable {
     layerTypes.indices.contains(layer) && layerTypes[layer] == .linearAttention
   }
 
-  /// KV heads of a layer whose values an adapter can act on: none where attention is linear.
-  package func kvHeads(of layer: Int) -> Int { isLinear(layer) ? 0 : kvHeads }
+  /// KV heads of each layer, whose values an adapter can act on: none where attention is linear.
+  package var headCapacity: [Int] { (0..<layers).map { isLinear($0) ? 0 : kvHeads } }
+  /// KV heads of all layers.
+  package var totalHeads: Int { headCapacity.reduce(0, +) }
+  /// Layers of full attention.
+  package var attentionLayers: [Int] { (0..<layers).filter { !isLinear($0) } }
 
   /// How many numbers of a head are turned, R.
   package var rotaryNumbers: Int { rotaryDimension ?? headDimension }

@@ -13,8 +13,11 @@ package struct GatedDeltaRule<Element: Scalar>: Sendable {
   /// Rows of a chunk.
   package let chunk: Int
 
+  /// Rows of a chunk unless stated: enough for efficient GEMMs, few enough that the triangles cost little.
+  package static var usualChunk: Int { 64 }
+
   /// - Precondition: `keyHeads` divides `valueHeads`.
-  package init(keyHeads: Int, valueHeads: Int, keyDimension: Int, valueDimension: Int, chunk: Int = 64) {
+  package init(keyHeads: Int, valueHeads: Int, keyDimension: Int, valueDimension: Int, chunk: Int = usualChunk) {
     precondition(valueHeads % keyHeads == 0 && chunk > 0)
     (self.keyHeads, self.valueHeads) = (keyHeads, valueHeads)
     (self.keyDimension, self.valueDimension, self.chunk) = (keyDimension, valueDimension, chunk)

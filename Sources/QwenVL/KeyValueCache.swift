@@ -15,9 +15,7 @@ package final class KeyValueCache<Element: Scalar> {
   /// An empty cache for `capacity` tokens.
   package init(capacity: Int, configuration: TextConfiguration) {
     func layers() -> [Matrix<Element>] {
-      (0..<configuration.layers).map {
-        Matrix(uninitialized: capacity, configuration.kvHeads(of: $0) * configuration.headDimension)
-      }
+      configuration.headCapacity.map { Matrix(uninitialized: capacity, $0 * configuration.headDimension) }
     }
     (keys, values) = (layers(), layers())
     states = Array(repeating: [:], count: configuration.layers)
