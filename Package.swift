@@ -81,7 +81,7 @@ let modules: [Target] = [
       "Files", "Formatting", "Tensors", "HDF5", "Digests", "RandomNumbers", "HuggingFace", "Preprocessing", "QwenVL",
       "Batches", "Adapters",
     ]),
-  .module("Costs", ["Collectives", "HuggingFace", "Datasets", "QwenVL", "Batches", "Adapters"]),
+  .module("Costs", ["Collectives", "HuggingFace", "Layers", "Datasets", "QwenVL", "Batches", "Adapters"]),
   // 7
   .module("HeatMaps", ["Files", "Preprocessing", "Artifacts"]),
   .module(
@@ -186,7 +186,7 @@ let fuzzing: [Target] = [
     name: "fuzz",
     dependencies: [
       "Files", "HDF5", "Digests", "HuggingFace", "Datasets", "Preprocessing", "QwenVL", "Batches", "Adapters",
-      "RunFile", "Artifacts", "Evaluation", "Inspection", "Report", "TinyModels",
+      "Collectives", "RunFile", "Artifacts", "Evaluation", "Inspection", "Report", "TinyModels",
     ],
     path: "Tests/Fuzz", exclude: ["README.md", "corpus", "dictionaries", "findings", "leaks.txt"])
 ]

@@ -35,7 +35,7 @@ scratch=.build-fuzz
 # The sanitizers are given twice: SwiftPM's option leaves the program without a main function of its own and
 # instruments C; the driver takes only the last of its own options.
 build=(-c release --product fuzz --scratch-path "$scratch" --sanitize fuzzer "-Xswiftc" "-sanitize=fuzzer,address"
-  "-Xswiftc" "-use-ld=lld" "-Xcc" "-fsanitize=fuzzer,address")
+  "-Xswiftc" "-enable-testing" "-Xswiftc" "-use-ld=lld" "-Xcc" "-fsanitize=fuzzer,address")
 export IMAGELORA_FUZZ=1
 swift build "${build[@]}" | { grep -vE '^\[[0-9]+/[0-9]+\]' || true; }
 fuzz=$(swift build "${build[@]}" --show-bin-path)/fuzz

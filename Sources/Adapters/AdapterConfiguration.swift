@@ -92,7 +92,7 @@ package struct ProjectionWidths: Sendable, Equatable {
   package init(_ projection: Projection, _ text: TextConfiguration) {
     let (hidden, head) = (text.hiddenSize, text.headDimension)
     switch projection {
-    case .query: self.init(input: hidden, output: text.attentionHeads * head)
+    case .query: self.init(input: hidden, output: text.attentionHeads * head * (text.outputGate ? 2 : 1))
     case .key, .value: self.init(input: hidden, output: text.kvHeads * head)
     case .output: self.init(input: text.attentionHeads * head, output: hidden)
     }
@@ -144,12 +144,15 @@ package enum AdapterConfiguration: Sendable, Equatable {
 
   /// Whether a model has these layers and heads, and widths that give this layout.
   package func fits(_ text: TextConfiguration, layout: AdapterLayout) -> Bool {
+    let capacity = text.headCapacity
+    guard layers.allSatisfy({ capacity.indices.contains($0) && capacity[$0] > 0 }) else { return false }
     let isInside =
       switch self {
-      case .imageLoRA(let options): options.kvIndices.values.joined().allSatisfy { (0..<text.kvHeads).contains($0) }
+      case .imageLoRA(let options):
+        options.kvIndices.allSatisfy { layer, heads in heads.allSatisfy { (0..<capacity[layer]).contains($0) } }
       case .lora: true
       }
-    return isInside && layers.allSatisfy { (0..<text.layers).contains($0) } && self.layout(text) == layout
+    return isInside && self.layout(text) == layout
   }
 
   /// The adapter with all parameters zero; see `Adapter.initialize` and `load`.

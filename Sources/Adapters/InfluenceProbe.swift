@@ -8,6 +8,8 @@ import Tensors
 /// `sum_j (x[j] A_l) G[j, h]`; nothing is added in forward, so the base stays the base.
 package final class InfluenceProbe<Element: Scalar>: ProjectionAdapter {
   package let layers, kvHeads, headDimension: Int
+  /// The lowest layer with KV heads.
+  package let lowestLayer: Int?
   /// The rank-1 probe's `A_l`, `[L][H]`.
   private let projections: [Matrix<Element>]
   /// d(loss)/d(gate), `[L, Hkv]`, of all backward passes since `reset`.
@@ -21,6 +23,7 @@ package final class InfluenceProbe<Element: Scalar>: ProjectionAdapter {
     layers = text.layers
     kvHeads = text.kvHeads
     headDimension = text.headDimension
+    lowestLayer = text.attentionLayers.first
     self.projections = projections.map { Matrix($0, rows: $0.count, columns: 1) }
     gateGradient = Matrix(zeros: layers, kvHeads)
     rank1Gradient = Matrix(zeros: layers, kvHeads * headDimension)
@@ -40,7 +43,6 @@ package final class InfluenceProbe<Element: Scalar>: ProjectionAdapter {
   }
 
   package var tokens: AdaptedTokens { .visual }
-  package var lowestLayer: Int? { 0 }
   package func adaptsAtLowestLayer(_ projection: Projection) -> Bool { projection == .value }
 
   package func forward(

@@ -89,11 +89,12 @@ struct Rounds {
     // Ranks that differ need several items each to finish together.
     let isEven = speeds.allSatisfy { $0 == speeds[0] }
     let length = max(Self.length, (isEven ? 1 : 3) * slowest)
-    while !isEmpty, dealt < order.count {
+    while !isEmpty {
       let item = order[dealt]
-      let next = loads.first(for: costs[item])
-      guard next.seconds <= length * (1 + 1e-9) || round[next.rank].isEmpty else { break }
-      round[loads.add(costs[item])].append(item)
+      let (rank, seconds) = loads.first(for: costs[item])
+      guard seconds <= length * (1 + 1e-9) || round[rank].isEmpty else { break }
+      loads.add(costs[item], to: rank)
+      round[rank].append(item)
       dealt += 1
     }
     return round

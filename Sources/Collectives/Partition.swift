@@ -13,7 +13,11 @@ package func partition(costs: [Double], speeds: [Double]) -> [[Int]] {
   precondition(costs.allSatisfy { $0 >= 0 && $0.isFinite }, "costs are finite and not negative")
   var assignment = Array(repeating: [Int](), count: speeds.count)
   var loads = Loads(speeds: speeds)
-  for item in byCost(costs) { assignment[loads.add(costs[item])].append(item) }
+  for item in byCost(costs) {
+    let (rank, _) = loads.first(for: costs[item])
+    loads.add(costs[item], to: rank)
+    assignment[rank].append(item)
+  }
   return assignment.map { $0.sorted() }
 }
 
@@ -47,10 +51,5 @@ struct Loads {
     return best
   }
 
-  /// Gives an item to that rank.
-  mutating func add(_ cost: Double) -> Int {
-    let rank = first(for: cost).rank
-    costs[rank] += cost
-    return rank
-  }
+  mutating func add(_ cost: Double, to rank: Int) { costs[rank] += cost }
 }

@@ -1,5 +1,4 @@
 // The payload of the one all-reduce of an optimizer step.
-
 import Collectives
 
 /// The words of the all-reduce: the gradient of every trainable parameter, then a few counters, then the ranks' speeds.

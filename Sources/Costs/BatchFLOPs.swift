@@ -1,6 +1,7 @@
 // The model FLOPs of a batch, by the formulas of the layers' own code.
 import Batches
 import HuggingFace
+import Layers
 
 /// Model FLOPs of one batch, two a multiply-add; elementwise work is left out.
 package struct BatchFLOPs: Equatable {
@@ -44,10 +45,14 @@ package struct BatchFLOPs: Equatable {
     let N = Double(unit.tokens - first)  // tokens that have a gradient
     let L = t.layers
 
-    // Keys and values of all tokens; the rest of the last layer for the answers alone.
-    let whole = T * (widths.keysValues + widths.perQuery) + 2 * widths.queries * unit.pairs
-    let last = T * widths.keysValues + R * widths.perQuery + 2 * widths.queries * unit.answerPairs
-    forward = 2 * (Double(L - 1) * whole + last)
+    // What mixes tokens for all of them; the rest of the last layer for the answers alone.
+    func forwardLayer(_ layer: Int) -> Double {
+      let Q = layer == L - 1 ? R : T
+      if t.isLinear(layer) { return T * widths.linearInputs + Q * widths.linearPerQuery }
+      return T * widths.keysValues + Q * widths.perQuery
+        + 2 * widths.queries * (layer == L - 1 ? unit.answerPairs : unit.pairs)
+    }
+    forward = 2 * (0..<L).reduce(0) { $0 + forwardLayer($1) }
     head = 2 * (learns ? 2 : 1) * R * widths.head
     let multiplyAdds = planned.multiplyAdds(tokens: T, visual: Double(unit.visual), t)
     adapter = 2 * multiplyAdds * (learns ? 3 : 1)
@@ -55,29 +60,28 @@ package struct BatchFLOPs: Equatable {
       backward = 0
       return
     }
+    let keptAnswers = unit.answerPairs - R * Double(first)
+    func counts(_ layer: Int) -> (queries: Double, pairs: Double, kept: Double) {
+      layer == L - 1 ? (R, unit.answerPairs, keptAnswers) : (N, latePairs, keptPairs)
+    }
     // Attention recomputes its scores: scores, dp, dq for every key, dv, dk for keys that have a gradient.
-    func layer(queries Q: Double, pairs: Double, kept: Double) -> Double {
-      N * widths.keysValues + Q * widths.perQuery + widths.queries * (3 * pairs + 2 * kept)
+    func backwardLayer(_ layer: Int) -> Double {
+      let (Q, pairs, kept) = counts(layer)
+      if t.isLinear(layer) { return N * widths.linearInputsBackward + Q * widths.linearPerQuery }
+      return N * widths.keysValues + Q * widths.perQuery + widths.queries * (3 * pairs + 2 * kept)
     }
     /// The lowest adapted layer ends at what is adapted: no projection of q, k, v; dp, dq, dk for queries and keys
     /// alone; no attention for the output projection.
-    func lowest(queries Q: Double, pairs: Double, kept: Double) -> Double {
+    func lowestLayer(_ layer: Int) -> Double {
+      let (Q, pairs, kept) = counts(layer)
       let needed = planned.lowestProjections
-      if needed == [.output] { return Q * (widths.perQuery - 2 * widths.queryProjection) }
+      if needed == [.output] { return Q * (widths.perQuery - widths.queryProjection - widths.outputProjection) }
       let whole = needed.contains(.query) || needed.contains(.key)
       return Q * (widths.perQuery - widths.queryProjection)
         + widths.queries * (whole ? 3 * pairs + 2 * kept : pairs + kept)
     }
-    let keptAnswers = unit.answerPairs - R * Double(first)
-    if planned.lowest == L - 1 {
-      backward = 2 * lowest(queries: R, pairs: unit.answerPairs, kept: keptAnswers)
-    } else {
-      backward =
-        2
-        * (lowest(queries: N, pairs: latePairs, kept: keptPairs)
-          + Double(L - 2 - planned.lowest) * layer(queries: N, pairs: latePairs, kept: keptPairs)
-          + layer(queries: R, pairs: unit.answerPairs, kept: keptAnswers))
-    }
+    let lowest = planned.lowest(t)
+    backward = 2 * (lowest + 1..<max(L, lowest + 1)).reduce(lowestLayer(lowest)) { $0 + backwardLayer($1) }
   }
 
   /// Multiply-adds of one image through the tower and the mergers.
@@ -101,9 +105,14 @@ private struct DecoderWidths {
   package let queries: Double
   /// k and v projections of a token.
   package let keysValues: Double
+  /// With its gates, if there are any.
   package let queryProjection: Double
+  package let outputProjection: Double
   /// q, o and the MLP of a query token.
   package let perQuery: Double
+  /// A layer of linear attention: all that goes into the rule and the rule itself, of a token; the same in backward;
+  /// gate, output projection and MLP, of a query token.
+  package let linearInputs, linearInputsBackward, linearPerQuery: Double
   /// The head, of a token.
   package let head: Double
 
@@ -111,8 +120,19 @@ private struct DecoderWidths {
     let H = Double(t.hiddenSize)
     queries = Double(t.attentionHeads * t.headDimension)
     keysValues = 2 * H * Double(t.kvHeads * t.headDimension)
-    queryProjection = H * queries
-    perQuery = 2 * H * queries + 3 * H * Double(t.intermediateSize)
+    queryProjection = H * queries * (t.outputGate ? 2 : 1)
+    outputProjection = H * queries
+    let mlp = 3 * H * Double(t.intermediateSize)
+    perQuery = queryProjection + outputProjection + mlp
+    let linear = t.linearAttention
+    let (K, V, C) = (Double(linear.keyColumns), Double(linear.valueColumns), Double(GatedDeltaRule<Float>.usualChunk))
+    let (nk, nv) = (Double(linear.keyHeads), Double(linear.valueHeads))
+    let (dk, dv) = (Double(linear.keyDimension), Double(linear.valueDimension))
+    // Triangles count half.
+    let projections = H * (2 * K + V + 2 * nv) + Double(linear.taps) * (2 * K + V)
+    linearInputs = projections + nv * (3 * dk * dv + C * dv) + nk * C * dk
+    linearInputsBackward = projections + nv * (7 * dk * dv + 2 * C * (dv + dk)) + nk * C * dk
+    linearPerQuery = 2 * H * V + mlp
     head = H * Double(t.vocabularySize)
   }
 }
@@ -124,7 +144,8 @@ extension BatchFLOPs {
   ) -> Double {
     let t = configuration.text
     guard unit.visual > 0, unit.answers > 0, budgets.lowest < t.layers else { return 0 }
-    let whole = Double(t.layers - 1 - budgets.lowest) * unit.latePairs
-    return 2 * Double(t.attentionHeads * t.headDimension) * (whole + unit.answerPairs)
+    let above = t.attentionLayers.filter { $0 >= budgets.lowest }
+    let pairs = above.reduce(0) { $0 + ($1 == t.layers - 1 ? unit.answerPairs : unit.latePairs) }
+    return 2 * Double(t.attentionHeads * t.headDimension) * pairs
   }
 }

@@ -8,19 +8,22 @@ package struct LayerBudgets: Equatable {
 
   package init(heads: [Int]) { self.heads = heads }
 
-  /// Spread evenly from layer 0 on: the most layers, hence the most parameters, and the longest way back.
+  /// Spread evenly over layers that have KV heads, from the lowest on: the most layers, hence the most parameters, and the longest way back.
   package static func even(_ count: Int, _ text: TextConfiguration) -> LayerBudgets {
-    let (K, L) = (min(max(count, 1), text.layers * text.kvHeads), text.layers)
-    func before(_ layer: Int) -> Int { (layer * K + L - 1) / L }
-    return LayerBudgets(heads: (0..<L).map { before($0 + 1) - before($0) })
+    let layers = text.attentionLayers
+    let (K, L) = (min(max(count, 1), text.totalHeads), layers.count)
+    func before(_ index: Int) -> Int { (index * K + L - 1) / L }
+    var heads = [Int](repeating: 0, count: text.layers)
+    for (index, layer) in layers.enumerated() { heads[layer] = before(index + 1) - before(index) }
+    return LayerBudgets(heads: heads)
   }
 
   /// Whole layers at the top: the fewest parameters and the shortest way back.
   package static func fewestLayers(_ count: Int, _ text: TextConfiguration) -> LayerBudgets {
-    var rest = min(max(count, 1), text.layers * text.kvHeads)
+    var rest = min(max(count, 1), text.totalHeads)
     var heads = [Int](repeating: 0, count: text.layers)
-    for layer in heads.indices.reversed() {
-      heads[layer] = min(rest, text.kvHeads)
+    for (layer, capacity) in text.headCapacity.enumerated().reversed() {
+      heads[layer] = min(rest, capacity)
       rest -= heads[layer]
     }
     return LayerBudgets(heads: heads)

@@ -26,11 +26,20 @@ package struct ParameterCounts: Equatable {
     let patches = v.hiddenSize * (v.patchNumbers + (v.patchBias ? 1 : 0) + (v.positionEmbeddings ?? 0))
     vision = patches + v.depth * block + mergers
     let (queries, keys) = (t.attentionHeads * t.headDimension, t.kvHeads * t.headDimension)
-    // Norms; q, k, v, o, of which o has no bias; gated MLP without.
-    let layer =
-      2 * t.hiddenSize + (queries + 2 * keys) * (t.hiddenSize + (t.qkvBias ? 1 : 0)) + t.hiddenSize * queries
-      + 3 * t.hiddenSize * t.intermediateSize + (t.queryKeyNorm ? 2 * t.headDimension : 0)
-    decoder = t.layers * layer + t.hiddenSize
+    // Norms and the gated MLP, without biases.
+    let common = 2 * t.hiddenSize + 3 * t.hiddenSize * t.intermediateSize
+    // q with its gates, k, v, o, of which o has no bias.
+    let projected = queries * (t.outputGate ? 2 : 1) + 2 * keys
+    let attention =
+      projected * (t.hiddenSize + (t.qkvBias ? 1 : 0)) + t.hiddenSize * queries
+      + (t.queryKeyNorm ? 2 * t.headDimension : 0)
+    let linear = t.linearAttention
+    // qkv, z and out; a and b with A_log and dt_bias; convolution; norm.
+    let deltaNet =
+      t.hiddenSize * (linear.columns + 2 * linear.valueColumns) + 2 * linear.valueHeads * (t.hiddenSize + 1)
+      + linear.columns * linear.taps + linear.valueDimension
+    decoder =
+      (0..<t.layers).reduce(0) { $0 + common + (t.isLinear($1) ? deltaNet : attention) } + t.hiddenSize
     embedding = t.vocabularySize * t.hiddenSize
     head = t.tieWordEmbeddings ? 0 : embedding
   }

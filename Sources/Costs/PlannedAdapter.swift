@@ -7,7 +7,7 @@ import QwenVL
 /// An adapter as a plan counts it.
 package enum PlannedAdapter: Equatable {
   case imageLoRA(LayerBudgets, rank: Int)
-  /// On the same projections of every layer, at all tokens.
+  /// On the same projections of every layer of full attention, at all tokens.
   case lora([Projection], rank: Int)
 
   /// The plan's view of a configuration.
@@ -27,7 +27,7 @@ package enum PlannedAdapter: Equatable {
     case .imageLoRA(let budgets, let rank): budgets.parameters(rank: rank, text)
     case .lora(let targets, let rank):
       // r (in + out) a matrix
-      text.layers * rank
+      text.attentionLayers.count * rank
         * targets.reduce(0) { sum, projection in
           let widths = ProjectionWidths(projection, text)
           return sum + widths.input + widths.output
@@ -44,10 +44,10 @@ package enum PlannedAdapter: Equatable {
   }
 
   /// The lowest adapted layer, where backward ends.
-  package var lowest: Int {
+  package func lowest(_ text: TextConfiguration) -> Int {
     switch self {
     case .imageLoRA(let budgets, _): budgets.lowest
-    case .lora: 0
+    case .lora: text.attentionLayers.first ?? text.layers
     }
   }
 

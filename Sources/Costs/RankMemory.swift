@@ -1,6 +1,7 @@
 // The memory of a rank without the mapped weights.
 import Batches
 import HuggingFace
+import Layers
 
 /// Bytes of a rank without the mapped weights, at one batch.
 package struct RankMemory: Equatable {
@@ -31,15 +32,27 @@ package struct RankMemory: Equatable {
     let (H, I, heads) = (Double(t.hiddenSize), Double(t.intermediateSize), Double(t.attentionHeads))
     let (queries, keys) = (heads * Double(t.headDimension), Double(t.kvHeads * t.headDimension))
     // k and v of every token; q, attention's output and statistics, h, gate and up of query tokens; also x of every
-    // token. Queries and keys once more where they have norms.
+    // token. Queries and keys once more where they have norms, queries where outputs have gates.
     let twice: Double = t.queryKeyNorm ? 1 : 0
-    func saved(_ Q: Double) -> Double {
-      float * ((2 + twice) * T * keys + Q * ((2 + twice) * queries + heads + H + 2 * I))
+    let gates: Double = t.outputGate ? 1 : 0
+    // What the convolution gives and the numbers behind the gates of every token, with a state a chunk; what the rule
+    // gives and its gate of query tokens.
+    let linear = t.linearAttention
+    let states = Double(linear.keyDimension * linear.valueColumns) / Double(GatedDeltaRule<Float>.usualChunk)
+    let perToken = Double(linear.columns + 2 * linear.valueHeads) + states
+    func saved(_ layer: Int, _ Q: Double) -> Double {
+      let mixer =
+        t.isLinear(layer)
+        ? T * perToken + Q * 2 * Double(linear.valueColumns)
+        : (2 + twice) * T * keys + Q * ((2 + twice + gates) * queries + heads)
+      return float * (mixer + Q * (H + 2 * I))
     }
-    let learning = planned.learns(from: unit) ? t.layers - planned.lowest : 0
-    let all = learning > 0 ? Double(learning - 1) * saved(T) + saved(R) : 0
+    let layers = planned.learns(from: unit) ? Array(planned.lowest(t)..<t.layers) : []
+    let (learning, last) = (layers.count, t.layers - 1)
+    let all = layers.reduce(0) { $0 + saved($1, $1 == last ? R : T) }
+    let largest = layers.map { saved($0, T) }.max() ?? 0
     // Beyond the budget, activations are recomputed one layer at a time.
-    activations = float * Double(learning) * T * H + min(all, Double(activationBytes) + saved(T))
+    activations = float * Double(learning) * T * H + min(all, Double(activationBytes) + largest)
     // Backward of the MLP at its widest: three matrices of the MLP's width, and five of the hidden size.
     let layer = float * T * (3 * I + 5 * H)
     let head = float * (min(R, 128) * Double(t.vocabularySize) + 2 * R * H)

@@ -86,6 +86,12 @@ package final class Checkpoint: Sendable {
   /// The element types that occur, in order, as the files spell them.
   package var elementTypes: [String] { Set(tensors.values.map(\.entry.type)).sorted() }
 
+  /// The element type that most bytes have: of the large matrices, whatever a few vectors have. Of equals the first.
+  package var mainElementType: String? {
+    let bytes = Dictionary(tensors.values.map { ($0.entry.type, $0.entry.range.count) }, uniquingKeysWith: +)
+    return bytes.sorted { $0.key < $1.key }.max { $0.value < $1.value }?.key
+  }
+
   /// Names for which `tensor` was never asked, in order: what the model does not know.
   package var unclaimed: [String] {
     let claimed = claimed.withLock { $0 }

@@ -3,7 +3,7 @@
 
 extension ModelConfiguration {
   /// The model's shape from `folder`'s config.json, end tokens from its generation_config.json where present;
-  /// absent keys take the defaults of transformers' `Qwen2_5_VLConfig` or `Qwen3VLConfig`.
+  /// absent keys take the defaults of transformers' `Qwen2_5_VLConfig`, `Qwen3VLConfig` or `Qwen3_5Config`.
   ///
   /// - Throws: `HuggingFaceError` that names the key which is missing, out of range, inconsistent or unsupported.
   package init(folder: String) throws {
@@ -41,13 +41,14 @@ extension ModelConfiguration {
     self.family = family
     self.vision = vision
     self.text = text
-    imageTokenID = try token("image_token_id", default: 151655)
-    videoTokenID = try token("video_token_id", default: 151656)
-    visionStartTokenID = try token("vision_start_token_id", default: 151652)
-    visionEndTokenID = try token("vision_end_token_id", default: 151653)
+    let usual = family.defaultTokens
+    imageTokenID = try token("image_token_id", default: usual.image)
+    videoTokenID = try token("video_token_id", default: usual.video)
+    visionStartTokenID = try token("vision_start_token_id", default: usual.visionStart)
+    visionEndTokenID = try token("vision_end_token_id", default: usual.visionEnd)
     let generation = files.contains("generation_config.json") ? try files.fields("generation_config.json") : nil
     let endFields = [generation, nested, root].compactMap { $0 }.first { $0["eos_token_id"] != nil }
-    endTokenIDs = try Self.endTokens(endFields ?? root, vocabularySize: text.vocabularySize)
+    endTokenIDs = try Self.endTokens(endFields ?? root, usual: usual.end, vocabularySize: text.vocabularySize)
   }
 
   /// transformers 5 ties if either level sets it.
@@ -57,13 +58,13 @@ extension ModelConfiguration {
     return outer || inner
   }
 
-  private static func endTokens(_ fields: Fields, vocabularySize: Int) throws -> [Int32] {
+  private static func endTokens(_ fields: Fields, usual: Int, vocabularySize: Int) throws -> [Int32] {
     let range = 0...(vocabularySize - 1)
     let ids: [Int]
     if case .array = fields["eos_token_id"] {
       ids = try fields.integers("eos_token_id", in: range)
     } else {
-      ids = [try fields.integer("eos_token_id", in: range, default: vocabularySize > 151645 ? 151645 : nil)]
+      ids = [try fields.integer("eos_token_id", in: range, default: vocabularySize > usual ? usual : nil)]
     }
     guard !ids.isEmpty else { throw fields.failure("eos_token_id", "no token ends a generation") }
     return ids.map { Int32($0) }
@@ -75,9 +76,6 @@ extension TextConfiguration {
     self.init(defaultsOf: family)
     try fields.require("use_sliding_window", toBe: .bool(false))
     try fields.require("hidden_act", toBe: .string("silu"))
-    for type in try fields.array("layer_types", default: []) where type != .string("full_attention") {
-      throw fields.unsupported("layer_types \(Fields.show(type))", use: "full_attention in every layer")
-    }
     if let experts = fields["num_experts"], experts != .integer(0) {
       throw fields.unsupported("num_experts \(Fields.show(experts)) (mixture of experts)", use: "a dense checkpoint")
     }
@@ -95,11 +93,50 @@ extension TextConfiguration {
       throw fields.failure(
         "num_key_value_heads", "\(kvHeads) does not divide num_attention_heads \(attentionHeads)")
     }
+    try readLayerTypes(fields, family)
     try readHeadDimension(fields, family)
     try readRotary(fields, family)
   }
 
-  /// Qwen2.5-VL cuts the hidden size into heads, Qwen3-VL states what a head has.
+  /// Only Qwen3.5 has layers of linear attention: as `layer_types` says, else all but every n-th.
+  private mutating func readLayerTypes(_ fields: Fields, _ family: ModelConfiguration.Family) throws {
+    let types = try fields.array("layer_types", default: [])
+    guard family == .qwen3_5 else {
+      for type in types where type != .string(LayerType.fullAttention.rawValue) {
+        throw fields.unsupported("layer_types \(Fields.show(type))", use: "full_attention in every layer")
+      }
+      return
+    }
+    if types.isEmpty {
+      let interval = try fields.integer("full_attention_interval", in: 1...1024, default: 4)
+      layerTypes = (1...layers).map { $0.isMultiple(of: interval) ? .fullAttention : .linearAttention }
+    } else {
+      layerTypes = try types.map {
+        guard case .string(let name) = $0, let type = LayerType(rawValue: name) else {
+          throw fields.unsupported("layer_types \(Fields.show($0))", use: "full_attention or linear_attention")
+        }
+        return type
+      }
+    }
+    guard layerTypes.count == layers else {
+      throw fields.failure("layer_types", "\(layerTypes.count) types for num_hidden_layers \(layers)")
+    }
+    try fields.require("attn_output_gate", toBe: .bool(true))
+    var linear = LinearAttentionConfiguration()
+    linear.keyHeads = try fields.integer("linear_num_key_heads", in: 1...1024, default: linear.keyHeads)
+    linear.valueHeads = try fields.integer("linear_num_value_heads", in: 1...1024, default: linear.valueHeads)
+    linear.keyDimension = try fields.integer("linear_key_head_dim", in: 1...(1 << 12), default: linear.keyDimension)
+    linear.valueDimension = try fields.integer(
+      "linear_value_head_dim", in: 1...(1 << 12), default: linear.valueDimension)
+    linear.taps = try fields.integer("linear_conv_kernel_dim", in: 1...64, default: linear.taps)
+    guard linear.valueHeads.isMultiple(of: linear.keyHeads) else {
+      throw fields.failure(
+        "linear_num_key_heads", "\(linear.keyHeads) does not divide linear_num_value_heads \(linear.valueHeads)")
+    }
+    linearAttention = linear
+  }
+
+  /// Qwen2.5-VL cuts the hidden size into heads, the others state what a head has.
   private mutating func readHeadDimension(_ fields: Fields, _ family: ModelConfiguration.Family) throws {
     switch family {
     case .qwen2_5_vl:
@@ -110,7 +147,7 @@ extension TextConfiguration {
       }
       headDimension = hiddenSize / attentionHeads
       try fields.require("head_dim", toBe: .integer(headDimension))
-    case .qwen3_vl:
+    case .qwen3_vl, .qwen3_5:
       headDimension = try fields.integer("head_dim", in: 2...(1 << 12), default: headDimension)
       guard headDimension.isMultiple(of: 2) else { throw fields.failure("head_dim", "\(headDimension) is odd") }
       try fields.require("attention_bias", toBe: .bool(false))
@@ -129,13 +166,20 @@ extension TextConfiguration {
     try rope.require("mrope_interleaved", toBe: .bool(mropeInterleaved))
     let outerTheta = try fields.number("rope_theta", in: 1...1e12, default: ropeTheta)
     ropeTheta = try rope.number("rope_theta", in: 1...1e12, default: outerTheta)
-    // Only Qwen3-VL's class has sections of its own for a file without any.
+    if family == .qwen3_5 {
+      let outer = try fields.number("partial_rotary_factor", in: 0...1, default: 0.25)
+      let factor = try rope.number("partial_rotary_factor", in: 0...1, default: outer)
+      rotaryDimension = Int(Double(headDimension) * factor)
+    }
+    // Qwen2.5-VL's class has no sections of its own for a file without any.
     mropeSection = try rope.integers(
-      "mrope_section", in: 0...(1 << 16), default: family == .qwen3_vl ? mropeSection : nil)
-    guard mropeSection.count == 3, mropeSection.reduce(0, +) == headDimension / 2 else {
+      "mrope_section", in: 0...(1 << 16), default: family == .qwen2_5_vl ? nil : mropeSection)
+    guard mropeSection.count == 3, rotaryNumbers.isMultiple(of: 2), mropeSection.reduce(0, +) == rotaryNumbers / 2
+    else {
       throw rope.failure(
         "mrope_section",
-        "\(mropeSection) is not three numbers that sum to \(headDimension / 2), half a head's dimension")
+        "\(mropeSection) is not three numbers that sum to half of the \(rotaryNumbers) numbers of a head that are turned"
+      )
     }
   }
 }
@@ -165,7 +209,7 @@ extension VisionConfiguration {
     }
     switch family {
     case .qwen2_5_vl: try readWindows(fields)
-    case .qwen3_vl: try readEmbeddings(fields)
+    case .qwen3_vl, .qwen3_5: try readEmbeddings(fields)
     }
   }
 

@@ -56,7 +56,7 @@ package struct TextConfiguration: Sendable, Equatable {
   package var vocabularySize: Int
   package var rmsNormEpsilon: Double
   package var ropeTheta: Double
-  /// Rotary pairs that take the temporal, height and width position; sums to half the head dimension.
+  /// Rotary pairs that take the temporal, height and width position; sums to half the numbers of a head that are turned.
   package var mropeSection: [Int]
   package var tieWordEmbeddings: Bool
   package var maxPositionEmbeddings: Int
@@ -66,6 +66,39 @@ package struct TextConfiguration: Sendable, Equatable {
   package var qkvBias = true
   /// Whether queries and keys are normalised, each head by itself, before they are turned.
   package var queryKeyNorm = false
+  /// How many numbers of a head are turned, the first ones; nil: all.
+  package var rotaryDimension: Int?
+  /// Whether what attention gives is gated, head by head, by numbers that `q_proj` gives beside the queries.
+  package var outputGate = false
+  /// Whether the norms' weights are stored less 1.
+  package var normsStoreOffset = false
+  /// The token mixer of each layer; empty: attention in all.
+  package var layerTypes: [LayerType] = []
+  /// The shape of the Gated DeltaNet in the layers of linear attention.
+  package var linearAttention = LinearAttentionConfiguration()
+
+  /// `layer_types` of config.json.
+  package enum LayerType: String, Sendable, Equatable, CaseIterable {
+    case fullAttention = "full_attention"
+    case linearAttention = "linear_attention"
+  }
+
+  /// A Gated DeltaNet (`linear_*` of config.json).
+  package struct LinearAttentionConfiguration: Sendable, Equatable {
+    package var keyHeads = 16
+    package var valueHeads = 32
+    package var keyDimension = 128
+    package var valueDimension = 128
+    /// Tokens that its convolution sees.
+    package var taps = 4
+
+    package init() {}
+
+    package var keyColumns: Int { keyHeads * keyDimension }
+    package var valueColumns: Int { valueHeads * valueDimension }
+    /// Queries, keys and values together.
+    package var columns: Int { 2 * keyColumns + valueColumns }
+  }
 
   package init(
     hiddenSize: Int, intermediateSize: Int, layers: Int, attentionHeads: Int, kvHeads: Int, headDimension: Int,
@@ -80,11 +113,25 @@ package struct TextConfiguration: Sendable, Equatable {
     (self.qkvBias, self.queryKeyNorm) = (qkvBias, queryKeyNorm)
   }
 
-  /// The axis of positions that each rotary pair follows: 0 time, 1 height, 2 width.   [D/2]
+  package func isLinear(_ layer: Int) -> Bool {
+    layerTypes.indices.contains(layer) && layerTypes[layer] == .linearAttention
+  }
+
+  /// KV heads of each layer, whose values an adapter can act on: none where attention is linear.
+  package var headCapacity: [Int] { (0..<layers).map { isLinear($0) ? 0 : kvHeads } }
+  /// KV heads of all layers.
+  package var totalHeads: Int { headCapacity.reduce(0, +) }
+  /// Layers of full attention.
+  package var attentionLayers: [Int] { (0..<layers).filter { !isLinear($0) } }
+
+  /// How many numbers of a head are turned, R.
+  package var rotaryNumbers: Int { rotaryDimension ?? headDimension }
+
+  /// The axis of positions that each rotary pair follows: 0 time, 1 height, 2 width.   [R/2]
   package var mropeAxes: [Int] {
     guard mropeInterleaved else { return mropeSection.enumerated().flatMap { Array(repeating: $0, count: $1) } }
     // Time, height, width in turn, as long as height and width have pairs; the rest is time's.
-    return (0..<headDimension / 2).map { $0 < 3 * mropeSection[$0 % 3] ? $0 % 3 : 0 }
+    return (0..<rotaryNumbers / 2).map { $0 < 3 * mropeSection[$0 % 3] ? $0 % 3 : 0 }
   }
 }
 
@@ -92,10 +139,16 @@ package struct TextConfiguration: Sendable, Equatable {
 package struct ModelConfiguration: Sendable, Equatable {
   /// `model_type` of config.json.
   package enum Family: String, Sendable, CaseIterable {
-    case qwen2_5_vl, qwen3_vl
+    case qwen2_5_vl, qwen3_vl, qwen3_5
 
     /// As its makers write it.
-    package var name: String { self == .qwen2_5_vl ? "Qwen2.5-VL" : "Qwen3-VL" }
+    package var name: String {
+      switch self {
+      case .qwen2_5_vl: "Qwen2.5-VL"
+      case .qwen3_vl: "Qwen3-VL"
+      case .qwen3_5: "Qwen3.5"
+      }
+    }
   }
   package var family: Family
   package var vision: VisionConfiguration

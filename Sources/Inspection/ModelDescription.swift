@@ -7,9 +7,13 @@ import Tensors
 /// What `imagelora inspect` shows of a model folder; `lines` for people, the properties for programs.
 package struct ModelDescription: Encodable, Equatable {
   package struct Decoder: Encodable, Equatable {
+    /// Layers of full attention; the others' is linear.
+    let attentionLayers: Int
     let layers, hiddenSize, intermediateSize, attentionHeads, kvHeads, headDimension, vocabularySize: Int
     let maxPositionEmbeddings: Int
     let tieWordEmbeddings: Bool
+
+    fileprivate var mixers: String { attentionLayers == layers ? "" : " (\(attentionLayers) of full attention)" }
   }
 
   package struct Vision: Encodable, Equatable {
@@ -58,7 +62,7 @@ package struct ModelDescription: Encodable, Equatable {
     (folder, family, baseDigest) = (base.folder, base.configuration.family.rawValue, base.digest)
     fullDigest = base.fullDigest
     decoder = Decoder(
-      layers: text.layers, hiddenSize: text.hiddenSize, intermediateSize: text.intermediateSize,
+      attentionLayers: text.attentionLayers.count, layers: text.layers, hiddenSize: text.hiddenSize, intermediateSize: text.intermediateSize,
       attentionHeads: text.attentionHeads, kvHeads: text.kvHeads, headDimension: text.headDimension,
       vocabularySize: text.vocabularySize, maxPositionEmbeddings: text.maxPositionEmbeddings,
       tieWordEmbeddings: text.tieWordEmbeddings)
@@ -90,7 +94,7 @@ package struct ModelDescription: Encodable, Equatable {
       "family           \(family), base digest \(baseDigest)",
       "full digest      \(fullDigest ?? "not made; inspect --verify reads all weights for it")",
       """
-      decoder          \(decoder.layers) layers, hidden \(decoder.hiddenSize), intermediate \(decoder.intermediateSize), \
+      decoder          \(decoder.layers) layers\(decoder.mixers), hidden \(decoder.hiddenSize), intermediate \(decoder.intermediateSize), \
       \(decoder.attentionHeads) heads, \(decoder.kvHeads) KV heads of \(decoder.headDimension), vocabulary \
       \(decoder.vocabularySize)\(decoder.tieWordEmbeddings ? " (tied)" : ""), positions \(decoder.maxPositionEmbeddings)
       """,

@@ -117,7 +117,7 @@ package struct SelectionStability: Sendable, Equatable, Encodable {
     let wholes = files.map { select($0.scores.scores(estimator)) }
     method = wholes[0].method
     (self.estimator, numHeads, tau) = (estimator, wholes[0].numHeads, wholes[0].tau)
-    heads = files[0].scores.layers * files[0].scores.kvHeads
+    heads = files[0].scores.capacity.reduce(0, +)
     randomOverlap = Double(numHeads) / Double(heads)
     (self.resamples, self.seed) = (resamples, seed)
 
@@ -170,6 +170,7 @@ package struct SelectionStability: Sendable, Equatable, Encodable {
       try agree("base model (base_digest)", \.baseDigest)
       try agree("number of layers", \.layers)
       try agree("number of KV heads", \.kvHeads)
+      try agree("number of KV heads of a layer", \.capacity)
       guard scores.examples.count >= examples else {
         throw ComparisonError.tooFewExamples(file: file, examples: scores.examples.count, needed: examples)
       }

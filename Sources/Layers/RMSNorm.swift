@@ -7,8 +7,9 @@ package struct RMSNorm<Element: Scalar>: Norm {
   package let weight: [Element]
   package let epsilon: Element
 
-  package init(weight: StoredTensor, epsilon: Double) {
-    self.weight = weight.values()
+  /// - Parameter offset: added to every stored weight: 1 where a checkpoint holds what a weight has beyond 1.
+  package init(weight: StoredTensor, epsilon: Double, offset: Element = 0) {
+    self.weight = weight.values().map { $0 + offset }
     self.epsilon = Element(epsilon)
   }
 

@@ -16,12 +16,11 @@ extension LayerBudgets {
     }
     switch heads.select {
     case .influence, .lowest: return (even(budget, text), fewestLayers(budget, text))
-    case .all: return known(.all(layers: text.layers, kvHeads: text.kvHeads))
+    case .all: return known(.all(capacity: text.headCapacity))
     case .random:
-      return known(.random(numHeads: budget, seed: heads.seed, layers: text.layers, kvHeads: text.kvHeads))
+      return known(.random(numHeads: budget, seed: heads.seed, capacity: text.headCapacity))
     case .perLayer:
-      let count = min(heads.perLayer ?? 1, text.kvHeads)
-      return (LayerBudgets(heads: Array(repeating: count, count: text.layers)), nil)
+      return (LayerBudgets(heads: text.headCapacity.map { min(heads.perLayer ?? 1, $0) }), nil)
     case .file: return known(try HeadSelection(reading: heads.file?.resolved ?? "", text: text))
     }
   }

@@ -56,7 +56,7 @@ extension Plan {
         """
     case .imageLoRA(let budgets, _):
       var line = """
-        Image-LoRA rank \(rank), \(budgets.selected) of \(text.layers * text.kvHeads) KV heads in \
+        Image-LoRA rank \(rank), \(budgets.selected) of \(text.totalHeads) KV heads in \
         \(plural(budgets.layers, "layer")): \(grouped(parameters)) trainable parameters
         """
       if case .imageLoRA(let best, _) = adapter.best {

@@ -21,9 +21,8 @@ struct PlannedWeights: Equatable {
       self.configuration =
         try QwenVLModel<Float>(configuration: configuration, checkpoint: checkpoint).configuration
       bytes = Double(checkpoint.byteCount)
-      let types = checkpoint.elementTypes
-      type = types.count == 1 ? ElementType(rawValue: types[0]) ?? .bfloat16 : .bfloat16
-      source = types.joined(separator: ", ")
+      type = checkpoint.mainElementType.flatMap(ElementType.init) ?? .bfloat16
+      source = checkpoint.elementTypes.joined(separator: ", ")
     } catch HuggingFaceError.unreadable {
       self.configuration = configuration
       bytes = 2 * Double(ParameterCounts(configuration).total)

@@ -14,7 +14,7 @@ struct Reach: Encodable, Equatable {
 }
 
 extension Plan {
-  /// Steps on 1, 2, 4 ... 4,096 ranks; nil without a rate, or where the run is not planned for whole nodes.
+  /// Steps on 1, 2, 4 ... 4,096 ranks; nil without a rate.
   ///
   /// The global batch grows with the ranks. Uneven examples make the busiest rank wait for none and all others for it;
   /// the network's part is that of `Network.allReduceSeconds`.

@@ -1,4 +1,4 @@
-// Every tensor name of a checkpoint of either family, once, with its shape; all other code uses Swift names.
+// Every tensor name of a checkpoint of any family, once, with its shape; all other code uses Swift names.
 import HuggingFace
 import Layers
 import Tensors
@@ -30,8 +30,13 @@ struct Weights<Element: Scalar> {
       bias: bias ? try checkpoint.tensor("\(name).bias", shape: [out]) : nil)
   }
 
-  private func norm(_ name: String, width: Int, epsilon: Double) throws -> RMSNorm<Element> {
-    RMSNorm(weight: try checkpoint.tensor("\(name).weight", shape: [width]), epsilon: epsilon)
+  private func norm(_ name: String, width: Int, epsilon: Double, offset: Element = 0) throws -> RMSNorm<Element> {
+    RMSNorm(weight: try checkpoint.tensor("\(name).weight", shape: [width]), epsilon: epsilon, offset: offset)
+  }
+
+  private func decoderNorm(_ name: String, width: Int) throws -> RMSNorm<Element> {
+    let text = configuration.text
+    return try norm(name, width: width, epsilon: text.rmsNormEpsilon, offset: text.normsStoreOffset ? 1 : 0)
   }
 
   private func visionNorm(_ name: String, width: Int) throws -> any Norm<Element> {
@@ -72,29 +77,58 @@ struct Weights<Element: Scalar> {
   }
 
   func finalNorm() throws -> RMSNorm<Element> {
-    try norm("\(decoder).norm", width: configuration.text.hiddenSize, epsilon: configuration.text.rmsNormEpsilon)
+    try decoderNorm("\(decoder).norm", width: configuration.text.hiddenSize)
   }
 
   func decoderLayer(_ index: Int) throws -> DecoderLayer<Element> {
     let text = configuration.text
-    let (H, I, D) = (text.hiddenSize, text.intermediateSize, text.headDimension)
+    let (H, I) = (text.hiddenSize, text.intermediateSize)
     let layer = "\(decoder).layers.\(index)"
-    func headNorm(_ name: String) throws -> RMSNorm<Element> {
-      try norm("\(layer).self_attn.\(name)", width: D, epsilon: text.rmsNormEpsilon)
-    }
     return DecoderLayer(
-      index: index,
-      inputNorm: try norm("\(layer).input_layernorm", width: H, epsilon: text.rmsNormEpsilon),
-      queryProjection: try linear("\(layer).self_attn.q_proj", out: text.attentionHeads * D, in: H, bias: text.qkvBias),
-      keyProjection: try linear("\(layer).self_attn.k_proj", out: text.kvHeads * D, in: H, bias: text.qkvBias),
-      valueProjection: try linear("\(layer).self_attn.v_proj", out: text.kvHeads * D, in: H, bias: text.qkvBias),
-      attention: Attention(heads: text.attentionHeads, kvHeads: text.kvHeads, headDimension: D),
-      outputProjection: try linear("\(layer).self_attn.o_proj", out: H, in: text.attentionHeads * D, bias: false),
-      postAttentionNorm: try norm("\(layer).post_attention_layernorm", width: H, epsilon: text.rmsNormEpsilon),
+      index: index, inputNorm: try decoderNorm("\(layer).input_layernorm", width: H),
+      mixer: text.isLinear(index)
+        ? .deltaNet(try deltaNet("\(layer).linear_attn")) : .attention(try attention("\(layer).self_attn")),
+      postAttentionNorm: try decoderNorm("\(layer).post_attention_layernorm", width: H),
       gateProjection: try linear("\(layer).mlp.gate_proj", out: I, in: H, bias: false),
       upProjection: try linear("\(layer).mlp.up_proj", out: I, in: H, bias: false),
-      downProjection: try linear("\(layer).mlp.down_proj", out: H, in: I, bias: false),
-      headNorms: text.queryKeyNorm ? (try headNorm("q_norm"), try headNorm("k_norm")) : nil)
+      downProjection: try linear("\(layer).mlp.down_proj", out: H, in: I, bias: false))
+  }
+
+  private func attention(_ name: String) throws -> AttentionMixer<Element> {
+    let text = configuration.text
+    let (H, D) = (text.hiddenSize, text.headDimension)
+    let queries = text.attentionHeads * D * (text.outputGate ? 2 : 1)
+    return AttentionMixer(
+      queryProjection: try linear("\(name).q_proj", out: queries, in: H, bias: text.qkvBias),
+      keyProjection: try linear("\(name).k_proj", out: text.kvHeads * D, in: H, bias: text.qkvBias),
+      valueProjection: try linear("\(name).v_proj", out: text.kvHeads * D, in: H, bias: text.qkvBias),
+      attention: Attention(heads: text.attentionHeads, kvHeads: text.kvHeads, headDimension: D),
+      outputProjection: try linear("\(name).o_proj", out: H, in: text.attentionHeads * D, bias: false),
+      headNorms: text.queryKeyNorm
+        ? (try decoderNorm("\(name).q_norm", width: D), try decoderNorm("\(name).k_norm", width: D)) : nil,
+      isGated: text.outputGate)
+  }
+
+  private func deltaNet(_ name: String) throws -> GatedDeltaNet<Element> {
+    let (H, shape) = (configuration.text.hiddenSize, configuration.text.linearAttention)
+    let heads = shape.valueHeads
+    return GatedDeltaNet(
+      inputProjection: try linear("\(name).in_proj_qkv", out: shape.columns, in: H, bias: false),
+      gateProjection: try linear("\(name).in_proj_z", out: shape.valueColumns, in: H, bias: false),
+      strengthProjection: try linear("\(name).in_proj_b", out: heads, in: H, bias: false),
+      decayProjection: try linear("\(name).in_proj_a", out: heads, in: H, bias: false),
+      convolution: CausalConvolution(
+        weight: try checkpoint.tensor("\(name).conv1d.weight", shape: [shape.columns, 1, shape.taps])),
+      gates: DeltaGates(
+        logRates: try checkpoint.tensor("\(name).A_log", shape: [heads]),
+        bias: try checkpoint.tensor("\(name).dt_bias", shape: [heads])),
+      rule: GatedDeltaRule(
+        keyHeads: shape.keyHeads, valueHeads: heads, keyDimension: shape.keyDimension,
+        valueDimension: shape.valueDimension),
+      norm: GatedNorm(
+        weight: try checkpoint.tensor("\(name).norm.weight", shape: [shape.valueDimension]),
+        epsilon: configuration.text.rmsNormEpsilon),
+      outputProjection: try linear("\(name).out_proj", out: H, in: shape.valueColumns, bias: false))
   }
 
   // MARK: - Vision tower

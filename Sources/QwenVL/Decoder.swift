@@ -3,7 +3,7 @@ import HuggingFace
 import Layers
 import Tensors
 
-/// The decoder of both families (transformers `Qwen2_5_VLTextModel`, `Qwen3VLTextModel`).
+/// The decoder of all families (transformers `Qwen2_5_VLTextModel`, `Qwen3VLTextModel`, `Qwen3_5TextModel`).
 package struct Decoder<Element: Scalar>: Sendable {
   let configuration: TextConfiguration
   let layers: [DecoderLayer<Element>]
@@ -25,7 +25,7 @@ package struct Decoder<Element: Scalar>: Sendable {
     self.layers = layers
     self.norm = norm
     frequencies = Rotary.inverseFrequencies(
-      theta: configuration.ropeTheta, dimension: configuration.headDimension, roundedTo: type)
+      theta: configuration.ropeTheta, dimension: configuration.rotaryNumbers, roundedTo: type)
   }
 
   // MARK: - Forward
@@ -95,7 +95,9 @@ package struct Decoder<Element: Scalar>: Sendable {
   ) -> PassTokens<Element> {
     if case .prefix = past { precondition(adapter?.tokens != .all, "the adapter would have acted on the prefix") }
     // Pair j follows the temporal, height or width position as `mrope_section` assigns them.
-    let rotary = Rotary(positions: input.positions, axes: configuration.mropeAxes, frequencies: frequencies)
+    let rotary = Rotary(
+      positions: input.positions, axes: configuration.mropeAxes, frequencies: frequencies,
+      headDimension: configuration.headDimension)
     return PassTokens(input, outputPositions: outputPositions, past: past, rotary: rotary)
   }
 

@@ -18,7 +18,7 @@ extension DecoderLayer {
   }
 
   /// dh = dy + norm'(dm), dm = dgate G + dup U, (dgate, dup) = swiglu'(dy W).   dy [Q, H] -> dh [Q, H]
-  func mlpBackward(_ dy: Matrix<Element>, _ saved: SavedActivations, _ covered: Covered) -> Matrix<Element> {
+  func mlpBackward(_ dy: Matrix<Element>, _ saved: SavedActivations, _ covered: Covered<Element>) -> Matrix<Element> {
     let (dgate, dup) = SwiGLU.backward(
       downProjection.backward(dy), gate: saved.mlp.gate.rows(covered.queries), up: saved.mlp.up.rows(covered.queries))
     let dm = gateProjection.backward(dgate)

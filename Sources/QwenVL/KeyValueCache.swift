@@ -1,4 +1,5 @@
-// Keys and values of every layer that outlast a pass: those of a generation, and those of a constant prefix.
+// Keys and values, or recurrent states, of every layer that outlast a pass: those of a generation, and those of a constant
+// prefix.
 import HuggingFace
 import Tensors
 
@@ -6,14 +7,18 @@ import Tensors
 /// sequence's.
 package final class KeyValueCache<Element: Scalar> {
   private let keys, values: [Matrix<Element>]
+  /// Of a layer, by a sequence's first key.
+  private var states: [[Int: RecurrentState<Element>]]
   /// How many tokens each layer has place for.
   package let capacity: Int
 
   /// An empty cache for `capacity` tokens.
   package init(capacity: Int, configuration: TextConfiguration) {
-    let width = configuration.kvHeads * configuration.headDimension
-    keys = (0..<configuration.layers).map { _ in Matrix(uninitialized: capacity, width) }
-    values = (0..<configuration.layers).map { _ in Matrix(uninitialized: capacity, width) }
+    func layers() -> [Matrix<Element>] {
+      configuration.headCapacity.map { Matrix(uninitialized: capacity, $0 * configuration.headDimension) }
+    }
+    (keys, values) = (layers(), layers())
+    states = Array(repeating: [:], count: configuration.layers)
     self.capacity = capacity
   }
 
@@ -29,14 +34,21 @@ package final class KeyValueCache<Element: Scalar> {
     return (keys[layer], values[layer])
   }
 
-  /// All keys and values as those of a prefix; nothing may be added to the cache afterwards.
-  var asPrefix: PrefixKVCache<Element> { PrefixKVCache(keys: keys, values: values, count: capacity) }
+  func state(of key: Int, layer: Int) -> RecurrentState<Element>? { states[layer][key] }
+
+  func keep(_ state: RecurrentState<Element>, of key: Int, layer: Int) { states[layer][key] = state }
+
+  /// All keys, values and states as those of a prefix; nothing may be added to the cache afterwards.
+  var asPrefix: PrefixKVCache<Element> {
+    PrefixKVCache(keys: keys, values: values, states: states.map { $0[0] }, count: capacity)
+  }
 }
 
-/// Rotated keys and values of a prefix in every layer, computed without an adapter. No adapter of visual tokens reaches
+/// Rotated keys and values, or the recurrent state, of a prefix in every layer, computed without an adapter. No adapter of visual tokens reaches
 /// text before the first image, so they are the same in every pass.
 package struct PrefixKVCache<Element: Scalar>: Sendable {
   fileprivate let keys, values: [Matrix<Element>]
+  fileprivate let states: [RecurrentState<Element>?]
   /// How many tokens the prefix has.
   package let count: Int
 
@@ -53,4 +65,7 @@ package struct PrefixKVCache<Element: Scalar>: Sendable {
     }
     return (joined(keys[layer], newKeys), joined(values[layer], newValues))
   }
+
+  /// - Parameter key: the first key of the sequence: a prefix has one, which begins with key 0.
+  func state(of key: Int, layer: Int) -> RecurrentState<Element>? { key == 0 ? states[layer] : nil }
 }

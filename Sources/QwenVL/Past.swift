@@ -1,11 +1,11 @@
-// Keys and values of the tokens before a pass: none, those of a prefix, or a cache that the pass also fills.
+// What a pass knows of the tokens before it: nothing, a prefix, or a cache that the pass also fills.
 import Tensors
 
 /// What a pass of the decoder knows of the tokens before its own.
 package enum Past<Element: Scalar> {
   /// Nothing: every sequence begins with its first token.
   case none
-  /// Keys and values of the first tokens; the keys of the new tokens follow them without gaps.
+  /// Keys and values, and recurrent states, of the first tokens; the keys of the new tokens follow them without gaps.
   case prefix(PrefixKVCache<Element>)
   /// Keys and values of earlier passes; those of the new tokens go where the slots say.
   case cache(KeyValueCache<Element>)
@@ -23,6 +23,24 @@ package enum Past<Element: Scalar> {
     case .prefix(let prefix): prefix.followed(by: newKeys, newValues, layer: layer)
     case .cache(let cache): cache.adding(newKeys, newValues, at: places, layer: layer)
     }
+  }
+
+  /// What a sequence left behind in a layer of linear attention.
+  /// - Parameter key: the sequence's first key.
+  func state(of key: Int, layer: Int) -> RecurrentState<Element> {
+    let found: RecurrentState<Element>? =
+      switch self {
+      case .none: nil
+      case .prefix(let prefix): prefix.state(of: key, layer: layer)
+      case .cache(let cache): cache.state(of: key, layer: layer)
+      }
+    guard let found else { preconditionFailure("slots and past belong together") }
+    return found
+  }
+
+  /// Takes what a sequence leaves behind in a layer of linear attention, if later passes may ask for it.
+  func keep(_ state: RecurrentState<Element>, of key: Int, layer: Int) {
+    if case .cache(let cache) = self { cache.keep(state, of: key, layer: layer) }
   }
 
   /// Whether keys and values of new tokens may lie at `places`.

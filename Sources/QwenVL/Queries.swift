@@ -32,6 +32,8 @@ struct PassTokens<Element: Scalar> {
   let past: Past<Element>
   /// Where their keys lie among all.
   let newKeys: [Int]
+  /// Which of them continue each other.
+  let pieces: [Piece]
   /// The queries of all layers but the last, and of the last.
   let queries, lastQueries: Queries<Element>
 
@@ -42,6 +44,7 @@ struct PassTokens<Element: Scalar> {
     visual = input.visual.map(\.tokens)
     self.past = past
     newKeys = input.slots.flatMap(\.newKeys)
+    pieces = Piece.pieces(input.slots)
     precondition(past.accepts(newKeys), "slots and past belong together")
     let pattern = AttentionPattern.causal(input.slots.map { ($0.shared, $0.own, $0.newTokens) })
     queries = Queries(Array(0..<count), of: count, rotary: rotary, pattern: pattern)

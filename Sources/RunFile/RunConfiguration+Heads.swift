@@ -3,5 +3,5 @@ import HuggingFace
 
 extension RunConfiguration.Heads {
   /// KV heads over all layers: as stated, or a quarter of all, at least one.
-  package func budget(_ text: TextConfiguration) -> Int { numHeads ?? max(1, text.layers * text.kvHeads / 4) }
+  package func budget(_ text: TextConfiguration) -> Int { numHeads ?? max(1, text.totalHeads / 4) }
 }

@@ -1,4 +1,4 @@
-// Matrix multiplication of two matrices in memory, by BLAS.
+// Matrix multiplication of two matrices in memory, and the solution of triangular systems, by BLAS.
 
 /// `C = alpha op(A) op(B) + beta C`.   op(A) [m, k], op(B) [k, n], C [m, n]
 /// - Precondition: the shapes agree; C does not overlap A or B.
@@ -18,4 +18,12 @@ package func multiply<Element: Scalar>(
   Element.gemm(
     transposeA, transposeB, m, n, k, alpha: alpha, a.base, max(a.stride, 1), b.base, max(b.stride, 1), beta: beta,
     c.base, max(c.stride, 1))
+}
+
+/// Solves (1 + L) Y = X or (1 + L)^T Y = X, L being what `a` has strictly below its diagonal; Y takes X's place.
+/// a [m, m], x [m, n]
+package func solveUnitLower<Element: Scalar>(_ a: Matrix<Element>, _ transpose: Transpose, inPlace x: Matrix<Element>) {
+  precondition(a.rows == a.columns && a.rows == x.rows)
+  if x.rows == 0 || x.columns == 0 { return }
+  Element.trsm(transpose, x.rows, x.columns, a.base, a.stride, x.base, x.stride)
 }

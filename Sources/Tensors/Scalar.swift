@@ -12,6 +12,10 @@ public protocol Scalar: BinaryFloatingPoint, Sendable {
     _ transposeA: Transpose, _ transposeB: Transpose, _ m: Int, _ n: Int, _ k: Int, alpha: Self,
     _ a: UnsafePointer<Self>, _ lda: Int, _ b: UnsafePointer<Self>, _ ldb: Int, beta: Self,
     _ c: UnsafeMutablePointer<Self>, _ ldc: Int)
+  /// Solves `op(A) X = B` in place of B for a lower triangular A with ones on its diagonal, row-major (BLAS `trsm`).
+  static func trsm(
+    _ transposeA: Transpose, _ m: Int, _ n: Int, _ a: UnsafePointer<Self>, _ lda: Int, _ b: UnsafeMutablePointer<Self>,
+    _ ldb: Int)
   /// Dot product of two vectors.
   static func dot(_ n: Int, _ x: UnsafePointer<Self>, _ y: UnsafePointer<Self>) -> Self
   /// Sum of a vector in a fixed order.
@@ -43,6 +47,15 @@ extension Float: Scalar {
     cblas_sgemm(
       CblasRowMajor, transposeA.blas, transposeB.blas, Int32(m), Int32(n), Int32(k), alpha, a, Int32(lda), b,
       Int32(ldb), beta, c, Int32(ldc))
+  }
+
+  public static func trsm(
+    _ transposeA: Transpose, _ m: Int, _ n: Int, _ a: UnsafePointer<Float>, _ lda: Int,
+    _ b: UnsafeMutablePointer<Float>, _ ldb: Int
+  ) {
+    cblas_strsm(
+      CblasRowMajor, CblasLeft, CblasLower, transposeA.blas, CblasUnit, Int32(m), Int32(n), 1, a, Int32(lda), b,
+      Int32(ldb))
   }
 
   public static func dot(_ n: Int, _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>) -> Float {
@@ -105,6 +118,15 @@ extension Double: Scalar {
     cblas_dgemm(
       CblasRowMajor, transposeA.blas, transposeB.blas, Int32(m), Int32(n), Int32(k), alpha, a, Int32(lda), b,
       Int32(ldb), beta, c, Int32(ldc))
+  }
+
+  public static func trsm(
+    _ transposeA: Transpose, _ m: Int, _ n: Int, _ a: UnsafePointer<Double>, _ lda: Int,
+    _ b: UnsafeMutablePointer<Double>, _ ldb: Int
+  ) {
+    cblas_dtrsm(
+      CblasRowMajor, CblasLeft, CblasLower, transposeA.blas, CblasUnit, Int32(m), Int32(n), 1, a, Int32(lda), b,
+      Int32(ldb))
   }
 
   public static func dot(_ n: Int, _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>) -> Double {

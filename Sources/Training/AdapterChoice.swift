@@ -35,7 +35,7 @@ extension Job {
           rank: settings.rank, alpha: settings.alpha, normalization: settings.normalization,
           kvIndices: selection.adapted))
     }
-    let layers = 0..<base.configuration.text.layers
+    let layers = base.configuration.text.attentionLayers
     return .lora(
       LoRAConfiguration(
         rank: settings.rank, alpha: settings.alpha,
@@ -56,8 +56,8 @@ extension Job {
     switch heads.select {
     case .influence: return .influence(scores: try scores(), numHeads: budget, tau: heads.tau, method: method)
     case .lowest: return .lowest(scores: try scores(), numHeads: budget, tau: heads.tau, method: method)
-    case .all: return .all(layers: text.layers, kvHeads: text.kvHeads)
-    case .random: return .random(numHeads: budget, seed: heads.seed, layers: text.layers, kvHeads: text.kvHeads)
+    case .all: return .all(capacity: text.headCapacity)
+    case .random: return .random(numHeads: budget, seed: heads.seed, capacity: text.headCapacity)
     case .perLayer:
       guard let count = heads.perLayer else {
         throw TrainingError.unsupported(key: "adapter.heads.per_layer", value: "absent", supported: "heads a layer")

@@ -47,7 +47,8 @@ extension Job {
     guard !found.contains(where: { $0 == nil }) else { return nil }
     try withErrorAgreement(communicator) { try base.requireUnchanged() }
     return InfluenceScores(
-      layers: text.layers, kvHeads: text.kvHeads, seed: seed, baseDigest: base.digest, dataDigest: training.digest,
+      layers: text.layers, kvHeads: text.kvHeads, capacity: text.headCapacity, seed: seed, baseDigest: base.digest,
+      dataDigest: training.digest,
       shard: shard, examples: found.compactMap(\.self))
   }
 

@@ -24,7 +24,7 @@ struct Summary {
     if let selection = state.selection {
       lines.append(
         """
-        heads      \(selection.numHeads) of \(text.layers * text.kvHeads) KV heads (\(selection.method)): \
+        heads      \(selection.numHeads) of \(text.totalHeads) KV heads (\(selection.method)): \
         \(selection.adapted.listing)
         """)
     }

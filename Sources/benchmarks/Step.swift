@@ -52,7 +52,7 @@ struct Step: ParsableCommand {
     let base = try BaseModel(folder: model, precision: precision, minPixels: minPixels, maxPixels: maxPixels)
     let root = imageRoot ?? URL(fileURLWithPath: data).deletingLastPathComponent().path
     let text = base.configuration.text
-    let heads = min(kvHeads ?? max(1, text.layers * text.kvHeads / 4), text.layers * text.kvHeads)
+    let heads = min(kvHeads ?? max(1, text.totalHeads / 4), text.totalHeads)
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("benchmarks-\(UUID().uuidString)").path
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let phases = try StepPhases(
@@ -66,7 +66,7 @@ struct Step: ParsableCommand {
         + "\(shape.answers) supervised, \(shape.images.reduce(0, +)) patches of "
         + plural(shape.images.count, "image"))
     say(
-      "adapter    rank \(rank), \(heads) of \(text.layers * text.kvHeads) KV heads from layer "
+      "adapter    rank \(rank), \(heads) of \(text.totalHeads) KV heads from layer "
         + "\(phases.budgets.lowest) on, \(phases.adapter.layout.count) parameters")
 
     let reference = ReferenceGEMM(side: common.side, precision: base.precision)

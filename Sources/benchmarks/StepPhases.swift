@@ -169,7 +169,7 @@ final class StepPhases {
   /// Model FLOPs of one example's influence pass, without those of the two estimators.
   var influenceFLOPs: Double {
     let text = base.configuration.text
-    let all = LayerBudgets.even(text.layers * text.kvHeads, text)
+    let all = LayerBudgets.even(text.totalHeads, text)
     let work = BatchFLOPs(first.shape, budgets: all, rank: 1, base.configuration)
     return work.forward + work.head + work.backward
       - BatchFLOPs.repeatedScores(first.shape, budgets: all, base.configuration)

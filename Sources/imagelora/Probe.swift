@@ -46,7 +46,7 @@ struct Probe: ParsableCommand {
       guard communicator.rank == 0 else { return }
       try saving(output) { try scores.write(to: output) }
       log.note(
-        "influence of \(scores.examples.count) examples on \(scores.layers * scores.kvHeads) KV heads: \(output)")
+        "influence of \(scores.examples.count) examples on \(scores.capacity.reduce(0, +)) KV heads: \(output)")
     }
   }
 }

@@ -79,7 +79,7 @@ extension Scores {
         let scores = try InfluenceScores.merging(files.map { ($0, try InfluenceScores(reading: $0, notice: complain)) })
         try saving(output) { try scores.write(to: output) }
         let part = scores.shard == .whole ? "" : "; only parts \(scores.shard) of the probe"
-        say("wrote \(output): \(scores.examples.count) examples on \(scores.layers * scores.kvHeads) KV heads\(part)")
+        say("wrote \(output): \(scores.examples.count) examples on \(scores.capacity.reduce(0, +)) KV heads\(part)")
       }
     }
   }

@@ -25,7 +25,8 @@ struct DecoderGradientTests {
   func imageLoRA(kvIndices: [Int: [Int]], setting: Setting) {
     let model = setting.model
     let adapter = ImageLoRA<Double>(
-      ImageLoRAConfiguration(rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: kvIndices),
+      ImageLoRAConfiguration(
+        rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: model.atLayers(kvIndices)),
       text: model.text)
     var numbers = TestNumbers(seed: 5)
     adapter.load((0..<adapter.layout.count).map { _ in numbers.next() })
@@ -42,7 +43,7 @@ struct DecoderGradientTests {
     var numbers = TestNumbers(seed: 5)
     let adapter = ImageLoRA<Double>(
       ImageLoRAConfiguration(
-        rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: [0: [0], 1: [1], 2: [0, 1]]),
+        rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: model.atLayers([0: [0], 1: [1], 2: [0, 1]])),
       text: model.text)
     adapter.load((0..<adapter.layout.count).map { _ in numbers.next() })
     let input = model.input(branches: true)
@@ -57,7 +58,7 @@ struct DecoderGradientTests {
   @Test(arguments: Setting.all) func influence(setting: Setting) {
     let model = setting.model
     var numbers = TestNumbers(seed: 9)
-    let projections = (0..<3).map { _ in (0..<8).map { _ in numbers.next() } }
+    let projections = (0..<model.text.layers).map { _ in (0..<8).map { _ in numbers.next() } }
     let probe = InfluenceProbe<Double>(text: model.text, projections: projections)
     let input = model.input(branches: setting.branches)
     model.backward(input, probe)
@@ -70,7 +71,8 @@ struct DecoderGradientTests {
   @Test(arguments: ModelConfiguration.Family.allCases) func textOnlyIsTheBase(family: ModelConfiguration.Family) {
     let model = TinyDecoder(family)
     let adapter = ImageLoRA<Double>(
-      ImageLoRAConfiguration(rank: 2, alpha: 4, normalization: .none, kvIndices: [0: [0, 1], 1: [1]]), text: model.text)
+      ImageLoRAConfiguration(rank: 2, alpha: 4, normalization: .none, kvIndices: model.atLayers([0: [0, 1], 1: [1]])),
+      text: model.text)
     adapter.load((0..<adapter.layout.count).map { Double($0) })
     var input = model.input(branches: false)
     input.visual = []
@@ -110,10 +112,12 @@ struct DecoderGradientTests {
 
 /// Both estimators as trainable parameters in the forward pass, the plain twin of `InfluenceProbe`.
 private final class GateAdapter: ProjectionAdapter {
-  let gate = Matrix<Double>(zeros: 3, 2)
-  let loraB = Matrix<Double>(zeros: 3, 8)
+  let gate, loraB: Matrix<Double>
   let projections: [[Double]]
-  init(projections: [[Double]]) { self.projections = projections }
+  init(projections: [[Double]]) {
+    self.projections = projections
+    (gate, loraB) = (Matrix(zeros: projections.count, 2), Matrix(zeros: projections.count, 8))
+  }
   var tokens: AdaptedTokens { .visual }
   var lowestLayer: Int? { 0 }
   func adaptsAtLowestLayer(_ projection: Projection) -> Bool { projection == .value }

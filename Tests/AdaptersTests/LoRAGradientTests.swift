@@ -10,8 +10,10 @@ import Testing
 struct LoRAGradientTests {
   let model = TinyDecoder()
 
-  private func adapter(_ targets: [Int: [Projection]]) -> LoRA<Double> {
-    let adapter = LoRA<Double>(LoRAConfiguration(rank: 2, alpha: 3, targets: targets), text: model.text)
+  private func adapter(_ targets: [Int: [Projection]], _ other: TinyDecoder? = nil) -> LoRA<Double> {
+    let model = other ?? model
+    let adapter = LoRA<Double>(
+      LoRAConfiguration(rank: 2, alpha: 3, targets: model.atLayers(targets)), text: model.text)
     var numbers = TestNumbers(seed: 5)
     adapter.load((0..<adapter.layout.count).map { _ in numbers.next() })
     return adapter
@@ -24,9 +26,10 @@ struct LoRAGradientTests {
       [0: Projection.allCases, 1: Projection.allCases, 2: Projection.allCases],
       [0: [.query], 1: [.value, .output]], [0: [.key], 2: [.query]], [0: [.value], 1: [.value], 2: [.value]],
       [1: [.output], 2: [.query, .key]], [1: [.output]], [2: Projection.allCases], [2: [.query]], [2: [.output]],
-    ] as [[Int: [Projection]]], [false, true])
-  func everyNumber(targets: [Int: [Projection]], branches: Bool) {
-    let adapter = adapter(targets)
+    ] as [[Int: [Projection]]], DecoderGradientTests.Setting.all)
+  func everyNumber(targets: [Int: [Projection]], setting: DecoderGradientTests.Setting) {
+    let (model, branches) = (setting.model, setting.branches)
+    let adapter = adapter(targets, model)
     let input = model.input(branches: branches)
     model.backward(input, adapter)
     let error = gradientError(of: adapter.parameters, gradient: adapter.gradients) { model.loss(input, adapter) }

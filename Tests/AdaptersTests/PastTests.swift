@@ -13,7 +13,8 @@ struct PastTests {
 
   private func adapter(_ model: TinyDecoder) -> ImageLoRA<Double> {
     let adapter = ImageLoRA<Double>(
-      ImageLoRAConfiguration(rank: 2, alpha: 4, normalization: .none, kvIndices: [0: [0, 1], 2: [1]]), text: model.text)
+      ImageLoRAConfiguration(rank: 2, alpha: 4, normalization: .none, kvIndices: model.atLayers([0: [0, 1], 2: [1]])),
+      text: model.text)
     var numbers = TestNumbers(seed: 5)
     adapter.load((0..<adapter.layout.count).map { _ in numbers.next() })
     return adapter

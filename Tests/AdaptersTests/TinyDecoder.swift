@@ -16,10 +16,20 @@ struct TinyDecoder {
 
   init(_ family: ModelConfiguration.Family = .qwen2_5_vl) {
     var t = TextConfiguration.tiny
-    let isThird = family == .qwen3_vl
-    (t.mropeInterleaved, t.qkvBias, t.queryKeyNorm) = (isThird, !isThird, isThird)
+    let isLater = family != .qwen2_5_vl
+    (t.mropeInterleaved, t.qkvBias, t.queryKeyNorm) = (isLater, !isLater, isLater)
+    if family == .qwen3_5 {
+      // Layers of linear attention between those of full attention, and one as the last.
+      t.layerTypes = [
+        .fullAttention, .linearAttention, .fullAttention, .linearAttention, .fullAttention, .linearAttention,
+      ]
+      t.layers = t.layerTypes.count
+      (t.rotaryDimension, t.mropeSection, t.outputGate) = (2, [1, 0, 0], true)
+      (t.linearAttention.keyHeads, t.linearAttention.valueHeads) = (2, 4)
+      (t.linearAttention.keyDimension, t.linearAttention.valueDimension) = (3, 2)
+    }
     text = t
-    levels = isThird ? t.layers : 0
+    levels = family == .qwen3_vl ? t.layers : 0
     var numbers = TestNumbers(seed: 7)
     func linear(_ out: Int, _ columns: Int, bias: Bool) -> Linear<Double> {
       Linear(
@@ -28,16 +38,38 @@ struct TinyDecoder {
     func norm(_ width: Int = 8) -> RMSNorm<Double> {
       RMSNorm(weight: numbers.tensor([width]), epsilon: t.rmsNormEpsilon)
     }
-    let layers = (0..<t.layers).map { index in
-      DecoderLayer(
-        index: index, inputNorm: norm(), queryProjection: linear(16, 8, bias: t.qkvBias),
+    func attention() -> AttentionMixer<Double> {
+      AttentionMixer(
+        queryProjection: linear(t.outputGate ? 32 : 16, 8, bias: t.qkvBias),
         keyProjection: linear(8, 8, bias: t.qkvBias), valueProjection: linear(8, 8, bias: t.qkvBias),
         attention: Attention(heads: 4, kvHeads: 2, headDimension: 4), outputProjection: linear(8, 16, bias: false),
+        headNorms: t.queryKeyNorm ? (norm(4), norm(4)) : nil, isGated: t.outputGate)
+    }
+    func deltaNet() -> GatedDeltaNet<Double> {
+      GatedDeltaNet(
+        inputProjection: linear(20, 8, bias: false), gateProjection: linear(8, 8, bias: false),
+        strengthProjection: linear(4, 8, bias: false), decayProjection: linear(4, 8, bias: false),
+        convolution: CausalConvolution(weight: numbers.tensor([20, 1, 4])),
+        gates: DeltaGates(logRates: numbers.tensor([4]), bias: numbers.tensor([4])),
+        // Sequences are several chunks, and branches begin within one.
+        rule: GatedDeltaRule(keyHeads: 2, valueHeads: 4, keyDimension: 3, valueDimension: 2, chunk: 3),
+        // Near zero the norm bends more than finite differences follow, unless epsilon is large.
+        norm: GatedNorm(weight: numbers.tensor([2]), epsilon: 0.05),
+        outputProjection: linear(8, 8, bias: false))
+    }
+    let layers = (0..<t.layers).map { index in
+      DecoderLayer(
+        index: index, inputNorm: norm(), mixer: t.isLinear(index) ? .deltaNet(deltaNet()) : .attention(attention()),
         postAttentionNorm: norm(), gateProjection: linear(12, 8, bias: false), upProjection: linear(12, 8, bias: false),
-        downProjection: linear(8, 12, bias: false), headNorms: t.queryKeyNorm ? (norm(4), norm(4)) : nil)
+        downProjection: linear(8, 12, bias: false))
     }
     decoder = Decoder(configuration: t, layers: layers, norm: norm())
     head = LanguageModelHead(weight: StoredMatrix(numbers.tensor([t.vocabularySize, t.hiddenSize])))
+  }
+
+  /// The layer that is the n-th with KV heads, for each of `heads`.
+  func atLayers<Value>(_ heads: [Int: Value]) -> [Int: Value] {
+    Dictionary(uniqueKeysWithValues: heads.map { (text.attentionLayers[$0], $1) })
   }
 
   /// Text, an image of four tokens, text, a second image, then two branches of an answer each.

@@ -85,7 +85,7 @@ struct SelectionFileTests {
     (#"{"kv_indices": {"-1": [0]}}"#, "layer -1 is not one of the model's 3 layers"),
     (#"{"kv_indices": {"0": [2]}}"#, "layer 0 selects heads [2] of 2"),
     (#"{"kv_indices": {"0": [1, 1]}}"#, "layer 0 selects heads [1, 1] of 2"),
-    (#"{"kv_indices": {"0": [0]}, "hkv": {"0": 4}}"#, "hkv of layer 0 is 4, the model has 2 KV heads a layer"),
+    (#"{"kv_indices": {"0": [0]}, "hkv": {"0": 4}}"#, "hkv of layer 0 is 4, the model has 2 KV heads there"),
     (#"{"kv_indices": {"0": []}}"#, "no head is selected"),
     (#"{"kv_indices": {"0": [0]}, "scores": {"0": [1]}}"#, "scores of layer 0 are not 2 numbers"),
     (#"{"kv_indices": [0]}"#, "not a selection"), ("{", "not a selection"),

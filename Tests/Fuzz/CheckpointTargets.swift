@@ -25,14 +25,7 @@ extension FuzzTarget {
         require(Refusal.allowing { try AdapterSource.checkpoint(path).provenance() } == nil)
         try require(CheckpointFolder(WorkFolder.path).newest().name == nil, "the newest checkpoint has no right seal")
       }),
-    FuzzTarget(
-      name: "checkpoint-bytes", dictionary: "hdf5", format: .bytes,
-      seeds: { try [false, true].map { Array(try saved(isLoRA: $0).dropLast(Seal.byteCount)) } },
-      read: { bytes in
-        let path = WorkFolder.write("step.h5", bytes)
-        try Seal.append(to: path)
-        try use(path)
-      }),
+    sealed("checkpoint-bytes", seeds: { try [false, true].map { try saved(isLoRA: $0) } }, use: use),
     FuzzTarget(
       name: "checkpoint-values", dictionary: "json", format: .json,
       seeds: { [Array(imageLoRA.utf8), Array(lora.utf8)] },

@@ -1,5 +1,7 @@
 // A parser under test, and the table of all of them.
 
+import Digests
+
 /// A parser of files that others made.
 struct FuzzTarget: Sendable {
   let name: String
@@ -14,5 +16,19 @@ struct FuzzTarget: Sendable {
 
   static let all: [FuzzTarget] =
     documents + weights + models + configurations + tokenizers + templates + examples + runFiles + images + checkpoints
-    + scores + adapters + results + reports
+    + scores + adapters + results + reports + shared
+
+  /// Bytes of an HDF5 file under a right seal: what the library and the reader behind it make of them.
+  static func sealed(
+    _ name: String, seeds: @escaping @Sendable () throws -> [[UInt8]],
+    use: @escaping @Sendable (_ path: String) throws -> Void
+  ) -> FuzzTarget {
+    FuzzTarget(
+      name: name, dictionary: "hdf5", format: .bytes, seeds: { try seeds().map { Array($0.dropLast(Seal.byteCount)) } },
+      read: { bytes in
+        let path = WorkFolder.write("\(name).h5", bytes)
+        try Seal.append(to: path)
+        try use(path)
+      })
+  }
 }

@@ -7,8 +7,8 @@ import Inspection
 
 extension FuzzTarget {
   static let scores: [FuzzTarget] = [
-    FuzzTarget(
-      name: "scores-bytes", dictionary: "hdf5", format: .bytes,
+    sealed(
+      "scores-bytes",
       seeds: {
         let path = WorkFolder.path("scores.h5")
         let examples = ["a", "b"].map {
@@ -17,13 +17,8 @@ extension FuzzTarget {
         try InfluenceScores(
           layers: 2, kvHeads: 2, seed: 5, baseDigest: "base", dataDigest: "data", shard: .whole, examples: examples
         ).write(to: path)
-        return [Array(try readFile(path, maximumBytes: 1 << 24).dropLast(Seal.byteCount))]
-      },
-      read: { bytes in
-        let path = WorkFolder.write("scores.h5", bytes)
-        try Seal.append(to: path)
-        try use(path)
-      }),
+        return [Array(try readFile(path, maximumBytes: 1 << 24))]
+      }, use: use),
     FuzzTarget(
       name: "scores-values", dictionary: "json", format: .json,
       seeds: {

@@ -47,8 +47,13 @@ struct ListingTests {
     let lines = described.lines
     #expect(lines.contains { $0.contains("<|im_end|> 258") })
     let attention =
-      family == .qwen2_5_vl
-      ? "windows of 112, whole image in blocks 1" : "whole image in all blocks, deepstack of blocks 0"
+      switch family {
+      case .qwen2_5_vl: "windows of 112, whole image in blocks 1"
+      case .qwen3_vl: "whole image in all blocks, deepstack of blocks 0"
+      case .qwen3_5: "whole image in all blocks"
+      }
+    let layers = family == .qwen3_5 ? "3 layers (1 of full attention), " : "2 layers, "
+    #expect(lines.contains { $0.hasPrefix("decoder          " + layers) }, "\(lines)")
     #expect(lines.contains { $0.hasPrefix("vision tower ") && $0.hasSuffix("pixels, \(attention)") }, "\(lines)")
     #expect(lines.contains { $0.hasSuffix("4 to 16 visual tokens an image, sides in multiples of 28") })
   }

@@ -38,6 +38,36 @@ struct PlanTests {
     #expect(ParameterCounts(sevenB).total == 8_292_166_656)
   }
 
+  /// Qwen3.5-0.8B: torchtitan's table states 752 and 101 million. A layer of linear attention has 1024 x (6144 + 2 x 2048)
+  /// for qkv, z and out, 2 x 16 x 1025 for decays and strengths, 6144 x 4, and 128; one of full attention 1024 x (4096 +
+  /// 2 x 512 + 2048) and 512; each two norms and 3 x 1024 x 3584.
+  @Test func qwen35() throws {
+    var text = TextConfiguration(
+      hiddenSize: 1024, intermediateSize: 3584, layers: 24, attentionHeads: 8, kvHeads: 2, headDimension: 256,
+      vocabularySize: 248_320, rmsNormEpsilon: 1e-6, ropeTheta: 1e7, mropeSection: [11, 11, 10],
+      tieWordEmbeddings: true, maxPositionEmbeddings: 262_144, mropeInterleaved: true, qkvBias: false,
+      queryKeyNorm: true)
+    text.layerTypes = (1...24).map { $0.isMultiple(of: 4) ? .fullAttention : .linearAttention }
+    (text.outputGate, text.rotaryDimension, text.linearAttention.valueHeads) = (true, 64, 16)
+    var model = threeB
+    (model.family, model.text, model.vision) = (.qwen3_5, text, VisionConfiguration(defaultsOf: .qwen3_5))
+    (model.vision.depth, model.vision.hiddenSize, model.vision.intermediateSize) = (12, 768, 3072)
+    (model.vision.heads, model.vision.outHiddenSize) = (12, 1024)
+    let counts = ParameterCounts(model)
+    let common = 2 * 1024 + 3 * 1024 * 3584
+    let linear = 1024 * (6144 + 2 * 2048) + 2 * 16 * 1025 + 6144 * 4 + 128
+    #expect(counts.decoder == 24 * common + 18 * linear + 6 * (1024 * (4096 + 2 * 512 + 2048) + 512) + 1024)
+    #expect((counts.decoder + counts.embedding) / 1_000_000 == 752 && counts.vision / 1_000_000 == 100)
+    #expect(counts.head == 0)
+    // Heads lie in every fourth layer alone.
+    #expect(text.totalHeads == 12 && LayerBudgets.even(3, text).heads.enumerated().allSatisfy { $1 == 0 || $0 % 4 == 3 })
+    #expect(LayerBudgets.fewestLayers(3, text).heads.suffix(5) == [1, 0, 0, 0, 2])
+    // Multiply-adds of a token: 520 million in all layers, less what the answers alone need of the last.
+    let work = BatchFLOPs(unit, budgets: .even(3, text), rank: 8, model)
+    let perToken = work.forward / 2 / Double(unit.tokens)
+    #expect(perToken > 0.9 * 520e6 && perToken < 1.05 * 520e6, "\(perToken)")
+  }
+
   /// The index of a released Qwen3-VL-8B without a head states 8,144,793,840 parameters. A tower of 576,388,336: 1152 x
   /// (1536 + 1 + 2304) for patches and positions, 27 blocks of 15,239,504, mergers of 40,119,040 and 3 x 40,125,952.
   @Test func qwen3() throws {

@@ -14,12 +14,14 @@ struct ReachTests {
   @Test("one node sends nothing; two nodes exchange the payload twice by halves")
   func small() {
     #expect(network.allReduceSeconds(bytes: 1 << 20, nodes: 1, perNode: 64) == 0)
-    // Two rounds of 4 KB without a question, of 512 KiB with one: each asks, is answered, and sends.
-    #expect(abs(network.allReduceSeconds(bytes: 8000, nodes: 2, perNode: 1) - 2 * (1e-3 + 4e-6)) < 1e-12)
-    #expect(abs(network.allReduceSeconds(bytes: 1 << 20, nodes: 2, perNode: 1) - 2 * (3e-3 + 524_288e-9)) < 1e-12)
+    // A small payload goes whole. Halves of 8 KB fit in a window; those of 512 KiB need 64, 128, 256 and 64 KiB, each
+    // after a round trip.
+    #expect(abs(network.allReduceSeconds(bytes: 8000, nodes: 2, perNode: 1) - (1e-3 + 8e-6)) < 1e-12)
+    #expect(abs(network.allReduceSeconds(bytes: 16_000, nodes: 2, perNode: 1) - 2 * (1e-3 + 8e-6)) < 1e-12)
+    #expect(abs(network.allReduceSeconds(bytes: 1 << 20, nodes: 2, perNode: 1) - 2 * (7e-3 + 524_288e-9)) < 1e-12)
     // Ranks of a node halve it between themselves, and send the quarters at once.
     let shared = network.allReduceSeconds(bytes: 1 << 20, nodes: 2, perNode: 2)
-    #expect(abs(shared - 2 * (3e-3 + 2 * 262_144e-9)) < 1e-12)
+    #expect(abs(shared - 2 * (5e-3 + 2 * 262_144e-9)) < 1e-12)
   }
 
   @Test("rounds grow with the logarithm of the nodes, bytes towards twice the payload")
@@ -27,8 +29,11 @@ struct ReachTests {
     let bytes = 1 << 30
     let many = Network(latency: 0, bandwidth: 1e9).allReduceSeconds(bytes: bytes, nodes: 4096, perNode: 1)
     #expect(abs(many / (2 * Double(bytes) / 1e9) - 1) < 0.01)
-    let rounds = Network(latency: 1, bandwidth: 1e18).allReduceSeconds(bytes: 1024, nodes: 4096, perNode: 1)
-    #expect(abs(rounds - 24) < 1e-6)
+    let slow = Network(latency: 1, bandwidth: 1e18)
+    #expect(abs(slow.allReduceSeconds(bytes: 1024, nodes: 4096, perNode: 1) - 12) < 1e-6)
+    #expect(abs(slow.allReduceSeconds(bytes: 10_000, nodes: 4096, perNode: 1) - 24) < 1e-6)
+    // Three ranks: a ring of thirds.
+    #expect(abs(slow.allReduceSeconds(bytes: 10_000, nodes: 3, perNode: 1) - 4) < 1e-6)
     #expect(
       network.allReduceSeconds(bytes: bytes, nodes: 5, perNode: 1)
         > network.allReduceSeconds(bytes: bytes, nodes: 4, perNode: 1))

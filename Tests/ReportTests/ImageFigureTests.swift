@@ -68,7 +68,7 @@ struct ImageFigureTests {
     #expect(source.contains("fill=\"#fde725\"") && source.contains("layer 1, KV head 1: influence 0.1000, chosen"))
     #expect(source.contains("class=\"none\"") && source.contains("influence/&lt;x&gt;"))
     // Heads that were selected without scores have no colours and no shares.
-    let all = HeatMapFigure(title: "run", selection: .all(layers: 2, kvHeads: 3)).figure.source
+    let all = HeatMapFigure(title: "run", selection: .all(capacity: [3, 3])).figure.source
     #expect(all.components(separatedBy: "class=\"chosen\"").count == 7 && !all.contains("share of influence"))
   }
 

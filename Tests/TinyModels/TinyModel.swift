@@ -8,8 +8,8 @@ import QwenVL
 import TestSupport
 import Batches
 
-/// A Hugging Face folder with all that a run opens, removed with its last reference: two decoder layers of one KV head,
-/// a vision tower of two blocks, a tokenizer of bytes.
+/// A Hugging Face folder with all that a run opens, removed with its last reference: two decoder layers of one KV head
+/// (of Qwen3.5 one, between two of linear attention), a vision tower of two blocks, a tokenizer of bytes.
 package final class TinyModel: Sendable {
   package let folder: String
   private let owner: TemporaryFolder
@@ -43,21 +43,26 @@ package final class TinyModel: Sendable {
   /// The model, opened.
   package func base() throws -> BaseModel { try BaseModel(folder: folder) }
 
-  /// An adapter on all heads of both layers with parameters large enough to change answers.
+  /// An adapter on all heads with parameters large enough to change answers.
   package static func adapter(for base: BaseModel) -> ImageLoRA<Float> {
     let text = base.configuration.text
     let adapter = ImageLoRA<Float>(
-      ImageLoRAConfiguration(rank: 2, alpha: 4, normalization: .none, kvIndices: [0: [0], 1: [0]]), text: text)
+      ImageLoRAConfiguration(rank: 2, alpha: 4, normalization: .none, kvIndices: everywhere(text, [0])), text: text)
     var source = NormalSource(seed: 5)
     adapter.load((0..<adapter.layout.count).map { _ in Float(source.nextGaussian()) })
     return adapter
   }
 
-  /// A standard LoRA on all four projections of both layers.
+  /// The same for each layer of full attention.
+  private static func everywhere<Value>(_ text: TextConfiguration, _ value: Value) -> [Int: Value] {
+    Dictionary(uniqueKeysWithValues: text.attentionLayers.map { ($0, value) })
+  }
+
+  /// A standard LoRA on all four projections of every attention.
   package static func lora(for base: BaseModel) -> LoRA<Float> {
+    let text = base.configuration.text
     let adapter = LoRA<Float>(
-      LoRAConfiguration(rank: 2, alpha: 4, targets: [0: Projection.allCases, 1: Projection.allCases]),
-      text: base.configuration.text)
+      LoRAConfiguration(rank: 2, alpha: 4, targets: everywhere(text, Projection.allCases)), text: text)
     var source = NormalSource(seed: 6)
     adapter.load((0..<adapter.layout.count).map { _ in Float(source.nextGaussian()) * 0.3 })
     return adapter
@@ -68,20 +73,32 @@ package final class TinyModel: Sendable {
   }
 
   private static func configuration(_ family: ModelConfiguration.Family, maxPositions: Int) -> [String: Any] {
-    let rope: [String: Any] =
-      family == .qwen2_5_vl
-      ? ["type": "mrope", "mrope_section": [2, 1, 1]]
-      : ["rope_type": "default", "mrope_interleaved": true, "mrope_section": [4, 2, 2]]
-    let tower: [String: Any] =
-      family == .qwen2_5_vl
-      ? ["window_size": 112, "fullatt_block_indexes": [1], "tokens_per_second": 2]
-      : ["num_position_embeddings": 9, "deepstack_visual_indexes": [0]]
+    let rope: [String: Any]
+    var tower: [String: Any] = ["num_position_embeddings": 9]
+    var linear: [String: Any] = [:]
+    switch family {
+    case .qwen2_5_vl:
+      rope = ["type": "mrope", "mrope_section": [2, 1, 1]]
+      tower = ["window_size": 112, "fullatt_block_indexes": [1], "tokens_per_second": 2]
+    case .qwen3_vl:
+      rope = ["rope_type": "default", "mrope_interleaved": true, "mrope_section": [4, 2, 2]]
+      tower["deepstack_visual_indexes"] = [0]
+    case .qwen3_5:
+      rope = [
+        "rope_type": "default", "mrope_interleaved": true, "mrope_section": [2, 1, 1], "partial_rotary_factor": 0.5,
+      ]
+      linear = [
+        "layer_types": ["linear_attention", "full_attention", "linear_attention"], "linear_num_key_heads": 1,
+        "linear_num_value_heads": 2, "linear_key_head_dim": 8, "linear_value_head_dim": 8,
+      ]
+    }
     let shape: [String: Any] = [
       "depth": 2, "hidden_size": 16, "intermediate_size": 24, "num_heads": 2, "out_hidden_size": 16, "patch_size": 14,
       "spatial_merge_size": 2, "temporal_patch_size": 2,
     ]
-    return [
-      "model_type": family.rawValue, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
+    let decoder: [String: Any] = [
+      "model_type": family.rawValue, "hidden_size": 16, "intermediate_size": 24,
+      "num_hidden_layers": layers(family),
       "num_attention_heads": 2, "num_key_value_heads": 1, "rms_norm_eps": 1e-6, "rope_theta": 10000.0,
       "rope_scaling": rope, "head_dim": family == .qwen2_5_vl ? 8 : 16, "tie_word_embeddings": false,
       "vocab_size": vocabularySize, "max_position_embeddings": maxPositions,
@@ -89,7 +106,10 @@ package final class TinyModel: Sendable {
       "vision_start_token_id": Int(id("<|vision_start|>")), "vision_end_token_id": Int(id("<|vision_end|>")),
       "vision_config": shape.merging(tower) { $1 },
     ]
+    return decoder.merging(linear) { $1 }
   }
+
+  static func layers(_ family: ModelConfiguration.Family) -> Int { family == .qwen3_5 ? 3 : 2 }
 
   private static let template =
     "{% for message in messages %}{% if loop.first and message['role'] != 'system' %}<|im_start|>system\n"

@@ -13,6 +13,7 @@ refuse_others() {
   fi
 }
 
+# start_network: the switch and four hosts; `hostfile` lists them.
 start_network() {
   mkdir "$processes"
   ssh-keygen -q -t ed25519 -N '' -f "$work/key"
@@ -40,6 +41,11 @@ CONF
   switch=$!
   disown
   until_true 10 grep -qs ready "$work/switch.out"
+  local host
+  for host in 1 2 3 4; do
+    start_host "$host"
+    echo "$network.$host slots=1" >>"$work/hostfile"
+  done
 }
 # conditions DELAY LOSS [SPREAD]: of the network from now on; see switch.py.
 conditions() {

@@ -22,18 +22,6 @@ source "$top/cluster/rehearsal/hosts-events.sh"
 refuse_others
 trap 'stop_network; [[ -n ${KEEP:-} ]] || rm -rf "$work"' EXIT
 start_network
-for host in 1 2 3 4; do
-  start_host "$host"
-  echo "$network.$host slots=1" >>hostfile
-done
 
-parts=("$@")
-(($#)) || parts=(network slow stopped cut lost signals refusals)
-
-# shellcheck disable=SC2034 # of undisturbed
-steps=600
-for part in "${parts[@]}"; do
-  section "$part"
-  "rehearse_$part"
-done
-finish
+(($#)) || set -- network slow stopped cut lost signals refusals
+rehearse "$@"

@@ -22,13 +22,5 @@ source "$top/cluster/rehearsal/slurm-jobs.sh"
 trap 'stop_cluster; [[ -n ${KEEP:-} ]] || rm -rf "$work"' EXIT
 start_cluster
 
-parts=("$@")
-(($#)) || parts=(limit requeue cancel preempt grace ranks nodes refusals limits probe)
-
-# shellcheck disable=SC2034 # of undisturbed
-steps=600
-for part in "${parts[@]}"; do
-  section "$part"
-  "rehearse_$part"
-done
-finish
+(($#)) || set -- limit requeue cancel preempt grace ranks nodes refusals limits probe
+rehearse "$@"

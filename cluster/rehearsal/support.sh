@@ -97,3 +97,13 @@ signal() {
   process=$(program_processes "$run" "$2")
   kill "-$1" "${process:-0x}" 2>/dev/null || fail "$run: rank $2 is there to get SIG$1" "$run.out"
 }
+
+# rehearse PART...: each is the function rehearse_PART.
+rehearse() {
+  steps=600 # of undisturbed
+  for part in "$@"; do
+    section "$part"
+    "rehearse_$part"
+  done
+  finish
+}

@@ -82,22 +82,25 @@ def ranks(work, rows):
 def uneven(work, rows):
     """Whole runs but for the first steps, in which the ranks measure each other."""
 
-    def rates(pattern):
+    def rates(pattern, first=5):
         found = []
         for folder in sorted(path for path in work.glob(pattern) if path.is_dir()):
             steps = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-            steps = [step for step in steps if "compute_seconds" in step and step["step"] > 4]
+            steps = [step for step in steps if "compute_seconds" in step and step["step"] >= first]
             seconds = sum(step["compute_seconds"] + step["reduce_seconds"] for step in steps)
             found.append(sum(step["rows"] for step in steps) / seconds)
         return found
 
-    even, slow = rates("even-*"), rates("uneven-*")
-    ideal = statistics.median([b / (0.75 * a) for a, b in zip(even, slow)])
+    even, uneven, alone, slow = rates("even-*"), rates("uneven-*"), rates("alone-*", 2), rates("slow-*", 2)
+    ideal = [two * (1 + half / one) / 2 for two, half, one in zip(even, slow, alone)]
+    share = statistics.median([found / best for found, best in zip(uneven, ideal)])
     table(
         ["examples/s", "median", "lowest", "highest", "over the ideal"],
         [
+            ["1 rank", *spread(alone), ""],
+            ["1 rank at half speed", *spread(slow), ""],
             ["2 ranks", *spread(even), ""],
-            ["2 ranks, one at half speed", *spread(slow), f"{ideal:.2f}"],
+            ["2 ranks, one at half speed", *spread(uneven), f"{share:.2f}"],
         ],
     )
 

@@ -73,7 +73,7 @@ package enum AdapterFolder {
     var kvIndices: [Int: [Int]] = [:]
     for (name, heads) in try document.required("kv_indices", document.lists) {
       guard let layer = Int(name), "\(layer)" == name, (0..<text.layers).contains(layer), kvIndices[layer] == nil,
-        heads.allSatisfy({ (0..<text.kvHeads).contains($0) }), Set(heads).count == heads.count
+        heads.allSatisfy({ (0..<text.headCapacity[layer]).contains($0) }), Set(heads).count == heads.count
       else { throw refuse("kv_indices of layer \(quoted(name)), \(heads), do not fit the model") }
       kvIndices[layer] = heads
     }

@@ -7,6 +7,8 @@ import HDF5
 extension InfluenceScores {
   /// Largest file that is read: examples times heads, for a bound on memory.
   private static var maximumNumbers: Int { 1 << 28 }
+  /// KV heads of each layer, where layers have none.
+  private static var capacityPath: String { "/layers/kv_heads" }
   /// More layers, and KV heads of a layer, than any model that can be opened has.
   private static var maximumExtent: Int { 1024 }
 
@@ -22,8 +24,11 @@ extension InfluenceScores {
       try file.setAttribute("shard", to: shard.description)
       for estimator in Estimator.allCases {
         try file.write(
-          scores(estimator).flatMap(\.self), shape: [layers, kvHeads], to: "/scores/\(estimator.rawValue)",
+          sums(estimator, examples: examples.indices), shape: [layers, kvHeads], to: "/scores/\(estimator.rawValue)",
           filters: [.fletcher32])
+      }
+      if capacity.contains(where: { $0 != kvHeads }) {
+        try file.write(capacity.map { Int32($0) }, shape: [layers], to: Self.capacityPath, filters: [.fletcher32])
       }
       let shape = [examples.count, layers, kvHeads]
       try file.write(examples.map(\.id), shape: [examples.count], to: "/rows/id", filters: [.fletcher32])
@@ -65,8 +70,14 @@ extension InfluenceScores {
     let text = try file.attribute("shard", as: String.self)
     guard let shard = Shard(text) else { throw refuse("shard \(text) is not i/n with 0 <= i < n") }
     let heads = shape[1] * shape[2]
+    let capacity =
+      try file.exists(Self.capacityPath)
+      ? try file.read(Int32.self, from: Self.capacityPath, shape: [shape[1]]).map(Int.init) : nil
+    guard capacity?.allSatisfy({ $0 == 0 || $0 == shape[2] }) ?? true, capacity?.contains(shape[2]) ?? true else {
+      throw refuse("\(Self.capacityPath.dropFirst()) has other numbers than 0 and \(shape[2]), or 0 alone")
+    }
     self.init(
-      layers: shape[1], kvHeads: shape[2],
+      layers: shape[1], kvHeads: shape[2], capacity: capacity,
       seed: UInt64(bitPattern: try file.attribute("estimator_seed", as: Int64.self)),
       baseDigest: try file.attribute("base_digest", as: String.self),
       dataDigest: try file.attribute("data_digest", as: String.self), shard: shard,
@@ -77,7 +88,7 @@ extension InfluenceScores {
       })
     for estimator in Estimator.allCases {
       let sums = try file.read(Double.self, from: "/scores/\(estimator.rawValue)", shape: [layers, kvHeads])
-      guard sums == scores(estimator).flatMap(\.self), sums.reduce(0, +).isFinite else {
+      guard sums == self.sums(estimator, examples: examples.indices), sums.reduce(0, +).isFinite else {
         throw refuse("scores/\(estimator.rawValue) is not the finite sum of its examples")
       }
     }

@@ -43,6 +43,8 @@ package struct InfluenceScores: Sendable, Equatable {
   package static let schemaVersion = 1
 
   package let layers, kvHeads: Int
+  /// KV heads of each layer: `kvHeads`, or none where attention is linear.
+  package let capacity: [Int]
   /// Seed of the rank-1 probe's projections.
   package let seed: UInt64
   package let baseDigest, dataDigest: String
@@ -50,24 +52,34 @@ package struct InfluenceScores: Sendable, Equatable {
   /// Ascending by id, compared as UTF-8, so that sums do not depend on which rank computed which example.
   package let examples: [ExampleInfluence]
 
+  /// - Parameter capacity: nil: every layer has `kvHeads`.
   package init(
-    layers: Int, kvHeads: Int, seed: UInt64, baseDigest: String, dataDigest: String, shard: Shard,
+    layers: Int, kvHeads: Int, capacity: [Int]? = nil, seed: UInt64, baseDigest: String, dataDigest: String,
+    shard: Shard,
     examples: [ExampleInfluence]
   ) {
     let heads = layers * kvHeads
     precondition(examples.allSatisfy { $0.rank1Norm2.count == heads && $0.gateGradient.count == heads })
     (self.layers, self.kvHeads, self.seed, self.shard) = (layers, kvHeads, seed, shard)
+    self.capacity = capacity ?? Array(repeating: kvHeads, count: layers)
+    precondition(self.capacity.count == layers && self.capacity.allSatisfy { (0...kvHeads).contains($0) })
     (self.baseDigest, self.dataDigest) = (baseDigest, dataDigest)
     self.examples = examples.sorted { $0.id.utf8.lexicographicallyPrecedes($1.id.utf8) }
   }
 
-  /// Scores `[L][Hkv]`: the terms of the examples, added in the order of ids.
+  /// Scores of each layer's heads: the terms of the examples, added in the order of ids.
   package func scores(_ estimator: Estimator) -> [[Double]] { scores(estimator, examples: examples.indices) }
 
-  /// Scores `[L][Hkv]` of some examples: terms added in the order given, those of an
+  /// Scores of each layer's heads from some examples: terms added in the order given, those of an
   /// example once for each time that it is named.
   /// - Precondition: indices of `rows`.
   package func scores(_ estimator: Estimator, examples indices: some Sequence<Int>) -> [[Double]] {
+    let sums = sums(estimator, examples: indices)
+    return capacity.enumerated().map { layer, heads in Array(sums[layer * kvHeads..<layer * kvHeads + heads]) }
+  }
+
+  /// The same with a place for every head that a layer could have, flat `[L, Hkv]`.
+  func sums(_ estimator: Estimator, examples indices: some Sequence<Int>) -> [Double] {
     var sums = [Double](repeating: 0, count: layers * kvHeads)
     for example in indices.lazy.map({ examples[$0] }) {
       for i in sums.indices {
@@ -77,7 +89,7 @@ package struct InfluenceScores: Sendable, Equatable {
         }
       }
     }
-    return (0..<layers).map { Array(sums[$0 * kvHeads..<($0 + 1) * kvHeads]) }
+    return sums
   }
 
   /// Why files cannot be merged.
@@ -118,6 +130,7 @@ package struct InfluenceScores: Sendable, Equatable {
       try agree("seed (estimator_seed)", \.seed)
       try agree("number of layers", \.layers)
       try agree("number of KV heads", \.kvHeads)
+      try agree("number of KV heads of a layer", \.capacity)
       try agree("number of shards", \.shard.count)
     }
     var holders: [ExactString: String] = [:]
@@ -131,7 +144,8 @@ package struct InfluenceScores: Sendable, Equatable {
     let (scores, count) = (first.scores, first.scores.shard.count)
     let indices = Set(shards.flatMap(\.scores.shard.indices)).sorted()
     let merged = InfluenceScores(
-      layers: scores.layers, kvHeads: scores.kvHeads, seed: scores.seed, baseDigest: scores.baseDigest,
+      layers: scores.layers, kvHeads: scores.kvHeads, capacity: scores.capacity, seed: scores.seed,
+      baseDigest: scores.baseDigest,
       dataDigest: scores.dataDigest, shard: indices.count == count ? .whole : Shard(indices: indices, count: count),
       examples: shards.flatMap(\.scores.examples))
     // As in a file: heads are selected by shares of the sum.

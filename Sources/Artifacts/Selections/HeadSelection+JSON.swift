@@ -49,21 +49,25 @@ extension HeadSelection {
   /// Parses a document for a model of the stated shape; layers that it leaves out get no adapter.
   /// - Throws: `FileError` for broken JSON and for layers or heads that the model does not have.
   package init(json: String, file: String, text: TextConfiguration) throws {
-    try self.init(json: json, file: file, layers: text.layers, kvHeads: text.kvHeads)
+    try self.init(json: json, file: file, capacity: text.headCapacity)
   }
 
   /// Parses a document that states its model's shape itself: `hkv` lists every layer.
   /// - Throws: `FileError`, also for a shape that no model has.
   package init(json: String, file: String) throws {
     let shape = (try? JSONDecoder().decode(Document.self, from: Data(json.utf8)))?.hkv ?? [:]
-    guard let kvHeads = shape["0"], (1...1024).contains(kvHeads), shape.count <= 1024 else {
+    let capacity = (0..<shape.count).map { shape["\($0)"] ?? -1 }
+    guard (1...1024).contains(capacity.count), capacity.allSatisfy({ (0...1024).contains($0) }),
+      capacity.contains(where: { $0 > 0 })
+    else {
       throw FileError(
         file, "not a selection that lists the KV heads (hkv) of every layer", remedy: Self.remedy)
     }
-    try self.init(json: json, file: file, layers: shape.count, kvHeads: kvHeads)
+    try self.init(json: json, file: file, capacity: capacity)
   }
 
-  private init(json: String, file: String, layers: Int, kvHeads: Int) throws {
+  private init(json: String, file: String, capacity: [Int]) throws {
+    let layers = capacity.count
     func refuse(_ problem: String) -> FileError { FileError(file, problem, remedy: Self.remedy) }
     let document: Document
     do {
@@ -82,14 +86,17 @@ extension HeadSelection {
       }
       return layer
     }
-    for (name, heads) in document.hkv ?? [:] where heads != kvHeads {
-      throw refuse("hkv of layer \(try layer(name)) is \(heads), the model has \(kvHeads) KV heads a layer")
+    for (name, heads) in document.hkv ?? [:] {
+      let layer = try layer(name)
+      guard heads == capacity[layer] else {
+        throw refuse("hkv of layer \(layer) is \(heads), the model has \(capacity[layer]) KV heads there")
+      }
     }
     var indices = Array(repeating: [Int](), count: layers)
     for (name, heads) in document.kv_indices {
       let layer = try layer(name)
-      guard heads.allSatisfy({ (0..<kvHeads).contains($0) }), Set(heads).count == heads.count else {
-        throw refuse("layer \(layer) selects heads \(heads) of \(kvHeads)")
+      guard heads.allSatisfy({ (0..<capacity[layer]).contains($0) }), Set(heads).count == heads.count else {
+        throw refuse("layer \(layer) selects heads \(heads) of \(capacity[layer])")
       }
       indices[layer] = heads.sorted()
     }
@@ -98,15 +105,15 @@ extension HeadSelection {
     var scores: [[Double]] = []
     if let given = document.scores {
       scores = try (0..<layers).map { layer in
-        guard let row = given["\(layer)"], row.count == kvHeads else {
-          throw refuse("scores of layer \(layer) are not \(kvHeads) numbers")
+        guard let row = given["\(layer)"], row.count == capacity[layer] else {
+          throw refuse("scores of layer \(layer) are not \(capacity[layer]) numbers")
         }
         return row
       }
     }
     self.init(
       method: document.method ?? "file", numHeads: document.num_heads ?? selected, tau: document.tau ?? 0,
-      kvIndices: indices, scores: scores, capacity: Array(repeating: kvHeads, count: layers))
+      kvIndices: indices, scores: scores, capacity: capacity)
   }
 }
 

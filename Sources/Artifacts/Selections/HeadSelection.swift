@@ -60,23 +60,25 @@ package struct HeadSelection: Sendable, Equatable {
   }
 
   /// Every head of every layer.
-  package static func all(layers: Int, kvHeads: Int) -> HeadSelection {
+  package static func all(capacity: [Int]) -> HeadSelection {
     HeadSelection(
-      method: SelectionMethod.all.rawValue, numHeads: layers * kvHeads, tau: 0,
-      kvIndices: Array(repeating: Array(0..<kvHeads), count: layers), capacity: Array(repeating: kvHeads, count: layers)
-    )
+      method: SelectionMethod.all.rawValue, numHeads: capacity.reduce(0, +), tau: 0,
+      kvIndices: capacity.map { Array(0..<$0) }, capacity: capacity)
   }
 
   /// `numHeads` heads drawn from all layers, for ablation.
-  package static func random(numHeads: Int, seed: UInt64, layers: Int, kvHeads: Int) -> HeadSelection {
-    var heads = Array(0..<layers * kvHeads)
+  package static func random(numHeads: Int, seed: UInt64, capacity: [Int]) -> HeadSelection {
+    var heads = Array(0..<capacity.reduce(0, +))
     var generator = SplitMix64(seed: seed)
     generator.shuffle(&heads)
     let chosen = Set(heads.prefix(numHeads <= 0 ? heads.count : numHeads))
+    var first = 0
+    let kvIndices = capacity.map { count in
+      defer { first += count }
+      return (0..<count).filter { chosen.contains(first + $0) }
+    }
     return HeadSelection(
-      method: SelectionMethod.random.rawValue, numHeads: chosen.count, tau: 0,
-      kvIndices: (0..<layers).map { layer in (0..<kvHeads).filter { chosen.contains(layer * kvHeads + $0) } },
-      capacity: Array(repeating: kvHeads, count: layers))
+      method: SelectionMethod.random.rawValue, numHeads: chosen.count, tau: 0, kvIndices: kvIndices, capacity: capacity)
   }
 
   /// The `count` best heads of every layer, ties to the lower head.

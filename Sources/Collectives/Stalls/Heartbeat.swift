@@ -42,7 +42,7 @@ struct Heartbeat: Sendable, Equatable {
     (activity.progress, activity.arrivals, activity.isWaiting) = (numbers[2], numbers[3], numbers[4] == 1)
     (activity.seconds, activity.longest) = (Double(numbers[5]), Double(numbers[6]))
     activity.phase = String(fields[8])
-    let work = fields[9].drop { $0 == " " }.trimmingCharacters(in: [" "])
+    let work = fields[9].trimmingCharacters(in: [" "])
     activity.work = work.isEmpty ? nil : work
   }
 
@@ -59,7 +59,7 @@ struct Heartbeat: Sendable, Equatable {
   }
 
   /// FNV-1a in 16 digits: it finds records that were cut or mixed.
-  private static func checksum(_ bytes: ArraySlice<UInt8>) -> String {
+  static func checksum(_ bytes: ArraySlice<UInt8>) -> String {
     let hash = bytes.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
     let digits = String(hash, radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits

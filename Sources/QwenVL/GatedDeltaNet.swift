@@ -1,0 +1,138 @@
+// The Gated DeltaNet of a decoder layer: projections, convolution, delta rule, gated norm, output projection.
+//
+// n is the normed input. A pass's tokens are pieces of sequences (`Piece`); what a piece leaves behind, the state and
+// the convolution's last rows, goes to the branches that continue it and to later passes.
+import Layers
+import Tensors
+
+/// A frozen Gated DeltaNet (transformers `Qwen3_5GatedDeltaNet`).
+struct GatedDeltaNet<Element: Scalar>: Sendable {
+  /// To queries, keys and values together, to the gate of the norm, to write strengths and to decays.
+  let inputProjection, gateProjection, strengthProjection, decayProjection: Linear<Element>
+  let convolution: CausalConvolution<Element>
+  let gates: DeltaGates<Element>
+  let rule: GatedDeltaRule<Element>
+  let norm: GatedNorm<Element>
+  let outputProjection: Linear<Element>
+
+  struct Activations: Sendable {
+    let pieces: [Piece]
+    /// What the convolution gives `[N, 2 K + V]`, and what the gates are made of `[N, heads]`.
+    let convolved, decays, strengths: Matrix<Element>
+    /// At the queries `[Q, V]`: what the rule gives, and the gate of its norm.
+    let read, gate: Matrix<Element>
+    /// The states at the start of each piece's chunks, `[heads dk, dv]`.
+    let states: [[Matrix<Element>]]
+
+    var matrices: [Matrix<Element>?] { [convolved, decays, strengths, read, gate] + states.joined().map(Optional.some) }
+  }
+
+  /// n [N, H] -> [Q, H]
+  func forward(
+    _ n: Matrix<Element>, tokens: PassTokens<Element>, queries: Queries<Element>, _ adapter: LayerAdapter<Element>?,
+    layer: Int
+  ) -> (output: Matrix<Element>, activations: Activations) {
+    let projected = inputProjection.forward(n)
+    let (a, b) = (decayProjection.forward(n), strengthProjection.forward(n))
+    let convolved = Matrix<Element>(uninitialized: n.rows, rule.columns)
+    let read = Matrix<Element>(uninitialized: n.rows, rule.valueColumns)
+    var states: [[Matrix<Element>]] = []
+    var ends: [RecurrentState<Element>] = []
+    for piece in tokens.pieces {
+      let start =
+        switch piece.start {
+        case .nothing: emptyState
+        case .piece(let index): ends[index]
+        case .past(let key): tokens.past.state(of: key, layer: layer)
+        }
+      let rows = piece.tokens
+      let m = withContext(start.rows, projected.rows(rows))
+      let c = convolution.forward(m)
+      convolved.rows(rows).assign(c)
+      let (g, beta) = gates.forward(a: a.rows(rows), b: b.rows(rows))
+      let state = start.state.gathering(Array(0..<start.state.rows))
+      let (o, chunkStates) = rule.forward(SiLU.forward(c), g: g, beta: beta, state: state)
+      read.rows(rows).assign(o)
+      states.append(chunkStates)
+      let end = RecurrentState(state: state, rows: m.rows(m.rows - convolution.context..<m.rows))
+      ends.append(end)
+      tokens.past.keep(end, of: piece.key, layer: layer)
+    }
+    let (queryRead, gate) = (queries.select(read), gateProjection.forward(queries.select(n)))
+    let output = outputProjection.forward(norm.forward(queryRead, gate: gate))
+    let activations = Activations(
+      pieces: tokens.pieces, convolved: convolved, decays: a, strengths: b, read: queryRead, gate: gate, states: states)
+    return (output, activations)
+  }
+
+  private var emptyState: RecurrentState<Element> {
+    RecurrentState(state: rule.emptyState, rows: Matrix(zeros: convolution.context, rule.columns))
+  }
+
+  /// The context's rows, then those of a piece.
+  private func withContext(_ context: Matrix<Element>, _ rows: Matrix<Element>) -> Matrix<Element> {
+    let m = Matrix<Element>(uninitialized: context.rows + rows.rows, context.columns)
+    m.rows(0..<context.rows).assign(context)
+    m.rows(context.rows..<m.rows).assign(rows)
+    return m
+  }
+
+  /// The gradient of n: through the gate of the norm, and through the rule, piece by piece from the last, since a piece
+  /// takes gradients from those that continue it.   dOutput [Q, H], n [N, H] -> [N, H]
+  func backward(
+    _ dOutput: Matrix<Element>, _ n: Matrix<Element>, _ saved: Activations, _ covered: Covered<Element>,
+    _ adapter: LayerAdapter<Element>
+  ) -> Matrix<Element>? {
+    if adapter.isLowest { return nil }
+    let (dRead, dGate) = norm.backward(
+      outputProjection.backward(dOutput), input: saved.read.rows(covered.queries),
+      gate: saved.gate.rows(covered.queries))
+    let gradients = ruleBackward(covered.spread(dRead), saved, from: covered.tokens.lowerBound)
+    let dn = inputProjection.backward(gradients.projected)
+    decayProjection.backward(gradients.decays, addingTo: dn)
+    strengthProjection.backward(gradients.strengths, addingTo: dn)
+    gateProjection.backward(covered.spread(dGate), addingTo: dn)
+    return dn
+  }
+
+  /// Gradients of the projections to queries, keys and values, decays and strengths, for the tokens from `first` on.
+  /// dRead [N, V] -> [N, 2 K + V], [N, heads] each
+  private func ruleBackward(
+    _ dRead: Matrix<Element>, _ saved: Activations, from first: Int
+  ) -> (projected: Matrix<Element>, decays: Matrix<Element>, strengths: Matrix<Element>) {
+    let count = dRead.rows
+    let dProjected = Matrix<Element>(uninitialized: count, rule.columns)
+    let (da, db) = (
+      Matrix<Element>(uninitialized: count, rule.valueHeads), Matrix<Element>(uninitialized: count, rule.valueHeads)
+    )
+    // Of what each piece leaves behind, summed over those that continue it.
+    var dEnds = saved.pieces.map { _ in RecurrentState<Element>?.none }
+    for (index, piece) in saved.pieces.enumerated().reversed() where piece.tokens.upperBound > first {
+      let skipped = max(0, first - piece.tokens.lowerBound)
+      let inputs = piece.tokens.lowerBound + skipped..<piece.tokens.upperBound
+      let rows = inputs.lowerBound - first..<inputs.upperBound - first
+      let dEnd = dEnds[index] ?? emptyState
+      let c = saved.convolved.rows(piece.tokens)
+      let (a, b) = (saved.decays.rows(inputs), saved.strengths.rows(inputs))
+      let (g, beta) = gates.forward(a: saved.decays.rows(piece.tokens), b: saved.strengths.rows(piece.tokens))
+      let gradients = rule.backward(
+        dRead.rows(rows), SiLU.forward(c), g: g, beta: beta, states: saved.states[index], from: skipped,
+        dState: dEnd.state)
+      let gateGradients = gates.backward(dg: gradients.g, dbeta: gradients.beta, a: a, b: b)
+      da.rows(rows).assign(gateGradients.a)
+      db.rows(rows).assign(gateGradients.b)
+      let dc = gradients.x
+      SiLU.backward(inPlace: dc, input: c.rows(skipped..<c.rows))
+      let context = convolution.context
+      let dm = Matrix<Element>(zeros: context + rows.count, rule.columns)
+      dm.rows(rows.count..<dm.rows).assign(dEnd.rows)
+      convolution.backward(dc, addingTo: dm)
+      dProjected.rows(rows).assign(dm.rows(context..<dm.rows))
+      if case .piece(let before) = piece.start {
+        let dStart = RecurrentState(state: dEnd.state, rows: dm.rows(0..<context))
+        dEnds[before] = dEnds[before].map { $0.adding(dStart) } ?? dStart
+      }
+    }
+    return (dProjected, da, db)
+  }
+}
