@@ -4,7 +4,8 @@ import Files
 import HuggingFace
 import Preprocessing
 
-/// Base, chat template and what it was given, image limits, coordinates and the reading of images; nil where an adapter's files do not say.
+/// Base, chat template and what it was given, image limits, coordinates and the reading of images; nil where an
+/// adapter's files do not say.
 ///
 /// Checkpoints hold it as attributes, adapter folders as keys of a JSON document (docs/formats.md).
 package struct AdapterProvenance: Sendable, Equatable, Codable {

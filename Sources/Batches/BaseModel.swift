@@ -32,8 +32,8 @@ package struct BaseModel: Sendable {
 
   /// Opens and checks a folder; weights are mapped, nothing is copied.
   /// - Parameters: `precision` nil is the fastest of this processor; `minPixels`, `maxPixels` replace the folder's
-  ///   pixel limits; `templateVariables` are given to the chat template to read; `reading` is how image files are decoded; `rotaryFrequencies` reproduces a reference; `features`
-  ///   states where vision features are cached.
+  ///   pixel limits; `templateVariables` are given to the chat template to read; `reading` is how image files are
+  ///   decoded; `rotaryFrequencies` reproduces a reference; `features` states where vision features are cached.
   /// - Throws: `HuggingFaceError`, `FileError` or `PreprocessingError` in one line that names
   ///   the file and the key or tensor.
   package init(

@@ -102,9 +102,7 @@ package struct CheckpointDescription: Encodable, Equatable {
     if let best { lines.append(line("best", "validation loss \(best.validationLoss) at step \(best.step)")) }
     lines += [
       line("run", runDigest), line("base", provenance.baseDigest ?? "unknown"),
-      line(
-        "template",
-        (provenance.templateDigest ?? "unknown") + (provenance.templateVariables.map { " with \($0.canonical)" } ?? "")),
+      line("template", Self.template(provenance)),
       line("image limits", "\(Self.words(provenance.minPixels)) to \(Self.words(provenance.maxPixels)) pixels"),
       line("coordinates", provenance.coordinates?.rawValue ?? "unknown"), line("adapter", adapter.words),
     ]
@@ -123,6 +121,11 @@ package struct CheckpointDescription: Encodable, Equatable {
             + "(\(plural(last.history, "step")) of history)"))
     }
     return lines
+  }
+
+  private static func template(_ provenance: AdapterProvenance) -> String {
+    let variables = provenance.templateVariables.map { " with \($0.canonical)" } ?? ""
+    return (provenance.templateDigest ?? "unknown") + variables
   }
 
   private static func words(_ limit: Int?) -> String { limit.map(String.init) ?? "unknown" }

@@ -89,7 +89,9 @@ struct Conversation {
     try check(first)
     var last: RenderedTurn?
     if let index = answers.last { last = try turn(index, of: rendered) }
-    let all = last?.thinking == nil ? first : try rendered.whole(thinking: last?.thinking)
+    let isToTheEnd = answers.last == messages.count - 1
+    let all =
+      last?.thinking == nil ? first : isToTheEnd ? last?.text ?? first : try rendered.whole(thinking: last?.thinking)
     try checkTools(all, template, thinking: last?.thinking)
     var pieces: [Piece] = []
     var (start, branches, learned): (Int, [Int], Set<Int>) = (0, [], [])

@@ -44,8 +44,8 @@ struct RenderedConversation {
   /// An answer's prompt and text.
   ///
   /// Where a template lets callers choose whether the model thinks and the run does not say, an answer has the prompt
-  /// that leaves least of its text to be generated: one that closes the thoughts belongs to an answer without any. Where
-  /// both leave the same, the row's thoughts decide.
+  /// that leaves least of its text to be generated: one that closes the thoughts belongs to an answer without any.
+  /// Where both leave the same, the row's thoughts decide.
   func turn(_ index: Int) throws(SampleError.Reason) -> RenderedTurn {
     let thoughts = template.thoughts
     if thoughts.canBeChosen {

@@ -20,7 +20,9 @@ struct CheckpointFileTests {
   private func state(_ configuration: AdapterConfiguration, selection: HeadSelection? = nil) -> TrainingState {
     let adapter: any Adapter<Float> = configuration.adapter(text)
     adapter.load((0..<adapter.layout.count).map { Float($0) / 7 })
-    var state = TrainingState(startOf: .tiny, adapter: adapter, selection: selection)
+    var identity = RunIdentity.tiny
+    identity.provenance.templateVariables = TemplateVariables([("enable_thinking", .bool(false))])
+    var state = TrainingState(startOf: identity, adapter: adapter, selection: selection)
     state.optimizer.step = 3
     state.optimizer.expAvg[0] = 0.5
     state.optimizer.expAvgSq[1] = 0.25

@@ -22,8 +22,16 @@ struct ExportTests {
   }
   init() throws { folder = try TemporaryFolder() }
 
+  private static let provenance = AdapterProvenance(
+    baseDigest: "abc",
+    templateVariables: TemplateVariables([
+      ("enable_thinking", .bool(false)), ("n", .integer(2)), ("words", .text("é\"")),
+    ]),
+    maxPixels: 602_112, reading: ImageReading())
+
   private func export(to name: String) throws {
-    let provenance = AdapterProvenance(baseDigest: "abc", maxPixels: 602_112, reading: ImageReading())
+    let provenance = Self.provenance
+
     try AdapterFolder.export(
       configuration, provenance: provenance, layout: layout, parameters: parameters, card: "# A card\n",
       to: folder.path(name))
@@ -41,7 +49,7 @@ struct ExportTests {
     #expect(adapter.parameters.values.map(\.bitPattern) == parameters.map(\.bitPattern))
     #expect(
       try AdapterFolder.provenance(path)
-        == AdapterProvenance(baseDigest: "abc", maxPixels: 602_112, reading: ImageReading()))
+        == Self.provenance)
     let config = try JSONDecoder().decode(
       AdapterFolder.Config.self, from: Data(contentsOf: URL(filePath: path + "/adapter_config.json")))
     #expect(config.kv_indices == ["0": [1], "2": [0, 1]] && config.adapter_type == "image_lora")

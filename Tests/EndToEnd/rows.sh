@@ -124,9 +124,9 @@ ranks 0 "$IMAGELORA" evaluate run.yaml "${never[@]}" --set model.template=null -
 check "an adapter is not evaluated under other variables" test "$status" = 65
 check "and the message says which" \
   grep -qF 'variables of the chat template ({"enable_thinking":false}, here none): set model.template: {"enable_thinking":false}' err
-check "it is under its own" ranks 0 "$IMAGELORA" evaluate run.yaml "${never[@]}" --adapter never-adapter --limit 1 >out 2>err
+check "it is under its own" ranks 0 "$IMAGELORA" evaluate run.yaml "${never[@]}" --adapter never-adapter --limit 1
 check "generate takes the adapter's" ranks 0 "$IMAGELORA" generate --model model-thinks --adapter never-adapter \
-  --prompt 'Where?' --max-new-tokens 1 >out 2>err
+  --prompt 'Where?' --max-new-tokens 1
 status=0
 ranks 0 "$IMAGELORA" generate --model model-thinks --adapter never-adapter --template enable_thinking=true --prompt 'Where?' \
   >out 2>err || status=$?

@@ -55,6 +55,33 @@ struct RegionTests {
     for (text, hit) in cases { #expect(target.score(text).pointInBox == hit, "\(text)") }
   }
 
+  @Test("places in thoughts are no answer, and boxes of earlier turns and of thoughts are not the answer's")
+  func thoughts() throws {
+    let boxes = (0..<4).map { Objects.Box(x1: Double(20 * $0), y1: 0, x2: Double(20 * $0 + 20), y2: 100) }
+    func turns(_ n: Int) -> [Message] {
+      [
+        Message(role: .user, content: n == 0 ? [.image(0), .text("<bbox>?")] : [.text("?")]),
+        Message(role: .assistant, content: [.text("<bbox>")], thoughts: n == 0 ? "Not <bbox>." : nil),
+      ]
+    }
+    let row = Example(
+      id: "r", line: 1, images: [.file("a.png")], messages: turns(0) + turns(1), objects: Objects(boxes: boxes))
+    let sample = Sample(
+      id: "r", inputIDs: [], labels: [], visualSpans: [], positionIDs: [[], [], []], grids: [], frames: [frame],
+      boxes: boxes, nextPosition: 0)
+    let prompt = Prompt(
+      sample: sample, reference: "[0, 0, 1, 1]", thoughts: TemplateThoughts(areRendered: true, canBeChosen: true))
+    // The model sees half of the width: box n is from 10 n to 10 n + 10.
+    let first = try #require(PlaceTarget(row: row.branch(endingWith: 1), prompt: prompt))
+    #expect(first.rightBoxes == [boxes[2]])
+    for (text, hit) in [
+      ("(25, 5)", true), ("(5, 5)\n</think>\n\n(25, 5)", true), ("(25, 5)\n</think>\n\n(5, 5)", false),
+      ("(25, 5)</think>", false),
+    ] { #expect(first.score(text).pointInBox == hit, "\(text)") }
+    let last = try #require(PlaceTarget(row: row, prompt: prompt))
+    #expect(last.rightBoxes == [boxes[3]])
+  }
+
   @Test("what lies outside the image is not moved into a box at its edge")
   func outside() throws {
     let target = try #require(try target([Objects.Box(x1: 0, y1: 0, x2: 200, y2: 100)]))

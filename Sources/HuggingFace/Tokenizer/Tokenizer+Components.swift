@@ -2,8 +2,8 @@
 import Files
 
 extension Tokenizer {
-  /// The rule that cuts words; refuses every component of tokenizer.json that is neither the Qwen2 or Qwen3.5 tokenizer's
-  /// nor, where the first step is about digits, SmolLM2's, by name.
+  /// The rule that cuts words; refuses every component of tokenizer.json that is neither the Qwen2 or Qwen3.5
+  /// tokenizer's nor, where the first step is about digits, SmolLM2's, by name.
   static func checkComponents(_ root: Fields) throws -> WordScanner.Rule {
     var name = "Qwen2"
     func require(_ fields: Fields?, _ key: String, _ value: JSON) throws {
