@@ -8,15 +8,25 @@ package struct ImageLoRAConfiguration: Sendable, Equatable {
   package var rank: Int
   package var alpha: Double
   package var normalization: Normalization
-  /// Selected KV heads of each adapted layer, ascending.
+  /// Selected KV heads of each adapted layer of full attention, ascending.
   package var kvIndices: [Int: [Int]]
+  /// Selected value heads of each adapted layer of linear attention, ascending.
+  package var valueHeadIndices: [Int: [Int]]
 
-  package init(rank: Int, alpha: Double, normalization: Normalization, kvIndices: [Int: [Int]]) {
+  package init(
+    rank: Int, alpha: Double, normalization: Normalization, kvIndices: [Int: [Int]],
+    valueHeadIndices: [Int: [Int]] = [:]
+  ) {
     self.rank = rank
     self.alpha = alpha
     self.normalization = normalization
     self.kvIndices = kvIndices.filter { !$0.value.isEmpty }.mapValues { $0.sorted() }
+    self.valueHeadIndices = valueHeadIndices.filter { !$0.value.isEmpty }.mapValues { $0.sorted() }
+    precondition(Set(self.kvIndices.keys).isDisjoint(with: self.valueHeadIndices.keys), "a layer is of one kind")
   }
+
+  /// Selected heads of all adapted layers.
+  package var heads: [Int: [Int]] { kvIndices.merging(valueHeadIndices) { $1 } }
 
   /// alpha / rank, normalised for a layer with `selected` heads.
   func scale(selected: Int) -> Double {
@@ -27,11 +37,12 @@ package struct ImageLoRAConfiguration: Sendable, Equatable {
   }
 
   /// Layers ascending, in each `A [H, r]`, `B [|S|, r, D]`, `gamma`.
-  package func layout(hiddenSize: Int, headDimension: Int) -> AdapterLayout {
+  /// - Parameter headDimension: D of a layer.
+  package func layout(hiddenSize: Int, headDimension: (_ layer: Int) -> Int) -> AdapterLayout {
     AdapterLayout(
-      kvIndices.sorted { $0.key < $1.key }.flatMap { layer, heads -> [(name: String, shape: [Int])] in
+      heads.sorted { $0.key < $1.key }.flatMap { layer, heads -> [(name: String, shape: [Int])] in
         [
-          ("layers.\(layer).A", [hiddenSize, rank]), ("layers.\(layer).B", [heads.count, rank, headDimension]),
+          ("layers.\(layer).A", [hiddenSize, rank]), ("layers.\(layer).B", [heads.count, rank, headDimension(layer)]),
           ("layers.\(layer).gamma", []),
         ]
       })
@@ -128,7 +139,7 @@ package enum AdapterConfiguration: Sendable, Equatable {
   /// Adapted layers, ascending.
   package var layers: [Int] {
     switch self {
-    case .imageLoRA(let options): options.kvIndices.keys.sorted()
+    case .imageLoRA(let options): options.heads.keys.sorted()
     case .lora(let options): options.targets.keys.sorted()
     }
   }
@@ -137,20 +148,23 @@ package enum AdapterConfiguration: Sendable, Equatable {
   package func layout(_ text: TextConfiguration) -> AdapterLayout {
     switch self {
     case .imageLoRA(let options):
-      options.layout(hiddenSize: text.hiddenSize, headDimension: text.headDimension)
+      options.layout(hiddenSize: text.hiddenSize) { text.valueHeads(of: $0).dimension }
     case .lora(let options): options.layout { ProjectionWidths($0, text) }
     }
   }
 
   /// Whether a model has these layers and heads, and widths that give this layout.
   package func fits(_ text: TextConfiguration, layout: AdapterLayout) -> Bool {
-    let capacity = text.headCapacity
-    guard layers.allSatisfy({ capacity.indices.contains($0) && capacity[$0] > 0 }) else { return false }
+    guard layers.allSatisfy({ (0..<text.layers).contains($0) }) else { return false }
     let isInside =
       switch self {
       case .imageLoRA(let options):
-        options.kvIndices.allSatisfy { layer, heads in heads.allSatisfy { (0..<capacity[layer]).contains($0) } }
-      case .lora: true
+        options.kvIndices.keys.allSatisfy { !text.isLinear($0) }
+          && options.valueHeadIndices.keys.allSatisfy(text.isLinear)
+          && options.heads.allSatisfy { layer, heads in
+            heads.allSatisfy { (0..<text.valueHeads(of: layer).count).contains($0) }
+          }
+      case .lora: layers.allSatisfy { !text.isLinear($0) }
       }
     return isInside && self.layout(text) == layout
   }

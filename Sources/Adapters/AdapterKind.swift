@@ -1,4 +1,5 @@
 // The domain's words for adapters and for how heads are chosen; run files, checkpoints and adapter folders share them.
+import HuggingFace
 
 /// What an adapter is.
 package enum AdapterKind: String, Sendable, CaseIterable {
@@ -6,6 +7,23 @@ package enum AdapterKind: String, Sendable, CaseIterable {
   case imageLoRA = "image_lora"
   /// Standard LoRA on whole projections, at all tokens (arXiv 2106.09685).
   case lora
+}
+
+/// Which heads an Image-LoRA may act on, by the kind of their layer.
+package enum ValueHeads: String, Sendable, CaseIterable {
+  /// KV heads of full attention.
+  case attention
+  /// Value heads of linear attention.
+  case linear
+  case both
+
+  /// Heads of each layer that there are of this kind.
+  package func capacity(_ text: TextConfiguration) -> [Int] {
+    (0..<text.layers).map { layer in
+      let isMeant = self == .both || (self == .linear) == text.isLinear(layer)
+      return isMeant ? text.valueHeads(of: layer).count : 0
+    }
+  }
 }
 
 /// Factor of an Image-LoRA layer's delta in addition to alpha / rank.

@@ -1,4 +1,4 @@
-// Image-LoRA: v~[j, h] = v[j, h] + c gamma (x[j] A) B_h at visual tokens j and selected KV heads h only.
+// Image-LoRA: v~[j, h] = v[j, h] + c gamma (x[j] A) B_h at visual tokens j and selected heads h only.
 import HuggingFace
 import QwenVL
 import RandomNumbers
@@ -10,12 +10,13 @@ package final class ImageLoRA<Element: Scalar>: Adapter {
   package let parameters: Matrix<Element>
   package let gradients: Matrix<Element>
   private let options: ImageLoRAConfiguration
-  private let hiddenSize, headDimension: Int
+  private let hiddenSize: Int
   private let slots: [Int: Slot]
 
   /// Where an adapted layer's parameters lie.
   private struct Slot {
     let heads: [Int]
+    let headDimension: Int
     let loraA, loraB: Range<Int>
     let gamma: Int
   }
@@ -23,18 +24,20 @@ package final class ImageLoRA<Element: Scalar>: Adapter {
   /// An adapter with all parameters zero; see `initialize` and `load`.
   package init(_ options: ImageLoRAConfiguration, text: TextConfiguration) {
     self.options = options
-    (hiddenSize, headDimension) = (text.hiddenSize, text.headDimension)
+    hiddenSize = text.hiddenSize
     let layout = AdapterConfiguration.imageLoRA(options).layout(text)
     self.layout = layout
     parameters = Matrix(zeros: 1, layout.count)
     gradients = Matrix(zeros: 1, layout.count)
     let ranges = layout.ranges
     var slots: [Int: Slot] = [:]
-    for (layer, heads) in options.kvIndices {
+    for (layer, heads) in options.heads {
       guard let loraA = ranges["layers.\(layer).A"], let loraB = ranges["layers.\(layer).B"],
         let gamma = ranges["layers.\(layer).gamma"]
       else { continue }
-      slots[layer] = Slot(heads: heads, loraA: loraA, loraB: loraB, gamma: gamma.lowerBound)
+      slots[layer] = Slot(
+        heads: heads, headDimension: text.valueHeads(of: layer).dimension, loraA: loraA, loraB: loraB,
+        gamma: gamma.lowerBound)
     }
     self.slots = slots
   }
@@ -63,7 +66,8 @@ package final class ImageLoRA<Element: Scalar>: Adapter {
     for rows in spans {
       let u = projected(input.rows(rows), slot)
       for (s, head) in slot.heads.enumerated() {
-        multiply(u, .asIs, loraB(slot, s, parameters), .asIs, into: slice(values, rows, head), alpha: scale, beta: 1)
+        multiply(
+          u, .asIs, loraB(slot, s, parameters), .asIs, into: slice(values, rows, slot, head), alpha: scale, beta: 1)
       }
     }
   }
@@ -82,7 +86,7 @@ package final class ImageLoRA<Element: Scalar>: Adapter {
       let u = projected(x, slot)  // [n, r]
       let w = Matrix<Element>(zeros: rows.count, options.rank)
       for (s, head) in slot.heads.enumerated() {
-        let G = slice(dValues, rows, head)  // [n, D]
+        let G = slice(dValues, rows, slot, head)  // [n, D]
         multiply(u, .transposed, G, .asIs, into: loraB(slot, s, gradients), alpha: scale, beta: 1)
         multiply(G, .asIs, loraB(slot, s, parameters), .transposed, into: w, beta: 1)
       }
@@ -105,9 +109,9 @@ package final class ImageLoRA<Element: Scalar>: Adapter {
   }
 
   private func loraB(_ slot: Slot, _ selected: Int, _ vector: Matrix<Element>) -> Matrix<Element> {
-    let size = options.rank * headDimension
+    let size = options.rank * slot.headDimension
     let start = slot.loraB.lowerBound + selected * size
-    return vector.columns(start..<start + size).reshaped(rows: options.rank, columns: headDimension)
+    return vector.columns(start..<start + size).reshaped(rows: options.rank, columns: slot.headDimension)
   }
 
   private func projected(_ x: Matrix<Element>, _ slot: Slot) -> Matrix<Element> {
@@ -116,7 +120,7 @@ package final class ImageLoRA<Element: Scalar>: Adapter {
     return u
   }
 
-  private func slice(_ values: Matrix<Element>, _ rows: Range<Int>, _ head: Int) -> Matrix<Element> {
-    values.rows(rows).columns(head * headDimension..<(head + 1) * headDimension)
+  private func slice(_ values: Matrix<Element>, _ rows: Range<Int>, _ slot: Slot, _ head: Int) -> Matrix<Element> {
+    values.rows(rows).columns(head * slot.headDimension..<(head + 1) * slot.headDimension)
   }
 }

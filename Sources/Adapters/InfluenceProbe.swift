@@ -1,4 +1,4 @@
-// Influence of every KV head from one backward pass over the frozen base: both estimators watch the same gradient.
+// Influence of every head from one backward pass over the frozen base: both estimators watch the same gradient.
 import HuggingFace
 import QwenVL
 import RandomNumbers
@@ -7,26 +7,38 @@ import Tensors
 /// Watches dv at visual tokens. With G = dv: gate gradient `sum_j <G[j, h], v[j, h]>`, rank-1 gradient
 /// `sum_j (x[j] A_l) G[j, h]`; nothing is added in forward, so the base stays the base.
 package final class InfluenceProbe<Element: Scalar>: ProjectionAdapter {
-  package let layers, kvHeads, headDimension: Int
-  /// The lowest layer with KV heads.
+  /// Watched heads of each layer, and how many numbers a value has there.
+  package let capacity, dimensions: [Int]
+  /// The lowest layer with watched heads.
   package let lowestLayer: Int?
   /// The rank-1 probe's `A_l`, `[L][H]`.
   private let projections: [Matrix<Element>]
-  /// d(loss)/d(gate), `[L, Hkv]`, of all backward passes since `reset`.
+  /// d(loss)/d(gate) of all backward passes since `reset`, `[L, heads]`: a place for each head of the layer that has
+  /// the most.
   package let gateGradient: Matrix<Element>
-  /// d(loss)/d(B), `[L, Hkv D]`.
+  /// d(loss)/d(B), `[L, heads D]`, likewise.
   package let rank1Gradient: Matrix<Element>
 
   /// - Parameter projections: `[L][H]`; see `seededProjections`.
-  package init(text: TextConfiguration, projections: [[Element]]) {
+  package init(text: TextConfiguration, projections: [[Element]], heads: ValueHeads = .attention) {
     precondition(projections.count == text.layers && projections.allSatisfy { $0.count == text.hiddenSize })
-    layers = text.layers
-    kvHeads = text.kvHeads
-    headDimension = text.headDimension
-    lowestLayer = text.attentionLayers.first
+    capacity = heads.capacity(text)
+    dimensions = (0..<text.layers).map { text.valueHeads(of: $0).dimension }
+    lowestLayer = capacity.firstIndex { $0 > 0 }
     self.projections = projections.map { Matrix($0, rows: $0.count, columns: 1) }
-    gateGradient = Matrix(zeros: layers, kvHeads)
-    rank1Gradient = Matrix(zeros: layers, kvHeads * headDimension)
+    gateGradient = Matrix(zeros: text.layers, capacity.max() ?? 0)
+    rank1Gradient = Matrix(zeros: text.layers, zip(capacity, dimensions).map(*).max() ?? 0)
+  }
+
+  /// `|| dL / dB_l,h ||^2`, flat `[L, heads]`, of a gradient `[L, heads D]`.
+  package func rank1Norm2(_ gradient: [Element]) -> [Double] {
+    zip(capacity, dimensions).enumerated().flatMap { layer, shape -> [Double] in
+      let start = layer * rank1Gradient.columns
+      let norms = (0..<shape.0).map { head in
+        gradient[start + head * shape.1..<start + (head + 1) * shape.1].reduce(0) { $0 + Double($1) * Double($1) }
+      }
+      return norms + [Double](repeating: 0, count: gateGradient.columns - norms.count)
+    }
   }
 
   /// `A_l ~ N(0, 1)`, each layer from a stream of its own.
@@ -38,8 +50,9 @@ package final class InfluenceProbe<Element: Scalar>: ProjectionAdapter {
   }
 
   package func reset() {
-    gateGradient.base.update(repeating: 0, count: layers * kvHeads)
-    rank1Gradient.base.update(repeating: 0, count: layers * kvHeads * headDimension)
+    for gradient in [gateGradient, rank1Gradient] {
+      gradient.base.update(repeating: 0, count: gradient.rows * gradient.columns)
+    }
   }
 
   package var tokens: AdaptedTokens { .visual }
@@ -53,16 +66,19 @@ package final class InfluenceProbe<Element: Scalar>: ProjectionAdapter {
     layer: Int, _ projection: Projection, input: Matrix<Element>, values: Matrix<Element>?,
     dOutput dValues: Matrix<Element>, spans: [Range<Int>], dInput: Matrix<Element>?
   ) {
-    guard let values else { return }
+    guard let values, capacity[layer] > 0 else { return }
+    let D = dimensions[layer]
     for rows in spans {
       let u = Matrix<Element>(uninitialized: rows.count, 1)
       multiply(input.rows(rows), .asIs, projections[layer], .asIs, into: u)
-      multiply(u, .transposed, dValues.rows(rows), .asIs, into: rank1Gradient.rows(layer..<layer + 1), beta: 1)
+      multiply(
+        u, .transposed, dValues.rows(rows), .asIs,
+        into: rank1Gradient.rows(layer..<layer + 1).columns(0..<capacity[layer] * D),
+        beta: 1)
       for row in rows {
-        for head in 0..<kvHeads {
-          let start = head * headDimension
-          gateGradient.row(layer)[head] += Element.dot(
-            headDimension, dValues.row(row) + start, values.row(row) + start)
+        for head in 0..<capacity[layer] {
+          let start = head * D
+          gateGradient.row(layer)[head] += Element.dot(D, dValues.row(row) + start, values.row(row) + start)
         }
       }
     }

@@ -14,7 +14,7 @@ package enum PlannedAdapter: Equatable {
   package init(_ configuration: AdapterConfiguration, layers: Int) {
     switch configuration {
     case .imageLoRA(let options):
-      let budgets = LayerBudgets(heads: (0..<layers).map { options.kvIndices[$0]?.count ?? 0 })
+      let budgets = LayerBudgets(heads: (0..<layers).map { options.heads[$0]?.count ?? 0 })
       self = .imageLoRA(budgets, rank: options.rank)
     case .lora(let options):
       self = .lora(Projection.allCases.filter { Set(options.targets.values.joined()).contains($0) }, rank: options.rank)

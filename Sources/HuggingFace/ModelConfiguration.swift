@@ -117,7 +117,13 @@ package struct TextConfiguration: Sendable, Equatable {
     layerTypes.indices.contains(layer) && layerTypes[layer] == .linearAttention
   }
 
-  /// KV heads of each layer, whose values an adapter can act on: none where attention is linear.
+  /// The heads of a layer that have values of their own, and how many numbers a value has: KV heads, or the value heads
+  /// of linear attention.
+  package func valueHeads(of layer: Int) -> (count: Int, dimension: Int) {
+    isLinear(layer) ? (linearAttention.valueHeads, linearAttention.valueDimension) : (kvHeads, headDimension)
+  }
+
+  /// KV heads of each layer: none where attention is linear.
   package var headCapacity: [Int] { (0..<layers).map { isLinear($0) ? 0 : kvHeads } }
   /// KV heads of all layers.
   package var totalHeads: Int { headCapacity.reduce(0, +) }

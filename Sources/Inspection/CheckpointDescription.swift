@@ -79,8 +79,8 @@ package struct CheckpointDescription: Encodable, Equatable {
     adapter = AdapterOptions(configuration, layout)
     if case .imageLoRA(let options) = configuration {
       heads = Heads(
-        method: try checkpoint.selectionMethod(), count: options.kvIndices.reduce(0) { $0 + $1.value.count },
-        kvIndices: Dictionary(uniqueKeysWithValues: options.kvIndices.map { ("\($0)", $1) }))
+        method: try checkpoint.selectionMethod(), count: options.heads.reduce(0) { $0 + $1.value.count },
+        kvIndices: Dictionary(uniqueKeysWithValues: options.heads.map { ("\($0)", $1) }))
     } else {
       heads = nil
     }

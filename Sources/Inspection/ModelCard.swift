@@ -98,7 +98,7 @@ package struct ModelCard {
   private static func imageLoRA(
     _ configuration: ImageLoRAConfiguration, layout: AdapterLayout, selection: String
   ) throws -> Kind {
-    let heads = configuration.kvIndices.sorted { $0.key < $1.key }.map { layer, heads in
+    let heads = configuration.heads.sorted { $0.key < $1.key }.map { layer, heads in
       "| \(layer) | \(heads.map(String.init).joined(separator: ", ")) |"
     }
     // The widths follow from the shapes of A [H, r] and B [heads, r, D].

@@ -11,10 +11,13 @@ import QwenVL
 import Tensors
 
 /// Computes the numbers of all examples and writes them.
-/// - Parameter warn: takes lines about images that are used nevertheless.
+/// - Parameters:
+///   - linearFolder: an adapter on value heads of linear attention: its numbers alone and beside the other's.
+///   - warn: takes lines about images that are used nevertheless.
 /// - Throws: the error of the first model file, example, adapter file or write that fails.
 package func writeParity(
-  model: String, data: String, adapter folder: String, output: String, seed: UInt64,
+  model: String, data: String, adapter folder: String, linearAdapter linearFolder: String? = nil, output: String,
+  seed: UInt64,
   precision: Precision, rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies, warn: (String) -> Void = { _ in }
 ) throws {
   let base = try BaseModel(folder: model, precision: precision, rotaryFrequencies: rotaryFrequencies)
@@ -22,16 +25,29 @@ package func writeParity(
   let root = URL(fileURLWithPath: data).deletingLastPathComponent().path
   let examples = try ExampleReader(imageRoot: root).read(data).examples
   let samples = try base.sampleBuilder(maxLength: base.configuration.text.maxPositionEmbeddings)
-  let adapter = try AdapterFolder.load(folder, base: base.configuration.text)
   let text = base.configuration.text
-  let probe = InfluenceProbe<Float>(
-    text: text,
-    projections: try AdapterFolder.probe(folder, base: text)
-      ?? InfluenceProbe.seededProjections(text: text, seed: seed))
+  let adapter = try AdapterFolder.load(folder, base: text)
+  func probe(_ folder: String, _ heads: ValueHeads) throws -> InfluenceProbe<Float> {
+    InfluenceProbe(
+      text: text,
+      projections: try AdapterFolder.probe(folder, base: text)
+        ?? InfluenceProbe.seededProjections(text: text, seed: seed),
+      heads: heads)
+  }
+  var parts = [ParityPart("adapted", [("", adapter)])]
+  var probes = [("influence", try probe(folder, .attention))]
+  if let linearFolder {
+    let linear = try AdapterFolder.load(linearFolder, base: text)
+    parts += [
+      ParityPart("adapted_linear", [("", linear)]),
+      ParityPart("adapted_both", [("attention/", adapter), ("linear/", linear)]),
+    ]
+    probes.append(("influence_linear", try probe(linearFolder, .linear)))
+  }
   try File.replace(output) { file in
     try file.setAttribute("schema_version", to: Int64(1))
     for example in try examples.flatMap({ try samples.samples(of: $0).map(\.example) }) {
-      let numbers = try ParityExample(example, base: base, samples: samples, adapter: adapter, probe: probe)
+      let numbers = try ParityExample(example, base: base, samples: samples, parts: parts, probes: probes)
       try numbers.write(to: file)
       imageNotices(
         damaged: zip(example.images, numbers.pixels).compactMap { image, pixels in
@@ -43,19 +59,61 @@ package func writeParity(
   }
 }
 
+/// Adapters that act together, and where their numbers go.
+private struct ParityPart {
+  let name: String
+  /// The group of each adapter's gradients within the part's.
+  let adapters: [(group: String, adapter: any Adapter<Float>)]
+  let joined: any ProjectionAdapter<Float>
+
+  init(_ name: String, _ adapters: [(group: String, adapter: any Adapter<Float>)]) {
+    (self.name, self.adapters) = (name, adapters)
+    joined = JoinedAdapters(adapters.map(\.adapter))
+  }
+}
+
+/// Adapters of visual tokens, or a single one of any tokens, as one.
+private final class JoinedAdapters: ProjectionAdapter {
+  private let adapters: [any Adapter<Float>]
+  init(_ adapters: [any Adapter<Float>]) { self.adapters = adapters }
+
+  var tokens: AdaptedTokens { adapters[0].tokens }
+  var lowestLayer: Int? { adapters.compactMap(\.lowestLayer).min() }
+  func adaptsAtLowestLayer(_ projection: Projection) -> Bool {
+    adapters.contains { $0.lowestLayer == lowestLayer && $0.adaptsAtLowestLayer(projection) }
+  }
+
+  func forward(
+    layer: Int, _ projection: Projection, input: Matrix<Float>, output: Matrix<Float>, spans: [Range<Int>]
+  ) {
+    for adapter in adapters { adapter.forward(layer: layer, projection, input: input, output: output, spans: spans) }
+  }
+
+  func backward(
+    layer: Int, _ projection: Projection, input: Matrix<Float>, values: Matrix<Float>?, dOutput: Matrix<Float>,
+    spans: [Range<Int>], dInput: Matrix<Float>?
+  ) {
+    for adapter in adapters {
+      adapter.backward(
+        layer: layer, projection, input: input, values: values, dOutput: dOutput, spans: spans, dInput: dInput)
+    }
+  }
+}
+
 /// All numbers of one example.
 private struct ParityExample {
+  typealias Gradient = (name: String, shape: [Int], values: [Float])
+
   let id: String
   let sample: Sample
   let pixels: [ProcessedImage]
-  let base, adapted: (logits: Matrix<Float>, loss: SampleLoss)
-  let gradients: [(tensor: AdapterLayout.Tensor, values: [Float])]
-  let gate, rank1: [Float]
-  let probe: InfluenceProbe<Float>
+  /// The base's, then those of each part.
+  let parts: [(name: String, logits: Matrix<Float>, loss: SampleLoss, gradients: [Gradient])]
+  let influence: [(name: String, probe: InfluenceProbe<Float>, gate: [Float], rank1: [Float])]
 
   init(
-    _ example: Example, base model: BaseModel, samples: SampleBuilder, adapter: any Adapter<Float>,
-    probe: InfluenceProbe<Float>
+    _ example: Example, base model: BaseModel, samples: SampleBuilder, parts: [ParityPart],
+    probes: [(String, InfluenceProbe<Float>)]
   ) throws {
     id = example.id
     let sample = try samples.sample(for: example)
@@ -64,15 +122,23 @@ private struct ParityExample {
     let features = try model.featureStore.features(of: example, sample: sample)
     let packed = PackedBatch([sample], images: .shared(features))
     // Base and adapted numbers are compared, so they come from passes over the same tokens.
-    let batch = adapter.tokens == .all ? packed.withoutPrefixCache : packed
-    base = (model.model.head.logits(model.hidden(batch, adapter: nil)), model.loss(batch, adapter: nil)[0])
-    adapter.resetGradients()
-    let loss = model.lossAndGradient(batch, adapter: adapter)[0]
-    adapted = (model.model.head.logits(model.hidden(batch, adapter: adapter)), loss)
-    let mean = adapter.gradients.values.map { $0 / Float(loss.tokens) }
-    gradients = adapter.layout.tensors.map { ($0, Array(mean[$0.range])) }
-    (gate, rank1) = model.influence(of: batch, probe: probe)
-    self.probe = probe
+    let batch = parts[0].joined.tokens == .all ? packed.withoutPrefixCache : packed
+    let frozen = model.model.head.logits(model.hidden(batch, adapter: nil))
+    self.parts =
+      [("base", frozen, model.loss(batch, adapter: nil)[0], [])]
+      + parts.map { part in
+        for (_, adapter) in part.adapters { adapter.resetGradients() }
+        let loss = model.lossAndGradient(batch, adapter: part.joined)[0]
+        let gradients = part.adapters.flatMap { group, adapter in
+          let mean = adapter.gradients.values.map { $0 / Float(loss.tokens) }
+          return adapter.layout.tensors.map { (group + $0.name, $0.shape, Array(mean[$0.range])) }
+        }
+        return (part.name, model.model.head.logits(model.hidden(batch, adapter: part.joined)), loss, gradients)
+      }
+    influence = probes.map { name, probe in
+      let (gate, rank1) = model.influence(of: batch, probe: probe)
+      return (name, probe, gate, rank1)
+    }
   }
 
   func write(to file: borrowing File) throws {
@@ -88,17 +154,21 @@ private struct ParityExample {
       let grids = sample.grids.flatMap { [Int32($0.t), Int32($0.h), Int32($0.w)] }
       try file.write(grids, shape: [sample.grids.count, 3], to: "/\(id)/image_grid_thw")
     }
-    for (part, numbers) in [("base", base), ("adapted", adapted)] {
+    for part in parts {
       try file.write(
-        numbers.logits.values, shape: [numbers.logits.rows, numbers.logits.columns], to: "/\(id)/\(part)/logits")
-      try file.setAttribute("nll_sum", of: "/\(id)/\(part)", to: numbers.loss.nll)
-      try file.setAttribute("tokens", of: "/\(id)/\(part)", to: Int64(numbers.loss.tokens))
+        part.logits.values, shape: [part.logits.rows, part.logits.columns], to: "/\(id)/\(part.name)/logits")
+      try file.setAttribute("nll_sum", of: "/\(id)/\(part.name)", to: part.loss.nll)
+      try file.setAttribute("tokens", of: "/\(id)/\(part.name)", to: Int64(part.loss.tokens))
+      for gradient in part.gradients {
+        try file.write(
+          gradient.values, shape: gradient.shape, to: "/\(id)/\(part.name)/gradients/\(gradient.name)")
+      }
     }
-    for (tensor, values) in gradients {
-      try file.write(values, shape: tensor.shape, to: "/\(id)/adapted/gradients/\(tensor.name)")
+    for (name, probe, gate, rank1) in influence {
+      let (layers, heads) = (probe.gateGradient.rows, probe.gateGradient.columns)
+      try file.write(gate, shape: [layers, heads], to: "/\(id)/\(name)/gate_gradient")
+      try file.write(
+        rank1, shape: [layers, heads, probe.rank1Gradient.columns / heads], to: "/\(id)/\(name)/rank1_gradient")
     }
-    try file.write(gate, shape: [probe.layers, probe.kvHeads], to: "/\(id)/influence/gate_gradient")
-    try file.write(
-      rank1, shape: [probe.layers, probe.kvHeads, probe.headDimension], to: "/\(id)/influence/rank1_gradient")
   }
 }

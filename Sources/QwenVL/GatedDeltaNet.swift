@@ -17,14 +17,18 @@ struct GatedDeltaNet<Element: Scalar>: Sendable {
 
   struct Activations: Sendable {
     let pieces: [Piece]
-    /// What the convolution gives `[N, 2 K + V]`, and what the gates are made of `[N, heads]`.
-    let convolved, decays, strengths: Matrix<Element>
+    /// What the convolution takes `[N, 2 K + V]`, the values adapted, and what the gates are made of `[N, heads]`.
+    let projected, decays, strengths: Matrix<Element>
+    /// The rows before each piece, `[context, 2 K + V]`.
+    let contexts: [Matrix<Element>]
     /// At the queries `[Q, V]`: what the rule gives, and the gate of its norm.
     let read, gate: Matrix<Element>
     /// The states at the start of each piece's chunks, `[heads dk, dv]`.
     let states: [[Matrix<Element>]]
 
-    var matrices: [Matrix<Element>?] { [convolved, decays, strengths, read, gate] + states.joined().map(Optional.some) }
+    var matrices: [Matrix<Element>?] {
+      [projected, decays, strengths, read, gate] + states.joined().map(Optional.some)
+    }
   }
 
   /// n [N, H] -> [Q, H]
@@ -33,10 +37,11 @@ struct GatedDeltaNet<Element: Scalar>: Sendable {
     layer: Int
   ) -> (output: Matrix<Element>, activations: Activations) {
     let projected = inputProjection.forward(n)
+    adapter?.forward(.value, input: n, output: values(projected))
     let (a, b) = (decayProjection.forward(n), strengthProjection.forward(n))
-    let convolved = Matrix<Element>(uninitialized: n.rows, rule.columns)
     let read = Matrix<Element>(uninitialized: n.rows, rule.valueColumns)
     var states: [[Matrix<Element>]] = []
+    var contexts: [Matrix<Element>] = []
     var ends: [RecurrentState<Element>] = []
     for piece in tokens.pieces {
       let start =
@@ -47,13 +52,12 @@ struct GatedDeltaNet<Element: Scalar>: Sendable {
         }
       let rows = piece.tokens
       let m = withContext(start.rows, projected.rows(rows))
-      let c = convolution.forward(m)
-      convolved.rows(rows).assign(c)
       let (g, beta) = gates.forward(a: a.rows(rows), b: b.rows(rows))
       let state = start.state.gathering(Array(0..<start.state.rows))
-      let (o, chunkStates) = rule.forward(SiLU.forward(c), g: g, beta: beta, state: state)
+      let (o, chunkStates) = rule.forward(SiLU.forward(convolution.forward(m)), g: g, beta: beta, state: state)
       read.rows(rows).assign(o)
       states.append(chunkStates)
+      contexts.append(start.rows)
       let end = RecurrentState(state: state, rows: m.rows(m.rows - convolution.context..<m.rows))
       ends.append(end)
       tokens.past.keep(end, of: piece.key, layer: layer)
@@ -61,8 +65,14 @@ struct GatedDeltaNet<Element: Scalar>: Sendable {
     let (queryRead, gate) = (queries.select(read), gateProjection.forward(queries.select(n)))
     let output = outputProjection.forward(norm.forward(queryRead, gate: gate))
     let activations = Activations(
-      pieces: tokens.pieces, convolved: convolved, decays: a, strengths: b, read: queryRead, gate: gate, states: states)
+      pieces: tokens.pieces, projected: projected, decays: a, strengths: b, contexts: contexts, read: queryRead,
+      gate: gate, states: states)
     return (output, activations)
+  }
+
+  /// The values among queries, keys and values.   [R, 2 K + V] -> [R, V]
+  private func values(_ projected: Matrix<Element>) -> Matrix<Element> {
+    projected.columns(2 * rule.keyColumns..<rule.columns)
   }
 
   private var emptyState: RecurrentState<Element> {
@@ -83,12 +93,15 @@ struct GatedDeltaNet<Element: Scalar>: Sendable {
     _ dOutput: Matrix<Element>, _ n: Matrix<Element>, _ saved: Activations, _ covered: Covered<Element>,
     _ adapter: LayerAdapter<Element>
   ) -> Matrix<Element>? {
-    if adapter.isLowest { return nil }
     let (dRead, dGate) = norm.backward(
       outputProjection.backward(dOutput), input: saved.read.rows(covered.queries),
       gate: saved.gate.rows(covered.queries))
     let gradients = ruleBackward(covered.spread(dRead), saved, from: covered.tokens.lowerBound)
-    let dn = inputProjection.backward(gradients.projected)
+    let dn = adapter.isLowest ? nil : inputProjection.backward(gradients.projected)
+    adapter.backward(
+      .value, input: n, values: values(saved.projected.rows(covered.tokens)), dOutput: values(gradients.projected),
+      addingTo: dn)
+    guard let dn else { return nil }
     decayProjection.backward(gradients.decays, addingTo: dn)
     strengthProjection.backward(gradients.strengths, addingTo: dn)
     gateProjection.backward(covered.spread(dGate), addingTo: dn)
@@ -112,7 +125,7 @@ struct GatedDeltaNet<Element: Scalar>: Sendable {
       let inputs = piece.tokens.lowerBound + skipped..<piece.tokens.upperBound
       let rows = inputs.lowerBound - first..<inputs.upperBound - first
       let dEnd = dEnds[index] ?? emptyState
-      let c = saved.convolved.rows(piece.tokens)
+      let c = convolution.forward(withContext(saved.contexts[index], saved.projected.rows(piece.tokens)))
       let (a, b) = (saved.decays.rows(inputs), saved.strengths.rows(inputs))
       let (g, beta) = gates.forward(a: saved.decays.rows(piece.tokens), b: saved.strengths.rows(piece.tokens))
       let gradients = rule.backward(

@@ -74,7 +74,7 @@ struct ComparisonSection {
   private func chosen(_ checkpoint: ReportedCheckpoint) -> String {
     switch checkpoint.adapter {
     case .imageLoRA(let options):
-      let chosen = options.kvIndices.values.reduce(0) { $0 + $1.count }
+      let chosen = options.heads.values.reduce(0) { $0 + $1.count }
       return "\(chosen)" + (checkpoint.selection.map { " of \($0.capacity.reduce(0, +))" } ?? "")
     case .lora(let options):
       let targets = Set(options.targets.values.joined())

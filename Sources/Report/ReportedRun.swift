@@ -150,7 +150,7 @@ struct ReportedCheckpoint {
     }
     do {
       let selection = try file.selection()
-      guard selection.adapted == options.kvIndices else {
+      guard selection.adapted == options.heads else {
         throw FileError(path, "its selection is not the adapter's kv_indices")
       }
       self.selection = selection

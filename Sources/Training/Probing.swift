@@ -57,10 +57,7 @@ extension Job {
     let gradients = base.influence(of: input, probe: probe, activationBytes: run.activationBytes)
     let influence = ExampleInfluence(
       id: id,
-      rank1Norm2: stride(from: 0, to: gradients.rank1.count, by: probe.headDimension).map { start in
-        gradients.rank1[start..<start + probe.headDimension].reduce(0) { $0 + Double($1) * Double($1) }
-      },
-      gateGradient: gradients.gate.map(Double.init))
+      rank1Norm2: probe.rank1Norm2(gradients.rank1), gateGradient: gradients.gate.map(Double.init))
     guard (influence.rank1Norm2 + influence.gateGradient).allSatisfy(\.isFinite) else {
       throw TrainingError.notFinite(step: 0, what: "the influence of example \(id)")
     }

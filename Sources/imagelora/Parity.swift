@@ -21,6 +21,8 @@ struct Parity: ParsableCommand {
   @Option(help: "The examples (JSON Lines or a JSON array); image paths are relative to the file's folder.") var data:
     String
   @Option(help: "An adapter folder of imagelora export or PEFT; may hold probe.safetensors.") var adapter: String
+  @Option(help: "An adapter folder on value heads of linear attention (Qwen3.5), alone and beside --adapter.")
+  var linearAdapter: String?
   @Option(help: "The parity file to write (HDF5).") var output: String
   @Option(help: "Seed of the rank-1 probe if the adapter folder has none.") var seed: UInt64 = 0
   @Option(help: "Compute precision of GEMMs with weights: fp32 or bf16, regardless of the processor.")
@@ -32,7 +34,8 @@ struct Parity: ParsableCommand {
     try onFirstRank {
       try checkWritable(output)
       try writeParity(
-        model: model, data: data, adapter: adapter, output: output, seed: seed, precision: precision,
+        model: model, data: data, adapter: adapter, linearAdapter: linearAdapter, output: output, seed: seed,
+        precision: precision,
         rotaryFrequencies: rotaryFrequencies, warn: complain)
       say("wrote \(output)")
     }

@@ -36,6 +36,43 @@ struct DecoderGradientTests {
     #expect(error < 1e-8)
   }
 
+  /// Selected heads of layers of either kind.
+  struct Heads: Sendable {
+    var linear: [Int: [Int]]
+    var attention: [Int: [Int]] = [:]
+  }
+
+  /// Value heads of linear attention, alone and with KV heads: the lowest adapted layer of either kind, also with a
+  /// layer of linear attention as the last, where only the answers' tokens are queries.
+  @Test(
+    arguments: [
+      Heads(linear: [1: [0, 2], 3: [1]]), Heads(linear: [3: [0, 1, 2, 3]]), Heads(linear: [5: [0, 1, 2, 3]]),
+      Heads(linear: [1: [1, 3]], attention: [0: [1]]), Heads(linear: [5: [0, 3]], attention: [4: [0, 1]]),
+      Heads(linear: [1: [2], 5: [0]], attention: [2: [0]]),
+    ], [false, true])
+  func valueHeads(heads: Heads, branches: Bool) {
+    let model = TinyDecoder(.qwen3_5)
+    let adapter = ImageLoRA<Double>(
+      ImageLoRAConfiguration(
+        rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: heads.attention,
+        valueHeadIndices: heads.linear),
+      text: model.text)
+    var numbers = TestNumbers(seed: 5)
+    adapter.load((0..<adapter.layout.count).map { _ in numbers.next() })
+    let input = model.input(branches: branches)
+    model.backward(input, adapter)
+    let error = gradientError(of: adapter.parameters, gradient: adapter.gradients) { model.loss(input, adapter) }
+    #expect(error < 1e-8)
+    for tensor in adapter.layout.tensors {
+      #expect(adapter.gradients.values[tensor.range].contains { $0 != 0 }, "\(tensor.name) has a gradient")
+    }
+    // What is not saved is recomputed to the same bits.
+    let expected = adapter.gradients.values
+    adapter.resetGradients()
+    model.backward(input, adapter, activationBytes: 0)
+    #expect(adapter.gradients.values == expected)
+  }
+
   /// Activations that are not saved are recomputed to the same bits; one layer's fit, or none.
   @Test(arguments: [0, 6000, 12_000], ModelConfiguration.Family.allCases)
   func recomputedActivations(activationBytes: Int, family: ModelConfiguration.Family) {
@@ -55,14 +92,15 @@ struct DecoderGradientTests {
   }
 
   /// The gate estimator's gradient is that of v (1 + g), the rank-1 estimator's that of B in v + (x A) B.
-  @Test(arguments: Setting.all) func influence(setting: Setting) {
+  @Test(arguments: Setting.all, ValueHeads.allCases) func influence(setting: Setting, heads: ValueHeads) {
     let model = setting.model
+    guard heads == .attention || setting.family == .qwen3_5 else { return }
     var numbers = TestNumbers(seed: 9)
     let projections = (0..<model.text.layers).map { _ in (0..<8).map { _ in numbers.next() } }
-    let probe = InfluenceProbe<Double>(text: model.text, projections: projections)
+    let probe = InfluenceProbe<Double>(text: model.text, projections: projections, heads: heads)
     let input = model.input(branches: setting.branches)
     model.backward(input, probe)
-    let gates = GateAdapter(projections: projections)
+    let gates = GateAdapter(model.text, heads, projections: projections)
     #expect(gradientError(of: gates.gate, gradient: probe.gateGradient) { model.loss(input, gates) } < 1e-8)
     #expect(gradientError(of: gates.loraB, gradient: probe.rank1Gradient) { model.loss(input, gates) } < 1e-8)
   }
@@ -113,10 +151,14 @@ struct DecoderGradientTests {
 /// Both estimators as trainable parameters in the forward pass, the plain twin of `InfluenceProbe`.
 private final class GateAdapter: ProjectionAdapter {
   let gate, loraB: Matrix<Double>
-  let projections: [[Double]]
-  init(projections: [[Double]]) {
+  private let capacity, dimensions: [Int]
+  private let projections: [[Double]]
+  init(_ text: TextConfiguration, _ heads: ValueHeads, projections: [[Double]]) {
     self.projections = projections
-    (gate, loraB) = (Matrix(zeros: projections.count, 2), Matrix(zeros: projections.count, 8))
+    capacity = heads.capacity(text)
+    dimensions = (0..<text.layers).map { text.isLinear($0) ? text.linearAttention.valueDimension : text.headDimension }
+    gate = Matrix(zeros: text.layers, capacity.max() ?? 0)
+    loraB = Matrix(zeros: text.layers, 8)
   }
   var tokens: AdaptedTokens { .visual }
   var lowestLayer: Int? { 0 }
@@ -125,11 +167,12 @@ private final class GateAdapter: ProjectionAdapter {
   func forward(
     layer: Int, _ projection: Projection, input: Matrix<Double>, output values: Matrix<Double>, spans: [Range<Int>]
   ) {
-    guard projection == .value else { return }
+    guard projection == .value, capacity[layer] > 0 else { return }
+    let D = dimensions[layer]
     for row in spans.joined() {
       let u = Double.dot(8, input.row(row), projections[layer])
-      for j in 0..<8 {
-        values.row(row)[j] = values.row(row)[j] * (1 + gate.row(layer)[j / 4]) + u * loraB.row(layer)[j]
+      for j in 0..<capacity[layer] * D {
+        values.row(row)[j] = values.row(row)[j] * (1 + gate.row(layer)[j / D]) + u * loraB.row(layer)[j]
       }
     }
   }

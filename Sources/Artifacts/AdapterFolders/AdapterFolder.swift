@@ -14,14 +14,18 @@ package enum AdapterFolder {
     var rank: Int
     var alpha: Double
     var normalization: String
-    var kv_indices: [String: [Int]]
+    var kv_indices: [String: [Int]]?
+    var value_head_indices: [String: [Int]]?
 
     init(_ configuration: ImageLoRAConfiguration) {
       adapter_type = AdapterKind.imageLoRA.rawValue
       rank = configuration.rank
       alpha = configuration.alpha
       normalization = configuration.normalization.rawValue
-      kv_indices = Dictionary(uniqueKeysWithValues: configuration.kvIndices.map { ("\($0)", $1) })
+      func named(_ heads: [Int: [Int]]) -> [String: [Int]]? {
+        heads.isEmpty ? nil : Dictionary(uniqueKeysWithValues: heads.map { ("\($0)", $1) })
+      }
+      (kv_indices, value_head_indices) = (named(configuration.kvIndices), named(configuration.valueHeadIndices))
     }
   }
 
@@ -70,21 +74,30 @@ package enum AdapterFolder {
     guard (1...65_536).contains(rank), alpha.isFinite else {
       throw refuse("rank \(rank) or alpha \(alpha) is out of range")
     }
-    var kvIndices: [Int: [Int]] = [:]
-    for (name, heads) in try document.required("kv_indices", document.lists) {
-      guard let layer = Int(name), "\(layer)" == name, (0..<text.layers).contains(layer), kvIndices[layer] == nil,
-        heads.allSatisfy({ (0..<text.headCapacity[layer]).contains($0) }), Set(heads).count == heads.count
-      else { throw refuse("kv_indices of layer \(quoted(name)), \(heads), do not fit the model") }
-      kvIndices[layer] = heads
+    func indices(_ key: String, linear: Bool) throws -> [Int: [Int]] {
+      var indices: [Int: [Int]] = [:]
+      for (name, heads) in try document.lists(ExactString(key)) ?? [] {
+        guard let layer = Int(name), "\(layer)" == name, (0..<text.layers).contains(layer), indices[layer] == nil,
+          text.isLinear(layer) == linear, heads.allSatisfy({ (0..<text.valueHeads(of: layer).count).contains($0) }),
+          Set(heads).count == heads.count
+        else { throw refuse("\(key) of layer \(quoted(name)), \(heads), do not fit the model") }
+        indices[layer] = heads
+      }
+      return indices
     }
-    let options = ImageLoRAConfiguration(rank: rank, alpha: alpha, normalization: normalization, kvIndices: kvIndices)
+    let options = ImageLoRAConfiguration(
+      rank: rank, alpha: alpha, normalization: normalization, kvIndices: try indices("kv_indices", linear: false),
+      valueHeadIndices: try indices("value_head_indices", linear: true))
+    guard !options.heads.isEmpty else { throw refuse("kv_indices is missing: no head is adapted") }
     let path = "\(folder)/\(tensorFile)"
     let file = try Checkpoint(file: path, check: document.tensorsCheck(of: path))
     // Before memory is taken for an adapter: its sizes are believed once the file has tensors of them.
     let layout = AdapterConfiguration.imageLoRA(options).layout(text)
     let values = try layout.tensors.flatMap { try finite(file, $0.name, shape: $0.shape) }
     guard file.unclaimed.isEmpty else {
-      throw FileError(path, "tensor \(file.unclaimed[0]) belongs to no layer of kv_indices in adapter_config.json")
+      throw FileError(
+        path,
+        "tensor \(file.unclaimed[0]) belongs to no layer of kv_indices or value_head_indices in adapter_config.json")
     }
     let adapter = ImageLoRA<Float>(options, text: text)
     adapter.load(values)

@@ -21,26 +21,42 @@ extension CheckpointFile {
   private func imageLoRA(
     rank: Int, alpha: Double
   ) throws -> (configuration: AdapterConfiguration, layout: AdapterLayout) {
-    var kvIndices: [Int: [Int]] = [:]
-    for name in try file.children(of: "/adapter/kv_indices") {
-      let heads = try file.read(
-        Int32.self, from: "/adapter/kv_indices/\(name)", maximumCount: Self.maximumHeads
-      ).values
-      guard let layer = Int(name), "\(layer)" == name, (0..<Self.maximumLayers).contains(layer), !heads.isEmpty,
-        heads.allSatisfy({ (0..<Int32(Self.maximumHeads)).contains($0) }), Set(heads).count == heads.count
-      else { throw refuse("kv_indices of layer \(name) are not heads of a layer") }
-      kvIndices[layer] = heads.map(Int.init)
-    }
+    let kvIndices = try heads("kv_indices")
+    let valueHeadIndices = try file.exists("/adapter/value_head_indices") ? heads("value_head_indices") : [:]
+    guard Set(kvIndices.keys).isDisjoint(with: valueHeadIndices.keys) else { throw refuse("a layer of both kinds") }
     let named = try file.attribute("normalization", of: "/adapter", as: String.self)
     guard let normalization = Normalization(rawValue: named) else {
       throw refuse("normalization \(named) is unknown")
     }
-    guard let first = kvIndices.keys.min() else { throw refuse("an empty selection") }
-    let options = ImageLoRAConfiguration(rank: rank, alpha: alpha, normalization: normalization, kvIndices: kvIndices)
-    let layout = options.layout(
-      hiddenSize: try shape("layers.\(first).A", dimensions: 2, rank: rank)[0],
-      headDimension: try shape("layers.\(first).B", dimensions: 3, rank: rank)[2])
+    let options = ImageLoRAConfiguration(
+      rank: rank, alpha: alpha, normalization: normalization, kvIndices: kvIndices, valueHeadIndices: valueHeadIndices)
+    guard let first = options.heads.keys.min() else { throw refuse("an empty selection") }
+    let dimensions = try Dictionary(
+      uniqueKeysWithValues: [kvIndices, valueHeadIndices].flatMap { indices -> [(Int, Int)] in
+        // Heads of one kind are alike.
+        guard let first = indices.keys.min() else { return [] }
+        let dimension = try shape("layers.\(first).B", dimensions: 3, rank: rank)[2]
+        return indices.keys.map { ($0, dimension) }
+      })
+    let layout = options.layout(hiddenSize: try shape("layers.\(first).A", dimensions: 2, rank: rank)[0]) {
+      dimensions[$0] ?? 0
+    }
     return (.imageLoRA(options), layout)
+  }
+
+  /// The heads of each layer in a group of `/adapter`.
+  private func heads(_ group: String) throws -> [Int: [Int]] {
+    var indices: [Int: [Int]] = [:]
+    for name in try file.children(of: "/adapter/\(group)") {
+      let heads = try file.read(
+        Int32.self, from: "/adapter/\(group)/\(name)", maximumCount: Self.maximumHeads
+      ).values
+      guard let layer = Int(name), "\(layer)" == name, (0..<Self.maximumLayers).contains(layer), !heads.isEmpty,
+        heads.allSatisfy({ (0..<Int32(Self.maximumHeads)).contains($0) }), Set(heads).count == heads.count
+      else { throw refuse("\(group) of layer \(name) are not heads of a layer") }
+      indices[layer] = heads.map(Int.init)
+    }
+    return indices
   }
 
   private func lora(rank: Int, alpha: Double) throws -> (configuration: AdapterConfiguration, layout: AdapterLayout) {

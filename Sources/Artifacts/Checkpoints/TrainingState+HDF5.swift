@@ -52,9 +52,13 @@ extension TrainingState {
     ] {
       if let choice { try file.setAttribute(name, of: "/adapter", to: choice) }
     }
-    for (layer, heads) in (imageLoRA?.kvIndices ?? [:]).sorted(by: { $0.key < $1.key }) {
-      try file.write(
-        heads.map { Int32($0) }, shape: [heads.count], to: "/adapter/kv_indices/\(layer)", filters: [.fletcher32])
+    for (group, indices) in [
+      ("kv_indices", imageLoRA?.kvIndices ?? [:]), ("value_head_indices", imageLoRA?.valueHeadIndices ?? [:]),
+    ] {
+      for (layer, heads) in indices.sorted(by: { $0.key < $1.key }) {
+        try file.write(
+          heads.map { Int32($0) }, shape: [heads.count], to: "/adapter/\(group)/\(layer)", filters: [.fletcher32])
+      }
     }
     for (group, values) in [
       ("/adapter", parameters), ("/optimizer/exp_avg", optimizer.expAvg), ("/optimizer/exp_avg_sq", optimizer.expAvgSq),
