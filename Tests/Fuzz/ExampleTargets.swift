@@ -28,7 +28,7 @@ extension FuzzTarget {
     FuzzTarget(
       name: "samples", dictionary: "examples", format: .jsonLines, seeds: rows,
       read: { bytes in
-        let builders = [try Fixture.base.get().sampleBuilder(maxLength: 4096), try thinking.get()]
+        let builders = [try Fixture.base.get().sampleBuilder(maxLength: 4096), try thinking()]
         let reader = ExampleReader(imageRoot: "Tests/\(Fixture.parity[0])", policy: .skip)
         for row in try reader.read(Data(bytes), name: "rows.jsonl").examples {
           for builder in builders {
@@ -85,12 +85,15 @@ extension FuzzTarget {
       }),
   ]
 
-  /// Under a template with thoughts and tools, and a tokenizer that knows their tokens.
-  private static let thinking = Result {
-    let folder = "Tests/HuggingFaceTests/Resources"
-    return try SampleBuilder(
-      encoding: try Tokenizer(folder: "\(folder)/qwen3.5"),
-      template: try ChatTemplate(folder: "\(folder)/qwen3-vl-thinking"),
+  /// A tokenizer that knows the tokens of thoughts and tools.
+  private static let thoughts = Result { try Tokenizer(folder: "Tests/HuggingFaceTests/Resources/qwen3.5") }
+
+  /// Under a template with thoughts and tools. Its syntax tree must go with each input: the sanitizer does not follow
+  /// Swift's tagged pointers and takes one that stays for a leak.
+  private static func thinking() throws -> SampleBuilder {
+    try SampleBuilder(
+      encoding: try thoughts.get(),
+      template: try ChatTemplate(folder: "Tests/HuggingFaceTests/Resources/qwen3-vl-thinking"),
       processor: try ImageProcessor(PreprocessorConfiguration()), maxLength: 4096)
   }
 
