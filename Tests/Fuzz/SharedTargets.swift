@@ -19,12 +19,12 @@ extension FuzzTarget {
     sealed(
       "features-bytes",
       seeds: {
-        let cache = try cache.get()
+        let cache = try Self.cache.get()
         cache.write(Matrix((0..<12).map { Float($0) }, rows: 4, columns: 3), of: image)
         return [Array(try readFile(cache.path(of: image), maximumBytes: 1 << 20))]
       },
       use: { path in
-        let cache = try cache.get()
+        let cache = try Self.cache.get()
         require(rename(path, cache.path(of: image)) == 0)
         if let features = cache.read(image, rows: 4, columns: 3) {
           require(features.rows == 4 && features.columns == 3 && features.values.count == 12)

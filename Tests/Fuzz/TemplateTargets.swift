@@ -15,7 +15,8 @@ extension FuzzTarget {
         let expressions = try Fixture.json("HuggingFaceTests/Resources/jinja-expressions.json").elements
           .map { "{{ \($0.elements[0].text) }}" }
         let whole = try Fixture.json("HuggingFaceTests/Resources/qwen2.5-vl/chat_template.json")["chat_template"]?.text
-        return (cases + expressions + [whole ?? ""]).map { Array($0.utf8) }
+        let texts = (cases + expressions + [whole ?? ""]).map { Array($0.utf8) }
+        return try texts
           + ["qwen3-vl/chat_template", "qwen3-vl-thinking/chat_template", "qwen3.5/chat_template_think"].map {
             try Fixture.bytes("HuggingFaceTests/Resources/\($0).jinja")
           }
