@@ -6,8 +6,8 @@
 #          [--model DIR --rows FILE [--image-root DIR]]
 #
 # DIR is a folder that scripts/bench/make_checkpoint.py made. A step has 24 micro-batches. Each rank has a core; the
-# slow one lies in a control group that gives it half of its core's time, 5 of every 10 ms. Needs root, or the right to make
-# control groups.
+# slow one lies in a control group that gives it half of its core's time, 5 of every 10 ms. Needs root, or the right to
+# make control groups.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 source scripts/bench/support.sh
