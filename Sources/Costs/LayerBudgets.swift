@@ -8,7 +8,8 @@ package struct LayerBudgets: Equatable {
 
   package init(heads: [Int]) { self.heads = heads }
 
-  /// Spread evenly over layers that have KV heads, from the lowest on: the most layers, hence the most parameters, and the longest way back.
+  /// Spread evenly over layers that have KV heads, from the lowest on: the most layers, hence the most parameters, and
+  /// the longest way back.
   package static func even(_ count: Int, _ text: TextConfiguration) -> LayerBudgets {
     let layers = text.attentionLayers
     let (K, L) = (min(max(count, 1), text.totalHeads), layers.count)

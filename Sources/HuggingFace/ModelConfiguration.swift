@@ -56,7 +56,8 @@ package struct TextConfiguration: Sendable, Equatable {
   package var vocabularySize: Int
   package var rmsNormEpsilon: Double
   package var ropeTheta: Double
-  /// Rotary pairs that take the temporal, height and width position; sums to half the numbers of a head that are turned.
+  /// Rotary pairs that take the temporal, height and width position; they sum to half the numbers of a head that are
+  /// turned.
   package var mropeSection: [Int]
   package var tieWordEmbeddings: Bool
   package var maxPositionEmbeddings: Int

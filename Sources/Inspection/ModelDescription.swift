@@ -62,8 +62,9 @@ package struct ModelDescription: Encodable, Equatable {
     (folder, family, baseDigest) = (base.folder, base.configuration.family.rawValue, base.digest)
     fullDigest = base.fullDigest
     decoder = Decoder(
-      attentionLayers: text.attentionLayers.count, layers: text.layers, hiddenSize: text.hiddenSize, intermediateSize: text.intermediateSize,
-      attentionHeads: text.attentionHeads, kvHeads: text.kvHeads, headDimension: text.headDimension,
+      attentionLayers: text.attentionLayers.count, layers: text.layers, hiddenSize: text.hiddenSize,
+      intermediateSize: text.intermediateSize, attentionHeads: text.attentionHeads, kvHeads: text.kvHeads,
+      headDimension: text.headDimension,
       vocabularySize: text.vocabularySize, maxPositionEmbeddings: text.maxPositionEmbeddings,
       tieWordEmbeddings: text.tieWordEmbeddings)
     self.vision = Vision(

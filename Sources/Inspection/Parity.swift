@@ -30,7 +30,7 @@ package func writeParity(
   func probe(_ folder: String, _ heads: ValueHeads) throws -> InfluenceProbe<Float> {
     InfluenceProbe(
       text: text,
-      projections: try AdapterFolder.probe(folder, base: text)
+      projections: try AdapterFolder.probe(folder, base: text, heads: heads)
         ?? InfluenceProbe.seededProjections(text: text, seed: seed),
       heads: heads)
   }

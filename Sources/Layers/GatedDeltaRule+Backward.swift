@@ -138,8 +138,8 @@ extension GatedDeltaRule.Chunk {
     return (dg, dbeta)
   }
 
-  /// Turns dR N^T and do N^T into M = dA D and F = dP D, with dA = -(dR N^T) strictly below and dP = do N^T on and below
-  /// the diagonal.
+  /// Turns dR N^T and do N^T into M = dA D and F = dP D: dA = -(dR N^T) strictly below the diagonal, dP = do N^T there
+  /// and on it.
   /// - Returns: what D and A give to the gradients of G and beta.   withN [2 c, c]
   private func triangles(_ withN: Matrix<Element>) -> (g: [Element], beta: [Element]) {
     let c = keys.count

@@ -1,8 +1,8 @@
 // Rotary positions: each pair (j, j + R/2) of a head's first R numbers is rotated by an angle of its token.
 import Tensors
 
-/// Cosines and sines of every token's angles, `[N, R/2]` each; the second half of the R numbers repeats the first. What a
-/// head has beyond them is not rotated.
+/// Cosines and sines of every token's angles, `[N, R/2]` each; the second half of the R numbers repeats the first. What
+/// a head has beyond them is not rotated.
 package struct Rotary<Element: Scalar>: Sendable {
   let cosine: Matrix<Element>
   let sine: Matrix<Element>

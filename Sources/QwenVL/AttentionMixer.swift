@@ -5,8 +5,8 @@
 import Layers
 import Tensors
 
-/// Frozen attention (transformers `Qwen2_5_VLAttention`, `Qwen3VLTextAttention`, `Qwen3_5Attention`). The adapter adds to
-/// what the projections give.
+/// Frozen attention (transformers `Qwen2_5_VLAttention`, `Qwen3VLTextAttention`, `Qwen3_5Attention`). The adapter adds
+/// to what the projections give.
 struct AttentionMixer<Element: Scalar>: Sendable {
   let queryProjection, keyProjection, valueProjection: Linear<Element>
   let attention: Attention<Element>

@@ -1,5 +1,5 @@
-// One decoder layer: forward for some or all tokens, backward for input gradients only. Its token mixer is attention or a
-// Gated DeltaNet; the MLP is in DecoderLayer+MLP.swift.
+// One decoder layer: forward for some or all tokens, backward for input gradients only. Its token mixer is attention or
+// a Gated DeltaNet; the MLP is in DecoderLayer+MLP.swift.
 import Layers
 import Tensors
 

@@ -1,5 +1,5 @@
-// Keys and values, or recurrent states, of every layer that outlast a pass: those of a generation, and those of a constant
-// prefix.
+// Keys and values, or recurrent states, of every layer that outlast a pass: those of a generation, and those of a
+// constant prefix.
 import HuggingFace
 import Tensors
 
@@ -44,8 +44,8 @@ package final class KeyValueCache<Element: Scalar> {
   }
 }
 
-/// Rotated keys and values, or the recurrent state, of a prefix in every layer, computed without an adapter. No adapter of visual tokens reaches
-/// text before the first image, so they are the same in every pass.
+/// Rotated keys and values, or the recurrent state, of a prefix in every layer, computed without an adapter. No adapter
+/// of visual tokens reaches text before the first image, so they are the same in every pass.
 package struct PrefixKVCache<Element: Scalar>: Sendable {
   fileprivate let keys, values: [Matrix<Element>]
   fileprivate let states: [RecurrentState<Element>?]

@@ -35,7 +35,8 @@ allreduce() {
   shift
   on 1 timeout 300 mpirun -n "$count" --hostfile hostfile --map-by slot --bind-to none --mca btl tcp,self \
     --mca btl_tcp_if_include eth0 --mca oob_tcp_if_include eth0 --mca plm_rsh_agent "ssh -F $work/ssh_config" \
-    --mca mpi_yield_when_idle 1 "$BENCHMARKS" allreduce "$@" >table 2>errors || { fail "an all-reduce on $count hosts" table errors; finish; }
+    --mca mpi_yield_when_idle 1 "$BENCHMARKS" allreduce "$@" >table 2>errors ||
+    { fail "an all-reduce on $count hosts" table errors; finish; }
 }
 # cell BYTES COLUMN: of the table.
 cell() { awk -F'|' -v bytes="$1" -v column="$2" '$2 + 0 == bytes { gsub(/ +/, " ", $column); print $column }' table; }

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Examples a second of 2 ranks, one of them at half speed, over those of 2 whole ones, in turns, and over the ideal: what
-# the two would do that never waited, from the speed of the slow one alone.
+# Examples a second of 2 ranks, one of them at half speed, over those of 2 whole ones, in turns, and over the ideal:
+# what the two would do that never waited, from the speed of the slow one alone.
 #
 # Usage: scripts/bench/uneven.sh --data DIR [--questions 1|7] [--precision fp32|bf16] [--rounds 3] [--epochs 2]
 #          [--model DIR --rows FILE [--image-root DIR]]
 #
-# DIR is a folder that scripts/bench/make_checkpoint.py made. A step has 24 micro-batches. Each rank has a core; the slow
-# one lies in a control group that gives it half of its core's time, 5 of every 10 ms. Needs root, or the right to make
-# control groups.
+# DIR is a folder that scripts/bench/make_checkpoint.py made. A step has 24 micro-batches. Each rank has a core; the
+# slow one lies in a control group that gives it half of its core's time, 5 of every 10 ms. Needs root, or the right to
+# make control groups.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 source scripts/bench/support.sh

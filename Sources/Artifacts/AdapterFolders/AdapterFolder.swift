@@ -104,12 +104,16 @@ package enum AdapterFolder {
     return adapter
   }
 
-  /// The rank-1 probe's projections `[L][H]` in an adapter's folder, nil where there are none.
-  package static func probe(_ folder: String, base text: TextConfiguration) throws -> [[Float]]? {
+  /// The rank-1 probe's projections `[L][H]` in an adapter's folder, nil where there are none; zeros for layers without
+  /// heads of this kind.
+  package static func probe(_ folder: String, base text: TextConfiguration, heads: ValueHeads) throws -> [[Float]]? {
     let path = folder + "/probe.safetensors"
     guard FileManager.default.fileExists(atPath: path) else { return nil }
     let file = try Checkpoint(file: path)
-    return try (0..<text.layers).map { try finite(file, "layers.\($0).A", shape: [text.hiddenSize]) }
+    return try heads.capacity(text).enumerated().map { layer, count in
+      count > 0
+        ? try finite(file, "layers.\(layer).A", shape: [text.hiddenSize]) : Array(repeating: 0, count: text.hiddenSize)
+    }
   }
 
   /// A tensor's values.
