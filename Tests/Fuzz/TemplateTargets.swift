@@ -24,7 +24,7 @@ extension FuzzTarget {
       read: { bytes in
         WorkFolder.write("chat_template.jinja", bytes)
         try render(ChatTemplate(folder: WorkFolder.path))
-        for variables in try variables.get() {
+        for variables in variables {
           _ = Refusal.allowing { try render(ChatTemplate(folder: WorkFolder.path, variables: variables)) }
         }
       }),
@@ -56,12 +56,10 @@ extension FuzzTarget {
       }),
   ]
 
-  private static let variables = Result {
-    [
-      TemplateVariables([("enable_thinking", .bool(false))]),
-      TemplateVariables([("add_vision_id", .integer(1)), ("x", .text("'"))]),
-    ].compactMap(\.self)
-  }
+  private static let variables = [
+    TemplateVariables([("enable_thinking", .bool(false))]),
+    TemplateVariables([("add_vision_id", .integer(1)), ("x", .text("'"))]),
+  ].compactMap(\.self)
 
   private static func render(_ template: ChatTemplate) throws {
     let call = JSON.object([
