@@ -74,6 +74,7 @@ package struct BatchFLOPs: Equatable {
     /// alone; no attention for the output projection.
     func lowestLayer(_ layer: Int) -> Double {
       let (Q, pairs, kept) = counts(layer)
+      if t.isLinear(layer) { return N * widths.ruleBackward + Q * widths.linearBehindRule }
       let needed = planned.lowestProjections
       if needed == [.output] { return Q * (widths.perQuery - widths.queryProjection - widths.outputProjection) }
       let whole = needed.contains(.query) || needed.contains(.key)
@@ -113,6 +114,8 @@ private struct DecoderWidths {
   /// A layer of linear attention: all that goes into the rule and the rule itself, of a token; the same in backward;
   /// gate, output projection and MLP, of a query token.
   package let linearInputs, linearInputsBackward, linearPerQuery: Double
+  /// The rule's backward alone, of a token; output projection and MLP, of a query token.
+  package let ruleBackward, linearBehindRule: Double
   /// The head, of a token.
   package let head: Double
 
@@ -131,8 +134,10 @@ private struct DecoderWidths {
     // Triangles count half.
     let projections = H * (2 * K + V + 2 * nv) + Double(linear.taps) * (2 * K + V)
     linearInputs = projections + nv * (3 * dk * dv + C * dv) + nk * C * dk
-    linearInputsBackward = projections + nv * (7 * dk * dv + 2 * C * (dv + dk)) + nk * C * dk
-    linearPerQuery = 2 * H * V + mlp
+    ruleBackward = nv * (7 * dk * dv + 2 * C * (dv + dk)) + nk * C * dk
+    linearInputsBackward = projections + ruleBackward
+    linearBehindRule = H * V + mlp
+    linearPerQuery = linearBehindRule + H * V
     head = H * Double(t.vocabularySize)
   }
 }

@@ -8,20 +8,20 @@ extension LayerBudgets {
   /// The worst case, and where a probe will choose the heads the best one.
   /// - Throws: `FileError` for a selection file that does not fit.
   static func planned(
-    _ heads: RunConfiguration.Heads, _ text: TextConfiguration
+    _ adapter: RunConfiguration.Adapter, _ text: TextConfiguration
   ) throws -> (worst: LayerBudgets, best: LayerBudgets?) {
-    let budget = heads.budget(text)
+    let (heads, capacity, budget) = (adapter.heads, adapter.capacity(text), adapter.budget(text))
     func known(_ selection: HeadSelection) -> (LayerBudgets, LayerBudgets?) {
       (LayerBudgets(heads: selection.kvIndices.map(\.count)), nil)
     }
     switch heads.select {
-    case .influence, .lowest: return (even(budget, text), fewestLayers(budget, text))
-    case .all: return known(.all(capacity: text.headCapacity))
+    case .influence, .lowest: return (even(budget, capacity: capacity), fewestLayers(budget, capacity: capacity))
+    case .all: return known(.all(capacity: capacity))
     case .random:
-      return known(.random(numHeads: budget, seed: heads.seed, capacity: text.headCapacity))
+      return known(.random(numHeads: budget, seed: heads.seed, capacity: capacity))
     case .perLayer:
-      return (LayerBudgets(heads: text.headCapacity.map { min(heads.perLayer ?? 1, $0) }), nil)
-    case .file: return known(try HeadSelection(reading: heads.file?.resolved ?? "", text: text))
+      return (LayerBudgets(heads: capacity.map { min(heads.perLayer ?? 1, $0) }), nil)
+    case .file: return known(try HeadSelection(reading: heads.file?.resolved ?? "", capacity: capacity))
     }
   }
 }

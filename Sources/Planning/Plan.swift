@@ -89,7 +89,7 @@ package struct Plan {
     switch run.adapter.kind {
     case .lora: return (.lora(run.adapter.targets ?? [], rank: rank), nil)
     case .imageLoRA:
-      let budgets = try LayerBudgets.planned(run.adapter.heads, text)
+      let budgets = try LayerBudgets.planned(run.adapter, text)
       return (.imageLoRA(budgets.worst, rank: rank), budgets.best.map { .imageLoRA($0, rank: rank) })
     }
   }

@@ -1,7 +1,13 @@
-// What the run file leaves to the model: how many KV heads are selected.
+// What the run file leaves to the model: how many heads there are, and how many of them are selected.
+import Adapters
 import HuggingFace
 
-extension RunConfiguration.Heads {
-  /// KV heads over all layers: as stated, or a quarter of all, at least one.
-  package func budget(_ text: TextConfiguration) -> Int { numHeads ?? max(1, text.totalHeads / 4) }
+extension RunConfiguration.Adapter {
+  /// Heads of each layer that an Image-LoRA may act on.
+  package func capacity(_ text: TextConfiguration) -> [Int] { (valueHeads ?? .attention).capacity(text) }
+
+  /// Selected heads over all layers: as stated, or a quarter of all, at least one.
+  package func budget(_ text: TextConfiguration) -> Int {
+    heads.numHeads ?? max(1, capacity(text).reduce(0, +) / 4)
+  }
 }

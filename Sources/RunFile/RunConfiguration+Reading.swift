@@ -87,7 +87,8 @@ extension RunConfiguration {
       throw conflict(["model.min_pixels", "model.max_pixels"], "\(least) is more than \(most)")
     }
     for (key, kind) in [
-      ("adapter.normalization", AdapterKind.imageLoRA), ("adapter.heads", .imageLoRA), ("adapter.targets", .lora),
+      ("adapter.normalization", AdapterKind.imageLoRA), ("adapter.value_heads", .imageLoRA),
+      ("adapter.heads", .imageLoRA), ("adapter.targets", .lora),
     ] where adapter.kind != kind && tree.gives(key.split(separator: ".").map(String.init)) {
       throw conflict(
         ["adapter.kind", key], "with kind: \(adapter.kind.rawValue) the latter has no meaning; remove it")

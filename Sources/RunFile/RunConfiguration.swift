@@ -86,6 +86,8 @@ extension RunConfiguration {
     package var rank = 8
     package var alpha = 16.0
     package var normalization = Normalization.inverseSqrtSelected
+    /// Which heads an Image-LoRA may act on; absent: KV heads of full attention.
+    package var valueHeads: ValueHeads?
     package var heads = Heads()
     /// What a LoRA adapts in every layer, all four unless stated; nil with an Image-LoRA.
     package var targets: [Projection]?

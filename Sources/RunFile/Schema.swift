@@ -93,6 +93,7 @@ extension RunConfiguration.Adapter: Section {
     switch kind {
     case .imageLoRA:
       try v.field("normalization", &normalization)
+      try v.field("value_heads", &valueHeads)
       try v.section("heads", &heads)
     case .lora:
       try v.field("targets", &targets)

@@ -189,6 +189,7 @@ extension ImageReading.ExifOrientation: Value {}
 extension ImageReading.Damaged: Value {}
 extension AdapterKind: Value {}
 extension Normalization: Value {}
+extension ValueHeads: Value {}
 extension SelectionMethod: Value {}
 extension Estimator: Value {}
 extension Schedule: Value {}

@@ -28,14 +28,15 @@ extension Job {
   }
 
   private func configuration(_ selection: HeadSelection?) -> AdapterConfiguration {
-    let settings = run.adapter
+    let (settings, text) = (run.adapter, base.configuration.text)
     if let selection {
       return .imageLoRA(
         ImageLoRAConfiguration(
           rank: settings.rank, alpha: settings.alpha, normalization: settings.normalization,
-          kvIndices: selection.adapted))
+          kvIndices: selection.adapted.filter { !text.isLinear($0.key) },
+          valueHeadIndices: selection.adapted.filter { text.isLinear($0.key) }))
     }
-    let layers = base.configuration.text.attentionLayers
+    let layers = text.attentionLayers
     return .lora(
       LoRAConfiguration(
         rank: settings.rank, alpha: settings.alpha,
@@ -43,9 +44,14 @@ extension Job {
   }
 
   private func chooseHeads(log: RunLog, signals: SignalRequests) throws -> HeadSelection {
-    let text = base.configuration.text
-    let heads = run.adapter.heads
-    let budget = heads.budget(text)
+    let (text, heads) = (base.configuration.text, run.adapter.heads)
+    let (capacity, budget) = (run.adapter.capacity(text), run.adapter.budget(text))
+    guard capacity.contains(where: { $0 > 0 }) else {
+      throw TrainingError.unsupported(
+        key: "adapter.value_heads",
+        value: "\(run.adapter.valueHeads?.rawValue ?? "") with \(base.configuration.family.name)",
+        supported: "attention")
+    }
     let method = "\(heads.select.rawValue)/\(heads.estimator.rawValue)"
     func scores() throws -> [[Double]] {
       guard let scores = try influence(shard: .whole, log: log, signals: signals) else {
@@ -56,8 +62,8 @@ extension Job {
     switch heads.select {
     case .influence: return .influence(scores: try scores(), numHeads: budget, tau: heads.tau, method: method)
     case .lowest: return .lowest(scores: try scores(), numHeads: budget, tau: heads.tau, method: method)
-    case .all: return .all(capacity: text.headCapacity)
-    case .random: return .random(numHeads: budget, seed: heads.seed, capacity: text.headCapacity)
+    case .all: return .all(capacity: capacity)
+    case .random: return .random(numHeads: budget, seed: heads.seed, capacity: capacity)
     case .perLayer:
       guard let count = heads.perLayer else {
         throw TrainingError.unsupported(key: "adapter.heads.per_layer", value: "absent", supported: "heads a layer")

@@ -42,7 +42,9 @@ package struct Job: Sendable {
       try withErrorAgreement(communicator) { try AdapterStart(folder.resolved, base: base) }
     }
     selection = try run.adapter.heads.file.map { file in
-      try withErrorAgreement(communicator) { try HeadSelection(reading: file.resolved, text: base.configuration.text) }
+      try withErrorAgreement(communicator) {
+        try HeadSelection(reading: file.resolved, capacity: run.adapter.capacity(base.configuration.text))
+      }
     }
     let chosen = selection.map { [SHA256.hex("\($0.kvIndices)")] } ?? []
     let contents = [base.digest, base.template.digest, training.digest] + chosen + (start.map { [$0.digest] } ?? [])

@@ -32,7 +32,8 @@ extension Job {
       throw RankFailure(shared: DatasetError.empty(file: "\(training.file), shard \(shard)", problems: []))
     }
     let probe = InfluenceProbe<Float>(
-      text: text, projections: InfluenceProbe.seededProjections(text: text, seed: seed))
+      text: text, projections: InfluenceProbe.seededProjections(text: text, seed: seed),
+      heads: run.adapter.valueHeads ?? .attention)
     let costs = examples.map { Double(training.shapes[$0].tokens) }
     communicator.watchdog.enter("the probe")
     var counter = log.counter("probe", of: costs.count)
@@ -47,7 +48,8 @@ extension Job {
     guard !found.contains(where: { $0 == nil }) else { return nil }
     try withErrorAgreement(communicator) { try base.requireUnchanged() }
     return InfluenceScores(
-      layers: text.layers, kvHeads: text.kvHeads, capacity: text.headCapacity, seed: seed, baseDigest: base.digest,
+      layers: text.layers, kvHeads: probe.gateGradient.columns, capacity: probe.capacity, seed: seed,
+      baseDigest: base.digest,
       dataDigest: training.digest,
       shard: shard, examples: found.compactMap(\.self))
   }

@@ -22,9 +22,15 @@ struct Summary {
       "adapter    \(state.adapter.summary): \(state.layout.count) trainable parameters",
     ]
     if let selection = state.selection {
+      let kind =
+        switch job.run.adapter.valueHeads ?? .attention {
+        case .attention: "KV"
+        case .linear: "value"
+        case .both: "KV and value"
+        }
       lines.append(
         """
-        heads      \(selection.numHeads) of \(text.totalHeads) KV heads (\(selection.method)): \
+        heads      \(selection.numHeads) of \(selection.capacity.reduce(0, +)) \(kind) heads (\(selection.method)): \
         \(selection.adapted.listing)
         """)
     }

@@ -46,7 +46,7 @@ struct Growth: ParsableCommand {
     say(
       "model      \(self.model): \(text.layers) layers, hidden \(text.hiddenSize); "
         + "compute in \(model.precision.rawValue)")
-    let budgets = LayerBudgets.even(max(1, text.totalHeads / 4), text)
+    let budgets = LayerBudgets.even(max(1, text.totalHeads / 4), capacity: text.headCapacity)
     let reference = ReferenceGEMM(side: common.side, precision: model.precision)
     let adapter = ImageLoRA<Float>(
       ImageLoRAConfiguration(

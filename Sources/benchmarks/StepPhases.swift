@@ -60,11 +60,11 @@ final class StepPhases {
     let text = base.configuration.text
     (self.base, self.examples) = (base, examples)
     imaged = sameImages ? [examples[0]] : examples
-    budgets = .even(kvHeads, text)
+    budgets = .even(kvHeads, capacity: text.headCapacity)
     let indices = budgets.heads.map { Array(0..<$0) }
     selection = HeadSelection(
       method: "even", numHeads: kvHeads, tau: 0, kvIndices: indices,
-      capacity: Array(repeating: text.kvHeads, count: text.layers))
+      capacity: text.headCapacity)
     adapter = ImageLoRA<Float>(
       ImageLoRAConfiguration(
         rank: rank, alpha: Double(2 * rank), normalization: .inverseSqrtSelected, kvIndices: selection.adapted),
@@ -169,7 +169,7 @@ final class StepPhases {
   /// Model FLOPs of one example's influence pass, without those of the two estimators.
   var influenceFLOPs: Double {
     let text = base.configuration.text
-    let all = LayerBudgets.even(text.totalHeads, text)
+    let all = LayerBudgets.even(text.totalHeads, capacity: text.headCapacity)
     let work = BatchFLOPs(first.shape, budgets: all, rank: 1, base.configuration)
     return work.forward + work.head + work.backward
       - BatchFLOPs.repeatedScores(first.shape, budgets: all, base.configuration)

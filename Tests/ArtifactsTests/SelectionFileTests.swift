@@ -16,11 +16,11 @@ struct SelectionFileTests {
     scores: [[1, 3], [0.25, 0], [1e-3, 2]], numHeads: 3, tau: 0.5, method: "influence/rank1")
 
   @Test func roundTrip() throws {
-    #expect(try HeadSelection(json: selection.json(), file: "s.json", text: text) == selection)
+    #expect(try HeadSelection(json: selection.json(), file: "s.json", capacity: text.headCapacity) == selection)
     let folder = try TemporaryFolder()
     try selection.write(to: folder.path("s.json"))
     let written = try String(contentsOfFile: folder.path("s.json"), encoding: .utf8)
-    #expect(try HeadSelection(json: written, file: "s.json", text: text) == selection)
+    #expect(try HeadSelection(json: written, file: "s.json", capacity: text.headCapacity) == selection)
   }
 
   /// The keys that the authors' scripts read, every layer listed in each.
@@ -49,7 +49,8 @@ struct SelectionFileTests {
         damaged[index] ^= 1 << UInt8(bit)
         try folder.write("s.json", damaged)
         do {
-          #expect(try HeadSelection(reading: path, text: text) == selection, "byte \(index), bit \(bit)")
+          #expect(
+            try HeadSelection(reading: path, capacity: text.headCapacity) == selection, "byte \(index), bit \(bit)")
         } catch {
           refused += 1
           #expect(!"\(error)".contains("\n") && "\(error)".contains(path), "\(error)")
@@ -66,16 +67,16 @@ struct SelectionFileTests {
     let written = try String(contentsOfFile: folder.path("s.json"), encoding: .utf8)
     let changed = written.replacing("\"tau\" : 0.5", with: "\"tau\" : 1")
     #expect(
-      line { _ = try HeadSelection(json: changed, file: "s.json", text: text) }
+      line { _ = try HeadSelection(json: changed, file: "s.json", capacity: text.headCapacity) }
         == "s.json: damaged or changed since it was written: its digest is not that of its other keys; select heads for "
         + "this model, or take the key digest out if the change is meant")
     let meant = changed.replacing(/"digest" : "[0-9a-f]{64}",/, with: "")
-    #expect(try HeadSelection(json: meant, file: "s.json", text: text).tau == 1)
+    #expect(try HeadSelection(json: meant, file: "s.json", capacity: text.headCapacity).tau == 1)
   }
 
   /// The least that the authors' training script writes is enough.
   @Test func onlyIndices() throws {
-    let found = try HeadSelection(json: #"{"kv_indices": {"2": [1, 0]}}"#, file: "s.json", text: text)
+    let found = try HeadSelection(json: #"{"kv_indices": {"2": [1, 0]}}"#, file: "s.json", capacity: text.headCapacity)
     #expect(found.kvIndices == [[], [], [0, 1]] && found.numHeads == 2 && found.method == "file")
   }
 
@@ -85,13 +86,13 @@ struct SelectionFileTests {
     (#"{"kv_indices": {"-1": [0]}}"#, "layer -1 is not one of the model's 3 layers"),
     (#"{"kv_indices": {"0": [2]}}"#, "layer 0 selects heads [2] of 2"),
     (#"{"kv_indices": {"0": [1, 1]}}"#, "layer 0 selects heads [1, 1] of 2"),
-    (#"{"kv_indices": {"0": [0]}, "hkv": {"0": 4}}"#, "hkv of layer 0 is 4, the model has 2 KV heads there"),
+    (#"{"kv_indices": {"0": [0]}, "hkv": {"0": 4}}"#, "hkv of layer 0 is 4, the model has 2 heads there"),
     (#"{"kv_indices": {"0": []}}"#, "no head is selected"),
     (#"{"kv_indices": {"0": [0]}, "scores": {"0": [1]}}"#, "scores of layer 0 are not 2 numbers"),
     (#"{"kv_indices": [0]}"#, "not a selection"), ("{", "not a selection"),
   ])
   func anotherModelsSelectionIsRefused(json: String, words: String) {
-    let said = line { _ = try HeadSelection(json: json, file: "s.json", text: text) }
+    let said = line { _ = try HeadSelection(json: json, file: "s.json", capacity: text.headCapacity) }
     #expect(said.hasPrefix("s.json: \(words)") && !said.contains("\n"), "\(said)")
   }
 }

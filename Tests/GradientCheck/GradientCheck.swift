@@ -37,20 +37,27 @@ private final class TensorMemory {
 
 /// Largest difference between `gradient` and the central differences of `loss` over all elements of `x`, relative to
 /// the largest difference quotient.
+/// - Parameter fourthOrder: whether quotients come from four points, whose steps may be so long that rounding counts
+///   little: for gradients that are small beside the loss.
 package func gradientError(
-  of x: Matrix<Double>, gradient: Matrix<Double>, step: Double = 1e-5, loss: () -> Double
+  of x: Matrix<Double>, gradient: Matrix<Double>, fourthOrder: Bool = false, loss: () -> Double
 ) -> Double {
+  let step = fourthOrder ? 1e-3 : 1e-5
   precondition(gradient.rows == x.rows && gradient.columns == x.columns)
   var (worst, largest) = (0.0, 0.0)
   for i in 0..<x.rows {
     for j in 0..<x.columns {
       let kept = x.row(i)[j]
-      x.row(i)[j] = kept + step
-      let above = loss()
-      x.row(i)[j] = kept - step
-      let below = loss()
-      x.row(i)[j] = kept
-      let numeric = (above - below) / (2 * step)
+      func difference(_ steps: Double) -> Double {
+        x.row(i)[j] = kept + steps * step
+        let above = loss()
+        x.row(i)[j] = kept - steps * step
+        let below = loss()
+        x.row(i)[j] = kept
+        return above - below
+      }
+      let numeric =
+        fourthOrder ? (8 * difference(1) - difference(2)) / (12 * step) : difference(1) / (2 * step)
       worst = max(worst, abs(numeric - gradient.row(i)[j]))
       largest = max(largest, abs(numeric))
     }

@@ -61,10 +61,10 @@ struct PlanTests {
     #expect(counts.head == 0)
     // Heads lie in every fourth layer alone.
     #expect(text.totalHeads == 12)
-    #expect(LayerBudgets.even(3, text).heads.enumerated().allSatisfy { $1 == 0 || $0 % 4 == 3 })
-    #expect(LayerBudgets.fewestLayers(3, text).heads.suffix(5) == [1, 0, 0, 0, 2])
+    #expect(LayerBudgets.even(3, capacity: text.headCapacity).heads.enumerated().allSatisfy { $1 == 0 || $0 % 4 == 3 })
+    #expect(LayerBudgets.fewestLayers(3, capacity: text.headCapacity).heads.suffix(5) == [1, 0, 0, 0, 2])
     // Multiply-adds of a token: 520 million in all layers, less what the answers alone need of the last.
-    let work = BatchFLOPs(unit, budgets: .even(3, text), rank: 8, model)
+    let work = BatchFLOPs(unit, budgets: .even(3, capacity: text.headCapacity), rank: 8, model)
     let perToken = work.forward / 2 / Double(unit.tokens)
     #expect(perToken > 0.9 * 520e6 && perToken < 1.05 * 520e6, "\(perToken)")
   }
@@ -85,12 +85,13 @@ struct PlanTests {
     #expect(counts.vision == 1152 * 3841 + 27 * 15_239_504 + 40_119_040 + 3 * 40_125_952)
     // Patches of 1536 numbers; 27 blocks of 3200 x (4 x 1152^2 + 2 x 1152 x 4304) that see all 3200 patches; 800 tokens
     // through four times 4608 x 4608 and 4608 x 4096.
-    let work = BatchFLOPs(unit, budgets: .even(18, text), rank: 8, eightB)
+    let work = BatchFLOPs(unit, budgets: .even(18, capacity: text.headCapacity), rank: 8, eightB)
     let vision = [5_662_310_400, 27 * 48_719_462_400, 27 * 23_592_960_000, 4 * 32_086_425_600]
     #expect(work.vision == Double(2 * vision.reduce(0, +)))
     // Queries and keys once more: 3 x 1024 and 3 x 4096 + 32 + 4096 + 2 x 12288 values a token.
     let memory = RankMemory(
-      unit, adapter: .imageLoRA(.even(36, text), rank: 8), imageTokens: 800, featureMiB: 256, activationBytes: .max,
+      unit, adapter: .imageLoRA(.even(36, capacity: text.headCapacity), rank: 8), imageTokens: 800, featureMiB: 256,
+      activationBytes: .max,
       eightB)
     let (inner, last) = (1000 * 3072 + 1000 * 40_992, 1000 * 3072 + 30 * 40_992)
     #expect(memory.activations == Double(4 * (36 * 1000 * 4096 + 35 * inner + last)))
@@ -99,7 +100,9 @@ struct PlanTests {
 
   /// Rank 8, 18 of 72 KV heads. A: 2048 x 8 and gamma, a layer; B: 8 x 128 a head.
   @Test func adapter() {
-    let (even, fewest) = (LayerBudgets.even(18, text), LayerBudgets.fewestLayers(18, text))
+    let (even, fewest) = (
+      LayerBudgets.even(18, capacity: text.headCapacity), LayerBudgets.fewestLayers(18, capacity: text.headCapacity)
+    )
     #expect(even.selected == 18 && even.layers == 18 && even.lowest == 0)
     #expect(fewest.selected == 18 && fewest.layers == 9 && fewest.lowest == 27)
     #expect(even.parameters(rank: 8, text) == 18 * (16384 + 1) + 18 * 1024)
@@ -112,8 +115,8 @@ struct PlanTests {
     #expect(AllReducePayload(parameters: 1, ranks: 7).count == 8)
     #expect(AllReducePayload(parameters: 1, ranks: 4096).count == 7 + 586)
     for count in 1...80 {
-      #expect(LayerBudgets.even(count, text).selected == min(count, 72))
-      #expect(LayerBudgets.fewestLayers(count, text).selected == min(count, 72))
+      #expect(LayerBudgets.even(count, capacity: text.headCapacity).selected == min(count, 72))
+      #expect(LayerBudgets.fewestLayers(count, capacity: text.headCapacity).selected == min(count, 72))
     }
   }
 
@@ -126,7 +129,7 @@ struct PlanTests {
     #expect(all.multiplyAdds(tokens: 1000, visual: 800, text) == Double(1000 * all.parameters(text)))
     let found = BatchFLOPs(unit, adapter: all, threeB)
     #expect(found.adapter == 2 * 3 * 1000 * Double(all.parameters(text)))
-    #expect(found.forward == BatchFLOPs(unit, budgets: .even(18, text), rank: 8, threeB).forward)
+    #expect(found.forward == BatchFLOPs(unit, budgets: .even(18, capacity: text.headCapacity), rank: 8, threeB).forward)
     // The lowest layer: o and MLP 71,827,456 a token, attention over 5 x 500,500 pairs; 34 layers: 77,070,336 a token.
     let pairs = 2048 * 5 * 500_500
     let lowest = 1000 * 71_827_456 + pairs
@@ -143,7 +146,7 @@ struct PlanTests {
   /// Multiply-adds of a layer: k and v 1,048,576 a token; q and o 8,388,608, MLP 67,633,152 a query; attention 2 x 2048
   /// a pair. 35 layers have 1000 queries and 500,500 pairs, the last has 30 queries and 30,000 pairs.
   @Test func forward() {
-    let found = BatchFLOPs(unit, budgets: .even(18, text), rank: 8, threeB)
+    let found = BatchFLOPs(unit, budgets: .even(18, capacity: text.headCapacity), rank: 8, threeB)
     #expect(found.forward == 2 * (35 * 79_120_384_000 + 3_452_108_800))
     #expect(found.head == 2 * 2 * 30 * 2048 * 151_936)
     #expect(found.adapter == 2 * 3 * 800 * 18 * (16384 + 1024))
@@ -157,35 +160,37 @@ struct PlanTests {
   /// 500,364 + 484,620 pairs. 34 layers: 77,070,336 a token, attention over 3 x 500,364 + 2 x 484,620 pairs. The last
   /// has 30 queries.
   @Test func backward() {
-    let found = BatchFLOPs(unit, budgets: .even(18, text), rank: 8, threeB)
+    let found = BatchFLOPs(unit, budgets: .even(18, capacity: text.headCapacity), rank: 8, threeB)
     #expect(found.backward == 2 * (72_695_463_936 + 34 * 80_896_450_560 + 3_617_685_504))
     // From layer 27: eight layers, 28 to 35, lie above it.
-    let short = BatchFLOPs(unit, budgets: .fewestLayers(18, text), rank: 8, threeB)
+    let short = BatchFLOPs(unit, budgets: .fewestLayers(18, capacity: text.headCapacity), rank: 8, threeB)
     #expect(short.backward == 2 * (72_695_463_936 + 7 * 80_896_450_560 + 3_617_685_504))
     // Only the last layer: 30 queries of o and MLP; 30,000 pairs for scores, 29,520 for the values.
-    let top = BatchFLOPs(unit, budgets: .fewestLayers(2, text), rank: 8, threeB)
+    let top = BatchFLOPs(unit, budgets: .fewestLayers(2, capacity: text.headCapacity), rank: 8, threeB)
     #expect(top.backward == 2 * (30 * 71_827_456 + 2048 * 59_520))
     let words = BatchShape([ExampleShape(tokens: 1000, visual: 0, answers: 30, merge: 2)])
-    #expect(BatchFLOPs(words, budgets: .even(18, text), rank: 8, threeB).backward == 0)
+    #expect(BatchFLOPs(words, budgets: .even(18, capacity: text.headCapacity), rank: 8, threeB).backward == 0)
   }
 
   /// The layers' inputs, 2048 values a token; of the saved activations keys and values a token; q, attention's output,
   /// its statistics, h, gate and up 28,176 a query.
   @Test func memory() {
     let found = RankMemory(
-      unit, adapter: .imageLoRA(.even(18, text), rank: 8), imageTokens: 800, featureMiB: 256, activationBytes: .max,
+      unit, adapter: .imageLoRA(.even(18, capacity: text.headCapacity), rank: 8), imageTokens: 800, featureMiB: 256,
+      activationBytes: .max,
       threeB)
     let (inputs, keysValues) = (36 * 1000 * 2048, 1000 * 2 * 256)
     let (inner, last) = (keysValues + 1000 * 28_176, keysValues + 30 * 28_176)
     #expect(found.activations == Double(4 * (inputs + 35 * inner + last)))
     let bounded = RankMemory(
-      unit, adapter: .imageLoRA(.even(18, text), rank: 8), imageTokens: 800, featureMiB: 256,
+      unit, adapter: .imageLoRA(.even(18, capacity: text.headCapacity), rank: 8), imageTokens: 800, featureMiB: 256,
       activationBytes: 1 << 20, threeB)
     #expect(bounded.activations == Double(4 * (inputs + inner) + (1 << 20)))
     #expect(found.features == 4 * 800 * 2048)
     #expect(found.adapter == 313_362 * 52)
     let many = RankMemory(
-      unit, adapter: .imageLoRA(.even(18, text), rank: 8), imageTokens: 1e9, featureMiB: 256, activationBytes: .max,
+      unit, adapter: .imageLoRA(.even(18, capacity: text.headCapacity), rank: 8), imageTokens: 1e9, featureMiB: 256,
+      activationBytes: .max,
       threeB)
     #expect(many.features == 256 * 1024 * 1024)
   }
@@ -198,10 +203,11 @@ struct PlanTests {
     #expect(two.pairs == 2 * 500_500 - 816 * 817 / 2)
     #expect(two.latePairs == two.pairs - 136)
     #expect(two.keptPairs == 2 * 484_620 - 800 * 801 / 2)
-    let work = StepWork([[two, unit]], ranks: 2, adapter: .imageLoRA(.even(18, text), rank: 8), rank: 8, threeB)
+    let work = StepWork(
+      [[two, unit]], ranks: 2, adapter: .imageLoRA(.even(18, capacity: text.headCapacity), rank: 8), rank: 8, threeB)
     let (a, b) = (
-      BatchFLOPs(two, budgets: .even(18, text), rank: 8, threeB).decoding,
-      BatchFLOPs(unit, budgets: .even(18, text), rank: 8, threeB).decoding
+      BatchFLOPs(two, budgets: .even(18, capacity: text.headCapacity), rank: 8, threeB).decoding,
+      BatchFLOPs(unit, budgets: .even(18, capacity: text.headCapacity), rank: 8, threeB).decoding
     )
     #expect(work.busiest == a && abs(work.example.decoding - (a + b) / 3) < 1)
     #expect(abs(work.idle - (1 - (a + b) / (2 * a))) < 1e-12)

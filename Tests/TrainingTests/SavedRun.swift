@@ -28,7 +28,7 @@ struct SavedCheckpoint: Equatable {
     var groups: [[String: [Float]]] = []
     for group in ["/adapter", "/optimizer/exp_avg", "/optimizer/exp_avg_sq"] {
       var tensors: [String: [Float]] = [:]
-      for name in try file.children(of: group) where name != "kv_indices" {
+      for name in try file.children(of: group) where !["kv_indices", "value_head_indices"].contains(name) {
         tensors[name] = try file.read(Float.self, from: "\(group)/\(name)", maximumCount: 1 << 20).values
       }
       groups.append(tensors)

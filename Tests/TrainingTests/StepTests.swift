@@ -3,6 +3,7 @@ import Adapters
 import Batches
 import Datasets
 import Foundation
+import HuggingFace
 import QwenVL
 import RunFile
 import TestSupport
@@ -18,6 +19,7 @@ struct StepTests {
     let testDescription: String
     let keys: [String]
     let tolerance: Double
+    var family = ModelConfiguration.Family.qwen2_5_vl
   }
 
   /// Examples alone are the same numbers but for the order of a sum. Those of one image share a prefix, and several in
@@ -34,12 +36,20 @@ struct StepTests {
       tolerance: 1e-6),
     Setting(testDescription: "grouped by image", keys: [], tolerance: 1e-4),
     Setting(testDescription: "three in one pass", keys: ["training.micro_batch=3"], tolerance: 1e-4),
+    Setting(
+      testDescription: "KV heads of a hybrid", keys: ["data.group_by_image=false"], tolerance: 1e-6, family: .qwen3_5),
+    Setting(
+      testDescription: "heads of both kinds", keys: ["data.group_by_image=false", "adapter.value_heads=both"],
+      tolerance: 1e-6, family: .qwen3_5),
+    Setting(
+      testDescription: "value heads of linear attention, grouped by image",
+      keys: ["adapter.value_heads=linear"], tolerance: 1e-4, family: .qwen3_5),
   ]
 
   @Test("the same bytes on 1, 2 and 3 ranks, and those of the independent computation", arguments: settings)
   func updates(setting: Setting) throws {
     let runs = try [1, 2, 3].map { ranks in
-      let run = try TinyRun(setting.keys + ["checkpoint.every_steps=1"], validation: [])
+      let run = try TinyRun(setting.keys + ["checkpoint.every_steps=1"], family: setting.family, validation: [])
       let outcome = run.train(ranks: ranks)
       #expect(outcome.isFinished, "\(outcome.messages)")
       return run
@@ -127,6 +137,13 @@ private struct Oracle {
     }
   }
 
+  /// All heads of one kind that the run adapts.
+  private func heads(linear: Bool) -> [Int: [Int]] {
+    let text = base.configuration.text
+    let layers = run.adapter.capacity(text).enumerated().filter { $1 > 0 && text.isLinear($0) == linear }
+    return Dictionary(uniqueKeysWithValues: layers.map { ($0, Array(0..<$1)) })
+  }
+
   func step(from saved: SavedCheckpoint, learningRate: Double, _ sum: Sum) throws -> Step {
     let text = base.configuration.text
     let configuration: AdapterConfiguration =
@@ -134,7 +151,8 @@ private struct Oracle {
       ? .lora(LoRAConfiguration(rank: 2, alpha: 4, targets: [0: Projection.allCases, 1: Projection.allCases]))
       : .imageLoRA(
         ImageLoRAConfiguration(
-          rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: [0: [0], 1: [0]]))
+          rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: heads(linear: false),
+          valueHeadIndices: heads(linear: true)))
     let adapter: any Adapter<Float> = configuration.adapter(text)
     adapter.load(adapter.layout.tensors.flatMap { saved.adapter[$0.name] ?? [] })
     let samples = try base.sampleBuilder(maxLength: 4096)

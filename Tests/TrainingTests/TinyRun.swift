@@ -2,6 +2,7 @@
 import Adapters
 import Collectives
 import Foundation
+import HuggingFace
 import RunFile
 import Synchronization
 import Tensors
@@ -31,12 +32,13 @@ final class TinyRun: Sendable {
   ///   - images: names of more images, none of which `training` and `validation` have unless stated.
   ///   - spoiled: characters whose embeddings are these numbers.
   init(
-    _ settings: [String] = [], training: [String]? = nil, validation: [String]? = nil, images: [String] = [],
+    _ settings: [String] = [], family: ModelConfiguration.Family = .qwen2_5_vl, training: [String]? = nil,
+    validation: [String]? = nil, images: [String] = [],
     spoiled: [Character: Float] = [:]
   ) throws {
     setGEMMThreads(1)
     folder = try TemporaryFolder()
-    model = try TinyModel(spoiled: spoiled)
+    model = try TinyModel(family, spoiled: spoiled)
     for seed in 0..<5 {
       try folder.write(Self.image(seed), TinyExamples.png(width: 56, height: 56 + 28 * (seed % 2), seed: seed))
     }

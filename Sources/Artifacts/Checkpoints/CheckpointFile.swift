@@ -70,7 +70,10 @@ package struct CheckpointFile: ~Copyable {
 
   /// The selected heads and their scores, for a model of the stated shape.
   func selection(for text: TextConfiguration) throws -> HeadSelection {
-    try HeadSelection(json: selectionJSON(), file: path, text: text)
+    let selection = try selection()
+    let fits = ValueHeads.allCases.contains { $0.capacity(text) == selection.capacity }
+    guard fits else { throw refuse("its selection is of other heads (hkv) than the model has") }
+    return selection
   }
 
   /// Lowest validation loss and its step, nil before the first validation.

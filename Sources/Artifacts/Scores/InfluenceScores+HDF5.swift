@@ -73,8 +73,8 @@ extension InfluenceScores {
     let capacity =
       try file.exists(Self.capacityPath)
       ? try file.read(Int32.self, from: Self.capacityPath, shape: [shape[1]]).map(Int.init) : nil
-    guard capacity?.allSatisfy({ $0 == 0 || $0 == shape[2] }) ?? true, capacity?.contains(shape[2]) ?? true else {
-      throw refuse("\(Self.capacityPath.dropFirst()) has other numbers than 0 and \(shape[2]), or 0 alone")
+    guard capacity?.allSatisfy({ (0...shape[2]).contains($0) }) ?? true, capacity?.contains(shape[2]) ?? true else {
+      throw refuse("\(Self.capacityPath.dropFirst()) has numbers beyond \(shape[2]), or none that is \(shape[2])")
     }
     self.init(
       layers: shape[1], kvHeads: shape[2], capacity: capacity,

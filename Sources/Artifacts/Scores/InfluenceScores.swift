@@ -43,7 +43,7 @@ package struct InfluenceScores: Sendable, Equatable {
   package static let schemaVersion = 1
 
   package let layers, kvHeads: Int
-  /// KV heads of each layer: `kvHeads`, or none where attention is linear.
+  /// Heads of each layer, at most `kvHeads`: those of the kind that was probed.
   package let capacity: [Int]
   /// Seed of the rank-1 probe's projections.
   package let seed: UInt64

@@ -2,7 +2,6 @@
 import Digests
 import Files
 import Foundation
-import HuggingFace
 
 extension HeadSelection {
   private struct Document: Codable {
@@ -39,17 +38,11 @@ extension HeadSelection {
   /// Largest file that is read, in bytes.
   private static var maximumBytes: Int { 1 << 26 }
 
-  /// Reads a file for a model of the stated shape; layers that it leaves out get no adapter.
+  /// Reads a file for a model with so many heads in each layer; layers that it leaves out get no adapter.
   /// - Throws: `FileError`, also for layers or heads that the model does not have.
-  package init(reading path: String, text: TextConfiguration) throws {
+  package init(reading path: String, capacity: [Int]) throws {
     let data = try readFile(path, maximumBytes: Self.maximumBytes)
-    try self.init(json: String(decoding: data, as: UTF8.self), file: path, text: text)
-  }
-
-  /// Parses a document for a model of the stated shape; layers that it leaves out get no adapter.
-  /// - Throws: `FileError` for broken JSON and for layers or heads that the model does not have.
-  package init(json: String, file: String, text: TextConfiguration) throws {
-    try self.init(json: json, file: file, capacity: text.headCapacity)
+    try self.init(json: String(decoding: data, as: UTF8.self), file: path, capacity: capacity)
   }
 
   /// Parses a document that states its model's shape itself: `hkv` lists every layer.
@@ -66,7 +59,9 @@ extension HeadSelection {
     try self.init(json: json, file: file, capacity: capacity)
   }
 
-  private init(json: String, file: String, capacity: [Int]) throws {
+  /// Parses a document for a model with so many heads in each layer; layers that it leaves out get no adapter.
+  /// - Throws: `FileError` for broken JSON and for layers or heads that the model does not have.
+  package init(json: String, file: String, capacity: [Int]) throws {
     let layers = capacity.count
     func refuse(_ problem: String) -> FileError { FileError(file, problem, remedy: Self.remedy) }
     let document: Document
@@ -89,7 +84,7 @@ extension HeadSelection {
     for (name, heads) in document.hkv ?? [:] {
       let layer = try layer(name)
       guard heads == capacity[layer] else {
-        throw refuse("hkv of layer \(layer) is \(heads), the model has \(capacity[layer]) KV heads there")
+        throw refuse("hkv of layer \(layer) is \(heads), the model has \(capacity[layer]) heads there")
       }
     }
     var indices = Array(repeating: [Int](), count: layers)
