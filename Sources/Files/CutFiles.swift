@@ -25,7 +25,7 @@ package enum CutFiles {
   /// To be called after everything that takes signals for itself, as MPI.
   /// - Parameter rank: of ranks that meet the cut at once, the first ends the job before the others speak.
   package static func report(rank: Int = 0) {
-    delay.store(250_000 * min(rank, 20), ordering: .relaxed)
+    delay.store(1_000_000 * min(rank, 10), ordering: .relaxed)
     // Made before the first signal: a handler must not wait for what its own thread may be making.
     _ = slots
     var action = sigaction()

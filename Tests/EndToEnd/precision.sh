@@ -31,14 +31,14 @@ trained "fp32 numbers rounded to bf16 in place of bf16 instructions" bf16 emulat
 export DNNL_MAX_CPU_ISA=AVX2
 trained "a BF16 checkpoint on a processor without bf16 instructions" fp32 plain
 refused 65 "bf16 on a processor without its instructions" 'run file: model.precision: bf16' 'emulate_bf16: true' \
-  train "${on_bf16[@]}" --set checkpoint.directory=never --set model.precision=bf16
+  train "${on_bf16[@]}" --set checkpoint.directory=refused-bf16 --set model.precision=bf16
 unset DNNL_MAX_CPU_ISA
-check "nothing was written for the refused run" test ! -e never
+check "nothing was written for the refused run" test ! -e refused-bf16
 if [[ $native = bf16 ]]; then
   trained "bf16 as the run file states it" bf16 stated --set model.precision=bf16
 else
   refused 65 "bf16 on this processor" 'run file: model.precision: bf16' 'emulate_bf16: true' \
-    train "${on_bf16[@]}" --set checkpoint.directory=never --set model.precision=bf16
+    train "${on_bf16[@]}" --set checkpoint.directory=refused-bf16 --set model.precision=bf16
 fi
 different() { ! same_log "$1" "$2"; }
 check "bf16 is not fp32 by another name: other losses" different emulated/metrics.jsonl plain/metrics.jsonl
