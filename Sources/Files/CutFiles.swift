@@ -16,7 +16,7 @@ package enum CutFiles {
   /// More files than are mapped at a time.
   fileprivate static let capacity = 1024
   private static let used = Mutex(0)
-  /// Microseconds before the line is written.
+  /// Seconds before the line is written.
   fileprivate static let delay = Atomic(0)
 
   /// Ends the process with status 1 and one line on standard error that names the file when a mapped file turns out to
@@ -25,7 +25,8 @@ package enum CutFiles {
   /// To be called after everything that takes signals for itself, as MPI.
   /// - Parameter rank: of ranks that meet the cut at once, the first ends the job before the others speak.
   package static func report(rank: Int = 0) {
-    delay.store(1_000_000 * min(rank, 10), ordering: .relaxed)
+    // mpirun kills the other ranks some two seconds after the first has ended.
+    delay.store(5 * min(rank, 4), ordering: .relaxed)
     // Made before the first signal: a handler must not wait for what its own thread may be making.
     _ = slots
     var action = sigaction()
@@ -34,7 +35,9 @@ package enum CutFiles {
       for index in 0..<CutFiles.capacity {
         let slot = slots[index]
         guard slot.start <= address, address < slot.end, let line = slot.line else { continue }
-        usleep(UInt32(CutFiles.delay.load(ordering: .relaxed)))
+        var rest = timespec(tv_sec: CutFiles.delay.load(ordering: .relaxed), tv_nsec: 0)
+        // mpirun's SIGTERM, which comes first, must not make it speak.
+        while withUnsafeMutablePointer(to: &rest, { nanosleep($0, $0) }) != 0, errno == EINTR {}
         _ = write(STDERR_FILENO, line, slot.count)
         _exit(ExitStatus.failed)
       }

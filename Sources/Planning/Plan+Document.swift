@@ -73,7 +73,7 @@ extension Plan {
         kind: run.adapter.kind.rawValue, rank: run.adapter.rank,
         trainableParameters: adapter.worst.parameters(text),
         fewestTrainableParameters: adapter.best?.parameters(text), selectedHeads: selected,
-        heads: selected.map { _ in text.totalHeads }, flopsPerExample: work.adapterFLOPs),
+        heads: selected.map { _ in run.adapter.capacity(text).reduce(0, +) }, flopsPerExample: work.adapterFLOPs),
       standardLora: .init(
         trainableParameters: StandardLoRA.parameters(rank: run.adapter.rank, text),
         flopsPerExample: work.standardFLOPs),

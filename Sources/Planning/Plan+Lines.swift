@@ -51,13 +51,13 @@ extension Plan {
     switch adapter.worst {
     case .lora(let targets, _):
       return """
-        LoRA rank \(rank) on \(targets.map(\.rawValue).joined(separator: ", ")) of \(plural(text.layers, "layer")), all \
+        LoRA rank \(rank) on \(targets.map(\.rawValue).joined(separator: ", ")) of \(plural(text.attentionLayers.count, "layer")), all \
         tokens: \(grouped(parameters)) trainable parameters
         """
     case .imageLoRA(let budgets, _):
       var line = """
-        Image-LoRA rank \(rank), \(budgets.selected) of \(text.totalHeads) KV heads in \
-        \(plural(budgets.layers, "layer")): \(grouped(parameters)) trainable parameters
+        Image-LoRA rank \(rank), \(budgets.selected) of \(run.adapter.capacity(text).reduce(0, +)) \
+        \(run.adapter.headWords) in \(plural(budgets.layers, "layer")): \(grouped(parameters)) trainable parameters
         """
       if case .imageLoRA(let best, _) = adapter.best {
         line +=

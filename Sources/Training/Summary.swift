@@ -22,16 +22,10 @@ struct Summary {
       "adapter    \(state.adapter.summary): \(state.layout.count) trainable parameters",
     ]
     if let selection = state.selection {
-      let kind =
-        switch job.run.adapter.valueHeads ?? .attention {
-        case .attention: "KV"
-        case .linear: "value"
-        case .both: "KV and value"
-        }
       lines.append(
         """
-        heads      \(selection.numHeads) of \(selection.capacity.reduce(0, +)) \(kind) heads (\(selection.method)): \
-        \(selection.adapted.listing)
+        heads      \(selection.numHeads) of \(selection.capacity.reduce(0, +)) \(job.run.adapter.headWords) \
+        (\(selection.method)): \(selection.adapted.listing)
         """)
     }
     if let start = job.start { lines.append("start      \(start.folder)") }
