@@ -2,7 +2,6 @@
 # started again, how often, and that a run through them has the bytes of one that nobody stopped. cluster/rehearsal has
 # the same with a Slurm and with hosts.
 source "$top/Tests/EndToEnd/background.sh"
-declare -F whole >/dev/null || source "$top/Tests/EndToEnd/ranks.sh"
 
 mkdir fakes
 cat >fakes/scontrol <<'SH'
@@ -108,52 +107,61 @@ outcome probe-KILL 137 1 'status 137: requeued'
 outcome probe-last 75 0 'shard 0: not started again after 3 starts'
 outcome hanging 137 1 'mpirun goes on without ranks on this node: killed'
 
-# A run through such jobs. As Slurm does, TERM reaches every process, and USR1 the shell alone.
-options=(--set "checkpoint.directory=$work/run")
+# A run through such jobs, of so many steps that it does not end before a signal reaches it. As Slurm does, TERM reaches
+# every process, and USR1 the shell alone.
+options=(--set training.steps=400 --set checkpoint.directory="$work/run")
+rm -rf run
+check "400 steps on 2 ranks" train 2 "${options[@]}"
+mv run whole-long
+# await_steps: eight steps more than the run's metrics have now, so that its ranks are in their loop.
+await_steps() { await reached $(($(grep -oE '"step":[0-9]+' run/metrics.jsonl 2>/dev/null | tail -n 1 | cut -d : -f 2) + 8)) || true; }
 start_job() {
   begin_batch training train.sbatch IMAGELORA="$IMAGELORA" "SLURM_RESTART_COUNT=$1" -- "$work/run.yaml" "${options[@]}"
   job=${outcomes[training]}
-  await reached "$2" || true
 }
-rm -rf run
-start_job 0 4
+start_job 0
+await_steps
 kill -USR1 $(processes "$job" train.sbatch)
 outcome training 1 1 'status 1: it was asked to save and end; requeued'
-start_job 1 12
+start_job 1
+await_steps
 echo "JobState=COMPLETING Restarts=2 PreemptTime=None" >jobs/training/job
 kill -TERM $(processes "$job" mpirun) $(processes "$job" imagelora) $(processes "$job" train.sbatch)
 outcome training 1 1 ''
 stopped=$(sed -nE 's/.*stopped by a signal after step ([0-9]+).*/\1/p' jobs/training/err)
 check "TERM to all processes: saved at its step, ${stopped:-none}" sh -c "ls run/step-*0$stopped.*h5"
 rm -f jobs/training/job
-start_job 2 "$((stopped + 2))"
+start_job 2
+await_steps
 kill -KILL $(processes "$job" imagelora | tail -n 1)
 outcome training 137 2 'a rank or a node was lost; requeued'
-start_job 3 40
+start_job 3
 outcome training 0 2 ''
-check "asked, preempted, killed and finished: the bytes of the run never stopped" same_state "whole-2/$last" "run/$last"
+check "asked, preempted, killed and finished: the bytes of the run never stopped" \
+  same_state whole-long/step-00000400.h5 run/step-00000400.h5
 
 # Without a batch system: one host of two does not answer, a rank is killed, the script is asked to end.
 printf '%s\n' 'localhost slots=2' '# a comment' 'nowhere slots=2' >hostfile
 by_hand() {
-  MPI_OPTIONS=${mpi_options[*]} LAUNCH_AGENT=false timeout --foreground 60 "$top/cluster/mpirun.sh" hostfile 4 run.yaml "$@" >out 2>err
+  MPI_OPTIONS=${mpi_options[*]} LAUNCH_AGENT=false timeout --foreground 60 "$top/cluster/mpirun.sh" hostfile 4 run.yaml \
+    "${options[@]}" "$@" >out 2>err
 }
 rm -rf run
 by_hand &
 job=$!
-await reached 4 || true
+await_steps
 kill -KILL $(processes "$job" imagelora | tail -n 1)
 await grep -q 'starting again' err || true
 check "mpirun.sh: a killed rank is one line, and a start" \
   grep -q 'mpirun.sh: start 1 ended with status 137: a rank or a host was lost; starting again' err
 check "mpirun.sh: the host that does not answer is left out" grep -q 'no answer from nowhere: left out' err
 check "mpirun.sh: as many ranks as the other host has slots" grep -q '^ranks *2,' out
-await reached 12 || true
+await_steps
 kill -TERM $(processes "$job" mpirun.sh)
 end
 check "mpirun.sh: TERM saves and ends, status 1 (status $status)" sh -c "[ $status = 1 ] && grep -q 'stopped by a signal after step' err"
 by_hand --set training.learning_rate=1 || status=$?
 check "mpirun.sh: what is refused is not started again (status $status)" sh -c "[ $status = 65 ] && ! grep -q starting err"
 check "mpirun.sh: goes on to the end" by_hand
-check "mpirun.sh: the bytes of the run never stopped" same_state "whole-2/$last" "run/$last"
-rm -rf run jobs fakes hostfile
+check "mpirun.sh: the bytes of the run never stopped" same_state whole-long/step-00000400.h5 run/step-00000400.h5
+rm -rf run whole-long jobs fakes hostfile
