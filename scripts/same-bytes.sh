@@ -78,11 +78,11 @@ for way in whole resumed; do
   "$program" evaluate "${run[@]}" --checkpoint "$out/$way/step-00000160.h5" --base \
     --output "$out/$way/predictions.jsonl"
 done
-for fixture in a b qwen3-vl; do
+for fixture in a b qwen2-vl qwen3-vl qwen3.5-a qwen3.5-b; do
   "$program" parity --model "$resources/$fixture/model" --data "$resources/$fixture/data.jsonl" \
     --adapter "$resources/$fixture/adapter" --output "$out/parity-$fixture.h5"
 done
-for fixture in a:peft-a b:peft-b qwen3-vl:peft-qwen3; do
+for fixture in a:peft-a b:peft-b qwen3-vl:peft-qwen3 a:peft-mlp qwen3.5-b:peft-qwen3.5; do
   "$program" parity --model "$resources/${fixture%:*}/model" --data "$resources/${fixture%:*}/data.jsonl" \
     --adapter "$resources/${fixture#*:}/adapter" --output "$out/parity-${fixture#*:}.h5"
 done

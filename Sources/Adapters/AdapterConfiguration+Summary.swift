@@ -9,7 +9,7 @@ extension AdapterConfiguration {
       "Image-LoRA rank \(options.rank), alpha \(options.alpha), \(options.normalization.rawValue)"
     case .lora(let options):
       "LoRA rank \(options.rank), alpha \(options.alpha), all tokens, \(options.targets.count) layers, "
-        + (options.targets.values.first ?? []).map(\.rawValue).joined(separator: " ")
+        + options.projections.map(\.rawValue).joined(separator: " ")
     }
   }
 }

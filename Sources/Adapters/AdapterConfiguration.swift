@@ -64,6 +64,15 @@ package struct LoRAConfiguration: Sendable, Equatable {
     }
   }
 
+  /// On the same projections of every layer, where it has them.
+  package init(rank: Int, alpha: Double, everywhere targets: [Projection], _ text: TextConfiguration) {
+    let layers = (0..<text.layers).map { ($0, text.projections(of: $0).filter(targets.contains)) }
+    self.init(rank: rank, alpha: alpha, targets: Dictionary(uniqueKeysWithValues: layers))
+  }
+
+  /// The projections that it adapts in any layer, in the order of `Projection`.
+  package var projections: [Projection] { Projection.allCases.filter(Set(targets.values.joined()).contains) }
+
   /// alpha / rank
   var scale: Double { alpha / Double(rank) }
 
@@ -79,7 +88,7 @@ package struct LoRAConfiguration: Sendable, Equatable {
       })
   }
 
-  /// `layers.{l}.{q,k,v,o}_proj`, the name of a layer's projection.
+  /// `layers.{l}.{projection}`, the name of a layer's projection.
   package static func name(_ layer: Int, _ projection: Projection) -> String {
     "layers.\(layer).\(projection.rawValue)"
   }
@@ -101,11 +110,17 @@ package struct ProjectionWidths: Sendable, Equatable {
 
   /// Those of a model.
   package init(_ projection: Projection, _ text: TextConfiguration) {
-    let (hidden, head) = (text.hiddenSize, text.headDimension)
+    let (hidden, head, linear) = (text.hiddenSize, text.headDimension, text.linearAttention)
     switch projection {
     case .query: self.init(input: hidden, output: text.attentionHeads * head * (text.outputGate ? 2 : 1))
     case .key, .value: self.init(input: hidden, output: text.kvHeads * head)
     case .output: self.init(input: text.attentionHeads * head, output: hidden)
+    case .linearInput: self.init(input: hidden, output: linear.columns)
+    case .linearGate: self.init(input: hidden, output: linear.valueColumns)
+    case .linearStrength, .linearDecay: self.init(input: hidden, output: linear.valueHeads)
+    case .linearOutput: self.init(input: linear.valueColumns, output: hidden)
+    case .gate, .up: self.init(input: hidden, output: text.intermediateSize)
+    case .down: self.init(input: text.intermediateSize, output: hidden)
     }
   }
 }
@@ -164,7 +179,8 @@ package enum AdapterConfiguration: Sendable, Equatable {
           && options.heads.allSatisfy { layer, heads in
             heads.allSatisfy { (0..<text.valueHeads(of: layer).count).contains($0) }
           }
-      case .lora: layers.allSatisfy { !text.isLinear($0) }
+      case .lora(let options):
+        options.targets.allSatisfy { layer, targets in Set(targets).isSubset(of: text.projections(of: layer)) }
       }
     return isInside && self.layout(text) == layout
   }

@@ -17,6 +17,27 @@ package enum ValueHeads: String, Sendable, CaseIterable {
   case linear
   case both
 
+  /// The kind of the heads that layers have.
+  /// - Parameters:
+  ///   - capacity: how many each layer has.
+  ///   - linear: layers whose heads are value heads of linear attention.
+  package init(capacity: [Int], linear: [Int]) {
+    let hasOthers = capacity.enumerated().contains { $1 > 0 && !linear.contains($0) }
+    self = linear.isEmpty ? .attention : hasOthers ? .both : .linear
+  }
+
+  /// What one of these heads is called.
+  package var word: String {
+    switch self {
+    case .attention: "KV head"
+    case .linear: "value head"
+    case .both: "KV or value head"
+    }
+  }
+
+  /// What several of them are called.
+  package var words: String { self == .both ? "KV and value heads" : word + "s" }
+
   /// Heads of each layer that there are of this kind.
   package func capacity(_ text: TextConfiguration) -> [Int] {
     (0..<text.layers).map { layer in
@@ -33,7 +54,7 @@ package enum Normalization: String, Sendable, CaseIterable {
   case none
 }
 
-/// How a KV head's influence is estimated from its gradient.
+/// How a head's influence is estimated from its gradient.
 package enum Estimator: String, Sendable, CaseIterable {
   /// Sum over examples of the squared norm of dL/dB of a rank-1 probe (the paper's).
   case rank1
@@ -41,7 +62,7 @@ package enum Estimator: String, Sendable, CaseIterable {
   case gate
 }
 
-/// How the KV heads of an Image-LoRA are chosen.
+/// How the heads of an Image-LoRA are chosen.
 package enum SelectionMethod: String, Sendable, CaseIterable {
   case influence, all, random
   case perLayer = "per_layer"

@@ -5,7 +5,7 @@
 package struct AdapterLayout: Sendable, Equatable {
   /// A tensor as files name it.
   package struct Tensor: Sendable, Equatable {
-    /// `layers.{l}.{A,B,gamma}` of Image-LoRA, `layers.{l}.{q,k,v,o}_proj.{A,B}` of LoRA.
+    /// `layers.{l}.{A,B,gamma}` of Image-LoRA, `layers.{l}.{projection}.{A,B}` of LoRA.
     package let name: String
     /// Empty for a scalar.
     package let shape: [Int]

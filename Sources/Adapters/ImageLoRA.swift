@@ -44,7 +44,7 @@ package final class ImageLoRA<Element: Scalar>: Adapter {
 
   package var configuration: AdapterConfiguration { .imageLoRA(options) }
   package var tokens: AdaptedTokens { .visual }
-  package func adaptsAtLowestLayer(_ projection: Projection) -> Bool { projection == .value }
+  package func adapts(_ layer: Int, _ projection: Projection) -> Bool { projection == .value && slots[layer] != nil }
 
   /// The paper's start: `A ~ N(0, (1/r)^2)`, `B = 0`, `gamma = 0.01`. Each layer draws from a stream of its own, so
   /// that its start does not depend on which other layers are selected.

@@ -56,7 +56,7 @@ package final class InfluenceProbe<Element: Scalar>: ProjectionAdapter {
   }
 
   package var tokens: AdaptedTokens { .visual }
-  package func adaptsAtLowestLayer(_ projection: Projection) -> Bool { projection == .value }
+  package func adapts(_ layer: Int, _ projection: Projection) -> Bool { projection == .value && capacity[layer] > 0 }
 
   package func forward(
     layer: Int, _ projection: Projection, input: Matrix<Element>, output: Matrix<Element>, spans: [Range<Int>]
@@ -66,7 +66,7 @@ package final class InfluenceProbe<Element: Scalar>: ProjectionAdapter {
     layer: Int, _ projection: Projection, input: Matrix<Element>, values: Matrix<Element>?,
     dOutput dValues: Matrix<Element>, spans: [Range<Int>], dInput: Matrix<Element>?
   ) {
-    guard let values, capacity[layer] > 0 else { return }
+    guard let values, adapts(layer, projection) else { return }
     let D = dimensions[layer]
     for rows in spans {
       let u = Matrix<Element>(uninitialized: rows.count, 1)

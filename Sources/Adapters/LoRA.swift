@@ -1,4 +1,4 @@
-// Standard LoRA: y += (alpha / r) (x A^T) B^T at every token, for any of the attention's four projections.
+// Standard LoRA: y += (alpha / r) (x A^T) B^T at every token, for any projections of the decoder.
 import HuggingFace
 import QwenVL
 import RandomNumbers
@@ -41,9 +41,7 @@ package final class LoRA<Element: Scalar>: Adapter {
   package var configuration: AdapterConfiguration { .lora(options) }
   package var tokens: AdaptedTokens { .all }
 
-  package func adaptsAtLowestLayer(_ projection: Projection) -> Bool {
-    lowestLayer.map { slots[$0]?[projection] != nil } ?? false
-  }
+  package func adapts(_ layer: Int, _ projection: Projection) -> Bool { slots[layer]?[projection] != nil }
 
   /// PEFT's start: A uniform in +-1 / sqrt(in) (`kaiming_uniform_(a=sqrt(5))`), B = 0.
   package func initialize(seed: UInt64) {

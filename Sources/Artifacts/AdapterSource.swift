@@ -43,7 +43,7 @@ package enum AdapterSource: Sendable {
       adapter.load(parameters)
       return adapter
     case .folder(let path):
-      return try AdapterFolder.load(path, base: base.configuration.text)
+      return try AdapterFolder.load(path, base: base.configuration.text, family: base.configuration.family)
     }
   }
 }

@@ -33,19 +33,18 @@ package struct BaseModel: Sendable {
   /// Opens and checks a folder; weights are mapped, nothing is copied.
   /// - Parameters: `precision` nil is the fastest of this processor; `minPixels`, `maxPixels` replace the folder's
   ///   pixel limits; `templateVariables` are given to the chat template to read; `reading` is how image files are
-  ///   decoded; `rotaryFrequencies` reproduces a reference; `features` states where vision features are cached.
+  ///   decoded; `features` states where vision features are cached.
   /// - Throws: `HuggingFaceError`, `FileError` or `PreprocessingError` in one line that names
   ///   the file and the key or tensor.
   package init(
     folder: String, precision: Precision? = .float32, minPixels: Int? = nil, maxPixels: Int? = nil,
     templateVariables: TemplateVariables = TemplateVariables(), reading: ImageReading = ImageReading(),
-    rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies = .float32, features: FeatureStore.Settings = .init()
+    features: FeatureStore.Settings = .init()
   ) throws {
     self.folder = folder
     let stated = try ModelConfiguration(folder: folder)
     let checkpoint = try Checkpoint(folder: folder)
-    let model = try QwenVLModel<Float>(
-      configuration: stated, checkpoint: checkpoint, precision: precision, rotaryFrequencies: rotaryFrequencies)
+    let model = try QwenVLModel<Float>(configuration: stated, checkpoint: checkpoint, precision: precision)
     let configuration = model.configuration
     let digest = checkpoint.digest
     let tokenizer = try Tokenizer(folder: folder)
@@ -59,8 +58,7 @@ package struct BaseModel: Sendable {
       try FeatureCache(
         folder: cacheFolder, baseDigest: digest, precision: model.precision.rawValue,
         conditions: FeatureCache.conditions(
-          features, vision: configuration.vision, rotaryFrequencies: "\(rotaryFrequencies)",
-          preprocessor: preprocessor, reading: reading),
+          features, vision: configuration.vision, preprocessor: preprocessor, reading: reading),
         warn: features.warn)
     }
     featureStore = FeatureStore(
@@ -137,6 +135,6 @@ package struct BaseModel: Sendable {
 extension Coordinates {
   /// What the released models of a family write.
   package init(of family: ModelConfiguration.Family) {
-    self = family == .qwen3_vl ? .relative1000 : .pixels
+    self = family == .qwen2_5_vl ? .pixels : .relative1000
   }
 }

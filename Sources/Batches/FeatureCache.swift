@@ -129,8 +129,8 @@ final class FeatureCache: Sendable {
   /// Everything but the image and the weights that decides the bits of features, one thing a line.
   /// - Throws: `FileError` where the running program cannot be read.
   static func conditions(
-    _ settings: FeatureStore.Settings, vision: VisionConfiguration, rotaryFrequencies: String,
-    preprocessor: PreprocessorConfiguration, reading: ImageReading
+    _ settings: FeatureStore.Settings, vision: VisionConfiguration, preprocessor: PreprocessorConfiguration,
+    reading: ImageReading
   ) throws(FileError) -> String {
     // An image's grid already follows from the limits.
     var preprocessor = preprocessor
@@ -141,8 +141,7 @@ final class FeatureCache: Sendable {
         settings.cacheFolder ?? "", "this program cannot be identified: /proc/self/exe is unreadable")
     }
     return [
-      "threads \(settings.threads)", "\(vision), rotary frequencies \(rotaryFrequencies)",
-      "\(preprocessor)",
+      "threads \(settings.threads)", "\(vision)", "\(preprocessor)",
       "transparency \(reading.transparency.rawValue), exif_orientation \(reading.exifOrientation.rawValue)",
       mathLibrary, "program \(program.withUnsafeBytes { SHA256.hex($0) })",
     ].joined(separator: "\n")

@@ -2,6 +2,7 @@
 import Batches
 import HuggingFace
 import Layers
+import QwenVL
 
 /// Model FLOPs of one batch, two a multiply-add; elementwise work is left out.
 package struct BatchFLOPs: Equatable {
@@ -70,16 +71,20 @@ package struct BatchFLOPs: Equatable {
       if t.isLinear(layer) { return N * widths.linearInputsBackward + Q * widths.linearPerQuery }
       return N * widths.keysValues + Q * widths.perQuery + widths.queries * (3 * pairs + 2 * kept)
     }
-    /// The lowest adapted layer ends at what is adapted: no projection of q, k, v; dp, dq, dk for queries and keys
-    /// alone; no attention for the output projection.
+    /// The lowest adapted layer ends at what is adapted: in the MLP; behind attention or the rule, for the output
+    /// projection; at the projections to q, k and v, with dp, dq, dk for queries and keys alone.
     func lowestLayer(_ layer: Int) -> Double {
       let (Q, pairs, kept) = counts(layer)
-      if t.isLinear(layer) { return N * widths.ruleBackward + Q * widths.linearBehindRule }
-      let needed = planned.lowestProjections
-      if needed == [.output] { return Q * (widths.perQuery - widths.queryProjection - widths.outputProjection) }
-      let whole = needed.contains(.query) || needed.contains(.key)
+      let needed = Set(planned.lowestProjections)
+      func needs(_ projections: Projection...) -> Bool { !needed.isDisjoint(with: projections) }
+      if needed.isSubset(of: Projection.mlp) { return needs(.gate, .up) ? Q * widths.downProjection : 0 }
+      if needed.isSubset(of: [.output, .linearOutput] + Projection.mlp) { return Q * widths.mlp }
+      if t.isLinear(layer) {
+        return (needs(.value, .linearInput, .linearStrength, .linearDecay) ? N * widths.ruleBackward : 0)
+          + Q * widths.linearBehindRule
+      }
       return Q * (widths.perQuery - widths.queryProjection)
-        + widths.queries * (whole ? 3 * pairs + 2 * kept : pairs + kept)
+        + widths.queries * (needs(.query, .key) ? 3 * pairs + 2 * kept : pairs + kept)
     }
     let lowest = planned.lowest(t)
     backward = 2 * (lowest + 1..<max(L, lowest + 1)).reduce(lowestLayer(lowest)) { $0 + backwardLayer($1) }
@@ -109,6 +114,7 @@ private struct DecoderWidths {
   /// With its gates, if there are any.
   package let queryProjection: Double
   package let outputProjection: Double
+  package let mlp, downProjection: Double
   /// q, o and the MLP of a query token.
   package let perQuery: Double
   /// A layer of linear attention: all that goes into the rule and the rule itself, of a token; the same in backward;
@@ -125,7 +131,8 @@ private struct DecoderWidths {
     keysValues = 2 * H * Double(t.kvHeads * t.headDimension)
     queryProjection = H * queries * (t.outputGate ? 2 : 1)
     outputProjection = H * queries
-    let mlp = 3 * H * Double(t.intermediateSize)
+    downProjection = H * Double(t.intermediateSize)
+    mlp = 3 * downProjection
     perQuery = queryProjection + outputProjection + mlp
     let linear = t.linearAttention
     let (K, V, C) = (Double(linear.keyColumns), Double(linear.valueColumns), Double(GatedDeltaRule<Float>.usualChunk))

@@ -7,8 +7,7 @@ import QwenVL
 /// An adapter as a plan counts it.
 package enum PlannedAdapter: Equatable {
   case imageLoRA(LayerBudgets, rank: Int)
-  /// On the same projections of every layer of full attention, at all tokens.
-  case lora([Projection], rank: Int)
+  case lora(LoRAConfiguration)
 
   /// The plan's view of a configuration.
   package init(_ configuration: AdapterConfiguration, layers: Int) {
@@ -16,8 +15,7 @@ package enum PlannedAdapter: Equatable {
     case .imageLoRA(let options):
       let budgets = LayerBudgets(heads: (0..<layers).map { options.heads[$0]?.count ?? 0 })
       self = .imageLoRA(budgets, rank: options.rank)
-    case .lora(let options):
-      self = .lora(Projection.allCases.filter { Set(options.targets.values.joined()).contains($0) }, rank: options.rank)
+    case .lora(let options): self = .lora(options)
     }
   }
 
@@ -25,13 +23,7 @@ package enum PlannedAdapter: Equatable {
   package func parameters(_ text: TextConfiguration) -> Int {
     switch self {
     case .imageLoRA(let budgets, let rank): budgets.parameters(rank: rank, text)
-    case .lora(let targets, let rank):
-      // r (in + out) a matrix
-      text.attentionLayers.count * rank
-        * targets.reduce(0) { sum, projection in
-          let widths = ProjectionWidths(projection, text)
-          return sum + widths.input + widths.output
-        }
+    case .lora(let options): AdapterConfiguration.lora(options).layout(text).count
     }
   }
 
@@ -47,7 +39,7 @@ package enum PlannedAdapter: Equatable {
   package func lowest(_ text: TextConfiguration) -> Int {
     switch self {
     case .imageLoRA(let budgets, _): budgets.lowest
-    case .lora: text.attentionLayers.first ?? text.layers
+    case .lora(let options): options.targets.keys.min() ?? text.layers
     }
   }
 
@@ -55,7 +47,7 @@ package enum PlannedAdapter: Equatable {
   package var lowestProjections: [Projection] {
     switch self {
     case .imageLoRA: [.value]
-    case .lora(let targets, _): targets
+    case .lora(let options): options.targets.keys.min().flatMap { options.targets[$0] } ?? []
     }
   }
 
@@ -82,6 +74,6 @@ package enum PlannedAdapter: Equatable {
 package enum StandardLoRA {
   /// in r + r out, summed over the four matrices of all layers; also the multiply-adds of one token.
   package static func parameters(rank r: Int, _ text: TextConfiguration) -> Int {
-    PlannedAdapter.lora(Projection.allCases, rank: r).parameters(text)
+    PlannedAdapter.lora(LoRAConfiguration(rank: r, alpha: 1, everywhere: Projection.attention, text)).parameters(text)
   }
 }

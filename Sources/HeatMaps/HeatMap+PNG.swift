@@ -45,7 +45,7 @@ extension HeatMap {
     let title = Size.margin
     let numbers = top - Size.text - 10
     canvas.text("LAYER", x: Size.margin, y: numbers, scale: Size.textScale, Self.faint)
-    canvas.text("KV HEAD", x: left, y: title, scale: Size.textScale, Self.faint)
+    canvas.text(selection.kind.word.uppercased(), x: left, y: title, scale: Size.textScale, Self.faint)
     canvas.text("SHARE OF INFLUENCE", x: bars, y: title, scale: Size.textScale, Self.faint)
     for head in 0..<columns {
       let text = "\(head)"

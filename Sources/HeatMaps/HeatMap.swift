@@ -1,8 +1,8 @@
-// Influence of every KV head as an image: what each score becomes on a logarithmic scale.
+// Influence of every head as an image: what each score becomes on a logarithmic scale.
 import Artifacts
 import Foundation
 
-/// A model's heads, layers as rows and KV heads as columns, each with its place between the least and the most.
+/// A model's heads, layers as rows and heads as columns, each with its place between the least and the most.
 package struct HeatMap: Sendable {
   /// Scores and the heads that they select.
   package let selection: HeadSelection
@@ -23,7 +23,7 @@ package struct HeatMap: Sendable {
     masses = selection.scores.map { $0.reduce(0) { $0 + max($1, 0) } }
   }
 
-  /// KV heads of the widest layer.
+  /// Heads of the widest layer.
   package var columns: Int { selection.scores.map(\.count).max() ?? 0 }
 
   /// The position of a head on the scale, 0 to 1; nil where it has no influence.

@@ -3,7 +3,7 @@
 
 extension ModelConfiguration {
   /// The model's shape from `folder`'s config.json, end tokens from its generation_config.json where present;
-  /// absent keys take the defaults of transformers' `Qwen2_5_VLConfig`, `Qwen3VLConfig` or `Qwen3_5Config`.
+  /// absent keys take the defaults of transformers' classes (`Qwen2_5_VLConfig` and its like).
   ///
   /// - Throws: `HuggingFaceError` that names the key which is missing, out of range, inconsistent or unsupported.
   package init(folder: String) throws {
@@ -11,9 +11,9 @@ extension ModelConfiguration {
     let root = try files.fields("config.json")
     let type = try root.string("model_type")
     guard let family = Family(rawValue: type) else {
-      let kind = type.hasSuffix("_moe") ? " (mixture of experts)" : ""
-      let known = Family.allCases.map { "\($0.name) (\($0.rawValue))" }.joined(separator: " or ")
-      throw root.unsupported("model_type \"\(type)\"\(kind)", use: "a dense checkpoint of \(known)")
+      let known = Family.allCases.map { "\($0.name) (\($0.rawValue))" }.joined(separator: ", ")
+      throw root.unsupported(
+        "model_type \"\(type)\"\(Self.knownAs(type))", use: "a dense checkpoint of one of \(known)")
     }
     let nested = try root.object("text_config")
     for fields in [root, nested].compactMap(\.self) where fields["quantization_config"] != nil {
@@ -28,7 +28,8 @@ extension ModelConfiguration {
     let vision = try VisionConfiguration(visionFields, family)
     guard vision.outHiddenSize == text.hiddenSize else {
       throw visionFields.failure(
-        "out_hidden_size", "\(vision.outHiddenSize) is not the decoder's hidden_size \(text.hiddenSize)")
+        family == .qwen2_vl ? "hidden_size" : "out_hidden_size",
+        "\(vision.outHiddenSize) is not the decoder's hidden_size \(text.hiddenSize)")
     }
 
     func token(_ key: String, default fallback: Int) throws -> Int32 {
@@ -49,6 +50,16 @@ extension ModelConfiguration {
     let generation = files.contains("generation_config.json") ? try files.fields("generation_config.json") : nil
     let endFields = [generation, nested, root].compactMap { $0 }.first { $0["eos_token_id"] != nil }
     endTokenIDs = try Self.endTokens(endFields ?? root, usual: usual.end, vocabularySize: text.vocabularySize)
+  }
+
+  /// What a model type that is not supported is, in parentheses, for those that users are likely to have.
+  private static func knownAs(_ type: String) -> String {
+    if type.hasSuffix("_moe") || type == "qwen3_next" { return " (mixture of experts)" }
+    if type.hasSuffix("_text"), Family(rawValue: String(type.dropLast(5))) != nil {
+      return " (the decoder without its vision tower)"
+    }
+    let makers = [("gemma", "Gemma"), ("smolvlm", "SmolVLM"), ("idefics", "Idefics"), ("llava", "LLaVA")]
+    return makers.first { type.hasPrefix($0.0) }.map { " (\($0.1))" } ?? ""
   }
 
   /// transformers 5 ties if either level sets it.
@@ -136,10 +147,10 @@ extension TextConfiguration {
     linearAttention = linear
   }
 
-  /// Qwen2.5-VL cuts the hidden size into heads, the others state what a head has.
+  /// Qwen2-VL and Qwen2.5-VL cut the hidden size into heads, the others state what a head has.
   private mutating func readHeadDimension(_ fields: Fields, _ family: ModelConfiguration.Family) throws {
     switch family {
-    case .qwen2_5_vl:
+    case .qwen2_vl, .qwen2_5_vl:
       guard hiddenSize % (2 * attentionHeads) == 0 else {
         throw fields.failure(
           "num_attention_heads", "\(attentionHeads) does not cut hidden_size \(hiddenSize) into heads of even dimension"
@@ -171,9 +182,9 @@ extension TextConfiguration {
       let factor = try rope.number("partial_rotary_factor", in: 0...1, default: outer)
       rotaryDimension = Int(Double(headDimension) * factor)
     }
-    // Qwen2.5-VL's class has no sections of its own for a file without any.
-    mropeSection = try rope.integers(
-      "mrope_section", in: 0...(1 << 16), default: family == .qwen2_5_vl ? nil : mropeSection)
+    // The classes of Qwen2-VL and Qwen2.5-VL have no sections of their own for a file without any.
+    let hasUsual = ![.qwen2_vl, .qwen2_5_vl].contains(family)
+    mropeSection = try rope.integers("mrope_section", in: 0...(1 << 16), default: hasUsual ? mropeSection : nil)
     guard mropeSection.count == 3, rotaryNumbers.isMultiple(of: 2), mropeSection.reduce(0, +) == rotaryNumbers / 2
     else {
       throw rope.failure(
@@ -194,23 +205,36 @@ extension VisionConfiguration {
       }
     }
     depth = try fields.integer("depth", in: 1...1024, default: depth)
-    hiddenSize = try fields.integer("hidden_size", in: 1...(1 << 16), default: hiddenSize)
-    intermediateSize = try fields.integer("intermediate_size", in: 1...(1 << 20), default: intermediateSize)
+    try readWidths(fields, family)
     heads = try fields.integer("num_heads", in: 1...1024, default: heads)
     let channels = fields["in_channels"] == nil ? "in_chans" : "in_channels"
     inChannels = try fields.integer(channels, in: 1...64, default: inChannels)
     patchSize = try fields.integer("patch_size", in: 1...1024, default: patchSize)
     temporalPatchSize = try fields.integer("temporal_patch_size", in: 1...64, default: temporalPatchSize)
     spatialMergeSize = try fields.integer("spatial_merge_size", in: 1...64, default: spatialMergeSize)
-    outHiddenSize = try fields.integer("out_hidden_size", in: 1...(1 << 16), default: outHiddenSize)
     guard hiddenSize % (4 * heads) == 0 else {
       throw fields.failure(
-        "num_heads", "\(heads) does not cut hidden_size \(hiddenSize) into heads whose dimension is a multiple of 4")
+        "num_heads", "\(heads) does not cut the width \(hiddenSize) into heads whose dimension is a multiple of 4")
     }
     switch family {
+    case .qwen2_vl: try fields.require("hidden_act", toBe: .string(mlp.rawValue))
     case .qwen2_5_vl: try readWindows(fields)
     case .qwen3_vl, .qwen3_5: try readEmbeddings(fields)
     }
+  }
+
+  /// Of the tower, its MLP and its output. In Qwen2-VL's files `hidden_size` is the output's.
+  private mutating func readWidths(_ fields: Fields, _ family: ModelConfiguration.Family) throws {
+    let names = family == .qwen2_vl ? ("embed_dim", "hidden_size") : ("hidden_size", "out_hidden_size")
+    hiddenSize = try fields.integer(names.0, in: 1...(1 << 16), default: hiddenSize)
+    outHiddenSize = try fields.integer(names.1, in: 1...(1 << 16), default: outHiddenSize)
+    guard family == .qwen2_vl else {
+      intermediateSize = try fields.integer("intermediate_size", in: 1...(1 << 20), default: intermediateSize)
+      return
+    }
+    let ratio = try fields.number("mlp_ratio", in: 0...16, default: 4)
+    intermediateSize = Int(Double(hiddenSize) * ratio)
+    guard intermediateSize > 0 else { throw fields.failure("mlp_ratio", "\(ratio) leaves the MLP no columns") }
   }
 
   private mutating func readWindows(_ fields: Fields) throws {
@@ -226,7 +250,7 @@ extension VisionConfiguration {
 
   private mutating func readEmbeddings(_ fields: Fields) throws {
     let activation = try fields.string("hidden_act", default: mlp.rawValue)
-    guard let known = MLP(rawValue: activation), known != .gatedSiLU else {
+    guard let known = MLP(rawValue: activation), [.tanhGELU, .exactGELU].contains(known) else {
       throw fields.unsupported(
         "hidden_act \"\(activation)\"", use: "\(MLP.tanhGELU.rawValue) or \(MLP.exactGELU.rawValue)")
     }

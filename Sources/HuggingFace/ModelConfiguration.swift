@@ -36,6 +36,8 @@ package struct VisionConfiguration: Sendable, Equatable {
     /// fc2(gelu(fc1 x)) with the approximation by tanh, or exact.
     case tanhGELU = "gelu_pytorch_tanh"
     case exactGELU = "gelu"
+    /// fc2(h sigmoid(1.702 h)), h = fc1 x.
+    case quickGELU = "quick_gelu"
   }
 
   package var headDimension: Int { hiddenSize / heads }
@@ -128,6 +130,10 @@ package struct TextConfiguration: Sendable, Equatable {
   package var headCapacity: [Int] { (0..<layers).map { isLinear($0) ? 0 : kvHeads } }
   /// KV heads of all layers.
   package var totalHeads: Int { headCapacity.reduce(0, +) }
+  /// Layers of linear attention, of those that have heads by `capacity`.
+  package func linearLayers(in capacity: [Int]) -> [Int] {
+    capacity.indices.filter { isLinear($0) && capacity[$0] > 0 }
+  }
   /// Layers of full attention.
   package var attentionLayers: [Int] { (0..<layers).filter { !isLinear($0) } }
 
@@ -146,11 +152,12 @@ package struct TextConfiguration: Sendable, Equatable {
 package struct ModelConfiguration: Sendable, Equatable {
   /// `model_type` of config.json.
   package enum Family: String, Sendable, CaseIterable {
-    case qwen2_5_vl, qwen3_vl, qwen3_5
+    case qwen2_vl, qwen2_5_vl, qwen3_vl, qwen3_5
 
     /// As its makers write it.
     package var name: String {
       switch self {
+      case .qwen2_vl: "Qwen2-VL"
       case .qwen2_5_vl: "Qwen2.5-VL"
       case .qwen3_vl: "Qwen3-VL"
       case .qwen3_5: "Qwen3.5"

@@ -19,7 +19,10 @@ package struct PEFTModules: Sendable, Equatable {
   private let lists: [PEFTPattern]?
 
   /// Modules that can be adapted here, by the last part of their name.
-  private static let adaptable = ["q_proj", "k_proj", "v_proj", "o_proj"]
+  private static let adaptable = [
+    "q_proj", "k_proj", "v_proj", "o_proj", "in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj",
+    "gate_proj", "up_proj", "down_proj",
+  ]
 
   /// - Throws: `HuggingFaceError` naming the key that is missing, wrong or not supported.
   init(_ fields: Fields) throws {
@@ -88,7 +91,7 @@ package struct PEFTModules: Sendable, Equatable {
     if case .string(let text)? = fields["target_modules"] {
       guard !text.lowercased().hasSameBytes(as: "all-linear") else {
         throw fields.unsupported(
-          "target_modules \"all-linear\", which also names the projections of the MLPs and of the vision tower,",
+          "target_modules \"all-linear\", which also names the projections of the vision tower,",
           use: supported)
       }
       return .pattern(try pattern(text, "target_modules", fields))

@@ -29,8 +29,9 @@ package struct CheckpointDescription: Encodable, Equatable {
   package struct Heads: Encodable, Equatable {
     let method: String
     let count: Int
-    /// Selected KV heads by layer.
+    /// Selected KV heads by layer, and selected value heads of linear attention.
     let kvIndices: [String: [Int]]
+    let valueHeadIndices: [String: [Int]]?
   }
 
   package struct AdapterOptions: Encodable, Equatable {
@@ -80,7 +81,8 @@ package struct CheckpointDescription: Encodable, Equatable {
     if case .imageLoRA(let options) = configuration {
       heads = Heads(
         method: try checkpoint.selectionMethod(), count: options.heads.reduce(0) { $0 + $1.value.count },
-        kvIndices: Dictionary(uniqueKeysWithValues: options.heads.map { ("\($0)", $1) }))
+        kvIndices: Self.byLayer(options.kvIndices),
+        valueHeadIndices: options.valueHeadIndices.isEmpty ? nil : Self.byLayer(options.valueHeadIndices))
     } else {
       heads = nil
     }
@@ -90,6 +92,10 @@ package struct CheckpointDescription: Encodable, Equatable {
         step: $0.step, loss: $0.loss, learningRate: $0.learningRate, gradientNorm: $0.gradientNorm,
         history: metrics.count)
     }
+  }
+
+  private static func byLayer(_ heads: [Int: [Int]]) -> [String: [Int]] {
+    Dictionary(uniqueKeysWithValues: heads.map { ("\($0)", $1) })
   }
 
   package var lines: [String] {
@@ -137,7 +143,7 @@ extension CheckpointDescription.AdapterOptions {
     var targets: [String]?
     switch configuration {
     case .imageLoRA(let options): normalization = options.normalization.rawValue
-    case .lora(let options): targets = (options.targets.values.first ?? []).map(\.rawValue)
+    case .lora(let options): targets = options.projections.map(\.rawValue)
     }
     self.init(
       kind: configuration.kind.rawValue, rank: configuration.rank, alpha: configuration.alpha,
@@ -152,7 +158,12 @@ extension CheckpointDescription.AdapterOptions {
 
 extension CheckpointDescription.Heads {
   var words: String {
-    let layers = Dictionary(uniqueKeysWithValues: kvIndices.map { (Int($0) ?? 0, $1) })
-    return "\(plural(count, "KV head")) in \(plural(layers.count, "layer")) (\(method)): \(layers.listing)"
+    func listed(_ heads: [String: [Int]], _ name: String) -> String {
+      let layers = Dictionary(uniqueKeysWithValues: heads.map { (Int($0) ?? 0, $1) })
+      let count = layers.values.reduce(0) { $0 + $1.count }
+      return "\(plural(count, name)) in \(plural(layers.count, "layer")) (\(method)): \(layers.listing)"
+    }
+    let parts = [(kvIndices, "KV head"), (valueHeadIndices ?? [:], "value head")].filter { !$0.0.isEmpty }
+    return parts.map { listed($0, $1) }.joined(separator: "; ")
   }
 }

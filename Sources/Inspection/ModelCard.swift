@@ -71,7 +71,7 @@ package struct ModelCard {
   private typealias Kind = (head: String, use: String)
 
   private static func lora(_ options: LoRAConfiguration, layout: AdapterLayout) -> Kind {
-    let targets = (options.targets.values.first ?? []).map { "`\($0.rawValue)`" }.joined(separator: ", ")
+    let targets = options.projections.map { "`\($0.rawValue)`" }.joined(separator: ", ")
     let head = """
       ---
       library_name: peft
@@ -99,7 +99,8 @@ package struct ModelCard {
     _ configuration: ImageLoRAConfiguration, layout: AdapterLayout, selection: String
   ) throws -> Kind {
     let heads = configuration.heads.sorted { $0.key < $1.key }.map { layer, heads in
-      "| \(layer) | \(heads.map(String.init).joined(separator: ", ")) |"
+      let kind = configuration.valueHeadIndices[layer] == nil ? "KV" : "value (linear attention)"
+      return "| \(layer) | \(kind) | \(heads.map(String.init).joined(separator: ", ")) |"
     }
     // The widths follow from the shapes of A [H, r] and B [heads, r, D].
     let (hiddenSize, headDimension) = (
@@ -115,8 +116,8 @@ package struct ModelCard {
 
       \(layout.count) trainable parameters: rank \(configuration.rank), alpha \(configuration.alpha), \
       normalization `\(configuration.normalization.rawValue)`, hidden size \(hiddenSize), head dimension \
-      \(headDimension). Added to the output of `v_proj` at visual tokens `j` and the KV heads `h` below, with \
-      `x` the input of `v_proj` and `c` = alpha / rank\
+      \(headDimension). Added at visual tokens `j` and the heads `h` below \(Self.places(configuration)), with \
+      `x` the input of that projection and `c` = alpha / rank\
       \(configuration.normalization == .inverseSqrtSelected ? " / sqrt(selected heads of the layer)" : ""):
 
           v[j, h] += c * gamma * (x[j] A) B[h]
@@ -130,11 +131,20 @@ package struct ModelCard {
       numbers, bit for bit, as long as the adapter is kept apart from the base's weights.
 
       ## Heads (chosen by \(selection))
-      | layer | KV heads |
-      | --- | --- |
+      | layer | kind | heads |
+      | --- | --- | --- |
       \(heads.joined(separator: "\n"))
       """
     return (head, use)
+  }
+
+  /// What the adapter adds to.
+  private static func places(_ configuration: ImageLoRAConfiguration) -> String {
+    [
+      configuration.kvIndices.isEmpty ? nil : "to the output of `v_proj` (KV heads)",
+      configuration.valueHeadIndices.isEmpty
+        ? nil : "to the values in the output of `in_proj_qkv`, before the convolution (value heads)",
+    ].compactMap(\.self).joined(separator: ", and ")
   }
 
   /// The name of the base's folder, as the run had it; nil where the run cannot be read.

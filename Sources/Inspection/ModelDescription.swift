@@ -46,7 +46,7 @@ package struct ModelDescription: Encodable, Equatable {
   package var fullDigest: String?
   let decoder: Decoder
   let vision: Vision
-  /// In the order in which data pass them.
+  /// In the order in which data pass them, then what is not used.
   let parts: [Part]
   let total: Part
   let images: ImageLimits
@@ -72,7 +72,7 @@ package struct ModelDescription: Encodable, Equatable {
       heads: vision.heads, patchSize: vision.patchSize, windowSize: vision.windowSize,
       fullAttentionBlocks: vision.fullAttentionBlocks.sorted(), deepstackBlocks: vision.deepstackBlocks)
     parts = try Part.all(of: Checkpoint(folder: base.folder))
-    total = parts.reduce(into: Part(name: "all")) { $0.add($1) }
+    total = parts.reduce(into: Part(name: "all")) { if $1.name != Part.unused { $0.add($1) } }
     let side = base.preprocessor.patchSize * base.preprocessor.mergeSize
     images = ImageLimits(
       minPixels: base.preprocessor.minPixels, maxPixels: base.preprocessor.maxPixels,
@@ -129,8 +129,12 @@ package struct ModelDescription: Encodable, Equatable {
 }
 
 extension ModelDescription.Part {
+  /// Tensors that no part of the model reads.
+  static let unused = "not used"
+
   /// The part that a tensor belongs to, by its name in either naming of the family.
   static func name(of tensor: String) -> String {
+    if tensor.hasPrefix("mtp.") { return unused }
     if tensor.contains("visual.merger.") || tensor.contains("visual.deepstack_merger_list.") { return "merger" }
     if tensor.contains("visual.") { return "vision tower" }
     if tensor.contains("embed_tokens") { return "embedding" }
@@ -139,7 +143,7 @@ extension ModelDescription.Part {
 
   /// All parts of a checkpoint in the order in which data pass them.
   static func all(of checkpoint: Checkpoint) throws -> [Self] {
-    var parts = ["vision tower", "merger", "embedding", "decoder", "head"].map { Self(name: $0) }
+    var parts = ["vision tower", "merger", "embedding", "decoder", "head", unused].map { Self(name: $0) }
     for tensor in checkpoint.names {
       let name = name(of: tensor)
       guard let shape = checkpoint.shape(of: tensor), let part = parts.firstIndex(where: { $0.name == name })

@@ -17,16 +17,15 @@ import Tensors
 /// - Throws: the error of the first model file, example, adapter file or write that fails.
 package func writeParity(
   model: String, data: String, adapter folder: String, linearAdapter linearFolder: String? = nil, output: String,
-  seed: UInt64,
-  precision: Precision, rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies, warn: (String) -> Void = { _ in }
+  seed: UInt64, precision: Precision, warn: (String) -> Void = { _ in }
 ) throws {
-  let base = try BaseModel(folder: model, precision: precision, rotaryFrequencies: rotaryFrequencies)
+  let base = try BaseModel(folder: model, precision: precision)
   base.notices.forEach(warn)
   let root = URL(fileURLWithPath: data).deletingLastPathComponent().path
   let examples = try ExampleReader(imageRoot: root).read(data).examples
   let samples = try base.sampleBuilder(maxLength: base.configuration.text.maxPositionEmbeddings)
   let text = base.configuration.text
-  let adapter = try AdapterFolder.load(folder, base: text)
+  let adapter = try AdapterFolder.load(folder, base: text, family: base.configuration.family)
   func probe(_ folder: String, _ heads: ValueHeads) throws -> InfluenceProbe<Float> {
     InfluenceProbe(
       text: text,
@@ -79,9 +78,7 @@ private final class JoinedAdapters: ProjectionAdapter {
 
   var tokens: AdaptedTokens { adapters[0].tokens }
   var lowestLayer: Int? { adapters.compactMap(\.lowestLayer).min() }
-  func adaptsAtLowestLayer(_ projection: Projection) -> Bool {
-    adapters.contains { $0.lowestLayer == lowestLayer && $0.adaptsAtLowestLayer(projection) }
-  }
+  func adapts(_ layer: Int, _ projection: Projection) -> Bool { adapters.contains { $0.adapts(layer, projection) } }
 
   func forward(
     layer: Int, _ projection: Projection, input: Matrix<Float>, output: Matrix<Float>, spans: [Range<Int>]

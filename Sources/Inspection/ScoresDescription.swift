@@ -12,6 +12,8 @@ package struct ScoresDescription: Encodable, Equatable {
 
   let file: String
   let rows, layers, kvHeads: Int
+  /// How many heads each layer has, and the layers whose heads are value heads of linear attention.
+  let headsByLayer, linearLayers: [Int]
   let shard: String
   let seed: UInt64
   let baseDigest, dataDigest: String
@@ -21,6 +23,7 @@ package struct ScoresDescription: Encodable, Equatable {
   package init(_ scores: InfluenceScores, file: String) {
     self.file = file
     (rows, layers, kvHeads) = (scores.examples.count, scores.layers, scores.kvHeads)
+    (headsByLayer, linearLayers) = (scores.capacity, scores.linearLayers)
     (shard, seed) = (scores.shard.description, scores.seed)
     (baseDigest, dataDigest) = (scores.baseDigest, scores.dataDigest)
     self.scores = Dictionary(uniqueKeysWithValues: Estimator.allCases.map { ($0.rawValue, scores.scores($0)) })
@@ -34,12 +37,19 @@ package struct ScoresDescription: Encodable, Equatable {
     return Array(heads.sorted { $0.score > $1.score }.prefix(count))
   }
 
+  private var headWords: String {
+    let words = ValueHeads(capacity: headsByLayer, linear: linearLayers).words
+    return Set(headsByLayer).count == 1
+      ? "\(layers) layers of \(kvHeads) \(words)"
+      : "\(headsByLayer.reduce(0, +)) \(words) in \(headsByLayer.count { $0 > 0 }) of \(layers) layers"
+  }
+
   package var lines: [String] {
     [
       "scores          \(file)",
       "checksum        valid (Fletcher-32 of every dataset; sums agree with examples)",
       "examples        \(rows), shard \(shard), seed \(seed)",
-      "heads           \(layers) layers of \(kvHeads) KV heads",
+      "heads           \(headWords)",
       "base            \(baseDigest)",
       "data            \(dataDigest)",
     ]

@@ -9,7 +9,7 @@ extension SelectionStability {
   package var lines: [String] {
     let random = percent(randomOverlap)
     let head = [
-      "\(numHeads) of \(heads) KV heads by \(estimator.rawValue); as many random heads overlap by \(random)",
+      "\(numHeads) of \(heads) heads by \(estimator.rawValue); as many random heads overlap by \(random)",
       "\(resamples) draws of each size, seed \(seed)",
     ]
     var tables = files.map { file in

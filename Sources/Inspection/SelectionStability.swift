@@ -169,8 +169,9 @@ package struct SelectionStability: Sendable, Equatable, Encodable {
       }
       try agree("base model (base_digest)", \.baseDigest)
       try agree("number of layers", \.layers)
-      try agree("number of KV heads", \.kvHeads)
-      try agree("number of KV heads of a layer", \.capacity)
+      try agree("number of heads", \.kvHeads)
+      try agree("number of heads of a layer", \.capacity)
+      try agree("kind of heads", \.linearLayers)
       guard scores.examples.count >= examples else {
         throw ComparisonError.tooFewExamples(file: file, examples: scores.examples.count, needed: examples)
       }

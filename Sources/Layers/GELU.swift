@@ -7,6 +7,8 @@ package enum GELU: Sendable {
   case exact
   /// x/2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), `gelu_pytorch_tanh`
   case tanh
+  /// x sigmoid(1.702 x), `quick_gelu`
+  case quick
 
   /// In place.   x [R, I]
   @specialized(where Element == Float)
@@ -28,6 +30,11 @@ package enum GELU: Sendable {
           let u = c * (xi[j] + 0.044715 * xi[j] * xi[j] * xi[j])
           xi[j] /= 1 + Element.exponential(u)
         }
+      }
+    case .quick:
+      for i in 0..<x.rows {
+        let xi = x.row(i)
+        for j in 0..<x.columns { xi[j] /= 1 + Element.exponential(-1.702 * xi[j]) }
       }
     }
   }

@@ -31,15 +31,10 @@ package struct Rotary<Element: Scalar>: Sendable {
     }
   }
 
-  /// `1 / theta^(2j / dimension)` for j < dimension / 2, rounded to `type`: float32, unless to reproduce a
-  /// reference that cast its whole module, rotary buffers too, to the type of its weights.
-  package static func inverseFrequencies(
-    theta: Double, dimension: Int, roundedTo type: ElementType = .float32
-  ) -> [Element] {
-    (0..<dimension / 2).map {
-      let exact = 1 / Element.power(Element(theta), Element(2 * $0) / Element(dimension))
-      return type == .float32 ? exact : Element(type.rounding(Float(exact)))
-    }
+  /// `1 / theta^(2j / dimension)` for j < dimension / 2. As with transformers' `from_pretrained`, whatever the type of
+  /// the weights is.
+  package static func inverseFrequencies(theta: Double, dimension: Int) -> [Element] {
+    (0..<dimension / 2).map { 1 / Element.power(Element(theta), Element(2 * $0) / Element(dimension)) }
   }
 
   /// The tables of some of the tokens.

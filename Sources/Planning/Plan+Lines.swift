@@ -49,9 +49,9 @@ extension Plan {
   private func adapterWords(_ parameters: Int) -> String {
     let (text, rank) = (configuration.text, run.adapter.rank)
     switch adapter.worst {
-    case .lora(let targets, _):
+    case .lora(let options):
       return """
-        LoRA rank \(rank) on \(targets.map(\.rawValue).joined(separator: ", ")) of \(plural(text.attentionLayers.count, "layer")), all \
+        LoRA rank \(rank) on \(options.projections.map(\.rawValue).joined(separator: ", ")) of \(plural(options.targets.count, "layer")), all \
         tokens: \(grouped(parameters)) trainable parameters
         """
     case .imageLoRA(let budgets, _):

@@ -87,7 +87,7 @@ package struct Plan {
   ) throws -> (worst: PlannedAdapter, best: PlannedAdapter?) {
     let rank = run.adapter.rank
     switch run.adapter.kind {
-    case .lora: return (.lora(run.adapter.targets ?? [], rank: rank), nil)
+    case .lora: return (.lora(try run.adapter.lora(text)), nil)
     case .imageLoRA:
       let budgets = try LayerBudgets.planned(run.adapter, text)
       return (.imageLoRA(budgets.worst, rank: rank), budgets.best.map { .imageLoRA($0, rank: rank) })

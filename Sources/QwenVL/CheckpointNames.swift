@@ -164,10 +164,11 @@ struct Weights<Element: Scalar> {
   private func visionMLP(_ name: String) throws -> any VisionMLP<Element> {
     let v = configuration.vision
     let (H, I) = (v.hiddenSize, v.intermediateSize)
-    func plain(_ activation: GELU) throws -> PlainMLP<Element> {
+    func plain(_ activation: GELU, _ names: (String, String) = ("linear_fc1", "linear_fc2")) throws -> PlainMLP<Element>
+    {
       PlainMLP(
-        first: try linear("\(name).linear_fc1", out: I, in: H, bias: true), activation: activation,
-        second: try linear("\(name).linear_fc2", out: H, in: I, bias: true))
+        first: try linear("\(name).\(names.0)", out: I, in: H, bias: true), activation: activation,
+        second: try linear("\(name).\(names.1)", out: H, in: I, bias: true))
     }
     switch v.mlp {
     case .gatedSiLU:
@@ -177,6 +178,7 @@ struct Weights<Element: Scalar> {
         downProjection: try linear("\(name).down_proj", out: H, in: I, bias: true))
     case .tanhGELU: return try plain(.tanh)
     case .exactGELU: return try plain(.exact)
+    case .quickGELU: return try plain(.quick, ("fc1", "fc2"))
     }
   }
 
@@ -186,7 +188,8 @@ struct Weights<Element: Scalar> {
     let width = v.hiddenSize * v.spatialMergeSize * v.spatialMergeSize
     let merger = level.map { "\(vision).deepstack_merger_list.\($0)" } ?? "\(vision).merger"
     let names =
-      configuration.family == .qwen2_5_vl ? ("ln_q", "mlp.0", "mlp.2") : ("norm", "linear_fc1", "linear_fc2")
+      [.qwen2_vl, .qwen2_5_vl].contains(configuration.family)
+      ? ("ln_q", "mlp.0", "mlp.2") : ("norm", "linear_fc1", "linear_fc2")
     return PatchMerger(
       norm: try visionNorm("\(merger).\(names.0)", width: level == nil ? v.hiddenSize : width),
       mlp: PlainMLP(

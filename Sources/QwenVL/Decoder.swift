@@ -10,22 +10,19 @@ package struct Decoder<Element: Scalar>: Sendable {
   let norm: RMSNorm<Element>
   private let frequencies: [Element]
 
-  init(_ weights: Weights<Element>, rotaryFrequencies type: ElementType) throws {
+  init(_ weights: Weights<Element>) throws {
     let configuration = weights.configuration.text
     self.init(
       configuration: configuration, layers: try (0..<configuration.layers).map { try weights.decoderLayer($0) },
-      norm: try weights.finalNorm(), rotaryFrequencies: type)
+      norm: try weights.finalNorm())
   }
 
-  init(
-    configuration: TextConfiguration, layers: [DecoderLayer<Element>], norm: RMSNorm<Element>,
-    rotaryFrequencies type: ElementType = .float32
-  ) {
+  init(configuration: TextConfiguration, layers: [DecoderLayer<Element>], norm: RMSNorm<Element>) {
     self.configuration = configuration
     self.layers = layers
     self.norm = norm
     frequencies = Rotary.inverseFrequencies(
-      theta: configuration.ropeTheta, dimension: configuration.rotaryNumbers, roundedTo: type)
+      theta: configuration.ropeTheta, dimension: configuration.rotaryNumbers)
   }
 
   // MARK: - Forward

@@ -30,7 +30,7 @@ struct DecoderLayer<Element: Scalar>: Sendable {
     }
   }
 
-  /// y = h + mlp(h), h = x + mixer(norm(x)). The adapter adds to what the mixer's projections give.
+  /// y = h + mlp(h), h = x + mixer(norm(x)). The adapter adds to what projections give.
   /// - Parameters:
   ///   - x: the new tokens, `[N, H]`.
   ///   - queries: which of them are queries.
@@ -43,7 +43,7 @@ struct DecoderLayer<Element: Scalar>: Sendable {
     let (h, activations) = mixer.forward(
       inputNorm.forward(x), tokens: tokens, queries: queries, adapter, layer: index)
     h.add(queries.select(x))
-    let (y, mlp) = mlp(h)
+    let (y, mlp) = mlp(h, adapter)
     return (y, SavedActivations(queries: queries, x: x, mixer: activations, h: h, mlp: mlp))
   }
 
@@ -59,9 +59,10 @@ struct DecoderLayer<Element: Scalar>: Sendable {
     let covered = Covered(from: first, tokens: tokens, queries: saved.queries)
     let adapter = LayerAdapter(
       adapter: adapter, layer: index, visual: tokens.visual.map { $0.lowerBound - first..<$0.upperBound - first })
-    let dh = mlpBackward(dy, saved, covered)
     let x = saved.x.rows(covered.tokens)
-    guard let dn = mixer.backward(dh, inputNorm.forward(x), saved.mixer, covered, adapter) else { return nil }
+    guard let dh = mlpBackward(dy, saved, covered, adapter),
+      let dn = mixer.backward(dh, inputNorm.forward(x), saved.mixer, covered, adapter)
+    else { return nil }
     let dx = inputNorm.backward(dn, input: x)
     dx.scatterAdd(dh, at: covered.queryPositions)
     return dx

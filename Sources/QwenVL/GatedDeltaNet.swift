@@ -17,7 +17,7 @@ struct GatedDeltaNet<Element: Scalar>: Sendable {
 
   struct Activations: Sendable {
     let pieces: [Piece]
-    /// What the convolution takes `[N, 2 K + V]`, the values adapted, and what the gates are made of `[N, heads]`.
+    /// What the convolution takes `[N, 2 K + V]`, and what the gates are made of `[N, heads]`; all adapted.
     let projected, decays, strengths: Matrix<Element>
     /// The rows before each piece, `[context, 2 K + V]`.
     let contexts: [Matrix<Element>]
@@ -37,8 +37,11 @@ struct GatedDeltaNet<Element: Scalar>: Sendable {
     layer: Int
   ) -> (output: Matrix<Element>, activations: Activations) {
     let projected = inputProjection.forward(n)
+    adapter?.forward(.linearInput, input: n, output: projected)
     adapter?.forward(.value, input: n, output: values(projected))
     let (a, b) = (decayProjection.forward(n), strengthProjection.forward(n))
+    adapter?.forward(.linearDecay, input: n, output: a)
+    adapter?.forward(.linearStrength, input: n, output: b)
     let read = Matrix<Element>(uninitialized: n.rows, rule.valueColumns)
     var states: [[Matrix<Element>]] = []
     var contexts: [Matrix<Element>] = []
@@ -62,8 +65,12 @@ struct GatedDeltaNet<Element: Scalar>: Sendable {
       ends.append(end)
       tokens.past.keep(end, of: piece.key, layer: layer)
     }
-    let (queryRead, gate) = (queries.select(read), gateProjection.forward(queries.select(n)))
-    let output = outputProjection.forward(norm.forward(queryRead, gate: gate))
+    let (queryRead, queryInput) = (queries.select(read), queries.select(n))
+    let gate = gateProjection.forward(queryInput)
+    adapter?.forward(.linearGate, input: queryInput, output: gate)
+    let normed = norm.forward(queryRead, gate: gate)
+    let output = outputProjection.forward(normed)
+    adapter?.forward(.linearOutput, input: normed, output: output)
     let activations = Activations(
       pieces: tokens.pieces, projected: projected, decays: a, strengths: b, contexts: contexts, read: queryRead,
       gate: gate, states: states)
@@ -88,24 +95,42 @@ struct GatedDeltaNet<Element: Scalar>: Sendable {
   }
 
   /// The gradient of n: through the gate of the norm, and through the rule, piece by piece from the last, since a piece
-  /// takes gradients from those that continue it.   dOutput [Q, H], n [N, H] -> [N, H]
+  /// takes gradients from those that continue it; and the adapter's part of each.   dOutput [Q, H], n [N, H] -> [N, H]
   func backward(
     _ dOutput: Matrix<Element>, _ n: Matrix<Element>, _ saved: Activations, _ covered: Covered<Element>,
     _ adapter: LayerAdapter<Element>
   ) -> Matrix<Element>? {
-    let (dRead, dGate) = norm.backward(
-      outputProjection.backward(dOutput), input: saved.read.rows(covered.queries),
-      gate: saved.gate.rows(covered.queries))
-    let gradients = ruleBackward(covered.spread(dRead), saved, from: covered.tokens.lowerBound)
-    let dn = adapter.isLowest ? nil : inputProjection.backward(gradients.projected)
+    let (read, gate) = (saved.read.rows(covered.queries), saved.gate.rows(covered.queries))
+    let isRuleNeeded = adapter.needs(.value, .linearInput, .linearStrength, .linearDecay)
+    let dNormed = isRuleNeeded || adapter.needs(.linearGate) ? outputProjection.backward(dOutput) : nil
+    if adapter.adapts(.linearOutput) {
+      adapter.backward(.linearOutput, input: norm.forward(read, gate: gate), dOutput: dOutput, addingTo: dNormed)
+    }
+    guard let dNormed else { return nil }
+    let (dRead, dGate) = norm.backward(dNormed, input: read, gate: gate)
+    let gradients = isRuleNeeded ? ruleBackward(covered.spread(dRead), saved, from: covered.tokens.lowerBound) : nil
+    let dn = adapter.isLowest ? nil : gradients.map { inputProjection.backward($0.projected) }
+    gateBackward(covered.spread(dGate), n, adapter, addingTo: dn)
+    guard let gradients else { return nil }
+    adapter.backward(.linearInput, input: n, dOutput: gradients.projected, addingTo: dn)
     adapter.backward(
       .value, input: n, values: values(saved.projected.rows(covered.tokens)), dOutput: values(gradients.projected),
       addingTo: dn)
-    guard let dn else { return nil }
-    decayProjection.backward(gradients.decays, addingTo: dn)
-    strengthProjection.backward(gradients.strengths, addingTo: dn)
-    gateProjection.backward(covered.spread(dGate), addingTo: dn)
+    if let dn {
+      decayProjection.backward(gradients.decays, addingTo: dn)
+      strengthProjection.backward(gradients.strengths, addingTo: dn)
+    }
+    adapter.backward(.linearDecay, input: n, dOutput: gradients.decays, addingTo: dn)
+    adapter.backward(.linearStrength, input: n, dOutput: gradients.strengths, addingTo: dn)
     return dn
+  }
+
+  /// dn += dz Z, z = n Z^T the gate of the norm.   dGate [N, V], n, dn [N, H]
+  private func gateBackward(
+    _ dGate: Matrix<Element>, _ n: Matrix<Element>, _ adapter: LayerAdapter<Element>, addingTo dn: Matrix<Element>?
+  ) {
+    if let dn { gateProjection.backward(dGate, addingTo: dn) }
+    adapter.backward(.linearGate, input: n, dOutput: dGate, addingTo: dn)
   }
 
   /// Gradients of the projections to queries, keys and values, decays and strengths, for the tokens from `first` on.

@@ -1,12 +1,46 @@
-// The one hook of the decoder: what may add to the output of an attention projection, and what wants its gradient.
+// The one hook of the decoder: what may add to the output of a projection, and what wants its gradient.
+import HuggingFace
 import Tensors
 
-/// A projection of a decoder layer's attention, by its name in checkpoints and in PEFT's `target_modules`.
+/// A linear projection of a decoder layer, by its name in checkpoints and in PEFT's `target_modules`.
 package enum Projection: String, Sendable, CaseIterable {
+  /// Of attention. An Image-LoRA calls the values of linear attention, a part of `linearInput`, `value` too.
   case query = "q_proj"
   case key = "k_proj"
   case value = "v_proj"
   case output = "o_proj"
+  /// Of linear attention: to queries, keys and values; to the output's gate; to write strengths; to decays.
+  case linearInput = "in_proj_qkv"
+  case linearGate = "in_proj_z"
+  case linearStrength = "in_proj_b"
+  case linearDecay = "in_proj_a"
+  case linearOutput = "out_proj"
+  /// Of the MLP.
+  case gate = "gate_proj"
+  case up = "up_proj"
+  case down = "down_proj"
+
+  package static let attention: [Projection] = [.query, .key, .value, .output]
+  package static let linearAttention: [Projection] = [
+    .linearInput, .linearGate, .linearStrength, .linearDecay, .linearOutput,
+  ]
+  package static let mlp: [Projection] = [.gate, .up, .down]
+
+  /// The module of a decoder layer that it belongs to, by its name in checkpoints.
+  package var module: String {
+    switch self {
+    case .query, .key, .value, .output: "self_attn"
+    case .linearInput, .linearGate, .linearStrength, .linearDecay, .linearOutput: "linear_attn"
+    case .gate, .up, .down: "mlp"
+    }
+  }
+}
+
+extension TextConfiguration {
+  /// The projections that a layer has.
+  package func projections(of layer: Int) -> [Projection] {
+    (isLinear(layer) ? Projection.linearAttention : Projection.attention) + Projection.mlp
+  }
 }
 
 /// The tokens that an adapter acts on. What it adds reaches the tokens after them, and no token before the first of
@@ -25,8 +59,8 @@ package enum AdaptedTokens: Sendable {
   }
 }
 
-/// Something that acts on the output of attention projections, or watches its gradient there. The decoder knows nothing
-/// more of adapters and influence probes.
+/// Something that acts on the output of projections, or watches its gradient there. The decoder knows nothing more of
+/// adapters and influence probes.
 package protocol ProjectionAdapter<Element>: AnyObject {
   associatedtype Element: Scalar
 
@@ -35,8 +69,8 @@ package protocol ProjectionAdapter<Element>: AnyObject {
   /// The lowest layer that this acts on: backward ends there. Nil: there is nothing to learn, no backward.
   var lowestLayer: Int? { get }
 
-  /// Whether it acts on a projection of the lowest layer: backward computes there only what those need.
-  func adaptsAtLowestLayer(_ projection: Projection) -> Bool
+  /// Whether it acts on a projection of a layer: backward computes in the lowest layer only what those need.
+  func adapts(_ layer: Int, _ projection: Projection) -> Bool
 
   /// Adds to a projection's output, to queries and keys before their rotation.
   /// - Parameters:
@@ -84,8 +118,9 @@ struct LayerAdapter<Element: Scalar> {
   /// Whether backward ends in this layer.
   var isLowest: Bool { layer == adapter.lowestLayer }
 
+  func adapts(_ projection: Projection) -> Bool { adapter.adapts(layer, projection) }
+
   /// Whether the gradient of one of these projections' outputs is needed, for the layer below or the adapter itself.
-  func needs(_ projections: Projection...) -> Bool {
-    !isLowest || projections.contains(where: adapter.adaptsAtLowestLayer)
-  }
+  func needs(_ projections: Projection...) -> Bool { needs(projections) }
+  func needs(_ projections: [Projection]) -> Bool { !isLowest || projections.contains(where: adapts) }
 }

@@ -16,21 +16,12 @@ package struct QwenVLModel<Element: Scalar>: Sendable {
   /// The compute precision of matrix multiplications with the weights.
   package let precision: Precision
 
-  /// How a reference rounded its rotary frequencies.
-  package enum RotaryFrequencies: String, Sendable, CaseIterable {
-    /// Not at all: as with transformers' `from_pretrained`, they are fp32 whatever the weights' type.
-    case float32
-    /// To the type of the weights, as torch's `module.to(dtype)` does with every buffer of a module.
-    case asWeights = "as-weights"
-  }
-
   /// Takes every tensor of the model from `checkpoint`.
   /// - Parameter precision: nil for the fastest of this processor.
   /// Reads headers, and an lm_head.weight that config.json ties, which it compares with the embedding.
   /// - Throws: `HuggingFaceError` naming a tensor that is missing or has another shape; `UnknownTensors`.
   package init(
-    configuration: ModelConfiguration, checkpoint: Checkpoint, precision: Precision? = .float32,
-    rotaryFrequencies: RotaryFrequencies = .float32
+    configuration: ModelConfiguration, checkpoint: Checkpoint, precision: Precision? = .float32
   ) throws {
     let stored: ElementType = checkpoint.mainElementType == ElementType.bfloat16.rawValue ? .bfloat16 : .float32
     let precision = precision ?? .automatic(stored: stored)
@@ -49,9 +40,8 @@ package struct QwenVLModel<Element: Scalar>: Sendable {
         "\(checkpoint.source): config.json ties the head to the embedding, but lm_head.weight differs from it: the head is "
           + "used as it is, as in transformers 5; set tie_word_embeddings false in config.json, or remove lm_head.weight"
       ]
-    let type = rotaryFrequencies == .asWeights ? embedding.tensor.type : .float32
-    decoder = try Decoder(weights, rotaryFrequencies: type)
-    vision = try VisionTower(weights, rotaryFrequencies: type)
+    decoder = try Decoder(weights)
+    vision = try VisionTower(weights)
     // Heads that predict several tokens at once lie in released folders; nobody needs them to train or to answer.
     let unknown = checkpoint.unclaimed.filter {
       configuration.family != .qwen3_5 || !$0.utf8.starts(with: "mtp.".utf8)

@@ -39,7 +39,7 @@ struct GatedMLP<Element: Scalar>: VisionMLP {
   }
 }
 
-/// second(gelu(first x))
+/// second(act(first x))
 struct PlainMLP<Element: Scalar>: VisionMLP {
   let first: Linear<Element>
   let activation: GELU

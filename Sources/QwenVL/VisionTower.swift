@@ -3,7 +3,8 @@ import HuggingFace
 import Layers
 import Tensors
 
-/// The vision tower of both families (transformers `Qwen2_5_VisionTransformerPretrainedModel`, `Qwen3VLVisionModel`).
+/// The vision tower of all families (transformers `Qwen2VisionTransformerPretrainedModel`,
+/// `Qwen2_5_VisionTransformerPretrainedModel`, `Qwen3VLVisionModel`, `Qwen3_5VisionModel`).
 package struct VisionTower<Element: Scalar>: Sendable {
   /// Not in config.json: the tower's norms are fixed at this.
   static var normEpsilon: Double { 1e-6 }
@@ -19,15 +20,14 @@ package struct VisionTower<Element: Scalar>: Sendable {
   /// Rotary frequencies of a patch's row and column, half of a head's pairs each.
   let frequencies: [Element]
 
-  init(_ weights: Weights<Element>, rotaryFrequencies type: ElementType) throws {
+  init(_ weights: Weights<Element>) throws {
     configuration = weights.configuration.vision
     patchEmbedding = try weights.patchEmbedding()
     positionEmbedding = try weights.positionEmbedding()
     blocks = try (0..<configuration.depth).map { try weights.visionBlock($0) }
     mergers =
       [try weights.merger()] + (try configuration.deepstackBlocks.indices.map { try weights.merger(deepstack: $0) })
-    frequencies = Rotary.inverseFrequencies(
-      theta: Self.ropeTheta, dimension: configuration.headDimension / 2, roundedTo: type)
+    frequencies = Rotary.inverseFrequencies(theta: Self.ropeTheta, dimension: configuration.headDimension / 2)
   }
 
   /// Features of one image: of each visual token its embedding in the decoder, then what deepstack adds after the first

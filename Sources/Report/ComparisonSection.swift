@@ -65,20 +65,20 @@ struct ComparisonSection {
 
   private func heads(_ checkpoint: ReportedCheckpoint) -> String {
     switch checkpoint.adapter {
-    case .imageLoRA: "\(chosen(checkpoint)) KV heads \(layers(checkpoint))"
+    case .imageLoRA:
+      "\(chosen(checkpoint)) \((checkpoint.selection?.kind ?? .attention).words) \(layers(checkpoint))"
     case .lora: "\(chosen(checkpoint)) \(layers(checkpoint))"
     }
   }
 
-  /// KV heads of an Image-LoRA, projections of a standard LoRA.
+  /// Heads of an Image-LoRA, projections of a standard LoRA.
   private func chosen(_ checkpoint: ReportedCheckpoint) -> String {
     switch checkpoint.adapter {
     case .imageLoRA(let options):
       let chosen = options.heads.values.reduce(0) { $0 + $1.count }
       return "\(chosen)" + (checkpoint.selection.map { " of \($0.capacity.reduce(0, +))" } ?? "")
     case .lora(let options):
-      let targets = Set(options.targets.values.joined())
-      return Projection.allCases.filter(targets.contains).map(\.rawValue).joined(separator: ", ")
+      return options.projections.map(\.rawValue).joined(separator: ", ")
     }
   }
 

@@ -38,7 +38,7 @@ struct HeatMapFigure {
     let chosen = selection.kvIndices.reduce(0) { $0 + $1.count }
     let all = selection.capacity.reduce(0, +)
     let summary =
-      "\(chosen) of \(all) KV heads in \(plural(selection.adapted.count, "layer")), selected by \(selection.method)"
+      "\(chosen) of \(all) \(selection.kind.words) in \(plural(selection.adapted.count, "layer")), selected by \(selection.method)"
     return """
       <figure class="heat"><figcaption><h3>\(title)</h3><p class="note">\(summary)\
       \(map == nil ? "; without scores, so no influence is shown" : "")</p></figcaption>
@@ -57,7 +57,7 @@ struct HeatMapFigure {
       map == nil ? "" : "<text class=\"tick\" x=\"\(gridRight + 14)\" y=\"14\">share of influence</text>"
     return """
       <text class="tick" x="\(Size.left - 10)" y="\(Size.top - 6)" text-anchor="end">layer</text>\
-      <text class="tick" x="\(Size.left)" y="14">KV head</text>\(share)\(numbers)
+      <text class="tick" x="\(Size.left)" y="14">\(selection.kind.word)</text>\(share)\(numbers)
       """
   }
 
@@ -85,7 +85,7 @@ struct HeatMapFigure {
       """ : ""
     return """
       <g><rect x="\(x)" y="\(y)" width="\(cell)" height="\(Size.height)" rx="2" \(fill)/>\(mark)\
-      <title>layer \(layer), KV head \(head)\(score)\(isChosen ? ", chosen" : "")</title></g>
+      <title>layer \(layer), \(selection.kind(of: layer).word) \(head)\(score)\(isChosen ? ", chosen" : "")</title></g>
       """
   }
 

@@ -87,7 +87,7 @@ package struct ReportPage {
     }
     guard !maps.isEmpty else { return nil }
     return """
-      <p class="note">Influence of every KV head on the loss, on a log scale; a head with an outline and a dot has an \
+      <p class="note">Influence of every head on the loss, on a log scale; a head with an outline and a dot has an \
       adapter.</p>
       <div class="grid">\(maps)</div>
 

@@ -27,7 +27,7 @@ extension RunConfiguration {
     let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
     var reader = Reader(file: path, folder: folder, tree: tree)
     try visit(&reader)
-    if adapter.kind == .lora { adapter.targets = adapter.targets ?? Projection.allCases }
+    if adapter.kind == .lora { adapter.targets = adapter.targets ?? Projection.attention }
     try checkTogether(tree)
   }
 

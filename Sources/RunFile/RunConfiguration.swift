@@ -89,7 +89,7 @@ extension RunConfiguration {
     /// Which heads an Image-LoRA may act on; absent: KV heads of full attention.
     package var valueHeads: ValueHeads?
     package var heads = Heads()
-    /// What a LoRA adapts in every layer, all four unless stated; nil with an Image-LoRA.
+    /// What a LoRA adapts in every layer that has it: attention's four unless stated; nil with an Image-LoRA.
     package var targets: [Projection]?
     /// Folder of an adapter of the same shape whose parameters training starts from; absent: a new adapter.
     package var start: RunPath?

@@ -15,7 +15,8 @@ extension Job {
     log: RunLog, signals: SignalRequests
   ) throws -> (adapter: any Adapter<Float>, selection: HeadSelection?) {
     let selection = run.adapter.kind == .imageLoRA ? try chooseHeads(log: log, signals: signals) : nil
-    let configuration = configuration(selection)
+    let configuration: AdapterConfiguration
+    do { configuration = try self.configuration(selection) } catch { throw RankFailure(shared: error) }
     let adapter: any Adapter<Float> = configuration.adapter(base.configuration.text)
     if let start {
       // Every rank has the same folder: all refuse it together.
@@ -27,7 +28,7 @@ extension Job {
     return (adapter, selection)
   }
 
-  private func configuration(_ selection: HeadSelection?) -> AdapterConfiguration {
+  private func configuration(_ selection: HeadSelection?) throws -> AdapterConfiguration {
     let (settings, text) = (run.adapter, base.configuration.text)
     if let selection {
       return .imageLoRA(
@@ -36,11 +37,7 @@ extension Job {
           kvIndices: selection.adapted.filter { !text.isLinear($0.key) },
           valueHeadIndices: selection.adapted.filter { text.isLinear($0.key) }))
     }
-    let layers = text.attentionLayers
-    return .lora(
-      LoRAConfiguration(
-        rank: settings.rank, alpha: settings.alpha,
-        targets: Dictionary(uniqueKeysWithValues: layers.map { ($0, settings.targets ?? []) })))
+    return .lora(try settings.lora(text))
   }
 
   private func chooseHeads(log: RunLog, signals: SignalRequests) throws -> HeadSelection {
@@ -52,6 +49,14 @@ extension Job {
         value: "\(run.adapter.valueHeads?.rawValue ?? "") with \(base.configuration.family.name)",
         supported: "attention")
     }
+    var selection = try selection(heads, capacity: capacity, budget: budget, log: log, signals: signals)
+    selection.linearLayers = text.linearLayers(in: capacity)
+    return selection
+  }
+
+  private func selection(
+    _ heads: RunConfiguration.Heads, capacity: [Int], budget: Int, log: RunLog, signals: SignalRequests
+  ) throws -> HeadSelection {
     let method = "\(heads.select.rawValue)/\(heads.estimator.rawValue)"
     func scores() throws -> [[Double]] {
       guard let scores = try influence(shard: .whole, log: log, signals: signals) else {
@@ -70,7 +75,7 @@ extension Job {
       }
       return .perLayer(count, scores: try scores())
     case .file:
-      guard let selection else {
+      guard let selection = self.selection else {
         throw TrainingError.unsupported(key: "adapter.heads.file", value: "absent", supported: "a selection file")
       }
       return selection
@@ -91,7 +96,7 @@ struct AdapterStart: Sendable {
   init(_ folder: String, base: BaseModel) throws {
     try AdapterFolder.provenance(folder).requireMatch(
       AdapterProvenance(of: base), of: [.base, .template, .templateVariables], folder: base.folder, file: folder)
-    let adapter = try AdapterFolder.load(folder, base: base.configuration.text)
+    let adapter = try AdapterFolder.load(folder, base: base.configuration.text, family: base.configuration.family)
     self.folder = folder
     configuration = adapter.configuration
     parameters = adapter.parameters.values

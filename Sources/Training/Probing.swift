@@ -48,10 +48,9 @@ extension Job {
     guard !found.contains(where: { $0 == nil }) else { return nil }
     try withErrorAgreement(communicator) { try base.requireUnchanged() }
     return InfluenceScores(
-      layers: text.layers, kvHeads: probe.gateGradient.columns, capacity: probe.capacity, seed: seed,
-      baseDigest: base.digest,
-      dataDigest: training.digest,
-      shard: shard, examples: found.compactMap(\.self))
+      layers: text.layers, kvHeads: probe.gateGradient.columns, capacity: probe.capacity,
+      linearLayers: text.linearLayers(in: probe.capacity), seed: seed, baseDigest: base.digest,
+      dataDigest: training.digest, shard: shard, examples: found.compactMap(\.self))
   }
 
   /// One example's influence from one backward pass of its mean NLL.

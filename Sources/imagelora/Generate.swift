@@ -15,7 +15,7 @@ struct Generate: ParsableCommand {
     discussion: """
       Each <image> in the prompt is the place of one image, in the order of the --image options. Without any <image> \
       the images come first. Pixel limits and variables of the chat template are the adapter's if it has them. Points and \
-      boxes in the answer are in pixels of the resized image (Qwen2.5-VL) or in thousandths of its sides (Qwen3-VL).
+      boxes in the answer are in pixels of the resized image (Qwen2.5-VL) or in thousandths of its sides (the other families).
 
       Examples:
         imagelora generate --model Qwen2.5-VL-3B \\

@@ -11,7 +11,8 @@ struct ImageLoRACommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "imagelora",
     abstract:
-      "Fine-tune Qwen2.5-VL and Qwen3-VL with Image-LoRA: adapters on the values of visual tokens in a few KV heads.",
+      "Fine-tune Qwen2-VL, Qwen2.5-VL, Qwen3-VL and Qwen3.5 with Image-LoRA: adapters on the values of visual tokens in a "
+      + "few heads.",
     discussion: """
       Start with imagelora inspect on a model folder and on an example, then probe, train, evaluate and export.
 

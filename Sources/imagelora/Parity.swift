@@ -3,7 +3,6 @@
 import ArgumentParser
 import Files
 import Inspection
-import QwenVL
 import Tensors
 
 struct Parity: ParsableCommand {
@@ -11,10 +10,6 @@ struct Parity: ParsableCommand {
     abstract: "Write token ids, pixels, logits, losses, gradients and influence of some examples (HDF5).",
     discussion: """
       The file is for comparison, stage by stage, with one written by another implementation; see docs/numerics.md.
-
-      Some references cast a whole module to the weights' type, which rounds its rotary frequencies. from_pretrained \
-      of transformers does not, and neither do training, evaluation and generation here. --rotary-frequencies chooses \
-      the reference to follow. The two differ only for bf16 and fp16 checkpoints.
       """)
 
   @Option(help: "The base model's folder.") var model: String
@@ -27,20 +22,16 @@ struct Parity: ParsableCommand {
   @Option(help: "Seed of the rank-1 probe if the adapter folder has none.") var seed: UInt64 = 0
   @Option(help: "Compute precision of GEMMs with weights: fp32 or bf16, regardless of the processor.")
   var precision: Precision = .float32
-  @Option(help: "Rotary frequencies: rounded to the weights' type (as-weights), or in float32.")
-  var rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies = .asWeights
 
   func run() throws {
     try onFirstRank {
       try checkWritable(output)
       try writeParity(
         model: model, data: data, adapter: adapter, linearAdapter: linearAdapter, output: output, seed: seed,
-        precision: precision,
-        rotaryFrequencies: rotaryFrequencies, warn: complain)
+        precision: precision, warn: complain)
       say("wrote \(output)")
     }
   }
 }
 
-extension QwenVLModel<Float>.RotaryFrequencies: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}

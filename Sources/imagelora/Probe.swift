@@ -8,7 +8,7 @@ import Training
 
 struct Probe: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Measure the influence of every KV head on the run's examples.",
+    abstract: "Measure the influence of every head on the run's examples.",
     discussion: """
       One backward pass over the frozen base model gives both estimators for an example. The file holds the values of \
       every example, so that heads can be selected for any budget later without another pass. SIGUSR2, SIGTERM, SIGINT \
@@ -46,7 +46,8 @@ struct Probe: ParsableCommand {
       guard communicator.rank == 0 else { return }
       try saving(output) { try scores.write(to: output) }
       log.note(
-        "influence of \(scores.examples.count) examples on \(scores.capacity.reduce(0, +)) KV heads: \(output)")
+        "influence of \(scores.examples.count) examples on \(scores.capacity.reduce(0, +)) \(scores.kind.words): \(output)"
+      )
     }
   }
 }

@@ -25,7 +25,7 @@ struct Scores: ParsableCommand {
 
 /// How heads are selected from scores; the defaults are those of the run file.
 struct SelectionOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Number of KV heads over all layers; by default a quarter of all.", valueName: "k"))
+  @Option(help: ArgumentHelp("Number of heads over all layers; by default a quarter of all.", valueName: "k"))
   var numHeads: Int?
 
   @Option(help: "Temperature of the layer budgets: 0 spreads heads evenly, 1 follows the influence.")
@@ -34,7 +34,7 @@ struct SelectionOptions: ParsableArguments {
   @Option(help: "Influence estimator: rank1 (the paper's) or gate (of the authors' code).")
   var estimator = Estimator.rank1
 
-  @Option(help: ArgumentHelp("Select the best n KV heads of every layer, instead of a budget.", valueName: "n"))
+  @Option(help: ArgumentHelp("Select the best n heads of every layer, instead of a budget.", valueName: "n"))
   var perLayer: Int?
 
   func validate() throws {
@@ -46,7 +46,11 @@ struct SelectionOptions: ParsableArguments {
     }
   }
 
-  func selection(from scores: InfluenceScores) -> HeadSelection { selection(from: scores.scores(estimator)) }
+  func selection(from scores: InfluenceScores) -> HeadSelection {
+    var selection = selection(from: scores.scores(estimator))
+    selection.linearLayers = scores.linearLayers
+    return selection
+  }
 
   /// The selection from scores `[L][Hkv]`.
   func selection(from scores: [[Double]]) -> HeadSelection {
@@ -79,16 +83,18 @@ extension Scores {
         let scores = try InfluenceScores.merging(files.map { ($0, try InfluenceScores(reading: $0, notice: complain)) })
         try saving(output) { try scores.write(to: output) }
         let part = scores.shard == .whole ? "" : "; only parts \(scores.shard) of the probe"
-        say("wrote \(output): \(scores.examples.count) examples on \(scores.capacity.reduce(0, +)) KV heads\(part)")
+        say(
+          "wrote \(output): \(scores.examples.count) examples on \(scores.capacity.reduce(0, +)) \(scores.kind.words)\(part)"
+        )
       }
     }
   }
 
   struct Show: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Draw the influence of every KV head, and mark the heads that would be selected.",
+      abstract: "Draw the influence of every head, and mark the heads that would be selected.",
       discussion: """
-        The heat map has a row for each layer and a column for each KV head, on a logarithmic scale, with each layer's \
+        The heat map has a row for each layer and a column for each head, on a logarithmic scale, with each layer's \
         total influence and its share at the right. It has colours on a terminal; elsewhere, or if NO_COLOR is set, it \
         has digits.
 
@@ -131,7 +137,7 @@ extension Scores {
 
   struct Select: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Select KV heads and write the selection (JSON).",
+      abstract: "Select heads and write the selection (JSON).",
       discussion: """
         Each layer's share of the heads is proportional to its total influence to the power tau. In each layer the \
         heads with the highest scores are selected. To train with the selection, set \
@@ -151,7 +157,7 @@ extension Scores {
         let selection = options.selection(from: try InfluenceScores(reading: file, notice: complain))
         try saving(output) { try selection.write(to: output) }
         let layers = selection.adapted.count
-        say("wrote \(output): \(selection.numHeads) KV heads in \(layers) layers (\(selection.method))")
+        say("wrote \(output): \(selection.numHeads) \(selection.kind.words) in \(layers) layers (\(selection.method))")
       }
     }
   }

@@ -14,7 +14,8 @@ struct DecoderGradientTests {
     let branches: Bool
     var model: TinyDecoder { TinyDecoder(family) }
 
-    static let all = ModelConfiguration.Family.allCases.flatMap { family in
+    /// Qwen2-VL's decoder is Qwen2.5-VL's.
+    static let all = ModelConfiguration.Family.allCases.filter { $0 != .qwen2_vl }.flatMap { family in
       [false, true].map { Setting(family: family, branches: $0) }
     }
   }
@@ -164,7 +165,7 @@ private final class GateAdapter: ProjectionAdapter {
   }
   var tokens: AdaptedTokens { .visual }
   var lowestLayer: Int? { 0 }
-  func adaptsAtLowestLayer(_ projection: Projection) -> Bool { projection == .value }
+  func adapts(_ layer: Int, _ projection: Projection) -> Bool { projection == .value }
 
   func forward(
     layer: Int, _ projection: Projection, input: Matrix<Double>, output values: Matrix<Double>, spans: [Range<Int>]

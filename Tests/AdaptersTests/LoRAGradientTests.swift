@@ -19,29 +19,62 @@ struct LoRAGradientTests {
     return adapter
   }
 
-  /// Every number of A and B, over plain sequences and branches: all four projections of all layers; each alone as the
+  /// Every number of A and B, over plain sequences and branches: all projections of all layers; each alone as the
   /// lowest; the last layer alone, where only some tokens are queries.
   @Test(
     arguments: [
-      [0: Projection.allCases, 1: Projection.allCases, 2: Projection.allCases],
+      [0: whole, 1: whole, 2: whole], [0: Projection.mlp, 1: [.value]], [1: [.down], 2: [.up]], [1: [.gate, .down]],
+      [1: [.output, .up]], [2: whole], [2: [.gate]], [2: [.down]],
       [0: [.query], 1: [.value, .output]], [0: [.key], 2: [.query]], [0: [.value], 1: [.value], 2: [.value]],
-      [1: [.output], 2: [.query, .key]], [1: [.output]], [2: Projection.allCases], [2: [.query]], [2: [.output]],
+      [1: [.output], 2: [.query, .key]], [1: [.output]], [2: [.query]], [2: [.output]],
     ] as [[Int: [Projection]]], DecoderGradientTests.Setting.all)
   func everyNumber(targets: [Int: [Projection]], setting: DecoderGradientTests.Setting) {
     let (model, branches) = (setting.model, setting.branches)
     let adapter = adapter(targets, model)
     let input = model.input(branches: branches)
     model.backward(input, adapter)
-    let error = gradientError(of: adapter.parameters, gradient: adapter.gradients) { model.loss(input, adapter) }
+    let error = gradientError(of: adapter.parameters, gradient: adapter.gradients, fourthOrder: true, step: 1e-4) {
+      model.loss(input, adapter)
+    }
     #expect(error < 1e-8)
     for tensor in adapter.layout.tensors {
       #expect(adapter.gradients.values[tensor.range].contains { $0 != 0 }, "\(tensor.name) has a gradient")
     }
   }
 
+  private static let whole = Projection.attention + Projection.mlp
+
+  /// The same for the projections of linear attention, in layers of their own.
+  @Test(
+    arguments: [
+      [1: Projection.linearAttention, 3: Projection.linearAttention, 5: Projection.linearAttention],
+      [0: whole, 1: Projection.linearAttention + Projection.mlp], [1: [.linearInput], 2: [.query]],
+      [1: [.linearOutput]], [1: [.linearOutput, .down]], [3: [.linearGate]], [3: [.linearGate, .linearOutput, .up]],
+      [3: [.linearDecay], 5: [.linearStrength]], [5: Projection.linearAttention], [5: [.linearGate]],
+    ] as [[Int: [Projection]]], [false, true])
+  func linearAttention(targets: [Int: [Projection]], branches: Bool) {
+    let model = TinyDecoder(.qwen3_5)
+    let adapter = LoRA<Double>(LoRAConfiguration(rank: 2, alpha: 3, targets: targets), text: model.text)
+    var numbers = TestNumbers(seed: 5)
+    adapter.load((0..<adapter.layout.count).map { _ in numbers.next() })
+    let input = model.input(branches: branches)
+    model.backward(input, adapter)
+    let error = gradientError(of: adapter.parameters, gradient: adapter.gradients, fourthOrder: true, step: 1e-4) {
+      model.loss(input, adapter)
+    }
+    #expect(error < 1e-8)
+    for tensor in adapter.layout.tensors {
+      #expect(adapter.gradients.values[tensor.range].contains { $0 != 0 }, "\(tensor.name) has a gradient")
+    }
+    let expected = adapter.gradients.values
+    adapter.resetGradients()
+    model.backward(input, adapter, activationBytes: 0)
+    #expect(adapter.gradients.values == expected, "what is not saved is recomputed to the same bits")
+  }
+
   /// Text trains too.
   @Test func textOnly() {
-    let adapter = adapter([0: Projection.allCases, 2: [.value]])
+    let adapter = adapter([0: Self.whole, 2: [.value]])
     var input = model.input(branches: false)
     input.visual = []
     #expect(abs(model.loss(input, adapter) - model.loss(input, nil)) > 1e-3)
@@ -52,7 +85,7 @@ struct LoRAGradientTests {
 
   /// Activations that are not saved are recomputed to the same bits; one layer's fit, or none.
   @Test(arguments: [0, 6000, 12_000]) func recomputedActivations(activationBytes: Int) {
-    let adapter = adapter([0: Projection.allCases, 1: [.query, .output], 2: [.key, .value]])
+    let adapter = adapter([0: Self.whole, 1: [.query, .output, .down], 2: [.key, .value]])
     let input = model.input(branches: true)
     model.backward(input, adapter)
     let expected = adapter.gradients.values
@@ -63,7 +96,7 @@ struct LoRAGradientTests {
 
   /// Branches after a shared prefix: the sum of the sequences alone.
   @Test func branchesAreSequences() {
-    let adapter = adapter([0: Projection.allCases, 1: Projection.allCases])
+    let adapter = adapter([0: Self.whole, 1: Self.whole])
     let whole = model.input(branches: true)
     func gradients(_ input: DecoderInput<Double>, _ outputs: [Int], _ targets: [Int32]) -> [Double] {
       adapter.resetGradients()
@@ -89,7 +122,7 @@ struct LoRAGradientTests {
   /// PEFT's start: B is 0, so the model is the base; A fills +-1 / sqrt(in) and differs from tensor to tensor.
   @Test func start() {
     let adapter = LoRA<Double>(
-      LoRAConfiguration(rank: 8, alpha: 16, targets: [0: Projection.allCases, 2: [.value]]), text: model.text)
+      LoRAConfiguration(rank: 8, alpha: 16, targets: [0: Self.whole, 2: [.value]]), text: model.text)
     adapter.initialize(seed: 3)
     let values = adapter.parameters.values
     var seen = Set<Double>()

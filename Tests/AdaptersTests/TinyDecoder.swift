@@ -16,7 +16,7 @@ struct TinyDecoder {
 
   init(_ family: ModelConfiguration.Family = .qwen2_5_vl) {
     var t = TextConfiguration.tiny
-    let isLater = family != .qwen2_5_vl
+    let isLater = [.qwen3_vl, .qwen3_5].contains(family)
     (t.mropeInterleaved, t.qkvBias, t.queryKeyNorm) = (isLater, !isLater, isLater)
     if family == .qwen3_5 {
       // Layers of linear attention between those of full attention, and one as the last.

@@ -128,12 +128,16 @@ struct PEFTFilesTests {
     let prefix = "base_model.model.model.language_model.layers"
     func tensor(_ name: String) -> SafetensorsWriter.Tensor { .init(name: name, shape: [1], values: [0]) }
     for name in [
-      "\(prefix).0.mlp.up_proj.lora_A.weight", "base_model.model.model.visual.blocks.0.attn.qkv.lora_A.weight",
+      "\(prefix).0.mlp.experts.lora_A.weight", "\(prefix).0.self_attn.up_proj.lora_A.weight",
+      "base_model.model.model.visual.blocks.0.attn.qkv.lora_A.weight",
       "\(prefix).0.self_attn.q_proj.lora_magnitude_vector", "\(prefix).00.self_attn.q_proj.lora_A.weight", "x",
     ] {
       #expect(try said(adding: [tensor(name)]).contains("tensor \(name) is no LoRA"))
     }
     #expect(try said(adding: [tensor("\(prefix).3.self_attn.q_proj.lora_A.weight")]).contains("the model has 3 layers"))
+    #expect(
+      try said(adding: [tensor("\(prefix).0.linear_attn.out_proj.lora_A.weight")])
+        .contains("layer 0 of the model has no out_proj"))
     for layer in [0, 1] {
       #expect(
         try said(adding: [tensor("base_model.model.model.layers.\(layer).self_attn.q_proj.lora_A.weight")])
@@ -176,9 +180,9 @@ struct PEFTFilesTests {
 
   @Test(
     arguments: [
-      (".*(q_proj|v_proj|up_proj)", "layers.0.mlp.up_proj"),
+      (".*(q_proj|v_proj|up_proj)", "layer 0 has no LoRA of up_proj (3 are missing)"),
       (".*(q_proj|v_proj|qkv)", "model.visual.blocks.0.attn.qkv"),
-      (".*[qv]_proj|lm_head", "lm_head"), ("(?!.*(k|o)_proj).*layers.*", "mlp.gate_proj"),
+      (".*[qv]_proj|lm_head", "lm_head"), ("(?!.*(k|o)_proj).*layers.*", "gate_proj"),
     ])
   func patternsOfOtherModules(pattern: String, module: String) throws {
     let path = try exported()

@@ -285,8 +285,7 @@ extension Setup {
     return try FeatureCache(
       folder: cache, baseDigest: base.digest, precision: "fp32",
       conditions: FeatureCache.conditions(
-        settings, vision: base.configuration.vision, rotaryFrequencies: "float32", preprocessor: base.preprocessor,
-        reading: base.reading),
+        settings, vision: base.configuration.vision, preprocessor: base.preprocessor, reading: base.reading),
       warn: settings.warn)
   }
 }

@@ -69,7 +69,7 @@ struct GroupedUnitTests {
     let configuration: AdapterConfiguration =
       standard
       ? .lora(
-        LoRAConfiguration(rank: 2, alpha: 4, targets: [0: Projection.allCases, 1: [.query], 3: [.value, .output]]))
+        LoRAConfiguration(rank: 2, alpha: 4, targets: [0: Projection.attention, 1: [.query], 3: [.value, .output]]))
       : .imageLoRA(
         ImageLoRAConfiguration(
           rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: [0: [0, 2], 1: [1], 3: [2]]))

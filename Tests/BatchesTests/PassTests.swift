@@ -79,7 +79,7 @@ struct PassTests {
   private func lora(_ base: BaseModel) -> LoRA<Float> {
     loaded(
       LoRA<Float>(
-        LoRAConfiguration(rank: 2, alpha: 4, targets: [0: Projection.allCases, 1: [.query], 3: [.value, .output]]),
+        LoRAConfiguration(rank: 2, alpha: 4, targets: [0: Projection.attention, 1: [.query], 3: [.value, .output]]),
         text: base.configuration.text))
   }
 

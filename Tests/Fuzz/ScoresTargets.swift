@@ -31,7 +31,13 @@ extension FuzzTarget {
           "/rows/rank1_norm2": {"type": "float64", "shape": [2, 2, 2], "values": [1, 2, 3, 4]},
           "/rows/gate_gradient": {"type": "float64", "shape": [2, 2, 2], "values": [0.5]}}}
           """#
-        return [Array(document.utf8)]
+        let hybrid = document.replacing(
+          #""/rows/id""#,
+          with: #"""
+            "/layers/kv_heads": {"type": "int32", "shape": [2], "values": [2, 0]},
+            "/layers/value_heads": {"type": "int32", "shape": [2], "values": [0, 1]}, "/rows/id"
+            """#)
+        return [Array(document.utf8), Array(hybrid.utf8)]
       },
       read: { bytes in
         let path = WorkFolder.path("scores.h5")
@@ -50,7 +56,8 @@ extension FuzzTarget {
       ExampleInfluence(id: "other-\($0.id)", rank1Norm2: $0.rank1Norm2, gateGradient: $0.gateGradient)
     }
     let other = InfluenceScores(
-      layers: scores.layers, kvHeads: scores.kvHeads, seed: scores.seed, baseDigest: scores.baseDigest,
+      layers: scores.layers, kvHeads: scores.kvHeads, capacity: scores.capacity, linearLayers: scores.linearLayers,
+      seed: scores.seed, baseDigest: scores.baseDigest,
       dataDigest: scores.dataDigest, shard: scores.shard, examples: others)
     try select(scores)
     try select(InfluenceScores.merging([(path, scores), ("other.h5", other)]))

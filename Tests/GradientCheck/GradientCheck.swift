@@ -37,12 +37,14 @@ private final class TensorMemory {
 
 /// Largest difference between `gradient` and the central differences of `loss` over all elements of `x`, relative to
 /// the largest difference quotient.
-/// - Parameter fourthOrder: whether quotients come from four points, whose steps may be so long that rounding counts
-///   little: for gradients that are small beside the loss.
+/// - Parameters:
+///   - fourthOrder: whether quotients come from four points, whose steps may be so long that rounding counts little:
+///     for gradients that are small beside the loss.
+///   - step: between the points; shorter where the loss bends much.
 package func gradientError(
-  of x: Matrix<Double>, gradient: Matrix<Double>, fourthOrder: Bool = false, loss: () -> Double
+  of x: Matrix<Double>, gradient: Matrix<Double>, fourthOrder: Bool = false, step: Double? = nil, loss: () -> Double
 ) -> Double {
-  let step = fourthOrder ? 1e-3 : 1e-5
+  let step = step ?? (fourthOrder ? 1e-3 : 1e-5)
   precondition(gradient.rows == x.rows && gradient.columns == x.columns)
   var (worst, largest) = (0.0, 0.0)
   for i in 0..<x.rows {

@@ -112,6 +112,38 @@ import Testing
      "temporal_patch_size": 2, "tokens_per_second": 2, "window_size": 112}}
     """#
 
+  @Test("Qwen2-VL: the released form, whose vision_config calls its widths otherwise")
+  func qwen2() throws {
+    let config = #"""
+      {"model_type": "qwen2_vl", "hidden_size": 1536, "intermediate_size": 8960, "num_hidden_layers": 28,
+       "num_attention_heads": 12, "num_key_value_heads": 2, "rms_norm_eps": 1e-06, "vocab_size": 151936,
+       "rope_theta": 1000000.0, "rope_scaling": {"type": "mrope", "mrope_section": [16, 24, 24]},
+       "use_sliding_window": false, "sliding_window": 32768, "tie_word_embeddings": true, "hidden_act": "silu",
+       "vision_config": {"depth": 32, "embed_dim": 1280, "mlp_ratio": 4, "num_heads": 16, "in_chans": 3,
+       "hidden_size": 1536, "patch_size": 14, "spatial_merge_size": 2, "spatial_patch_size": 14,
+       "temporal_patch_size": 2}}
+      """#
+    func model(_ text: String) throws -> ModelConfiguration {
+      let folder = try TemporaryFolder(["config.json": text])
+      return try ModelConfiguration(folder: folder.path)
+    }
+    let found = try model(config)
+    #expect(found.family == .qwen2_vl && found.text.headDimension == 128 && found.text.qkvBias)
+    let vision = found.vision
+    #expect(vision.hiddenSize == 1280 && vision.intermediateSize == 5120 && vision.outHiddenSize == 1536)
+    #expect(vision.windowSize == nil && vision.norm == .layer && vision.mlp == .quickGELU && !vision.patchBias)
+    expectError("vision_config.hidden_size", "1535") {
+      _ = try model(
+        config.replacingOccurrences(of: #""hidden_size": 1536, "patch"#, with: #""hidden_size": 1535, "patch"#))
+    }
+    expectError("vision_config.mlp_ratio") {
+      _ = try model(config.replacingOccurrences(of: #""mlp_ratio": 4"#, with: #""mlp_ratio": 0"#))
+    }
+    expectError("vision_config.hidden_act") {
+      _ = try model(config.replacingOccurrences(of: #""mlp_ratio": 4"#, with: #""hidden_act": "gelu""#))
+    }
+  }
+
   @Test("The nested form of transformers 5")
   func nested() throws {
     let folder = try TemporaryFolder(["config.json": Self.nested])
@@ -125,7 +157,11 @@ import Testing
   @Test(
     "A wrong, missing, inconsistent or unsupported key is an error that names it",
     arguments: [
-      (#""model_type": "qwen2_5_vl""#, #""model_type": "qwen2_vl""#, "qwen2_vl"),
+      (#""model_type": "qwen2_5_vl""#, #""model_type": "qwen2""#, "\"qwen2\" is not"),
+      (#""model_type": "qwen2_5_vl""#, #""model_type": "gemma4""#, "(Gemma)"),
+      (#""model_type": "qwen2_5_vl""#, #""model_type": "smolvlm""#, "(SmolVLM)"),
+      (#""model_type": "qwen2_5_vl""#, #""model_type": "qwen3_5_text""#, "without its vision tower"),
+      (#""model_type": "qwen2_5_vl""#, #""model_type": "qwen3_5_moe""#, "Qwen2-VL (qwen2_vl), Qwen2.5-VL"),
       (#""hidden_size": 192"#, #""hidden_size": 0"#, "hidden_size"),
       (#""hidden_size": 192"#, #""hidden_size": -192"#, "hidden_size"),
       (#""hidden_size": 192"#, #""hidden_size": "192""#, "hidden_size"),

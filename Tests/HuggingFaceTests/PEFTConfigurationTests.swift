@@ -128,7 +128,7 @@ struct PEFTConfigurationTests {
       ("alora_invocation_tokens", "[5]"), ("arrow_config", "{\"top_k\": 3}"), ("kasa_config", "{\"beta\": 1}"),
       ("velora_config", "{}"), ("monteclora_config", "{}"), ("some_later_key", "true"), ("some_later_key", "0.5"),
       ("some_later_key", "{\"a\": 0}"), ("target_modules", "\"all-linear\""), ("target_modules", "\"All-Linear\""),
-      ("target_modules", "[\"q_proj\", \"mlp.up_proj\"]"), ("target_modules", "[\"xq_proj\"]"),
+      ("target_modules", "[\"q_proj\", \"attn.qkv\"]"), ("target_modules", "[\"xq_proj\"]"),
       ("target_modules", "\"(?i).*Q_PROJ\""), ("exclude_modules", "\"(\""), ("exclude_modules", "[3]"),
       ("exclude_modules", "7"), ("layers_pattern", "\"layers\""), ("layers_to_transform", "[-1]"),
       ("layers_to_transform", "\"1\""), ("peft_type", "\"LOHA\""), ("r", "0"), ("lora_alpha", "\"6\""),

@@ -50,7 +50,7 @@ struct ListingTests {
       switch family {
       case .qwen2_5_vl: "windows of 112, whole image in blocks 1"
       case .qwen3_vl: "whole image in all blocks, deepstack of blocks 0"
-      case .qwen3_5: "whole image in all blocks"
+      case .qwen2_vl, .qwen3_5: "whole image in all blocks"
       }
     let layers = family == .qwen3_5 ? "3 layers (1 of full attention), " : "2 layers, "
     #expect(lines.contains { $0.hasPrefix("decoder          " + layers) }, "\(lines)")

@@ -33,8 +33,9 @@ struct ModelCardTests {
         ImageLoRAConfiguration(
           rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: selection.adapted)), selection)
     for words in [
-      "digest `base`", "3136 to 602112 pixels", "digest `template`", "`relative_1000`", "laid on white", "| 0 | 1 |",
-      "| 2 | 0, 1 |",
+      "digest `base`", "3136 to 602112 pixels", "digest `template`", "`relative_1000`", "laid on white",
+      "| 0 | KV | 1 |",
+      "| 2 | KV | 0, 1 |",
       "rank 2", "Never merge it", "visual tokens only", "| Lowest validation loss | 1.2500 at step 3 |",
     ] { #expect(card.contains(words), "\(words)") }
     #expect(!card.contains("  |\n") && card.hasPrefix("---\n") && card.hasSuffix("|\n"))

@@ -140,7 +140,7 @@ struct SelectionStabilityTests {
         == "one.h5: too few examples: 1 where 2 are needed; draw fewer or probe more")
     for (other, what) in [
       (scores(rows, base: "other"), "base model (base_digest)"), (scores(rows, layers: 4), "number of layers"),
-      (scores(rows.map { Array($0.prefix(6)) }), "number of KV heads"),
+      (scores(rows.map { Array($0.prefix(6)) }), "number of heads"),
     ] {
       #expect(
         line { _ = try stability([first, (file: "b.h5", scores: other)]) }

@@ -35,15 +35,15 @@ struct Fixture {
   func file(_ name: String) -> String { folder.appendingPathComponent(name).path }
 
   /// What `imagelora parity` does.
-  func writeParity(
-    to output: String, precision: Precision = .float32,
-    rotaryFrequencies: QwenVLModel<Float>.RotaryFrequencies = .asWeights
-  ) throws {
+  func writeParity(to output: String, precision: Precision = .float32) throws {
+    let linear = file("adapter_linear")
     try Inspection.writeParity(
-      model: base.appendingPathComponent("model").path, data: base.appendingPathComponent("data.jsonl").path,
-      adapter: file("adapter"), output: output, seed: 0,
-      precision: precision, rotaryFrequencies: rotaryFrequencies)
+      model: model, data: base.appendingPathComponent("data.jsonl").path, adapter: file("adapter"),
+      linearAdapter: FileManager.default.fileExists(atPath: linear) ? linear : nil, output: output, seed: 0,
+      precision: precision)
   }
+
+  var model: String { base.appendingPathComponent("model").path }
 }
 
 /// A path in the temporary folder; its file goes with it.

@@ -1,6 +1,8 @@
+import Adapters
 import Batches
 import Costs
 import Foundation
+import QwenVL
 import Testing
 
 @testable import HuggingFace
@@ -123,8 +125,8 @@ struct PlanTests {
   /// All tokens, 4096 + 4096 parameters of q and o and 2304 + 2304 of k and v, times rank and layers; backward from
   /// token 0.
   @Test func standardLoRA() {
-    let all = PlannedAdapter.lora([.query, .key, .value, .output], rank: 8)
-    let values = PlannedAdapter.lora([.value], rank: 8)
+    let all = PlannedAdapter.lora(LoRAConfiguration(rank: 8, alpha: 16, everywhere: Projection.attention, text))
+    let values = PlannedAdapter.lora(LoRAConfiguration(rank: 8, alpha: 16, everywhere: [.value], text))
     #expect(all.parameters(text) == 36 * 8 * (2 * 4096 + 2 * 2304) && values.parameters(text) == 36 * 8 * 2304)
     #expect(all.multiplyAdds(tokens: 1000, visual: 800, text) == Double(1000 * all.parameters(text)))
     let found = BatchFLOPs(unit, adapter: all, threeB)

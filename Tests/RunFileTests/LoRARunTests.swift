@@ -1,5 +1,7 @@
 // A run file of a standard LoRA.
+import HuggingFace
 import QwenVL
+import TestSupport
 import Testing
 
 @testable import RunFile
@@ -9,7 +11,7 @@ struct LoRARunTests {
   @Test("adapts all four projections unless the run file lists fewer; the printed run is the same run")
   func targets() throws {
     let whole = try run(minimal, "adapter.kind=lora")
-    #expect(whole.adapter.targets == Projection.allCases)
+    #expect(whole.adapter.targets == Projection.attention)
     #expect(
       whole.yaml.contains(
         "adapter:\n  kind: lora\n  rank: 8\n  alpha: 16.0\n  targets: [q_proj, k_proj, v_proj, o_proj]\ntraining:"))
@@ -32,7 +34,7 @@ struct LoRARunTests {
       (["adapter.targets=[q_proj]"], "adapter.kind, adapter.targets: with kind: image_lora"),
       (["adapter.kind=lora", "adapter.dropout=0.1"], "adapter.dropout: dropout is not supported"),
       (
-        ["adapter.kind=lora", "adapter.targets=[up_proj]"],
+        ["adapter.kind=lora", "adapter.targets=[qkv]"],
         "adapter.targets is a list, expected a list of q_proj, k_proj"
       ),
       (["adapter.kind=lora", "adapter.targets=[q_proj, q_proj]"], "adapter.targets is a list"),
@@ -46,6 +48,23 @@ struct LoRARunTests {
       try RunConfiguration(text: minimal, path: "/runs/one/run.yaml", overrides: overrides)
     }
     #expect(error?.description.contains(words) == true, "\(error as Any)")
+  }
+
+  @Test("names projections that the model has")
+  func otherProjections() throws {
+    let model = try run(minimal, "adapter.kind=lora").adapter
+    var text = TextConfiguration.tiny
+    #expect(try model.lora(text).projections == Projection.attention)
+    var linear = model
+    linear.targets = [.query, .linearInput, .down]
+    let error = #expect(throws: RunFileError.self) { try linear.lora(text) }
+    #expect(
+      error?.description
+        == "run file: adapter.targets is in_proj_qkv, expected projections that this model has: q_proj, k_proj, v_proj, "
+        + "o_proj, gate_proj, up_proj, down_proj")
+    text.layerTypes = (0..<text.layers).map { $0 == 1 ? .fullAttention : .linearAttention }
+    let targets = try linear.lora(text).targets
+    #expect(targets.count == text.layers && targets[0] == [.linearInput, .down] && targets[1] == [.query, .down])
   }
 
   @Test("takes keys of the other kind that are null")

@@ -9,7 +9,7 @@ extension TinyModel {
   /// - Parameter spoiled: what the embeddings of some ASCII characters are instead.
   static func weights(_ family: ModelConfiguration.Family, spoiled: [Character: Float]) throws -> Data {
     var file = Writer()
-    let isThird = family != .qwen2_5_vl
+    let isThird = statesHeads(family)
     let (decoder, vision) = isThird ? ("model.language_model", "model.visual") : ("model", "visual")
     let replaced = spoiled.flatMap { character, value in
       character.utf8.flatMap { byte in (0..<16).map { (16 * Int(byte) + $0, value) } }
@@ -40,7 +40,7 @@ extension TinyModel {
       for projection in ["gate", "up"] { file.add(name + "mlp.\(projection)_proj.weight", [24, 16], scale: 0.3) }
       file.add(name + "mlp.down_proj.weight", [16, 24], scale: 0.3)
     }
-    addTower(to: &file, vision, isThird: isThird, hasDeepstack: family == .qwen3_vl)
+    addTower(to: &file, vision, family)
     return try file.data()
   }
 
@@ -62,32 +62,39 @@ extension TinyModel {
     file.add(name + "out_proj.weight", [16, 16], scale: 0.2)
   }
 
-  private static func addTower(to file: inout Writer, _ vision: String, isThird: Bool, hasDeepstack: Bool) {
+  private static func addTower(to file: inout Writer, _ vision: String, _ family: ModelConfiguration.Family) {
+    let isThird = statesHeads(family)
+    // Into the MLP's hidden columns, and out of them.
+    let mlp: (first: [String], second: String) =
+      switch family {
+      case .qwen2_vl: (["fc1"], "fc2")
+      case .qwen2_5_vl: (["gate_proj", "up_proj"], "down_proj")
+      case .qwen3_vl, .qwen3_5: (["linear_fc1"], "linear_fc2")
+      }
     func linear(_ name: String, _ out: Int, _ columns: Int, scale: Double = 0.3) {
       file.add(name + ".weight", [out, columns], scale: scale)
       file.add(name + ".bias", [out], scale: 0.1)
     }
     func norm(_ name: String, _ width: Int) {
       file.add(name + ".weight", [width], scale: 0.1)
-      if isThird { file.add(name + ".bias", [width], scale: 0.1) }
+      if family != .qwen2_5_vl { file.add(name + ".bias", [width], scale: 0.1) }
     }
     file.add("\(vision).patch_embed.proj.weight", [16, 3, 2, 14, 14], scale: 0.05)
     if isThird {
       file.add("\(vision).patch_embed.proj.bias", [16], scale: 0.1)
       file.add("\(vision).pos_embed.weight", [9, 16], scale: 0.3)
     }
-    let mlp = isThird ? ["linear_fc1"] : ["gate_proj", "up_proj"]
     for block in 0..<2 {
       let name = "\(vision).blocks.\(block)."
       for part in ["norm1", "norm2"] { norm(name + part, 16) }
       for (part, out) in [("attn.qkv", 48), ("attn.proj", 16)] { linear(name + part, out, 16) }
-      for part in mlp { linear(name + "mlp.\(part)", 24, 16) }
-      linear(name + "mlp.\(isThird ? "linear_fc2" : "down_proj")", 16, 24)
+      for part in mlp.first { linear(name + "mlp.\(part)", 24, 16) }
+      linear(name + "mlp.\(mlp.second)", 16, 24)
     }
     norm("\(vision).merger.\(isThird ? "norm" : "ln_q")", 16)
     let joined = isThird ? ["linear_fc1", "linear_fc2"] : ["mlp.0", "mlp.2"]
     for (part, out) in zip(joined, [64, 16]) { linear("\(vision).merger.\(part)", out, 64, scale: 0.2) }
-    if hasDeepstack {
+    if family == .qwen3_vl {
       norm("\(vision).deepstack_merger_list.0.norm", 64)
       for (part, out) in zip(joined, [64, 16]) {
         linear("\(vision).deepstack_merger_list.0.\(part)", out, 64, scale: 0.2)

@@ -62,7 +62,7 @@ package final class TinyModel: Sendable {
   package static func lora(for base: BaseModel) -> LoRA<Float> {
     let text = base.configuration.text
     let adapter = LoRA<Float>(
-      LoRAConfiguration(rank: 2, alpha: 4, targets: everywhere(text, Projection.allCases)), text: text)
+      LoRAConfiguration(rank: 2, alpha: 4, targets: everywhere(text, Projection.attention)), text: text)
     var source = NormalSource(seed: 6)
     adapter.load((0..<adapter.layout.count).map { _ in Float(source.nextGaussian()) * 0.3 })
     return adapter
@@ -77,6 +77,10 @@ package final class TinyModel: Sendable {
     var tower: [String: Any] = ["num_position_embeddings": 9]
     var linear: [String: Any] = [:]
     switch family {
+    case .qwen2_vl:
+      rope = ["type": "mrope", "mrope_section": [2, 1, 1]]
+      // A third of the usual ratio would be no whole number of columns.
+      tower = ["embed_dim": 16, "mlp_ratio": 1.5]
     case .qwen2_5_vl:
       rope = ["type": "mrope", "mrope_section": [2, 1, 1]]
       tower = ["window_size": 112, "fullatt_block_indexes": [1], "tokens_per_second": 2]
@@ -100,7 +104,7 @@ package final class TinyModel: Sendable {
       "model_type": family.rawValue, "hidden_size": 16, "intermediate_size": 24,
       "num_hidden_layers": layers(family),
       "num_attention_heads": 2, "num_key_value_heads": 1, "rms_norm_eps": 1e-6, "rope_theta": 10000.0,
-      "rope_scaling": rope, "head_dim": family == .qwen2_5_vl ? 8 : 16, "tie_word_embeddings": false,
+      "rope_scaling": rope, "head_dim": statesHeads(family) ? 16 : 8, "tie_word_embeddings": false,
       "vocab_size": vocabularySize, "max_position_embeddings": maxPositions,
       "image_token_id": Int(id("<|image_pad|>")), "video_token_id": Int(id("<|video_pad|>")),
       "vision_start_token_id": Int(id("<|vision_start|>")), "vision_end_token_id": Int(id("<|vision_end|>")),
@@ -108,6 +112,9 @@ package final class TinyModel: Sendable {
     ]
     return decoder.merging(linear) { $1 }
   }
+
+  /// Whether the family states what a head has; the others cut the hidden size.
+  static func statesHeads(_ family: ModelConfiguration.Family) -> Bool { [.qwen3_vl, .qwen3_5].contains(family) }
 
   static func layers(_ family: ModelConfiguration.Family) -> Int { family == .qwen3_5 ? 3 : 2 }
 

@@ -148,7 +148,7 @@ private struct Oracle {
     let text = base.configuration.text
     let configuration: AdapterConfiguration =
       run.adapter.kind == .lora
-      ? .lora(LoRAConfiguration(rank: 2, alpha: 4, targets: [0: Projection.allCases, 1: Projection.allCases]))
+      ? .lora(LoRAConfiguration(rank: 2, alpha: 4, targets: [0: Projection.attention, 1: Projection.attention]))
       : .imageLoRA(
         ImageLoRAConfiguration(
           rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: heads(linear: false),

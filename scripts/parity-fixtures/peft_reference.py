@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Write a LoRA as PEFT writes it, and the numbers that PEFT computes with it, for a fixture of the repository.
 
-    python peft_reference.py FIXTURE DIR [--targets q_proj k_proj v_proj o_proj] [--rslora] [--rows ID...]
-        [--options '{"layers_to_transform": [0, 2]}']     (other arguments of LoraConfig, as JSON)
+    python peft_reference.py FIXTURE DIR [--targets q_proj k_proj v_proj o_proj | --pattern REGEX] [--rslora]
+        [--rows ID...] [--options '{"layers_to_transform": [0, 2]}']     (other arguments of LoraConfig, as JSON)
     python peft_reference.py FIXTURE DIR --adapter FOLDER     (the numbers of a LoRA there, as of imagelora export)
 
 FIXTURE holds model/ and parity.h5 (its ids, masks and pixels are the input). DIR gets
@@ -28,6 +28,7 @@ arguments = argparse.ArgumentParser()
 arguments.add_argument("fixture", type=Path)
 arguments.add_argument("folder", type=Path)
 arguments.add_argument("--targets", nargs="+", default=["q_proj", "k_proj", "v_proj", "o_proj"])
+arguments.add_argument("--pattern", help="target_modules as a regular expression")
 arguments.add_argument("--rank", type=int, default=4)
 arguments.add_argument("--alpha", type=int, default=6)
 arguments.add_argument("--rslora", action="store_true")
@@ -44,7 +45,7 @@ base = Model.from_pretrained(a.fixture / "model", dtype=torch.float32, attn_impl
 def random_lora():
     """A LoRA of random numbers, written into DIR/adapter."""
     torch.manual_seed(a.seed)
-    given = dict(target_modules=a.targets, use_rslora=a.rslora) | a.options
+    given = dict(target_modules=a.pattern or a.targets, use_rslora=a.rslora) | a.options
     config = LoraConfig(r=a.rank, lora_alpha=a.alpha, task_type="CAUSAL_LM", **given)
     model = get_peft_model(base, config).eval()
     with torch.no_grad():
@@ -115,8 +116,9 @@ with (
             if "lora_" not in name:
                 continue
             parts = name.split(".")
-            layer, projection = parts[parts.index("layers") + 1], parts[parts.index("self_attn") + 1]
+            place = parts.index("layers")  # layers.{l}.{module}.{projection}
+            layer, projection = parts[place + 1], parts[place + 3]
             part = "A" if "lora_A" in parts else "B"
             write(out, f"{row}/adapted/gradients/layers.{layer}.{projection}.{part}", value.grad.numpy())
 trainable = sum(p.numel() for n, p in model.named_parameters() if "lora_" in n)
-print(f"{a.folder}: rank {a.rank} on {', '.join(a.targets)}; {trainable} numbers")
+print(f"{a.folder}: rank {a.rank} on {a.pattern or ', '.join(a.targets)}; {trainable} numbers")

@@ -7,9 +7,9 @@ import HDF5
 extension InfluenceScores {
   /// Largest file that is read: examples times heads, for a bound on memory.
   private static var maximumNumbers: Int { 1 << 28 }
-  /// KV heads of each layer, where layers have none.
-  private static var capacityPath: String { "/layers/kv_heads" }
-  /// More layers, and KV heads of a layer, than any model that can be opened has.
+  /// KV heads of each layer, and value heads of linear attention, where layers differ.
+  private static var capacityPaths: (kv: String, value: String) { ("/layers/kv_heads", "/layers/value_heads") }
+  /// More layers, and heads of a layer, than any model that can be opened has.
   private static var maximumExtent: Int { 1024 }
 
   /// Writes the file under a temporary name, seals and renames it.
@@ -27,8 +27,11 @@ extension InfluenceScores {
           sums(estimator, examples: examples.indices), shape: [layers, kvHeads], to: "/scores/\(estimator.rawValue)",
           filters: [.fletcher32])
       }
-      if capacity.contains(where: { $0 != kvHeads }) {
-        try file.write(capacity.map { Int32($0) }, shape: [layers], to: Self.capacityPath, filters: [.fletcher32])
+      if capacity.contains(where: { $0 != kvHeads }) || !linearLayers.isEmpty {
+        for (path, isLinear) in [(Self.capacityPaths.kv, false), (Self.capacityPaths.value, true)] {
+          let heads = capacity.enumerated().map { linearLayers.contains($0) == isLinear ? Int32($1) : 0 }
+          try file.write(heads, shape: [layers], to: path, filters: [.fletcher32])
+        }
       }
       let shape = [examples.count, layers, kvHeads]
       try file.write(examples.map(\.id), shape: [examples.count], to: "/rows/id", filters: [.fletcher32])
@@ -69,22 +72,33 @@ extension InfluenceScores {
     guard Set(ids.map { ExactString($0) }).count == ids.count else { throw refuse("an example appears twice") }
     let text = try file.attribute("shard", as: String.self)
     guard let shard = Shard(text) else { throw refuse("shard \(text) is not i/n with 0 <= i < n") }
-    let heads = shape[1] * shape[2]
-    let capacity =
-      try file.exists(Self.capacityPath)
-      ? try file.read(Int32.self, from: Self.capacityPath, shape: [shape[1]]).map(Int.init) : nil
-    guard capacity?.allSatisfy({ (0...shape[2]).contains($0) }) ?? true, capacity?.contains(shape[2]) ?? true else {
-      throw refuse("\(Self.capacityPath.dropFirst()) has numbers beyond \(shape[2]), or none that is \(shape[2])")
+    let numbers = shape[1] * shape[2]
+    func heads(_ path: String) throws -> [Int]? {
+      guard try file.exists(path) else { return nil }
+      let found = try file.read(Int32.self, from: path, shape: [shape[1]]).map(Int.init)
+      guard found.allSatisfy({ (0...shape[2]).contains($0) }) else {
+        throw refuse("\(path.dropFirst()) has numbers beyond \(shape[2])")
+      }
+      return found
+    }
+    let (kv, linear) = (try heads(Self.capacityPaths.kv), try heads(Self.capacityPaths.value))
+    let none = [Int](repeating: 0, count: shape[1])
+    let capacity = kv == nil && linear == nil ? nil : zip(kv ?? none, linear ?? none).map(+)
+    guard capacity?.max() ?? shape[2] == shape[2],
+      !zip(kv ?? none, linear ?? none).contains(where: { $0 > 0 && $1 > 0 })
+    else {
+      throw refuse("layers/ has a layer with heads of both kinds, or none with \(shape[2]) heads")
     }
     self.init(
       layers: shape[1], kvHeads: shape[2], capacity: capacity,
+      linearLayers: (linear ?? none).indices.filter { (linear ?? none)[$0] > 0 },
       seed: UInt64(bitPattern: try file.attribute("estimator_seed", as: Int64.self)),
       baseDigest: try file.attribute("base_digest", as: String.self),
       dataDigest: try file.attribute("data_digest", as: String.self), shard: shard,
       examples: ids.indices.map { index in
         ExampleInfluence(
-          id: ids[index], rank1Norm2: Array(norms[index * heads..<(index + 1) * heads]),
-          gateGradient: Array(gates[index * heads..<(index + 1) * heads]))
+          id: ids[index], rank1Norm2: Array(norms[index * numbers..<(index + 1) * numbers]),
+          gateGradient: Array(gates[index * numbers..<(index + 1) * numbers]))
       })
     for estimator in Estimator.allCases {
       let sums = try file.read(Double.self, from: "/scores/\(estimator.rawValue)", shape: [layers, kvHeads])

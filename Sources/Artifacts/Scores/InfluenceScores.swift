@@ -45,6 +45,8 @@ package struct InfluenceScores: Sendable, Equatable {
   package let layers, kvHeads: Int
   /// Heads of each layer, at most `kvHeads`: those of the kind that was probed.
   package let capacity: [Int]
+  /// Layers whose heads are value heads of linear attention, ascending; those of the others are KV heads.
+  package let linearLayers: [Int]
   /// Seed of the rank-1 probe's projections.
   package let seed: UInt64
   package let baseDigest, dataDigest: String
@@ -54,18 +56,21 @@ package struct InfluenceScores: Sendable, Equatable {
 
   /// - Parameter capacity: nil: every layer has `kvHeads`.
   package init(
-    layers: Int, kvHeads: Int, capacity: [Int]? = nil, seed: UInt64, baseDigest: String, dataDigest: String,
-    shard: Shard,
-    examples: [ExampleInfluence]
+    layers: Int, kvHeads: Int, capacity: [Int]? = nil, linearLayers: [Int] = [], seed: UInt64, baseDigest: String,
+    dataDigest: String, shard: Shard, examples: [ExampleInfluence]
   ) {
     let heads = layers * kvHeads
     precondition(examples.allSatisfy { $0.rank1Norm2.count == heads && $0.gateGradient.count == heads })
     (self.layers, self.kvHeads, self.seed, self.shard) = (layers, kvHeads, seed, shard)
     self.capacity = capacity ?? Array(repeating: kvHeads, count: layers)
     precondition(self.capacity.count == layers && self.capacity.allSatisfy { (0...kvHeads).contains($0) })
+    self.linearLayers = linearLayers
     (self.baseDigest, self.dataDigest) = (baseDigest, dataDigest)
     self.examples = examples.sorted { $0.id.utf8.lexicographicallyPrecedes($1.id.utf8) }
   }
+
+  /// The kind of all heads.
+  package var kind: ValueHeads { ValueHeads(capacity: capacity, linear: linearLayers) }
 
   /// Scores of each layer's heads: the terms of the examples, added in the order of ids.
   package func scores(_ estimator: Estimator) -> [[Double]] { scores(estimator, examples: examples.indices) }
@@ -129,8 +134,9 @@ package struct InfluenceScores: Sendable, Equatable {
       try agree("data (data_digest)", \.dataDigest)
       try agree("seed (estimator_seed)", \.seed)
       try agree("number of layers", \.layers)
-      try agree("number of KV heads", \.kvHeads)
-      try agree("number of KV heads of a layer", \.capacity)
+      try agree("number of heads", \.kvHeads)
+      try agree("number of heads of a layer", \.capacity)
+      try agree("kind of heads", \.linearLayers)
       try agree("number of shards", \.shard.count)
     }
     var holders: [ExactString: String] = [:]
@@ -144,9 +150,9 @@ package struct InfluenceScores: Sendable, Equatable {
     let (scores, count) = (first.scores, first.scores.shard.count)
     let indices = Set(shards.flatMap(\.scores.shard.indices)).sorted()
     let merged = InfluenceScores(
-      layers: scores.layers, kvHeads: scores.kvHeads, capacity: scores.capacity, seed: scores.seed,
-      baseDigest: scores.baseDigest,
-      dataDigest: scores.dataDigest, shard: indices.count == count ? .whole : Shard(indices: indices, count: count),
+      layers: scores.layers, kvHeads: scores.kvHeads, capacity: scores.capacity, linearLayers: scores.linearLayers,
+      seed: scores.seed, baseDigest: scores.baseDigest, dataDigest: scores.dataDigest,
+      shard: indices.count == count ? .whole : Shard(indices: indices, count: count),
       examples: shards.flatMap(\.scores.examples))
     // As in a file: heads are selected by shares of the sum.
     guard Estimator.allCases.allSatisfy({ merged.scores($0).joined().reduce(0, +).isFinite }) else {

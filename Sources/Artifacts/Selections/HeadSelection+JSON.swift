@@ -12,6 +12,7 @@ extension HeadSelection {
     var kv_indices: [String: [Int]]
     var scores: [String: [Double]]?
     var hkv: [String: Int]?
+    var linear_layers: [Int]?
   }
 
   private var document: Document {
@@ -20,7 +21,8 @@ extension HeadSelection {
     }
     return Document(
       method: method, num_heads: numHeads, tau: tau, layer_budgets_kv: byLayer(kvIndices.map(\.count)),
-      kv_indices: byLayer(kvIndices), scores: scores.isEmpty ? nil : byLayer(scores), hkv: byLayer(capacity))
+      kv_indices: byLayer(kvIndices), scores: scores.isEmpty ? nil : byLayer(scores), hkv: byLayer(capacity),
+      linear_layers: linearLayers.isEmpty ? nil : linearLayers)
   }
 
   /// The document, keys sorted, heads of every layer listed.
@@ -54,7 +56,7 @@ extension HeadSelection {
       capacity.contains(where: { $0 > 0 })
     else {
       throw FileError(
-        file, "not a selection that lists the KV heads (hkv) of every layer", remedy: Self.remedy)
+        file, "not a selection that lists the heads (hkv) of every layer", remedy: Self.remedy)
     }
     try self.init(json: json, file: file, capacity: capacity)
   }
@@ -106,9 +108,15 @@ extension HeadSelection {
         return row
       }
     }
+    let linear = document.linear_layers ?? []
+    guard linear == Set(linear).sorted(), linear.allSatisfy({ capacity.indices.contains($0) && capacity[$0] > 0 })
+    else {
+      throw refuse("linear_layers \(linear) are not ascending layers with heads")
+    }
     self.init(
       method: document.method ?? "file", numHeads: document.num_heads ?? selected, tau: document.tau ?? 0,
       kvIndices: indices, scores: scores, capacity: capacity)
+    linearLayers = linear
   }
 }
 

@@ -1,9 +1,9 @@
-// Which KV heads get an adapter: a pure function of scores, budget and temperature.
+// Which heads get an adapter: a pure function of scores, budget and temperature.
 import Adapters
 import Foundation
 import RandomNumbers
 
-/// Selected KV heads of a model and how they were chosen; read and written as the selection JSON of the method.
+/// Selected heads of a model and how they were chosen; read and written as the selection JSON of the method.
 package struct HeadSelection: Sendable, Equatable {
   /// `influence`, `lowest`, `all`, `random`, `per_layer` or `file`, with the estimator where one was used.
   package var method: String
@@ -13,8 +13,10 @@ package struct HeadSelection: Sendable, Equatable {
   package var kvIndices: [[Int]]
   /// Scores the choice was made from, `[L][Hkv]`; empty where none were used.
   package var scores: [[Double]]
-  /// KV heads of each layer.
+  /// Heads of each layer.
   package var capacity: [Int]
+  /// Layers whose heads are value heads of linear attention, ascending; those of the others are KV heads.
+  package var linearLayers: [Int] = []
 
   package init(
     method: String, numHeads: Int, tau: Double, kvIndices: [[Int]], scores: [[Double]] = [], capacity: [Int]
@@ -26,6 +28,10 @@ package struct HeadSelection: Sendable, Equatable {
     self.scores = scores
     self.capacity = capacity
   }
+
+  /// The kind of all heads, and of a layer's.
+  package var kind: ValueHeads { ValueHeads(capacity: capacity, linear: linearLayers) }
+  package func kind(of layer: Int) -> ValueHeads { linearLayers.contains(layer) ? .linear : .attention }
 
   /// Adapted layers only.
   package var adapted: [Int: [Int]] {

