@@ -17,6 +17,8 @@ package struct DeltaGates<Element: Scalar>: Sendable {
 
   /// g = -exp(A_log) softplus(a + dt_bias), the logarithm of the decay; beta = sigmoid(b).
   /// a, b [R, heads] -> g, beta [R, heads]
+  @specialized(where Element == Float)
+  @specialized(where Element == Double)
   package func forward(a: Matrix<Element>, b: Matrix<Element>) -> (g: Matrix<Element>, beta: Matrix<Element>) {
     let g = Matrix<Element>(uninitialized: a.rows, a.columns)
     let beta = Matrix<Element>(uninitialized: a.rows, a.columns)
@@ -30,6 +32,8 @@ package struct DeltaGates<Element: Scalar>: Sendable {
   }
 
   /// da = -dg exp(A_log) sigmoid(a + dt_bias), db = dbeta beta (1 - beta).   [R, heads] each
+  @specialized(where Element == Float)
+  @specialized(where Element == Double)
   package func backward(
     dg: Matrix<Element>, dbeta: Matrix<Element>, a: Matrix<Element>, b: Matrix<Element>
   ) -> (a: Matrix<Element>, b: Matrix<Element>) {

@@ -17,6 +17,8 @@ extension GatedDeltaRule {
   ///   - first: the first row whose gradients are wanted.
   ///   - dState: the gradient of the state behind the piece, changed in place to that of the state before it; where
   ///     `first` is not 0, it is of no use afterwards.
+  @specialized(where Element == Float)
+  @specialized(where Element == Double)
   package func backward(
     _ dO: Matrix<Element>, _ x: Matrix<Element>, g: Matrix<Element>, beta: Matrix<Element>, states: [Matrix<Element>],
     from first: Int = 0, dState: Matrix<Element>
@@ -54,7 +56,8 @@ extension GatedDeltaRule {
       // Of normalised keys, then queries, summed over the value heads.
       let dkq = Matrix<Element>(zeros: 2 * c, keyDimension)
       for head in valueHeads(of: keyHead) {
-        let chunk = Chunk(keys, v: value(head, x), g: g, beta: beta, head: head, state: ofHead(head, state))
+        let chunk = Chunk(
+          keys, v: value(head, x), g: g, beta: beta, head: head, state: ofHead(head, state), hasOutput: false)
         let (dg, dbeta) = chunk.backward(
           ofValueHead(head, dO), dState: ofHead(head, dState), dv: value(head, result.x), addingTo: dkq)
         for i in 0..<c { (result.g.row(i)[head], result.beta.row(i)[head]) = (dg[i], dbeta[i]) }

@@ -50,14 +50,16 @@ extension GatedDeltaRule {
     let whole: Element
     /// D, zero above the diagonal; A - 1, strictly below it; P = (q k^T) D.   `[c, c]` each
     let d, a, p: Matrix<Element>
-    /// The state at the chunk's start, `[dk, dv]`, and k S, then q S, `[2 c, dv]`.
+    /// The state at the chunk's start, `[dk, dv]`, and k S, then q S unless only gradients are wanted, `[2 c, dv]`.
     let state, read: Matrix<Element>
     /// A N = beta (v - e^G k S): what the tokens write.   `[c, dv]`
     let n: Matrix<Element>
 
     /// v [c, dv]; g, beta [c, heads]; state [dk, dv]
+    /// - Parameter hasOutput: whether `output` will be asked for.
     init(
-      _ keys: KeyHead, v: Matrix<Element>, g: Matrix<Element>, beta: Matrix<Element>, head: Int, state: Matrix<Element>
+      _ keys: KeyHead, v: Matrix<Element>, g: Matrix<Element>, beta: Matrix<Element>, head: Int, state: Matrix<Element>,
+      hasOutput: Bool
     ) {
       let c = keys.count
       self.keys = keys
@@ -72,8 +74,8 @@ extension GatedDeltaRule {
       remains = sums.map { [sum] in Element.exponential(sum - $0) }
       whole = Element.exponential(sum)
       (d, a, p) = Self.triangles(keys, sums: sums, beta: self.beta)
-      read = Matrix(uninitialized: 2 * c, v.columns)
-      multiply(keys.kq, .asIs, state, .asIs, into: read)
+      read = Matrix(uninitialized: hasOutput ? 2 * c : c, v.columns)
+      multiply(hasOutput ? keys.kq : keys.k, .asIs, state, .asIs, into: read)
       n = Matrix(uninitialized: c, v.columns)
       for i in 0..<c {
         let (ni, vi, ri, b, e) = (n.row(i), v.row(i), read.row(i), self.beta[i], decays[i])

@@ -12,7 +12,9 @@ struct BenchmarksCommand: ParsableCommand {
       Rates are of model FLOPs, two for each multiply-add of a GEMM; elementwise work and recomputation do not count. \
       Every utilization is the median of ratios to a square GEMM that ran in the same repeat.
       """,
-    subcommands: [GEMMCommand.self, AttentionCommand.self, Step.self, Growth.self, AllReduceCommand.self])
+    subcommands: [
+      GEMMCommand.self, AttentionCommand.self, DeltaRuleCommand.self, Step.self, Growth.self, AllReduceCommand.self,
+    ])
 }
 
 /// Options of all subcommands.

@@ -33,5 +33,6 @@ check "no temporary file is left" test -z "$(ls temporary)"
 check "growth with an example's length" ranks 0 "$program" growth --model model --tokens 100 200 --answers 8 "${quick[@]}"
 check "GEMMs" ranks 0 "$program" gemm --shapes 0.5b --rows 4 --repeats 1 --side 64
 check "attention" ranks 0 "$program" attention --shapes 0.5b --tokens 64 128 --patches 64 --repeats 1 --side 64
+check "the delta rule" ranks 0 "$program" delta-rule --shapes 0.8b --tokens 64 130 --repeats 1 --side 64
 check "a model that is not there is refused" sh -c "! $program growth --model nowhere 2>/dev/null"
 unset TMPDIR
