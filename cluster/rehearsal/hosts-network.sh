@@ -59,6 +59,8 @@ start_host() {
   ip netns add "$name"
   conditions 0 0
   until_true 10 ip -n "$name" link show dev eth0 >/dev/null 2>&1
+  # A host that comes back has the address that the others remember.
+  ip -n "$name" link set eth0 address "02:00:00:00:00:0$1"
   ip -n "$name" addr add "$network.$1/24" dev eth0
   ip -n "$name" link set lo up
   ip -n "$name" link set eth0 up
