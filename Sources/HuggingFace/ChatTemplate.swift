@@ -7,6 +7,7 @@ package struct ChatTemplate: Sendable {
   /// One turn of a conversation.
   package struct Message: Sendable, Equatable {
     package var role: String
+    /// One text alone goes to the template as a string, everything else as a list of parts.
     package var content: [Part]
     /// `reasoning_content`; nil where the message has none.
     package var thoughts: String?

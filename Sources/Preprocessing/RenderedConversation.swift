@@ -1,6 +1,7 @@
 // A conversation's renderings: what generation is given before an answer, and the text to the answer's end.
 import Datasets
 import Files
+import HuggingFace
 
 /// An answer in a conversation that ends with it.
 struct RenderedTurn {
@@ -74,7 +75,7 @@ struct RenderedConversation {
     _ count: Int, prompts: Bool, _ thinking: Bool?, tools: [JSON]?, keepsCalls: Bool = true
   ) throws(SampleError.Reason) -> [UInt8] {
     let messages = messages[..<count].map { message in
-      PromptMessage(
+      ChatTemplate.Message(
         role: message.role.rawValue,
         content: message.content.map { part in
           switch part {

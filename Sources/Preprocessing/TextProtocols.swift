@@ -1,5 +1,6 @@
 // What preprocessing needs of a tokenizer and a chat template.
 import Files
+import HuggingFace
 
 /// A tokenizer that recognises its special tokens in text.
 package protocol TextEncoding: Sendable {
@@ -14,30 +15,6 @@ package protocol TextEncoding: Sendable {
 
 extension TextEncoding {
   package func fewestTokens(of bytes: [UInt8], isWhole: Bool) -> Int { 0 }
-}
-
-/// A message as a chat template sees it.
-package struct PromptMessage: Sendable, Equatable {
-  /// Text, or the place of an image.
-  package enum Part: Sendable, Equatable {
-    case text(String)
-    case image
-  }
-  package var role: String
-  /// One text alone goes to the template as a string, everything else as a list of parts.
-  package var content: [Part]
-  /// `reasoning_content`, nil where the message has none.
-  package var thoughts: String?
-  /// `tool_calls`, may be empty.
-  package var toolCalls: [JSON]
-  /// `tool_call_id`
-  package var callID: String?
-  package init(
-    role: String, content: [Part], thoughts: String? = nil, toolCalls: [JSON] = [], callID: String? = nil
-  ) {
-    (self.role, self.content) = (role, content)
-    (self.thoughts, self.toolCalls, self.callID) = (thoughts, toolCalls, callID)
-  }
 }
 
 /// What a template does with an assistant's thoughts.
@@ -71,7 +48,7 @@ package protocol PromptRendering: Sendable {
   ///   - tools: descriptions of tools, may be empty.
   ///   - thinking: whether the model shall think, where that can be chosen; nil: as the run says.
   func render(
-    _ messages: [PromptMessage], tools: [JSON], addGenerationPrompt: Bool, thinking: Bool?
+    _ messages: [ChatTemplate.Message], tools: [JSON], addGenerationPrompt: Bool, thinking: Bool?
   ) throws -> String
   var thoughts: TemplateThoughts { get }
   /// Whether it renders turns and calls of tools.

@@ -187,7 +187,7 @@ struct SampleTests {
     #expect(
       try reason { _ = try builder(template: rewriting).sample(for: good) } == .templateNotIncremental(message: 1))
     let blind = ClosureTemplate { messages, generation in
-      let texts = messages.map { PromptMessage(role: $0.role, content: $0.content.filter { $0 != .image }) }
+      let texts = messages.map { ChatTemplate.Message(role: $0.role, content: $0.content.filter { $0 != .image }) }
       return QwenTemplate().render(texts, tools: [], addGenerationPrompt: generation)
     }
     #expect(try reason { _ = try builder(template: blind).sample(for: good) } == .imageTokens(found: 0, images: 1))

@@ -1,5 +1,6 @@
 // A tokenizer of bytes and special tokens, and Qwen2.5-VL's template in Swift: test doubles with nothing to load.
 import Files
+import HuggingFace
 import Preprocessing
 
 /// A byte is its own token; special tokens begin at 1000.
@@ -42,7 +43,7 @@ struct ByteEncoding: TextEncoding {
 
 struct QwenTemplate: PromptRendering {
   func render(
-    _ messages: [PromptMessage], tools: [JSON], addGenerationPrompt: Bool, thinking: Bool? = nil
+    _ messages: [ChatTemplate.Message], tools: [JSON], addGenerationPrompt: Bool, thinking: Bool? = nil
   ) -> String {
     var text = ""
     if let first = messages.first, first.role != "system" {
@@ -64,9 +65,9 @@ struct QwenTemplate: PromptRendering {
 
 /// Any closure as a template.
 struct ClosureTemplate: PromptRendering {
-  var body: @Sendable ([PromptMessage], Bool) throws -> String
+  var body: @Sendable ([ChatTemplate.Message], Bool) throws -> String
   func render(
-    _ messages: [PromptMessage], tools: [JSON], addGenerationPrompt: Bool, thinking: Bool?
+    _ messages: [ChatTemplate.Message], tools: [JSON], addGenerationPrompt: Bool, thinking: Bool?
   ) throws -> String {
     try body(messages, addGenerationPrompt)
   }

