@@ -23,6 +23,7 @@ from template_conversations import CONVERSATIONS, TOOLS, WITH_TOOLS, without_tho
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 from transformers.models.qwen3_5.tokenization_qwen3_5 import PRETOKENIZE_REGEX
+from unicode_members import members
 
 TESTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "Tests")
 ROOT = os.path.join(TESTS, "HuggingFaceTests", "Resources")
@@ -251,7 +252,7 @@ def main():
     for text in words:
         cut = t.pre_tokenizer.pre_tokenize_str(t.normalizer.normalize_str(text))
         cases.append([text, t.encode(text, add_special_tokens=False).ids, [len(word) for word, _ in cut]])
-    write(os.path.join(ROOT, "qwen3.5", "words.json"), {"marks": marks(), "cases": cases})
+    write(os.path.join(ROOT, "qwen3.5", "words.json"), {"marks": members(r"\p{M}"), "cases": cases})
 
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=t)
     rows, plain = [], []
@@ -275,24 +276,6 @@ def main():
             found.append(case)
     to = os.path.join(TESTS, "PreprocessingTests", "Resources", "conversations.json")
     write(to, {"rows": [json.dumps(escaped(row)) for row in rows], "cases": found})
-
-
-def marks():
-    """Scalars that match `\\p{M}`, as ranges."""
-    split, found = pre_tokenizers.Split(Regex(r"\p{M}"), "removed"), []
-    scalars = [c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
-    for start in range(0, len(scalars), 4096):
-        block, kept = scalars[start : start + 4096], set()
-        for _, (a, b) in split.pre_tokenize_str("".join(map(chr, block))):
-            kept.update(range(a, b))
-        found += [c for i, c in enumerate(block) if i not in kept]
-    ranges = []
-    for c in found:
-        if ranges and ranges[-1][1] == c - 1:
-            ranges[-1][1] = c
-        else:
-            ranges.append([c, c])
-    return [x for pair in ranges for x in pair]
 
 
 def read(*path):

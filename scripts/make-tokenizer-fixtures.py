@@ -17,13 +17,13 @@ import random
 import unicodedata
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+from unicode_members import SCALARS, members
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "Tests", "HuggingFaceTests", "Resources")
 PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 QWEN = os.path.join(ROOT, "qwen2.5-vl")
-SCALARS = [c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
 
 
 def released(folder):
@@ -89,24 +89,6 @@ def cut(folder, texts, ids):
         assert made.encode(text).ids == whole.encode(text).ids, text
     for id in ids:
         assert made.decode([id], skip_special_tokens=False) == whole.decode([id], skip_special_tokens=False), id
-
-
-def members(expression):
-    """The scalars that match a one-character expression in the library's regular expressions, as ranges."""
-    split, found = pre_tokenizers.Split(Regex(expression), "removed"), []
-    for start in range(0, len(SCALARS), 4096):
-        block = SCALARS[start : start + 4096]
-        kept = set()
-        for _, (a, b) in split.pre_tokenize_str("".join(map(chr, block))):
-            kept.update(range(a, b))
-        found += [c for i, c in enumerate(block) if i not in kept]
-    ranges = []
-    for c in found:
-        if ranges and ranges[-1][1] == c - 1:
-            ranges[-1][1] = c
-        else:
-            ranges.append([c, c])
-    return [x for pair in ranges for x in pair]
 
 
 SPACES = [

@@ -11,6 +11,7 @@ import json
 import random
 import shutil
 import string
+import sys
 import unicodedata
 
 from tokenizers import Tokenizer
@@ -73,6 +74,7 @@ EMOJI = "👩‍👩‍👧‍👦 🏳️‍🌈 👍🏽 🇩🇪🇫🇷 1️
 
 def fixtures():
     """scripts/make-tokenizer-fixtures.py, whose name no import statement can have: its strings and its tokenizer."""
+    sys.path.append(str(ROOT / "scripts"))  # what it imports
     spec = importlib.util.spec_from_file_location("fixtures", ROOT / "scripts/make-tokenizer-fixtures.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
