@@ -72,6 +72,35 @@ struct PEFTFilesTests {
       file.shape(of: "base_model.model.model.language_model.layers.2.self_attn.q_proj.lora_B.weight") == [16, 2])
   }
 
+  /// Short names where they name what is adapted and nothing else; those of an MLP may be a tower's too.
+  @Test func writtenNames() throws {
+    var hybrid = text
+    hybrid.layerTypes = [.linearAttention, .fullAttention, .linearAttention]
+    func names(_ options: LoRAConfiguration) throws -> [String] {
+      let path = folder.path("named")
+      let configuration = AdapterConfiguration.lora(options)
+      let layout = configuration.layout(hybrid)
+      try AdapterFolder.export(
+        configuration, provenance: .init(baseDigest: "abc"), layout: layout,
+        parameters: (0..<layout.count).map(Float.init), card: "# A card\n", baseName: "base", to: path)
+      #expect(try AdapterFolder.load(path, base: hybrid, family: .qwen3_5).configuration == configuration)
+      let file = try Data(contentsOf: URL(filePath: path + "/adapter_config.json"))
+      try FileManager.default.removeItem(atPath: path)
+      let keys = try JSONSerialization.jsonObject(with: file) as? [String: Any]
+      return keys?["target_modules"] as? [String] ?? []
+    }
+    let mixers = LoRAConfiguration(rank: 2, alpha: 4, everywhere: [.query, .linearInput, .linearOutput], hybrid)
+    #expect(try names(mixers) == ["q_proj", "in_proj_qkv", "out_proj"])
+    let mlps = LoRAConfiguration(rank: 2, alpha: 4, everywhere: [.down], hybrid)
+    #expect(try names(mlps) == (0..<3).map { "model.language_model.layers.\($0).mlp.down_proj" })
+    let uneven = LoRAConfiguration(rank: 2, alpha: 4, targets: [0: [.linearGate], 2: [.linearGate, .linearDecay]])
+    #expect(
+      try names(uneven)
+        == ["0.linear_attn.in_proj_z", "2.linear_attn.in_proj_z", "2.linear_attn.in_proj_a"].map {
+          "model.language_model.layers.\($0)"
+        })
+  }
+
   @Test func olderNames() throws {
     let path = try exported()
     try rewrite(path) { $0.replacing("language_model.", with: "") }
