@@ -75,10 +75,13 @@ rehearse_requeue() {
 }
 
 rehearse_limit() {
-  # The signal may come a minute early, and limits are whole minutes.
-  local steps seconds=$SECONDS
-  undisturbed 600
-  steps=$((600 * 130 / (seconds < SECONDS ? SECONDS - seconds : 1)))
+  # The signal may come a minute early, and limits are whole minutes: as many steps as four ranks on two nodes make in
+  # 130 seconds.
+  local steps=600 seconds
+  begin paced
+  check "time limit: a job of $steps steps, for its speed" ends COMPLETED
+  seconds=$(sed -nE 's/.*"seconds" : ([0-9]+).*/\1/p' paced/summary.json)
+  steps=$((steps * 130 / (${seconds:-0} > 0 ? seconds : 1)))
   undisturbed "$steps"
   begin limited --time=2 --signal=B:USR1@60
   check "time limit: put back into the queue before it" until_true 180 requeued
