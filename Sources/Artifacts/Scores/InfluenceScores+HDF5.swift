@@ -81,17 +81,18 @@ extension InfluenceScores {
       }
       return found
     }
-    let (kv, linear) = (try heads(Self.capacityPaths.kv), try heads(Self.capacityPaths.value))
-    let none = [Int](repeating: 0, count: shape[1])
-    let capacity = kv == nil && linear == nil ? nil : zip(kv ?? none, linear ?? none).map(+)
-    guard capacity?.max() ?? shape[2] == shape[2],
-      !zip(kv ?? none, linear ?? none).contains(where: { $0 > 0 && $1 > 0 })
-    else {
+    let stated = (kv: try heads(Self.capacityPaths.kv), value: try heads(Self.capacityPaths.value))
+    func every(_ count: Int) -> [Int] { Array(repeating: count, count: shape[1]) }
+    // A file that states neither has as many KV heads in every layer.
+    let kv = stated.kv ?? every(stated.value == nil ? shape[2] : 0)
+    let linear = stated.value ?? every(0)
+    let capacity = zip(kv, linear).map(+)
+    guard capacity.max() == shape[2], !zip(kv, linear).contains(where: { $0 > 0 && $1 > 0 }) else {
       throw refuse("layers/ has a layer with heads of both kinds, or none with \(shape[2]) heads")
     }
     self.init(
       layers: shape[1], kvHeads: shape[2], capacity: capacity,
-      linearLayers: (linear ?? none).indices.filter { (linear ?? none)[$0] > 0 },
+      linearLayers: linear.indices.filter { linear[$0] > 0 },
       seed: UInt64(bitPattern: try file.attribute("estimator_seed", as: Int64.self)),
       baseDigest: try file.attribute("base_digest", as: String.self),
       dataDigest: try file.attribute("data_digest", as: String.self), shard: shard,
