@@ -5,7 +5,6 @@ import Foundation
 import HuggingFace
 import RunFile
 import Synchronization
-import Tensors
 import TestSupport
 import TinyModels
 
@@ -36,7 +35,6 @@ final class TinyRun: Sendable {
     validation: [String]? = nil, images: [String] = [],
     spoiled: [Character: Float] = [:]
   ) throws {
-    setGEMMThreads(1)
     folder = try TemporaryFolder()
     model = try TinyModel(family, spoiled: spoiled)
     for seed in 0..<5 {
