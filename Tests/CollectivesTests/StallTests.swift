@@ -150,4 +150,20 @@ struct StallTests {
       try FileManager.default.contentsOfDirectory(atPath: folder.path(""))
         == [".imagelora-heartbeats-\(host)-1-cd"])
   }
+
+  @Test("one rank sweeps too, also above the folder that was made since")
+  func sweptByOneRank() throws {
+    let folder = try TemporaryFolder()
+    let host = ProcessInfo.processInfo.hostName
+    try FileManager.default.createDirectory(atPath: folder.path("run"), withIntermediateDirectories: false)
+    for name in [
+      ".imagelora-heartbeats-\(host)-999999999-ab", "run/.imagelora-heartbeats-\(host)-999999999-cd",
+      "run/.imagelora-heartbeats-elsewhere-7-ef", "run/step-1.h5",
+    ] { try folder.write(name, [] as [UInt8]) }
+    #expect(try HeartbeatFile.shared(near: folder.path("run"), SingleProcess()) == nil)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path("")) == ["run"])
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: folder.path("run")).sorted()
+        == [".imagelora-heartbeats-elsewhere-7-ef", "step-1.h5"])
+  }
 }

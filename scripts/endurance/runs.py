@@ -141,7 +141,7 @@ class Reference:
         expect(last.exists(), f"{last.name} is missing: {sorted(path.name for path in folder.iterdir())}")
         expect(self.matches(last), f"{last.name} has other bytes than the run that nobody disturbed")
         expect_whole(folder, tolerated)
-        names = {path.name for path in folder.iterdir()}
+        names = {path.name for path in [*folder.iterdir(), *folder.parent.glob(".imagelora-*")]}
         known = r"(aside-)?step-\d{8}\.h5(\.sha256)?" if "aside" in tolerated else r"step-\d{8}\.h5(\.sha256)?"
         extra = {name for name in names - COMPANIONS if not re.fullmatch(known, name)}
         expect(not extra, f"left over: {sorted(extra)}")

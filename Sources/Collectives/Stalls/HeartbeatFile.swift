@@ -12,16 +12,18 @@ package struct HeartbeatFile: Sendable {
   let path: String
 
   /// Makes the file of a job on rank 0 and tells the others its path; nil where it cannot be made, or for one rank.
+  /// What killed jobs left in that folder, or above it before it was made, goes.
   /// - Parameter target: what the job writes; the file lies in the nearest folder above it that is there.
   /// - Important: Collective.
   package static func shared(near target: String, _ communicator: any Communicator) throws -> HeartbeatFile? {
-    guard communicator.size > 1 else { return nil }
     var path: String?
     if communicator.rank == 0 {
       let folder = existingFolder(above: target)
-      path = make(in: folder)
-      if let path { sweep(folder, beside: path) }
+      path = communicator.size > 1 ? make(in: folder) : nil
+      sweep(folder, beside: path)
+      sweep(URL(fileURLWithPath: folder).deletingLastPathComponent().path, beside: path)
     }
+    guard communicator.size > 1 else { return nil }
     let bytes = try communicator.broadcast(Array((path ?? "").utf8), from: 0)
     return bytes.isEmpty ? nil : HeartbeatFile(path: String(decoding: bytes, as: UTF8.self))
   }
@@ -72,13 +74,12 @@ package struct HeartbeatFile: Sendable {
   }
 
   /// Removes the files of jobs that were killed: those whose process on this host is gone, and those of other hosts
-  /// that nobody has written to for a day by the file server's clock.
-  private static func sweep(_ folder: String, beside path: String) {
+  /// that nobody had written to for a day, by the file server's clock, when the job's own was made.
+  private static func sweep(_ folder: String, beside path: String?) {
     var own = stat()
-    guard stat(path, &own) == 0, let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
-      return
-    }
-    for name in names where name.hasPrefix(prefix) && !path.hasSuffix("/\(name)") {
+    if let path { stat(path, &own) }
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    where name.hasPrefix(prefix) && path?.hasSuffix("/\(name)") != true {
       let parts = name.dropFirst(prefix.count).split(separator: "-")
       guard parts.count >= 3, let process = Int32(parts[parts.count - 2]) else { continue }
       let host = parts.dropLast(2).joined(separator: "-")
