@@ -62,7 +62,7 @@ package final class FolderLock {
       var earlier = try Self.read(descriptor, path)
       // Whoever has taken the lock this moment is about to write its name: until then the one before it stands there.
       var waits = lock == .held ? 200 : 0
-      while waits > 0, earlier.map({ Self.hasEnded($0, for: holder) }) ?? true {
+      while waits > 0, earlier.map({ Self.isOver($0, for: holder) }) ?? true {
         usleep(10_000)
         waits -= 1
         earlier = try Self.read(descriptor, path)
@@ -116,16 +116,14 @@ package final class FolderLock {
   /// Whether an earlier holder is provably gone: its kernel released the lock, or runs no longer, or its job was
   /// started again, which a scheduler does only after the end of the earlier start.
   private static func isGone(_ earlier: Holder, for holder: Holder, isLocked: Bool) -> Bool {
-    if earlier.host == holder.host { return isLocked || hasEnded(earlier, for: holder) }
+    if earlier.host == holder.host { return isLocked || isOver(earlier, for: holder) }
     guard let job = holder.job, job == earlier.job else { return false }
     return (holder.restarts ?? 0) > (earlier.restarts ?? 0)
   }
 
   /// Whether an earlier holder on this host runs no longer.
-  private static func hasEnded(_ earlier: Holder, for holder: Holder) -> Bool {
-    guard earlier.host == holder.host else { return false }
-    // EPERM is said of another user's process, which lives.
-    return earlier.boot != holder.boot || kill(earlier.process, 0) != 0 && errno == ESRCH
+  private static func isOver(_ earlier: Holder, for holder: Holder) -> Bool {
+    earlier.host == holder.host && (earlier.boot != holder.boot || hasEnded(earlier.process))
   }
 
   private enum KernelLock {

@@ -86,7 +86,7 @@ package struct HeartbeatFile: Sendable {
       var other = stat()
       guard stat("\(folder)/\(name)", &other) == 0 else { continue }
       let isOld = own.st_mtim.tv_sec - other.st_mtim.tv_sec > 86_400
-      let isGone = host == ProcessInfo.processInfo.hostName && kill(process, 0) != 0 && errno == ESRCH
+      let isGone = host == ProcessInfo.processInfo.hostName && hasEnded(process)
       if isOld || isGone { unlink("\(folder)/\(name)") }
     }
   }
