@@ -37,6 +37,7 @@ let libraries: [Target] = [
   .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
   .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
   .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+  .systemLibrary(name: "CCompression", providers: [.apt(["zlib1g-dev", "libzstd-dev"])]),
   .target(
     name: "CImages", exclude: ["README.md"],
     linkerSettings: [
@@ -58,7 +59,7 @@ let modules: [Target] = [
   .module("MPI", ["CMPI", "Files", "Collectives"]),
   .module("HuggingFace", ["Files", "Tensors", "Digests"]),
   // 3
-  .module("Datasets", ["Files", "Digests", "RandomNumbers"]),
+  .module("Datasets", ["CCompression", "Files", "Digests", "RandomNumbers"]),
   .module("Layers", ["Tensors"], kernels),
   // 4
   .module("Preprocessing", ["CImages", "CPNG", "Files", "HuggingFace", "Datasets"]),
@@ -164,7 +165,7 @@ let tests: [Target] = [
   .tests("Layers", ["GradientCheck"]),
   .tests("HuggingFace", ["Files", "TestSupport"], resources: true),
   .tests("MPI", ["Files", "Collectives"]),
-  .tests("Datasets", ["Files", "TestSupport"], exclude: ["Resources"]),
+  .tests("Datasets", ["CCompression", "Files", "TestSupport"], exclude: ["Resources"]),
   .tests("Preprocessing", ["Files", "TestSupport"], resources: true),
   .tests("Batches", ["Costs", "TestSupport", "TinyModels"]),
   .tests("Adapters", ["GradientCheck", "TestSupport"]),

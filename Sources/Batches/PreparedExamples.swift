@@ -1,4 +1,4 @@
-// The examples of a file that can be used, found by making every sample once, the work partitioned over the ranks.
+// The examples of files that can be used, found by making every sample once, the work partitioned over the ranks.
 import Collectives
 import Datasets
 import Digests
@@ -7,8 +7,11 @@ import Preprocessing
 
 /// Usable examples and how long each is.
 package struct PreparedExamples: Sendable {
+  /// The files that they came from, for messages.
   package let file: String
   package let examples: [Example]
+  /// The examples by file.
+  package let parts: [DatasetPart]
   /// What each example is like for the decoder.
   package let shapes: [ExampleShape]
   /// Tokens of each example.
@@ -48,22 +51,23 @@ package struct PreparedExamples: Sendable {
     var problem: String?
   }
 
-  /// Reads and checks a file of examples. Every image whose features are not in the cache is decoded once, so that a
+  /// Reads and checks files of examples. Every image whose features are not in the cache is decoded once, so that a
   /// damaged one is found before training.
   /// - Parameters:
-  ///   - reader: reads the file; it must leave bad rows out.
+  ///   - files: what is read; their reader must leave bad rows out.
   ///   - isStrict: whether a bad example is an error; otherwise it is left out.
   ///   - makeSamples: makes what turns examples into samples; called on every rank.
   /// - Throws: `RankFailure`: `DatasetError` for a file without a usable example, and naming the bad ones if strict.
   /// - Important: Collective.
   package init(
-    _ file: String, reader: ExampleReader, isStrict: Bool, features: FeatureStore, communicator: any Communicator,
+    _ files: ExampleFiles, isStrict: Bool, features: FeatureStore, communicator: any Communicator,
     makeSamples: () throws -> SampleBuilder
   ) throws {
     // Bad lines are kept until the samples are made, so that a strict run names all bad examples at once.
     let (dataset, samples) = try withErrorAgreement(communicator) {
-      (try reader.read(file), try makeSamples())
+      (try files.read(), try makeSamples())
     }
+    let file = files.title
     // Before any work is partitioned: where ranks count other examples, it would not fit together.
     try requireSame(
       ([dataset.digest] + dataset.problems.map(\.description)).joined(separator: "\n"), what: "content of \(file)",
@@ -81,6 +85,12 @@ package struct PreparedExamples: Sendable {
     self.samples = samples
     examples = good.flatMap { index in findings[index].made.map { $0.example(of: dataset.examples[index]) } }
     shapes = good.flatMap { findings[$0].made.map(\.shape) }
+    var end = 0
+    parts = dataset.parts.map { part in
+      let start = end
+      end += good.reduce(0) { part.examples.contains($1) ? $0 + findings[$1].made.count : $0 }
+      return DatasetPart(name: part.name, examples: start..<end, weight: part.weight)
+    }
     self.problems = problems
     ignoredKeys = dataset.ignoredKeys
     let turned = good.flatMap { index in findings[index].turned.map { dataset.examples[index].images[$0] } }

@@ -26,6 +26,8 @@ package enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
   case badExamples(file: String, problems: [ExampleProblem])
   /// No example is left.
   case empty(file: String, problems: [ExampleProblem])
+  /// A split leaves one side without an example.
+  case split(file: String, examples: Int, empty: ExampleSplit.Side)
 
   package var description: String { oneLine(words) }
 
@@ -38,6 +40,10 @@ package enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
         + "fix them or set data.bad_rows: skip"
     case .empty(let file, let problems) where problems.isEmpty:
       return "\(file): holds no examples; write one JSON object a line"
+    case .split(let file, let examples, let empty):
+      return
+        "\(file): data.validation_fraction leaves none of \(examples) examples for \(empty.rawValue); set another "
+        + "fraction or data.validation_seed, or name a file in data.validation"
     case .empty(let file, let problems):
       return "\(file): no usable example, \(problems.count) bad: \(Self.list(problems))"
     }

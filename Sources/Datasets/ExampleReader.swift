@@ -19,43 +19,32 @@ package enum ExampleIDs: String, Sendable, CaseIterable {
   case line
 }
 
-/// The usable examples of a file, in its order, and what was wrong with the others.
-package struct Dataset: Sendable, Equatable {
-  package let examples: [Example]
-  package let problems: [ExampleProblem]
-  /// SHA-256 over the usable examples' ids and row bytes, in order; it does not depend on the file's path.
-  package let digest: String
-  /// Keys that were left out by name or by their `_`, and how often, in the order of their bytes.
-  package let ignoredKeys: [(key: String, count: Int)]
-
-  package static func == (a: Dataset, b: Dataset) -> Bool {
-    a.examples == b.examples && a.problems == b.problems && a.digest.hasSameBytes(as: b.digest)
-      && a.ignoredKeys.elementsEqual(b.ignoredKeys) { $0.key.hasSameBytes(as: $1.key) && $0.count == $1.count }
-  }
-}
-
 /// Reads files of examples.
 package struct ExampleReader: Sendable {
   /// Folder that relative image paths start from.
-  package let imageRoot: String
+  package var imageRoot: String
+  /// Stands before each id, with a colon; empty where there is one file.
+  package var name = ""
   /// Whether images outside of that folder make an example bad; links and `..` are resolved first.
   package let confined: Bool
   package let policy: BadExamplePolicy
   package let ids: ExampleIDs
   /// Keys of rows that only annotate.
   package let ignoredKeys: [String]
+  /// A system message for conversations that have none.
+  package let system: String?
   /// Longest row, in bytes; a longer one is a bad example and is not parsed.
   package let maxLineBytes: Int
 
   /// A reader whose examples' relative image paths start from `imageRoot`.
   package init(
     imageRoot: String = ".", confined: Bool = false, policy: BadExamplePolicy = .strict, ids: ExampleIDs = .own,
-    ignoredKeys: [String] = [], maxLineBytes: Int = 64 << 20
+    ignoredKeys: [String] = [], system: String? = nil, maxLineBytes: Int = 64 << 20
   ) {
     precondition(maxLineBytes > 0, "a row needs room")
     (self.imageRoot, self.confined) = (imageRoot, confined)
     (self.policy, self.maxLineBytes) = (policy, maxLineBytes)
-    (self.ids, self.ignoredKeys) = (ids, ignoredKeys)
+    (self.ids, self.ignoredKeys, self.system) = (ids, ignoredKeys, system)
   }
 
   /// Reads a regular file.
@@ -77,22 +66,41 @@ package struct ExampleReader: Sendable {
     return try read(data, name: path)
   }
 
-  /// Reads a file's bytes; `name` names them in errors.
+  /// Reads a file's bytes, also those of a gzip or zstd stream; `name` names them in errors.
   package func read(_ data: Data, name: String) throws(DatasetError) -> Dataset {
+    if data.starts(with: "PAR1".utf8) {
+      throw .unreadable(file: name, reason: "it is a Parquet file; \(Self.conversion(name, "read_parquet"))")
+    }
     var pass = Pass(reader: self)
+    var failure: String?
     data.withUnsafeBytes { bytes in
-      var rows = RowSplitter(bytes)
+      let text = RowText(bytes, maxRowBytes: maxLineBytes)
+      var rows = RowSplitter(text)
       do throws(JSONSyntaxError) {
         while let row = try rows.next() { pass.read(row) }
       } catch {
         pass.fail(error, line: rows.line)
       }
+      failure = text.failure
+      if failure == nil, pass.examples.isEmpty, rows.looksLikeTable {
+        failure = "its first line is no JSON; if it is CSV, \(Self.conversion(name, "read_csv"))"
+      }
     }
+    if let failure { throw .unreadable(file: name, reason: failure) }
     let (examples, problems, ignored) = (pass.examples, pass.problems, pass.ignored)
     if policy == .strict && !problems.isEmpty { throw .badExamples(file: name, problems: problems) }
     if examples.isEmpty { throw .empty(file: name, problems: problems) }
     let counts = ignored.counts.sorted { $0.key < $1.key }.map { (key: $0.key.text, count: $0.value) }
-    return Dataset(examples: examples, problems: problems, digest: pass.finish(), ignoredKeys: counts)
+    let identities = pass.identities
+    return Dataset(
+      examples: examples, problems: problems, digest: pass.finish(), ignoredKeys: counts,
+      parts: [DatasetPart(name: self.name, examples: examples.indices)], identities: identities)
+  }
+
+  /// The command that makes rows of a table.
+  private static func conversion(_ name: String, _ function: String) -> String {
+    "convert it: python3 -c \"import sys, pandas; pandas.\(function)(sys.argv[1]).to_json(sys.argv[2], "
+      + "orient='records', lines=True)\" \(quoted(name)) rows.jsonl"
   }
 }
 
@@ -103,11 +111,16 @@ private struct Pass: ~Copyable {
   var firstLines: [ExactString: Int] = [:]
   var examples: [Example] = []
   var problems: [ExampleProblem] = []
+  /// What names each example for a split; see `Dataset.identities`.
+  var identities: [String] = []
   var ignored: IgnoredKeys
   let folder: ImageFolder
+  /// Before ids.
+  let prefix: String
 
   init(reader: ExampleReader) {
     self.reader = reader
+    prefix = reader.name.isEmpty ? "" : reader.name + ":"
     folder = ImageFolder(reader.imageRoot, confined: reader.confined)
     ignored = IgnoredKeys(reader.ignoredKeys)
   }
@@ -116,7 +129,7 @@ private struct Pass: ~Copyable {
 
   /// An array that ends or breaks in its middle.
   mutating func fail(_ error: JSONSyntaxError, line: Int) {
-    problems.append(ExampleProblem(line: line, id: "line-\(line)", reason: "not valid JSON: \(error)"))
+    problems.append(ExampleProblem(line: line, id: "\(prefix)line-\(line)", reason: "not valid JSON: \(error)"))
   }
 
   mutating func read(_ row: RowSplitter.Row) {
@@ -131,6 +144,7 @@ private struct Pass: ~Copyable {
       // Lengths first, so that no two lists of examples make the same message.
       digest.update("\(example.id.utf8.count) \(row.bytes.count)\n\(example.id)")
       digest.update(row.bytes)
+      identities.append(identity(of: example, row))
       examples.append(example)
     } catch {
       problems.append(error)
@@ -138,7 +152,7 @@ private struct Pass: ~Copyable {
   }
 
   private mutating func parse(_ row: RowSplitter.Row) throws(ExampleProblem) -> Example {
-    var id = row.name
+    var id = prefix + row.name
     func problem(_ reason: String) -> ExampleProblem { ExampleProblem(line: row.line, id: id, reason: reason) }
     guard row.bytes.count <= reader.maxLineBytes else {
       throw problem(
@@ -149,7 +163,7 @@ private struct Pass: ~Copyable {
     // Counted only if the row becomes an example.
     var ignored = IgnoredKeys(reader.ignoredKeys)
     do throws(BadExample) {
-      if let own = Self.id(in: json), (try? Example.check(id: own)) != nil { id = own }
+      if let own = Self.id(in: json), (try? Example.check(id: own)) != nil { id = prefix + own }
       let object = try RowObject(json, .row, at: "", ignored: &ignored)
       let own = try Example.id(of: object)
       let name =
@@ -157,11 +171,28 @@ private struct Pass: ~Copyable {
         case .own: own ?? row.name
         case .line: own.map { Example.lineID($0, row.number) } ?? row.name
         }
-      let example = try Example(object, id: name, line: row.line, root: folder, ignored: &ignored)
+      var example = try Example(
+        object, id: prefix + name, line: row.line, root: folder, system: reader.system, ignored: &ignored)
+      if !reader.name.isEmpty, example.groups["file"] == nil { example.groups["file"] = reader.name }
       self.ignored.add(ignored)
       return example
     } catch {
       throw problem(error.reason)
+    }
+  }
+
+  /// An image is named as the row names it, so that a moved folder changes nothing; a row without images by its id or,
+  /// where that is none or counts lines, by its bytes.
+  private func identity(of example: Example, _ row: RowSplitter.Row) -> String {
+    switch example.images.first?.address {
+    case .file(let path):
+      let root = (folder.path + "/").utf8
+      let rest = path.text.utf8.dropFirst(path.text.utf8.starts(with: root) ? root.count : 0)
+      return "image " + String(decoding: rest, as: UTF8.self)
+    case .inline(let bytes): return "bytes \(SHA256.hex(bytes))"
+    case nil:
+      let name = String(decoding: example.id.utf8.dropFirst(prefix.utf8.count), as: UTF8.self)
+      return reader.ids == .own && !name.hasSameBytes(as: row.name) ? "id \(name)" : "row \(SHA256.hex(row.bytes))"
     }
   }
 

@@ -2,39 +2,37 @@
 import RandomNumbers
 import Synchronization
 
-/// Draws without replacement: each epoch is one permutation of all examples, and epochs follow each other without a
-/// gap. So every step has exactly `globalBatch` examples, and a step may span the end of an epoch.
+/// Draws without replacement: each file is a sequence of permutations of all its examples, of which an epoch takes the
+/// next `weight` times as many as the file has. Epochs have equally many examples and follow each other without a gap.
+/// So every step has exactly `globalBatch` examples, and a step may span the end of an epoch.
 package struct Sampler: Sendable {
   package let exampleCount: Int
+  /// Examples that an epoch takes.
+  package let examplesPerEpoch: Int
   /// Examples of an optimizer step, over all ranks.
   package let globalBatch: Int
   package let seed: UInt64
-  /// Examples that stay adjacent, by group in order of first appearance; nil where examples are not grouped.
-  private let groups: [[Int]]?
+  private let sources: [Source]
   private let cache = PermutationCache()
 
-  /// A sampler of `rows` examples; `groups` gives each example's group key, as from `imageKeys(of:)`.
-  package init(examples: Int, groups keys: [Int]? = nil, globalBatch: Int, seed: UInt64) {
+  /// A sampler of so many examples.
+  /// - Parameters:
+  ///   - groups: gives each example's group key, as from `imageKeys(of:)`: examples of a file with one key stay adjacent.
+  ///   - parts: the files; absent: one.
+  package init(examples: Int, groups keys: [Int]? = nil, parts: [DatasetPart]? = nil, globalBatch: Int, seed: UInt64) {
     precondition(examples > 0 && globalBatch > 0, "a step needs examples")
     precondition(keys == nil || keys?.count == examples, "one group key an example")
     (exampleCount, self.globalBatch, self.seed) = (examples, globalBatch, seed)
-    groups = keys.map { keys in
-      var places: [Int: Int] = [:]
-      var groups: [[Int]] = []
-      for (example, key) in keys.enumerated() {
-        if let place = places[key] {
-          groups[place].append(example)
-        } else {
-          places[key] = groups.count
-          groups.append([example])
-        }
-      }
-      return groups
+    let parts = parts ?? [DatasetPart(examples: 0..<examples)]
+    precondition(parts.reduce(0) { $0 + $1.examples.count } == examples, "every example is in one part")
+    sources = parts.enumerated().filter { !$0.element.examples.isEmpty }.map { index, part in
+      Source(part, groups: keys, index: index)
     }
+    examplesPerEpoch = parts.reduce(0) { $0 + $1.examplesPerEpoch }
   }
 
   /// Steps of one epoch, as a fraction.
-  package var stepsPerEpoch: Double { Double(exampleCount) / Double(globalBatch) }
+  package var stepsPerEpoch: Double { Double(examplesPerEpoch) / Double(globalBatch) }
 
   /// The fewest steps that take at least `epochs` epochs.
   package func steps(epochs: Double) -> Int {
@@ -43,7 +41,7 @@ package struct Sampler: Sendable {
   }
 
   /// The epoch, from 0, of the first example of a step, from 0.
-  package func epoch(step: Int) -> Int { firstExample(of: step) / exampleCount }
+  package func epoch(step: Int) -> Int { firstExample(of: step) / examplesPerEpoch }
 
   /// The examples of a step, from 0, in order: `globalBatch` indices into the data set.
   package func examples(step: Int) -> [Int] {
@@ -51,27 +49,75 @@ package struct Sampler: Sendable {
     var examples: [Int] = []
     examples.reserveCapacity(globalBatch)
     while examples.count < globalBatch {
-      let (epoch, offset) = (first + examples.count).quotientAndRemainder(dividingBy: exampleCount)
+      let (epoch, offset) = (first + examples.count).quotientAndRemainder(dividingBy: examplesPerEpoch)
       examples += cache.order(epoch: epoch) { order(epoch: epoch) }[offset...].prefix(globalBatch - examples.count)
     }
     return examples
   }
 
-  /// The order of all examples in an epoch, from 0: groups are shuffled, the examples of one keep the file's order.
+  /// The order of an epoch, from 0: groups are shuffled, the examples of one keep the file's order. Files are dealt
+  /// evenly: what stands at a third of a file's part of the epoch stands at a third of the epoch.
   func order(epoch: Int) -> [Int] {
-    var generator = SplitMix64(seed: seed, stream: UInt64(epoch))
-    if var groups {
-      generator.shuffle(&groups)
-      return groups.flatMap(\.self)
-    }
-    var examples = Array(0..<exampleCount)
-    generator.shuffle(&examples)
-    return examples
+    let pieces = sources.flatMap { $0.pieces(epoch: epoch, seed: seed) }
+    guard sources.count > 1 else { return pieces.flatMap(\.examples) }
+    // Files in their order where places are equal; a sort need not keep it.
+    let dealt = pieces.enumerated().sorted { ($0.element.place, $0.offset) < ($1.element.place, $1.offset) }
+    return dealt.flatMap(\.element.examples)
   }
 
   private func firstExample(of step: Int) -> Int {
     precondition(step >= 0, "steps are counted from 0")
     return step * globalBatch
+  }
+}
+
+/// The examples of one file, as the sampler draws them.
+private struct Source: Sendable {
+  /// Examples that stay adjacent, in order of first appearance; one example each where they are not grouped.
+  private let groups: [[Int]]
+  private let count, perEpoch: Int
+  /// The random stream of the first permutation: each file has its own.
+  private let firstStream: UInt64
+
+  init(_ part: DatasetPart, groups keys: [Int]?, index: Int) {
+    var places: [Int: Int] = [:]
+    var groups: [[Int]] = []
+    for example in part.examples {
+      guard let key = keys?[example] else {
+        groups.append([example])
+        continue
+      }
+      if let place = places[key] {
+        groups[place].append(example)
+      } else {
+        places[key] = groups.count
+        groups.append([example])
+      }
+    }
+    self.groups = groups
+    (count, perEpoch, firstStream) = (part.examples.count, part.examplesPerEpoch, UInt64(index) << 48)
+  }
+
+  /// The groups that an epoch takes, cut where it begins or ends in their middle; the place of each is that of its
+  /// middle in the epoch, from 0 to 1.
+  func pieces(epoch: Int, seed: UInt64) -> [(place: Double, examples: ArraySlice<Int>)] {
+    let (start, end) = (epoch * perEpoch, (epoch + 1) * perEpoch)
+    var pieces: [(place: Double, examples: ArraySlice<Int>)] = []
+    var position = start / count * count
+    while position < end {
+      var generator = SplitMix64(seed: seed, stream: firstStream + UInt64(position / count))
+      var permutation = groups
+      generator.shuffle(&permutation)
+      for group in permutation {
+        let (low, high) = (max(position, start), min(position + group.count, end))
+        if low < high {
+          let place = Double(low + high - 2 * start) / Double(2 * perEpoch)
+          pieces.append((place, group[(low - position)..<(high - position)]))
+        }
+        position += group.count
+      }
+    }
+    return pieces
   }
 }
 

@@ -163,7 +163,10 @@ package struct ModelCard {
       ("AdamW", "betas \(training.beta1), \(training.beta2); weight decay \(training.weightDecay)"),
       ("Gradient norm clipped at", "\(training.maxGradientNorm)"),
       ("Compute precision", (run.model.precision ?? .float32).rawValue),
-      ("Data", "`\((run.data.train.resolved as NSString).lastPathComponent)`"),
+      (
+        "Data",
+        run.data.train.files.map { "`\(($0.path.resolved as NSString).lastPathComponent)`" }.joined(separator: ", ")
+      ),
     ]
   }
 }

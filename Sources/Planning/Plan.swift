@@ -77,7 +77,7 @@ package struct Plan {
       return (batch: batch, memory: memory)
     }
     guard let largest = needs.max(by: { $0.memory.total < $1.memory.total }) else {
-      throw DatasetError.empty(file: run.data.train.resolved, problems: [])
+      throw DatasetError.empty(file: run.trainingFiles.title, problems: [])
     }
     (largestBatch, memory) = largest
   }
@@ -137,7 +137,7 @@ struct PlannedTimes {
     let step = plan.work.busiest / gflops / 1e9
     self.step = step
     firstStep = (plan.work.busiest + plan.work.busiestVision) / gflops / 1e9
-    stepsPerEpoch = plan.examples.count.map { Double($0) / Double(plan.run.training.globalBatch) }
+    stepsPerEpoch = plan.examples.examplesPerEpoch.map { Double($0) / Double(plan.run.training.globalBatch) }
     epoch = stepsPerEpoch.map { $0 * step }
     run = plan.steps.map { Double($0) * step }
   }

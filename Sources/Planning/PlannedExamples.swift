@@ -7,13 +7,17 @@ import RunFile
 struct PlannedExamples {
   /// Usable examples as far as they were read.
   let shapes: [ExampleShape]
-  /// Examples of the whole file, nil where it could not be read.
-  let count: Int?
+  /// Examples of the whole files, nil where they could not be read.
+  var count: Int? { wholeParts.map { $0.last?.examples.upperBound ?? 0 } }
+  /// Examples that an epoch takes, nil where the files could not be read.
+  var examplesPerEpoch: Int? { wholeParts.map { $0.reduce(0) { $0 + $1.examplesPerEpoch } } }
   /// Visual tokens of all different images among them, each counted once.
   let imageTokens: Double
   /// Where the lengths come from.
   let source: String
   private let groups: [Int]?
+  /// Those that were read, by file; the whole files.
+  private let parts, wholeParts: [DatasetPart]?
 
   /// About so many examples are partitioned to see how even the ranks' work is.
   private static var sampledExamples: Int { 20_000 }
@@ -21,7 +25,7 @@ struct PlannedExamples {
   /// Examples that are all alike.
   init(assuming shape: ExampleShape, source: String) {
     shapes = [shape]
-    count = nil
+    (parts, wholeParts) = (nil, nil)
     imageTokens = Double(shape.visual)
     self.source = source
     groups = nil
@@ -32,7 +36,7 @@ struct PlannedExamples {
   init(reading run: RunConfiguration) throws {
     let measured = try run.measuredExamples()
     shapes = measured.shapes
-    count = measured.count
+    (parts, wholeParts) = (measured.parts, measured.wholeParts)
     groups = run.data.groupByImage ? measured.groups : nil
     imageTokens = measured.imageTokens
     let read = measured.isPartial ? ", the first \(measured.shapes.count + measured.problems.count) read" : ""
@@ -49,7 +53,8 @@ struct PlannedExamples {
   func steps(_ training: RunConfiguration.Training) -> Int? {
     if let steps = training.steps { return steps }
     return count.map {
-      Sampler(examples: $0, globalBatch: training.globalBatch, seed: training.seed).steps(epochs: training.epochs ?? 1)
+      Sampler(examples: $0, parts: wholeParts, globalBatch: training.globalBatch, seed: training.seed)
+        .steps(epochs: training.epochs ?? 1)
     }
   }
 
@@ -62,7 +67,8 @@ struct PlannedExamples {
       }
     }
     guard count != nil else { return [shape((0..<batch).map { _ in ImageGroup(examples: [0]) })] }
-    let sampler = Sampler(examples: shapes.count, groups: groups, globalBatch: batch, seed: run.training.seed)
+    let sampler = Sampler(
+      examples: shapes.count, groups: groups, parts: parts, globalBatch: batch, seed: run.training.seed)
     let epoch = Int(sampler.stepsPerEpoch.rounded(.up))
     let steps = min(self.steps(run.training) ?? epoch, epoch, max(1, Self.sampledExamples / batch))
     return (0..<steps).map { shape(sampler.imageGroups(step: $0, grouping: groups)) }

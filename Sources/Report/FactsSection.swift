@@ -32,7 +32,9 @@ struct FactsSection {
     fact("image sizes", run.checkpoint.flatMap { pixels($0.provenance) })
     facts.append(("training examples", examples(run)))
     if let validation = run.run.data.validation {
-      facts.append(("validation examples", "<code>\(validation.resolved)</code>"))
+      facts.append(("validation examples", "<code>\(validation.listing)</code>"))
+    } else if let fraction = run.run.data.validationFraction {
+      fact("validation examples", "\(fraction) of the training examples, set aside")
     }
     fact("batch", "\(plural(run.run.training.globalBatch, "example")) a step over all ranks")
     fact("seed", String(run.run.training.seed))
@@ -58,7 +60,7 @@ struct FactsSection {
       ": \(plural($0.count, "example")), \(fixed($0.mean(\.tokens), 1)) tokens on average, "
         + "\(fixed($0.mean(\.visual), 1)) of them visual"
     }
-    return "<code>\(run.run.data.train.resolved)</code>\(lengths ?? "")"
+    return "<code>\(run.run.data.train.listing)</code>\(lengths ?? "")"
   }
 
   private func checkpoint(_ checkpoint: ReportedCheckpoint) -> String {

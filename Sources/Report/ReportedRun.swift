@@ -109,8 +109,9 @@ struct ReportedRun {
     var same = run
     same.training.seed = 0
     same.adapter.heads.seed = 0
-    return [("model.path", run.model.path.resolved), ("data.train", run.data.train.resolved)]
-      + (run.data.validation.map { [("data.validation", $0.resolved)] } ?? [])
+    return [("model.path", run.model.path.resolved), ("data.train", run.data.train.listing)]
+      + (run.data.validation.map { [("data.validation", $0.listing)] } ?? [])
+      + (run.data.validationFraction.map { [("data.validation_fraction", "\($0)")] } ?? [])
       + same.decisiveSettings.filter { !["training.seed", "adapter.heads.seed"].contains($0.key) }
   }
 }

@@ -44,8 +44,8 @@ struct ShownExamples {
   /// Examples by id: of validation, then of training.
   private static func read(_ run: RunConfiguration) throws -> [ExactString: Example] {
     var examples: [ExactString: Example] = [:]
-    for file in [run.data.validation?.resolved, run.data.train.resolved].compactMap(\.self) {
-      for example in try run.data.exampleReader.read(file).examples where examples[ExactString(example.id)] == nil {
+    for files in [run.validationFiles, run.trainingFiles].compactMap(\.self) {
+      for example in try files.read().examples where examples[ExactString(example.id)] == nil {
         examples[ExactString(example.id)] = example
       }
     }

@@ -24,6 +24,13 @@ struct KnownKeys: Visitor {
     }
   }
 
+  /// The keys of one section, which stands at this path.
+  init<S: Section>(of section: S, at path: [String]) {
+    var section = section
+    prefix = path
+    section.visit(&self)
+  }
+
   mutating func section<S: Section>(_ key: String, _ section: inout S) {
     prefix.append(key)
     sections.append(prefix)

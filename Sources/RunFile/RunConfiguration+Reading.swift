@@ -93,6 +93,18 @@ extension RunConfiguration {
       throw conflict(
         ["adapter.kind", key], "with kind: \(adapter.kind.rawValue) the latter has no meaning; remove it")
     }
+    if let fraction = data.validationFraction, data.validation != nil {
+      throw conflict(
+        ["data.validation", "data.validation_fraction"],
+        "both name validation examples, the latter \(fraction) of data.train; keep one")
+    }
+    if data.validationSeed != nil, data.validationFraction == nil {
+      throw conflict(
+        ["data.validation_fraction", "data.validation_seed"], "without the former the latter has no effect; remove it")
+    }
+    if data.validation?.files.contains(where: { $0.weight != 1 }) == true {
+      throw conflict(["data.validation"], "validation takes each example once; take the weight out")
+    }
     let heads = adapter.heads
     for (key, selection, given) in [
       ("adapter.heads.per_layer", SelectionMethod.perLayer, heads.perLayer != nil),
@@ -102,69 +114,5 @@ extension RunConfiguration {
       let needed = "select: \(selection.rawValue) needs the latter"
       throw conflict(["adapter.heads.select", key], given ? useless : needed)
     }
-  }
-}
-
-/// Reads each key's value from the tree.
-private struct Reader: Visitor {
-  typealias Failure = RunFileError
-  let file: String
-  let folder: String
-  var tree: Tree
-  var path: [String] = []
-
-  mutating func section<S: Section>(_ key: String, _ section: inout S) throws(RunFileError) {
-    let parent = tree
-    let child = parent.entries?.first { $0.key == key }?.value ?? Tree(place: file, content: .mapping([]))
-    (tree, path) = (child, path + [key])
-    guard child.entries != nil else {
-      throw .value(place: child.place, key: dotted(path), value: child.summary, expected: "a section of keys")
-    }
-    try section.visit(&self)
-    tree = parent
-    path.removeLast()
-  }
-
-  mutating func field<V: Value>(
-    _ key: String, _ value: inout V, _ accepted: Accepted<V>, _ effect: Effect
-  ) throws(RunFileError) {
-    if let given = try read(key, accepted) {
-      value = given
-    } else if accepted.isRequired {
-      throw .missing(file: file, key: dotted(path + [key]), expected: accepted.expectation)
-    } else if let absent = accepted.absent.flatMap({ V(Scalar(text: $0, quoted: true), folder: folder) }) {
-      value = absent
-    }
-  }
-
-  mutating func field<V: Value>(
-    _ key: String, _ value: inout V?, _ accepted: Accepted<V>, _ effect: Effect
-  ) throws(RunFileError) {
-    value = try read(key, accepted) ?? value
-  }
-
-  /// The value of a key; nil where it is absent or null.
-  private func read<V: Value>(_ key: String, _ accepted: Accepted<V>) throws(RunFileError) -> V? {
-    guard let node = tree.entries?.first(where: { $0.key == key })?.value else { return nil }
-    if case .scalar(let scalar) = node.content {
-      if scalar.isNull { return nil }
-      if let value = V(scalar, folder: folder), accepted.contains(value) { return value }
-    }
-    if case .list(let elements) = node.content {
-      let scalars = elements.compactMap { (element) -> Scalar? in
-        if case .scalar(let scalar) = element.content { scalar } else { nil }
-      }
-      if scalars.count == elements.count, let value = V(list: scalars), accepted.contains(value) { return value }
-    }
-    if case .mapping(let entries) = node.content {
-      let scalars = entries.compactMap { (entry) -> (key: String, value: Scalar)? in
-        if case .scalar(let scalar) = entry.value.content { (entry.key, scalar) } else { nil }
-      }
-      let given = scalars.filter { !$0.value.isNull }
-      if scalars.count == entries.count, given.isEmpty { return nil }
-      if scalars.count == entries.count, let value = V(mapping: given), accepted.contains(value) { return value }
-    }
-    throw .value(
-      place: node.place, key: dotted(path + [key]), value: node.summary, expected: accepted.expectation)
   }
 }

@@ -23,7 +23,7 @@ extension RunConfiguration {
   /// Shapes of the run's training examples, as far as they are read.
   /// - Throws: the error of the first file that is missing or broken; `DatasetError.empty`.
   package func measuredExamples() throws -> MeasuredExamples {
-    try MeasuredExamples(data.train.resolved, reader: data.exampleReader, samples: samplesWithoutWeights())
+    try MeasuredExamples(trainingFiles, samples: samplesWithoutWeights())
   }
 
   /// Memory for saved activations in addition to the layers' inputs, in bytes.
@@ -33,11 +33,46 @@ extension RunConfiguration {
   package var examplesPerPass: Int { training.microBatch ?? 1 }
 }
 
+extension RunConfiguration {
+  /// The examples that are trained on.
+  package var trainingFiles: ExampleFiles { files(data.train, side: .training) }
+
+  /// The examples that the run is validated on, nil where it names none.
+  package var validationFiles: ExampleFiles? {
+    data.validation.map { files($0, side: nil) }
+      ?? data.validationFraction.map { _ in files(data.train, side: .validation) }
+  }
+
+  /// Every file of the run once, all of its examples.
+  package var allFiles: [ExampleFiles] {
+    let train = files(data.train, side: nil)
+    let validation = data.validation.map { files($0, side: nil) }
+    return [train] + [validation].compactMap(\.self).filter { $0.files != train.files }
+  }
+
+  /// - Parameter side: of the split, where there is one; nil: all examples.
+  private func files(_ files: DataFiles, side: ExampleSplit.Side?) -> ExampleFiles {
+    ExampleFiles(
+      files.files.map { file in
+        ExampleFile(
+          path: file.path.resolved, name: file.name ?? "", weight: file.weight,
+          imageRoot: (file.imageRoot ?? data.imageRoot).resolved)
+      },
+      reader: data.exampleReader,
+      split: side.flatMap { side in
+        data.validationFraction.map {
+          ExampleSplit(fraction: $0, seed: data.validationSeed ?? training.seed, side: side)
+        }
+      })
+  }
+}
+
 extension RunConfiguration.Data {
   /// What reads the run's examples. Bad ones are left to the caller.
   package var exampleReader: ExampleReader {
     ExampleReader(
-      imageRoot: imageRoot.resolved, confined: !allowOutside, policy: .skip, ids: ids, ignoredKeys: ignoredKeys.names)
+      imageRoot: imageRoot.resolved, confined: !allowOutside, policy: .skip, ids: ids, ignoredKeys: ignoredKeys.names,
+      system: system)
   }
 
   /// How the run's images are decoded.

@@ -58,10 +58,16 @@ extension RunConfiguration {
   }
 
   package struct Data: Sendable, Equatable {
-    /// Training examples, JSON Lines or one JSON array; required.
-    package var train = RunPath()
-    /// Validation examples; absent: no validation.
-    package var validation: RunPath?
+    /// Files of training examples, JSON Lines or JSON arrays; required.
+    package var train = DataFiles()
+    /// Files of validation examples; absent: no validation, unless it is split from the training examples.
+    package var validation: DataFiles?
+    /// Share of the training examples that is set aside for validation; absent: none.
+    package var validationFraction: Double?
+    /// Decides which; absent: `training.seed`.
+    package var validationSeed: UInt64?
+    /// A system message for conversations that have none.
+    package var system: String?
     /// Where relative image paths start; the default, ".", is the run file's folder.
     package var imageRoot = RunPath()
     /// Whether images may lie outside of that folder.

@@ -70,6 +70,11 @@ extension RunConfiguration.Data: Section {
   mutating func visit<V: Visitor>(_ v: inout V) throws(V.Failure) {
     try v.field("train", &train, .required, effect: .elsewhere)
     try v.field("validation", &validation, effect: .elsewhere)
+    try v.field(
+      "validation_fraction", &validationFraction,
+      .within(Double.leastNonzeroMagnitude...1.nextDown, "a number above 0 and below 1"), effect: .elsewhere)
+    try v.field("validation_seed", &validationSeed, effect: .elsewhere)
+    try v.field("system", &system)
     try v.field("image_root", &imageRoot, .absent("."), effect: .elsewhere)
     try v.field("allow_outside", &allowOutside, effect: .elsewhere)
     try v.field("max_length", &maxLength, .within(1...1_048_576))
@@ -82,6 +87,15 @@ extension RunConfiguration.Data: Section {
     try v.field("transparency", &transparency, effect: .numbersUnless(ImageReading.Transparency.drop.rawValue))
     try v.field(
       "exif_orientation", &exifOrientation, effect: .numbersUnless(ImageReading.ExifOrientation.ignore.rawValue))
+  }
+}
+
+extension DataFile: Section {
+  mutating func visit<V: Visitor>(_ v: inout V) throws(V.Failure) {
+    try v.field("path", &path, .required, effect: .elsewhere)
+    try v.field("weight", &weight, .within(0.001...100), effect: .elsewhere)
+    try v.field("image_root", &imageRoot, effect: .elsewhere)
+    try v.field("name", &name, .fileNames, effect: .elsewhere)
   }
 }
 

@@ -25,6 +25,8 @@ protocol Value: Equatable {
   init?(list: [Scalar])
   /// Nil where the mapping is no such value, as it is for all types but mappings; keys with null are left out before.
   init?(mapping: [(key: String, value: Scalar)])
+  /// Nil where the list is no such value; its elements may be mappings. Throws for what is wrong inside of one.
+  init?(elements: [Tree], key: String, of reader: Reader) throws(RunFileError)
   /// The canonical form; reading it gives the same value.
   var yaml: String { get }
 }
@@ -32,6 +34,13 @@ protocol Value: Equatable {
 extension Value {
   init?(list: [Scalar]) { nil }
   init?(mapping: [(key: String, value: Scalar)]) { nil }
+  init?(elements: [Tree], key: String, of reader: Reader) throws(RunFileError) {
+    let scalars = elements.compactMap { (element) -> Scalar? in
+      if case .scalar(let scalar) = element.content { scalar } else { nil }
+    }
+    guard scalars.count == elements.count else { return nil }
+    self.init(list: scalars)
+  }
 }
 
 /// Which values of a type a key takes, and what stands for an absent one.
@@ -42,6 +51,7 @@ struct Accepted<V: Value> {
   var absent: String?
 
   static var any: Accepted { Accepted() }
+  static var required: Accepted { Accepted(isRequired: true) }
 }
 
 extension Accepted where V: Comparable {
@@ -57,7 +67,6 @@ extension Accepted<Double> {
 }
 
 extension Accepted<RunPath> {
-  static var required: Accepted { Accepted(isRequired: true) }
   static func absent(_ path: String) -> Accepted { Accepted(absent: path) }
 }
 
@@ -104,6 +113,15 @@ extension Bool: Value {
     self.init(scalar.text)
   }
   var yaml: String { description }
+}
+
+extension String: Value {
+  static var expectation: String { "a text" }
+  init?(_ scalar: Scalar, folder: String) {
+    guard !scalar.text.isEmpty else { return nil }
+    self = scalar.text
+  }
+  var yaml: String { doubleQuoted(self) }
 }
 
 extension RunPath: Value {

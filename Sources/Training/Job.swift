@@ -30,13 +30,13 @@ package struct Job: Sendable {
     self.run = run
     self.communicator = communicator
     self.base = base
-    training = try run.prepareExamples(run.data.train.resolved, base: base, communicator: communicator)
+    training = try run.prepareExamples(run.trainingFiles, base: base, communicator: communicator)
     guard training.examples.count >= communicator.size else {
       throw TrainingError.tooFewExamples(
         file: training.file, examples: training.examples.count, ranks: communicator.size)
     }
-    validation = try run.data.validation.map {
-      try run.prepareExamples($0.resolved, base: base, communicator: communicator)
+    validation = try run.validationFiles.map {
+      try run.prepareExamples($0, base: base, communicator: communicator)
     }
     start = try run.adapter.start.map { folder in
       try withErrorAgreement(communicator) { try AdapterStart(folder.resolved, base: base) }
@@ -79,7 +79,8 @@ package struct Job: Sendable {
   /// The sampler of the training examples.
   package func sampler() -> Sampler {
     Sampler(
-      examples: training.examples.count, groups: groups, globalBatch: run.training.globalBatch, seed: run.training.seed)
+      examples: training.examples.count, groups: groups, parts: training.parts,
+      globalBatch: run.training.globalBatch, seed: run.training.seed)
   }
 
   /// Optimizer steps of the whole run.

@@ -1,6 +1,7 @@
 // A run's base model, in the precision that it states or that is fastest on its processors, and its examples.
 import Batches
 import Collectives
+import Datasets
 import HuggingFace
 import RunFile
 import Tensors
@@ -37,15 +38,14 @@ extension RunConfiguration {
     return (run, base)
   }
 
-  /// Reads and checks a file of the run's examples.
+  /// Reads and checks files of the run's examples.
   /// - Throws: `RankFailure`.
   /// - Important: Collective.
   package func prepareExamples(
-    _ file: String, base: BaseModel, communicator: any Communicator
+    _ files: ExampleFiles, base: BaseModel, communicator: any Communicator
   ) throws -> PreparedExamples {
     try PreparedExamples(
-      file, reader: data.exampleReader, isStrict: data.badExamples == .strict, features: base.featureStore,
-      communicator: communicator
+      files, isStrict: data.badExamples == .strict, features: base.featureStore, communicator: communicator
     ) { try base.sampleBuilder(for: self) }
   }
 }

@@ -88,15 +88,22 @@ package final class RunLog {
         + "eta \(duration(eta))")
   }
 
-  func validation(step: Int, loss: Double, examples: Int, tokens: Int, isBest: Bool) throws {
+  /// - Parameter parts: the validation of each file, empty where there is one.
+  func validation(
+    step: Int, loss: Double, examples: Int, tokens: Int, parts: [ValidatedPart], isBest: Bool
+  ) throws {
     guard isRoot else { return }
     var entry = MetricsEntry(step: step)
     (entry.validation_loss, entry.validation_rows, entry.validation_tokens) = (loss, examples, tokens)
+    entry.validationLosses = parts.map { FileLoss(name: $0.name, loss: $0.loss) }
     try metrics?.append(entry)
-    try events?.add(step: step, ["validation/loss": loss])
+    var scalars = ["validation/loss": loss]
+    for part in parts { scalars["validation/loss/\(part.name)"] = part.loss }
+    try events?.add(step: step, scalars)
+    let byFile = parts.map { "\($0.name) \(fixed($0.loss, 4)) over \($0.examples)" }.joined(separator: ", ")
     note(
       "validation at step \(step): loss \(fixed(loss, 4)) over \(examples) examples"
-        + (isBest ? ", the best so far" : ""))
+        + (byFile.isEmpty ? "" : " (\(byFile))") + (isBest ? ", the best so far" : ""))
   }
 
   /// The end of a run: lines for people and summary.json.
@@ -140,6 +147,14 @@ package final class RunLog {
       log.note("\(name): \(done)/\(total) examples")
     }
   }
+}
+
+/// The validation of the examples of one file among several.
+struct ValidatedPart {
+  let name: String
+  let examples: Int
+  /// Mean NLL over the supervised tokens.
+  let loss: Double
 }
 
 extension TrainingState {

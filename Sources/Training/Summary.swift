@@ -30,7 +30,8 @@ struct Summary {
     }
     if let start = job.start { lines.append("start      \(start.folder)") }
     lines += [
-      Self.data(job),
+      Self.data(job)
+    ] + Self.files(job) + [
       """
       ranks      \(job.communicator.size), \(plural(job.run.model.threads, "thread")) each; compute precision \
       \(job.base.precision.rawValue)
@@ -54,6 +55,17 @@ struct Summary {
   private static func features(_ job: Job) -> [String] {
     guard let cache = job.base.featureStore.cacheState else { return [] }
     return ["features   cache \(cache.folder), \(cache.cached) of \(cache.images) images cached there"]
+  }
+
+  /// A line for each file where there are several or one has a weight.
+  private static func files(_ job: Job) -> [String] {
+    let parts = job.training.parts
+    guard parts.count > 1 || parts.contains(where: { $0.weight != 1 }) else { return [] }
+    return parts.map { part in
+      let name = part.name.isEmpty ? job.training.file : part.name
+      return "file       \(name): \(plural(part.examples.count, "example")), weight \(part.weight), "
+        + "\(part.examplesPerEpoch) an epoch"
+    }
   }
 
   private static func data(_ job: Job) -> String {

@@ -141,9 +141,14 @@ package final class Trainer {
     state.validationDue = false
     let tokens = losses.reduce(0) { $0 + $1.tokens }
     let loss = losses.reduce(0) { $0 + $1.nll } / Double(tokens)
+    let parts = examples.parts.filter { !$0.name.isEmpty && !$0.examples.isEmpty }.map { part in
+      let own = losses[part.examples]
+      let loss = own.reduce(0) { $0 + $1.nll } / Double(own.reduce(0) { $0 + $1.tokens })
+      return ValidatedPart(name: part.name, examples: own.count, loss: loss)
+    }
     let isBest = loss < state.best?.loss ?? .infinity
     if isBest { state.best = TrainingState.Best(step: state.step, loss: loss) }
-    try log.validation(step: state.step, loss: loss, examples: losses.count, tokens: tokens, isBest: isBest)
+    try log.validation(step: state.step, loss: loss, examples: losses.count, tokens: tokens, parts: parts, isBest: isBest)
     return .done(isBest: isBest)
   }
 

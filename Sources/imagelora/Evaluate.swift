@@ -4,6 +4,7 @@ import ArgumentParser
 import Artifacts
 import Batches
 import Collectives
+import Datasets
 import Evaluation
 import Files
 import Preprocessing
@@ -21,7 +22,7 @@ struct Evaluate: ParsableCommand {
       right answer is a point or a box, the model's answer is scored against the example's "objects": a point, or the \
       centre of a box, is correct if it lies in the box (half-open, original pixels). The model answers in the \
       coordinates of its family, or in those of data.coordinates. If examples have a "group", accuracy is also printed \
-      for each of its values. The metrics are bit-identical for any number of ranks.
+      for each of its values; where there are several files, also for each file. The metrics are bit-identical for any number of ranks.
 
       SIGUSR2, SIGTERM, SIGINT and SIGHUP end it after the batch at hand, with status 1. The predictions of the \
       examples that are finished are then in FILE.incomplete, where --output names FILE.
@@ -75,8 +76,8 @@ struct Evaluate: ParsableCommand {
     try onRanks { communicator in
       let signals = SignalRequests()
       let (run, model) = try options.configuration(communicator, output: output).openBase(communicator, warn: complain)
-      let (file, models) = try withErrorAgreement(communicator) { try open(run, model) }
-      let data = try run.prepareExamples(file, base: model, communicator: communicator)
+      let (files, models) = try withErrorAgreement(communicator) { try open(run, model) }
+      let data = try run.prepareExamples(files, base: model, communicator: communicator)
       let examples = Array(data.examples.prefix(limit ?? data.examples.count))
       let evaluator = Evaluator(base: model, samples: data.samples, maxNewTokens: generate ? maxNewTokens : nil)
       var progress = Progress()
@@ -104,24 +105,24 @@ struct Evaluate: ParsableCommand {
       guard communicator.rank == 0 else { return }
       let groups = examples.map(\.groups)
       if json {
-        return try sayJSON(EvaluationDocument(file: file, leftOut: data.problems.count, groups: groups, columns))
+        return try sayJSON(EvaluationDocument(file: data.file, leftOut: data.problems.count, groups: groups, columns))
       }
       for problem in data.problems.prefix(5) { say("left out   \(problem)") }
       data.remarks.forEach(say)
-      say("\(examples.count) examples of \(file)")
+      say("\(examples.count) examples of \(data.file)")
       Metrics.table(columns.map { ($0.name, Metrics($0.results)) }).forEach(say)
       Metrics.table(by: groups, columns).forEach(say)
       if let output { say("wrote \(output)") }
     }
   }
 
-  /// The file of examples and the named models to evaluate, checked before any example is read.
+  /// The files of examples and the named models to evaluate, checked before any example is read.
   private func open(
     _ run: RunConfiguration, _ model: BaseModel
-  ) throws -> (file: String, models: [(name: String, adapter: (any ProjectionAdapter<Float>)?)]) {
-    guard let file = run.data.validation?.resolved else {
+  ) throws -> (files: ExampleFiles, models: [(name: String, adapter: (any ProjectionAdapter<Float>)?)]) {
+    guard let files = run.validationFiles else {
       throw FileError(
-        run.path, "data.validation is not set",
+        run.path, "neither data.validation nor data.validation_fraction is set",
         remedy: "name a file of examples there or with --set data.validation=examples.jsonl")
     }
     if let output { try checkWritable(output) }
@@ -132,6 +133,6 @@ struct Evaluate: ParsableCommand {
         AdapterProvenance(of: model, coordinates: coordinates), folder: model.folder, file: source.path)
       models.append(("adapted", try source.load(for: model)))
     }
-    return (file, models)
+    return (files, models)
   }
 }

@@ -37,7 +37,7 @@ struct Inspect: ParsableCommand {
   @Argument(help: "A run file, a checkpoint or scores file (HDF5), or a model folder.")
   var path: String
 
-  @Option(help: ArgumentHelp("The id of the training or validation example to show.", valueName: "id"))
+  @Option(help: ArgumentHelp("The id of the training or validation example to show, after NAME: of its file where there are several.", valueName: "id"))
   var row: String?
 
   @Option(name: .customLong("set"), help: ArgumentHelp("Override one key of the run file.", valueName: "key=value"))
@@ -159,22 +159,21 @@ struct Inspect: ParsableCommand {
 
   /// The row of the requested example. If it is bad, its problem is thrown; other bad examples do not matter.
   private func find(in run: RunConfiguration) throws -> Example {
-    let train = run.data.train.resolved
     // An id of one of a row's answers is the row's with the message's number behind it.
     let rowOfAnswer = row.flatMap { id in
       id.utf8.lastIndex(of: UInt8(ascii: "@")).flatMap { at in
         Int(id[at...].dropFirst()).map { _ in String(id[..<at]) }
       }
     }
-    let files = [train] + [run.data.validation?.resolved].compactMap(\.self).filter { $0 != train }
+    let files = run.allFiles
     for (file, wanted) in files.map({ ($0, row) }) + (rowOfAnswer.map { id in files.map { ($0, id) } } ?? []) {
-      let data = try run.data.exampleReader.read(file)
+      let data = try file.read()
       func isMeant(_ id: String) -> Bool { wanted.map(id.hasSameBytes) ?? true }
       if let found = data.examples.first(where: { isMeant($0.id) }) { return found }
       if wanted != nil, let problem = data.problems.first(where: { isMeant($0.id) }) {
-        throw FileError(file, problem.description)
+        throw FileError(file.title, problem.description)
       }
     }
-    throw FileError(files.joined(separator: ", "), "no example has the id \(row ?? "")")
+    throw FileError(files.map(\.title).joined(separator: ", "), "no example has the id \(row ?? "")")
   }
 }

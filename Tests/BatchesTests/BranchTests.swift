@@ -83,8 +83,8 @@ struct BranchTests {
     let (folder, base) = try Self.base()
     try folder.write("rows.jsonl", Array(lines.joined(separator: "\n").utf8))
     return try PreparedExamples(
-      folder.path("rows.jsonl"), reader: ExampleReader(policy: .skip), isStrict: isStrict, features: base.featureStore,
-      communicator: SingleProcess()
+      ExampleFiles(folder.path("rows.jsonl"), reader: ExampleReader(policy: .skip)), isStrict: isStrict,
+      features: base.featureStore, communicator: SingleProcess()
     ) { try base.sampleBuilder(maxLength: 4096) }
   }
 

@@ -147,7 +147,7 @@ struct ExampleFormsTests {
         #"conversations[0]: unknown from "bot"; use system, user or human, assistant or gpt, tool"#
       ),
       (#"{"id":"a","messages":[]}"#, "has no messages"),
-      (#"{"id":"a"}"#, #"has neither "messages" nor "conversations""#),
+      (#"{"id":"a"}"#, #"has no "messages", "conversations", "instruction" or "query""#),
       (#"{"id":"a","messages":[],"conversations":[]}"#, #"has both "messages" and "conversations"; keep one"#),
       (#"{"id":"a","image":"x","images":["x"],\#(user)}"#, #"has both "images" and "image"; keep one"#),
       (#"{"id":"a","messages":[{"role":"user","content":""}]}"#, "message 0 (user) is empty"),

@@ -44,7 +44,7 @@ struct RowKeysTests {
     arguments: [
       (#"{"id":"a","videos":["v.mp4"],\#(turns)}"#, "videos is not read: only images are supported"),
       (#"{"id":"a","audio":"v.wav",\#(turns)}"#, "audio is not read"),
-      (#"{"id":"a","query":"q","response":"r"}"#, "query is not read: write the turns as"),
+      (#"{"id":"a","prompt":"q","completion":"r"}"#, "prompt is not read: write the turns as"),
       (
         #"{"id":"a","rejected_response":"r",\#(turns)}"#, "rejected_response is not read: preferences are not supported"
       ),

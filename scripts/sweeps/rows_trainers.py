@@ -94,12 +94,15 @@ def shapes():
         id="line-1",
     )
     yield refuse("ms-swift, rejected", {**swift, "rejected_response": "A dog."}, "rejected_response")
-    yield refuse(
+    yield read(
         "ms-swift, query and response",
-        {"query": "hi", "response": "ok", "history": []},
-        "query",
-        "response",
-        "messages",
+        {"system": "Be brief.", "query": "hi", "response": "ok", "history": [["a", "b"]]},
+        system("Be brief."),
+        user("a"),
+        answer("b"),
+        user("hi"),
+        answer("ok"),
+        id="line-1",
     )
     yield read(
         "ms-swift, image of path",
@@ -143,9 +146,21 @@ def shapes():
         answer("Playing."),
         id="line-1",
     )
-    yield refuse(
-        "LLaMA-Factory, alpaca", {"instruction": "hi", "input": "", "output": "ok"}, "instruction", "output", "messages"
+    yield read(
+        "LLaMA-Factory, alpaca",
+        {"instruction": "hi", "input": "", "output": "ok", "history": []},
+        user("hi"),
+        answer("ok"),
+        id="line-1",
     )
+    yield read(
+        "LLaMA-Factory, alpaca with an image",
+        {"instruction": "<image>What?", "input": "In one word.", "output": "A cat.", "images": ["a.png"]},
+        user(A, "What?\nIn one word."),
+        answer("A cat."),
+        id="line-1",
+    )
+    yield refuse("both forms", {"instruction": "hi", "response": "ok"}, "instruction", "response")
     yield refuse(
         "LLaMA-Factory, preferences",
         {

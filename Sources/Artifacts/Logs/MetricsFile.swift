@@ -19,8 +19,42 @@ package struct MetricsEntry: Codable, Sendable, Equatable {
   package var validation_loss: Double?
   package var validation_rows: Int?
   package var validation_tokens: Int?
+  /// The loss of each file where there are several, as `validation_loss/NAME`; written and never read back.
+  package var validationLosses: [FileLoss] = []
 
   package init(step: Int) { self.step = step }
+
+  private enum CodingKeys: String, CodingKey {
+    case step, epoch, loss, learning_rate, gradient_norm, tokens, rows, compute_seconds, reduce_seconds
+    case rows_per_second, tokens_per_second, validation_loss, validation_rows, validation_tokens
+  }
+}
+
+/// The validation loss of the examples of one file among several.
+package struct FileLoss: Sendable, Equatable {
+  package let name: String
+  package let loss: Double
+  package init(name: String, loss: Double) { (self.name, self.loss) = (name, loss) }
+}
+
+/// A line of the file: an entry with the losses of its files beside its other keys.
+private struct MetricsLine: Encodable {
+  let entry: MetricsEntry
+
+  private struct Name: CodingKey {
+    let stringValue: String
+    var intValue: Int? { nil }
+    init(stringValue: String) { self.stringValue = stringValue }
+    init?(intValue: Int) { nil }
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    try entry.encode(to: encoder)
+    var container = encoder.container(keyedBy: Name.self)
+    for file in entry.validationLosses {
+      try container.encode(file.loss, forKey: Name(stringValue: "validation_loss/\(file.name)"))
+    }
+  }
 }
 
 /// The file, open for more lines.
@@ -87,7 +121,7 @@ package final class MetricsFile {
   private static func text(of entry: MetricsEntry, in path: String) throws(FileError) -> Data {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
-    do { return try encoder.encode(entry) } catch { throw FileError.unwritable(path, cause: error) }
+    do { return try encoder.encode(MetricsLine(entry: entry)) } catch { throw FileError.unwritable(path, cause: error) }
   }
 
   /// Adds a line in one write.

@@ -10,10 +10,16 @@ extension Example {
   ///   - id: the name that the row goes by.
   ///   - line: its place in the file.
   ///   - root: the folder of relative image paths.
-  init(_ row: RowObject, id: String, line: Int, root: ImageFolder, ignored: inout IgnoredKeys) throws(BadExample) {
+  ///   - system: a system message for a conversation that has none.
+  init(
+    _ row: RowObject, id: String, line: Int, root: ImageFolder, system: String?, ignored: inout IgnoredKeys
+  ) throws(BadExample) {
     try Self.check(id: id)
     var images = ImagePlacer(listed: try Self.listedImages(row, root: root, &ignored), root: root)
-    let messages = try Self.messages(row, &images, &ignored)
+    var messages = try Self.messages(row, &images, &ignored)
+    if let system, !messages.contains(where: { $0.role == .system }) {
+      messages.insert(Message(role: .system, content: [.text(system)]), at: 0)
+    }
     try images.checkCounts()
     var objects: Objects?
     if let json = row["objects"] { objects = try Objects(json, imageCount: images.placed.count, ignored: &ignored) }
@@ -110,18 +116,12 @@ extension Example {
   private static func messages(
     _ row: RowObject, _ images: inout ImagePlacer, _ ignored: inout IgnoredKeys
   ) throws(BadExample) -> [Message] {
-    guard let (key, value) = try row.one(of: ["messages", "conversations"]) else {
-      throw BadExample("has neither \"messages\" nor \"conversations\"")
-    }
-    guard case .array(let turns) = value else { throw row.failure(key, "a list of turns", value) }
     var messages: [Message] = []
     if let system = try row.text("system"), !system.isEmpty {
       messages.append(Message(role: .system, content: try images.content(system, at: "system")))
     }
-    for (index, turn) in turns.enumerated() {
-      let turn = try RowObject(turn, .turn, at: "\(key)[\(index)]", ignored: &ignored)
-      messages.append(try Message(turn, &images, &ignored))
-    }
+    let turns = try turns(row, &images, &ignored)
+    messages += turns
     if messages.count > 1, messages[0].role == .system, messages[1].role == .system, row["system"] != nil {
       throw BadExample("has both \"system\" and a turn of the system; keep one")
     }
@@ -133,6 +133,27 @@ extension Example {
       $0.role != .system && $0.role != .tool && $0.content.isEmpty && $0.toolCalls.isEmpty
     }) {
       throw BadExample("message \(index) (\(messages[index].role.rawValue)) is empty")
+    }
+    return messages
+  }
+}
+
+extension Example {
+  /// The turns of any form of a row.
+  private static func turns(
+    _ row: RowObject, _ images: inout ImagePlacer, _ ignored: inout IgnoredKeys
+  ) throws(BadExample) -> [Message] {
+    guard let (key, value) = try row.one(of: ["messages", "conversations"]) else {
+      return try pairs(row, &images)
+    }
+    if let other = RowKey.pairs.first(where: { row[$0]?.isEmpty == false }) {
+      throw BadExample("has both \"\(key)\" and \"\(other)\"; keep one, or add the latter to data.ignore_keys")
+    }
+    guard case .array(let turns) = value else { throw row.failure(key, "a list of turns", value) }
+    var messages: [Message] = []
+    for (index, turn) in turns.enumerated() {
+      let turn = try RowObject(turn, .turn, at: "\(key)[\(index)]", ignored: &ignored)
+      messages.append(try Message(turn, &images, &ignored))
     }
     return messages
   }

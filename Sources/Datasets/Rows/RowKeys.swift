@@ -22,6 +22,8 @@ package struct RowKey: Sendable {
   package enum Use: Sendable {
     /// Read; what it means.
     case read(String)
+    /// Read unless the run leaves it out, since rows of another form may have it to annotate; what it means.
+    case readUnlessIgnored(String)
     /// It has a meaning that is not supported; what to do instead.
     case refused(String)
   }
@@ -35,6 +37,8 @@ package struct RowKey: Sendable {
     (self.owner, self.names, self.use) = (owner, names, use)
   }
 
+  /// The keys of the forms without turns.
+  static let pairs = ["instruction", "input", "output", "query", "response", "history"]
   /// The flags of loss under the names in use.
   static let lossFlags = ["loss", "loss_mask", "loss_weight", "loss_scale", "weight", "train"]
   /// An assistant's thoughts under the names in use.
@@ -57,10 +61,16 @@ package struct RowKey: Sendable {
     RowKey(.row, ["group"], .read("groups for which `evaluate` reports separately")),
     RowKey(.row, ["videos", "video", "audios", "audio"], .refused("only images are supported; take the row out")),
     RowKey(
-      .row,
-      ["query", "response", "instruction", "input", "output", "prompt", "completion", "question", "answer", "text"],
-      .refused("write the turns as \"messages\"")),
-    RowKey(.row, ["history"], .refused("write its turns into \"messages\"")),
+      .row, ["instruction"],
+      .readUnlessIgnored("Alpaca's question, joined with `input` by a line break; `output` is its answer")),
+    RowKey(.row, ["input"], .readUnlessIgnored("see `instruction`; may be absent or empty")),
+    RowKey(.row, ["output"], .readUnlessIgnored("see `instruction`")),
+    RowKey(.row, ["query"], .readUnlessIgnored("ms-swift's question; `response` is its answer")),
+    RowKey(.row, ["response"], .readUnlessIgnored("see `query`")),
+    RowKey(
+      .row, ["history"], .readUnlessIgnored("earlier turns `[question, answer]` of these two forms, learned too")),
+    RowKey(
+      .row, ["prompt", "completion", "question", "answer", "text"], .refused("write the turns as \"messages\"")),
     RowKey(
       .row,
       [
@@ -134,7 +144,7 @@ package struct RowKey: Sendable {
       for key in all where key.owner == owner {
         let names = key.names.map { "`\($0)`" }.joined(separator: ", ")
         switch key.use {
-        case .read(let meaning): lines.append("| \(owner.title) | \(names) | \(meaning) |")
+        case .read(let meaning), .readUnlessIgnored(let meaning): lines.append("| \(owner.title) | \(names) | \(meaning) |")
         case .refused(let remedy): lines.append("| \(owner.title) | \(names) | refused: \(remedy) |")
         }
       }

@@ -48,6 +48,7 @@ struct RowObject {
       guard member.value != .null else { continue }
       switch RowKey.known(member.key, of: owner)?.use {
       case .read: break
+      case .readUnlessIgnored: if ignored.takes(member.key) { values[name] = .null }
       case .refused(let remedy):
         guard !member.value.isEmpty, !ignored.takes(member.key) else { continue }
         throw BadExample("\(Self.path(place, member.key)) is not read: \(remedy)")

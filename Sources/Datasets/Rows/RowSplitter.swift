@@ -1,9 +1,9 @@
 // Where rows begin and end in a file: lines of JSON Lines, or elements of one JSON array, without parsing them.
 import Files
 
-/// The rows of a file's bytes, one after the other.
+/// The rows of a file's text, one after the other.
 struct RowSplitter {
-  /// One row's bytes and where it stands.
+  /// One row's bytes, valid until the next row is asked for, and where it stands.
   struct Row {
     let bytes: UnsafeRawBufferPointer
     /// The line it begins in, from 1.
@@ -14,8 +14,11 @@ struct RowSplitter {
     let name: String
   }
 
-  private let bytes: UnsafeRawBufferPointer
+  private let text: RowText
+  private var bytes: UnsafeRawBufferPointer
   private let isArray: Bool
+  /// Whether the text begins as a table does and not as rows: its first line is no JSON and has separators.
+  let looksLikeTable: Bool
   private var position: Int
   private var number = 0
   private var isDone = false
@@ -23,18 +26,47 @@ struct RowSplitter {
   private(set) var line = 1
 
   /// A file whose first character is a bracket is an array: no row of JSON Lines is one.
-  init(_ bytes: UnsafeRawBufferPointer) {
+  init(_ text: RowText) {
     let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
-    let start = bytes.starts(with: byteOrderMark) ? byteOrderMark.count : 0
+    let start = text.window.starts(with: byteOrderMark) ? byteOrderMark.count : 0
     let blanks: [UInt8] = [0x20, 0x09, 0x0D, 0x0A]
-    let first = bytes[start...].firstIndex { !blanks.contains($0) }
-    self.bytes = bytes
-    isArray = first.map { bytes[$0] == UInt8(ascii: "[") } ?? false
+    var first = text.window[start...].firstIndex { !blanks.contains($0) }
+    while first == nil, !text.isWhole {
+      text.advance(to: 0)
+      first = text.window[start...].firstIndex { !blanks.contains($0) }
+    }
+    self.text = text
+    bytes = text.window
+    isArray = first.map { text.window[$0] == UInt8(ascii: "[") } ?? false
+    looksLikeTable = first.map { Self.isTable(text.window[$0...].prefix(1 << 16)) } ?? false
     position = start
   }
 
   /// The next row; nil at the end. Throws where an array is not closed or its elements are not separated.
-  mutating func next() throws(JSONSyntaxError) -> Row? { isArray ? try nextElement() : nextLine() }
+  mutating func next() throws(JSONSyntaxError) -> Row? {
+    while true {
+      let start = (position, number, isDone, line)
+      do throws(JSONSyntaxError) {
+        let row = isArray ? try nextElement() : nextLine()
+        if position < bytes.count || text.isWhole { return row }
+      } catch {
+        if position < bytes.count || text.isWhole { throw error }
+      }
+      // What came to the end of the window may go on after it.
+      (position, number, isDone, line) = start
+      text.advance(to: position)
+      (bytes, position) = (text.window, 0)
+    }
+  }
+
+  private static func isTable(_ text: Slice<UnsafeRawBufferPointer>) -> Bool {
+    let line = Array(text.prefix { $0 != UInt8(ascii: "\n") })
+    let separators: [UInt8] = [UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: "\t")]
+    guard let first = line.first, first != UInt8(ascii: "{"), first != UInt8(ascii: "["),
+      line.contains(where: separators.contains)
+    else { return false }
+    return (try? JSON(parsing: line)) == nil
+  }
 
   private mutating func nextLine() -> Row? {
     while position < bytes.count {
@@ -118,7 +150,9 @@ struct RowSplitter {
     }
   }
 
-  private func failure(_ problem: String) -> JSONSyntaxError { JSONSyntaxError(byte: position, problem: problem) }
+  private func failure(_ problem: String) -> JSONSyntaxError {
+    JSONSyntaxError(byte: text.offset + position, problem: problem)
+  }
 
   /// Without blanks at the end; nil where nothing else is there.
   private static func trimmed(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
