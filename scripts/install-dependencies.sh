@@ -18,6 +18,7 @@ packages=(
 )
 tests=(
   hdf5-tools python3          # h5dump and h5diff; data sets and damaged files
+  zstd                        # compressed files of examples
   gcc                         # the library that injects faults
   chromium                    # pages of imagelora report, loaded
   shellcheck python3-venv     # linters of scripts

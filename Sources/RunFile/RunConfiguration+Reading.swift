@@ -105,6 +105,11 @@ extension RunConfiguration {
     if data.validation?.files.contains(where: { $0.weight != 1 }) == true {
       throw conflict(["data.validation"], "validation takes each example once; take the weight out")
     }
+    // It is saved beside the checkpoints and read again.
+    guard yaml.utf8.count <= Self.maxFileBytes else {
+      throw .unreadable(
+        file: path, reason: "with absolute paths it has more than \(Self.maxFileBytes) bytes; name fewer files")
+    }
     let heads = adapter.heads
     for (key, selection, given) in [
       ("adapter.heads.per_layer", SelectionMethod.perLayer, heads.perLayer != nil),

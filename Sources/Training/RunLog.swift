@@ -97,9 +97,8 @@ package final class RunLog {
     (entry.validation_loss, entry.validation_rows, entry.validation_tokens) = (loss, examples, tokens)
     entry.validationLosses = parts.map { FileLoss(name: $0.name, loss: $0.loss) }
     try metrics?.append(entry)
-    var scalars = ["validation/loss": loss]
-    for part in parts { scalars["validation/loss/\(part.name)"] = part.loss }
-    try events?.add(step: step, scalars)
+    try events?.add(step: step, ["validation/loss": loss])
+    for part in parts { try events?.add(step: step, ["validation/loss/\(part.name)": part.loss]) }
     let byFile = parts.map { "\($0.name) \(fixed($0.loss, 4)) over \($0.examples)" }.joined(separator: ", ")
     note(
       "validation at step \(step): loss \(fixed(loss, 4)) over \(examples) examples"

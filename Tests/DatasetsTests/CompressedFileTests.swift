@@ -1,4 +1,5 @@
 // gzip and zstd files of examples: the same examples as of the plain file, damage in one line, bounded memory and time.
+import Files
 import Foundation
 import TestSupport
 import Testing
@@ -52,6 +53,32 @@ struct CompressedFileTests {
     }
   }
 
+  @Test("every window splits the same rows, also of broken files", arguments: Packing.allCases)
+  func windows(packing: Packing) {
+    let texts = [
+      "{\"a\": [1, \"x\\\"\"]}\n\n  \r\n{oops\n3", "\u{FEFF} [ {\"a\":\n\"]\"} , [1],\n 2 ] ", "[1, 2", "[1 2]", "[1,]", "[] x",
+      "\n \n\n", "[\"\\", "", "[", "{}\n",
+    ]
+    /// Lines, numbers and texts of the rows, and the error at their end.
+    func rows(_ data: Data, window: Int) -> [String] {
+      data.withUnsafeBytes { bytes in
+        var rows = RowSplitter(RowText(bytes, maxRowBytes: 1 << 20, firstWindow: window))
+        var found: [String] = []
+        do throws(JSONSyntaxError) {
+          while let row = try rows.next() {
+            found.append("\(row.line) \(row.number) \(row.name) \(String(decoding: row.bytes, as: UTF8.self))")
+          }
+        } catch { found.append("line \(rows.line): \(error)") }
+        return found
+      }
+    }
+    for text in texts {
+      let plain = rows(Data(text.utf8), window: 1)
+      let packed = packing(Array(text.utf8))
+      for window in 1...40 { #expect(rows(packed, window: window) == plain, "\(text) in windows of \(window)") }
+    }
+  }
+
   @Test("members and frames follow each other", arguments: Packing.allCases)
   func concatenated(packing: Packing) throws {
     let data = packing(Array((row(1) + "\n").utf8)) + packing([]) + packing(Array(row(2).utf8))
@@ -91,9 +118,6 @@ struct CompressedFileTests {
     let blank = packing([UInt8](repeating: 0x0A, count: 80 << 20))
     let found = reason(packing == .gzip ? blank + blank : blank)
     #expect(found?.utf8.count ?? 0 < 400 && found != nil, "\(found ?? "read")")
-    let rows = packing(Array(String(repeating: row(1) + "\n", count: 4 << 20).utf8))
-    let time = threadTime { _ = reason(rows) }
-    #expect(time < .seconds(60))
   }
 
   @Test("a row without an end is refused by its length", arguments: Packing.allCases)

@@ -15,8 +15,10 @@ extension FuzzTarget {
       read: { bytes in
         let data = Data(bytes)
         for (policy, ids, confined) in [(BadExamplePolicy.strict, ExampleIDs.own, true), (.skip, .line, false)] {
-          let reader = ExampleReader(
-            imageRoot: WorkFolder.path, confined: confined, policy: policy, ids: ids, ignoredKeys: ["note"])
+          var reader = ExampleReader(
+            imageRoot: WorkFolder.path, confined: confined, policy: policy, ids: ids, ignoredKeys: ["note"],
+            system: confined ? nil : "Be brief.")
+          if !confined { reader.name = "file" }
           guard let dataset = Refusal.allowing({ try reader.read(data, name: "rows.jsonl") }) else { continue }
           for problem in dataset.problems {
             require(!problem.description.utf8.contains(UInt8(ascii: "\n")), "a problem of several lines")
@@ -24,6 +26,13 @@ extension FuzzTarget {
           let groups = imageGroups(of: dataset.examples) { $0.examples.count }
           require(groups.reduce(0) { $0 + $1.examples.count } == dataset.examples.count, "an example in no group")
         }
+      }),
+    FuzzTarget(
+      name: "packed-examples", dictionary: "examples", format: .bytes, seeds: packedRows,
+      read: { bytes in
+        let reader = ExampleReader(imageRoot: WorkFolder.path, policy: .skip)
+        let dataset = try reader.read(Data(bytes), name: "rows.jsonl.gz")
+        require(dataset.parts.map(\.examples) == [dataset.examples.indices], "examples of no file")
       }),
     FuzzTarget(
       name: "samples", dictionary: "examples", format: .jsonLines, seeds: rows,
@@ -85,6 +94,20 @@ extension FuzzTarget {
       }),
   ]
 
+  /// Two rows as lines and as an array, in gzip and zstd; two gzip members of stored bytes.
+  @Sendable private static func packedRows() throws -> [[UInt8]] {
+    [
+      "H4sIAAAAAAACA03LMQ6AIBQD0J1jdOYEXsU4oP4YEgWlMBjy7+53MY7tazviigEBHoeQYRNiGDtK3sX6RilGS05VUrXigvpPAxlZg8F/MkMndR1Xk3Jb"
+        + "XkyL8MyJ72mFugf6aq4CdgAAAA==",
+      "KLUv/QRYrQIAAoYSF4C36RT1k9BjE/pY8t/FTEidsKiTFKkQxNr4Zs0xlGi7+D4gJsiKWIG1IJmSerTF1sh3MkzmFNuITb5JOGgFuMtBaVnYLt/GsQoC"
+        + "AEadQ6FQUIFHTyo=",
+      "H4sIAAAAAAACA4uuViosTS2qVLJSSlbSUSpKLS7IzytOBXJTlGp1uBSqlTLzikuKSpNLMvPzgKKpQEWZeQWlJUB2GpCdX1oC4aQr1cYCAKUua1hNAAAA",
+      "KLUv/QRYNQIAckQPF5C1LQZk1UprJIDUfnO2/4MdarJ6bgACxPrQNdvGt+7Jso3faYqSRZqyrITA1sU3pjQnIdom3wGEC1gNAQEAAwwzChUnM2w=",
+      "H4sIAAAAAAAEAwF2AIn/eyJpZCI6ImEiLCJtZXNzYWdlcyI6W3sicm9sZSI6InVzZXIiLCJjb250ZW50IjoicSJ9LHsicm9sZSI6ImFzc2lzdGFudCIs"
+        + "ImNvbnRlbnQiOiJiIn1dfQp7InF1ZXJ5IjoiYyIsInJlc3BvbnNlIjoiZCJ9CvpqrgJ2AAAAH4sIAAAAAAACAwMAAAAAAAAAAAA=",
+    ].map { Array(Data(base64Encoded: $0) ?? Data()) }
+  }
+
   /// A tokenizer that knows the tokens of thoughts and tools.
   private static let thoughts = Result { try Tokenizer(folder: "Tests/HuggingFaceTests/Resources/qwen3.5") }
 
@@ -107,6 +130,9 @@ extension FuzzTarget {
       #"{"system": "Be brief.", "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,\#(pixel)"}, "min_pixels": 784}, {"type": "text", "text": "a"}]}, {"role": "assistant", "content": "b", "weight": 1}], "_note": 1}"#,
       #"{"images": [{"path": "images/1.jpg", "resized_height": 56, "resized_width": 84}], "messages": [{"role": "user", "content": "<image>\\<image> <point>"}, {"role": "assistant", "content": "<|box_start|>(1,2),(3,4)<|box_end|>"}], "objects": {"bbox": [[0.5, 0.5]], "bbox_type": "norm1", "image_id": [0]}}"#,
     ]
+    let pairs =
+      #"{"instruction": "a", "input": "<image>b", "output": "c", "system": "d", "history": [["e", "f"]], "images": ["images/0.png"]}"#
+      + "\n" + #"{"query": "a", "response": "b", "history": [["c", "<image>d"]], "image": "images/1.jpg", "input": ""}"#
     let tools =
       #"{"tools": "[{\"name\": \"f\"}]", "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}"#
     let thoughts =
@@ -114,7 +140,7 @@ extension FuzzTarget {
     let calls =
       #"{"tools": [{"name": "f"}], "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "thinking": "b", "tool_calls": [{"function": {"name": "f", "arguments": {"x": 1.5}}}]}, {"role": "tool", "tool_call_id": "1", "content": "c"}, {"role": "assistant", "content": "d"}]}"#
     return [
-      lines, Array(tools.utf8), Array(thoughts.utf8), Array(calls.utf8),
+      lines, Array(pairs.utf8), Array(tools.utf8), Array(thoughts.utf8), Array(calls.utf8),
       Array("[\(forms.joined(separator: ",\n"))]".utf8),
     ] + forms.map { Array($0.utf8) }
   }

@@ -22,6 +22,15 @@ extension FuzzTarget {
           training: {epochs: 1.5, global_batch: 8, learning_rate: 1e-4, warmup_steps: 5, seed: 3}
           """,
           #"{"model": {"path": "M"}, "data": {"train": "t"}, "adapter": {"heads": {"select": "random", "seed": 5}}, "training": {"steps": 2}}"#,
+          """
+          model: {path: M}
+          data:
+            train: [a.jsonl, {path: b.jsonl.gz, weight: 0.5, name: c}, {path: d, image_root: e}]
+            validation: [{path: f}]
+            system: "Be brief."
+          training: {steps: 2}
+          """,
+          "{model: {path: M}, data: {train: t, validation_fraction: 0.1, validation_seed: 3}, training: {steps: 2}}",
           "model:\n  path: |\n    M\ndata: {train: !!str t}\ntraining: {steps: 0x10}\nlogging: {every_steps: ~}\n",
         ]
         return [FilesInput([(parts[0], quickstart), (parts[1], Array("training.steps=20".utf8))]).bytes]

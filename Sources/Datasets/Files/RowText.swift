@@ -8,7 +8,6 @@ final class RowText {
   private static let freeBytes = 64 << 20
   /// How many times its size a compressed file may unpack to. Text rarely reaches 50, a decompression bomb always more.
   private static let largestRatio = 1000
-  private static let firstWindow = 1 << 20
 
   /// The text in memory; it is valid until the window moves.
   private(set) var window: UnsafeRawBufferPointer
@@ -21,16 +20,17 @@ final class RowText {
 
   private let stream: (any CompressedStream)?
   private let fileBytes: Int
-  private let maxRowBytes: Int
+  private let maxRowBytes, firstWindow: Int
   private var buffer: UnsafeMutableRawBufferPointer?
   private var unpacked = 0
 
   /// - Parameters:
   ///   - bytes: the file's; they must outlive the text.
   ///   - maxRowBytes: longest row of a compressed file.
-  init(_ bytes: UnsafeRawBufferPointer, maxRowBytes: Int) {
+  ///   - firstWindow: bytes of a compressed file's text that are in memory at first.
+  init(_ bytes: UnsafeRawBufferPointer, maxRowBytes: Int, firstWindow: Int = 1 << 20) {
     stream = compressedStream(bytes)
-    (fileBytes, self.maxRowBytes) = (bytes.count, maxRowBytes)
+    (fileBytes, self.maxRowBytes, self.firstWindow) = (bytes.count, maxRowBytes, firstWindow)
     (window, isWhole) = stream == nil ? (bytes, true) : (UnsafeRawBufferPointer(start: nil, count: 0), false)
     if stream != nil { advance(to: 0) }
   }
@@ -45,19 +45,20 @@ final class RowText {
     guard kept.count <= 2 * maxRowBytes else {
       return fail("a row has more than \(maxRowBytes) bytes; give images as files")
     }
-    let larger = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: max(Self.firstWindow, 2 * kept.count), alignment: 1)
+    let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: max(firstWindow, 2 * kept.count), alignment: 1)
     larger.copyMemory(from: kept)
     let format = type(of: stream).format
     var added = 0
     do throws(StreamFailure) {
       added = try stream.unpack(into: UnsafeMutableRawBufferPointer(rebasing: larger[kept.count...]))
       isWhole = kept.count + added < larger.count
-    } catch .cut {
-      fail("its \(format.name) stream is cut; copy the file again")
-    } catch .damaged(let words) {
-      fail("its \(format.name) stream is damaged after \(unpacked) bytes of text: \(words); copy the file again")
-    } catch {}
+    } catch {
+      switch error {
+      case .cut: fail("its \(format.name) stream is cut; copy the file again")
+      case .damaged(let words):
+        fail("its \(format.name) stream is damaged after \(unpacked) bytes of text: \(words); copy the file again")
+      }
+    }
     unpacked += added
     if unpacked > Self.freeBytes, unpacked / Self.largestRatio > fileBytes {
       fail(
