@@ -17,7 +17,8 @@ package struct Sampler: Sendable {
 
   /// A sampler of so many examples.
   /// - Parameters:
-  ///   - groups: gives each example's group key, as from `imageKeys(of:)`: examples of a file with one key stay adjacent.
+  ///   - groups: gives each example's group key, as from `imageKeys(of:)`: examples of a file with one key stay
+  ///     adjacent.
   ///   - parts: the files; absent: one.
   package init(examples: Int, groups keys: [Int]? = nil, parts: [DatasetPart]? = nil, globalBatch: Int, seed: UInt64) {
     precondition(examples > 0 && globalBatch > 0, "a step needs examples")

@@ -42,7 +42,8 @@ struct MetricsLog {
         problems.append("line \(index + 1) has no step")
         continue
       }
-      for (name, number) in entry where name != "step" {
+      // In order, since the first names count where there are too many.
+      for (name, number) in entry.sorted(by: { $0.key < $1.key }) where name != "step" {
         guard let value = number.value, values[name] != nil || values.count < Self.maximumNames else { continue }
         // The later line of a step counts: a resumed run repeated the step.
         values[name, default: [:]][Int(step)] = value

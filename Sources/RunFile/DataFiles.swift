@@ -17,7 +17,8 @@ package struct DataFile: Sendable, Equatable {
   /// The file's name without its endings: `rows` of `data/rows.jsonl.gz`.
   fileprivate var defaultName: String {
     var name = path.resolved.utf8.split(separator: UInt8(ascii: "/")).last.map { Array($0) } ?? []
-    for packed in [".gz", ".zst"] where name.count > packed.utf8.count && name.suffix(packed.utf8.count).elementsEqual(packed.utf8) {
+    for packed in [".gz", ".zst"]
+    where name.count > packed.utf8.count && name.suffix(packed.utf8.count).elementsEqual(packed.utf8) {
       name.removeLast(packed.utf8.count)
     }
     if let dot = name.lastIndex(of: UInt8(ascii: ".")), dot > 0 { name.removeSubrange(dot...) }

@@ -21,8 +21,9 @@ extension RunConfiguration {
   }
 
   /// SHA-256 of what the results depend on: `model.{precision, emulate_bf16, min_pixels, max_pixels, template,
-  /// threads}`, `data.{max_length, group_by_image, coordinates, transparency, exif_orientation}`, all of `adapter` but
-  /// the paths `heads.file` and `start`, all of `training` but `activation_memory_mib` and `validation_every_steps`.
+  /// threads}`, `data.{system, max_length, group_by_image, coordinates, transparency, exif_orientation}`, all of
+  /// `adapter` but the paths `heads.file` and `start`, all of `training` but `activation_memory_mib` and
+  /// `validation_every_steps`.
   ///
   /// Paths, cached vision features, checkpoints and logging do not count. The contents at the paths do: the caller
   /// passes the digests of the base model, of its template, of the examples and of an adapter to start from, in a fixed

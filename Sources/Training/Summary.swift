@@ -29,9 +29,8 @@ struct Summary {
         """)
     }
     if let start = job.start { lines.append("start      \(start.folder)") }
+    lines += [Self.data(job)] + Self.files(job)
     lines += [
-      Self.data(job)
-    ] + Self.files(job) + [
       """
       ranks      \(job.communicator.size), \(plural(job.run.model.threads, "thread")) each; compute precision \
       \(job.base.precision.rawValue)

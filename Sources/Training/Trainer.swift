@@ -148,7 +148,8 @@ package final class Trainer {
     }
     let isBest = loss < state.best?.loss ?? .infinity
     if isBest { state.best = TrainingState.Best(step: state.step, loss: loss) }
-    try log.validation(step: state.step, loss: loss, examples: losses.count, tokens: tokens, parts: parts, isBest: isBest)
+    try log.validation(
+      step: state.step, loss: loss, examples: losses.count, tokens: tokens, parts: parts, isBest: isBest)
     return .done(isBest: isBest)
   }
 

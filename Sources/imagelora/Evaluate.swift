@@ -22,7 +22,8 @@ struct Evaluate: ParsableCommand {
       right answer is a point or a box, the model's answer is scored against the example's "objects": a point, or the \
       centre of a box, is correct if it lies in the box (half-open, original pixels). The model answers in the \
       coordinates of its family, or in those of data.coordinates. If examples have a "group", accuracy is also printed \
-      for each of its values; where there are several files, also for each file. The metrics are bit-identical for any number of ranks.
+      for each of its values; where there are several files, also for each file. The metrics are bit-identical for any \
+      number of ranks.
 
       SIGUSR2, SIGTERM, SIGINT and SIGHUP end it after the batch at hand, with status 1. The predictions of the \
       examples that are finished are then in FILE.incomplete, where --output names FILE.

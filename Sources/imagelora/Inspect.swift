@@ -37,7 +37,9 @@ struct Inspect: ParsableCommand {
   @Argument(help: "A run file, a checkpoint or scores file (HDF5), or a model folder.")
   var path: String
 
-  @Option(help: ArgumentHelp("The id of the training or validation example to show, after NAME: of its file where there are several.", valueName: "id"))
+  @Option(
+    help: ArgumentHelp(
+      "The id of the training or validation example to show; where there are several files, NAME:ID.", valueName: "id"))
   var row: String?
 
   @Option(name: .customLong("set"), help: ArgumentHelp("Override one key of the run file.", valueName: "key=value"))

@@ -36,6 +36,10 @@ struct Train: ParsableCommand {
       Examples:
         imagelora train run.yaml
         mpirun -n 8 imagelora train run.yaml --resume auto --set training.learning_rate=1e-4
+        imagelora train run.yaml --set 'data.train=[clicks.jsonl, {path: charts.jsonl.gz, weight: 0.5}]'
+
+      data.train takes a path or a list of files with weights; data.validation_fraction sets a part of them aside for \
+      validation.
 
       SIGUSR1 saves a checkpoint after the next step. SIGUSR2, SIGTERM, SIGINT and SIGHUP save one and end the run. \
       Under mpirun, send SIGUSR1 or SIGUSR2 to mpirun, which forwards them to the ranks and waits for them.

@@ -56,7 +56,8 @@ struct CompressedFileTests {
   @Test("every window splits the same rows, also of broken files", arguments: Packing.allCases)
   func windows(packing: Packing) {
     let texts = [
-      "{\"a\": [1, \"x\\\"\"]}\n\n  \r\n{oops\n3", "\u{FEFF} [ {\"a\":\n\"]\"} , [1],\n 2 ] ", "[1, 2", "[1 2]", "[1,]", "[] x",
+      "{\"a\": [1, \"x\\\"\"]}\n\n  \r\n{oops\n3", "\u{FEFF} [ {\"a\":\n\"]\"} , [1],\n 2 ] ", "[1, 2", "[1 2]", "[1,]",
+      "[] x",
       "\n \n\n", "[\"\\", "", "[", "{}\n",
     ]
     /// Lines, numbers and texts of the rows, and the error at their end.
@@ -124,7 +125,8 @@ struct CompressedFileTests {
   func endless(packing: Packing) {
     let reader = ExampleReader(policy: .skip, maxLineBytes: 1 << 20)
     let text = Array(#"{"id":"a","messages":""#.utf8) + [UInt8](repeating: 0x61, count: 20 << 20)
-    #expect(reason(packing(text), reader) == "f: cannot be read: a row has more than 1048576 bytes; give images as files")
+    #expect(
+      reason(packing(text), reader) == "f: cannot be read: a row has more than 1048576 bytes; give images as files")
   }
 
   @Test("twice the compressed rows take at most three times as long", arguments: Packing.allCases)
@@ -142,7 +144,8 @@ struct TableTests {
     "\(#expect(throws: DatasetError.self) { try ExampleReader(policy: policy).read(Data(text.utf8), name: "a.csv") }!)"
   }
 
-  @Test("Parquet and CSV are named, with the command that makes rows of them", arguments: [BadExamplePolicy.strict, .skip])
+  @Test(
+    "Parquet and CSV are named, with the command that makes rows of them", arguments: [BadExamplePolicy.strict, .skip])
   func tables(policy: BadExamplePolicy) {
     #expect(refusal("PAR1\u{15}\u{4}", policy: policy).contains("it is a Parquet file; convert it: python3 -c"))
     for text in ["id,question\n1,a\n", "\u{FEFF}id\tquestion\n1\ta\n", "\"id\";\"q\"\n1;{}", "\n1,2\n"] {

@@ -25,7 +25,9 @@ struct ExampleFilesTests {
 
   private func files(_ files: [(String, Double)], root: String = "/r") -> ExampleFiles {
     ExampleFiles(
-      files.map { ExampleFile(path: folder.path($0.0), name: files.count > 1 ? $0.0 : "", weight: $0.1, imageRoot: root) },
+      files.map {
+        ExampleFile(path: folder.path($0.0), name: files.count > 1 ? $0.0 : "", weight: $0.1, imageRoot: root)
+      },
       reader: ExampleReader(policy: .skip))
   }
 

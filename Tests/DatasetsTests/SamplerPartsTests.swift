@@ -14,6 +14,15 @@ struct SamplerPartsTests {
     }
   }
 
+  @Test("orders equal the reference: groups that an epoch's edge cuts, files taken more and less than once")
+  func frozen() {
+    let sampler = Sampler(
+      examples: 12, groups: (0..<12).map { $0 / 2 }, parts: parts([5, 4, 3], [1, 1.5, 0.6]), globalBatch: 4, seed: 3)
+    #expect(sampler.order(epoch: 0) == [6, 7, 0, 1, 5, 4, 10, 11, 8, 5, 2, 3, 6])
+    #expect(sampler.order(epoch: 1) == [7, 4, 8, 9, 0, 1, 8, 5, 9, 2, 3, 6, 7])
+    #expect(sampler.order(epoch: 3) == [6, 7, 2, 3, 4, 6, 7, 10, 11, 8, 0, 1, 5])
+  }
+
   @Test("one part of weight 1 is the order without parts", arguments: [nil, (0..<30).map { $0 % 7 }])
   func one(groups: [Int]?) {
     let plain = Sampler(examples: 30, groups: groups, globalBatch: 4, seed: 9)

@@ -48,7 +48,8 @@ struct DataFilesTests {
           + #"{path: "/runs/one/c.jsonl", weight: 2.0, name: "third"}]"#))
   }
 
-  @Test("a list of one path of weight 1 is that path", arguments: ["[t.jsonl]", "[{path: t.jsonl, name: x, weight: 1}]"])
+  @Test(
+    "a list of one path of weight 1 is that path", arguments: ["[t.jsonl]", "[{path: t.jsonl, name: x, weight: 1}]"])
   func single(list: String) throws {
     #expect(try run(minimal, "data.train=\(list)").yaml == run(minimal, "data.train=t.jsonl").yaml)
     let heavy = try run(minimal, "data.train=[{path: t.jsonl, weight: 2}]")

@@ -165,7 +165,8 @@ struct RunConfigurationTests {
           stall_limit_seconds: auto
 
         """)
-    #expect(run.data.train.files.map(\.path) == [RunPath(written: "../rows.jsonl", resolved: "/runs/one/../rows.jsonl")])
+    #expect(
+      run.data.train.files.map(\.path) == [RunPath(written: "../rows.jsonl", resolved: "/runs/one/../rows.jsonl")])
     #expect(run.data.validation?.files.first?.path.written == "v.jsonl")
   }
 
@@ -282,7 +283,7 @@ struct DigestTests {
     arguments: [
       ["model.precision=bf16"], ["model.min_pixels=1"], ["model.max_pixels=9"], ["model.threads=2"],
       ["data.max_length=1"], ["data.group_by_image=false"], ["data.coordinates=pixels"], ["data.transparency=drop"],
-      ["data.exif_orientation=apply"], ["adapter.kind=lora"],
+      ["data.exif_orientation=apply"], ["data.system=x"], ["adapter.kind=lora"],
       ["adapter.rank=1"],
       ["adapter.alpha=1"], ["adapter.normalization=none"], ["adapter.heads.select=all"], ["adapter.heads.num_heads=1"],
       ["adapter.heads.tau=1"], ["adapter.heads.estimator=gate"], ["adapter.heads.probe_rows=1"],

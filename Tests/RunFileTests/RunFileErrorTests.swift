@@ -91,7 +91,10 @@ struct RunFileErrorTests {
     "required keys are named",
     arguments: [
       ("", "model.path is missing, expected a path"),
-      ("model: {path: b}", "data.train is missing, expected a path, or a list of paths and of {path, weight, image_root, name}"),
+      (
+        "model: {path: b}",
+        "data.train is missing, expected a path, or a list of paths and of {path, weight, image_root, name}"
+      ),
       ("model: {path: null}", "model.path is missing, expected a path"),
     ])
   func missing(text: String, expected: String) {

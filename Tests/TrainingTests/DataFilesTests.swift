@@ -45,7 +45,8 @@ struct DataFilesTests {
     let outcome = run.train()
     #expect(outcome.lines[0].contains { $0.hasPrefix("file       train: 12 examples, weight 1.0, 12 an epoch") })
     #expect(outcome.lines[0].contains { $0.hasPrefix("file       more: 4 examples, weight 2.5, 10 an epoch") })
-    let pattern = /validation at step 2: loss [0-9.]+ over 6 examples \(validation [0-9.]+ over 4, others [0-9.]+ over 2\)/
+    let pattern =
+      /validation at step 2: loss [0-9.]+ over 6 examples \(validation [0-9.]+ over 4, others [0-9.]+ over 2\)/
     #expect(outcome.lines[0].contains { $0.contains(pattern) })
     struct Line: Decodable {
       let whole: Double?
@@ -57,7 +58,9 @@ struct DataFilesTests {
       }
     }
     let text = try bytes(of: run.directory + "/metrics.jsonl")
-    let lines = try text.split(separator: UInt8(ascii: "\n")).map { try JSONDecoder().decode(Line.self, from: Data($0)) }
+    let lines = try text.split(separator: UInt8(ascii: "\n")).map {
+      try JSONDecoder().decode(Line.self, from: Data($0))
+    }
     let validations = lines.filter { $0.whole != nil }
     #expect(validations.count == 3)
     for line in validations {

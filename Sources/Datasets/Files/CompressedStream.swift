@@ -21,7 +21,9 @@ protocol CompressedStream: AnyObject {
 /// The stream that a file's bytes are; nil for a file that is not compressed. The bytes must outlive it.
 func compressedStream(_ bytes: UnsafeRawBufferPointer) -> (any CompressedStream)? {
   if bytes.starts(with: [0x1F, 0x8B]) { return GzipStream(bytes) }
-  if bytes.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) { return ZstdStream(bytes) }
+  // A frame, or one of those that are skipped, with which parallel compressors begin.
+  let isSkipped = bytes.count >= 4 && bytes[0] & 0xF0 == 0x50 && bytes[1...3].elementsEqual([0x2A, 0x4D, 0x18])
+  if bytes.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) || isSkipped { return ZstdStream(bytes) }
   return nil
 }
 

@@ -1,4 +1,4 @@
-// Rows of questions and answers instead of turns: Alpaca's, as LLaMA-Factory and ms-swift read it, and ms-swift's query.
+// Rows of questions and answers instead of turns: Alpaca's, as LLaMA-Factory and ms-swift read it, and query.
 import Files
 
 extension Example {

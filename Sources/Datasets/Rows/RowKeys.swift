@@ -144,7 +144,8 @@ package struct RowKey: Sendable {
       for key in all where key.owner == owner {
         let names = key.names.map { "`\($0)`" }.joined(separator: ", ")
         switch key.use {
-        case .read(let meaning), .readUnlessIgnored(let meaning): lines.append("| \(owner.title) | \(names) | \(meaning) |")
+        case .read(let meaning), .readUnlessIgnored(let meaning):
+          lines.append("| \(owner.title) | \(names) | \(meaning) |")
         case .refused(let remedy): lines.append("| \(owner.title) | \(names) | refused: \(remedy) |")
         }
       }

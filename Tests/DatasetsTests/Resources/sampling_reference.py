@@ -47,6 +47,26 @@ def order(rows, seed, epoch, keys=None):
     return sum(generator.shuffle(list(groups.values())), [])
 
 
+def dealt(parts, seed, epoch, keys):
+    """The order of an epoch of several files, each a list of rows and how many of them an epoch takes."""
+    pieces = []
+    for file, (rows, taken) in enumerate(parts):
+        groups = {}
+        for row in rows:
+            groups.setdefault(keys[row], []).append(row)
+        # Whole permutations, enough of them, and of these the epoch's part.
+        drawn = []
+        for permutation in range((epoch + 1) * taken // len(rows) + 1):
+            shuffled = SplitMix64(seed, (file << 48) + permutation).shuffle(list(groups.values()))
+            drawn += [(permutation, number, row) for number, group in enumerate(shuffled) for row in group]
+        drawn = drawn[epoch * taken : (epoch + 1) * taken]
+        for name in dict.fromkeys(piece[:2] for piece in drawn):
+            places = [place for place, piece in enumerate(drawn) if piece[:2] == name]
+            middle = (places[0] + places[-1] + 1) / (2 * taken)
+            pieces.append((middle, len(pieces), [drawn[place][2] for place in places]))
+    return [row for _, _, piece in sorted(pieces) for row in piece]
+
+
 def logarithm(x):
     """The same sums in the same order as naturalLogarithm, so that bits can be compared."""
     significand, exponent = math.frexp(x)
@@ -82,6 +102,9 @@ if __name__ == "__main__":
     print("order 10 seed 7 epochs 0, 1", order(10, 7, 0), order(10, 7, 1))
     print("order 10 seed 8 epoch 0", order(10, 8, 0))
     print("grouped", order(9, 3, 0, [5, 1, 5, 2, 1, 9, 2, 5, 4]))
+    keys = [row // 2 for row in range(12)]
+    for epoch in (0, 1, 3):
+        print("dealt", epoch, dealt([(range(5), 5), (range(5, 9), 6), (range(9, 12), 2)], 3, epoch, keys))
     generator = SplitMix64(42, 3)
     print("below", [generator.below(6) for _ in range(12)])
     print("gaussians", gaussians(2024, 5, 6))
