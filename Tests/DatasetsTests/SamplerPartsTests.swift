@@ -23,7 +23,7 @@ struct SamplerPartsTests {
     #expect(sampler.order(epoch: 3) == [6, 7, 2, 3, 4, 6, 7, 10, 11, 8, 0, 1, 5])
   }
 
-  @Test("one part of weight 1 is the order without parts", arguments: [nil, (0..<30).map { $0 % 7 }])
+  @Test("one part of weight 1 is the order without parts", arguments: [nil, (0..<30).map { $0 % 7 }] as [[Int]?])
   func one(groups: [Int]?) {
     let plain = Sampler(examples: 30, groups: groups, globalBatch: 4, seed: 9)
     let part = Sampler(examples: 30, groups: groups, parts: parts([30], [1]), globalBatch: 4, seed: 9)
