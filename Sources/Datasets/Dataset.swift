@@ -30,7 +30,7 @@ package struct Dataset: Sendable, Equatable {
   package let ignoredKeys: [(key: String, count: Int)]
   /// The examples by file; every example is in one part.
   package let parts: [DatasetPart]
-  /// What names each example for a split, whatever other rows the files have.
+  /// What names each example for a split, whatever other rows the files have; empty where there is none.
   let identities: [String]
 
   package static func == (a: Dataset, b: Dataset) -> Bool {

@@ -44,7 +44,7 @@ package struct ExampleFiles: Sendable {
     var sets: [(file: ExampleFile, set: Dataset)] = []
     for file in files {
       var reader = reader
-      (reader.imageRoot, reader.name) = (file.imageRoot, file.name)
+      (reader.imageRoot, reader.name, reader.isForSplit) = (file.imageRoot, file.name, split != nil)
       sets.append((file, try reader.read(file.path)))
     }
     // One file as it is has the digest that it always had.

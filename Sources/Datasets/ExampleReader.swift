@@ -25,6 +25,8 @@ package struct ExampleReader: Sendable {
   package var imageRoot: String
   /// Stands before each id, with a colon; empty where there is one file.
   package var name = ""
+  /// Whether examples are named for a split; see `Dataset.identities`.
+  var isForSplit = false
   /// Whether images outside of that folder make an example bad; links and `..` are resolved first.
   package let confined: Bool
   package let policy: BadExamplePolicy
@@ -148,7 +150,7 @@ private struct Pass: ~Copyable {
       // Lengths first, so that no two lists of examples make the same message.
       digest.update("\(example.id.utf8.count) \(row.bytes.count)\n\(example.id)")
       digest.update(row.bytes)
-      identities.append(identity(of: example, row))
+      if reader.isForSplit { identities.append(identity(of: example, row)) }
       examples.append(example)
     } catch {
       problems.append(error)

@@ -28,7 +28,7 @@ struct CompressedFileTests {
   @Test("lines and arrays give the plain file's examples, digest and lines", arguments: Packing.allCases)
   func same(packing: Packing) throws {
     // Far more than a window, with rows that are cut by its end wherever that is.
-    let rows = (0..<30_000).map { row($0, String(repeating: "é\\n", count: $0 % 97)) }
+    let rows = (0..<30_000).map { row($0, "u" + String(repeating: "é\\n", count: $0 % 97)) }
     for text in [rows.joined(separator: "\n"), "\u{FEFF} [\n" + rows.joined(separator: ",\n") + " ]\n"] {
       let (plain, packed) = (
         try ExampleReader().read(Data(text.utf8), name: "f"),
@@ -132,11 +132,11 @@ struct CompressedFileTests {
   }
 
   @Test("twice the compressed rows take at most three times as long", arguments: Packing.allCases)
-  func growth(packing: Packing) {
+  func growth(packing: Packing) throws {
     let files = [1, 2].map { times in
       packing(Array((0..<(4000 * times)).map { row($0, "text \($0)") }.joined(separator: "\n").utf8))
     }
-    #expect(TestSupport.growth { try ExampleReader().read(files[$0], name: "f").examples.count } < 3)
+    #expect(try TestSupport.growth { try ExampleReader().read(files[$0], name: "f").examples.count } < 3)
   }
 }
 

@@ -48,7 +48,9 @@ struct ExampleFilesTests {
   func digests() throws {
     let plain = try ExampleReader(imageRoot: "/r", policy: .skip).read(folder.path("a"))
     #expect(try files([("a", 1)]).read() == plain)
-    let sets = [[("a", 1)], [("a", 2)], [("a", 1), ("b", 1)], [("b", 1), ("a", 1)], [("a", 1), ("b", 2)]]
+    let sets: [[(String, Double)]] = [
+      [("a", 1)], [("a", 2)], [("a", 1), ("b", 1)], [("b", 1), ("a", 1)], [("a", 1), ("b", 2)],
+    ]
     let digests = try sets.map { try files($0).read().digest }
     #expect(Set(digests).count == digests.count)
   }
