@@ -60,7 +60,9 @@ extension DataFiles: Value {
   init?(elements: [Tree], key: String, of reader: Reader) throws(RunFileError) {
     guard !elements.isEmpty else { return nil }
     for (index, element) in elements.enumerated() {
-      if case .scalar(let scalar) = element.content, !scalar.isNull, let path = RunPath(scalar, folder: reader.folder) {
+      if case .scalar(let scalar) = element.content, !scalar.isNull,
+        let path = RunPath(scalar, folder: element.folder ?? reader.folder)
+      {
         files.append(DataFile(path))
       } else {
         var file = DataFile()

@@ -41,6 +41,7 @@ struct Reader: Visitor {
   /// The value of a key; nil where it is absent or null.
   private func read<V: Value>(_ key: String, _ accepted: Accepted<V>) throws(RunFileError) -> V? {
     guard let node = tree.entries?.first(where: { $0.key == key })?.value else { return nil }
+    let folder = node.folder ?? folder
     if case .scalar(let scalar) = node.content {
       if scalar.isNull { return nil }
       if let value = V(scalar, folder: folder), accepted.contains(value) { return value }
@@ -69,7 +70,7 @@ struct Reader: Visitor {
       throw .value(place: tree.place, key: dotted(path), value: tree.summary, expected: "a path or a mapping of keys")
     }
     try KnownKeys(of: section, at: path).check(tree, at: path)
-    var reader = Reader(file: tree.place, folder: folder, tree: tree, path: path)
+    var reader = Reader(file: tree.place, folder: tree.folder ?? folder, tree: tree, path: path)
     try section.visit(&reader)
   }
 }

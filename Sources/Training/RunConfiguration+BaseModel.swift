@@ -42,10 +42,12 @@ extension RunConfiguration {
   /// - Throws: `RankFailure`.
   /// - Important: Collective.
   package func prepareExamples(
-    _ files: ExampleFiles, base: BaseModel, communicator: any Communicator
+    _ files: ExampleFiles, for purpose: PreparedExamples.Purpose = .learning, base: BaseModel,
+    communicator: any Communicator
   ) throws -> PreparedExamples {
     try PreparedExamples(
-      files, isStrict: data.badExamples == .strict, features: base.featureStore, communicator: communicator
+      files, for: purpose, isStrict: data.badExamples == .strict, features: base.featureStore,
+      communicator: communicator
     ) { try base.sampleBuilder(for: self) }
   }
 }

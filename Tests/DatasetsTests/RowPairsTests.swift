@@ -35,6 +35,12 @@ struct RowPairsTests {
         == ["system: s", "user: a", "assistant: b", "user: q", "assistant: r"])
   }
 
+  @Test("without an answer a row only asks")
+  func questions() {
+    #expect(texts(#"{"instruction":"i","output":""}"#) == ["user: i"])
+    #expect(texts(#"{"query":"q","history":[["a","b"]]}"#) == ["user: a", "assistant: b", "user: q"])
+  }
+
   @Test("images are placed in the order of the texts")
   func images() throws {
     let line =
@@ -48,8 +54,7 @@ struct RowPairsTests {
   @Test(
     "what is missing or mixed is named",
     arguments: [
-      (#"{"instruction":"i"}"#, #"has no "output""#), (#"{"output":"o"}"#, #"has no "instruction""#),
-      (#"{"query":"q","response":""}"#, #"has no "response""#), (#"{"response":"r"}"#, #"has no "query""#),
+      (#"{"output":"o"}"#, #"has no "instruction""#), (#"{"response":"r"}"#, #"has no "query""#),
       (#"{"instruction":"i","response":"r"}"#, #"has both "instruction" and "response"; keep the keys of one form"#),
       (#"{"query":3,"response":"r"}"#, "query: expected a text, found 3"),
       (

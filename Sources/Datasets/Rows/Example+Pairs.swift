@@ -3,7 +3,7 @@ import Files
 
 extension Example {
   /// The turns of a row with `instruction`, `input` and `output`, or with `query` and `response`; those of `history`
-  /// come first.
+  /// come first. Without an answer the row only asks, as turns may.
   static func pairs(_ row: RowObject, _ images: inout ImagePlacer) throws(BadExample) -> [Message] {
     let forms = [["instruction", "input", "output"], ["query", "response"]]
     let given = forms.map { $0.filter { row[$0]?.isEmpty == false } }
@@ -24,8 +24,9 @@ extension Example {
     }
     messages.append(Message(role: .user, content: try images.content(lines.joined(separator: "\n"), at: key)))
     let answer = forms[form][question.endIndex]
-    guard let text = try row.text(answer), !text.isEmpty else { throw BadExample("has no \"\(answer)\"") }
-    messages.append(Message(role: .assistant, content: try images.content(text, at: answer)))
+    if let text = try row.text(answer), !text.isEmpty {
+      messages.append(Message(role: .assistant, content: try images.content(text, at: answer)))
+    }
     return messages
   }
 
