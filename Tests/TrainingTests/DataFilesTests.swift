@@ -18,21 +18,28 @@ struct DataFilesTests {
     return run
   }
 
-  private static let mixture = "data.train=[train.jsonl, {path: more.jsonl, weight: 2.5}]"
-  private static let both = "data.validation=[validation.jsonl, {path: other.jsonl, name: others}]"
+  /// Paths of overrides start where the process runs, so they are absolute.
+  private func mixture(_ run: TinyRun) -> [String] {
+    let path = run.folder.path
+    return [
+      "data.train=[\(path)/train.jsonl, {path: \(path)/more.jsonl, weight: 2.5}]",
+      "data.validation=[\(path)/validation.jsonl, {path: \(path)/other.jsonl, name: others}]",
+    ]
+  }
 
   @Test("mixed files give the same bytes on 1, 2 and 3 ranks and after a stop at any step")
   func mixture() throws {
-    let run = try run(Self.mixture, Self.both, "checkpoint.every_steps=1")
-    #expect(run.train(ranks: 1).messages == [nil])
+    let run = try run("checkpoint.every_steps=1")
+    let files = mixture(run)
+    #expect(run.train(ranks: 1, set: files).messages == [nil])
     let (last, log) = (try run.checkpoint(TinyRun.steps), try run.log())
     try run.clear()
     for (ranks, step) in [(2, 2), (3, 4)] {
-      let stopped = run.train(ranks: ranks) { call, requests in
+      let stopped = run.train(ranks: ranks, set: files) { call, requests in
         if call.rank == 0, call.sums == step { requests.requestStop() }
       }
       #expect(!stopped.isFinished && run.savedSteps.last ?? 0 < TinyRun.steps)
-      let resumed = run.train(ranks: 5 - ranks, resume: .newest)
+      let resumed = run.train(ranks: 5 - ranks, resume: .newest, set: files)
       #expect(resumed.isFinished, "\(resumed.messages)")
       #expect(try run.checkpoint(TinyRun.steps) == last && run.log() == log)
       try run.clear()
@@ -41,8 +48,8 @@ struct DataFilesTests {
 
   @Test("the losses of files are reported beside that of all, and add up to it")
   func validationLosses() throws {
-    let run = try run(Self.mixture, Self.both)
-    let outcome = run.train()
+    let run = try run()
+    let outcome = run.train(set: mixture(run))
     #expect(outcome.lines[0].contains { $0.hasPrefix("file       train: 12 examples, weight 1.0, 12 an epoch") })
     #expect(outcome.lines[0].contains { $0.hasPrefix("file       more: 4 examples, weight 2.5, 10 an epoch") })
     let pattern =
@@ -73,9 +80,10 @@ struct DataFilesTests {
   @Test("weights and names are part of the run's identity, and a list of one path is that path")
   func identity() throws {
     let run = try run("checkpoint.every_steps=1")
+    let path = run.folder.path
     #expect(run.train().isFinished)
-    #expect(run.train(resume: .newest, set: ["data.train=[{path: train.jsonl, name: x}]"]).isFinished)
-    for other in ["[{path: train.jsonl, weight: 2}]", "[train.jsonl, more.jsonl]"] {
+    #expect(run.train(resume: .newest, set: ["data.train=[{path: \(path)/train.jsonl, name: x}]"]).isFinished)
+    for other in ["[{path: \(path)/train.jsonl, weight: 2}]", "[\(path)/train.jsonl, \(path)/more.jsonl]"] {
       let outcome = run.train(resume: .newest, set: ["data.train=\(other)"])
       #expect(outcome.messages[0]?.contains("it belongs to another run") == true, "\(outcome.messages)")
     }
