@@ -58,7 +58,7 @@ let modules: [Target] = [
   .module("MPI", ["CMPI", "Files", "Collectives"]),
   .module("HuggingFace", ["Files", "Tensors", "Digests"]),
   // 3
-  .module("Datasets", ["Files", "Digests", "RandomNumbers"]),
+  .module("Datasets", ["Files", "HDF5", "Digests", "RandomNumbers"]),
   .module("Layers", ["Tensors"], kernels),
   // 4
   .module("Preprocessing", ["CImages", "CPNG", "Files", "HuggingFace", "Datasets"]),
@@ -164,7 +164,7 @@ let tests: [Target] = [
   .tests("Layers", ["GradientCheck"]),
   .tests("HuggingFace", ["Files", "TestSupport"], resources: true),
   .tests("MPI", ["Files", "Collectives"]),
-  .tests("Datasets", ["Files", "TestSupport"], exclude: ["Resources"]),
+  .tests("Datasets", ["Files", "HDF5", "Digests", "TestSupport"], exclude: ["Resources"]),
   .tests("Preprocessing", ["Files", "TestSupport"], resources: true),
   .tests("Batches", ["Costs", "TestSupport", "TinyModels"]),
   .tests("Adapters", ["GradientCheck", "TestSupport"]),

@@ -132,8 +132,28 @@ static void read_palette(TIFF *file, struct layout *layout) {
     for (int c = 0; c < 3; c++) layout->palette[i][c] = (uint8_t)(tables[c][i] >> 8);
 }
 
+/// A number of two or four bytes in the file's order; 0 beyond its end.
+static uint32_t number(const struct memory *memory, uint64_t place, int count) {
+  uint32_t value = 0;
+  if (place + (uint64_t)count > memory->count) return 0;
+  for (int i = 0; i < count; i++) {
+    int index = memory->bytes[0] == 'I' ? count - 1 - i : i;
+    value = value << 8 | memory->bytes[place + (uint64_t)index];
+  }
+  return value;
+}
+
+/// Whether the first directory says what further samples are. The library makes them unspecified ones where it does not.
+static int states_extra_samples(const struct memory *memory) {
+  uint64_t directory = number(memory, 4, 4), entries = number(memory, directory, 2);
+  for (uint64_t i = 0; i < entries; i++)
+    if (number(memory, directory + 2 + 12 * i, 2) == TIFFTAG_EXTRASAMPLES) return 1;
+  return 0;
+}
+
 /// The layout of the first page, in the cases that Pillow has (`OPEN_INFO` of its TiffImagePlugin).
-static int describe(TIFF *file, struct layout *layout, char *message) {
+static int describe(TIFF *file, const struct memory *memory, struct layout *layout) {
+  char *message = memory->message;
   *layout = (struct layout){0};
   uint16_t photometric = PHOTOMETRIC_MINISWHITE, format = SAMPLEFORMAT_UINT, compression = COMPRESSION_NONE;
   uint16_t planes = PLANARCONFIG_CONTIG, extra_count = 0, *extras = NULL;
@@ -173,10 +193,12 @@ static int describe(TIFF *file, struct layout *layout, char *message) {
   if (layout->samples < colors || layout->samples > MAXIMUM_SAMPLES)
     return not_read(message, "a TIFF of %u samples a pixel", layout->samples);
   unsigned more = layout->samples - colors;
-  if (more > extra_count) {
+  if (more > 0 && !states_extra_samples(memory)) {
     // Four samples of RGB that do not say what the fourth is are RGBA.
     if (layout->colors != RGB || more != 1) return not_read(message, "a TIFF of %u samples a pixel", layout->samples);
     layout->alpha = PLAIN;
+  } else if (more > extra_count) {
+    return not_read(message, "a TIFF of %u samples a pixel", layout->samples);
   } else if (more > 0) {
     uint16_t kind = extras[0];
     layout->alpha = kind == EXTRASAMPLE_ASSOCALPHA ? MULTIPLIED : kind == EXTRASAMPLE_UNASSALPHA ? PLAIN : OPAQUE;
@@ -313,7 +335,7 @@ int cimages_tiff_size(const uint8_t *bytes, size_t count, uint32_t *width, uint3
   struct memory memory = {bytes, count, 0, message, 0};
   struct layout layout;
   TIFF *file = open_file(&memory);
-  int status = file == NULL ? CIMAGES_FAILED : describe(file, &layout, message);
+  int status = file == NULL ? CIMAGES_FAILED : describe(file, &memory, &layout);
   if (file != NULL) TIFFClose(file);
   if (status != CIMAGES_READ) {
     if (status == CIMAGES_FAILED && !memory.has_failed && message[0] == 0)
@@ -330,7 +352,7 @@ int cimages_tiff_decode(const uint8_t *bytes, size_t count, uint32_t width, uint
   struct memory memory = {bytes, count, 0, message, 0};
   struct layout layout;
   TIFF *file = open_file(&memory);
-  int status = file == NULL ? CIMAGES_FAILED : describe(file, &layout, message);
+  int status = file == NULL ? CIMAGES_FAILED : describe(file, &memory, &layout);
   if (status == CIMAGES_READ && (layout.width != width || layout.height != height)) {
     snprintf(message, CIMAGES_MESSAGE_SIZE, "the header changed between two readings");
     status = CIMAGES_FAILED;

@@ -3,7 +3,6 @@
 #include "pixels.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <webp/decode.h>
 
 static int fail(char *message, VP8StatusCode status) {
@@ -21,8 +20,6 @@ static int read_header(const uint8_t *bytes, size_t count, WebPBitstreamFeatures
     snprintf(message, CIMAGES_MESSAGE_SIZE, "an animated WebP");
     return CIMAGES_NOT_READ;
   }
-  // As Pillow's demuxer: in an extended file its own flag counts, and not what the bitstream says.
-  if (count > 20 && memcmp(bytes + 12, "VP8X", 4) == 0) features->has_alpha = (bytes[20] & 0x10) != 0;
   return CIMAGES_READ;
 }
 

@@ -39,6 +39,8 @@ package struct ImageSource: Sendable, Hashable {
     case file(ExactString)
     /// Bytes of an image file from a `data:` URL.
     case inline([UInt8])
+    /// An image of the file that the rows themselves were read from.
+    case packed(PackedImage)
   }
 
   package var address: Address

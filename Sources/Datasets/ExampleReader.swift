@@ -1,4 +1,4 @@
-// Reads a file of examples, JSON Lines or one JSON array, in one pass: splits rows, decodes, checks, digests.
+// Reads a file of examples, JSON Lines, one JSON array or a pack, in one pass: splits rows, decodes, checks, digests.
 import Digests
 import Files
 import Foundation
@@ -58,28 +58,50 @@ package struct ExampleReader: Sendable {
     (self.ids, self.ignoredKeys) = (ids, ignoredKeys)
   }
 
-  /// Reads a regular file.
+  /// Reads a regular file: rows, or a pack of rows and their images.
   package func read(_ path: String) throws(DatasetError) -> Dataset {
-    let data: Data
+    guard ImagePack.isHDF5(path) else { return try read(text(of: path), name: path) }
+    let (pack, rows): (ImagePack, [UInt8])
+    do { (pack, rows) = try ImagePack.open(path) } catch { throw .pack(description: "\(error)") }
+    return try read(Data(rows), name: path, folder: ImageFolder(imageRoot, confined: confined, pack: pack))
+  }
+
+  /// Reads a file of rows and finds their images: the text, and each image as rows write it and where its file is.
+  func imageFiles(
+    of path: String
+  ) throws(DatasetError) -> (text: [UInt8], dataset: Dataset, images: [(name: String, path: String)]) {
+    guard !ImagePack.isHDF5(path) else {
+      throw .pack(description: oneLine("\(path): is an HDF5 file, not rows; give a file of rows"))
+    }
+    let data = try text(of: path)
+    let folder = ImageFolder(imageRoot, confined: confined, collects: true)
+    let dataset = try read(data, name: path, folder: folder)
+    return (Array(data), dataset, folder.found ?? [])
+  }
+
+  private func text(of path: String) throws(DatasetError) -> Data {
     do {
       let url = URL(fileURLWithPath: path).resolvingSymlinksInPath()
       // A pipe or device has no end that could be trusted.
       guard try url.resourceValues(forKeys: [.isRegularFileKey]).isRegularFile == true else {
         throw CocoaError(.fileReadUnsupportedScheme)
       }
-      data = try Data(contentsOf: url, options: .mappedIfSafe)
+      return try Data(contentsOf: url, options: .mappedIfSafe)
     } catch CocoaError.fileReadUnsupportedScheme {
       throw .unreadable(file: path, reason: "it is not a regular file")
     } catch {
       let reason = FileManager.default.fileExists(atPath: path) ? error.localizedDescription : "there is no such file"
       throw .unreadable(file: path, reason: reason)
     }
-    return try read(data, name: path)
   }
 
   /// Reads a file's bytes; `name` names them in errors.
   package func read(_ data: Data, name: String) throws(DatasetError) -> Dataset {
-    var pass = Pass(reader: self)
+    try read(data, name: name, folder: ImageFolder(imageRoot, confined: confined))
+  }
+
+  private func read(_ data: Data, name: String, folder: ImageFolder) throws(DatasetError) -> Dataset {
+    var pass = Pass(reader: self, folder: folder)
     data.withUnsafeBytes { bytes in
       var rows = RowSplitter(bytes)
       do throws(JSONSyntaxError) {
@@ -106,9 +128,8 @@ private struct Pass: ~Copyable {
   var ignored: IgnoredKeys
   let folder: ImageFolder
 
-  init(reader: ExampleReader) {
-    self.reader = reader
-    folder = ImageFolder(reader.imageRoot, confined: reader.confined)
+  init(reader: ExampleReader, folder: ImageFolder) {
+    (self.reader, self.folder) = (reader, folder)
     ignored = IgnoredKeys(reader.ignoredKeys)
   }
 

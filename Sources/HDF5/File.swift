@@ -10,7 +10,7 @@ package struct File: ~Copyable {
   /// The path it was created or opened with.
   package let path: String
   let handle: Handle
-  private let output: Output?
+  let output: Output?
 
   /// Starts a new file in memory and creates or empties the one on disk; throws `HDF5Error` (H5Fcreate).
   package static func create(_ path: String) throws -> File {

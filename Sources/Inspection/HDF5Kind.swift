@@ -5,9 +5,9 @@ import Files
 import Foundation
 import HDF5
 
-/// A checkpoint or a scores file.
+/// A checkpoint, a scores file, or a pack of rows and images.
 package enum HDF5Kind: Sendable {
-  case checkpoint, scores
+  case checkpoint, scores, pack
 
   /// - Throws: `HDF5Error`, or `FileError` for a damaged file, of which nothing is parsed, and for one of another
   ///   program.
@@ -27,8 +27,10 @@ package enum HDF5Kind: Sendable {
       self = .checkpoint
     } else if try file.exists("/rows/rank1_norm2") {
       self = .scores
+    } else if try file.exists("/images/bytes") {
+      self = .pack
     } else {
-      throw FileError(path, "is neither a checkpoint nor a scores file", remedy: "look at it with h5dump")
+      throw FileError(path, "is neither a checkpoint, nor a scores file, nor a pack", remedy: "look at it with h5dump")
     }
   }
 }

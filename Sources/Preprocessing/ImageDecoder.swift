@@ -1,5 +1,6 @@
 // Image files, or bytes in memory, into RGB as Pillow and transformers read them.
 import Datasets
+import Files
 
 /// Decodes images.
 package enum ImageDecoder {
@@ -38,6 +39,8 @@ package enum ImageDecoder {
       return try file.read(first: file.count)
     case .inline(let bytes):
       return bytes
+    case .packed(let image):
+      do throws(FileError) { return try image.bytes() } catch { throw .pack(description: error.description) }
     }
   }
 
@@ -57,19 +60,36 @@ package enum ImageDecoder {
     switch source.address {
     case .file(let path):
       let file = try ImageFile(path.text)
-      let head = try file.read(first: headerBytes)
-      do {
-        // A TIFF's directory may lie anywhere, and PNG and WebP may state their orientation after their pixels.
-        let format = try ImageFormat(of: head, image: source.name)
-        let needsAll = format == .tiff || findsOrientation && (format == .png || format == .webp)
-        let bytes = needsAll && file.count > head.count ? try file.read(first: file.count) : head
-        return try header(of: bytes, source.name, findsOrientation, maximumPixels)
-      } catch .undecodable where file.count > head.count {
-        // Profiles and thumbnails can push the frame header far back.
-        return try header(of: file.read(first: file.count), source.name, findsOrientation, maximumPixels)
-      }
+      return try header(
+        source.name, count: file.count, findsOrientation, maximumPixels,
+        read: { (limit) throws(PreprocessingError) in try file.read(first: limit) })
+    case .packed(let image):
+      return try header(
+        source.name, count: image.count, findsOrientation, maximumPixels,
+        read: { (limit) throws(PreprocessingError) in
+          do throws(FileError) { return try image.bytes(first: limit) } catch {
+            throw .pack(description: error.description)
+          }
+        })
     case .inline(let bytes):
       return try header(of: bytes, source.name, findsOrientation, maximumPixels)
+    }
+  }
+
+  /// From the first bytes where they are enough, otherwise from all.
+  private static func header(
+    _ name: String, count: Int, _ findsOrientation: Bool, _ limit: Int,
+    read: (Int) throws(PreprocessingError) -> [UInt8]
+  ) throws(PreprocessingError) -> (size: ImageSize, orientation: Orientation) {
+    let head = try read(headerBytes)
+    do {
+      // A TIFF's directory may lie anywhere, and PNG and WebP may state their orientation after their pixels.
+      let format = try ImageFormat(of: head, image: name)
+      let needsAll = format == .tiff || findsOrientation && (format == .png || format == .webp)
+      return try header(of: needsAll && count > head.count ? read(count) : head, name, findsOrientation, limit)
+    } catch .undecodable where count > head.count {
+      // Profiles and thumbnails can push the frame header far back.
+      return try header(of: read(count), name, findsOrientation, limit)
     }
   }
 
@@ -99,6 +119,7 @@ extension ImageSource {
     switch address {
     case .file(let path): path.text
     case .inline(let bytes): "data: URL of \(bytes.count) bytes"
+    case .packed(let image): "\(image.name) of \(image.pack.path)"
     }
   }
 }

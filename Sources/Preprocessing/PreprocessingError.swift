@@ -5,6 +5,8 @@ import Files
 package enum PreprocessingError: Error, Equatable, CustomStringConvertible {
   /// The file could not be read; the reason is the operating system's message.
   case unreadable(image: String, reason: String)
+  /// An image of a pack; the pack's error, in one line.
+  case pack(description: String)
   /// No format, or no kind of one, that is read.
   case unsupportedFormat(image: String, format: String)
   /// The reason is the library's message.
@@ -31,6 +33,7 @@ package enum PreprocessingError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .unreadable(let image, let reason):
       "image \(image): \(reason); check the path and image_root"
+    case .pack(let description): description
     case .unsupportedFormat(let image, let format):
       "image \(image): is \(format), which is not read; convert it to PNG or JPEG"
     case .undecodable(let image, let format, let reason):

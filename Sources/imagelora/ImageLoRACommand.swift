@@ -23,7 +23,7 @@ struct ImageLoRACommand: ParsableCommand {
     version: programVersion,
     subcommands: [
       PlanCommand.self, Train.self, Probe.self, Scores.self, Evaluate.self, Generate.self, Inspect.self, Report.self,
-      Export.self, Parity.self, RowsCommand.self,
+      Export.self, Parity.self, RowsCommand.self, Pack.self,
     ])
 
   /// What the parser finds wrong with a command line passes through `printable` too: file names may stand in it.
