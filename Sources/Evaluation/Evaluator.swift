@@ -121,7 +121,12 @@ package struct Evaluator: Sendable {
 
   private func answer(_ generation: Generation, to example: Example, prompt: Prompt) -> ExampleResult.Answer {
     let prediction = base.tokenizer.decode(generation.tokens)
-    let reference = prompt.reference ?? ""
+    var reference = prompt.reference ?? ""
+    if prompt.callsTools {
+      // As far as a model would write it: without the end of the turn.
+      let written = base.tokenizer.encode(reference)
+      reference = base.tokenizer.decode(Array(written.prefix { !base.configuration.endTokenIDs.contains($0) }))
+    }
     return ExampleResult.Answer(
       prompt: base.text(of: prompt.sample), reference: reference, prediction: prediction,
       finished: generation.endToken != nil,

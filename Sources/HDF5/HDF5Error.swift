@@ -1,6 +1,7 @@
 // The module's one error, and the one place where negative return codes become errors.
 import CHDF5
 import Files
+import Glibc
 
 /// A failed operation on an HDF5 file: what was tried, where, and the library's own message if it gave one.
 package struct HDF5Error: Error, Equatable, Sendable, CustomStringConvertible {
@@ -39,10 +40,20 @@ struct Attempt {
   func check<Code: SignedInteger>(_ function: String, _ call: () -> Code) throws -> Code {
     // Printing is a property of the thread in a thread-safe library, hence here and not once at the start.
     H5Eset_auto2(CHDF5_DEFAULT(), nil, nil)
+    errno = 0
     let code = call()
-    guard code >= 0 else { throw error(libraryWords() ?? "the library gives no reason", in: function) }
+    let cause = errno
+    guard code >= 0 else {
+      throw error(
+        libraryWords() ?? "the library gives no reason", in: function,
+        code: Self.machineFaults.contains(cause) ? cause : nil)
+    }
     return code
   }
+
+  /// What a failed call of the library may leave in `errno`, whether its message says so or not, that is no fault of
+  /// the file: others, as those of locks, it leaves after calls that went well for all it cares.
+  private static let machineFaults = [EIO, ESTALE, EMFILE, ENFILE, ENOMEM]
 
   func error(_ reason: String, in function: String? = nil, code: Int32? = nil) -> HDF5Error {
     HDF5Error(

@@ -21,7 +21,8 @@ extension LayerBudgets {
       return known(.random(numHeads: budget, seed: heads.seed, capacity: capacity))
     case .perLayer:
       return (LayerBudgets(heads: capacity.map { min(heads.perLayer ?? 1, $0) }), nil)
-    case .file: return known(try HeadSelection(reading: heads.file?.resolved ?? "", capacity: capacity))
+    case .file:
+      return known(try HeadSelection(reading: heads.file?.resolved ?? "", of: text, adapter.valueHeads ?? .attention))
     }
   }
 }

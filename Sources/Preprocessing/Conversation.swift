@@ -128,7 +128,7 @@ struct Conversation {
   }
 
   /// What generation is given before the last answer, and that answer's text; the whole conversation with a prompt, and
-  /// nil, where there is no answer.
+  /// nil, where there is no answer. An answer that calls tools is as the template writes it, to the end of its turn.
   func prompt(
     _ template: any PromptRendering, check: (_ rendered: [UInt8]) throws(SampleError.Reason) -> Void = { _ in }
   ) throws(SampleError.Reason) -> (pieces: [Piece], images: Int, answer: String?) {
@@ -158,6 +158,10 @@ struct Conversation {
     }
     pieces.append(Piece(bytes: all[start...], supervised: false))
     let answer = last.map { index in
+      if !messages[index].toolCalls.isEmpty, let asked, asked.fits {
+        let written = String(decoding: asked.text.dropFirst(asked.prompt.count), as: UTF8.self)
+        return template.thoughts.answer(in: written)
+      }
       let words = messages[index].content.map { part in
         if case .text(let text) = part { text } else { "" }
       }
@@ -165,6 +169,9 @@ struct Conversation {
     }
     return (pieces.filter { !$0.text.isEmpty }, question.placedImages.count, answer)
   }
+
+  /// Whether the last answer calls tools.
+  var callsTools: Bool { messages.last { $0.role == .assistant }?.toolCalls.isEmpty == false }
 }
 
 extension Piece {

@@ -50,6 +50,8 @@ package struct Prompt: Sendable, Equatable {
   /// The answer in the example, its placeholders filled; nil for an example without one.
   /// Without its thoughts, where the template knows thoughts.
   package var reference: String?
+  /// Whether the answer calls tools: then `reference` is as the template writes it, to the end of the answer's turn.
+  package var callsTools = false
   /// What the template does with thoughts: what follows them is the answer in a text of the model.
   package var thoughts = TemplateThoughts()
 }

@@ -77,7 +77,8 @@ package struct SampleBuilder: Sendable {
       let (pieces, images, answer) = try rendered.conversation.prompt(template, check: checkLength)
       rendered.frames = Array(rendered.frames.prefix(images))
       let sample = try sample(id: example.id, pieces, rendered)
-      return Prompt(sample: sample, reference: answer, thoughts: template.thoughts)
+      return Prompt(
+        sample: sample, reference: answer, callsTools: rendered.conversation.callsTools, thoughts: template.thoughts)
     }
   }
 

@@ -43,7 +43,8 @@ package struct Job: Sendable {
     }
     selection = try run.adapter.heads.file.map { file in
       try withErrorAgreement(communicator) {
-        try HeadSelection(reading: file.resolved, capacity: run.adapter.capacity(base.configuration.text))
+        try HeadSelection(
+          reading: file.resolved, of: base.configuration.text, run.adapter.valueHeads ?? .attention)
       }
     }
     let chosen = selection.map { [SHA256.hex("\($0.kvIndices)")] } ?? []

@@ -50,7 +50,7 @@ struct SelectionFileTests {
         try folder.write("s.json", damaged)
         do {
           #expect(
-            try HeadSelection(reading: path, capacity: text.headCapacity) == selection, "byte \(index), bit \(bit)")
+            try HeadSelection(reading: path, of: text) == selection, "byte \(index), bit \(bit)")
         } catch {
           refused += 1
           #expect(!"\(error)".contains("\n") && "\(error)".contains(path), "\(error)")
@@ -72,6 +72,30 @@ struct SelectionFileTests {
         + "this model, or take the key digest out if the change is meant")
     let meant = changed.replacing(/"digest" : "[0-9a-f]{64}",/, with: "")
     #expect(try HeadSelection(json: meant, file: "s.json", capacity: text.headCapacity).tau == 1)
+  }
+
+  @Test("heads of another kind are refused, whatever a file says of its layers; one that says nothing is taken")
+  func kinds() throws {
+    var hybrid = text
+    hybrid.layerTypes = [.linearAttention, .fullAttention, .linearAttention]
+    let folder = try TemporaryFolder()
+    let path = folder.path("s.json")
+    for kind in ValueHeads.allCases {
+      var written = HeadSelection.all(capacity: kind.capacity(hybrid))
+      written.linearLayers = hybrid.linearLayers(in: kind.capacity(hybrid))
+      try written.write(to: path)
+      #expect(try HeadSelection(reading: path, of: hybrid, kind) == written)
+      for other in ValueHeads.allCases where other != kind {
+        #expect(throws: FileError.self, "\(kind) for \(other)") { try HeadSelection(reading: path, of: hybrid, other) }
+      }
+    }
+    try folder.write("s.json", Array(#"{"kv_indices": {"1": [1]}, "linear_layers": []}"#.utf8))
+    #expect(
+      line { _ = try HeadSelection(reading: path, of: hybrid, .both) }
+        == "\(path): linear_layers are [], with this run's adapter.value_heads they are [0, 2]; select heads for this model"
+    )
+    try folder.write("s.json", Array(#"{"kv_indices": {"1": [1]}}"#.utf8))
+    #expect(try HeadSelection(reading: path, of: hybrid, .both).kind == .both)
   }
 
   /// The least that the authors' training script writes is enough.

@@ -69,9 +69,9 @@ extension FuzzTarget {
           try HeadSelection(json: String(decoding: bytes, as: UTF8.self), file: "heads.json")
         }
         _ = try own?.json()
-        let selection = try HeadSelection(reading: path, capacity: text.headCapacity)
+        let selection = try HeadSelection(reading: path, of: text)
         try selection.write(to: path)
-        let again = try HeadSelection(reading: path, capacity: text.headCapacity)
+        let again = try HeadSelection(reading: path, of: text)
         require(again.adapted == selection.adapted, "a selection is read back as another one")
       }),
   ]

@@ -116,6 +116,23 @@ struct ConversationFixtureTests {
       try Self.template("qwen3.5/think", off).thoughts == TemplateThoughts(areRendered: true, chosen: false))
   }
 
+  @Test("An answer that calls tools is asked for as the template writes it, without its thoughts")
+  func calls() throws {
+    let row = #"""
+      {"id": "r", "messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "Look:",
+      "reasoning_content": "why", "tool_calls": [{"name": "f", "arguments": {"a": 1}}]}], "tools": []}
+      """#.replacing("\n", with: " ")
+    let example = try #require(try ExampleReader().read(Data(row.utf8), name: "rows").examples.first)
+    let prompt = try Self.builder("qwen3.5/think", .init()).prompt(for: example)
+    #expect(prompt.callsTools)
+    let call = "<tool_call>\n<function=f>\n<parameter=a>\n1\n</parameter>\n</function>\n</tool_call>"
+    #expect(prompt.reference == "Look:\n\n\(call)<|im_end|>\n")
+    let plain = #"{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}"#
+    let other = try #require(try ExampleReader().read(Data(plain.utf8), name: "rows").examples.first)
+    let answer = try Self.builder("qwen3.5/think", .init()).prompt(for: other)
+    #expect(answer.reference == "a" && !answer.callsTools)
+  }
+
   @Test("Refusals name what the template has no place for")
   func refusals() throws {
     func row(_ answer: String) throws -> Example {

@@ -58,14 +58,16 @@ extension AdapterFolder {
         throw FileError(folder, "cannot be made", cause: SystemError.last("mkdtemp"))
       }
       let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-      let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+      let descriptor = uninterrupted { open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
       // Another start may have swept it before it was locked.
       if descriptor >= 0 {
         _ = flock(descriptor, LOCK_EX | LOCK_NB)
         if access(path, F_OK) == 0 { return (path, descriptor) }
         close(descriptor)
       } else if errno != ENOENT {
-        throw FileError(folder, "cannot be made", cause: SystemError.last("open"))
+        let cause = SystemError.last("open")
+        rmdir(path)
+        throw FileError(folder, "cannot be made", cause: cause)
       }
     }
   }
@@ -78,7 +80,9 @@ extension AdapterFolder {
     let (parent, prefix) = (url.deletingLastPathComponent().path, url.lastPathComponent + partialMark)
     for name in (try? FileManager.default.contentsOfDirectory(atPath: parent)) ?? []
     where name.utf8.starts(with: prefix.utf8) && name.utf8.count == prefix.utf8.count + 6 {
-      let descriptor = open("\(parent)/\(name)", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+      let descriptor = uninterrupted {
+        open("\(parent)/\(name)", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+      }
       guard descriptor >= 0 else { continue }
       defer { close(descriptor) }
       if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { try? FileManager.default.removeItem(atPath: "\(parent)/\(name)") }

@@ -1,7 +1,9 @@
 // Selection files: the keys of the method and of the authors' scripts, and a digest over them.
+import Adapters
 import Digests
 import Files
 import Foundation
+import HuggingFace
 
 extension HeadSelection {
   private struct Document: Codable {
@@ -40,11 +42,22 @@ extension HeadSelection {
   /// Largest file that is read, in bytes.
   private static var maximumBytes: Int { 1 << 26 }
 
-  /// Reads a file for a model with so many heads in each layer; layers that it leaves out get no adapter.
-  /// - Throws: `FileError`, also for layers or heads that the model does not have.
-  package init(reading path: String, capacity: [Int]) throws {
+  /// Reads a file for a model's heads of a kind; layers that it leaves out get no adapter.
+  /// - Throws: `FileError`, also for layers or heads that the model does not have, and for heads of another kind.
+  package init(reading path: String, of text: TextConfiguration, _ kind: ValueHeads = .attention) throws {
     let data = try readFile(path, maximumBytes: Self.maximumBytes)
-    try self.init(json: String(decoding: data, as: UTF8.self), file: path, capacity: capacity)
+    let capacity = kind.capacity(text)
+    let linearLayers = text.linearLayers(in: capacity)
+    let (json, stated) = (String(decoding: data, as: UTF8.self), try? JSONDecoder().decode(Document.self, from: data))
+    try self.init(json: json, file: path, capacity: capacity)
+    // The authors' scripts write `kv_indices` alone.
+    let isStated = stated?.hkv != nil || stated?.linear_layers != nil
+    guard !isStated || self.linearLayers == linearLayers else {
+      throw FileError(
+        path, "linear_layers are \(self.linearLayers), with this run's adapter.value_heads they are \(linearLayers)",
+        remedy: Self.remedy)
+    }
+    self.linearLayers = linearLayers
   }
 
   /// Parses a document that states its model's shape itself: `hkv` lists every layer.

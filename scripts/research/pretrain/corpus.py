@@ -13,7 +13,9 @@ import torch
 import questions
 from words import COLORS, KINDS
 
+# What the templates write around a question.
 BEFORE, AFTER = "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"
+AFTERS = {"qwen3_vl": AFTER, "qwen3_5": AFTER + "<think>\n\n</think>\n\n"}
 LETTERS = 37
 
 
@@ -80,8 +82,8 @@ class Branches:
 class Corpus:
     """Pages by size: `groups`, each with images [n, height, width, 3], letters [n, P, 8] and the pages themselves."""
 
-    def __init__(self, folder, tokenizer):
-        self.tokenizer, self.groups = tokenizer, []
+    def __init__(self, folder, tokenizer, family):
+        self.tokenizer, self.groups, self.after = tokenizer, [], AFTERS[family]
         self.encode = functools.lru_cache(200_000)(lambda text: tokenizer.encode(text, add_special_tokens=False).ids)
         for path in sorted(glob.glob(os.path.join(folder, "*.npz"))):
             archive = np.load(path)
@@ -162,7 +164,7 @@ class Corpus:
         """Questions [N][Q] of N pages as `Branches`."""
         return Branches(
             [
-                [(self.encode(q["question"] + AFTER), self.encode(q["answer"] + "<|im_end|>\n")) for q in row]
+                [(self.encode(q["question"] + self.after), self.encode(q["answer"] + "<|im_end|>\n")) for q in row]
                 for row in asked
             ]
         )

@@ -21,7 +21,8 @@ def main():
     a = parser.parse_args()
     torch.set_num_threads(1)
     model, tokenizer = load_folder(a.model)
-    for topic, (share, count) in scores(model, Corpus(a.pages, tokenizer), questions=a.questions).items():
+    corpus = Corpus(a.pages, tokenizer, model.config["model_type"])
+    for topic, (share, count) in scores(model, corpus, questions=a.questions).items():
         print(f"{topic:16s} {100 * share:5.1f}% of {count}")
 
 

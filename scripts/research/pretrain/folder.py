@@ -9,13 +9,49 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 from qwen3vl import QwenVL
-from tokens import ORDINARY, SPECIAL
+from qwen35 import Qwen35
+from tokens import ORDINARY, SPECIAL, SPLITS
 
-TEMPLATE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "chat_template.jinja")
+HERE = os.path.dirname(os.path.abspath(__file__))
+TEMPLATES = {
+    "qwen3_vl": os.path.join(HERE, "chat_template.jinja"),
+    # As released with the small sizes; the tests of the program have it.
+    "qwen3_5": os.path.join(HERE, "../../../Tests/HuggingFaceTests/Resources/qwen3.5/chat_template_nothink.jinja"),
+}
 
 
 def configuration(vocabulary_size, ids, a):
-    """config.json as the released checkpoints have it."""
+    """config.json as the released checkpoints of a family have it."""
+    config = qwen3vl_configuration(vocabulary_size, ids, a)
+    if a.family == "qwen3_vl":
+        return config
+    text = config["text_config"]
+    # A quarter of a head's numbers are turned in the releases; a head here has an eighth of theirs.
+    turned = a.head_dim // 4
+    rope = {"rope_theta": text.pop("rope_theta"), "partial_rotary_factor": turned / a.head_dim, "rope_type": "default"}
+    del text["rope_scaling"]
+    third = turned // 2 // 3
+    text |= {
+        "attn_output_gate": True,
+        "full_attention_interval": 4,
+        "layer_types": [f"{'full' if index % 4 == 3 else 'linear'}_attention" for index in range(a.layers)],
+        "linear_conv_kernel_dim": 4,
+        "linear_key_head_dim": a.head_dim,
+        "linear_num_key_heads": a.linear_heads // 2,
+        "linear_num_value_heads": a.linear_heads,
+        "linear_value_head_dim": a.head_dim,
+        "model_type": "qwen3_5_text",
+        "rope_parameters": {
+            **rope,
+            "mrope_interleaved": True,
+            "mrope_section": [turned // 2 - 2 * third, third, third],
+        },
+    }
+    config["vision_config"] |= {"deepstack_visual_indexes": [], "model_type": "qwen3_5"}
+    return config | {"architectures": ["Qwen3_5ForConditionalGeneration"], "model_type": "qwen3_5"}
+
+
+def qwen3vl_configuration(vocabulary_size, ids, a):
     third = a.head_dim // 2 // 3
     return {
         "architectures": ["Qwen3VLForConditionalGeneration"],
@@ -74,6 +110,7 @@ def configuration(vocabulary_size, ids, a):
 
 def save_folder(model, tokenizer, folder):
     """A folder as released ones are, weights in bfloat16."""
+    family = model.config["model_type"]
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
 
@@ -110,9 +147,10 @@ def save_folder(model, tokenizer, folder):
             "split_special_tokens": False,
             "tokenizer_class": "Qwen2Tokenizer",
             "unk_token": None,
+            **({"pretokenize_regex": SPLITS[family]} if family == "qwen3_5" else {}),
         },
     )
-    shutil.copyfile(TEMPLATE, os.path.join(folder, "chat_template.jinja"))
+    shutil.copyfile(TEMPLATES[family], os.path.join(folder, "chat_template.jinja"))
     write(
         "preprocessor_config.json",
         {
@@ -145,8 +183,20 @@ def save_folder(model, tokenizer, folder):
     )
 
 
+def model_of(config):
+    return (Qwen35 if config["model_type"] == "qwen3_5" else QwenVL)(config)
+
+
+def load_weights(folder):
+    return {k: v.float() for k, v in load_file(os.path.join(folder, "model.safetensors")).items()}
+
+
+def load_tokenizer(folder):
+    return Tokenizer.from_file(os.path.join(folder, "tokenizer.json"))
+
+
 def load_folder(folder):
     """The model of a folder in fp32 arithmetic, frozen, and its tokenizer."""
-    model = QwenVL(json.load(open(os.path.join(folder, "config.json"))))
-    model.load_state_dict({k: v.float() for k, v in load_file(os.path.join(folder, "model.safetensors")).items()})
-    return model.requires_grad_(False).eval(), Tokenizer.from_file(os.path.join(folder, "tokenizer.json"))
+    model = model_of(json.load(open(os.path.join(folder, "config.json"))))
+    model.load_state_dict(load_weights(folder))
+    return model.requires_grad_(False).eval(), load_tokenizer(folder)

@@ -25,6 +25,29 @@ def rotate(x, cos, sin):
     return x * cos + torch.cat([-x[..., half:], x[..., :half]], -1) * sin
 
 
+class Geometry:
+    """Where the tokens of `corpus.Branches` of N pages stand, `start` tokens of a prefix before them: rotary angles
+    [N, 1, T, R], the mask of attention [N, 1, T, T], and the branches themselves.
+    """
+
+    def __init__(self, angles, batch, start):
+        self.cos, self.sin, self.batch, self.start = angles.cos(), angles.sin(), batch, start
+        branch = torch.cat([torch.full((len(batch.branch), start), -1), batch.branch], 1)
+        self.mask = ((branch[:, None] == -1) | (branch[:, None] == branch[:, :, None])).tril()[:, None]
+
+    def rotate(self, x):
+        """Turns the first R numbers of heads [N, heads, T, D]."""
+        turned = self.cos.shape[-1]
+        return torch.cat([rotate(x[..., :turned], self.cos, self.sin), x[..., turned:]], -1)
+
+
+def attend(q, k, v, group, g):
+    """Attention of heads [N, T, heads, D], `group` query heads to a KV head -> [N, T, heads D]."""
+    q, k, v = (y.transpose(1, 2) for y in (q, k, v))
+    k, v = (y.repeat_interleave(group, 1) for y in (g.rotate(k), v))
+    return F.scaled_dot_product_attention(g.rotate(q), k, v, attn_mask=g.mask).transpose(1, 2).flatten(2)
+
+
 class VisionAttention(nn.Module):
     def __init__(self, c):
         super().__init__()
@@ -148,18 +171,9 @@ class Attention(nn.Module):
         self.o_proj = nn.Linear(c["num_attention_heads"] * self.size, h, bias=False)
         self.q_norm, self.k_norm = RMSNorm(self.size), RMSNorm(self.size)
 
-    def forward(self, x, cos, sin, mask):  # x [N, T, H]
-        def split(y):
-            return y.view(*y.shape[:2], -1, self.size)
-
-        q = rotate(self.q_norm(split(self.q_proj(x))).transpose(1, 2), cos, sin)
-        k = rotate(self.k_norm(split(self.k_proj(x))).transpose(1, 2), cos, sin)
-
-        def repeat(y):
-            return y.repeat_interleave(self.group, 1)
-
-        y = F.scaled_dot_product_attention(q, repeat(k), repeat(split(self.v_proj(x)).transpose(1, 2)), attn_mask=mask)
-        return self.o_proj(y.transpose(1, 2).flatten(2))
+    def forward(self, x, g):  # x [N, T, H]
+        q, k, v = (p(x).unflatten(-1, (-1, self.size)) for p in (self.q_proj, self.k_proj, self.v_proj))
+        return self.o_proj(attend(self.q_norm(q), self.k_norm(k), v, self.group, g))
 
 
 class MLP(nn.Module):
@@ -174,41 +188,44 @@ class MLP(nn.Module):
 
 
 class Layer(nn.Module):
-    def __init__(self, c):
+    def __init__(self, c, _index):
         super().__init__()
         self.input_layernorm, self.post_attention_layernorm = RMSNorm(c["hidden_size"]), RMSNorm(c["hidden_size"])
         self.self_attn, self.mlp = Attention(c), MLP(c)
 
-    def forward(self, x, *geometry):
-        x = x + self.self_attn(self.input_layernorm(x), *geometry)
+    def forward(self, x, g):
+        x = x + self.self_attn(self.input_layernorm(x), g)
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
 class Decoder(nn.Module):
-    def __init__(self, c):
+    def __init__(self, c, layer, norm):
         super().__init__()
         self.embed_tokens = nn.Embedding(c["vocab_size"], c["hidden_size"])
-        self.layers = nn.ModuleList(Layer(c) for _ in range(c["num_hidden_layers"]))
-        self.norm = RMSNorm(c["hidden_size"])
+        self.layers = nn.ModuleList(layer(c, index) for index in range(c["num_hidden_layers"]))
+        self.norm = norm(c["hidden_size"])
 
 
 class Parts(nn.Module):
-    def __init__(self, config):
+    def __init__(self, config, layer, norm):
         super().__init__()
-        self.visual, self.language_model = VisionTower(config["vision_config"]), Decoder(config["text_config"])
+        self.visual = VisionTower(config["vision_config"])
+        self.language_model = Decoder(config["text_config"], layer, norm)
 
 
 class QwenVL(nn.Module):
     """The language-model head is tied to the embeddings."""
 
-    def __init__(self, config):
+    def __init__(self, config, layer=Layer, norm=RMSNorm):
         super().__init__()
         self.config, c = config, config["text_config"]
-        self.inverse = c["rope_theta"] ** -(torch.arange(0, c["head_dim"], 2) / c["head_dim"])
-        self.model = Parts(config)
+        rope = c.get("rope_parameters") or {**c["rope_scaling"], "rope_theta": c["rope_theta"]}
+        turned, self.sections = int(c["head_dim"] * rope.get("partial_rotary_factor", 1)), rope["mrope_section"]
+        self.inverse = rope["rope_theta"] ** -(torch.arange(0, turned, 2) / turned)
+        self.model = Parts(config, layer, norm)
 
     def prefix_angles(self, prefix, first, rows, columns):
-        """Rotary angles [T0, size / 2] of a prefix of `prefix` tokens whose visual tokens (`rows` x `columns`, 0 x 0
+        """Rotary angles [T0, R / 2] of a prefix of `prefix` tokens whose visual tokens (`rows` x `columns`, 0 x 0
         for none) begin at `first`, and the position after it.
         """
         position = torch.arange(prefix)[None].repeat(3, 1)
@@ -220,10 +237,9 @@ class QwenVL(nn.Module):
             position[:, first + rows * columns :] = (
                 first + max(rows, columns) + torch.arange(prefix - first - rows * columns)
             )
-        c = self.config["text_config"]
-        axis = torch.zeros(c["head_dim"] // 2, dtype=torch.long)  # time, with height and width interleaved
+        axis = torch.zeros(len(self.inverse), dtype=torch.long)  # time, with height and width interleaved
         for dimension in (1, 2):
-            axis[dimension : 3 * c["rope_scaling"]["mrope_section"][dimension] : 3] = dimension
+            axis[dimension : 3 * self.sections[dimension] : 3] = dimension
         return position[axis].T * self.inverse, int(position[0, -1]) + 1
 
     def forward(self, seen, rows, columns, prefix, batch):
@@ -241,11 +257,9 @@ class QwenVL(nn.Module):
         angles = torch.cat([angles.expand(n, -1, -1), (batch.offset + after)[..., None] * self.inverse], 1).repeat(
             1, 1, 2
         )[:, None]
-        branch = torch.cat([torch.full((n, start), -1), batch.branch], 1)
-        mask = ((branch[:, None] == -1) | (branch[:, None] == branch[:, :, None])).tril()[:, None]  # [N, 1, T, T]
-        cos, sin = angles.cos(), angles.sin()
+        geometry = Geometry(angles, batch, start)
         for i, layer in enumerate(decoder.layers):
-            x = layer(x, cos, sin, mask)
+            x = layer(x, geometry)
             if seen and i < len(seen[1]):
                 x = torch.cat([x[:, :first], x[:, first : first + count] + seen[1][i], x[:, first + count :]], 1)
         return F.linear(decoder.norm(x[:, start:][batch.wanted]), decoder.embed_tokens.weight), x[

@@ -29,9 +29,13 @@ SPECIAL = [
     "<|video_pad|>",
 ]
 ORDINARY = ["<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", "<think>", "</think>"] + BIN_TOKENS
-SPLIT = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
+CLITICS, BLANKS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)", r"\s*[\r\n]+|\s+(?!\S)|\s+"
+SPLITS = {
+    "qwen3_vl": rf"{CLITICS}|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|\p{{N}}| ?[^\s\p{{L}}\p{{N}}]+[\r\n]*|{BLANKS}",
+    # Marks count as letters.
+    "qwen3_5": rf"{CLITICS}|[^\r\n\p{{L}}\p{{N}}]?[\p{{L}}\p{{M}}]+|\p{{N}}"
+    rf"| ?[^\s\p{{L}}\p{{M}}\p{{N}}]+[\r\n]*|{BLANKS}",
+}
 
 
 def build_tokenizer(vocabulary, merges):
@@ -47,16 +51,21 @@ def build_tokenizer(vocabulary, merges):
         )
     )
     tokenizer.normalizer = normalizers.NFC()
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(SPLIT), behavior="isolated", invert=False),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
+    tokenizer.pre_tokenizer = splitting("qwen3_vl")
     tokenizer.decoder = decoders.ByteLevel(add_prefix_space=False, use_regex=False)
     tokenizer.add_special_tokens([AddedToken(s, special=True, normalized=False) for s in SPECIAL])
     tokenizer.add_tokens([AddedToken(s, special=False, normalized=False) for s in ORDINARY])
     return tokenizer
+
+
+def splitting(family):
+    """What cuts a text into words."""
+    return pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(SPLITS[family]), behavior="isolated", invert=False),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
 
 
 def merges_used(tokenizer, ranks, text):

@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
-"""Trains the small Qwen3-VL from nothing on rendered pages and writes it as a Hugging Face folder; a run that was ended
+"""Trains a small Qwen3-VL or Qwen3.5 on rendered pages and writes it as a Hugging Face folder; a run that was ended
 goes on from its state file.
 
     train.py --tokenizer QWEN-FOLDER --pages pages --validation held-out --state state.pt --output model --minutes 60
+
+With `--start-from MODEL` instead of a tokenizer, the tokenizer, the embeddings and the vision tower are those of a
+folder of the other family, and only the rest begins from nothing.
 """
 
 import argparse
@@ -18,14 +21,13 @@ import torch.distributed as dist
 import torch.multiprocessing
 import torch.nn.functional as F
 
-from corpus import Corpus, to_patches
-from folder import configuration, save_folder
+from corpus import AFTERS, Corpus, to_patches
+from folder import configuration, load_tokenizer, load_weights, model_of, save_folder
 from muon import Muon
 from questions import TOPICS, sample, texts, within_text
-from qwen3vl import QwenVL
 from readers import LetterReader, PairReader, Reader
 from scores import scores, show
-from tokens import ORDINARY, SPECIAL, cut_tokenizer, label_words, spelled_embeddings
+from tokens import ORDINARY, SPECIAL, cut_tokenizer, label_words, spelled_embeddings, splitting
 
 
 @torch.no_grad()
@@ -39,7 +41,7 @@ def initialize(model, tokenizer, a):
         elif "pos_embed" in name:
             p.normal_(std=0.3)
         elif p.dim() > 1:
-            branch = name.endswith(("o_proj.weight", "attn.proj.weight", "down_proj.weight")) or (
+            branch = name.endswith(("o_proj.weight", "attn.proj.weight", "out_proj.weight", "down_proj.weight")) or (
                 "blocks" in name and "fc2" in name
             )
             depth = a.vision_depth if "visual" in name else a.layers
@@ -47,8 +49,17 @@ def initialize(model, tokenizer, a):
                 std=p[0].numel() ** -0.5
                 * ((2 * depth) ** -0.5 if branch else 0.3 if "deepstack" in name and "fc2" in name else 1.0)
             )
-        elif name.endswith("bias"):
+        elif name.endswith(".bias"):
             p.zero_()
+
+
+@torch.no_grad()
+def start_from(model, folder):
+    """Embeddings and vision tower of a folder, as far as this model has them."""
+    own = dict(model.named_parameters())
+    for name, values in load_weights(folder).items():
+        if name in own and (".visual." in name or "embed_tokens" in name):
+            own[name].copy_(values)
 
 
 @torch.no_grad()
@@ -69,13 +80,19 @@ def start_from_patches(embed, corpus, rng):
 class Training:
     def __init__(self, a):
         self.a = a
-        tokenizer = cut_tokenizer(
-            a.tokenizer, a.merges, texts() + label_words() + ["user assistant system You are a helpful assistant."]
-        )
+        if a.start_from:
+            tokenizer = load_tokenizer(a.start_from)
+        else:
+            tokenizer = cut_tokenizer(
+                a.tokenizer, a.merges, texts() + label_words() + ["user assistant system You are a helpful assistant."]
+            )
+        tokenizer.pre_tokenizer = splitting(a.family)
         self.tokenizer = tokenizer
         ids = {s: tokenizer.token_to_id(s) for s in SPECIAL + ORDINARY}
-        self.model = QwenVL(configuration((tokenizer.get_vocab_size() + 15) // 16 * 16, ids, a))
+        self.model = model_of(configuration((tokenizer.get_vocab_size() + 15) // 16 * 16, ids, a))
         initialize(self.model, tokenizer, a)
+        if a.start_from:
+            start_from(self.model, a.start_from)
         self.readers = torch.nn.ModuleDict(
             {
                 "seen": Reader(a.hidden, True),
@@ -248,8 +265,9 @@ def work(rank, a, meeting):
     torch.set_num_threads(a.threads)
     torch.manual_seed(a.seed)
     training = Training(a)
-    corpus, held_out = Corpus(a.pages, training.tokenizer), Corpus(a.validation, training.tokenizer)
-    start_from_patches(training.model.model.visual.patch_embed.proj, corpus, random.Random(a.seed))
+    corpus, held_out = (Corpus(pages, training.tokenizer, a.family) for pages in (a.pages, a.validation))
+    if not a.start_from:
+        start_from_patches(training.model.model.visual.patch_embed.proj, corpus, random.Random(a.seed))
     if os.path.exists(a.state):
         training.load()
     if rank == 0:
@@ -266,8 +284,12 @@ def work(rank, a, meeting):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("tokenizer", "pages", "validation", "state", "output"):
+    for name in ("pages", "validation", "state", "output"):
         parser.add_argument("--" + name, required=True)
+    words = parser.add_mutually_exclusive_group(required=True)
+    words.add_argument("--tokenizer", help="a folder with Qwen's vocab.json and merges.txt")
+    words.add_argument("--start-from", help="a folder whose tokenizer, embeddings and vision tower are taken")
+    parser.add_argument("--family", choices=sorted(AFTERS), default="qwen3_vl")
     for name, value in dict(
         merges=300,
         hidden=160,
@@ -276,6 +298,7 @@ if __name__ == "__main__":
         heads=8,
         kv_heads=4,
         head_dim=32,
+        linear_heads=8,
         vision_depth=5,
         vision_hidden=128,
         vision_heads=4,
