@@ -40,7 +40,8 @@ let libraries: [Target] = [
   .target(
     name: "CImages", exclude: ["README.md"],
     linkerSettings: [
-      .linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("webp"), .linkedLibrary("tiff"), .linkedLibrary("z"),
+      .linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("webp"), .linkedLibrary("tiff"),
+      .linkedLibrary("z"),
     ]),
   .module("Files"),
   .module("Formatting"),

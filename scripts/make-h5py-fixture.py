@@ -1,5 +1,5 @@
-"""Writes files with h5py, as another program's for the tests to read: Tests/HDF5Tests/Resources/h5py.h5, and a pack of rows
-and images, Tests/DatasetsTests/Resources/h5py-pack.h5.
+"""Writes files with h5py, as another program's for the tests to read: Tests/HDF5Tests/Resources/h5py.h5, and a pack of
+rows and images, Tests/DatasetsTests/Resources/h5py-pack.h5.
 
 Run from the repository's root: python3 scripts/make-h5py-fixture.py
 """

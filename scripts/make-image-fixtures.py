@@ -182,6 +182,7 @@ adobe = cmyk.index(b"Adobe")
 add("jpeg YCCK", cmyk[: adobe + 11] + b"\2" + cmyk[adobe + 12 :])
 add("jpeg one pixel", jpeg(picture(1, 1, 1)))
 
+
 # BMP, GIF and TIFF are written here, since Pillow writes few of their kinds.
 def samples(seed, count, bits):
     return [v >> (8 - bits) for v in noise(seed, count)]
@@ -520,7 +521,9 @@ def riff(chunks):
 
 
 def vp8x(flags, width, height):
-    return b"VP8X" + struct.pack("<II", 10, flags) + struct.pack("<I", width - 1)[:3] + struct.pack("<I", height - 1)[:3]
+    return (
+        b"VP8X" + struct.pack("<II", 10, flags) + struct.pack("<I", width - 1)[:3] + struct.pack("<I", height - 1)[:3]
+    )
 
 
 add_reading("webp lossless alone, alpha", riff(body))

@@ -41,7 +41,8 @@ package struct PackDescription: Encodable, Sendable {
     [
       "pack       \(file)", "rows       \(rowBytes) bytes", "images     \(images) of \(imageBytes) bytes",
       "index      SHA-256 \(indexSha256.prefix(12)), valid",
-      isVerified ? "verified   every image has the bytes that were packed" : "images     not read; --verify reads them all",
+      isVerified
+        ? "verified   every image has the bytes that were packed" : "verified   no image; --verify reads them all",
     ]
   }
 }

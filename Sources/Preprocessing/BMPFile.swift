@@ -26,7 +26,9 @@ struct BMPFile {
   init(_ bytes: [UInt8]) throws(ImageFault) {
     file = LittleEndianBytes(bytes)
     let header = try file.number(14, 4)
-    guard [12, 40, 52, 56, 64, 108, 124].contains(header) else { throw .notRead("a BMP with a header of \(header) bytes") }
+    guard [12, 40, 52, 56, 64, 108, 124].contains(header) else {
+      throw .notRead("a BMP with a header of \(header) bytes")
+    }
     var compression = 0
     var colors = 0
     let isOld = header == 12

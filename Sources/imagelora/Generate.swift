@@ -30,7 +30,9 @@ struct Generate: ParsableCommand {
   @Option(help: ArgumentHelp("The checkpoint whose adapter to use.", valueName: "C.h5")) var checkpoint: String?
   @Option(help: ArgumentHelp("An adapter folder to use: from imagelora export, or a LoRA of PEFT.", valueName: "dir"))
   var adapter: String?
-  @Option(help: ArgumentHelp("An image (PNG, JPEG, WebP, GIF, BMP or TIFF); can be given several times.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "An image (PNG, JPEG, WebP, GIF, BMP or TIFF); can be given several times.", valueName: "file"))
   var image: [String] = []
   @Option(help: "The question to the model.") var prompt: String
   @Option(help: "The system message, instead of the chat template's default.") var system: String?

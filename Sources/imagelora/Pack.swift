@@ -19,7 +19,8 @@ struct Pack: ParsableCommand {
         imagelora pack rows.jsonl --image-root /data/screens --output train.h5
       """)
 
-  @Argument(help: ArgumentHelp("The examples (JSON Lines, or one JSON array).", valueName: "rows.jsonl")) var rows: String
+  @Argument(help: ArgumentHelp("The examples (JSON Lines, or one JSON array).", valueName: "rows.jsonl"))
+  var rows: String
   @Option(help: ArgumentHelp("The file to write (HDF5).", valueName: "data.h5")) var output: String
   @Option(help: ArgumentHelp("Where relative image paths start, as data.image_root.", valueName: "folder"))
   var imageRoot = "."

@@ -11,12 +11,15 @@ extension FuzzTarget {
   static let packs: [FuzzTarget] = [
     FuzzTarget(
       name: "pack-bytes", dictionary: "hdf5", format: .bytes,
-      seeds: { [Array(try readFile("Tests/DatasetsTests/Resources/h5py-pack.h5", maximumBytes: 1 << 20)), try made()] },
+      seeds: {
+        [Array(try readFile("Tests/DatasetsTests/Resources/h5py-pack.h5", maximumBytes: 1 << 20)), try made()]
+      },
       read: { bytes in use(WorkFolder.write("data.h5", bytes)) }),
     FuzzTarget(
       name: "pack-values", dictionary: "json", format: .json,
       seeds: {
-        let row = #"{"id": "1", "images": ["a"], "messages": [{"role": "user", "content": "<image>"}, "#
+        let row =
+          #"{"id": "1", "images": ["a"], "messages": [{"role": "user", "content": "<image>"}, "#
           + #"{"role": "assistant", "content": "x"}]}"#
         let digest = "\(Array(repeating: 7, count: 32))"
         let document = #"""
@@ -51,7 +54,8 @@ extension FuzzTarget {
 
   /// A pack as the program writes it.
   private static func made() throws -> [UInt8] {
-    let row = #"{"images": ["a.png"], "messages": [{"role": "user", "content": "<image>"}, "#
+    let row =
+      #"{"images": ["a.png"], "messages": [{"role": "user", "content": "<image>"}, "#
       + #"{"role": "assistant", "content": "x"}]}"#
     WorkFolder.write("a.png", [1, 2, 3])
     let rows = WorkFolder.write("rows.jsonl", row.utf8)

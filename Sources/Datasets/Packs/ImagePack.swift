@@ -11,6 +11,11 @@ package final class ImagePack: Sendable {
   /// The attribute `format` of a pack.
   static let format = "imagelora-pack"
 
+  /// As of a loose image: none within the decoder's limit of pixels needs more.
+  static let maximumImageBytes = 1 << 30
+  /// The index and the rows are held in memory; a sparse file may claim any size.
+  private static let maximumIndexBytes = 1 << 34
+
   /// Paths of the datasets.
   enum Path {
     static let rows = "/rows"
@@ -68,9 +73,13 @@ package final class ImagePack: Sendable {
     guard max(rowsPlace.upperBound, bytes.upperBound) <= size else {
       throw refuse("is cut: it has \(size) bytes of \(max(rowsPlace.upperBound, bytes.upperBound))")
     }
+    guard rowsPlace.count <= Self.maximumIndexBytes else {
+      throw refuse("has \(rowsPlace.count) bytes of rows, the limit is \(Self.maximumIndexBytes)", remedy: "split it")
+    }
     // An index without filters has no more values than the file has bytes.
-    let names = try content.read(UInt8.self, from: Path.names, maximumCount: size).values
-    let offsets = try content.read(Int64.self, from: Path.offsets, maximumCount: size / 8).values
+    let most = min(size, Self.maximumIndexBytes)
+    let names = try content.read(UInt8.self, from: Path.names, maximumCount: most).values
+    let offsets = try content.read(Int64.self, from: Path.offsets, maximumCount: most / 32).values
     let count = offsets.count
     let lengths = try content.read(Int64.self, from: Path.lengths, shape: [count])
     digests = try content.read(UInt8.self, from: Path.digests, shape: [count, 32])
@@ -93,6 +102,9 @@ package final class ImagePack: Sendable {
       guard start >= 0, length >= 0, length <= bytes.count, start <= bytes.count - length else {
         throw refuse("image \(number) lies outside of \(Path.bytes)")
       }
+      guard length <= Self.maximumImageBytes else {
+        throw refuse("image \(number) has \(length) bytes, the limit is \(Self.maximumImageBytes)")
+      }
       return bytes.lowerBound + start..<bytes.lowerBound + start + length
     }
     var numbers: [ExactString: Int] = [:]
@@ -107,7 +119,7 @@ package final class ImagePack: Sendable {
 
   /// SHA-256 over the path, the number of bytes and the bytes of each dataset of the index, in this order; numbers are
   /// little-endian.
-  static func indexDigest(
+  package static func indexDigest(
     rows: [UInt8], names: [UInt8], offsets: [Int64], lengths: [Int64], digests: [UInt8]
   ) -> String {
     var digest = SHA256()

@@ -93,9 +93,6 @@ extension ImagePack {
     return Int(status.st_size)
   }
 
-  /// As of a loose image: none within the decoder's limit of pixels needs more.
-  private static let maximumImageBytes = 1 << 30
-
   /// Copies the files one after the other; returns the SHA-256 of each.
   private static func copy(
     _ files: [(path: String, size: Int)], total: Int, to output: PackOutput,
