@@ -542,7 +542,8 @@ def add_damaged(name, data):
         image = Image.open(io.BytesIO(data)).convert("RGB")
         record = dict(width=image.width, height=image.height, sha256=sha(image.tobytes()))
     except (OSError, SyntaxError) as error:
-        record = dict(width=0, height=0, sha256="", refusal=str(error))
+        # Without the address of an object, which is another in each run.
+        record = dict(width=0, height=0, sha256="", refusal=str(error).split(" <")[0])
     damaged.append(dict(name=name, base64=base64.b64encode(data).decode(), **record))
 
 

@@ -143,7 +143,7 @@ static uint32_t number(const struct memory *memory, uint64_t place, int count) {
   return value;
 }
 
-/// Whether the first directory says what further samples are. The library makes them unspecified ones where it does not.
+/// Whether the first directory says what further samples are. Where it does not, the library makes them unspecified.
 static int states_extra_samples(const struct memory *memory) {
   uint64_t directory = number(memory, 4, 4), entries = number(memory, directory, 2);
   for (uint64_t i = 0; i < entries; i++)
@@ -195,7 +195,8 @@ static int describe(TIFF *file, const struct memory *memory, struct layout *layo
   unsigned more = layout->samples - colors;
   if (more > 0 && !states_extra_samples(memory)) {
     // Four samples of RGB that do not say what the fourth is are RGBA.
-    if (layout->colors != RGB || more != 1) return not_read(message, "a TIFF of %u samples a pixel", layout->samples);
+    if (layout->colors != RGB || more != 1 || planes == PLANARCONFIG_SEPARATE)
+      return not_read(message, "a TIFF of %u samples a pixel", layout->samples);
     layout->alpha = PLAIN;
   } else if (more > extra_count) {
     return not_read(message, "a TIFF of %u samples a pixel", layout->samples);
@@ -205,6 +206,9 @@ static int describe(TIFF *file, const struct memory *memory, struct layout *layo
     for (unsigned i = 1; i < more; i++)
       if (extras[i] != EXTRASAMPLE_UNSPECIFIED) return not_read(message, "a TIFF with several alpha channels", 0);
   }
+  // Pillow forgets the inversion of a plane of its own.
+  if (layout->is_inverted && planes == PLANARCONFIG_SEPARATE)
+    return not_read(message, "a TIFF with a plane for each of %u samples", layout->samples);
   layout->is_planar = planes == PLANARCONFIG_SEPARATE && layout->samples > 1;
   int is_narrow = bits == 1 || bits == 2 || bits == 4;
   int is_known = 0;

@@ -7,7 +7,8 @@
 
 static int fail(char *message, VP8StatusCode status) {
   static const char *const words[] = {"no error",         "out of memory", "invalid parameter", "broken bitstream",
-                                      "unsupported feature", "suspended",  "aborted by the user", "the file ends early"};
+                                      "unsupported feature", "suspended",  "aborted",
+                                      "the file ends early"};
   unsigned index = (unsigned)status;
   snprintf(message, CIMAGES_MESSAGE_SIZE, "%s", index < sizeof words / sizeof *words ? words[index] : "unknown error");
   return CIMAGES_FAILED;

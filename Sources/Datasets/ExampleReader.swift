@@ -80,6 +80,16 @@ package struct ExampleReader: Sendable {
   }
 
   private func text(of path: String) throws(DatasetError) -> Data {
+    let data = try data(of: path)
+    // JSON holds no zero byte. Where bad rows are left out, the rows in a pack whose first bytes are damaged would be
+    // taken for loose ones.
+    guard !data.prefix(64).contains(0) else {
+      throw .unreadable(file: path, reason: "it is no text; give rows, or a pack whose beginning is not damaged")
+    }
+    return data
+  }
+
+  private func data(of path: String) throws(DatasetError) -> Data {
     do {
       let url = URL(fileURLWithPath: path).resolvingSymlinksInPath()
       // A pipe or device has no end that could be trusted.

@@ -24,6 +24,7 @@ extension File {
     _ path: String, _ datasets: [ReservedDataset], attributes: (borrowing File) throws -> Void
   ) throws -> [Int] {
     let attempt = Attempt(attempt: "create", file: path)
+    _ = hasNoExit
     let creation = try Handle.properties(attempt, creating: CHDF5_FILE_CREATE())
     let access = try Handle(attempt, "H5Pcreate") { H5Pcreate(CHDF5_FILE_ACCESS()) }
     // The caller holds the file's lock.

@@ -23,12 +23,13 @@ package enum HDF5Kind: Sendable {
       if isCheckpoint || FileManager.default.fileExists(atPath: path + ".sha256") { try CheckpointFolder.verify(path) }
     }
     let file = try File.open(path)
-    if try file.exists("/adapter") {
+    // First: scores have a group where a pack has its rows.
+    if try file.exists("/images/bytes") {
+      self = .pack
+    } else if try file.exists("/adapter") {
       self = .checkpoint
     } else if try file.exists("/rows/rank1_norm2") {
       self = .scores
-    } else if try file.exists("/images/bytes") {
-      self = .pack
     } else {
       throw FileError(path, "is neither a checkpoint, nor a scores file, nor a pack", remedy: "look at it with h5dump")
     }
