@@ -94,8 +94,8 @@ let modules: [Target] = [
   .module(
     "Evaluation",
     [
-      "Files", "Formatting", "Tensors", "Collectives", "HuggingFace", "Datasets", "Preprocessing", "QwenVL",
-      "Batches",
+      "Files", "Formatting", "Digests", "RandomNumbers", "Tensors", "Collectives", "HuggingFace", "Datasets",
+      "Preprocessing", "QwenVL", "Batches",
     ]),
   // 8
   .module(

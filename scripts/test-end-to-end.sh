@@ -57,7 +57,7 @@ PYTHON
 last=step-00000040.h5
 parts=("$@")
 [[ $# -gt 0 ]] || parts=(
-  ranks launchers rows pack evaluate report resume signals cluster probe lora features families precision
+  ranks launchers rows pack evaluate predict report resume signals cluster probe lora features families precision
   refusals-model refusals-data refusals-checkpoint disagreement watchdog changed-base benchmarks
 )
 for part in "${parts[@]}"; do

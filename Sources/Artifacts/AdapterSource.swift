@@ -9,6 +9,13 @@ package enum AdapterSource: Sendable {
   case checkpoint(String)
   case folder(String)
 
+  /// A folder is an adapter's, a file a checkpoint.
+  package init(at path: String) {
+    var isFolder: ObjCBool = false
+    let isThere = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+    self = isThere && !isFolder.boolValue ? .checkpoint(path) : .folder(path)
+  }
+
   package var path: String {
     switch self {
     case .checkpoint(let path), .folder(let path): path
@@ -20,9 +27,6 @@ package enum AdapterSource: Sendable {
   package func provenance() throws -> AdapterProvenance {
     switch self {
     case .checkpoint(let path):
-      guard FileManager.default.fileExists(atPath: path) else {
-        throw FileError(path, "there is no such file", remedy: "name a checkpoint of the run")
-      }
       try CheckpointFolder.verify(path)
       return try CheckpointFile(path).provenance()
     case .folder(let path):

@@ -48,17 +48,26 @@ package struct PreparedExamples: Sendable {
     var problem: String?
   }
 
+  /// What examples are for.
+  package enum Purpose: Sendable {
+    /// Their answers are learned or scored.
+    case learning
+    /// Their last answers are asked for; they need none of their own.
+    case asking
+  }
+
   /// Reads and checks a file of examples. Every image whose features are not in the cache is decoded once, so that a
   /// damaged one is found before training.
   /// - Parameters:
   ///   - reader: reads the file; it must leave bad rows out.
+  ///   - purpose: what their shapes are of: examples with their answers, or prompts.
   ///   - isStrict: whether a bad example is an error; otherwise it is left out.
   ///   - makeSamples: makes what turns examples into samples; called on every rank.
   /// - Throws: `RankFailure`: `DatasetError` for a file without a usable example, and naming the bad ones if strict.
   /// - Important: Collective.
   package init(
-    _ file: String, reader: ExampleReader, isStrict: Bool, features: FeatureStore, communicator: any Communicator,
-    makeSamples: () throws -> SampleBuilder
+    _ file: String, reader: ExampleReader, for purpose: Purpose = .learning, isStrict: Bool, features: FeatureStore,
+    communicator: any Communicator, makeSamples: () throws -> SampleBuilder
   ) throws {
     // Bad lines are kept until the samples are made, so that a strict run names all bad examples at once.
     let (dataset, samples) = try withErrorAgreement(communicator) {
@@ -68,7 +77,7 @@ package struct PreparedExamples: Sendable {
     try requireSame(
       ([dataset.digest] + dataset.problems.map(\.description)).joined(separator: "\n"), what: "content of \(file)",
       communicator)
-    var (images, damaged, findings) = try Self.check(dataset.examples, samples, features, communicator)
+    var (images, damaged, findings) = try Self.check(dataset.examples, samples, purpose, features, communicator)
     Self.checkIDs(dataset.examples, &findings)
     let bad = findings.compactMap(\.problem)
     let problems = dataset.problems + bad
@@ -110,7 +119,8 @@ package struct PreparedExamples: Sendable {
 
   /// Checks each image and makes each sample on one rank; every rank gets all findings.
   private static func check(
-    _ examples: [Example], _ samples: SampleBuilder, _ features: FeatureStore, _ communicator: any Communicator
+    _ examples: [Example], _ samples: SampleBuilder, _ purpose: Purpose, _ features: FeatureStore,
+    _ communicator: any Communicator
   ) throws -> (digests: [ImageSource: String], damaged: [(image: ImageSource, damage: String)], findings: [Finding]) {
     var images: [ImageSource] = []
     var places: [ImageSource: Int] = [:]
@@ -142,10 +152,10 @@ package struct PreparedExamples: Sendable {
         return problem(fault)
       }
       do throws(SampleError) {
-        let found = try samples.samples(of: row)
+        let found = purpose == .asking ? [(row, try samples.prompt(for: row).sample)] : try samples.samples(of: row)
         return Finding(
-          made: found.map { Made(lastMessage: $0.example.lastMessage, shape: ExampleShape($0.sample)) },
-          turned: found.first?.sample.turned ?? [])
+          made: found.map { Made(lastMessage: $0.0.lastMessage, shape: ExampleShape($0.1)) },
+          turned: found.first?.1.turned ?? [])
       } catch { return problem("\(error.reason)") }
     }
     return (checked.mapValues(\.digest), damaged, samplesFound)

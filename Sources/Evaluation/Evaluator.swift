@@ -44,11 +44,11 @@ package struct Evaluator: Sendable {
   private let generator: Generator
 
   /// - Parameter maxNewTokens: longest answer; nil: nothing is generated.
-  package init(base: BaseModel, samples: SampleBuilder, maxNewTokens: Int?) {
+  package init(base: BaseModel, samples: SampleBuilder, maxNewTokens: Int?, decoding: Decoding = .greedy) {
     self.base = base
     self.samples = samples
     self.maxNewTokens = maxNewTokens
-    generator = Generator(base, maxNewTokens: maxNewTokens ?? 0)
+    generator = Generator(base, maxNewTokens: maxNewTokens ?? 0, decoding: decoding)
   }
 
   /// Results of each example for each of the adapters (nil: the base alone), the same bits for any number of ranks.
@@ -90,6 +90,57 @@ package struct Evaluator: Sendable {
     }
   }
 
+  /// Answers to the prompts of examples, wave by wave, so that what is done can be kept; the same bits for any number
+  /// of ranks and any waves before.
+  /// - Parameters:
+  ///   - known: indices of examples whose answers are not needed.
+  ///   - keep: takes, on every rank, the answers of a wave and how many examples are done.
+  /// - Returns: whether all examples are answered: a rank may have been asked to stop.
+  /// - Throws: the same `RankFailure` on every rank, naming the example.
+  /// - Important: Collective.
+  package func answers(
+    _ examples: [Example], tokens: (ImageGroup) -> Int, adapter: (any ProjectionAdapter<Float>)?,
+    except known: Set<Int>,
+    communicator: any Communicator, stopping isStopAsked: () -> Bool,
+    keep: (_ answers: [(example: Int, answer: ExampleResult.Answer)], _ done: Int) throws -> Void
+  ) throws -> Bool {
+    let features = base.featureStore
+    var rest = Batch.all(of: examples, newTokens: newTokens, tokens: tokens)
+      .filter { !$0.examples.allSatisfy(known.contains) }[...]
+    var done = known.count
+    communicator.watchdog.enter("the predictions")
+    while !rest.isEmpty {
+      let wave = Array(rest.prefix(8 * communicator.size))
+      rest = rest.dropFirst(wave.count)
+      let found = try mapOverRanks(
+        costs: wave.map { Double($0.tokens) }, communicator, stopping: isStopAsked,
+        naming: { "answering \(names(wave[$0].examples.map { examples[$0] }))" }
+      ) { try answers(wave[$0], of: examples, adapter: adapter, features: features) }
+      let new = zip(wave, found).flatMap { batch, answers in
+        zip(batch.examples, answers ?? []).filter { !known.contains($0.0) }.map { (example: $0, answer: $1) }
+      }
+      done += new.count
+      try withErrorAgreement(communicator) { try keep(new, done) }
+      if found.contains(where: { $0 == nil }) { return false }
+    }
+    return true
+  }
+
+  private func answers(
+    _ batch: Batch, of examples: [Example], adapter: (any ProjectionAdapter<Float>)?, features: FeatureStore
+  ) throws -> [ExampleResult.Answer] {
+    var prompts: [Prompt] = []
+    let groups = try batch.groups.map { group in
+      let own = group.examples.map { examples[$0] }
+      let asked = try own.map(samples.prompt)
+      prompts += asked
+      let samples = asked.map(\.sample)
+      return EvaluationGroup(prompts: samples, features: try features.features(of: own, samples: samples))
+    }
+    let generations = try generator.run(groups, adapter: adapter).generations
+    return batch.examples.indices.map { answer(generations[$0], to: examples[batch.examples[$0]], prompt: prompts[$0]) }
+  }
+
   /// Results of a batch's examples for each of the adapters: `[examples][adapters]`.
   private func results(
     _ batch: Batch, of examples: [Example], adapters: [(any ProjectionAdapter<Float>)?], features: FeatureStore
@@ -120,7 +171,7 @@ package struct Evaluator: Sendable {
   private var newTokens: Int { min(maxNewTokens ?? 0, base.configuration.text.maxPositionEmbeddings) }
 
   private func answer(_ generation: Generation, to example: Example, prompt: Prompt) -> ExampleResult.Answer {
-    let prediction = base.tokenizer.decode(generation.tokens)
+    let prediction = generation.text(base.tokenizer)
     var reference = prompt.reference ?? ""
     if prompt.callsTools {
       // As far as a model would write it: without the end of the turn.
@@ -129,7 +180,7 @@ package struct Evaluator: Sendable {
     }
     return ExampleResult.Answer(
       prompt: base.text(of: prompt.sample), reference: reference, prediction: prediction,
-      finished: generation.endToken != nil,
+      finished: generation.isFinished,
       exactMatch: isExactMatch(prompt.thoughts.answer(in: prediction), reference),
       place: PlaceTarget(row: example, prompt: prompt)?.score(prediction))
   }

@@ -1,4 +1,4 @@
-// Greedy decoding: a packed batch in one pass, then one token of every answer at a time, with a KV cache.
+// Decoding: a packed batch in one pass, then one token of every answer at a time, with a KV cache.
 import HuggingFace
 import Preprocessing
 import QwenVL
@@ -11,6 +11,21 @@ package struct Generation: Sendable, Equatable {
   package var tokens: [Int32]
   /// The token that ended the answer; nil where it reached the number of tokens allowed.
   package var endToken: Int32?
+  /// Where a stop text begins in the bytes of the tokens; nil where none ended the answer.
+  package var stop: Int?
+
+  package init(tokens: [Int32] = [], endToken: Int32? = nil, stop: Int? = nil) {
+    (self.tokens, self.endToken, self.stop) = (tokens, endToken, stop)
+  }
+
+  /// Whether it ended before it reached the number of tokens allowed.
+  package var isFinished: Bool { endToken != nil || stop != nil }
+
+  /// The answer's text, to the stop text.
+  package func text(_ tokenizer: Tokenizer) -> String {
+    guard let stop else { return tokenizer.decode(tokens) }
+    return String(decoding: tokens.flatMap { tokenizer.bytes(of: $0) }.prefix(stop), as: UTF8.self)
+  }
 }
 
 /// Samples about the same images: what they have in common passes the decoder once.
@@ -27,16 +42,16 @@ package struct EvaluationGroup: Sendable {
   }
 }
 
-/// Generates answers of at most `maxNewTokens` tokens, the most likely token each time, ties to the lower id.
+/// Generates answers of at most `maxNewTokens` tokens.
 package struct Generator: Sendable {
   package let base: BaseModel
   package let maxNewTokens: Int
+  package let decoding: Decoding
 
   /// - Parameter maxNewTokens: 0 where no unit has prompts.
-  package init(_ base: BaseModel, maxNewTokens: Int) {
+  package init(_ base: BaseModel, maxNewTokens: Int, decoding: Decoding = .greedy) {
     precondition(maxNewTokens >= 0, "an answer has no negative length")
-    self.base = base
-    self.maxNewTokens = maxNewTokens
+    (self.base, self.maxNewTokens, self.decoding) = (base, maxNewTokens, decoding)
   }
 
   /// Losses of the units' samples and answers to their prompts, each in order; an adapter of visual tokens acts on
@@ -56,6 +71,11 @@ package struct Generator: Sendable {
     if prompts.isEmpty { return (batches.flatMap { base.loss($0, adapter: adapter) }, []) }
     let (slots, keys) = placed(batches)
     let cache = KeyValueCache<Float>(capacity: keys, configuration: base.configuration.text)
+    var sources = prompts.map { decoding.source(of: $0.id) }
+    func chosen(_ hidden: Matrix<Float>, prompts: [Int]) -> [Int32] {
+      guard decoding.temperature > 0 else { return base.model.head.argmax(hidden) }
+      return base.model.head.tokens(hidden) { decoding.draw($1, &sources[prompts[$0]]) }
+    }
     var losses: [SampleLoss] = []
     var sequences: [SequenceSlot] = []
     var next: [Int32] = []
@@ -65,11 +85,12 @@ package struct Generator: Sendable {
         batch, at: batch.outputPositions + batch.lastPositions.suffix(unit.prompts.count), adapter: adapter,
         slots: slots, cache: cache)
       losses += base.loss(batch, hidden: hidden.rows(0..<scored)).prefix(unit.samples.count)
-      next += base.model.head.argmax(hidden.rows(scored..<hidden.rows))
+      next += chosen(hidden.rows(scored..<hidden.rows), prompts: (0..<unit.prompts.count).map { next.count + $0 })
       sequences += slots.suffix(unit.prompts.count)
     }
 
-    var generations = prompts.map { _ in Generation(tokens: [], endToken: nil) }
+    var generations = prompts.map { _ in Generation() }
+    var texts = prompts.map { _ in [UInt8]() }
     /// Whether the answer goes on after this token.
     func take(_ token: Int32, prompt: Int) -> Bool {
       guard !base.configuration.endTokenIDs.contains(token) else {
@@ -78,6 +99,12 @@ package struct Generator: Sendable {
       }
       generations[prompt].tokens.append(token)
       onToken(prompt, token)
+      if !decoding.stops.isEmpty {
+        let bytes = base.tokenizer.bytes(of: token)
+        texts[prompt] += bytes
+        generations[prompt].stop = decoding.end(of: texts[prompt], added: bytes.count)
+        if generations[prompt].stop != nil { return false }
+      }
       return generations[prompt].tokens.count < maxNewTokens
     }
     var open = Array(prompts.indices)
@@ -92,7 +119,7 @@ package struct Generator: Sendable {
         slots: open.map { sequences[$0] })
       let hidden = base.model.decoder.forward(
         input, outputPositions: Array(open.indices), adapter: adapter, past: .cache(cache))
-      next = base.model.head.argmax(hidden)
+      next = chosen(hidden, prompts: open)
     }
     return (losses, generations)
   }

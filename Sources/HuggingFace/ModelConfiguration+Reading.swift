@@ -8,6 +8,7 @@ extension ModelConfiguration {
   /// - Throws: `HuggingFaceError` that names the key which is missing, out of range, inconsistent or unsupported.
   package init(folder: String) throws {
     let files = ModelFolder(path: folder)
+    try files.requireThere()
     let root = try files.fields("config.json")
     let type = try root.string("model_type")
     guard let family = Family(rawValue: type) else {

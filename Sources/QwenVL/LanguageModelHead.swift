@@ -37,12 +37,21 @@ package struct LanguageModelHead<Element: Scalar>: Sendable {
 
   /// The top-1 token of each row; of equal logits the lowest id.   hidden [R, H] -> [R]
   package func argmax(_ hidden: Matrix<Element>) -> [Int32] {
+    tokens(hidden) { _, logits in
+      var best = 0
+      for j in logits.indices where logits[j] > logits[best] { best = j }
+      return Int32(best)
+    }
+  }
+
+  /// The token that `choose` takes for each row by its logits [V].   hidden [R, H] -> [R]
+  package func tokens(
+    _ hidden: Matrix<Element>, choose: (_ row: Int, _ logits: UnsafeBufferPointer<Element>) -> Int32
+  ) -> [Int32] {
     chunks(hidden.rows).flatMap { rows in
       let logits = logits(hidden.rows(rows))
-      return (0..<logits.rows).map { i in
-        var best = 0
-        for j in 0..<logits.columns where logits.row(i)[j] > logits.row(i)[best] { best = j }
-        return Int32(best)
+      return rows.map { row in
+        choose(row, UnsafeBufferPointer(start: logits.row(row - rows.lowerBound), count: logits.columns))
       }
     }
   }

@@ -24,6 +24,9 @@ package struct SplitMix64: Sendable, Equatable {
   /// A uniform multiple of 2^-52 in [-1, 1).
   package mutating func nextSymmetric() -> Double { Double(Int64(bitPattern: next()) >> 11) * 0x1p-52 }
 
+  /// A uniform multiple of 2^-53 in [0, 1).
+  package mutating func nextUnit() -> Double { Double(next() >> 11) * 0x1p-53 }
+
   /// A uniform integer in `0..<bound`, without bias (Lemire 2019: multiply, reject the uneven rest).
   package mutating func next(below bound: Int) -> Int {
     precondition(bound > 0, "an empty range has no number")

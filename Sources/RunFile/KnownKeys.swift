@@ -49,9 +49,15 @@ struct KnownKeys: Visitor {
       if sections.contains(whole) {
         try check(entry.value, at: whole)
       } else if !fields.contains(whole) {
-        throw .unknownKey(place: entry.place, key: plain(dotted(whole)), nearest: dotted(nearest(to: whole)))
+        throw .unknownKey(place: entry.place, key: plain(dotted(whole)), meant: meant(by: whole))
       }
     }
+  }
+
+  /// Which key was probably meant, and what there is to say about it.
+  private func meant(by path: [String]) -> String {
+    guard let peers = path.last.flatMap({ PeersName($0) }) else { return "the nearest is \(dotted(nearest(to: path)))" }
+    return "here it is \(peers.key)" + (peers.note.map { ", \($0)" } ?? "")
   }
 
   /// The key of the fewest edits; being in another section counts as one.

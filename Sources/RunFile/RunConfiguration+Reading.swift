@@ -8,6 +8,7 @@ extension RunConfiguration {
   static let maxFileBytes = 64 << 10
 
   /// Reads a run file (YAML or JSON) with `key.path=value` overrides, whose values are YAML; `null` takes a key back.
+  /// Relative paths start in the file's folder, those of overrides in the working directory.
   /// - Parameter notice: takes a line for each key that now has another name.
   package init(
     path: String, overrides: [String] = [], notice: (String) -> Void = { _ in }
@@ -67,6 +68,7 @@ extension RunConfiguration {
       throw .override(text: plain(override), problem: "the value is longer than \(maxFileBytes) bytes")
     }
     let value = try Tree(yaml: text, whole: place) { _, _ in place }
+      .paths(from: FileManager.default.currentDirectoryPath)
     guard tree.set(key[...], to: value) else {
       throw .override(text: plain(override), problem: "a name before the last is no section of the run file")
     }
@@ -146,6 +148,7 @@ private struct Reader: Visitor {
   /// The value of a key; nil where it is absent or null.
   private func read<V: Value>(_ key: String, _ accepted: Accepted<V>) throws(RunFileError) -> V? {
     guard let node = tree.entries?.first(where: { $0.key == key })?.value else { return nil }
+    let folder = node.folder ?? folder
     if case .scalar(let scalar) = node.content {
       if scalar.isNull { return nil }
       if let value = V(scalar, folder: folder), accepted.contains(value) { return value }

@@ -91,7 +91,8 @@ extension RunConfiguration {
     package var heads = Heads()
     /// What a LoRA adapts in every layer that has it: attention's four unless stated; nil with an Image-LoRA.
     package var targets: [Projection]?
-    /// Folder of an adapter of the same shape whose parameters training starts from; absent: a new adapter.
+    /// Folder of an adapter of the same shape, or a checkpoint, whose parameters training starts from; absent: a new
+    /// adapter.
     package var start: RunPath?
   }
 

@@ -9,7 +9,8 @@ package enum RunFileError: Error, Sendable, Equatable, CustomStringConvertible {
   case syntax(place: String, problem: String)
   /// A `--set` that is not `key.path=value`.
   case override(text: String, problem: String)
-  case unknownKey(place: String, key: String, nearest: String)
+  /// `meant` says which key was probably meant.
+  case unknownKey(place: String, key: String, meant: String)
   case duplicateKey(place: String, key: String)
   /// A value of the wrong type or out of range.
   case value(place: String, key: String, value: String, expected: String)
@@ -24,7 +25,7 @@ package enum RunFileError: Error, Sendable, Equatable, CustomStringConvertible {
     case .unreadable(let file, let reason): "\(file): cannot be read: \(reason)"
     case .syntax(let place, let problem): "\(place): \(problem)"
     case .override(let text, let problem): "--set \(text): \(problem)"
-    case .unknownKey(let place, let key, let nearest): "\(place): unknown key \(key); the nearest is \(nearest)"
+    case .unknownKey(let place, let key, let meant): "\(place): unknown key \(key); \(meant)"
     case .duplicateKey(let place, let key): "\(place): key \(key) is given twice; keep one"
     case .value(let place, let key, let value, let expected): "\(place): \(key) is \(value), expected \(expected)"
     case .missing(let file, let key, let expected): "\(file): \(key) is missing, expected \(expected)"

@@ -16,6 +16,22 @@ struct Tree: Equatable {
   }
   let place: String
   var content: Content
+  /// Where relative paths in it start; nil: in the run file's folder.
+  var folder: String?
+
+  /// The same, relative paths starting elsewhere.
+  func paths(from folder: String) -> Tree {
+    var tree = self
+    tree.folder = folder
+    switch content {
+    case .scalar: break
+    case .mapping(let entries):
+      tree.content = .mapping(
+        entries.map { Entry(key: $0.key, place: $0.place, value: $0.value.paths(from: folder)) })
+    case .list(let elements): tree.content = .list(elements.map { $0.paths(from: folder) })
+    }
+    return tree
+  }
 
   /// Its keys; none where it is null; nil where it is something else.
   var entries: [Entry]? {

@@ -85,19 +85,21 @@ extension Job {
 
 /// An adapter whose parameters training starts from.
 struct AdapterStart: Sendable {
-  let folder: String
+  let path: String
   let configuration: AdapterConfiguration
   let parameters: [Float]
   /// Of the parameters.
   let digest: String
 
-  /// - Throws: what is wrong with the folder; `FileError` for an adapter of another base or template. Image limits and
+  /// - Parameter path: an adapter's folder, or a checkpoint.
+  /// - Throws: what is wrong with it; `FileError` for an adapter of another base or template. Image limits and
   ///   coordinates may be others.
-  init(_ folder: String, base: BaseModel) throws {
-    try AdapterFolder.provenance(folder).requireMatch(
-      AdapterProvenance(of: base), of: [.base, .template, .templateVariables], folder: base.folder, file: folder)
-    let adapter = try AdapterFolder.load(folder, base: base.configuration.text, family: base.configuration.family)
-    self.folder = folder
+  init(_ path: String, base: BaseModel) throws {
+    let source = AdapterSource(at: path)
+    try source.provenance().requireMatch(
+      AdapterProvenance(of: base), of: [.base, .template, .templateVariables], folder: base.folder, file: path)
+    let adapter = try source.load(for: base)
+    self.path = path
     configuration = adapter.configuration
     parameters = adapter.parameters.values
     digest = SHA256.hex(parameters.withUnsafeBytes(Array.init))
@@ -110,7 +112,7 @@ struct AdapterStart: Sendable {
       "\(configuration.kind.rawValue) of rank \(configuration.rank), alpha \(configuration.alpha)"
     }
     throw FileError(
-      folder,
+      path,
       "it is \(words(configuration)), the run asks for \(words(wanted)) in adapter; targets or heads must agree too",
       remedy: "start from an adapter of the run's shape")
   }

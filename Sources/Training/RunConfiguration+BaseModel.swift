@@ -41,10 +41,11 @@ extension RunConfiguration {
   /// - Throws: `RankFailure`.
   /// - Important: Collective.
   package func prepareExamples(
-    _ file: String, base: BaseModel, communicator: any Communicator
+    _ file: String, for purpose: PreparedExamples.Purpose = .learning, base: BaseModel, communicator: any Communicator
   ) throws -> PreparedExamples {
     try PreparedExamples(
-      file, reader: data.exampleReader, isStrict: data.badExamples == .strict, features: base.featureStore,
+      file, reader: data.exampleReader, for: purpose, isStrict: data.badExamples == .strict,
+      features: base.featureStore,
       communicator: communicator
     ) { try base.sampleBuilder(for: self) }
   }

@@ -28,7 +28,7 @@ struct Summary {
         (\(selection.method)): \(selection.adapted.listing)
         """)
     }
-    if let start = job.start { lines.append("start      \(start.folder)") }
+    if let start = job.start { lines.append("start      \(start.path)") }
     lines += [
       Self.data(job),
       """

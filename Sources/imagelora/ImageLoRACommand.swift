@@ -16,18 +16,22 @@ struct ImageLoRACommand: ParsableCommand {
     discussion: """
       Start with imagelora inspect on a model folder and on an example, then probe, train, evaluate and export.
 
-      train, probe, evaluate and plan --measure divide their work among ranks: mpirun -n 4 imagelora train run.yaml. \
+      train, probe, evaluate, predict and plan --measure divide their work among ranks: mpirun -n 4 imagelora train run.yaml. \
       They start MPI only if the environment of a launcher (mpirun, srun) says that there are several processes; \
       without one they are one rank. Every other command never starts MPI: the first process works, the others end.
       """,
     version: programVersion,
     subcommands: [
-      PlanCommand.self, Train.self, Probe.self, Scores.self, Evaluate.self, Generate.self, Inspect.self, Report.self,
-      Export.self, Parity.self, RowsCommand.self, Pack.self,
+      PlanCommand.self, Train.self, Probe.self, Scores.self, Evaluate.self, Predict.self, Generate.self, Chat.self,
+      Inspect.self, Report.self, Export.self, Parity.self, RowsCommand.self, Pack.self,
     ])
 
   /// What the parser finds wrong with a command line passes through `printable` too: file names may stand in it.
   static func main() {
+    if let unknown = unknownCommand() {
+      complain(unknown)
+      Glibc.exit(ExitStatus.badUsage)
+    }
     do {
       var command = try parseAsRoot()
       try command.run()
@@ -38,5 +42,14 @@ struct ImageLoRACommand: ParsableCommand {
       if !message.isEmpty { FileHandle.standardError.write(Data((printable(message) + "\n").utf8)) }
       Glibc.exit(status.rawValue)
     }
+  }
+
+  /// The parser itself would only count what is too much.
+  private static func unknownCommand() -> String? {
+    guard let word = CommandLine.arguments.dropFirst().first, !word.hasPrefix("-") else { return nil }
+    let known = configuration.subcommands.map { $0.configuration.commandName ?? "\($0)".lowercased() } + ["help"]
+    guard !known.contains(word) else { return nil }
+    let meant = nearestName(to: word, among: known).map { "did you mean \($0)?" } ?? "see imagelora --help"
+    return "\(printable(word)): no such command; \(meant)"
   }
 }

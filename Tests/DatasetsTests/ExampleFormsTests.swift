@@ -135,8 +135,7 @@ struct ExampleFormsTests {
       ),
       (
         #"{"id":"a","images":["x","y"],"messages":[{"role":"user","content":"no"}]}"#,
-        "the messages have 0 <image> but 2 images are listed; "
-          + #"give an image for each, or write \<image> for the text itself"#
+        "the messages have 0 <image> but 2 images are listed; write <image> in a message where each image belongs"
       ),
       (
         #"{"id":"a","messages":[{"role":"tool","content":"u"}]}"#,

@@ -53,7 +53,7 @@ assert a == b'
 
 ranks 0 "$IMAGELORA" inspect data/train.h5 --json >pack.json 2>err || true
 check "inspect shows a pack" test "$(field pack.json images)" = 10
-check "unread" test "$(field pack.json is_verified)" = False
+check "unread" test "$(field pack.json is_verified)" = false
 ranks 0 "$IMAGELORA" inspect data/train.h5 --verify >out 2>err || true
 check "and verifies it" grep -q '^verified' out
 # The last byte of the last image is the last of the file.

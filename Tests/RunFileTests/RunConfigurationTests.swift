@@ -222,7 +222,11 @@ struct OverrideTests {
     #expect(try run(minimal, "adapter.rank=4", "adapter.rank=2").adapter.rank == 2)
     #expect(try run(minimal, "adapter={rank: 2, heads: {tau: 1}}", "adapter.alpha=4").adapter.heads.tau == 1)
     #expect(try run(minimal, "training.steps=null", "training.epochs=2").training.epochs == 2)
-    #expect(try run(minimal, "data.validation=a=b.jsonl").data.validation?.resolved == "/runs/one/a=b.jsonl")
+    // Unlike those of the file, paths of overrides start where the command was given.
+    let here = FileManager.default.currentDirectoryPath
+    #expect(try run(minimal, "data.validation=a=b.jsonl").data.validation?.resolved == "\(here)/a=b.jsonl")
+    #expect(try run(minimal, "data={train: t, validation: v}").data.validation?.resolved == "\(here)/v")
+    #expect(try run(minimal).data.train.resolved.hasPrefix("/runs/one/"))
     #expect(try run("model:\ntraining: {steps: 1}", "model.path=b", "data.train=t").model.path.written == "b")
     #expect(try run(minimal, "logging.every_steps=").logging.everySteps == 10)
   }

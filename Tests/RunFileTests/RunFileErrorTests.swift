@@ -13,6 +13,26 @@ private func refusal(_ text: String) -> String? {
 struct RunFileErrorTests {
   static let head = "model: {path: b}\ndata: {train: t}\n"
 
+  @Test("names of other trainers are answered by the key that there is here")
+  func peers() {
+    let fields = Set(KnownKeys().fields.map { dotted($0) })
+    for (name, known) in PeersName.known {
+      #expect(fields.contains(known.key), "\(name) is said to be \(known.key)")
+      #expect(!fields.contains { $0.hasSuffix("." + name) && $0 != known.key } || name == "seed", "\(name) is a key")
+    }
+    for (text, words) in [
+      ("lr: 1e-4", "unknown key lr; here it is training.learning_rate"),
+      ("training: {num_train_epochs: 3}", "unknown key training.num_train_epochs; here it is training.epochs"),
+      (
+        "training: {gradient_accumulation_steps: 3}",
+        "unknown key training.gradient_accumulation_steps; here it is training.global_batch, the examples of a step over "
+          + "all ranks, however many these are"
+      ),
+      ("adapter: {lora_target: all}", "unknown key adapter.lora_target; here it is adapter.targets"),
+      ("seed: 1", "unknown key seed; here it is training.seed"),
+    ] { #expect(refusal(Self.head + text)?.hasSuffix(words) == true, "\(text)") }
+  }
+
   @Test(
     "each states where and how to fix it",
     arguments: [

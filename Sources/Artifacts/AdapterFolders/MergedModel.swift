@@ -63,9 +63,10 @@ extension AdapterFolder {
       if descriptor >= 0 {
         _ = flock(descriptor, LOCK_EX | LOCK_NB)
         if access(path, F_OK) == 0 { return (path, descriptor) }
-        close(descriptor)
-      } else if errno != ENOENT {
-        let cause = SystemError.last("open")
+      }
+      let cause = SystemError.last(descriptor >= 0 ? "access" : "open")
+      if descriptor >= 0 { close(descriptor) }
+      if cause.code != ENOENT {
         rmdir(path)
         throw FileError(folder, "cannot be made", cause: cause)
       }

@@ -43,8 +43,15 @@ package struct CheckpointFolder: Sendable {
   /// - Throws: `FileError`, or `HDF5Error` for a file that was sealed and is no checkpoint.
   package static func verify(_ link: String) throws {
     let path = URL(fileURLWithPath: link).resolvingSymlinksInPath().path
-    guard FileManager.default.fileExists(atPath: path) else {
+    guard try isThere(path) else {
       throw FileError(link, "there is no such file", remedy: "name a checkpoint")
+    }
+    var isFolder: ObjCBool = false
+    if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+      let names = (try? CheckpointFolder(path).names()) ?? []
+      throw FileError(
+        link, "is a folder, not a checkpoint",
+        remedy: names.first.map { "name one of its checkpoints, as \(path)/\($0.text)" } ?? "name a checkpoint, a file")
     }
     switch try Seal.check(path) {
     case .valid: break

@@ -224,9 +224,12 @@ struct ImagePlacer {
   /// Throws unless every listed image was placed once.
   func checkCounts() throws(BadExample) {
     guard placeholders != listed.count else { return }
+    let remedy =
+      placeholders == 0
+      ? "write <image> in a message where each image belongs"
+      : "give an image for each, or write \\<image> for the text itself"
     throw BadExample(
-      "the messages have \(placeholders) <image> but \(listed.count) images are listed; give an image for each, "
-        + "or write \\<image> for the text itself")
+      "the messages have \(placeholders) <image> but \(listed.count) images are listed; \(remedy)")
   }
 
   private mutating func placeNext() -> ContentPart {

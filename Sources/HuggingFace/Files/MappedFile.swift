@@ -76,6 +76,22 @@ struct ModelFolder: Sendable {
 
   func file(_ name: String) -> String { path.hasSuffix("/") ? path + name : path + "/" + name }
 
+  /// - Throws: `FileError` where there is no such folder; what looks like an id of the Hub is called that.
+  func requireThere() throws(FileError) {
+    guard try !isThere(path) else { return }
+    let names = path.split(separator: "/").suffix(2)
+    let parent = path.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+    let isID =
+      names.count == 2 && !names.contains { $0.hasPrefix(".") } && !FileManager.default.fileExists(atPath: parent)
+    let id = names.joined(separator: "/")
+    throw FileError(
+      path, "there is no such folder",
+      remedy: isID
+        ? "if \(id) is meant as a model of the Hugging Face Hub, download it (hf download \(id) --local-dir DIR) and "
+          + "give that folder"
+        : "give the base model's folder, with config.json and weights")
+  }
+
   func contains(_ name: String) -> Bool { FileManager.default.fileExists(atPath: file(name)) }
 
   /// A copy of the file's bytes. Throws if there are more than `maximumBytes`.
