@@ -4,6 +4,15 @@ import Collectives
 import Files
 import Glibc
 
+/// The implementation of MPI and its version, in a line; it need not be started.
+package var mpiLibrary: String {
+  var (text, length) = ([CChar](repeating: 0, count: Int(MPI_MAX_LIBRARY_VERSION_STRING) + 1), Int32(0))
+  guard MPI_Get_library_version(&text, &length) == 0 else { return "an MPI without a version" }
+  // Open MPI: "Open MPI v4.1.4, package: ..., ident: ..., date"; MPICH has a line each.
+  let line = String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self).prefix { $0 != "\n" }
+  return String(line.prefix { $0 != "," })
+}
+
 /// Starts MPI, runs `body` with all ranks of the job and ends MPI. Started without mpirun, the job is one rank.
 ///
 /// A `RankFailure`, which all ranks throw together, ends MPI and is rethrown. Any other error is of this rank alone,

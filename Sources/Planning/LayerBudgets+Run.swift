@@ -10,6 +10,7 @@ extension LayerBudgets {
   static func planned(
     _ adapter: RunConfiguration.Adapter, _ text: TextConfiguration
   ) throws -> (worst: LayerBudgets, best: LayerBudgets?) {
+    try adapter.requireHeads(text)
     let (heads, capacity, budget) = (adapter.heads, adapter.capacity(text), adapter.budget(text))
     func known(_ selection: HeadSelection) -> (LayerBudgets, LayerBudgets?) {
       (LayerBudgets(heads: selection.kvIndices.map(\.count)), nil)

@@ -56,6 +56,7 @@ struct PeersName {
     ("training.micro_batch", nil, ["micro_batch_size", "micro_batch_size_per_gpu"]),
     ("training.learning_rate", nil, ["lr", "max_lr", "peak_lr", "base_lr"]),
     ("training.schedule", nil, ["lr_scheduler_type", "lr_scheduler", "scheduler", "lr_decay_style"]),
+    ("training.min_learning_rate", nil, ["min_lr", "min_lr_rate", "cosine_min_lr_ratio", "lr_min"]),
     ("training.warmup_steps", "3% of all steps unless stated", ["warmup_ratio", "lr_warmup_fraction"]),
     ("training.warmup_steps", nil, ["num_warmup_steps", "lr_warmup_steps", "warmup"]),
     ("training.max_gradient_norm", nil, ["max_grad_norm", "gradient_clip_val", "clip_grad", "gradient_clipping"]),

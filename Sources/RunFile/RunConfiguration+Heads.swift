@@ -16,6 +16,18 @@ extension RunConfiguration.Adapter {
     heads.numHeads ?? max(1, capacity(text).reduce(0, +) / 4)
   }
 
+  /// - Throws: `RunFileError.value` for more heads than the model has.
+  package func requireHeads(_ text: TextConfiguration) throws(RunFileError) {
+    let capacity = capacity(text)
+    for (key, wanted, most) in [
+      ("num_heads", heads.numHeads, capacity.reduce(0, +)), ("per_layer", heads.perLayer, capacity.max() ?? 0),
+    ] where kind == .imageLoRA && most > 0 && wanted ?? 0 > most {
+      throw .value(
+        place: "run file", key: "adapter.heads.\(key)", value: "\(wanted ?? 0)",
+        expected: "at most \(most): this model has no more \(headWords)" + (key == "per_layer" ? " in a layer" : ""))
+    }
+  }
+
   /// The standard LoRA.
   /// - Throws: `RunFileError.value` for a projection that no layer has.
   package func lora(_ text: TextConfiguration) throws(RunFileError) -> LoRAConfiguration {

@@ -88,6 +88,11 @@ extension RunConfiguration {
     if let least = model.minPixels, let most = model.maxPixels, least > most {
       throw conflict(["model.min_pixels", "model.max_pixels"], "\(least) is more than \(most)")
     }
+    if let minimum = training.minLearningRate, minimum > training.learningRate {
+      throw conflict(
+        ["training.learning_rate", "training.min_learning_rate"],
+        "the latter, \(minimum), is more than \(training.learningRate)")
+    }
     for (key, kind) in [
       ("adapter.normalization", AdapterKind.imageLoRA), ("adapter.value_heads", .imageLoRA),
       ("adapter.heads", .imageLoRA), ("adapter.targets", .lora),

@@ -125,6 +125,8 @@ extension RunConfiguration {
     package var microBatch: Int?
     package var learningRate = 1e-5
     package var schedule = Schedule.cosine
+    /// Where cosine and linear schedules end; absent: 0.
+    package var minLearningRate: Double?
     /// Steps of linear warm-up; absent: `warmupFraction` of all steps.
     package var warmupSteps: Int?
     package var weightDecay = 0.0
@@ -153,8 +155,8 @@ extension RunConfiguration {
     /// The default is "checkpoints" in the folder of the run file.
     package var directory = RunPath()
     package var everySteps = 500
-    /// Minutes between checkpoints, in addition to `every_steps`; absent: steps alone decide.
-    package var everyMinutes: Double?
+    /// Most minutes between checkpoints; `.inf`: `every_steps` alone decides.
+    package var everyMinutes = 30.0
     /// Checkpoints that are kept, the newest first.
     package var keep = 3
   }

@@ -124,6 +124,7 @@ extension RunConfiguration.Training: Section {
     try v.field("micro_batch", &microBatch, .within(1...4096))
     try v.field("learning_rate", &learningRate, .within(0...10))
     try v.field("schedule", &schedule)
+    try v.field("min_learning_rate", &minLearningRate, .within(0...10))
     try v.field("warmup_steps", &warmupSteps, .within(0...1_000_000_000))
     try v.field("weight_decay", &weightDecay, .within(0...1))
     try v.field(
@@ -142,7 +143,10 @@ extension RunConfiguration.Checkpoint: Section {
   mutating func visit<V: Visitor>(_ v: inout V) throws(V.Failure) {
     try v.field("directory", &directory, .absent("checkpoints"), effect: .elsewhere)
     try v.field("every_steps", &everySteps, .within(1...1_000_000_000), effect: .elsewhere)
-    try v.field("every_minutes", &everyMinutes, .positive, effect: .elsewhere)
+    try v.field(
+      "every_minutes", &everyMinutes,
+      .within(Double.leastNonzeroMagnitude...Double.infinity, "a number above 0, or .inf for every_steps alone"),
+      effect: .elsewhere)
     try v.field("keep", &keep, .within(1...1_000_000), effect: .elsewhere)
   }
 }

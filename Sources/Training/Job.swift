@@ -4,6 +4,7 @@ import Batches
 import Collectives
 import Datasets
 import Digests
+import Files
 import RunFile
 
 /// A run's model and data on this rank; every rank holds the same.
@@ -30,10 +31,18 @@ package struct Job: Sendable {
     self.run = run
     self.communicator = communicator
     self.base = base
+    do { try run.adapter.requireHeads(base.configuration.text) } catch { throw RankFailure(shared: error) }
     training = try run.prepareExamples(run.data.train.resolved, base: base, communicator: communicator)
     guard training.examples.count >= communicator.size else {
       throw TrainingError.tooFewExamples(
         file: training.file, examples: training.examples.count, ranks: communicator.size)
+    }
+    guard run.adapter.kind == .lora || training.visualTokens.contains(where: { $0 > 0 }) else {
+      throw RankFailure(
+        shared: FileError(
+          training.file,
+          "none of its examples has an image: an Image-LoRA acts on visual tokens alone and learns nothing",
+          remedy: "set adapter.kind: lora, or give examples with images"))
     }
     validation = try run.data.validation.map {
       try run.prepareExamples($0.resolved, base: base, communicator: communicator)

@@ -115,8 +115,8 @@ package final class Trainer {
   /// Signals of this rank, and rank 0's clock, so that checkpoints by the minute need no message of their own.
   private func requests(since lastSave: ContinuousClock.Instant) -> Requests {
     var requests = signals.take()
-    if job.communicator.rank == 0, let minutes = job.run.checkpoint.everyMinutes,
-      (ContinuousClock.now - lastSave) / .seconds(60) >= minutes
+    if job.communicator.rank == 0,
+      (ContinuousClock.now - lastSave) / .seconds(60) >= job.run.checkpoint.everyMinutes
     {
       requests.save = true
     }

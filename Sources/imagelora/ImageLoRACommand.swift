@@ -20,7 +20,7 @@ struct ImageLoRACommand: ParsableCommand {
       They start MPI only if the environment of a launcher (mpirun, srun) says that there are several processes; \
       without one they are one rank. Every other command never starts MPI: the first process works, the others end.
       """,
-    version: programVersion,
+    version: versionText,
     subcommands: [
       PlanCommand.self, Train.self, Probe.self, Scores.self, Evaluate.self, Predict.self, Generate.self, Chat.self,
       Inspect.self, Report.self, Export.self, Parity.self, RowsCommand.self, Pack.self,

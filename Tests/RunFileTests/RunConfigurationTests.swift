@@ -36,7 +36,8 @@ struct RunConfigurationTests {
       alpha: 32
       normalization: none
       heads: {select: file, num_heads: 12, tau: 0.25, estimator: gate, probe_rows: 64, seed: 3, file: kv.json}
-    training: {epochs: 1.5, global_batch: 32, micro_batch: 4, learning_rate: 1e-4, schedule: linear, warmup_steps: 7,
+    training: {epochs: 1.5, global_batch: 32, micro_batch: 4, learning_rate: 1e-4, schedule: linear,
+      min_learning_rate: 1e-5, warmup_steps: 7,
       weight_decay: 0.01, max_gradient_norm: .inf, seed: 18446744073709551615, beta1: 0.8, beta2: 0.95, epsilon: 1e-6,
       activation_memory_mib: 512, validation_every_steps: 50}
     checkpoint: {directory: out, every_steps: 5, every_minutes: 2.5, keep: 1}
@@ -88,6 +89,7 @@ struct RunConfigurationTests {
         checkpoint:
           directory: "/runs/one/checkpoints"
           every_steps: 500
+          every_minutes: 30.0
           keep: 3
         logging:
           every_steps: 10
@@ -144,6 +146,7 @@ struct RunConfigurationTests {
           micro_batch: 4
           learning_rate: 0.0001
           schedule: linear
+          min_learning_rate: 1e-05
           warmup_steps: 7
           weight_decay: 0.01
           max_gradient_norm: .inf
@@ -292,7 +295,7 @@ struct DigestTests {
       ["adapter.heads.tau=1"], ["adapter.heads.estimator=gate"], ["adapter.heads.probe_rows=1"],
       ["adapter.heads.select=per_layer", "adapter.heads.per_layer=1"], ["adapter.heads.seed=1"], ["training.steps=11"],
       ["training.global_batch=1"], ["training.micro_batch=2"], ["training.learning_rate=1"],
-      ["training.schedule=linear"],
+      ["training.schedule=linear"], ["training.min_learning_rate=1e-6"],
       ["training.warmup_steps=1"], ["training.weight_decay=1"], ["training.max_gradient_norm=2"], ["training.seed=1"],
       ["training.beta1=0"], ["training.beta2=0"], ["training.epsilon=1"],
       ["training.steps=null", "training.epochs=10"],

@@ -78,7 +78,14 @@ struct RunFileErrorTests {
         "training: {steps: 1, schedule: step}", "3:32: training.schedule is step, expected cosine or linear or constant"
       ),
       ("logging: {tensorboard: yes}", "3:24: logging.tensorboard is yes, expected true or false"),
-      ("checkpoint: {every_minutes: .inf}", "3:29: checkpoint.every_minutes is .inf, expected a number above 0"),
+      (
+        "checkpoint: {every_minutes: 0}",
+        "3:29: checkpoint.every_minutes is 0, expected a number above 0, or .inf for every_steps alone"
+      ),
+      (
+        "training: {steps: 1, learning_rate: 1e-4, min_learning_rate: 1e-3}",
+        "3:43: training.learning_rate, training.min_learning_rate: the latter, 0.001, is more than 0.0001"
+      ),
       ("checkpoint: {directory: \"\"}", "3:25: checkpoint.directory is \"\", expected a path"),
       ("checkpoint: {directory: \"a\\0b\"}", "3:25: checkpoint.directory is \"a\\0b\", expected a path"),
       ("training: 5", "3:11: training is 5, expected a section of keys"),

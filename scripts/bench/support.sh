@@ -90,7 +90,7 @@ announce() {
   echo "machine    ${processor:-unknown processor}, $(nproc) cores, $memory GiB"
   echo "load       $(cut -d ' ' -f 1-3 /proc/loadavg) before the first run; ratios hold only where nothing else runs"
   echo "date       $(date -u +%Y-%m-%dT%H:%M:%SZ)"
-  echo "imagelora  $("$IMAGELORA" --version), commit $commit; $(mpirun --version | head -n 1)"
+  echo "imagelora  $("$IMAGELORA" --version | head -n 1), commit $commit; $(mpirun --version | head -n 1)"
   [[ -z $python ]] || "$python" -c 'import sys, torch, transformers
 print(f"pytorch    {torch.__version__}, transformers {transformers.__version__}, Python {sys.version.split()[0]}")'
   echo "data       $(wc -l <"$rows") examples, $questions an image, micro_batch $micro_batch; compute in $precision;" \
