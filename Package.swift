@@ -41,7 +41,8 @@ let libraries: [Target] = [
   .target(
     name: "CImages", exclude: ["README.md"],
     linkerSettings: [
-      .linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("z"),
+      .linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("webp"), .linkedLibrary("tiff"),
+      .linkedLibrary("z"),
     ]),
   .module("Files"),
   .module("Formatting"),
@@ -59,7 +60,7 @@ let modules: [Target] = [
   .module("MPI", ["CMPI", "Files", "Collectives"]),
   .module("HuggingFace", ["Files", "Tensors", "Digests"]),
   // 3
-  .module("Datasets", ["CCompression", "Files", "Digests", "RandomNumbers"]),
+  .module("Datasets", ["CCompression", "Files", "HDF5", "Digests", "RandomNumbers"]),
   .module("Layers", ["Tensors"], kernels),
   // 4
   .module("Preprocessing", ["CImages", "CPNG", "Files", "HuggingFace", "Datasets"]),
@@ -165,7 +166,8 @@ let tests: [Target] = [
   .tests("Layers", ["GradientCheck"]),
   .tests("HuggingFace", ["Files", "TestSupport"], resources: true),
   .tests("MPI", ["Files", "Collectives"]),
-  .tests("Datasets", ["CCompression", "Files", "TestSupport"], exclude: ["Resources"]),
+  .tests(
+    "Datasets", ["CCompression", "Files", "HDF5", "Digests", "TestSupport"], exclude: ["Resources"]),
   .tests("Preprocessing", ["Files", "TestSupport"], resources: true),
   .tests("Batches", ["Costs", "TestSupport", "TinyModels"]),
   .tests("Adapters", ["GradientCheck", "TestSupport"]),

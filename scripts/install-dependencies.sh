@@ -12,6 +12,7 @@ packages=(
   libdnnl-dev                 # GEMM in bf16
   libhdf5-dev                 # checkpoints, scores
   libpng-dev libjpeg-dev      # images
+  libwebp-dev libtiff-dev     # images
   zlib1g-dev libzstd-dev      # compressed files of examples
   libssl-dev                  # SHA-256
   xz-utils                    # the quickstart's images

@@ -93,7 +93,7 @@ package final class FeatureStore: Sendable {
   package func check(_ source: ImageSource) throws(PreprocessingError) -> Checked {
     if let known = state.withLock({ $0.checked[source] }) { return known }
     let bytes = try ImageDecoder.bytes(of: source)
-    var checked = Checked(digest: SHA256.hex(bytes), isCached: false)
+    var checked = Checked(digest: source.digest(of: bytes), isCached: false)
     if let cache {
       let size = try ImageDecoder.size(of: .inline(bytes), reading: processor.reading)
       let frame = try? processor.frame(of: size, request: source.requestedSize, name: source.name)
@@ -163,7 +163,7 @@ package final class FeatureStore: Sendable {
     let checked = state.withLock { $0.checked[key.source]?.digest }
     if let checked, let found = read(checked) { return (found, true) }
     let bytes = try ImageDecoder.bytes(of: key.source)
-    let digest = SHA256.hex(bytes)
+    let digest = key.source.digest(of: bytes)
     guard digest == checked ?? digest else {
       let words = [checked ?? "", digest].map { "SHA-256 \($0.prefix(12))" }
       throw .changed(image: key.source.name, expected: words[0], found: words[1])
@@ -205,5 +205,12 @@ package final class FeatureStore: Sendable {
       state.features[key] = (features, state.uses)
       state.numbers += numbers
     }
+  }
+}
+
+extension ImageSource {
+  /// SHA-256 of its bytes, just read; a pack has compared them with the digest that it states.
+  fileprivate func digest(of bytes: [UInt8]) -> String {
+    if case .packed(let image) = address { image.digest } else { SHA256.hex(bytes) }
   }
 }

@@ -139,7 +139,7 @@ package struct PreparedExamples: Sendable {
       images.append(source)
     }
     func name(_ image: ImageSource) -> String {
-      if case .file(let path) = image.address { "reading \(path)" } else { "reading an image inside an example" }
+      if case .inline = image.address { "reading an image inside an example" } else { "reading \(image.name)" }
     }
     let findings = try mapOverRanks(images.count, communicator, naming: { name(images[$0]) }) { index in
       do {

@@ -1,5 +1,6 @@
 // JPEG through libjpeg: integer DCT and smooth chroma upsampling as Pillow uses them, grey and CMYK turned to RGB.
 #include "CImages.h"
+#include "pixels.h"
 #include <setjmp.h>
 #include <stdio.h>
 
@@ -105,12 +106,6 @@ int cimages_jpeg_size(const uint8_t *bytes, size_t count, uint32_t *width, uint3
   *height = info.image_height;
   jpeg_destroy_decompress(&info);
   return 0;
-}
-
-/// a * b / 255, rounded as Pillow rounds it.
-static uint8_t scaled(unsigned a, unsigned b) {
-  unsigned t = a * b + 128;
-  return (uint8_t)(((t >> 8) + t) >> 8);
 }
 
 /// Adobe's files, which are the CMYK files there are, store inks inverted: 255 is none. Pillow reads all of them so.

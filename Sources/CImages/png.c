@@ -1,5 +1,6 @@
 // PNG through libpng's low-level interface: every colour type to the RGB that Pillow's convert("RGB") gives.
 #include "CImages.h"
+#include "pixels.h"
 #include <png.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,12 +99,6 @@ static struct transparency find_transparency(const uint8_t *bytes, size_t count)
     place += 12 + length;
   }
   return found;
-}
-
-/// A sample laid on white: (s * a + 255 * (255 - a)) / 255, rounded, as Pillow's alpha_composite gives it.
-static uint8_t on_white(unsigned sample, unsigned alpha) {
-  unsigned t = sample * alpha + 255 * (255 - alpha) + 128;
-  return (uint8_t)((t + (t >> 8)) >> 8);
 }
 
 /// How the samples of a file become RGB.

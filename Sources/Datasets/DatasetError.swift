@@ -24,6 +24,8 @@ package enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
   case unreadable(file: String, reason: String)
   /// Examples are bad and the policy is strict.
   case badExamples(file: String, problems: [ExampleProblem])
+  /// A pack of rows and images cannot be used; its error, in one line.
+  case pack(description: String)
   /// No example is left.
   case empty(file: String, problems: [ExampleProblem])
   /// A split leaves one side without an example.
@@ -35,6 +37,8 @@ package enum DatasetError: Error, Sendable, Equatable, CustomStringConvertible {
     switch self {
     case .unreadable(let file, let reason):
       return "\(file): cannot be read: \(reason)"
+    case .pack(let description):
+      return description
     case .badExamples(let file, let problems):
       return "\(file): \(problems.count) bad example\(problems.count == 1 ? "" : "s"): \(Self.list(problems)); "
         + "fix them or set data.bad_rows: skip"

@@ -37,8 +37,10 @@ package struct ImageSource: Sendable, Hashable {
   package enum Address: Sendable, Hashable {
     /// An absolute path, or one relative to the process; two names of one letter in two Unicode forms are two files.
     case file(ExactString)
-    /// PNG or JPEG bytes from a `data:` URL.
+    /// Bytes of an image file from a `data:` URL.
     case inline([UInt8])
+    /// An image of the file that the rows themselves were read from.
+    case packed(PackedImage)
   }
 
   package var address: Address

@@ -1,4 +1,4 @@
-// Reads a file of examples, JSON Lines or one JSON array, in one pass: splits rows, decodes, checks, digests.
+// Reads a file of examples, JSON Lines, one JSON array or a pack, in one pass: splits rows, decodes, checks, digests.
 import Digests
 import Files
 import Foundation
@@ -49,31 +49,70 @@ package struct ExampleReader: Sendable {
     (self.ids, self.ignoredKeys, self.system) = (ids, ignoredKeys, system)
   }
 
-  /// Reads a regular file.
+  /// Reads a regular file: rows, or a pack of rows and their images.
   package func read(_ path: String) throws(DatasetError) -> Dataset {
-    let data: Data
+    guard ImagePack.isHDF5(path) else { return try read(text(of: path), name: path) }
+    let (pack, rows): (ImagePack, [UInt8])
+    do { (pack, rows) = try ImagePack.open(path) } catch { throw .pack(description: "\(error)") }
+    return try read(Data(rows), name: path, folder: ImageFolder(imageRoot, confined: confined, pack: pack))
+  }
+
+  /// Reads a file of rows and finds their images: the text, and each image as rows write it and where its file is.
+  func imageFiles(
+    of path: String
+  ) throws(DatasetError) -> (text: [UInt8], dataset: Dataset, images: [(name: String, path: String)]) {
+    guard !ImagePack.isHDF5(path) else {
+      throw .pack(description: oneLine("\(path): is an HDF5 file, not rows; give a file of rows"))
+    }
+    let data = try text(of: path)
+    if let format = Self.compression(of: data) {
+      throw .unreadable(file: path, reason: "its rows are compressed; unpack them first (\(format.program))")
+    }
+    let folder = ImageFolder(imageRoot, confined: confined, collects: true)
+    let dataset = try read(data, name: path, folder: folder)
+    return (Array(data), dataset, folder.found ?? [])
+  }
+
+  private func text(of path: String) throws(DatasetError) -> Data {
+    let data = try data(of: path)
+    // JSON holds no zero byte. Where bad rows are left out, the rows in a pack whose first bytes are damaged would be
+    // taken for loose ones.
+    guard !data.prefix(64).contains(0) || data.starts(with: "PAR1".utf8) || Self.compression(of: data) != nil else {
+      throw .unreadable(file: path, reason: "it is no text; give rows, or a pack whose beginning is not damaged")
+    }
+    return data
+  }
+
+  private static func compression(of data: Data) -> (name: String, program: String)? {
+    data.withUnsafeBytes { bytes in compressedStream(bytes).map { type(of: $0).format } }
+  }
+
+  private func data(of path: String) throws(DatasetError) -> Data {
     do {
       let url = URL(fileURLWithPath: path).resolvingSymlinksInPath()
       // A pipe or device has no end that could be trusted.
       guard try url.resourceValues(forKeys: [.isRegularFileKey]).isRegularFile == true else {
         throw CocoaError(.fileReadUnsupportedScheme)
       }
-      data = try Data(contentsOf: url, options: .mappedIfSafe)
+      return try Data(contentsOf: url, options: .mappedIfSafe)
     } catch CocoaError.fileReadUnsupportedScheme {
       throw .unreadable(file: path, reason: "it is not a regular file")
     } catch {
       let reason = FileManager.default.fileExists(atPath: path) ? error.localizedDescription : "there is no such file"
       throw .unreadable(file: path, reason: reason)
     }
-    return try read(data, name: path)
   }
 
   /// Reads a file's bytes, also those of a gzip or zstd stream; `name` names them in errors.
   package func read(_ data: Data, name: String) throws(DatasetError) -> Dataset {
+    try read(data, name: name, folder: ImageFolder(imageRoot, confined: confined))
+  }
+
+  private func read(_ data: Data, name: String, folder: ImageFolder) throws(DatasetError) -> Dataset {
     if data.starts(with: "PAR1".utf8) {
       throw .unreadable(file: name, reason: "it is a Parquet file; \(Self.conversion(name, "read_parquet"))")
     }
-    var pass = Pass(reader: self)
+    var pass = Pass(reader: self, folder: folder)
     var failure: String?
     data.withUnsafeBytes { bytes in
       let text = RowText(bytes, maxRowBytes: maxLineBytes)
@@ -124,10 +163,9 @@ private struct Pass: ~Copyable {
   /// Before ids.
   let prefix: String
 
-  init(reader: ExampleReader) {
-    self.reader = reader
+  init(reader: ExampleReader, folder: ImageFolder) {
+    (self.reader, self.folder) = (reader, folder)
     prefix = reader.name.isEmpty ? "" : reader.name + ":"
-    folder = ImageFolder(reader.imageRoot, confined: reader.confined)
     ignored = IgnoredKeys(reader.ignoredKeys)
   }
 

@@ -32,3 +32,19 @@ package func readFile(_ path: String, maximumBytes: Int) throws(FileError) -> Da
     throw FileError(path, "cannot be read", cause: error)
   }
 }
+
+/// Bytes of an open file from a place of it; fewer where the file ends before.
+package func readBytes(_ place: Range<Int>, of descriptor: CInt) throws(SystemError) -> [UInt8] {
+  var error: SystemError?
+  let bytes = [UInt8](unsafeUninitializedCapacity: place.count) { buffer, filled in
+    while filled < place.count {
+      let (address, rest) = (buffer.baseAddress.map { $0 + filled }, place.count - filled)
+      let got = uninterrupted { pread(descriptor, address, rest, off_t(place.lowerBound + filled)) }
+      if got < 0 { error = .last("pread") }
+      if got <= 0 { break }
+      filled += got
+    }
+  }
+  if let error { throw error }
+  return bytes
+}

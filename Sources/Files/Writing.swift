@@ -50,8 +50,22 @@ package func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> 
   return true
 }
 
+/// Writes all bytes at a place of the file, however many calls it takes; false with `errno`.
+package func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at place: Int) -> Bool {
+  var rest = bytes[...]
+  while !rest.isEmpty {
+    let start = off_t(place + bytes.count - rest.count)
+    let count = uninterrupted {
+      pwrite(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count, start)
+    }
+    guard count >= 0 else { return false }
+    rest = rest.dropFirst(count)
+  }
+  return true
+}
+
 /// Opens an empty file that no other process of this program writes as long as it is open; -1 with `errno`.
-private func openAlone(_ path: String) -> Int32 {
+package func openAlone(_ path: String) -> Int32 {
   while true {
     let descriptor = uninterrupted { Glibc.open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o666) }
     guard descriptor >= 0 else { return -1 }

@@ -10,11 +10,16 @@ package struct File: ~Copyable {
   /// The path it was created or opened with.
   package let path: String
   let handle: Handle
-  private let output: Output?
+  let output: Output?
+
+  /// The library's work at the exit of the process is left out. All files are closed by then, and after a file that was
+  /// damaged it would print, and could crash.
+  static let hasNoExit: Bool = H5dont_atexit() >= 0
 
   /// Starts a new file in memory and creates or empties the one on disk; throws `HDF5Error` (H5Fcreate).
   package static func create(_ path: String) throws -> File {
     let attempt = Attempt(attempt: "create", file: path)
+    _ = hasNoExit
     let output = try Output(attempt)
     let creation = try Handle.properties(attempt, creating: CHDF5_FILE_CREATE())
     let access = try Handle(attempt, "H5Pcreate") { H5Pcreate(CHDF5_FILE_ACCESS()) }
@@ -34,6 +39,7 @@ package struct File: ~Copyable {
   /// Opens a file to read; throws `HDF5Error` if it is missing, cut short or no HDF5 file (H5Fopen).
   package static func open(_ path: String) throws -> File {
     let attempt = Attempt(attempt: "open", file: path)
+    _ = hasNoExit
     let access = try Handle(attempt, "H5Pcreate") { H5Pcreate(CHDF5_FILE_ACCESS()) }
     // Whatever a failed read left open goes with the file.
     try attempt.check("H5Pset_fclose_degree") { H5Pset_fclose_degree(access.id, H5F_CLOSE_STRONG) }

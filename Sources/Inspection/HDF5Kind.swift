@@ -5,9 +5,9 @@ import Files
 import Foundation
 import HDF5
 
-/// A checkpoint or a scores file.
+/// A checkpoint, a scores file, or a pack of rows and images.
 package enum HDF5Kind: Sendable {
-  case checkpoint, scores
+  case checkpoint, scores, pack
 
   /// - Throws: `HDF5Error`, or `FileError` for a damaged file, of which nothing is parsed, and for one of another
   ///   program.
@@ -23,12 +23,15 @@ package enum HDF5Kind: Sendable {
       if isCheckpoint || FileManager.default.fileExists(atPath: path + ".sha256") { try CheckpointFolder.verify(path) }
     }
     let file = try File.open(path)
-    if try file.exists("/adapter") {
+    // First: scores have a group where a pack has its rows.
+    if try file.exists("/images/bytes") {
+      self = .pack
+    } else if try file.exists("/adapter") {
       self = .checkpoint
     } else if try file.exists("/rows/rank1_norm2") {
       self = .scores
     } else {
-      throw FileError(path, "is neither a checkpoint nor a scores file", remedy: "look at it with h5dump")
+      throw FileError(path, "is neither a checkpoint, nor a scores file, nor a pack", remedy: "look at it with h5dump")
     }
   }
 }

@@ -1,5 +1,6 @@
-// PNG and JPEG files, or bytes in memory, into RGB as Pillow and transformers read them.
+// Image files, or bytes in memory, into RGB as Pillow and transformers read them.
 import Datasets
+import Files
 
 /// Decodes images.
 package enum ImageDecoder {
@@ -14,16 +15,12 @@ package enum ImageDecoder {
   package static func decode(
     _ bytes: [UInt8], name: String, reading: ImageReading = ImageReading(), maximumPixels: Int = maximumPixels
   ) throws(PreprocessingError) -> RGBImage {
-    let (format, image) = try withBytes(bytes) { (buffer) throws(PreprocessingError) in
-      let format = try ImageFormat(of: buffer, image: name)
-      let size = try checked(format.size(of: buffer, image: name), name, maximumPixels)
-      let decoded = try format.pixels(of: buffer, size: size, transparency: reading.transparency, image: name)
-      return (
-        format, RGBImage(width: size.width, height: size.height, pixels: decoded.pixels, damage: decoded.damage)
-      )
-    }
-    if let damage = image.damage, reading.damaged == .refuse { throw .damaged(image: name, damage: damage) }
-    guard reading.exifOrientation == .apply else { return image }
+    let format = try ImageFormat(of: bytes, image: name)
+    let size = try checked(format.size(of: bytes, image: name), name, maximumPixels)
+    let decoded = try format.pixels(of: bytes, size: size, transparency: reading.transparency, image: name)
+    if let damage = decoded.damage, reading.damaged == .refuse { throw .damaged(image: name, damage: damage) }
+    let image = RGBImage(width: size.width, height: size.height, pixels: decoded.pixels, damage: decoded.damage)
+    guard reading.exifOrientation == .apply || format.isAlwaysUpright else { return image }
     return image.turned(Orientation(of: bytes, format: format))
   }
 
@@ -42,6 +39,8 @@ package enum ImageDecoder {
       return try file.read(first: file.count)
     case .inline(let bytes):
       return bytes
+    case .packed(let image):
+      do throws(FileError) { return try image.bytes() } catch { throw .pack(description: error.description) }
     }
   }
 
@@ -61,49 +60,56 @@ package enum ImageDecoder {
     switch source.address {
     case .file(let path):
       let file = try ImageFile(path.text)
-      let head = try file.read(first: headerBytes)
-      do {
-        let isPNG = head.first == 0x89
-        // A PNG may state its orientation behind its pixels.
-        let bytes = findsOrientation && isPNG && file.count > head.count ? try file.read(first: file.count) : head
-        return try header(of: bytes, source.name, findsOrientation, maximumPixels)
-      } catch .undecodable where file.count > head.count {
-        // Profiles and thumbnails can push the frame header far back.
-        return try header(of: file.read(first: file.count), source.name, findsOrientation, maximumPixels)
-      }
+      return try header(
+        source.name, count: file.count, findsOrientation, maximumPixels,
+        read: { (limit) throws(PreprocessingError) in try file.read(first: limit) })
+    case .packed(let image):
+      return try header(
+        source.name, count: image.count, findsOrientation, maximumPixels,
+        read: { (limit) throws(PreprocessingError) in
+          do throws(FileError) { return try image.bytes(first: limit) } catch {
+            throw .pack(description: error.description)
+          }
+        })
     case .inline(let bytes):
       return try header(of: bytes, source.name, findsOrientation, maximumPixels)
+    }
+  }
+
+  /// From the first bytes where they are enough, otherwise from all.
+  private static func header(
+    _ name: String, count: Int, _ findsOrientation: Bool, _ limit: Int,
+    read: (Int) throws(PreprocessingError) -> [UInt8]
+  ) throws(PreprocessingError) -> (size: ImageSize, orientation: Orientation) {
+    let head = try read(headerBytes)
+    do {
+      // A TIFF's directory may lie anywhere, and PNG and WebP may state their orientation after their pixels.
+      let format = try ImageFormat(of: head, image: name)
+      let needsAll = format == .tiff || findsOrientation && (format == .png || format == .webp)
+      return try header(of: needsAll && count > head.count ? read(count) : head, name, findsOrientation, limit)
+    } catch .undecodable where count > head.count {
+      // Profiles and thumbnails can push the frame header far back.
+      return try header(of: read(count), name, findsOrientation, limit)
     }
   }
 
   private static func header(
     of bytes: [UInt8], _ name: String, _ findsOrientation: Bool, _ limit: Int
   ) throws(PreprocessingError) -> (size: ImageSize, orientation: Orientation) {
-    let (format, size) = try withBytes(bytes) { (buffer) throws(PreprocessingError) in
-      let format = try ImageFormat(of: buffer, image: name)
-      return (format, try checked(format.size(of: buffer, image: name), name, limit))
-    }
+    let format = try ImageFormat(of: bytes, image: name)
+    let size = try checked(format.size(of: bytes, image: name), name, limit)
+    if format.isAlwaysUpright { return (size.turned(Orientation(of: bytes, format: format)), .upright) }
     return (size, findsOrientation ? Orientation(of: bytes, format: format) : .upright)
   }
 
   private static func checked(
     _ size: ImageSize, _ name: String, _ limit: Int
   ) throws(PreprocessingError) -> ImageSize {
-    // Both sides come from 32 bits, so the product fits.
-    guard size.width > 0, size.height > 0, size.width * size.height <= limit else {
+    let (area, overflows) = size.width.multipliedReportingOverflow(by: size.height)
+    guard size.width > 0, size.height > 0, !overflows, area <= limit else {
       throw .tooManyPixels(image: name, width: size.width, height: size.height, limit: limit)
     }
     return size
-  }
-
-  /// `withUnsafeBytes` that keeps the error's type.
-  private static func withBytes<T>(
-    _ bytes: [UInt8], _ body: (UnsafeRawBufferPointer) throws(PreprocessingError) -> T
-  ) throws(PreprocessingError) -> T {
-    let result = bytes.withUnsafeBytes { buffer in
-      Result { () throws(PreprocessingError) in try body(buffer) }
-    }
-    return try result.get()
   }
 }
 
@@ -113,6 +119,7 @@ extension ImageSource {
     switch address {
     case .file(let path): path.text
     case .inline(let bytes): "data: URL of \(bytes.count) bytes"
+    case .packed(let image): "\(image.name) of \(image.pack.path)"
     }
   }
 }

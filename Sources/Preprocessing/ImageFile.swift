@@ -1,4 +1,5 @@
 // Bytes of an image file, whole or only its beginning, and the operating system's error where they cannot be read.
+import Files
 import Glibc
 
 /// An open regular file.
@@ -33,18 +34,8 @@ struct ImageFile: ~Copyable {
 
   /// The first `limit` bytes, or all when there are fewer.
   func read(first limit: Int) throws(PreprocessingError) -> [UInt8] {
-    let wanted = min(limit, count)
-    var code: CInt = 0
-    let bytes = [UInt8](unsafeUninitializedCapacity: wanted) { buffer, filled in
-      while filled < wanted {
-        let got = pread(descriptor, buffer.baseAddress! + filled, wanted - filled, off_t(filled))
-        if got < 0 && errno == EINTR { continue }
-        if got < 0 { code = errno }
-        if got <= 0 { break }
-        filled += got
-      }
+    do { return try readBytes(0..<min(limit, count), of: descriptor) } catch {
+      throw .unreadable(image: path, reason: String(cString: strerror(error.code)))
     }
-    guard code == 0 else { throw .unreadable(image: path, reason: String(cString: strerror(code))) }
-    return bytes
   }
 }

@@ -8,9 +8,16 @@ package enum Orientation: Int, Sendable, Hashable {
   /// Whether width and height are exchanged.
   var exchangesSides: Bool { rawValue >= 5 }
 
-  /// The orientation that a PNG or JPEG file states; upright where it states none, or no such one.
+  /// The orientation that a file states; upright where it states none, or no such one. GIF and BMP have no place for it.
   init(of bytes: [UInt8], format: ImageFormat) {
-    let metadata = format == .jpeg ? Self.jpegMetadata(bytes) : Self.pngMetadata(bytes)
+    let metadata: Metadata =
+      switch format {
+      case .jpeg: Self.jpegMetadata(bytes)
+      case .png: Self.pngMetadata(bytes)
+      case .webp: Self.webpMetadata(bytes)
+      case .tiff: (bytes, nil)
+      case .gif, .bmp: (nil, nil)
+      }
     let value = metadata.exif.flatMap(Self.tiffOrientation) ?? metadata.xmp.flatMap(Self.xmpOrientation)
     self = value.flatMap(Orientation.init(rawValue:)) ?? .upright
   }
@@ -66,6 +73,28 @@ package enum Orientation: Int, Sendable, Hashable {
     return found
   }
 
+  /// The chunks EXIF and XMP.
+  private static func webpMetadata(_ bytes: [UInt8]) -> Metadata {
+    var found: Metadata = (nil, nil)
+    var place = 12
+    while place + 8 <= bytes.count {
+      let length = bytes[place + 4..<place + 8].reversed().reduce(0) { $0 << 8 | Int($1) }
+      let data = place + 8
+      guard length <= bytes.count - data else { break }
+      if bytes[place..<place + 4].elementsEqual("EXIF".utf8), found.exif == nil {
+        var exif = bytes[data..<data + length]
+        let name = Array("Exif\0\0".utf8)
+        while exif.starts(with: name) { exif = exif.dropFirst(name.count) }
+        found.exif = Array(exif)
+      }
+      if bytes[place..<place + 4].elementsEqual("XMP ".utf8), found.xmp == nil {
+        found.xmp = Array(bytes[data..<data + length])
+      }
+      place = data + length + length % 2
+    }
+    return found
+  }
+
   /// Tag 0x0112 of the first directory of a TIFF block; nil where it has none or is broken.
   private static func tiffOrientation(_ tiff: [UInt8]) -> Int? {
     let isLittle = tiff.starts(with: [0x49, 0x49])
@@ -107,6 +136,11 @@ package enum Orientation: Int, Sendable, Hashable {
     }
     return nil
   }
+}
+
+extension ImageFormat {
+  /// Whether the stated orientation is always applied, as Pillow's `Image.open` does it of TIFF alone.
+  var isAlwaysUpright: Bool { self == .tiff }
 }
 
 extension ImageSize {

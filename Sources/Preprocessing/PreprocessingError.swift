@@ -5,9 +5,11 @@ import Files
 package enum PreprocessingError: Error, Equatable, CustomStringConvertible {
   /// The file could not be read; the reason is the operating system's message.
   case unreadable(image: String, reason: String)
-  /// Neither PNG nor JPEG.
+  /// An image of a pack; the pack's error, in one line.
+  case pack(description: String)
+  /// No format, or no kind of one, that is read.
   case unsupportedFormat(image: String, format: String)
-  /// The reason is libpng's or libjpeg's message.
+  /// The reason is the library's message.
   case undecodable(image: String, format: String, reason: String)
   /// All pixels are there, but the file is not as it should be.
   case damaged(image: String, damage: String)
@@ -31,8 +33,9 @@ package enum PreprocessingError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .unreadable(let image, let reason):
       "image \(image): \(reason); check the path and image_root"
+    case .pack(let description): description
     case .unsupportedFormat(let image, let format):
-      "image \(image): is \(format), only PNG and JPEG are read; convert it"
+      "image \(image): is \(format), which is not read; convert it to PNG or JPEG"
     case .undecodable(let image, let format, let reason):
       "image \(image): damaged \(format): \(reason); replace the file"
     case .damaged(let image, let damage):

@@ -22,7 +22,9 @@ struct Generate: ParsableCommand {
       """)
 
   @OptionGroup var options: GenerationOptions
-  @Option(help: ArgumentHelp("An image; can be given several times.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "An image (PNG, JPEG, WebP, GIF, BMP or TIFF); can be given several times.", valueName: "file"))
   var image: [String] = []
   @Option(help: "The question to the model.") var prompt: String
 

@@ -23,7 +23,7 @@ struct ImageLoRACommand: ParsableCommand {
     version: versionText,
     subcommands: [
       PlanCommand.self, Train.self, Probe.self, Scores.self, Evaluate.self, Predict.self, Generate.self, Chat.self,
-      Inspect.self, Report.self, Export.self, Parity.self, RowsCommand.self,
+      Inspect.self, Report.self, Export.self, Parity.self, RowsCommand.self, Pack.self,
     ])
 
   /// What the parser finds wrong with a command line passes through `printable` too: file names may stand in it.

@@ -1,4 +1,4 @@
-// imagelora inspect: an example as the model sees it, a checkpoint or scores file, or a model folder.
+// imagelora inspect: an example as the model sees it, a checkpoint, scores file or pack, or a model folder.
 import ArgumentParser
 import Artifacts
 import Batches
@@ -11,7 +11,7 @@ import RunFile
 
 struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show an example as the model sees it, a checkpoint or scores file, or a model folder.",
+    abstract: "Show an example as the model sees it, a checkpoint, a scores file, a pack or a model folder.",
     discussion: """
       For a run file, shows the examples of one row, the first unless --row names another: the whole conversation and, \
       where the chat template writes earlier answers in another way than the last one, an example ID@MESSAGE for each of \
@@ -21,7 +21,7 @@ struct Inspect: ParsableCommand {
       continue the run of a run file, and nothing where there is none, for scripts.
 
       For an HDF5 file, shows the contents of the checkpoint or scores file; of a damaged one nothing is read but its \
-      digest.
+      digest. Of a pack (imagelora pack) it checks the index, and with --verify every image.
 
       For a folder, shows the model's shape, parameters, pixel limits and special tokens. --verify also reads all \
       weights for a digest of all of their bytes. It is kept beside the model (or in the user's cache folder) until \
@@ -34,7 +34,7 @@ struct Inspect: ParsableCommand {
         imagelora inspect Qwen2.5-VL-3B --verify
       """)
 
-  @Argument(help: "A run file, a checkpoint or scores file (HDF5), or a model folder.")
+  @Argument(help: "A run file, a checkpoint, scores file or pack (HDF5), or a model folder.")
   var path: String
 
   @Option(
@@ -48,7 +48,11 @@ struct Inspect: ParsableCommand {
   @Flag(help: "Of a run file: print the path of the newest valid checkpoint instead of an example.")
   var newest = false
 
-  @Flag(help: "Of a model folder: read all weights and show, and keep, the digest of all of their bytes.")
+  @Flag(
+    help: """
+      Of a model folder: read all weights and show, and keep, the digest of all of their bytes. Of a pack: read all \
+      images and compare them with their digests.
+      """)
   var verify = false
 
   @Flag(help: "Print one JSON document instead of lines.")
@@ -66,7 +70,7 @@ struct Inspect: ParsableCommand {
       guard kind == .run || (row == nil && overrides.isEmpty && !newest) else {
         throw FileError(path, "is no run file", remedy: "omit --row, --newest and --set")
       }
-      guard kind == .folder || !verify else { throw FileError(path, "is no model folder", remedy: "omit --verify") }
+      guard kind != .run || !verify else { throw Self.cannotVerify(path) }
       switch kind {
       case .folder: try showFolder()
       case .hdf5: try showHDF5()
@@ -110,14 +114,27 @@ struct Inspect: ParsableCommand {
   }
 
   private func showHDF5() throws {
-    switch try HDF5Kind(of: path) {
+    let kind = try HDF5Kind(of: path)
+    guard kind == .pack || !verify else { throw Self.cannotVerify(path) }
+    switch kind {
     case .checkpoint:
       let checkpoint = try CheckpointDescription(path)
       if json { try sayJSON(checkpoint) } else { checkpoint.lines.forEach(say) }
     case .scores:
       let scores = ScoresDescription(try InfluenceScores(reading: path, notice: complain), file: path)
       if json { try sayJSON(scores) } else { scores.lines.forEach(say) }
+    case .pack:
+      var pack = try PackDescription(path)
+      var reports = Progress()
+      if verify {
+        try pack.verify { done, all in if !json { reports.note("verify: \(done) of \(all) images") } }
+      }
+      if json { try sayJSON(pack) } else { pack.lines.forEach(say) }
     }
+  }
+
+  private static func cannotVerify(_ path: String) -> FileError {
+    FileError(path, "is neither a model folder nor a pack", remedy: "omit --verify")
   }
 
   private func showNewest() throws {

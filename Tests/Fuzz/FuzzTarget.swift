@@ -15,8 +15,8 @@ struct FuzzTarget: Sendable {
   let read: @Sendable ([UInt8]) throws -> Void
 
   static let all: [FuzzTarget] =
-    documents + weights + models + configurations + tokenizers + templates + examples + runFiles + images + checkpoints
-    + scores + adapters + results + reports + shared
+    documents + weights + models + configurations + tokenizers + templates + examples + runFiles + images + packs
+    + checkpoints + scores + adapters + results + reports + shared
 
   /// Bytes of an HDF5 file under a right seal: what the library and the reader behind it make of them.
   static func sealed(

@@ -18,9 +18,14 @@ struct HDF5Document {
   }
 
   /// Writes the file; what HDF5 refuses is left out.
-  func write(to path: String) throws {
+  /// - Parameters:
+  ///   - filters: of datasets that may have some.
+  ///   - addition: adds to the file what does not depend on the document alone.
+  func write(
+    to path: String, filters: [Filter] = [.fletcher32], addition: (borrowing File) -> Void = { _ in }
+  ) throws {
     let file = try File.create(path)
-    for dataset in datasets { _ = Refusal.allowing { try Self.write(dataset, to: file) } }
+    for dataset in datasets { _ = Refusal.allowing { try Self.write(dataset, to: file, filters) } }
     for object in attributes {
       _ = Refusal.allowing { try file.createGroup(object.key) }
       guard case .object(let values) = object.value else { continue }
@@ -36,10 +41,11 @@ struct HDF5Document {
         }
       }
     }
+    addition(file)
     try file.close()
   }
 
-  private static func write(_ dataset: JSON.Member, to file: borrowing File) throws {
+  private static func write(_ dataset: JSON.Member, to file: borrowing File, _ wanted: [Filter]) throws {
     var shape: [Int] = []
     var count = 1
     for extent in dataset.value["shape"]?.elements.prefix(40) ?? [] {
@@ -55,7 +61,7 @@ struct HDF5Document {
     func number(_ json: JSON) -> Double { json.text.hasSameBytes(as: "NaN") ? .nan : json.double ?? 0 }
     func integer(_ json: JSON) -> Int { if case .integer(let value) = json { value } else { 0 } }
     // The library writes shapes without rank with no filters.
-    let filters: [Filter] = shape.isEmpty ? [] : [.fletcher32]
+    let filters = shape.isEmpty ? [] : wanted
     switch dataset.value["type"]?.text {
     case "float32": try file.write(fill({ Float(number($0)) }, 0), shape: shape, to: dataset.key, filters: filters)
     case "float64": try file.write(fill(number, 0), shape: shape, to: dataset.key, filters: filters)

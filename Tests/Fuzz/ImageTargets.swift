@@ -1,20 +1,24 @@
-// PNG and JPEG files: headers, pixels, orientation, with all settings of the decoder.
+// Files of each image format: headers, pixels, orientation, with all settings of the decoder.
 import Datasets
 import Files
 import Preprocessing
 
 extension FuzzTarget {
   static let images: [FuzzTarget] = [
-    FuzzTarget(name: "png", dictionary: "png", format: .png, seeds: { try files("iVBOR") }, read: decode),
-    FuzzTarget(name: "jpeg", dictionary: "jpeg", format: .bytes, seeds: { try files("/9j/") }, read: decode),
+    FuzzTarget(name: "png", dictionary: "png", format: .png, seeds: { try files(["iVBOR"]) }, read: decode),
+    FuzzTarget(name: "jpeg", dictionary: "jpeg", format: .bytes, seeds: { try files(["/9j/"]) }, read: decode),
+    FuzzTarget(name: "webp", dictionary: "webp", format: .bytes, seeds: { try files(["UklGR"]) }, read: decode),
+    FuzzTarget(name: "gif", dictionary: "gif", format: .bytes, seeds: { try files(["R0lGO"]) }, read: decode),
+    FuzzTarget(name: "bmp", dictionary: "bmp", format: .bytes, seeds: { try files(["Qk"]) }, read: decode),
+    FuzzTarget(name: "tiff", dictionary: "tiff", format: .bytes, seeds: { try files(["SUkq", "TU0A"]) }, read: decode),
   ]
 
-  /// The images of the fixtures whose base64 begins so.
-  private static func files(_ start: String) throws -> [[UInt8]] {
+  /// The images of the fixtures whose base64 begins in one of these ways.
+  private static func files(_ starts: [String]) throws -> [[UInt8]] {
     let texts = try ["decode", "damaged", "readings"].flatMap { name in
       try Fixture.json("PreprocessingTests/Resources/\(name).json").elements.compactMap { $0["base64"]?.text }
     }
-    return texts.filter { $0.utf8.starts(with: start.utf8) }.map(bytes(ofBase64:))
+    return texts.filter { text in starts.contains { text.utf8.starts(with: $0.utf8) } }.map(bytes(ofBase64:))
   }
 
   private static func bytes(ofBase64 text: String) -> [UInt8] {

@@ -19,8 +19,11 @@ struct DecodeTests {
 
   @Test("every cut of a file is an error, never an image or a crash")
   func cutFiles() throws {
-    for name in ["png with filters", "png palette depth 4 interlaced True", "jpeg 4:2:0 progressive True", "jpeg CMYK"]
-    {
+    for name in [
+      "png with filters", "png palette depth 4 interlaced True", "jpeg 4:2:0 progressive True", "jpeg CMYK",
+      "gif interlaced", "gif with two frames", "webp lossy 80", "webp lossless", "bmp 4 bits", "bmp 24 bits",
+      "tiff tiff_lzw", "tiff RGB 8 bits False", "tiff in tiles, deflate", "tiff jpeg, YCbCr",
+    ] {
       let bytes = try DecodeCase.named(name)
       for count in 0..<bytes.count {
         #expect(throws: PreprocessingError.self, "\(name) cut to \(count)") {
@@ -32,7 +35,12 @@ struct DecodeTests {
 
   @Test("damaged bytes never crash, and damaged PNG data is always found")
   func damagedFiles() throws {
-    for name in ["png with filters", "jpeg 4:2:0 progressive False", "jpeg restart markers", "jpeg YCCK"] {
+    for name in [
+      "png with filters", "jpeg 4:2:0 progressive False", "jpeg restart markers", "jpeg YCCK", "gif 8 bits",
+      "gif smaller than its screen", "webp lossy 80", "webp lossless", "bmp 8 bits", "bmp 16 bits",
+      "bmp bit fields (255, 65280, 16711680, 4278190080)", "tiff tiff_lzw", "tiff palette 4 bits True",
+      "tiff in tiles, deflate", "tiff group4", "tiff jpeg, YCbCr", "tiff in planes, deflate",
+    ] {
       let bytes = try DecodeCase.named(name)
       for index in bytes.indices {
         var damaged = bytes
@@ -131,14 +139,88 @@ struct DecodeTests {
   @Test(
     "other formats are named",
     arguments: [
-      ("GIF89a", "GIF"), ("RIFF\0\0\0\0WEBPVP8 ", "WebP"), ("BM      ", "BMP"), ("II*\0", "TIFF"), ("MM\0*", "TIFF"),
-      ("\0\0\0\u{18}ftypheic", "HEIC"), ("\0\0\0\u{18}ftypavif", "AVIF"), ("", "an empty file"),
+      ("II+\0", "BigTIFF"), ("MM\0+", "BigTIFF"), ("\0\0\0\u{18}ftypheic", "HEIC"),
+      ("\0\0\0\u{18}ftypavif", "AVIF"), ("\0\0\0\u{18}ftypmif1", "HEIF"), ("\0\0\0\u{0C}JXL ", "JPEG XL"),
+      ("\0\0\0\u{0C}jP  ", "JPEG 2000"), ("", "an empty file"),
       ("hello", "of an unknown format"),
     ])
   func otherFormats(_ text: String, _ format: String) {
     #expect(throws: PreprocessingError.unsupportedFormat(image: "x", format: format)) {
       try ImageDecoder.decode(Array(text.utf8), name: "x")
     }
+  }
+
+  @Test("a format that is not read ends in a line that says what to do")
+  func remedy() {
+    let error = #expect(throws: PreprocessingError.self) {
+      try ImageDecoder.decode(Array("\0\0\0\u{18}ftypheic".utf8), name: "a.heic")
+    }
+    #expect(error?.description == "image a.heic: is HEIC, which is not read; convert it to PNG or JPEG")
+  }
+
+  @Test("kinds of the known formats that are not read are named")
+  func unreadKinds() throws {
+    func expect(_ kind: String, _ bytes: [UInt8]) {
+      #expect(throws: PreprocessingError.unsupportedFormat(image: "x", format: kind)) {
+        try ImageDecoder.decode(bytes, name: "x")
+      }
+    }
+    func changed(_ name: String, _ places: [Int: UInt8]) throws -> [UInt8] {
+      var bytes = try DecodeCase.named(name)
+      for (place, byte) in places { bytes[place] = byte }
+      return bytes
+    }
+    expect("a BMP with run-length compression", try changed("bmp 8 bits", [30: 1]))
+    expect("a BMP of compression 4", try changed("bmp 24 bits", [30: 4]))
+    expect("a BMP of 2 bits a pixel", try changed("bmp 8 bits", [28: 2]))
+    expect("a BMP with a header of 41 bytes", try changed("bmp 8 bits", [14: 41]))
+    expect("a BMP of unusual bit fields", try changed("bmp bit fields (31744, 992, 31)", [54: 1]))
+    // An extended file whose flag says that frames follow.
+    let header: [UInt8] = Array("RIFF".utf8) + [22, 0, 0, 0] + Array("WEBPVP8X".utf8) + [10, 0, 0, 0, 2, 0, 0, 0]
+    expect("an animated WebP", header + [12, 0, 0, 6, 0, 0])
+    // Of a TIFF by its tags: the place of a tag's value follows its number, type and count.
+    func tiff(_ name: String, _ tag: UInt8, _ value: UInt8) throws -> [UInt8] {
+      let bytes = try DecodeCase.named(name)
+      let place = try #require(bytes.indices.first { bytes[$0...].starts(with: [tag, 1, 3, 0, 1, 0, 0, 0]) })
+      return try changed(name, [place + 8: value])
+    }
+    expect("a TIFF of compression 6", try tiff("tiff grey 1 8 bits True", 3, 6))
+    expect("a TIFF of photometric interpretation 8", try tiff("tiff RGB 8 bits True", 6, 8))
+    expect("a TIFF in YCbCr without JPEG", try tiff("tiff RGB 8 bits True", 6, 6))
+    expect("a TIFF of 1 samples a pixel", try tiff("tiff grey 1 8 bits True", 6, 2))
+  }
+
+  @Test("sizes beyond the limit are refused from the header in every format")
+  func pixelLimitOfEachFormat() throws {
+    for name in ["gif 8 bits", "webp lossless", "bmp 24 bits", "tiff RGB 8 bits True", "webp lossy 80"] {
+      let bytes = try DecodeCase.named(name)
+      let size = try ImageDecoder.size(of: .inline(bytes))
+      let limit = size.width * size.height - 1
+      let error = PreprocessingError.tooManyPixels(image: "x", width: size.width, height: size.height, limit: limit)
+      #expect(throws: error) { try ImageDecoder.decode(bytes, name: "x", maximumPixels: limit) }
+    }
+    // Both sides of 32 bits: their product is beyond what an integer holds.
+    var bmp = try DecodeCase.named("bmp 24 bits")
+    bmp.replaceSubrange(18..<26, with: [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFE])
+    #expect(throws: PreprocessingError.self) { try ImageDecoder.decode(bmp, name: "x") }
+    #expect(throws: PreprocessingError.self) { try ImageDecoder.size(of: .inline(bmp)) }
+  }
+
+  @Test("a TIFF whose directory lies after 64 KiB is read from its file as from memory")
+  func lateDirectory() throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("tiff-\(UUID())")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let small = try DecodeCase.named("tiff RGB 8 bits True")
+    let start = Int(small[4]) | Int(small[5]) << 8
+    // The directory again, at the end; its values' places stay.
+    var large = small + [UInt8](repeating: 0, count: 100_000 + small.count % 2)
+    for index in 0..<4 { large[4 + index] = UInt8(truncatingIfNeeded: large.count >> (8 * index)) }
+    large += small[start...]
+    let path = folder.appendingPathComponent("a.tiff").path
+    try Data(large).write(to: URL(fileURLWithPath: path))
+    #expect(try ImageDecoder.size(of: .file(path)) == ImageSize(width: 11, height: 9))
+    #expect(try ImageDecoder.load(.file(path)).pixels == ImageDecoder.decode(small, name: "a").pixels)
   }
 
   @Test("files: found, missing, a folder; a header after 100 KB of profile is found")

@@ -76,10 +76,14 @@ struct ReadingTests {
   @Test("an orientation of every cut and every changed byte of its block is read or ignored, never a crash")
   func hostileOrientation() throws {
     let cases: [ReadingCase] = try Fixtures.load("readings.json")
-    for name in ["jpeg, orientation 6", "RGB with sound eXIf", "jpeg, orientation 3 in XMP"] {
+    for name in [
+      "jpeg, orientation 6", "RGB with sound eXIf", "jpeg, orientation 3 in XMP", "webp, orientation 6 in EXIF",
+      "webp, orientation 3 in XMP", "tiff, orientation 6",
+    ] {
       let file = try #require(cases.first { $0.name == name })
       let bytes = [UInt8](try #require(Data(base64Encoded: file.base64)))
-      for index in bytes.indices.prefix(200) {
+      // The block is at the beginning of a JPEG or PNG and at the end of the others.
+      for index in Array(bytes.indices.prefix(200)) + bytes.indices.suffix(200) {
         _ = try? ImageDecoder.size(of: .inline(Array(bytes[..<index])), reading: ImageReading(exifOrientation: .apply))
         for value: UInt8 in [0, 0xFF, bytes[index] ^ 1] {
           var changed = bytes

@@ -18,7 +18,7 @@ What transformers 5.23 does with a PIL image, the way of every script that calls
 
 Where Pillow or transformers refuses, imagelora must, and the reverse. Permitted exceptions, with the reason:
 * more than 89,478,485 pixels: imagelora refuses, Pillow only warns up to twice as many. None are made here.
-* formats other than PNG and JPEG: refused by name. None are made here.
+* formats other than PNG and JPEG: none are made here.
 * ratios of sides over 200: refused by both.
 * faults in PERMITTED below.
 """

@@ -1,4 +1,4 @@
-// The folder that images of rows start from, and whether they may lie elsewhere.
+// Where images of rows are looked for: the folder that their paths start from, or the pack that the rows came from.
 import Files
 import Glibc
 
@@ -6,6 +6,12 @@ import Glibc
 final class ImageFolder {
   /// As it was given.
   let path: String
+  /// The file that the rows come from, where their images are in it too.
+  let pack: ImagePack?
+  /// Addresses as rows write them and the paths that they name, each once, in the order of their first use; nil where
+  /// nobody asks.
+  private(set) var found: [(name: String, path: String)]?
+  private var names: Set<ExactString> = []
   /// The folder's resolved path that images must lie in; nil where they may lie anywhere.
   private let bounds: ExactString?
   /// Folders of images that were seen, each resolved once: a data set has few folders and many images.
@@ -13,9 +19,16 @@ final class ImageFolder {
   /// The path that was checked last; rows about one image often follow each other.
   private var latest: ExactString?
 
-  init(_ path: String, confined: Bool) {
-    self.path = path
+  init(_ path: String, confined: Bool, pack: ImagePack? = nil, collects: Bool = false) {
+    (self.path, self.pack) = (path, pack)
     bounds = confined ? Self.resolve(path) : nil
+    found = collects ? [] : nil
+  }
+
+  /// Keeps an address that a row writes, if someone asks for them.
+  func note(_ written: String, _ path: String) {
+    guard found != nil, names.insert(ExactString(written)).inserted else { return }
+    found?.append((written, path))
   }
 
   /// Throws for a file outside of the folder once symbolic links and `..` are resolved. A file that is not there is

@@ -89,6 +89,13 @@ extension ImageSource {
     if lower.hasPrefix("http://") || lower.hasPrefix("https://") {
       throw BadExample("image \(quoted(text)) is on a network; download it first and give its path")
     }
+    if let pack = root.pack {
+      guard let image = pack.image(named: text) else {
+        throw BadExample("image \(quoted(text)) is not in the pack; pack the rows again")
+      }
+      self.init(.packed(image))
+      return
+    }
     let path: String
     if lower.hasPrefix("file://") {
       path = try Self.path(fileURL: text)
@@ -100,6 +107,7 @@ extension ImageSource {
     }
     if path.utf8.contains(0) { throw BadExample("image \(quoted(text)): a path cannot hold a zero byte") }
     try root.check(path, written: text)
+    root.note(text, path)
     self.init(.file(ExactString(path)))
   }
 
