@@ -206,8 +206,8 @@ static int describe(TIFF *file, const struct memory *memory, struct layout *layo
     for (unsigned i = 1; i < more; i++)
       if (extras[i] != EXTRASAMPLE_UNSPECIFIED) return not_read(message, "a TIFF with several alpha channels", 0);
   }
-  // Pillow forgets the inversion of a plane of its own.
-  if (layout->is_inverted && planes == PLANARCONFIG_SEPARATE)
+  // Pillow forgets inversion and depth where grey is a plane of its own.
+  if (planes == PLANARCONFIG_SEPARATE && compression == COMPRESSION_NONE && (layout->is_inverted || bits != 8))
     return not_read(message, "a TIFF with a plane for each of %u samples", layout->samples);
   layout->is_planar = planes == PLANARCONFIG_SEPARATE && layout->samples > 1;
   int is_narrow = bits == 1 || bits == 2 || bits == 4;
