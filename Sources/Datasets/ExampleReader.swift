@@ -233,6 +233,7 @@ private struct Pass: ~Copyable {
       let root = (folder.path + "/").utf8
       let rest = path.text.utf8.dropFirst(path.text.utf8.starts(with: root) ? root.count : 0)
       return "image " + String(decoding: rest, as: UTF8.self)
+    case .packed(let image): return "image " + image.name
     case .inline(let bytes): return "bytes \(SHA256.hex(bytes))"
     case nil:
       let name = String(decoding: example.id.utf8.dropFirst(prefix.utf8.count), as: UTF8.self)

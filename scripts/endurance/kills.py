@@ -13,7 +13,7 @@ KEYS = {
 }
 SIGNALS = ("KILL", "KILL", "KILL", "TERM", "INT", "HUP", "USR1", "USR2", "STOP+KILL")
 # Short runs of this many kills, and their number in the long form.
-KILLS, SHORT, LONG = 5, 3, 250
+KILLS, SHORT, LONG = 5, 3, 350
 
 
 def run(session):
