@@ -8,7 +8,8 @@ package enum Orientation: Int, Sendable, Hashable {
   /// Whether width and height are exchanged.
   var exchangesSides: Bool { rawValue >= 5 }
 
-  /// The orientation that a file states; upright where it states none, or no such one. GIF and BMP have no place for it.
+  /// The orientation that a file states; upright where it states none, or no such one. GIF and BMP have no place for
+  /// it.
   init(of bytes: [UInt8], format: ImageFormat) {
     let metadata: Metadata =
       switch format {
