@@ -51,6 +51,12 @@ check "LoRA: inspect" test "$(field lora-inspected.json adapter.kind) $(field lo
 check "LoRA: export" "$IMAGELORA" export "lora-1/$end" --output peft --model model
 check "LoRA: PEFT's names" grep -aq '"base_model.model.model.language_model.layers.0.self_attn.q_proj.lora_A.weight"' \
   peft/adapter_model.safetensors
+for start in "lora-1/$end" peft; do
+  check "LoRA: training starts from ${start##*/}" "$IMAGELORA" train lora.yaml --set "adapter.start=$start" \
+    --set "checkpoint.directory=from-${start%%[-/]*}"
+done
+check "LoRA: from a checkpoint as from the folder that was exported of it" \
+  same_state "from-lora/$end" "from-peft/$end"
 evaluated() { # NAME ARGUMENT...: the metrics in NAME.json and the answers in NAME.jsonl
   local name=$1
   shift

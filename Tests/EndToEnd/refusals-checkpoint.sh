@@ -25,6 +25,8 @@ refused 65 "a checkpoint without its seal" 'odd/alone.h5' 'seal.*checksum' train
 cp run/step-00000018.h5 odd/step-00000019.h5
 refused 65 "a checkpoint under another step's name" 'odd/step-00000019.h5' 'step 19.*step 18' \
   train run.yaml --resume odd/step-00000019.h5
+refused 65 "a folder for a checkpoint" 'run' 'is a folder.*step-' train run.yaml --resume run
+refused 65 "a folder for a checkpoint, exported" 'run' 'is a folder.*step-' export run --output none
 refused 65 "no such checkpoint" 'odd/none.h5' 'no such file' train run.yaml --resume odd/none.h5
 echo "not HDF5" >odd/text.h5
 (cd odd && sha256sum text.h5 >text.h5.sha256)

@@ -44,6 +44,10 @@ for kind in outside:far above:up linked:link; do
 done
 check "an absolute URL inside of it is read" "$IMAGELORA" plan run.yaml --set data.train=data/url.jsonl
 rm -f model/far.png data/images/far.png
+grep '"id": *"text-' data/rows.jsonl >data/textual.jsonl
+refused 65 "an Image-LoRA on examples without images" 'textual.jsonl' 'none of its examples has an image.*adapter.kind: lora' \
+  train run.yaml --set data.train=data/textual.jsonl --set data.validation=null --set checkpoint.directory=fresh \
+  --set adapter.heads.select=all --set training.global_batch=2
 refused 65 "an id given twice" 'twice.jsonl' "$(head -1 data/rows.jsonl | cut -d '"' -f 4)" $(on twice)
 refused 65 "a marker without an image" 'markers.jsonl' 'image' $(on markers)
 refused 65 "no examples" 'empty.jsonl' '.' $(on empty)

@@ -31,7 +31,16 @@ for kind in dropped added reshaped; do
 done
 refused 65 "no weights" "no-weights$weights" '[Nn]o such file' $(on no-weights)
 refused 65 "a configuration out of range" 'bad-config/config.json' 'num_hidden_layers' $(on bad-config)
-refused 65 "no such folder" 'nowhere' '[Nn]o such file' $(on nowhere)
+refused 65 "no such folder" 'nowhere' '[Nn]o such folder.*config.json' $(on nowhere)
+refused 65 "an id of the Hub" 'Qwen/Qwen2.5-VL-3B-Instruct' 'no such folder.*Hugging Face Hub.*hf download' \
+  $(on Qwen/Qwen2.5-VL-3B-Instruct)
+COUNTS=0 refused 64 "a command that there is not" 'inspekt' 'did you mean inspect' inspekt run.yaml
+for kind in "num_heads=17:at most 16" "select=per_layer --set adapter.heads.num_heads=null --set adapter.heads.per_layer=5:at most 4"; do
+  refused 65 "more heads than there are (${kind%%=*})" 'adapter.heads' "${kind##*:}" \
+    train run.yaml --set checkpoint.directory=fresh --set adapter.heads.${kind%:*}
+done
+refused 65 "a plan for more heads than there are" 'adapter.heads.num_heads' 'at most 16' \
+  plan run.yaml --set adapter.heads.num_heads=17
 refused 65 "a checkpoint of another base" "run/$last" 'base' $(on other)
 
 # Templates that end in one line, whatever they compute: at the ends of 64 bits, and in much memory.

@@ -15,6 +15,13 @@ extension FuzzTarget {
         _ = lines.map { ($0.isRight, Region(parsing: $0.prediction ?? "")) }
       }),
     FuzzTarget(
+      name: "replies", dictionary: "results", format: .jsonLines, seeds: { [Array(replies.utf8)] },
+      read: { bytes in
+        let path = WorkFolder.write("answers.jsonl.incomplete", bytes)
+        let kept = try KeptReplies(beside: String(path.dropLast(".incomplete".count)), identity: "1")
+        require(kept.replies.allSatisfy { $0.key == ExactString($0.value.id) }, "an answer under another row's id")
+      }),
+    FuzzTarget(
       name: "places", dictionary: "results", format: .bytes,
       seeds: {
         [
@@ -32,6 +39,12 @@ extension FuzzTarget {
         _ = isExactMatch(text, " \(text)")
       }),
   ]
+
+  static let replies = #"""
+    {"predict":"1"}
+    {"finished":true,"group":{"split":"seen"},"id":"a","prediction":"(1, 2)","prompt":"Where?","reference":"(1, 2)"}
+    {"finished":false,"id":"b","prediction":"\ud83d\ude00","prompt":""}
+    """#
 
   static let predictions = #"""
     {"exact_match":true,"finished":true,"group":{"split":"seen"},"id":"a","likeliest_tokens":4,"model":"base","nll":1.5,"point_in_box":false,"prediction":"(1, 2)","prompt":"Where?","reference":"(1, 2)","tokens":4}
