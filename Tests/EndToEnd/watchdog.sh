@@ -13,7 +13,7 @@ for attempt in 1 2 3 4 5; do
   stopped=$(processes "$job" imagelora | sort -n | sed -n 2p)
   [[ -z $stopped ]] || kill -STOP $stopped 2>/dev/null || true
   for _ in {1..300}; do
-    ! waited && kill -0 "$job" 2>/dev/null || break
+    if waited || ! kill -0 "$job" 2>/dev/null; then break; fi
     sleep 0.1
   done
   found=1
