@@ -39,27 +39,22 @@ package func writeSynchronized(_ data: Data, to path: String) throws(FileError) 
 
 /// Writes all bytes, however many calls it takes; false with `errno`.
 package func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Bool {
-  var rest = bytes[...]
-  while !rest.isEmpty {
-    let count = uninterrupted {
-      Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-    }
-    guard count >= 0 else { return false }
-    rest = rest.dropFirst(count)
-  }
-  return true
+  writeAll(bytes) { rest, _ in Glibc.write(descriptor, rest.baseAddress, rest.count) }
 }
 
 /// Writes all bytes at a place of the file, however many calls it takes; false with `errno`.
 package func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at place: Int) -> Bool {
-  var rest = bytes[...]
-  while !rest.isEmpty {
-    let start = off_t(place + bytes.count - rest.count)
-    let count = uninterrupted {
-      pwrite(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count, start)
-    }
+  writeAll(bytes) { rest, done in pwrite(descriptor, rest.baseAddress, rest.count, off_t(place + done)) }
+}
+
+private func writeAll(
+  _ bytes: UnsafeRawBufferPointer, _ write: (_ rest: UnsafeRawBufferPointer, _ done: Int) -> Int
+) -> Bool {
+  var done = 0
+  while done < bytes.count {
+    let count = uninterrupted { write(UnsafeRawBufferPointer(rebasing: bytes[done...]), done) }
     guard count >= 0 else { return false }
-    rest = rest.dropFirst(count)
+    done += count
   }
   return true
 }

@@ -51,8 +51,8 @@ struct Attempt {
     return code
   }
 
-  /// What a failed call of the library may leave in `errno`, whether its message says so or not, that is no fault of
-  /// the file: others, as those of locks, it leaves after calls that went well for all it cares.
+  /// Faults of the machine that a failed call of the library may leave in `errno` without saying so in its message. No
+  /// others: the library also leaves those of calls that it can do without, as of locks.
   private static let machineFaults = [EIO, ESTALE, EMFILE, ENFILE, ENOMEM]
 
   func error(_ reason: String, in function: String? = nil, code: Int32? = nil) -> HDF5Error {

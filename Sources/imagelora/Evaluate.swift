@@ -129,11 +129,18 @@ struct Evaluate: ParsableCommand {
     if let output { try checkWritable(output) }
     var models: [(name: String, adapter: (any ProjectionAdapter<Float>)?)] = base ? [("base", nil)] : []
     if let source = checkpoint.map(AdapterSource.checkpoint) ?? adapter.map(AdapterSource.folder) {
-      let coordinates = run.data.coordinates ?? Coordinates(of: model.configuration.family)
-      try source.provenance().requireMatch(
-        AdapterProvenance(of: model, coordinates: coordinates), folder: model.folder, file: source.path)
-      models.append(("adapted", try source.load(for: model)))
+      models.append(("adapted", try source.load(for: model, asIn: run)))
     }
     return (files, models)
+  }
+}
+
+extension AdapterSource {
+  /// The adapter for a run's base, with which it must agree in everything that it states.
+  func load(for model: BaseModel, asIn run: RunConfiguration) throws -> any Adapter<Float> {
+    let coordinates = run.data.coordinates ?? Coordinates(of: model.configuration.family)
+    try provenance().requireMatch(
+      AdapterProvenance(of: model, coordinates: coordinates), folder: model.folder, file: path)
+    return try load(for: model)
   }
 }

@@ -102,11 +102,8 @@ struct Predict: ParsableCommand {
   }
 
   private func load(for model: BaseModel, _ run: RunConfiguration) throws -> (any Adapter<Float>)? {
-    guard let source = checkpoint.map(AdapterSource.checkpoint) ?? adapter.map(AdapterSource.folder) else { return nil }
-    let coordinates = run.data.coordinates ?? Coordinates(of: model.configuration.family)
-    try source.provenance().requireMatch(
-      AdapterProvenance(of: model, coordinates: coordinates), folder: model.folder, file: source.path)
-    return try source.load(for: model)
+    let source = checkpoint.map(AdapterSource.checkpoint) ?? adapter.map(AdapterSource.folder)
+    return try source?.load(for: model, asIn: run)
   }
 
   /// A digest of everything that answers depend on.

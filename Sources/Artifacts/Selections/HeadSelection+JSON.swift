@@ -48,16 +48,8 @@ extension HeadSelection {
     let data = try readFile(path, maximumBytes: Self.maximumBytes)
     let capacity = kind.capacity(text)
     let linearLayers = text.linearLayers(in: capacity)
-    let (json, stated) = (String(decoding: data, as: UTF8.self), try? JSONDecoder().decode(Document.self, from: data))
-    try self.init(json: json, file: path, capacity: capacity)
-    // The authors' scripts write `kv_indices` alone.
-    let isStated = stated?.hkv != nil || stated?.linear_layers != nil
-    guard !isStated || self.linearLayers == linearLayers else {
-      throw FileError(
-        path, "linear_layers are \(self.linearLayers), with this run's adapter.value_heads they are \(linearLayers)",
-        remedy: Self.remedy)
-    }
-    self.linearLayers = linearLayers
+    try self.init(
+      json: String(decoding: data, as: UTF8.self), file: path, capacity: capacity, linearLayers: linearLayers)
   }
 
   /// Parses a document that states its model's shape itself: `hkv` lists every layer.
@@ -75,8 +67,9 @@ extension HeadSelection {
   }
 
   /// Parses a document for a model with so many heads in each layer; layers that it leaves out get no adapter.
+  /// - Parameter linearLayers: the layers with value heads of linear attention; nil: as the document says.
   /// - Throws: `FileError` for broken JSON and for layers or heads that the model does not have.
-  package init(json: String, file: String, capacity: [Int]) throws {
+  package init(json: String, file: String, capacity: [Int], linearLayers: [Int]? = nil) throws {
     let layers = capacity.count
     func refuse(_ problem: String) -> FileError { FileError(file, problem, remedy: Self.remedy) }
     let document: Document
@@ -129,7 +122,12 @@ extension HeadSelection {
     self.init(
       method: document.method ?? "file", numHeads: document.num_heads ?? selected, tau: document.tau ?? 0,
       kvIndices: indices, scores: scores, capacity: capacity)
-    linearLayers = linear
+    // The authors' scripts write `kv_indices` alone.
+    let isStated = document.hkv != nil || document.linear_layers != nil
+    if isStated, let linearLayers, linear != linearLayers {
+      throw refuse("linear_layers are \(linear), with this run's adapter.value_heads they are \(linearLayers)")
+    }
+    self.linearLayers = linearLayers ?? linear
   }
 }
 

@@ -97,7 +97,8 @@ class Work:
         """NLL and answer of every example of text, by id."""
         which = ["--base"] if kind == "base" else ["--adapter", self.out / f"adapter-{kind}"]
         output = self.out / f"predictions-{kind}.jsonl"
-        run = (self.run_file("lora" if kind == "lora" else "image_lora"), "--set", "data.validation=data/text.jsonl")
+        text = f"data.validation={(self.out / 'data/text.jsonl').resolve()}"
+        run = (self.run_file("lora" if kind == "lora" else "image_lora"), "--set", text)
         self.command(
             f"evaluate-{kind}",
             self.a.imagelora,
