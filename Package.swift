@@ -6,6 +6,8 @@ import PackageDescription
 let hasChecks = Context.environment["IMAGELORA_CHECKS"] == "1"
 /// IMAGELORA_FUZZ=1 adds the fuzz targets, which scripts/fuzz.sh builds; there everything is checked.
 let hasFuzzTargets = Context.environment["IMAGELORA_FUZZ"] == "1"
+/// The commit that is built, with a plus behind it where files were changed; empty without git.
+let commit = Context.gitInformation.map { $0.currentCommit + ($0.hasUncommittedChanges ? "+" : "") } ?? ""
 let kernels: [SwiftSetting] = [
   .unsafeFlags([hasChecks || hasFuzzTargets ? "-O" : "-Ounchecked"], .when(configuration: .release)),
   .unsafeFlags(["-Xcc", "-march=native"]),
@@ -38,6 +40,7 @@ let libraries: [Target] = [
   .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
   .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
   .systemLibrary(name: "CCompression", providers: [.apt(["zlib1g-dev", "libzstd-dev"])]),
+  .target(name: "CCommit", exclude: ["README.md"], cSettings: [.define("IMAGELORA_COMMIT", to: "\"\(commit)\"")]),
   .target(
     name: "CImages", exclude: ["README.md"],
     linkerSettings: [
@@ -83,6 +86,12 @@ let modules: [Target] = [
       "Files", "Formatting", "Tensors", "HDF5", "Digests", "RandomNumbers", "HuggingFace", "Preprocessing", "QwenVL",
       "Batches", "Adapters",
     ]),
+  .module(
+    "Evaluation",
+    [
+      "Files", "Formatting", "Digests", "RandomNumbers", "Tensors", "Collectives", "HuggingFace", "Datasets",
+      "Preprocessing", "QwenVL", "Batches",
+    ]),
   .module("Costs", ["Collectives", "HuggingFace", "Layers", "Datasets", "QwenVL", "Batches", "Adapters"]),
   // 7
   .module("HeatMaps", ["Files", "Preprocessing", "Artifacts"]),
@@ -90,13 +99,7 @@ let modules: [Target] = [
     "Training",
     [
       "Files", "Formatting", "Tensors", "Collectives", "Digests", "HuggingFace", "Datasets", "QwenVL", "Batches",
-      "Adapters", "RunFile", "Artifacts", "Costs", "TensorBoard",
-    ]),
-  .module(
-    "Evaluation",
-    [
-      "Files", "Formatting", "Digests", "RandomNumbers", "Tensors", "Collectives", "HuggingFace", "Datasets",
-      "Preprocessing", "QwenVL", "Batches",
+      "Adapters", "RunFile", "Artifacts", "Costs", "Evaluation", "TensorBoard",
     ]),
   // 8
   .module(
@@ -109,7 +112,7 @@ let modules: [Target] = [
     "Inspection",
     [
       "Files", "Formatting", "Tensors", "HDF5", "Digests", "RandomNumbers", "HuggingFace", "Datasets",
-      "Preprocessing", "QwenVL", "Batches", "Adapters", "RunFile", "Artifacts", "Training",
+      "Preprocessing", "QwenVL", "Batches", "Adapters", "RunFile", "Artifacts", "Costs", "Training",
     ]),
   .module(
     "Report",
@@ -124,8 +127,8 @@ let programs: [Target] = [
   .executableTarget(
     name: "imagelora",
     dependencies: [
-      "Files", "Tensors", "Collectives", "MPI", "HuggingFace", "Datasets", "Preprocessing", "QwenVL", "Batches",
-      "Adapters", "RunFile", "Artifacts", "Costs", "HeatMaps", "Training", "Evaluation", "Planning", "Inspection",
+      "CCommit", "Files", "Tensors", "Collectives", "MPI", "HuggingFace", "Datasets", "Preprocessing", "QwenVL",
+      "Batches", "Adapters", "RunFile", "Artifacts", "Costs", "HeatMaps", "Training", "Evaluation", "Planning", "Inspection",
       "Report",
       argumentParser,
     ],

@@ -23,21 +23,35 @@ package struct AdamW: Sendable, Equatable {
     (self.beta1, self.beta2, self.epsilon, self.weightDecay) = (beta1, beta2, epsilon, weightDecay)
   }
 
-  /// p -= lr (wd p + m^ / (sqrt(v^) + eps)) with bias-corrected moments m^, v^.
-  /// - Precondition: all have the state's count.
+  /// p -= lr (wd p + m^ / (sqrt(v^) + eps)) with bias-corrected moments m^, v^, and with lr times its factor in each
+  /// range.
+  /// - Precondition: all have the state's count, and the ranges cover it in order.
   package func update(
     _ parameters: UnsafeMutableBufferPointer<Float>, gradients: [Float], learningRate: Double,
-    state: inout OptimizerState
+    factors: [(range: Range<Int>, factor: Double)], state: inout OptimizerState
   ) {
     precondition(parameters.count == state.expAvg.count && gradients.count == state.expAvg.count)
     state.step += 1
+    var end = 0
+    for (range, factor) in factors {
+      precondition(range.lowerBound == end && range.upperBound <= parameters.count, "a parameter is left out")
+      end = range.upperBound
+      update(parameters, gradients: gradients, learningRate: learningRate * factor, in: range, state: &state)
+    }
+    precondition(end == parameters.count, "a parameter is left out")
+  }
+
+  private func update(
+    _ parameters: UnsafeMutableBufferPointer<Float>, gradients: [Float], learningRate: Double, in range: Range<Int>,
+    state: inout OptimizerState
+  ) {
     let (beta1, beta2) = (Float(self.beta1), Float(self.beta2))
     let (rest1, rest2) = (Float(1 - self.beta1), Float(1 - self.beta2))
     let decay = Float(1 - learningRate * weightDecay)
     let stepSize = Float(learningRate / (1 - pow(self.beta1, Double(state.step))))
     let correction = Float((1 - pow(self.beta2, Double(state.step))).squareRoot())
     let epsilon = Float(self.epsilon)
-    for i in parameters.indices {
+    for i in range {
       let g = gradients[i]
       state.expAvg[i] = beta1 * state.expAvg[i] + rest1 * g
       state.expAvgSq[i] = beta2 * state.expAvgSq[i] + rest2 * g * g

@@ -12,10 +12,14 @@ package protocol Adapter<Element>: ProjectionAdapter {
   var gradients: Matrix<Element> { get }
 
   /// The start of training. Each tensor that is drawn has a stream of its own.
-  func initialize(seed: UInt64)
+  /// - Parameter gamma: where an Image-LoRA's gammas start.
+  func initialize(seed: UInt64, gamma: Double)
 }
 
 extension Adapter {
+  /// The start of training as in the method's paper.
+  package func initialize(seed: UInt64) { initialize(seed: seed, gamma: ImageLoRAConfiguration.gammaStart) }
+
   /// Takes all parameters, in the layout's order.
   /// - Precondition: as many as the layout has.
   package func load(_ values: [Element]) {

@@ -13,6 +13,9 @@ package struct ImageLoRAConfiguration: Sendable, Equatable {
   /// Selected value heads of each adapted layer of linear attention, ascending.
   package var valueHeadIndices: [Int: [Int]]
 
+  /// Where gammas start unless stated, as in the authors' code.
+  package static let gammaStart = 0.01
+
   package init(
     rank: Int, alpha: Double, normalization: Normalization, kvIndices: [Int: [Int]],
     valueHeadIndices: [Int: [Int]] = [:]

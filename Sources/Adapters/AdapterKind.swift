@@ -56,7 +56,11 @@ package enum Normalization: String, Sendable, CaseIterable {
 
 /// How a head's influence is estimated from its gradient.
 package enum Estimator: String, Sendable, CaseIterable {
-  /// Sum over examples of the squared norm of dL/dB of a rank-1 probe (the paper's).
+  /// The mean of `rank1` over all its projections, in closed form: sum over examples of the squared norm of the
+  /// gradient of the head's rows of the value projection at visual tokens, the trace of its empirical Fisher
+  /// information.
+  case fisher
+  /// Sum over examples of the squared norm of dL/dB of a rank-1 probe with a random projection (the paper's).
   case rank1
   /// Sum over examples of the squared gradient of a gate on the head (the authors' code).
   case gate

@@ -46,14 +46,14 @@ package final class ImageLoRA<Element: Scalar>: Adapter {
   package var tokens: AdaptedTokens { .visual }
   package func adapts(_ layer: Int, _ projection: Projection) -> Bool { projection == .value && slots[layer] != nil }
 
-  /// The paper's start: `A ~ N(0, (1/r)^2)`, `B = 0`, `gamma = 0.01`. Each layer draws from a stream of its own, so
+  /// The paper's start: `A ~ N(0, (1/r)^2)`, `B = 0`, all gammas alike. Each layer draws from a stream of its own, so
   /// that its start does not depend on which other layers are selected.
-  package func initialize(seed: UInt64) {
+  package func initialize(seed: UInt64, gamma: Double) {
     parameters.base.update(repeating: 0, count: layout.count)
     for (layer, slot) in slots {
       var source = NormalSource(seed: seed, stream: UInt64(layer))
       for i in slot.loraA { parameters.base[i] = Element(source.nextGaussian() / Double(options.rank)) }
-      parameters.base[slot.gamma] = 0.01
+      parameters.base[slot.gamma] = Element(gamma)
     }
   }
 

@@ -1,11 +1,12 @@
-// Influence of every head from one backward pass over the frozen base: both estimators watch the same gradient.
+// Influence of every head from one backward pass over the frozen base: all estimators watch the same gradient.
 import HuggingFace
 import QwenVL
 import RandomNumbers
 import Tensors
 
 /// Watches dv at visual tokens. With G = dv: gate gradient `sum_j <G[j, h], v[j, h]>`, rank-1 gradient
-/// `sum_j (x[j] A_l) G[j, h]`; nothing is added in forward, so the base stays the base.
+/// `sum_j (x[j] A_l) G[j, h]`, and the squared norm of `sum_j x[j]^T G[j, h]`, which is the mean of that of the rank-1
+/// gradient over all `A_l ~ N(0, 1)`; nothing is added in forward, so the base stays the base.
 package final class InfluenceProbe<Element: Scalar>: ProjectionAdapter {
   /// Watched heads of each layer, and how many numbers a value has there.
   package let capacity, dimensions: [Int]
@@ -18,6 +19,9 @@ package final class InfluenceProbe<Element: Scalar>: ProjectionAdapter {
   package let gateGradient: Matrix<Element>
   /// d(loss)/d(B), `[L, heads D]`, likewise.
   package let rank1Gradient: Matrix<Element>
+  /// `|| d(loss)/d(W) ||^2` of each head's rows W of the value projection, over visual tokens, flat `[L, heads]`: of the
+  /// backward pass since `reset`.
+  package private(set) var weightGradientNorm2: [Double]
 
   /// - Parameter projections: `[L][H]`; see `seededProjections`.
   package init(text: TextConfiguration, projections: [[Element]], heads: ValueHeads = .attention) {
@@ -28,6 +32,7 @@ package final class InfluenceProbe<Element: Scalar>: ProjectionAdapter {
     self.projections = projections.map { Matrix($0, rows: $0.count, columns: 1) }
     gateGradient = Matrix(zeros: text.layers, capacity.max() ?? 0)
     rank1Gradient = Matrix(zeros: text.layers, zip(capacity, dimensions).map(*).max() ?? 0)
+    weightGradientNorm2 = Array(repeating: 0, count: text.layers * (capacity.max() ?? 0))
   }
 
   /// `|| dL / dB_l,h ||^2`, flat `[L, heads]`, of a gradient `[L, heads D]`.
@@ -53,6 +58,7 @@ package final class InfluenceProbe<Element: Scalar>: ProjectionAdapter {
     for gradient in [gateGradient, rank1Gradient] {
       gradient.base.update(repeating: 0, count: gradient.rows * gradient.columns)
     }
+    for index in weightGradientNorm2.indices { weightGradientNorm2[index] = 0 }
   }
 
   package var tokens: AdaptedTokens { .visual }
@@ -68,7 +74,12 @@ package final class InfluenceProbe<Element: Scalar>: ProjectionAdapter {
   ) {
     guard let values, adapts(layer, projection) else { return }
     let D = dimensions[layer]
+    let weightGradient = Matrix<Element>(zeros: input.columns, capacity[layer] * D)
+    defer { add(normsOf: weightGradient, layer: layer) }
     for rows in spans {
+      multiply(
+        input.rows(rows), .transposed, dValues.rows(rows).columns(0..<weightGradient.columns), .asIs,
+        into: weightGradient, beta: 1)
       let u = Matrix<Element>(uninitialized: rows.count, 1)
       multiply(input.rows(rows), .asIs, projections[layer], .asIs, into: u)
       multiply(
@@ -80,6 +91,18 @@ package final class InfluenceProbe<Element: Scalar>: ProjectionAdapter {
           let start = head * D
           gateGradient.row(layer)[head] += Element.dot(D, dValues.row(row) + start, values.row(row) + start)
         }
+      }
+    }
+  }
+
+  /// Norms are of the whole gradient, so a layer has one backward pass between two resets.
+  private func add(normsOf gradient: Matrix<Element>, layer: Int) {
+    let (D, start) = (dimensions[layer], layer * gateGradient.columns)
+    precondition(weightGradientNorm2[start] == 0, "a second backward pass of a layer")
+    for row in 0..<gradient.rows {
+      for head in 0..<capacity[layer] {
+        let part = gradient.row(row) + head * D
+        weightGradientNorm2[start + head] += Double(Element.dot(D, part, part))
       }
     }
   }

@@ -44,7 +44,7 @@ package final class LoRA<Element: Scalar>: Adapter {
   package func adapts(_ layer: Int, _ projection: Projection) -> Bool { slots[layer]?[projection] != nil }
 
   /// PEFT's start: A uniform in +-1 / sqrt(in) (`kaiming_uniform_(a=sqrt(5))`), B = 0.
-  package func initialize(seed: UInt64) {
+  package func initialize(seed: UInt64, gamma: Double) {
     parameters.base.update(repeating: 0, count: layout.count)
     for (layer, projections) in slots {
       for (index, projection) in Projection.allCases.enumerated() {

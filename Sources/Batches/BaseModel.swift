@@ -71,6 +71,9 @@ package struct BaseModel: Sendable {
     (self.tokenizer, self.preprocessor, self.reading) = (tokenizer, preprocessor, reading)
   }
 
+  /// The element type of most of the weights, as they are stored.
+  package var elementType: ElementType { checkpoint.mainElementType.flatMap(ElementType.init) ?? .float32 }
+
   /// Throws if a file of the weights was written to since the folder was opened: what was computed since then belongs
   /// to no base that could be named.
   /// - Throws: `FileError`.

@@ -211,6 +211,6 @@ package final class FeatureStore: Sendable {
 extension ImageSource {
   /// SHA-256 of its bytes, just read; a pack has compared them with the digest that it states.
   fileprivate func digest(of bytes: [UInt8]) -> String {
-    if case .packed(let image) = address { image.digest } else { SHA256.hex(bytes) }
+    if case .packed(let image) = address, let digest = image.digest { digest } else { SHA256.hex(bytes) }
   }
 }

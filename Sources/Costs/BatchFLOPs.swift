@@ -46,14 +46,7 @@ package struct BatchFLOPs: Equatable {
     let N = Double(unit.tokens - first)  // tokens that have a gradient
     let L = t.layers
 
-    // What mixes tokens for all of them; the rest of the last layer for the answers alone.
-    func forwardLayer(_ layer: Int) -> Double {
-      let Q = layer == L - 1 ? R : T
-      if t.isLinear(layer) { return T * widths.linearInputs + Q * widths.linearPerQuery }
-      return T * widths.keysValues + Q * widths.perQuery
-        + 2 * widths.queries * (layer == L - 1 ? unit.answerPairs : unit.pairs)
-    }
-    forward = 2 * (0..<L).reduce(0) { $0 + forwardLayer($1) }
+    forward = 2 * (0..<L).reduce(0) { $0 + Self.forward($1, unit, widths, t) }
     head = 2 * (learns ? 2 : 1) * R * widths.head
     let multiplyAdds = planned.multiplyAdds(tokens: T, visual: Double(unit.visual), t)
     adapter = 2 * multiplyAdds * (learns ? 3 : 1)
@@ -88,6 +81,17 @@ package struct BatchFLOPs: Equatable {
     }
     let lowest = planned.lowest(t)
     backward = 2 * (lowest + 1..<max(L, lowest + 1)).reduce(lowestLayer(lowest)) { $0 + backwardLayer($1) }
+  }
+
+  /// Multiply-adds of a layer's forward pass: what mixes tokens for all of them; the rest of the last layer for the
+  /// answers alone.
+  private static func forward(
+    _ layer: Int, _ unit: BatchShape, _ widths: DecoderWidths, _ t: TextConfiguration
+  ) -> Double {
+    let (T, isLast) = (Double(unit.tokens), layer == t.layers - 1)
+    let Q = isLast ? Double(unit.answers) : T
+    if t.isLinear(layer) { return T * widths.linearInputs + Q * widths.linearPerQuery }
+    return T * widths.keysValues + Q * widths.perQuery + 2 * widths.queries * (isLast ? unit.answerPairs : unit.pairs)
   }
 
   /// Multiply-adds of one image through the tower and the mergers.
@@ -150,6 +154,18 @@ private struct DecoderWidths {
 }
 
 extension BatchFLOPs {
+  /// The FLOPs of layers that backward computes again, since their activations do not fit into so many bytes: executed,
+  /// and no model FLOPs.
+  package static func recomputed(
+    _ unit: BatchShape, adapter: PlannedAdapter, activationBytes: Int, _ configuration: ModelConfiguration
+  ) -> Double {
+    let text = configuration.text
+    guard adapter.learns(from: unit) else { return 0 }
+    let widths = DecoderWidths(text)
+    return SavedActivations(unit, text).recomputedLayers(from: adapter.lowest(text), within: activationBytes)
+      .reduce(0) { $0 + 2 * forward($1, unit, widths, text) }
+  }
+
   /// The part of `backward` that recomputes attention's scores: FLOPs that are executed and are not model FLOPs.
   package static func repeatedScores(
     _ unit: BatchShape, budgets: LayerBudgets, _ configuration: ModelConfiguration

@@ -1,7 +1,6 @@
 // The memory of a rank without the mapped weights.
 import Batches
 import HuggingFace
-import Layers
 
 /// Bytes of a rank without the mapped weights, at one batch.
 package struct RankMemory: Equatable {
@@ -29,28 +28,12 @@ package struct RankMemory: Equatable {
     let (v, t) = (configuration.vision, configuration.text)
     let float = Double(MemoryLayout<Float>.stride)
     let (T, R) = (Double(unit.tokens), Double(unit.answers))
-    let (H, I, heads) = (Double(t.hiddenSize), Double(t.intermediateSize), Double(t.attentionHeads))
-    let (queries, keys) = (heads * Double(t.headDimension), Double(t.kvHeads * t.headDimension))
-    // k and v of every token; q, attention's output and statistics, h, gate and up of query tokens; also x of every
-    // token. Queries and keys once more where they have norms, queries where outputs have gates.
-    let twice: Double = t.queryKeyNorm ? 1 : 0
-    let gates: Double = t.outputGate ? 1 : 0
-    // What the convolution gives and the numbers behind the gates of every token, with a state a chunk; what the rule
-    // gives and its gate of query tokens.
-    let linear = t.linearAttention
-    let states = Double(linear.keyDimension * linear.valueColumns) / Double(GatedDeltaRule<Float>.usualChunk)
-    let perToken = Double(linear.columns + 2 * linear.valueHeads) + states
-    func saved(_ layer: Int, _ Q: Double) -> Double {
-      let mixer =
-        t.isLinear(layer)
-        ? T * perToken + Q * 2 * Double(linear.valueColumns)
-        : (2 + twice) * T * keys + Q * ((2 + twice + gates) * queries + heads)
-      return float * (mixer + Q * (H + 2 * I))
-    }
+    let (H, I) = (Double(t.hiddenSize), Double(t.intermediateSize))
+    let saved = SavedActivations(unit, t)
     let layers = planned.learns(from: unit) ? Array(planned.lowest(t)..<t.layers) : []
-    let (learning, last) = (layers.count, t.layers - 1)
-    let all = layers.reduce(0) { $0 + saved($1, $1 == last ? R : T) }
-    let largest = layers.map { saved($0, T) }.max() ?? 0
+    let learning = layers.count
+    let all = layers.reduce(0) { $0 + saved.bytes($1) }
+    let largest = layers.map { saved.bytes($0, queries: T) }.max() ?? 0
     // Beyond the budget, activations are recomputed one layer at a time.
     activations = float * Double(learning) * T * H + min(all, Double(activationBytes) + largest)
     // Backward of the MLP at its widest: three matrices of the MLP's width, and five of the hidden size.

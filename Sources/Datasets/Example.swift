@@ -125,9 +125,13 @@ package struct Example: Sendable, Equatable {
   package var objects: Objects?
   /// Groups for which accuracy is reported separately, as `["task": "click-link"]`.
   package var groups: [String: String]
+  /// Right answers besides the last turn's, against which a generated one is scored; may be empty.
+  package var answers: [String]
+  /// How it is scored; nil: as the run says.
+  package var scorer: Scorer?
   package init(
     id: String, line: Int, images: [ImageSource], messages: [Message], tools: [JSON] = [], objects: Objects? = nil,
-    groups: [String: String] = [:]
+    groups: [String: String] = [:], answers: [String] = [], scorer: Scorer? = nil
   ) {
     self.id = id
     self.line = line
@@ -136,6 +140,7 @@ package struct Example: Sendable, Equatable {
     self.tools = tools
     self.objects = objects
     self.groups = groups
+    (self.answers, self.scorer) = (answers, scorer)
   }
 }
 

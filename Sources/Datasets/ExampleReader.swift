@@ -49,12 +49,19 @@ package struct ExampleReader: Sendable {
     (self.ids, self.ignoredKeys, self.system) = (ids, ignoredKeys, system)
   }
 
-  /// Reads a regular file: rows, or a pack of rows and their images.
+  /// Reads a regular file: rows, or a pack or tar archive of rows and their images.
   package func read(_ path: String) throws(DatasetError) -> Dataset {
-    guard ImagePack.isHDF5(path) else { return try read(text(of: path), name: path) }
-    let (pack, rows): (ImagePack, [UInt8])
-    do { (pack, rows) = try ImagePack.open(path) } catch { throw .pack(description: "\(error)") }
-    return try read(Data(rows), name: path, folder: ImageFolder(imageRoot, confined: confined, pack: pack))
+    let (container, rows): (any ImageContainer, [UInt8])
+    do {
+      if ImagePack.isHDF5(path) {
+        (container, rows) = try ImagePack.open(path)
+      } else if TarArchive.isTar(path) {
+        (container, rows) = try TarArchive.open(path)
+      } else {
+        return try read(text(of: path), name: path)
+      }
+    } catch let error as DatasetError { throw error } catch { throw .pack(description: "\(error)") }
+    return try read(Data(rows), name: path, folder: ImageFolder(imageRoot, confined: confined, container: container))
   }
 
   /// Reads a file of rows and finds their images: the text, and each image as rows write it and where its file is.
@@ -63,6 +70,9 @@ package struct ExampleReader: Sendable {
   ) throws(DatasetError) -> (text: [UInt8], dataset: Dataset, images: [(name: String, path: String)]) {
     guard !ImagePack.isHDF5(path) else {
       throw .pack(description: oneLine("\(path): is an HDF5 file, not rows; give a file of rows"))
+    }
+    guard !TarArchive.isTar(path) else {
+      throw .pack(description: oneLine("\(path): is a tar archive, which holds its images; train on it as it is"))
     }
     let data = try text(of: path)
     if let format = Self.compression(of: data) {
@@ -75,6 +85,9 @@ package struct ExampleReader: Sendable {
 
   private func text(of path: String) throws(DatasetError) -> Data {
     let data = try data(of: path)
+    guard data.count >= 1024 || !data.starts(with: "version https://git-lfs".utf8) else {
+      throw .unreadable(file: path, reason: "it is a Git LFS pointer, not the file; run git lfs pull in its folder")
+    }
     // JSON holds no zero byte. Where bad rows are left out, the rows in a pack whose first bytes are damaged would be
     // taken for loose ones.
     guard !data.prefix(64).contains(0) || data.starts(with: "PAR1".utf8) || Self.compression(of: data) != nil else {
@@ -116,6 +129,10 @@ package struct ExampleReader: Sendable {
     var failure: String?
     data.withUnsafeBytes { bytes in
       let text = RowText(bytes, maxRowBytes: maxLineBytes)
+      guard !TarArchive.isHeader(text.window) else {
+        failure = "it is a compressed tar archive; decompress it, since images are read from anywhere in it"
+        return
+      }
       var rows = RowSplitter(text)
       do throws(JSONSyntaxError) {
         while let row = try rows.next() {

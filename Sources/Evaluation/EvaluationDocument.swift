@@ -9,6 +9,13 @@ package struct EvaluationDocument: Encodable, Equatable {
     let exactMatch, finished, pointInBox, iouAtHalf, meanIou: Double?
     /// Examples whose answer was generated, is a place, is a box.
     let generated, places, boxes: Int
+    /// By scorer, where examples have one.
+    let scores: [String: Score]?
+
+    struct Score: Encodable, Equatable {
+      let examples: Int
+      let value: Double?
+    }
 
     init(_ metrics: Metrics) {
       (examples, tokens, loss) = (metrics.examples, metrics.tokens, metrics.loss)
@@ -16,6 +23,13 @@ package struct EvaluationDocument: Encodable, Equatable {
       (exactMatch, finished) = (metrics.exactMatch.value, metrics.finished.value)
       (pointInBox, iouAtHalf, meanIou) = (metrics.pointInBox.value, metrics.iouAtHalf.value, metrics.meanIoU.value)
       (generated, places, boxes) = (metrics.exactMatch.count, metrics.pointInBox.count, metrics.meanIoU.count)
+      scores =
+        metrics.scores.isEmpty
+        ? nil
+        : Dictionary(
+          uniqueKeysWithValues: metrics.scores.map {
+            ($0.scorer.rawValue, Score(examples: $0.mean.count, value: $0.mean.value))
+          })
     }
   }
 

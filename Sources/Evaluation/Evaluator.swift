@@ -27,7 +27,17 @@ package struct ExampleResult: Codable, Sendable, Equatable {
     package var exactMatch: Bool
     /// Nil where the example asks for no place.
     package var place: PlaceScore?
+    /// By the scorer of the example or the run; nil where that is exact match against the last turn alone.
+    package var score: AnswerScore?
   }
+}
+
+/// What a scorer gives an answer.
+package struct AnswerScore: Codable, Sendable, Equatable {
+  package var scorer: Scorer
+  /// From 0 to 1.
+  package var value: Double
+  package init(scorer: Scorer, value: Double) { (self.scorer, self.value) = (scorer, value) }
 }
 
 /// Equal but for whitespace at the ends; case matters. Canonically equivalent texts are equal, as tokenizers see them.
@@ -42,9 +52,16 @@ package struct Evaluator: Sendable {
   private let samples: SampleBuilder
   private let maxNewTokens: Int?
   private let generator: Generator
+  private let scorer: Scorer
 
-  /// - Parameter maxNewTokens: longest answer; nil: nothing is generated.
-  package init(base: BaseModel, samples: SampleBuilder, maxNewTokens: Int?, decoding: Decoding = .greedy) {
+  /// - Parameters:
+  ///   - maxNewTokens: longest answer; nil: nothing is generated.
+  ///   - scorer: of examples that state none.
+  package init(
+    base: BaseModel, samples: SampleBuilder, maxNewTokens: Int?, scorer: Scorer = .exactMatch,
+    decoding: Decoding = .greedy
+  ) {
+    self.scorer = scorer
     self.base = base
     self.samples = samples
     self.maxNewTokens = maxNewTokens
@@ -178,11 +195,15 @@ package struct Evaluator: Sendable {
       let written = base.tokenizer.encode(reference)
       reference = base.tokenizer.decode(Array(written.prefix { !base.configuration.endTokenIDs.contains($0) }))
     }
+    let answer = prompt.thoughts.answer(in: prediction)
+    let scorer = example.scorer ?? self.scorer
+    let isPlain = scorer == .exactMatch && example.answers.isEmpty
+    let right = example.answers.isEmpty ? [reference] : example.answers
     return ExampleResult.Answer(
       prompt: base.text(of: prompt.sample), reference: reference, prediction: prediction,
-      finished: generation.isFinished,
-      exactMatch: isExactMatch(prompt.thoughts.answer(in: prediction), reference),
-      place: PlaceTarget(row: example, prompt: prompt)?.score(prediction))
+      finished: generation.isFinished, exactMatch: isExactMatch(answer, reference),
+      place: PlaceTarget(row: example, prompt: prompt)?.score(prediction),
+      score: isPlain ? nil : AnswerScore(scorer: scorer, value: scorer.score(answer, against: right)))
   }
 }
 

@@ -1,4 +1,5 @@
 // Accuracy by the groups that examples state.
+import Datasets
 import Formatting
 
 extension Metrics {
@@ -40,10 +41,22 @@ extension Metrics {
     return members
   }
 
-  private static let measures: [(String, @Sendable (Metrics) -> Mean)] = [
-    ("point in box", { $0.pointInBox }),
-    ("IoU >= 0.5", { $0.iouAtHalf }),
-    ("exact match", { $0.pointInBox.count == $0.examples ? Mean([]) : $0.exactMatch }),
-    ("token accuracy", { $0.exactMatch.count > 0 ? Mean([]) : Mean(count: $0.examples, value: $0.tokenAccuracy) }),
-  ]
+  /// What is shown of an example's groups: scores of answers that are no places, where there are any.
+  private static var measures: [(String, (Metrics) -> Mean)] {
+    let byScorer = Scorer.allCases.map { scorer in
+      (scorer.words, { (metrics: Metrics) in metrics.scores.first { $0.scorer == scorer }?.mean ?? Mean([]) })
+    }
+    return byScorer + [
+      ("point in box", { $0.pointInBox }),
+      ("IoU >= 0.5", { $0.iouAtHalf }),
+      (
+        "exact match",
+        { metrics in
+          let others = metrics.pointInBox.count + metrics.scores.reduce(0) { $0 + $1.mean.count }
+          return others == metrics.examples ? Mean([]) : metrics.exactMatch
+        }
+      ),
+      ("token accuracy", { $0.exactMatch.count > 0 ? Mean([]) : Mean(count: $0.examples, value: $0.tokenAccuracy) }),
+    ]
+  }
 }

@@ -29,6 +29,7 @@ extension PredictionLine {
       guard line.tokens > 0, line.tokens < 1 << 40, (0...line.tokens).contains(line.likeliest_tokens) else {
         throw refuse("likeliest_tokens \(line.likeliest_tokens) of \(line.tokens) tokens")
       }
+      guard (0...1).contains(line.score ?? 0) else { throw refuse("score \(line.score ?? 0) is not from 0 to 1") }
       guard seen.insert([line.model, line.id]).inserted else {
         throw refuse("a second prediction of this model for this example")
       }
@@ -47,8 +48,14 @@ extension PredictionLine {
       answer: prediction.map { prediction in
         ExampleResult.Answer(
           prompt: prompt ?? "", reference: reference ?? "", prediction: prediction, finished: finished ?? false,
-          exactMatch: exact_match ?? false, place: point_in_box.map { PlaceScore(pointInBox: $0, iou: iou) })
+          exactMatch: exact_match ?? false, place: point_in_box.map { PlaceScore(pointInBox: $0, iou: iou) },
+          score: answerScore)
       })
+  }
+
+  private var answerScore: AnswerScore? {
+    guard let scorer, let score else { return nil }
+    return AnswerScore(scorer: scorer, value: score)
   }
 
   /// Whether the answer is right: the place where one was asked for (a box by half its union), otherwise every
@@ -56,6 +63,6 @@ extension PredictionLine {
   package var isRight: Bool? {
     guard prediction != nil else { return nil }
     if let iou { return iou >= 0.5 }
-    return point_in_box ?? exact_match
+    return point_in_box ?? score.map { $0 >= 0.5 } ?? exact_match
   }
 }

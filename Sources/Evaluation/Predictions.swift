@@ -13,6 +13,9 @@ package struct PredictionLine: Codable, Sendable, Equatable {
   package var prompt, reference, prediction: String?
   package var finished, exact_match, point_in_box: Bool?
   package var iou: Double?
+  /// How the answer was scored, and its score; nil for exact match alone.
+  package var scorer: Scorer?
+  package var score: Double?
   package var nll: Double
   package var tokens, likeliest_tokens: Int
 
@@ -27,6 +30,7 @@ package struct PredictionLine: Codable, Sendable, Equatable {
     exact_match = result.answer?.exactMatch
     point_in_box = result.answer?.place?.pointInBox
     iou = result.answer?.place?.iou
+    (scorer, score) = (result.answer?.score?.scorer, result.answer?.score?.value)
     nll = result.nll
     tokens = result.tokens
     likeliest_tokens = result.top1

@@ -4,6 +4,9 @@ import Foundation
 /// A number with a fixed count of decimals.
 package func fixed(_ value: Double, _ decimals: Int) -> String { String(format: "%.\(decimals)f", value) }
 
+/// A number with its sign, also a plus.
+package func signed(_ value: Double, _ decimals: Int) -> String { String(format: "%+.\(decimals)f", value) }
+
 /// A number as 1.20e-05.
 package func scientific(_ value: Double) -> String { String(format: "%.2e", value) }
 

@@ -159,7 +159,10 @@ package struct ModelCard {
     let training = run.training
     return [
       ("Examples of a step", "\(training.globalBatch)"),
-      ("Peak learning rate", "\(training.learningRate), \(training.schedule.rawValue)"),
+      (
+        "Peak learning rate",
+        "\(training.learningRate.map { "\($0)" } ?? "by the model's width"), \(training.schedule.rawValue)"
+      ),
       ("AdamW", "betas \(training.beta1), \(training.beta2); weight decay \(training.weightDecay)"),
       ("Gradient norm clipped at", "\(training.maxGradientNorm)"),
       ("Compute precision", (run.model.precision ?? .float32).rawValue),

@@ -26,7 +26,7 @@ package struct ScoresDescription: Encodable, Equatable {
     (headsByLayer, linearLayers) = (scores.capacity, scores.linearLayers)
     (shard, seed) = (scores.shard.description, scores.seed)
     (baseDigest, dataDigest) = (scores.baseDigest, scores.dataDigest)
-    self.scores = Dictionary(uniqueKeysWithValues: Estimator.allCases.map { ($0.rawValue, scores.scores($0)) })
+    self.scores = Dictionary(uniqueKeysWithValues: scores.estimators.map { ($0.rawValue, scores.scores($0)) })
   }
 
   /// The heads of highest score.
@@ -53,7 +53,7 @@ package struct ScoresDescription: Encodable, Equatable {
       "base            \(baseDigest)",
       "data            \(dataDigest)",
     ]
-      + Estimator.allCases.map { estimator in
+      + Estimator.allCases.filter { scores[$0.rawValue] != nil }.map { estimator in
         let list = highest(estimator, count: 8).map { "\($0.layer)[\($0.head)] \(significant($0.score, digits: 3))" }
         return "highest         \(estimator.rawValue): \(list.joined(separator: ", "))"
       }

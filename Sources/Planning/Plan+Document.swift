@@ -28,15 +28,22 @@ extension Plan {
       let measured, longestTokens: Int
       let meanTokens, meanVisualTokens, meanSupervisedTokens: Double
     }
-    struct FLOPs: Encodable, Equatable { let decoding, forward, backward, head, adapter, vision: Double }
+    struct FLOPs: Encodable, Equatable { let decoding, forward, backward, head, adapter, vision, recomputed: Double }
+    struct Probe: Encodable, Equatable {
+      let examples: Int
+      let flops: Double
+    }
     struct Memory: Encodable, Equatable {
-      let rank, activations, work, features, adapter, program, node: Double
+      let rank, activations, work, features, adapter, program, node, available: Double
+      /// Where the node is too small: ranks on it that fit, and the largest `training.activation_memory_mib` that does.
+      let fittingRanksPerNode, fittingActivationMemoryMib: Int?
       let largestBatchTokens, largestBatchExamples: Int
     }
     struct AllReduce: Encodable, Equatable { let bytes, gradientBytes, counterBytes: Int }
     struct RankCounts: Encodable, Equatable { let nodes, perNode, count, threads: Int }
     struct Times: Encodable, Equatable {
       let gflops, stepSeconds, firstStepSeconds: Double
+      let probeSeconds: Double
       let epochSeconds, runSeconds: Double?
     }
 
@@ -47,6 +54,7 @@ extension Plan {
     let standardLora: StandardLoRAComparison
     let examples: Examples
     let flopsPerExample: FLOPs
+    let probe: Probe?
     let memory: Memory
     let allReduce: AllReduce
     let ranks: RankCounts
@@ -83,10 +91,13 @@ extension Plan {
         meanVisualTokens: examples.mean(\.visual), meanSupervisedTokens: examples.mean(\.answers)),
       flopsPerExample: .init(
         decoding: flops.decoding, forward: flops.forward, backward: flops.backward, head: flops.head,
-        adapter: flops.adapter, vision: flops.vision),
+        adapter: flops.adapter, vision: flops.vision, recomputed: work.recomputed),
+      probe: probe.map { .init(examples: $0.examples, flops: $0.flops) },
       memory: .init(
         rank: memory.total, activations: memory.activations, work: memory.work, features: memory.features,
-        adapter: memory.adapter, program: memory.program, node: nodeBytes, largestBatchTokens: largestBatch.tokens,
+        adapter: memory.adapter, program: memory.program, node: nodeBytes, available: nodeMemory,
+        fittingRanksPerNode: fitting?.ranksPerNode, fittingActivationMemoryMib: fitting?.activationMemoryMiB,
+        largestBatchTokens: largestBatch.tokens,
         largestBatchExamples: largestBatch.examples),
       allReduce: .init(
         bytes: payload.bytes, gradientBytes: payload.gradientBytes, counterBytes: payload.counterBytes),
@@ -99,7 +110,8 @@ extension Plan {
   private var times: Document.Times? {
     PlannedTimes(self).map {
       Document.Times(
-        gflops: gflops ?? 0, stepSeconds: $0.step, firstStepSeconds: $0.firstStep, epochSeconds: $0.epoch,
+        gflops: gflops ?? 0, stepSeconds: $0.step, firstStepSeconds: $0.firstStep, probeSeconds: $0.probe,
+        epochSeconds: $0.epoch,
         runSeconds: $0.run)
     }
   }

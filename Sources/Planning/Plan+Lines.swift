@@ -7,7 +7,8 @@ import QwenVL
 extension Plan {
   /// The plan; with a rate a time estimate too.
   package var lines: [String] {
-    modelLines + adapterLines + exampleLines + memoryLines + [payloadLine, stepLine] + timeLines + reachLines
+    modelLines + adapterLines + exampleLines + probeLines + memoryLines + fittingLines + [payloadLine, stepLine]
+      + timeLines + reachLines
   }
 
   private var modelLines: [String] {
@@ -85,6 +86,37 @@ extension Plan {
       features are cached
       """,
     ]
+      + (work.recomputed > 0
+        ? [
+          """
+          again      \(prefixed(work.recomputed, "FLOP")) an example: activations beyond \
+          \(run.training.activationMemoryMiB ?? 0) MiB a rank are recomputed
+          """
+        ] : [])
+  }
+
+  private var probeLines: [String] {
+    guard let probe else { return [] }
+    return [
+      "probe      \(plural(probe.examples, "example")), once before the first step: \(prefixed(probe.flops, "FLOP"))"
+    ]
+  }
+
+  private var fittingLines: [String] {
+    guard let fitting else { return [] }
+    var ways: [String] = []
+    if let mebibytes = fitting.activationMemoryMiB {
+      ways.append("training.activation_memory_mib: \(mebibytes), at the price of computing activations again")
+    }
+    if fitting.ranksPerNode > 0 { ways.append("\(plural(fitting.ranksPerNode, "rank")) a node") }
+    ways.append(
+      fitting.ranksPerNode > 0
+        ? "a lower model.max_pixels"
+        : "a lower model.max_pixels or training.micro_batch, or a larger node: not one rank fits")
+    return [
+      "too small  a node needs \(binarySize(nodeBytes)) and has \(binarySize(nodeMemory)) (--node-memory-gib)",
+      "           what helps: \(ways.joined(separator: "; "))",
+    ]
   }
 
   private var memoryLines: [String] {
@@ -137,7 +169,8 @@ extension Plan {
       line += "; an epoch of \(fixed(steps, 1)) steps \(Self.words(epoch))"
     }
     if let run = times.run { line += "; the run \(Self.words(run))" }
-    return [line, "           GEMMs alone: elementwise work, probing, validation and communication come on top"]
+    if times.probe > 0 { line += ", \(Self.words(times.probe)) of it the probe" }
+    return [line, "           GEMMs alone: elementwise work, validation and communication come on top"]
   }
 
   static func words(_ seconds: Double) -> String {

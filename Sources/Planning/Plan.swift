@@ -3,6 +3,7 @@ import Batches
 import Costs
 import Datasets
 import Files
+import Foundation
 import HuggingFace
 import RunFile
 import Tensors
@@ -36,6 +37,8 @@ package struct Plan {
   let examples: PlannedExamples
   let steps: Int?
   let work: StepWork
+  /// Nil: no probe selects heads.
+  let probe: PlannedProbe?
   /// A rank's at its largest batch.
   let memory: RankMemory
   let largestBatch: BatchShape
@@ -45,6 +48,8 @@ package struct Plan {
   package var network: Network?
   /// Trainable parameters to reduce over other numbers of ranks; nil: the adapter's.
   package var trainable: Int?
+  /// Bytes of memory that a node has.
+  package var nodeMemory = Double(ProcessInfo.processInfo.physicalMemory)
 
   /// - Parameter assumed: an example to plan for instead of the run's data.
   /// - Throws: `HuggingFaceError`, or the error with which `train` would also refuse the run.
@@ -68,7 +73,9 @@ package struct Plan {
     steps = examples.steps(run.training)
     let sampled = examples.steps(of: run)
     work = StepWork(
-      sampled, ranks: ranks.count, adapter: adapter.worst, rank: run.adapter.rank, configuration)
+      sampled, ranks: ranks.count, adapter: adapter.worst, rank: run.adapter.rank,
+      activationBytes: run.activationBytes, configuration)
+    probe = PlannedProbe(run, examples, configuration)
     let imageTokens = examples.imageTokens
     let needs = sampled.joined().lazy.map { batch in
       let memory = RankMemory(
@@ -115,6 +122,35 @@ package struct Plan {
   /// Weights a node holds once, and all its ranks.
   var nodeBytes: Double { weights.bytes + Double(ranks.perNode) * memory.total }
 
+  /// What would fit into a node that is too small for the plan: fewer ranks, or less memory for saved activations.
+  struct Fitting: Equatable {
+    /// Ranks on a node; 0: not one.
+    let ranksPerNode: Int
+    /// The largest `training.activation_memory_mib` with which all planned ranks fit; nil: there is none.
+    let activationMemoryMiB: Int?
+  }
+
+  /// Nil where the plan fits.
+  var fitting: Fitting? {
+    guard nodeBytes > nodeMemory else { return nil }
+    let room = nodeMemory - weights.bytes
+    func total(_ mebibytes: Int) -> Double {
+      RankMemory(
+        largestBatch, adapter: adapter.worst, imageTokens: examples.imageTokens,
+        featureMiB: run.model.featureMemoryMiB, activationBytes: mebibytes << 20, configuration
+      ).total
+    }
+    // The most that fits, by halves.
+    var (low, high) = (0, 1 << 20)
+    let fits = total(0) * Double(ranks.perNode) <= room
+    while fits, high - low > 1 {
+      let middle = (low + high) / 2
+      if total(middle) * Double(ranks.perNode) <= room { low = middle } else { high = middle }
+    }
+    return Fitting(
+      ranksPerNode: max(0, Int(room / memory.total)), activationMemoryMiB: fits ? low : nil)
+  }
+
   /// Measures GEMMs of this model's shape on this machine, on the run's threads, in 10^9 FLOPs a second.
   package func measuredRate() -> Double {
     setGEMMThreads(run.model.threads)
@@ -131,6 +167,8 @@ struct PlannedTimes {
   let step, firstStep: Double
   /// Steps and seconds of an epoch, and seconds of the run; nil where the data could not be counted.
   let stepsPerEpoch, epoch, run: Double?
+  /// Of the probe before the first step, 0 without one.
+  let probe: Double
 
   init?(_ plan: Plan) {
     guard let gflops = plan.gflops else { return nil }
@@ -139,6 +177,7 @@ struct PlannedTimes {
     firstStep = (plan.work.busiest + plan.work.busiestVision) / gflops / 1e9
     stepsPerEpoch = plan.examples.examplesPerEpoch.map { Double($0) / Double(plan.run.training.globalBatch) }
     epoch = stepsPerEpoch.map { $0 * step }
-    run = plan.steps.map { Double($0) * step }
+    probe = (plan.probe?.flops ?? 0) / Double(plan.ranks.count) / gflops / 1e9
+    run = plan.steps.map { [probe] in Double($0) * step + probe }
   }
 }

@@ -26,7 +26,8 @@ extension Plan {
       var larger = run
       larger.training.globalBatch = perRank * count
       let work = StepWork(
-        examples.steps(of: larger), ranks: count, adapter: adapter.worst, rank: run.adapter.rank, configuration)
+        examples.steps(of: larger), ranks: count, adapter: adapter.worst, rank: run.adapter.rank,
+        activationBytes: run.activationBytes, configuration)
       let perNode = min(count, ranks.perNode)
       let nodes = (count + perNode - 1) / perNode
       let compute = work.busiest / gflops / 1e9

@@ -119,7 +119,7 @@ extension ImageSource {
     switch address {
     case .file(let path): path.text
     case .inline(let bytes): "data: URL of \(bytes.count) bytes"
-    case .packed(let image): "\(image.name) of \(image.pack.path)"
+    case .packed(let image): "\(image.name) of \(image.file)"
     }
   }
 }

@@ -127,7 +127,7 @@ struct ReportedCheckpoint {
   let layout: AdapterLayout
   /// Nil if it does not match the adapter, and for standard LoRA, which selects no heads.
   let selection: HeadSelection?
-  let best: TrainingState.Best?
+  let best: TrainingState.Validated?
 
   /// Reads a folder's best checkpoint, or its newest if there is no valid best one; nil if none is valid.
   init?(_ folder: CheckpointFolder, notes: inout [String]) throws {

@@ -56,6 +56,7 @@ struct PeersName {
       ]
     ),
     ("training.micro_batch", nil, ["micro_batch_size", "micro_batch_size_per_gpu"]),
+    ("training.rate_factors", "as {B: 16}", ["loraplus_lr_ratio", "lorap_lr_ratio"]),
     ("training.learning_rate", nil, ["lr", "max_lr", "peak_lr", "base_lr"]),
     ("training.schedule", nil, ["lr_scheduler_type", "lr_scheduler", "scheduler", "lr_decay_style"]),
     ("training.min_learning_rate", nil, ["min_lr", "min_lr_rate", "cosine_min_lr_ratio", "lr_min"]),
@@ -66,6 +67,11 @@ struct PeersName {
     ("training.beta1", nil, ["adam_beta1"]), ("training.beta2", nil, ["adam_beta2"]),
     ("training.epsilon", nil, ["adam_epsilon", "eps"]),
     ("training.activation_memory_mib", nil, ["gradient_checkpointing", "activation_checkpointing"]),
+    (
+      "training.patience", "validations without a better one",
+      ["early_stopping_patience", "early_stopping", "early_stop"]
+    ),
+    ("training.best_by", nil, ["metric_for_best_model", "load_best_model_at_end"]),
     ("training.validation_every_steps", nil, ["eval_steps", "eval_interval", "eval_strategy", "evals_per_epoch"]),
     ("checkpoint.directory", nil, ["output_dir", "save_path", "output", "ckpt_dir", "checkpoint_dir"]),
     ("checkpoint.every_steps", nil, ["save_steps", "save_interval", "saves_per_epoch", "save_freq"]),

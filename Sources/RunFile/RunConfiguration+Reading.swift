@@ -88,13 +88,14 @@ extension RunConfiguration {
     if let least = model.minPixels, let most = model.maxPixels, least > most {
       throw conflict(["model.min_pixels", "model.max_pixels"], "\(least) is more than \(most)")
     }
-    if let minimum = training.minLearningRate, minimum > training.learningRate {
+    if let minimum = training.minLearningRate, let peak = training.learningRate, minimum > peak {
       throw conflict(
         ["training.learning_rate", "training.min_learning_rate"],
-        "the latter, \(minimum), is more than \(training.learningRate)")
+        "the latter, \(minimum), is more than \(peak)")
     }
     for (key, kind) in [
-      ("adapter.normalization", AdapterKind.imageLoRA), ("adapter.value_heads", .imageLoRA),
+      ("adapter.normalization", AdapterKind.imageLoRA), ("adapter.gamma", .imageLoRA),
+      ("adapter.value_heads", .imageLoRA),
       ("adapter.heads", .imageLoRA), ("adapter.targets", .lora),
     ] where adapter.kind != kind && tree.gives(key.split(separator: ".").map(String.init)) {
       throw conflict(
@@ -111,6 +112,12 @@ extension RunConfiguration {
     }
     if data.validation?.files.contains(where: { $0.weight != 1 }) == true {
       throw conflict(["data.validation"], "validation takes each example once; take the weight out")
+    }
+    for (key, isGiven) in [("patience", training.patience != nil), ("best_by", training.bestBy != .loss)]
+    where isGiven && data.validation == nil && data.validationFraction == nil {
+      throw conflict(
+        ["data.validation", "training.\(key)"],
+        "the latter needs validation examples; name them, or set data.validation_fraction")
     }
     // It is saved beside the checkpoints and read again.
     guard yaml.utf8.count <= Self.maxFileBytes else {

@@ -33,6 +33,17 @@ package struct RunPath: Sendable, Equatable {
 /// What happens at a bad example.
 package enum BadExamples: String, Sendable, CaseIterable { case strict, skip }
 
+/// What makes a validation the best one.
+package enum BestBy: String, Sendable, CaseIterable {
+  case loss
+  case exactMatch = "exact_match"
+  case pointInBox = "point_in_box"
+  /// The mean of the examples' scorers.
+  case score
+  /// Mean intersection over union.
+  case iou
+}
+
 /// The learning rate over the steps after warm-up.
 package enum Schedule: String, Sendable, CaseIterable { case cosine, linear, constant }
 
@@ -85,6 +96,8 @@ extension RunConfiguration {
     package var damagedImages = ImageReading.Damaged.warn
     package var transparency = ImageReading.Transparency.white
     package var exifOrientation = ImageReading.ExifOrientation.ignore
+    /// How generated answers of rows are scored that state no scorer.
+    package var scorer = Scorer.exactMatch
   }
 
   package struct Adapter: Sendable, Equatable {
@@ -92,6 +105,8 @@ extension RunConfiguration {
     package var rank = 8
     package var alpha = 16.0
     package var normalization = Normalization.inverseSqrtSelected
+    /// Where an Image-LoRA's gammas start.
+    package var gamma = ImageLoRAConfiguration.gammaStart
     /// Which heads an Image-LoRA may act on; absent: KV heads of full attention.
     package var valueHeads: ValueHeads?
     package var heads = Heads()
@@ -108,9 +123,9 @@ extension RunConfiguration {
     package var numHeads: Int?
     /// Temperature of the budgets over layers.
     package var tau = 0.5
-    package var estimator = Estimator.rank1
-    /// Examples that influence is measured on; absent: all training examples.
-    package var probeRows: Int?
+    package var estimator = Estimator.fisher
+    /// Examples that influence is measured on, drawn by the seed; at most all training examples.
+    package var probeRows = 200
     /// KV heads in every layer, with `select: per_layer`.
     package var perLayer: Int?
     /// Seed of the probe and of `select: random`.
@@ -129,7 +144,10 @@ extension RunConfiguration {
     /// Examples of different images that a rank computes in one pass, one unless stated. More are faster and take more
     /// memory. The last bits of the result depend on it.
     package var microBatch: Int?
-    package var learningRate = 1e-5
+    /// The peak of the schedule; absent: by the model's width, see `learningRate(hiddenSize:)`.
+    package var learningRate: Double?
+    /// Factors on it for each kind of tensor; absent: the adapter's own, see `RunConfiguration.rateFactors`.
+    package var rateFactors: RateFactors?
     package var schedule = Schedule.cosine
     /// Where cosine and linear schedules end; absent: 0.
     package var minLearningRate: Double?
@@ -147,6 +165,14 @@ extension RunConfiguration {
     package var activationMemoryMiB: Int?
     /// Steps between validations; absent: with every checkpoint.
     package var validationEverySteps: Int?
+    /// Validations without a better one that end the run; absent: none do.
+    package var patience: Int?
+    /// What makes a validation the best one: its loss, or a metric of answers that are generated for it.
+    package var bestBy = BestBy.loss
+    /// Validation examples that are answered where `bestBy` is not the loss, evenly spaced over all.
+    package var answeredRows = 64
+    /// Tokens that such an answer has at most.
+    package var maxNewTokens = 64
 
     /// The part of all steps that warms up where `warmup_steps` is absent.
     package static let warmupFraction = 0.03

@@ -1,5 +1,6 @@
 // The keys of a run file, stated once: reading, printing, digesting and suggesting keys are visitors of this.
 
+import Adapters
 import Preprocessing
 
 /// Whether the results of a run depend on a key, so that the key counts in the run's digest.
@@ -87,6 +88,7 @@ extension RunConfiguration.Data: Section {
     try v.field("transparency", &transparency, effect: .numbersUnless(ImageReading.Transparency.drop.rawValue))
     try v.field(
       "exif_orientation", &exifOrientation, effect: .numbersUnless(ImageReading.ExifOrientation.ignore.rawValue))
+    try v.field("scorer", &scorer, effect: .elsewhere)
   }
 }
 
@@ -107,6 +109,7 @@ extension RunConfiguration.Adapter: Section {
     switch kind {
     case .imageLoRA:
       try v.field("normalization", &normalization)
+      try v.field("gamma", &gamma, .positive, effect: .numbersUnless(ImageLoRAConfiguration.gammaStart.yaml))
       try v.field("value_heads", &valueHeads)
       try v.section("heads", &heads)
     case .lora:
@@ -122,7 +125,8 @@ extension RunConfiguration.Heads: Section {
     try v.field("num_heads", &numHeads, .within(1...1_000_000))
     try v.field("tau", &tau, .within(0...100))
     try v.field("estimator", &estimator)
-    try v.field("probe_rows", &probeRows, .within(1...1_000_000_000))
+    // Without the key all examples were probed.
+    try v.field("probe_rows", &probeRows, .within(1...1_000_000_000), effect: .numbersUnless("1000000000"))
     try v.field("per_layer", &perLayer, .within(1...1_000_000))
     try v.field("seed", &seed)
     try v.field("file", &file, effect: .elsewhere)
@@ -137,6 +141,7 @@ extension RunConfiguration.Training: Section {
     try v.field("global_batch", &globalBatch, .within(1...1_000_000))
     try v.field("micro_batch", &microBatch, .within(1...4096))
     try v.field("learning_rate", &learningRate, .within(0...10))
+    try v.field("rate_factors", &rateFactors, effect: .numbersUnless(RateFactors.plain.yaml))
     try v.field("schedule", &schedule)
     try v.field("min_learning_rate", &minLearningRate, .within(0...10))
     try v.field("warmup_steps", &warmupSteps, .within(0...1_000_000_000))
@@ -150,6 +155,10 @@ extension RunConfiguration.Training: Section {
     try v.field("epsilon", &epsilon, .positive)
     try v.field("activation_memory_mib", &activationMemoryMiB, .within(0...1_048_576), effect: .elsewhere)
     try v.field("validation_every_steps", &validationEverySteps, .within(1...1_000_000_000), effect: .elsewhere)
+    try v.field("patience", &patience, .within(1...1_000_000_000), effect: .elsewhere)
+    try v.field("best_by", &bestBy, effect: .elsewhere)
+    try v.field("answered_rows", &answeredRows, .within(1...1_000_000_000), effect: .elsewhere)
+    try v.field("max_new_tokens", &maxNewTokens, .within(1...1_048_576), effect: .elsewhere)
   }
 }
 

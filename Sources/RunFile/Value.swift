@@ -211,6 +211,8 @@ extension ValueHeads: Value {}
 extension SelectionMethod: Value {}
 extension Estimator: Value {}
 extension Schedule: Value {}
+extension BestBy: Value {}
+extension Scorer: Value {}
 
 /// YAML's double-quoted form, which can hold every text in one line; `*` is escaped so that it cannot look like an
 /// alias.

@@ -23,7 +23,7 @@ extension Job {
       do { try start.requireShape(configuration) } catch { throw RankFailure(shared: error) }
       adapter.load(start.parameters)
     } else {
-      adapter.initialize(seed: run.training.seed)
+      adapter.initialize(seed: run.training.seed, gamma: run.adapter.gamma)
     }
     return (adapter, selection)
   }

@@ -83,6 +83,15 @@ package struct Job: Sendable {
       read: tally.count(at: 0), computed: tally.count(at: 1), images: cache.images, cachedAtStart: cache.cached)
   }
 
+  /// What a GEMM of the decoder's shape comes to on this rank's threads, in 10^9 FLOPs a second, from a short
+  /// measurement. Ranks that measure at the same time share what they share in training.
+  func gemmRate() -> Double {
+    let text = base.configuration.text
+    return GEMMRate.measure(
+      tokens: 512, outputs: text.intermediateSize, columns: text.hiddenSize, type: base.elementType,
+      precision: base.precision, duration: 0.05)
+  }
+
   /// Group keys for the sampler where the run groups examples by image.
   package var groups: [Int]? { run.data.groupByImage ? imageKeys(of: training.examples) : nil }
 

@@ -16,9 +16,9 @@ package struct LearningRateSchedule: Sendable, Equatable {
     (self.warmupSteps, self.totalSteps) = (warmupSteps, totalSteps)
   }
 
-  init(_ training: RunConfiguration.Training, totalSteps: Int) {
+  init(_ training: RunConfiguration.Training, peak: Double, totalSteps: Int) {
     self.init(
-      peak: training.learningRate, minimum: training.minLearningRate ?? 0, schedule: training.schedule,
+      peak: peak, minimum: training.minLearningRate ?? 0, schedule: training.schedule,
       warmupSteps: training.warmup(totalSteps: totalSteps), totalSteps: totalSteps)
   }
 

@@ -11,7 +11,8 @@ extension Job {
   /// The examples that a probe measures: all, or `probe_rows` of them drawn by the heads' seed; in file order.
   var probedExamples: [Int] {
     let all = training.examples.count
-    guard let wanted = run.adapter.heads.probeRows, wanted < all else { return Array(0..<all) }
+    let wanted = run.adapter.heads.probeRows
+    guard wanted < all else { return Array(0..<all) }
     return Sampler(examples: all, globalBatch: wanted, seed: run.adapter.heads.seed).examples(step: 0).sorted()
   }
 
@@ -58,8 +59,9 @@ extension Job {
     let gradients = base.influence(of: input, probe: probe, activationBytes: run.activationBytes)
     let influence = ExampleInfluence(
       id: id,
-      rank1Norm2: probe.rank1Norm2(gradients.rank1), gateGradient: gradients.gate.map(Double.init))
-    guard (influence.rank1Norm2 + influence.gateGradient).allSatisfy(\.isFinite) else {
+      rank1Norm2: probe.rank1Norm2(gradients.rank1), gateGradient: gradients.gate.map(Double.init),
+      weightGradientNorm2: gradients.weightGradientNorm2)
+    guard (influence.rank1Norm2 + influence.gateGradient + gradients.weightGradientNorm2).allSatisfy(\.isFinite) else {
       throw TrainingError.notFinite(step: 0, what: "the influence of example \(id)")
     }
     return influence

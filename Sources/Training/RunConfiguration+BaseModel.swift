@@ -9,7 +9,7 @@ import Tensors
 extension RunConfiguration {
   /// Opens the base, with features cached where the run asks for it. If the run states no precision, what was chosen is
   /// written into it: bf16 for a checkpoint stored as bf16 if every rank's processor has bf16 instructions, otherwise
-  /// fp32.
+  /// fp32. Likewise its learning rate.
   /// - Parameter warn: takes one line where the feature cache can no longer be written, and on rank 0 a line for each
   ///   part of the folder that is not used as it is.
   /// - Throws: `TrainingError.noBFloat16Instructions` for bf16 that would be slower than fp32; what is wrong with the
@@ -35,6 +35,7 @@ extension RunConfiguration {
     if communicator.rank == 0 { base.notices.forEach(warn) }
     var run = self
     run.model.precision = base.precision
+    do { try run.settleRates(base.configuration.text) } catch { throw RankFailure(shared: error) }
     return (run, base)
   }
 

@@ -8,6 +8,13 @@ package final class SignalRequests: Sendable {
   private final class Flags: Sendable {
     let save = Atomic(false)
     let stop = Atomic(false)
+    /// What is to be said at the first signal that asks for an end.
+    let announcement = Mutex<(@Sendable () -> Void)?>(nil)
+
+    func requestStop() {
+      guard !stop.exchange(true, ordering: .relaxed) else { return }
+      announcement.withLock { $0 }?()
+    }
   }
 
   private let flags: Flags
@@ -34,7 +41,7 @@ package final class SignalRequests: Sendable {
     sources =
       saving.map { watch($0) { flags.save.store(true, ordering: .relaxed) } }
       + stopping.filter { $0 != SIGHUP || !Self.isIgnored($0) }.map {
-        watch($0) { flags.stop.store(true, ordering: .relaxed) }
+        watch($0) { flags.requestStop() }
       }
   }
 
@@ -50,7 +57,12 @@ package final class SignalRequests: Sendable {
   package func requestSave() { flags.save.store(true, ordering: .relaxed) }
 
   /// Asks for a checkpoint and an end, as a signal of `stopping` does.
-  package func requestStop() { flags.stop.store(true, ordering: .relaxed) }
+  package func requestStop() { flags.requestStop() }
+
+  /// Calls this at the first signal that asks for an end, on the signal's queue.
+  package func announceStop(_ announcement: @escaping @Sendable () -> Void) {
+    flags.announcement.withLock { $0 = announcement }
+  }
 
   /// Whether an end was asked for; it stays asked for.
   package var stopRequested: Bool { flags.stop.load(ordering: .relaxed) }

@@ -5,6 +5,7 @@ import Collectives
 import Digests
 import Files
 import Formatting
+import RunFile
 
 /// What a run starts from.
 package enum Resume: Sendable, Equatable {
@@ -34,10 +35,13 @@ extension Job {
     if var state = found.state {
       state.run = identity
       if validation == nil { state.validationDue = false }
+      if let line = state.choose(bestBy: run.training.bestBy) { log.note("note       \(line)") }
       return state
     }
     let (adapter, selection) = try newAdapter(log: log, signals: signals)
-    return TrainingState(startOf: identity, adapter: adapter, selection: selection)
+    var state = TrainingState(startOf: identity, adapter: adapter, selection: selection)
+    state.validationDue = validation != nil
+    return state
   }
 
   /// A checkpoint's state, nil where there is none to go on from, and lines about it for the log.
@@ -96,5 +100,18 @@ extension Job {
       "\(key.split(separator: ".").last ?? "") back to \(value) in the preprocessor_config.json of \(base.folder)"
     }
     return Restored(state: state, path: path, notes: notes + ["resumed from \(path) at step \(state.step)"])
+  }
+}
+
+extension TrainingState {
+  /// Leaves out what earlier validations came to by another measure.
+  /// - Returns: a line about it, nil where there was none.
+  fileprivate mutating func choose(bestBy measure: BestBy) -> String? {
+    if let name = start?.score?.name, name != measure.rawValue { start?.score = nil }
+    guard let best, best.score?.name ?? BestBy.loss.rawValue != measure.rawValue else { return nil }
+    self.best = measure == .loss ? Validated(step: best.step, loss: best.loss) : nil
+    return
+      "the best validation so far, at step \(best.step), was chosen by \(best.score?.name ?? BestBy.loss.rawValue); "
+      + "from here on it is by \(measure.rawValue)"
   }
 }

@@ -22,6 +22,8 @@ package struct StepReport: Sendable, Equatable {
   package var gradientNorm: Double
   /// Time of this rank's micro-batches, and of waiting for and adding up all ranks' gradients.
   package var computeSeconds, reduceSeconds: Double
+  /// Model FLOPs of this rank's micro-batches, with the vision tower for features that were not cached.
+  package var flops: Double
   /// Requests of any rank that came with the reduction.
   package var requests: Requests
 }
@@ -42,6 +44,8 @@ final class Stepper {
   private let groups: [Int]?
   private let planned: PlannedAdapter
   private let payload: AllReducePayload
+  /// Of the learning rate, for each part of the parameters.
+  private let factors: [(range: Range<Int>, factor: Double)]
   private var sum: ExactSum
   /// This rank's speed, and what all ranks had after the last step.
   private var speed = RankSpeed()
@@ -54,6 +58,7 @@ final class Stepper {
     sampler = job.sampler()
     groups = job.groups
     planned = PlannedAdapter(adapter.configuration, layers: job.base.configuration.text.layers)
+    factors = (job.run.training.rateFactors ?? .plain).ranges(adapter.layout)
     payload = AllReducePayload(parameters: adapter.layout.count, ranks: job.communicator.size)
     sum = ExactSum(count: payload.count)
     speeds = Array(repeating: 1, count: job.communicator.size)
@@ -67,7 +72,7 @@ final class Stepper {
     let start = ContinuousClock.now
     let step = state.step + 1
     let imageGroups = sampler.imageGroups(step: state.step, grouping: groups)
-    let badExamples = try accumulate(imageGroups, step: step)
+    let (badExamples, flops) = try accumulate(imageGroups, step: step)
     if requests.save { sum.add(count: 1, at: payload[.save]) }
     if requests.stop { sum.add(count: 1, at: payload[.stop]) }
     payload.add(speed, of: job.communicator.rank, to: &sum)
@@ -87,12 +92,13 @@ final class Stepper {
     let tokens = sum.count(at: payload[.tokens])
     let (gradients, norm) = try clippedGradients(tokens: tokens, step: step)
     let parameters = UnsafeMutableBufferPointer(start: adapter.parameters.base, count: adapter.layout.count)
-    optimizer.update(parameters, gradients: gradients, learningRate: learningRate, state: &state)
+    optimizer.update(
+      parameters, gradients: gradients, learningRate: learningRate, factors: factors, state: &state)
     return StepReport(
       step: step, loss: sum.value(at: payload[.nll]) / Double(tokens), tokens: tokens,
       inputTokens: imageGroups.reduce(0) { $0 + $1.examples.reduce(0) { $0 + job.training.shapes[$1].tokens } },
       learningRate: learningRate, gradientNorm: norm, computeSeconds: (computed - start) / .seconds(1),
-      reduceSeconds: (reduced - computed) / .seconds(1),
+      reduceSeconds: (reduced - computed) / .seconds(1), flops: flops,
       requests: Requests(save: sum.count(at: payload[.save]) > 0, stop: sum.count(at: payload[.stop]) > 0))
   }
 
@@ -120,28 +126,32 @@ final class Stepper {
   }
 
   /// Adds the gradients and counters of this rank's micro-batches to the exact sum.
-  /// - Returns: the examples of the first micro-batch whose numbers are not finite, nil where all are finite.
-  private func accumulate(_ imageGroups: [ImageGroup], step: Int) throws -> String? {
+  /// - Returns: the examples of the first micro-batch whose numbers are not finite, nil where all are finite; FLOPs.
+  private func accumulate(_ imageGroups: [ImageGroup], step: Int) throws -> (badExamples: String?, flops: Double) {
     let batches = microBatches(of: imageGroups, examples: job.run.examplesPerPass) {
       job.training.shapes[$0].visual == 0
     }
-    let costs = batches.map {
-      BatchFLOPs(job.training.shape($0), adapter: planned, job.base.configuration).decoding
-    }
+    let all = batches.map { BatchFLOPs(job.training.shape($0), adapter: planned, job.base.configuration) }
+    let costs = all.map(\.decoding)
     let own = partition(costs: costs, speeds: speeds)[job.communicator.rank]
     sum.reset()
     var badExamples: String?
+    var vision = 0.0
     let start = ContinuousClock.now
-    defer { speed.took((.now - start) / .seconds(1), for: own.reduce(0) { $0 + costs[$1] }) }
+    let decoding = own.reduce(0) { $0 + costs[$1] }
+    defer { speed.took((.now - start) / .seconds(1), for: decoding) }
     for index in own {
       let batch = batches[index]
       let examples = batch.flatMap(\.examples).map { job.training.examples[$0] }
+      let computed = job.base.featureStore.tally.computed
       let isFinite = try job.communicator.watchdog.during("computing \(names(examples)) of step \(step)") {
         try add(batch)
       }
+      let new = Double(job.base.featureStore.tally.computed - computed)
+      vision += all[index].vision * new / Double(max(1, job.training.shape(batch).images.count))
       if !isFinite, badExamples == nil { badExamples = examples.map(\.id).joined(separator: ", ") }
     }
-    return badExamples
+    return (badExamples, decoding + vision)
   }
 
   /// Adds a micro-batch's gradient and counts; false if any of its numbers is not finite.

@@ -41,13 +41,21 @@ struct Summary {
       """,
       """
       steps      \(totalSteps) of \(training.globalBatch) examples (\(perEpoch) an epoch), peak lr \
-      \(training.learningRate), \(training.schedule.rawValue); run \(job.digest.prefix(12))\
+      \(significant(job.run.learningRate(text)))\(Self.factors(job)), \(training.schedule.rawValue); run \(job.digest.prefix(12))\
       \(state.step > 0 ? "; after step \(state.step)" : "")
       """,
     ]
     self.lines =
       lines + Self.features(job) + job.training.problems.prefix(5).map { "left out   \($0)" }
       + ([job.training] + [job.validation].compactMap(\.self)).flatMap(\.remarks)
+  }
+
+  /// The factors on the learning rate where there are any.
+  private static func factors(_ job: Job) -> String {
+    let factors = job.run.rateFactors(job.base.configuration.text)
+    guard factors != .plain else { return "" }
+    let words = [("A", factors.A), ("B", factors.B), ("gamma", factors.gamma)].filter { $0.1 != 1 }
+    return " (" + words.map { "\($0.0) x \(significant($0.1))" }.joined(separator: ", ") + ")"
   }
 
   /// How many images the cache held when the run started; nothing without a cache.

@@ -4,6 +4,12 @@ import Artifacts
 import Collectives
 import Files
 import RunFile
+import Synchronization
+
+/// The step of the newest checkpoint, for whoever asks meanwhile.
+private final class Newest: Sendable {
+  let step = Atomic(0)
+}
 
 /// A training run on this rank.
 package final class Trainer {
@@ -15,16 +21,23 @@ package final class Trainer {
   private let lock: FolderLock?
   private let totalSteps: Int
   private let schedule: LearningRateSchedule
+  /// Whether it was said that the loss does not move.
+  private var isStagnationSaid = false
   let stepper: Stepper
+  private let newest = Newest()
   /// What a checkpoint holds; its parameters are taken from the adapter when it is saved.
   private var state: TrainingState
 
   /// Prepares a run: opens checkpoints, selects heads (by a probe where the run asks for it), starts or restores the
   /// adapter and its optimizer.
+  /// - Parameter progress: takes a line for each step, in place of those that `output` would get of some; nil: there is
+  ///   no place for it.
   /// - Throws: whatever stops a run before its first step, the same on every rank.
   /// - Important: Collective.
   package init(
-    _ job: Job, resume: Resume, takesOver: Bool = false, output: @escaping RunLog.Output, signals: SignalRequests
+    _ job: Job, resume: Resume, takesOver: Bool = false, output: @escaping RunLog.Output,
+    progress: RunLog.Output? = nil,
+    signals: SignalRequests
   ) throws {
     self.job = job
     self.signals = signals
@@ -33,7 +46,8 @@ package final class Trainer {
       throw TrainingError.smallBatch(batch: run.training.globalBatch, ranks: job.communicator.size)
     }
     totalSteps = job.totalSteps
-    schedule = LearningRateSchedule(run.training, totalSteps: totalSteps)
+    schedule = LearningRateSchedule(
+      run.training, peak: run.learningRate(job.base.configuration.text), totalSteps: totalSteps)
     let isRoot = job.communicator.rank == 0
     store = CheckpointStore(directory: run.checkpoint.directory.resolved, keep: run.checkpoint.keep) { line in
       output("note       \(line)")
@@ -45,7 +59,7 @@ package final class Trainer {
       return try FolderLock(folder: folder.directory, takesOver: takesOver)
     }
     log = RunLog(
-      output: output, isRoot: isRoot, directory: store.directory,
+      output: output, progress: progress, isRoot: isRoot, directory: store.directory,
       everySteps: run.logging.everySteps, tensorboard: run.logging.tensorboard)
     state = try job.startingState(resume, store: store, log: log, signals: signals)
     let adapter: any Adapter<Float> = state.adapter.adapter(job.base.configuration.text)
@@ -56,6 +70,12 @@ package final class Trainer {
         run: run.yaml, session: RunSession(job, afterStep: state.metrics.last?.step ?? 0), from: state)
     }
     Summary(job: job, state: state, totalSteps: totalSteps).lines.forEach(log.note)
+    newest.step.store(state.step, ordering: .relaxed)
+    if isRoot {
+      signals.announceStop { [newest, ranks = job.communicator.size] in
+        output(Self.farewell(after: newest.step.load(ordering: .relaxed), ranks: ranks))
+      }
+    }
   }
 
   /// Trains to the last step.
@@ -64,15 +84,14 @@ package final class Trainer {
   package func run() throws {
     defer { lock?.release() }
     let checkpoint = job.run.checkpoint
-    let validationInterval = job.run.training.validationEverySteps ?? checkpoint.everySteps
     var lastSave = ContinuousClock.now
-    log.begin(step: state.step, of: totalSteps, examplesPerStep: job.run.training.globalBatch)
     if state.validationDue {
       guard case .done = try validate() else { throw TrainingError.interrupted(step: state.step) }
-      try save()
+      if state.step > 0 { try save() }
     }
+    log.begin(step: state.step, of: totalSteps, job, gflops: job.gemmRate())
     let watchdog = job.communicator.watchdog
-    while state.step < totalSteps {
+    while state.step < totalSteps, !isOutOfPatience {
       watchdog.enter("step \(state.step + 1)")
       let report = try stepper.step(
         &state.optimizer, learningRate: schedule.learningRate(step: state.step + 1),
@@ -85,21 +104,45 @@ package final class Trainer {
       var improved = false
       state.validationDue = job.validation != nil && (isLast || report.step % validationInterval == 0)
       if state.validationDue, !stop {
-        switch try validate() {
+        switch try log.pause(validate) {
         // Also at the last step: the run is not finished before its last validation.
         case .interrupted: stop = true
         case .done(let isBest): improved = isBest
         }
       }
-      if isLast || stop || improved || report.requests.save || report.step % checkpoint.everySteps == 0 {
+      if isLast || stop || improved || isOutOfPatience || report.requests.save
+        || report.step % checkpoint.everySteps == 0
+      {
         try save()
         lastSave = .now
       }
       if stop { throw TrainingError.interrupted(step: report.step) }
     }
     try log.finish(
-      checkpoint: store.path(step: state.step), best: state.best, traffic: job.communicator.traffic,
+      state, checkpoint: store.path(step: state.step), traffic: job.communicator.traffic,
       features: try job.featureTally(), ignoredKeys: job.training.ignoredKeys)
+  }
+
+  /// What is said where a signal asks for an end, at once: how long that takes and what may be lost.
+  private static func farewell(after step: Int, ranks: Int) -> String {
+    let saved = step > 0 ? "the newest checkpoint is that of step \(step)" : "there is no checkpoint yet"
+    let kill =
+      ranks > 1
+      ? "; Ctrl-C kills the ranks of mpirun after 2 s, so that later steps may be lost and computed again: "
+        + "kill -USR2 of mpirun's process waits, and cluster/mpirun.sh does so"
+      : ""
+    return "stopping   the step at hand is finished and saved first; \(saved)\(kill)"
+  }
+
+  /// Steps between validations.
+  private var validationInterval: Int {
+    job.run.training.validationEverySteps ?? job.run.checkpoint.everySteps
+  }
+
+  /// Whether as many validations as the run's patience were no better than the best one.
+  private var isOutOfPatience: Bool {
+    guard let patience = job.run.training.patience, let best = state.best, !state.validationDue else { return false }
+    return (state.step - best.step) / validationInterval >= patience
   }
 
   /// Takes a finished step into the run's history.
@@ -110,6 +153,11 @@ package final class Trainer {
         tokens: report.tokens))
     state.epoch = stepper.sampler.epoch(step: report.step)
     state.consumedExamples = report.step * job.run.training.globalBatch
+    if job.validation == nil,
+      let line = LearningWarnings.unmoved(state.metrics, stepsPerEpoch: stepper.sampler.stepsPerEpoch)
+    {
+      log.note("warning    \(line)")
+    }
   }
 
   /// Signals of this rank, and rank 0's clock, so that checkpoints by the minute need no message of their own.
@@ -123,34 +171,36 @@ package final class Trainer {
     return requests
   }
 
-  private enum Validation {
+  private enum Validated {
     case done(isBest: Bool)
     /// A signal to stop came meanwhile.
     case interrupted
   }
 
-  private func validate() throws -> Validation {
-    guard let examples = job.validation else { return .done(isBest: false) }
+  /// Validates the adapter as it is now; before the first step that is what the best one is compared with.
+  private func validate() throws -> Validated {
+    guard job.validation != nil else { return .done(isBest: false) }
     job.communicator.watchdog.enter("the validation at step \(state.step)")
-    guard let losses = try job.losses(of: examples, adapter: stepper.adapter, signals: signals) else {
+    guard let validation = try job.validate(stepper.adapter, step: state.step, signals: signals) else {
       return .interrupted
     }
-    if let bad = losses.firstIndex(where: { !$0.nll.isFinite }) {
-      throw TrainingError.validationNotFinite(step: state.step, example: examples.examples[bad].id)
-    }
     state.validationDue = false
-    let tokens = losses.reduce(0) { $0 + $1.tokens }
-    let loss = losses.reduce(0) { $0 + $1.nll } / Double(tokens)
-    let parts = examples.parts.filter { !$0.name.isEmpty && !$0.examples.isEmpty }.map { part in
-      let own = losses[part.examples]
-      let loss = own.reduce(0) { $0 + $1.nll } / Double(own.reduce(0) { $0 + $1.tokens })
-      return ValidatedPart(name: part.name, examples: own.count, loss: loss)
-    }
-    let isBest = loss < state.best?.loss ?? .infinity
-    if isBest { state.best = TrainingState.Best(step: state.step, loss: loss) }
-    try log.validation(
-      step: state.step, loss: loss, examples: losses.count, tokens: tokens, parts: parts, isBest: isBest)
+    let now = validation.validated(step: state.step)
+    let isBest = state.step > 0 && now.isBetter(than: state.best)
+    if isBest { state.best = now }
+    try log.validation(validation, step: state.step, start: state.start, isBest: isBest)
+    if state.step == 0 { state.start = now }
+    if let start = state.start, state.step > 0 { warn(from: start, to: now) }
     return .done(isBest: isBest)
+  }
+
+  private func warn(from start: TrainingState.Validated, to now: TrainingState.Validated) {
+    let isWarm = now.step >= schedule.warmupSteps + 10 || now.step == totalSteps
+    if isWarm, !isStagnationSaid, let line = LearningWarnings.unmoved(from: start, to: now, best: state.best) {
+      log.note("warning    \(line)")
+      isStagnationSaid = true
+    }
+    if let line = LearningWarnings.regression(from: start, to: now) { log.note("warning    \(line)") }
   }
 
   /// Rank 0 writes; the other ranks go on, and end with it if it fails. No rank's base may have changed until then.
@@ -180,6 +230,7 @@ package final class Trainer {
       try lock?.requireHeld()
       throw FileError(path, "not saved", cause: error, fault: .machine)
     }
+    newest.step.store(state.step, ordering: .relaxed)
     log.note("saved \(store.path(step: state.step))")
   }
 }

@@ -145,7 +145,7 @@ final class StepPhases {
     for i in gradients.indices { gradients[i] *= clip }
     optimizer.update(
       UnsafeMutableBufferPointer(start: adapter.parameters.base, count: adapter.layout.count), gradients: gradients,
-      learningRate: 1e-5, state: &state.optimizer)
+      learningRate: 1e-5, factors: [(0..<adapter.layout.count, 1)], state: &state.optimizer)
   }
 
   /// Seconds of one example's influence pass: forward and backward through the frozen base, down to its first layer.

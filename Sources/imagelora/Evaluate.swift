@@ -21,7 +21,8 @@ struct Evaluate: ParsableCommand {
       them side by side. Each example is the prompt up to its last answer, which the model generates greedily. If the \
       right answer is a point or a box, the model's answer is scored against the example's "objects": a point, or the \
       centre of a box, is correct if it lies in the box (half-open, original pixels). The model answers in the \
-      coordinates of its family, or in those of data.coordinates. If examples have a "group", accuracy is also printed \
+      coordinates of its family, or in those of data.coordinates. Other answers are scored by equality, or by the \
+      scorer of the row or of data.scorer: normalized_exact_match, vqa_accuracy, anls or final_number. If examples have a "group", accuracy is also printed \
       for each of its values; where there are several files, also for each file. The metrics are bit-identical for any \
       number of ranks.
 
@@ -52,6 +53,9 @@ struct Evaluate: ParsableCommand {
       "Write prompt, reference, prediction and scores of every example and model (JSON Lines).", valueName: "file"))
   var output: String?
 
+  @Flag(help: "Replace the file that --output names, if it is there.")
+  var overwrite = false
+
   @Option(help: ArgumentHelp("Maximum length of an answer, in tokens.", valueName: "n"))
   var maxNewTokens = 64
 
@@ -80,7 +84,8 @@ struct Evaluate: ParsableCommand {
       let (files, models) = try withErrorAgreement(communicator) { try open(run, model) }
       let data = try run.prepareExamples(files, base: model, communicator: communicator)
       let examples = Array(data.examples.prefix(limit ?? data.examples.count))
-      let evaluator = Evaluator(base: model, samples: data.samples, maxNewTokens: generate ? maxNewTokens : nil)
+      let evaluator = Evaluator(
+        base: model, samples: data.samples, maxNewTokens: generate ? maxNewTokens : nil, scorer: run.data.scorer)
       var progress = Progress()
       let results = try evaluator.results(
         examples, tokens: data.tokens(of:), adapters: models.map(\.adapter), communicator: communicator,
@@ -113,6 +118,7 @@ struct Evaluate: ParsableCommand {
       say("\(examples.count) examples of \(data.file)")
       Metrics.table(columns.map { ($0.name, Metrics($0.results)) }).forEach(say)
       Metrics.table(by: groups, columns).forEach(say)
+      if let line = Metrics.regression(columns.map { Metrics($0.results) }) { say("warning    \(line)") }
       if let output { say("wrote \(output)") }
     }
   }
@@ -126,7 +132,7 @@ struct Evaluate: ParsableCommand {
         run.path, "neither data.validation nor data.validation_fraction is set",
         remedy: "name a file of examples there or with --set data.validation=examples.jsonl")
     }
-    if let output { try checkWritable(output) }
+    if let output { try checkNew(output, overwrite: overwrite) }
     var models: [(name: String, adapter: (any ProjectionAdapter<Float>)?)] = base ? [("base", nil)] : []
     if let source = checkpoint.map(AdapterSource.checkpoint) ?? adapter.map(AdapterSource.folder) {
       models.append(("adapted", try source.load(for: model, asIn: run)))

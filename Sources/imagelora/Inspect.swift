@@ -11,7 +11,7 @@ import RunFile
 
 struct Inspect: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show an example as the model sees it, a checkpoint, a scores file, a pack or a model folder.",
+    abstract: "Show an example as the model sees it, a checkpoint, scores, a pack, a model or an adapter folder.",
     discussion: """
       For a run file, shows the examples of one row, the first unless --row names another: the whole conversation and, \
       where the chat template writes earlier answers in another way than the last one, an example ID@MESSAGE for each of \
@@ -23,7 +23,8 @@ struct Inspect: ParsableCommand {
       For an HDF5 file, shows the contents of the checkpoint or scores file; of a damaged one nothing is read but its \
       digest. Of a pack (imagelora pack) it checks the index, and with --verify every image.
 
-      For a folder, shows the model's shape, parameters, pixel limits and special tokens. --verify also reads all \
+      For an adapter's folder, shows its options, heads and tensors and checks its digest. For a model folder, shows the \
+      model's shape, parameters, pixel limits and special tokens; without weights, what config.json says. --verify also reads all \
       weights for a digest of all of their bytes. It is kept beside the model (or in the user's cache folder) until \
       the files change, and goes into checkpoints and exported adapters.
 
@@ -34,7 +35,7 @@ struct Inspect: ParsableCommand {
         imagelora inspect Qwen2.5-VL-3B --verify
       """)
 
-  @Argument(help: "A run file, a checkpoint, scores file or pack (HDF5), or a model folder.")
+  @Argument(help: "A run file, a checkpoint, scores file or pack (HDF5), or a folder of a model or an adapter.")
   var path: String
 
   @Option(
@@ -95,10 +96,20 @@ struct Inspect: ParsableCommand {
   }
 
   private func showFolder() throws {
+    if AdapterFolder.isAdapter(path) {
+      guard !verify else { throw Self.cannotVerify(path) }
+      let adapter = try AdapterFolderDescription(path)
+      return json ? try sayJSON(adapter) : adapter.lines.forEach(say)
+    }
     guard FileManager.default.fileExists(atPath: path + "/config.json") else {
       throw FileError(
         path, "has no config.json",
-        remedy: "give a model folder, a run file, or one file of a folder of checkpoints")
+        remedy: "give a model or adapter folder, a run file, or one file of a folder of checkpoints")
+    }
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    if !verify, !names.contains(where: { $0.hasSuffix(".safetensors") || $0.hasSuffix(".safetensors.index.json") }) {
+      let outline = try ModelOutline(folder: path)
+      return json ? try sayJSON(outline) : outline.lines.forEach(say)
     }
     let base = try BaseModel(folder: path)
     var model = try ModelDescription(base)

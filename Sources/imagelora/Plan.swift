@@ -35,6 +35,7 @@ struct PlanCommand: ParsableCommand {
   @Option(help: "Latency between nodes in microseconds, for --reach (default 30).") var latencyUs: Double?
   @Option(help: "Bandwidth of a node in Gbit/s, for --reach (default 10).") var gigabits: Double?
   @Option(help: "Trainable parameters to reduce, for --reach (default: the adapter's).") var trainable: Int?
+  @Option(help: "Memory of a node in GiB (default: this machine's).") var nodeMemoryGib: Double?
   @Option(help: "Plan for examples of this many tokens instead of the run's data.") var tokens: Int?
   @Option(help: "How many of these tokens are visual.") var visualTokens: Int?
   @Option(help: "How many of these tokens are supervised.") var answerTokens: Int?
@@ -56,12 +57,17 @@ struct PlanCommand: ParsableCommand {
     if let trainable, !reach || !(1...1 << 36).contains(trainable) {
       throw ValidationError("--trainable \(trainable): give 1 to 68719476736, with --reach")
     }
-    for (name, value) in [("--step-seconds", stepSeconds), ("--latency-us", latencyUs), ("--gigabits", gigabits)] {
+    for (name, value) in [
+      ("--step-seconds", stepSeconds), ("--latency-us", latencyUs), ("--gigabits", gigabits),
+      ("--node-memory-gib", nodeMemoryGib),
+    ] {
       guard let value else { continue }
       guard value.isFinite, value > 0 || (value == 0 && name == "--latency-us") else {
         throw ValidationError("\(name) \(value): give a number above 0")
       }
-      guard reach || name == "--step-seconds" else { throw ValidationError("\(name) is for --reach") }
+      guard reach || ["--step-seconds", "--node-memory-gib"].contains(name) else {
+        throw ValidationError("\(name) is for --reach")
+      }
     }
     if let example = assumedExample {
       guard example.answerTokens > 0, example.visualTokens >= 0, example.tokens <= 1 << 20,
@@ -87,6 +93,7 @@ struct PlanCommand: ParsableCommand {
       let run = try options.configuration(communicator)
       let ranks = Plan.Ranks(nodes: nodes, perNode: ranksPerNode ?? communicator.size)
       var plan = try withErrorAgreement(communicator) { try Plan(run, ranks: ranks, assumed: assumedExample) }
+      if let nodeMemoryGib { plan.nodeMemory = nodeMemoryGib * 0x1p30 }
       plan.gflops = measure ? try slowest(plan.measuredRate(), communicator) : stepSeconds.map(plan.rate) ?? gflops
       if reach {
         var network = Network.usual

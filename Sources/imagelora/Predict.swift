@@ -34,6 +34,7 @@ struct Predict: ParsableCommand {
   @Option(help: ArgumentHelp("The rows to answer, in any form that data.train takes.", valueName: "file")) var rows:
     String
   @Option(help: ArgumentHelp("Where the answers go (JSON Lines).", valueName: "file")) var output: String
+  @Flag(help: "Replace the file that --output names, if it is there.") var overwrite = false
   @Option(help: ArgumentHelp("The checkpoint whose adapter to use.", valueName: "C.h5")) var checkpoint: String?
   @Option(help: ArgumentHelp("An adapter folder to use: from imagelora export, or a LoRA of PEFT.", valueName: "dir"))
   var adapter: String?
@@ -53,7 +54,7 @@ struct Predict: ParsableCommand {
       let signals = SignalRequests()
       let (run, model) = try options.configuration(communicator, output: output).openBase(communicator, warn: complain)
       let loaded = try withErrorAgreement(communicator) {
-        try checkNew(output)
+        try checkNew(output, overwrite: overwrite)
         return try load(for: model, run)
       }
       let files = ExampleFiles(rows, reader: run.data.exampleReader)
@@ -90,14 +91,6 @@ struct Predict: ParsableCommand {
       for problem in data.problems.prefix(5) { say("left out   \(problem)") }
       data.remarks.forEach(say)
       say("wrote \(output): answers to \(examples.count) rows of \(rows)")
-    }
-  }
-
-  /// - Throws: `FileError` where the output cannot be written, or is there already: somebody may want to keep it.
-  private func checkNew(_ path: String) throws {
-    try checkWritable(path)
-    guard try !isThere(path) else {
-      throw FileError(path, "is there already", remedy: "move it away, or name another --output")
     }
   }
 

@@ -2,6 +2,7 @@
 import Adapters
 import ArgumentParser
 import Artifacts
+import Files
 import Foundation
 import Glibc
 import HeatMaps
@@ -31,8 +32,10 @@ struct SelectionOptions: ParsableArguments {
   @Option(help: "Temperature of the layer budgets: 0 spreads heads evenly, 1 follows the influence.")
   var tau = 0.5
 
-  @Option(help: "Influence estimator: rank1 (the paper's) or gate (of the authors' code).")
-  var estimator = Estimator.rank1
+  @Option(
+    help: "Influence estimator: fisher, the default; rank1 (the paper's, one draw of fisher); gate (the authors' code)."
+  )
+  var estimator: Estimator?
 
   @Option(help: ArgumentHelp("Select the best n heads of every layer, instead of a budget.", valueName: "n"))
   var perLayer: Int?
@@ -46,14 +49,27 @@ struct SelectionOptions: ParsableArguments {
     }
   }
 
-  func selection(from scores: InfluenceScores) -> HeadSelection {
-    var selection = selection(from: scores.scores(estimator))
+  /// The estimator that is asked for, or the usual one.
+  /// - Throws: `FileError` for one that the file has no scores of.
+  func estimator(of scores: InfluenceScores, _ file: String) throws -> Estimator {
+    guard let estimator else { return scores.usualEstimator }
+    guard scores.estimators.contains(estimator) else {
+      throw FileError(
+        file, "has no scores by \(estimator.rawValue): it was written before 0.3.0",
+        remedy: "probe again, or take --estimator \(scores.usualEstimator.rawValue)")
+    }
+    return estimator
+  }
+
+  func selection(from scores: InfluenceScores, _ file: String) throws -> HeadSelection {
+    let estimator = try estimator(of: scores, file)
+    var selection = selection(from: scores.scores(estimator), by: estimator)
     selection.linearLayers = scores.linearLayers
     return selection
   }
 
   /// The selection from scores `[L][Hkv]`.
-  func selection(from scores: [[Double]]) -> HeadSelection {
+  func selection(from scores: [[Double]], by estimator: Estimator) -> HeadSelection {
     if let perLayer { return .perLayer(perLayer, scores: scores) }
     let budget = numHeads ?? max(1, scores.reduce(0) { $0 + $1.count } / 4)
     return .influence(scores: scores, numHeads: budget, tau: tau, method: "influence/\(estimator.rawValue)")
@@ -111,13 +127,14 @@ extension Scores {
     func run() throws {
       try onFirstRank {
         let scores = try InfluenceScores(reading: file, notice: complain)
-        let selection = options.selection(from: scores)
+        let selection = try options.selection(from: scores, file)
         let map = HeatMap(selection)
         if json {
           try sayJSON(ScoresDocument(scores: ScoresDescription(scores, file: file), selection: selection))
         } else {
           let part = scores.shard == .whole ? "" : " (parts \(scores.shard) of the probe)"
-          say("\(file): influence (\(options.estimator.rawValue)) of \(scores.examples.count) examples\(part)")
+          let estimator = try options.estimator(of: scores, file)
+          say("\(file): influence (\(estimator.rawValue)) of \(scores.examples.count) examples\(part)")
           say("base \(scores.baseDigest.prefix(12)), data \(scores.dataDigest.prefix(12)), seed \(scores.seed)\n")
           map.lines(Terminal.showsColours ? .colours : .digits).forEach(say)
         }
@@ -154,7 +171,7 @@ extension Scores {
 
     func run() throws {
       try onFirstRank {
-        let selection = options.selection(from: try InfluenceScores(reading: file, notice: complain))
+        let selection = try options.selection(from: InfluenceScores(reading: file, notice: complain), file)
         try saving(output) { try selection.write(to: output) }
         let layers = selection.adapted.count
         say("wrote \(output): \(selection.numHeads) \(selection.kind.words) in \(layers) layers (\(selection.method))")

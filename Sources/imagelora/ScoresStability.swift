@@ -52,10 +52,14 @@ extension Scores {
 
     func run() throws {
       try onFirstRank {
+        let scores = try files.map { (file: $0, scores: try InfluenceScores(reading: $0, notice: complain)) }
+        // Where one of several files is older, all are compared by what it has.
+        let shared = Estimator.allCases.first { one in scores.allSatisfy { $0.scores.estimators.contains(one) } }
+        let estimator = options.estimator ?? shared ?? .rank1
+        for (file, scores) in scores { _ = try options.estimator(of: scores, file) }
         let stability = try SelectionStability(
-          of: files.map { ($0, try InfluenceScores(reading: $0, notice: complain)) }, estimator: options.estimator,
-          sizes: sizes,
-          resamples: resamples, seed: seed, selecting: options.selection(from:))
+          of: scores, estimator: estimator, sizes: sizes, resamples: resamples, seed: seed
+        ) { options.selection(from: $0, by: estimator) }
         stability.lines.forEach(say)
         if let json {
           try saving(json) { try writeAtomically(Data((try jsonDocument(stability) + "\n").utf8), to: json) }

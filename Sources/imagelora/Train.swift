@@ -64,7 +64,10 @@ struct Train: ParsableCommand {
         case .some(let path): .from(path: path)
         }
       let job = try Job(run, communicator: communicator, warn: complain)
-      try Trainer(job, resume: resume, takesOver: takeOver, output: say, signals: signals).run()
+      let trainer = try Trainer(
+        job, resume: resume, takesOver: takeOver, output: say, progress: isTerminal ? ProgressLine.show : nil,
+        signals: signals)
+      try trainer.run()
     }
   }
 }

@@ -1,13 +1,21 @@
 // What imagelora --version says: the program's version, then what it computes with on this machine.
 import Artifacts
+import CCommit
 import HDF5
 import MPI
 import Tensors
+
+/// The commit that the program was built from.
+private var commit: String {
+  let commit = String(cString: imagelora_commit())
+  return commit.isEmpty ? "commit unknown, built without git" : "commit \(commit)"
+}
 
 /// The first line is the version alone, for scripts.
 var versionText: String {
   """
   \(programVersion)
+  \(commit)
   \(mathLibrary)
   \(mpiLibrary), HDF5 \(hdf5Version)
   bf16 instructions: \(Precision.hasBFloat16Instructions ? "yes" : "no")

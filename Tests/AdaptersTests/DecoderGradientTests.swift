@@ -108,6 +108,29 @@ struct DecoderGradientTests {
     #expect(gradientError(of: gates.loraB, gradient: probe.rank1Gradient) { model.loss(input, gates) } < 1e-8)
   }
 
+  /// The norm of a head's weight gradient is the sum of the squared rank-1 gradients over projections to each axis.
+  @Test(arguments: Setting.all, ValueHeads.allCases) func weightGradients(setting: Setting, heads: ValueHeads) {
+    let model = setting.model
+    guard heads == .attention || setting.family == .qwen3_5 else { return }
+    let input = model.input(branches: setting.branches)
+    func probe(_ axis: Int) -> InfluenceProbe<Double> {
+      let projection = (0..<8).map { $0 == axis ? 1.0 : 0 }
+      let probe = InfluenceProbe<Double>(
+        text: model.text, projections: Array(repeating: projection, count: model.text.layers), heads: heads)
+      model.backward(input, probe)
+      return probe
+    }
+    let probes = (0..<8).map(probe)
+    var sums = [Double](repeating: 0, count: probes[0].weightGradientNorm2.count)
+    for probe in probes {
+      let squares = probe.rank1Norm2(probe.rank1Gradient.values)
+      for index in sums.indices { sums[index] += squares[index] }
+    }
+    let largest = sums.max() ?? 0
+    #expect(largest > 0)
+    for (norm, sum) in zip(probes[3].weightGradientNorm2, sums) { #expect(abs(norm - sum) <= 1e-12 * largest) }
+  }
+
   /// Text without images gives the frozen model's numbers, bit for bit, and no gradient.
   @Test(arguments: ModelConfiguration.Family.allCases) func textOnlyIsTheBase(family: ModelConfiguration.Family) {
     let model = TinyDecoder(family)

@@ -28,7 +28,10 @@ struct CheckpointFileTests {
     state.optimizer.expAvgSq[1] = 0.25
     (state.epoch, state.consumedExamples) = (1, 24)
     state.metrics = [.init(step: 3, loss: 1.5, learningRate: 1e-3, gradientNorm: 2, tokens: 40)]
-    (state.best, state.validationDue) = (.init(step: 3, loss: 1.25), true)
+    (state.best, state.validationDue) = (
+      .init(step: 3, loss: 1.25, score: .init(name: "point_in_box", value: 0.75)), true
+    )
+    state.start = .init(step: 0, loss: 2.5, score: .init(name: "point_in_box", value: 0.5))
     return state
   }
 
@@ -56,7 +59,8 @@ struct CheckpointFileTests {
     #expect(configuration == state.adapter && found == state.layout)
     #expect(try file.parameters(layout: found) == state.parameters)
     #expect(
-      try file.provenance() == state.run.provenance && file.best() == state.best && file.metrics() == state.metrics)
+      try file.provenance() == state.run.provenance && file.best() == state.best && file.start() == state.start
+        && file.metrics() == state.metrics)
     #expect(try file.step() == 3 && file.consumedExamples() == 24 && file.selectionMethod() == "influence/gate")
   }
 

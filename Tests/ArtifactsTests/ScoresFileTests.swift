@@ -17,7 +17,8 @@ struct ScoresFileTests {
   private func example(_ index: Int) -> ExampleInfluence {
     let values = (0..<6).map { pow(10, Double((index * 7 + $0 * 5) % 9) - 4) * (1 + Double(index) / 3) }
     return ExampleInfluence(
-      id: "row-\(index * 37 % 11)", rank1Norm2: values, gateGradient: values.map { index % 2 == 0 ? $0 : -$0 })
+      id: "row-\(index * 37 % 11)", rank1Norm2: values, gateGradient: values.map { index % 2 == 0 ? $0 : -$0 },
+      weightGradientNorm2: values.map { $0 / 3 })
   }
 
   private func scores(
@@ -52,6 +53,29 @@ struct ScoresFileTests {
     for order in orders([0, 1, 2, 3]) {
       try merged(order).write(to: folder.path("merged.h5"))
       #expect(try bytes(of: folder.path("merged.h5")) == whole, "order \(order)")
+    }
+  }
+
+  @Test("files of older versions have no norms of weight gradients: they are read, and merged with their like alone")
+  func olderFiles() throws {
+    func older(_ examples: [ExampleInfluence]) -> [ExampleInfluence] {
+      examples.map { ExampleInfluence(id: $0.id, rank1Norm2: $0.rank1Norm2, gateGradient: $0.gateGradient) }
+    }
+    let (old, new) = (scores(older((0..<5).map(example))), scores((5..<9).map(example)))
+    try old.write(to: folder.path("old.h5"))
+    try new.write(to: folder.path("new.h5"))
+    let read = (
+      try InfluenceScores(reading: folder.path("old.h5")), try InfluenceScores(reading: folder.path("new.h5"))
+    )
+    #expect(read.0 == old && read.1 == new)
+    #expect(read.0.estimators == [.rank1, .gate] && read.0.usualEstimator == .rank1)
+    #expect(read.1.estimators == Estimator.allCases && read.1.usualEstimator == .fisher)
+    let expected = read.1.scores(.rank1).map { $0.map { $0 / 3 } }
+    for (found, wanted) in zip(read.1.scores(.fisher).joined(), expected.joined()) {
+      #expect(abs(found - wanted) <= 1e-12 * wanted)
+    }
+    #expect(throws: InfluenceScores.MergeError.self) {
+      try InfluenceScores.merging([("old", read.0), ("new", read.1)])
     }
   }
 

@@ -12,6 +12,24 @@ private func example(_ line: String) throws -> Example { try #require(read(line)
 
 @Suite("Keys of rows")
 struct RowKeysTests {
+  @Test("right answers and the scorer of a row; what is none is refused, and may be left out")
+  func answers() throws {
+    let row = try example(#"{"id":"a","answers":["yes","Yes!"],"scorer":"vqa_accuracy",\#(turns)}"#)
+    #expect(row.answers == ["yes", "Yes!"] && row.scorer == .vqaAccuracy)
+    #expect(try example(#"{"id":"a",\#(turns)}"#).answers == [])
+    for (keys, words) in [
+      (##""answers":"yes""##, "answers: expected a list of texts"),
+      (##""answers":[1]"##, "answers[0]: expected a text"),
+      (##""scorer":"f1""##, "scorer: \"f1\" is unknown; use one of exact_match"),
+      (##""answers":["\##(String(repeating: "x", count: 10_001))"]"##, "answers[0]: has more than 10000 bytes"),
+    ] {
+      let line = ##"{"id":"a",\##(keys),\##(turns)}"##
+      #expect(reason(line)?.hasPrefix(words) == true, "\(reason(line) ?? "read")")
+      let reader = ExampleReader(policy: .skip, ignoredKeys: ["answers", "scorer"])
+      #expect(try reader.read(Data(line.utf8), name: "f").problems.isEmpty)
+    }
+  }
+
   @Test(
     "unknown keys are refused with the nearest known one, at every level",
     arguments: [

@@ -46,7 +46,42 @@ extension FuzzTarget {
         }
         use(path)
       }),
+    FuzzTarget(
+      name: "tar", dictionary: "json", format: .bytes, seeds: { [archive()] },
+      read: { bytes in
+        // Headers without a right sum are refused at once: whoever writes them can also write it.
+        use(WorkFolder.write("data.tar", summed(bytes)))
+      }),
   ]
+
+  /// Blocks that look like headers get the sum of their bytes.
+  private static func summed(_ bytes: [UInt8]) -> [UInt8] {
+    var bytes = bytes
+    for start in stride(from: 0, through: bytes.count - 512, by: 512)
+    where bytes[(start + 257)...].starts(with: "ustar".utf8) {
+      bytes.replaceSubrange(start + 148..<start + 156, with: [UInt8](repeating: 0x20, count: 8))
+      let sum = bytes[start..<start + 512].reduce(0) { $0 + Int($1) }
+      let digits = Array(String(sum, radix: 8).utf8) + [0]
+      bytes.replaceSubrange(start + 148..<start + 148 + digits.count, with: digits)
+    }
+    return bytes
+  }
+
+  /// A tar archive with a row and its image, in ustar.
+  private static func archive() -> [UInt8] {
+    let row = Array(
+      #"{"messages": [{"role": "user", "content": "<image>"}, {"role": "assistant", "content": "x"}]}"#.utf8)
+    return [("0.png", [1, 2, 3]), ("0.json", row)].flatMap { name, content -> [UInt8] in
+      var header = [UInt8](repeating: 0, count: 512)
+      func put(_ text: String, at place: Int) { for (i, byte) in text.utf8.enumerated() { header[place + i] = byte } }
+      put(name, at: 0)
+      put(String(content.count, radix: 8), at: 124)
+      put("0", at: 156)
+      put("ustar\0" + "00", at: 257)
+      put(String(header.reduce(0) { $0 + Int($1) } + 8 * 32, radix: 8), at: 148)
+      return header + content + [UInt8](repeating: 0, count: 512 - content.count)
+    } + [UInt8](repeating: 0, count: 1024)
+  }
 
   private static func values<Value: Element>(of file: borrowing File, _ path: String) -> [Value] {
     (try? file.read(Value.self, from: path, maximumCount: 1 << 14).values) ?? []

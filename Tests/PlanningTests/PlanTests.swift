@@ -214,4 +214,22 @@ struct PlanTests {
     #expect(work.busiest == a && abs(work.example.decoding - (a + b) / 3) < 1)
     #expect(abs(work.idle - (1 - (a + b) / (2 * a))) < 1e-12)
   }
+
+  /// Layers whose activations do not fit are computed again, from the lowest up; none beyond the adapter.
+  @Test func recomputation() {
+    let adapter = PlannedAdapter.imageLoRA(.even(18, capacity: text.headCapacity), rank: 8)
+    func again(_ bytes: Int) -> Double {
+      BatchFLOPs.recomputed(unit, adapter: adapter, activationBytes: bytes, threeB)
+    }
+    let forward = BatchFLOPs(unit, adapter: adapter, threeB).forward
+    #expect(again(.max) == 0 && abs(again(0) - forward) < 1e-6 * forward)
+    // A layer but the last saves the same: half of the memory of all saves half of the layers.
+    let layer = 4 * (1000 * 2 * 256 + 1000 * 28_176)
+    let half = again(18 * layer)
+    #expect(half > 0.45 * forward && half < 0.55 * forward)
+    let top = PlannedAdapter.imageLoRA(.fewestLayers(2, capacity: text.headCapacity), rank: 8)
+    #expect(BatchFLOPs.recomputed(unit, adapter: top, activationBytes: 0, threeB) < 0.04 * forward)
+    let work = StepWork([[unit]], ranks: 1, adapter: adapter, rank: 8, activationBytes: 0, threeB)
+    #expect(abs(work.busiest - BatchFLOPs(unit, adapter: adapter, threeB).decoding - forward) < 1e-6 * forward)
+  }
 }

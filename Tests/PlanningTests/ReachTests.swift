@@ -7,6 +7,47 @@ import TinyModels
 
 @testable import Planning
 
+@Suite("What a plan says of a node and of the probe")
+struct FittingTests {
+  private func plan(_ model: TinyModel, _ more: String = "") throws -> Plan {
+    let run = try RunConfiguration(
+      text: "{model: {path: \(model.folder)}, data: {train: none.jsonl}, training: {steps: 1, global_batch: 4}\(more)}",
+      path: "/r.yaml")
+    return try Plan(run, ranks: Plan.Ranks(nodes: 1, perNode: 4), assumed: .usual)
+  }
+
+  @Test("a node that is too small, with what would fit; nothing of one that is large enough")
+  func fitting() throws {
+    let model = try TinyModel()
+    var plan = try plan(model)
+    plan.nodeMemory = plan.nodeBytes
+    #expect(plan.fitting == nil && !plan.lines.contains { $0.hasPrefix("too small") })
+    // Less by a part of the saved activations: all four ranks fit if some are recomputed.
+    plan.nodeMemory = plan.nodeBytes - 1024
+    let fitting = try #require(plan.fitting)
+    #expect(fitting.ranksPerNode == 3)
+    plan.nodeMemory = plan.weights.bytes + 2.5 * plan.memory.total
+    #expect(plan.fitting?.ranksPerNode == 2)
+    plan.nodeMemory = plan.weights.bytes + 0.5 * plan.memory.total
+    #expect(plan.fitting?.ranksPerNode == 0 && plan.document.memory.fittingRanksPerNode == 0)
+    #expect(plan.lines.contains { $0.contains("not one rank fits") })
+  }
+
+  @Test("the probe is counted where one runs, and takes its part of the run") func probe() throws {
+    let model = try TinyModel()
+    var plan = try plan(model, ", adapter: {heads: {probe_rows: 50}}")
+    plan.gflops = 1
+    #expect(plan.probe?.examples == 50)
+    let seconds = try #require(plan.document.time?.probeSeconds)
+    #expect(abs(seconds - (plan.probe?.flops ?? 0) / 4 / 1e9) < 1e-12)
+    #expect(abs((plan.document.time?.runSeconds ?? 0) - (plan.document.time?.stepSeconds ?? 0) - seconds) < 1e-9)
+    // Forward and backward of every example down to the lowest layer: more than a training example's.
+    #expect((plan.probe?.flops ?? 0) > 50 * plan.work.example.decoding)
+    #expect(try self.plan(model, ", adapter: {heads: {select: all}}").probe == nil)
+    #expect(try self.plan(model, ", adapter: {kind: lora}").probe == nil)
+  }
+}
+
 @Suite("Steps on many ranks")
 struct ReachTests {
   private let network = Network(latency: 1e-3, bandwidth: 1e9)

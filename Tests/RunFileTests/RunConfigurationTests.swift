@@ -30,16 +30,19 @@ struct RunConfigurationTests {
       damaged_images: refuse
       transparency: drop
       exif_orientation: apply
+      scorer: anls
     adapter:
       kind: image_lora
       rank: 16
       alpha: 32
       normalization: none
+      gamma: 0.1
       heads: {select: file, num_heads: 12, tau: 0.25, estimator: gate, probe_rows: 64, seed: 3, file: kv.json}
-    training: {epochs: 1.5, global_batch: 32, micro_batch: 4, learning_rate: 1e-4, schedule: linear,
+    training: {epochs: 1.5, global_batch: 32, micro_batch: 4, learning_rate: 1e-4, rate_factors: {B: 16}, schedule: linear,
       min_learning_rate: 1e-5, warmup_steps: 7,
       weight_decay: 0.01, max_gradient_norm: .inf, seed: 18446744073709551615, beta1: 0.8, beta2: 0.95, epsilon: 1e-6,
-      activation_memory_mib: 512, validation_every_steps: 50}
+      activation_memory_mib: 512, validation_every_steps: 50, patience: 3, best_by: point_in_box, answered_rows: 10,
+      max_new_tokens: 12}
     checkpoint: {directory: out, every_steps: 5, every_minutes: 2.5, keep: 1}
     logging: {every_steps: 1, tensorboard: true}
     """
@@ -65,20 +68,22 @@ struct RunConfigurationTests {
           damaged_images: warn
           transparency: white
           exif_orientation: ignore
+          scorer: exact_match
         adapter:
           kind: image_lora
           rank: 8
           alpha: 16.0
           normalization: inverse_sqrt_selected
+          gamma: 0.01
           heads:
             select: influence
             tau: 0.5
-            estimator: rank1
+            estimator: fisher
+            probe_rows: 200
             seed: 0
         training:
           steps: 10
           global_batch: 8
-          learning_rate: 1e-05
           schedule: cosine
           weight_decay: 0.0
           max_gradient_norm: 1.0
@@ -86,6 +91,9 @@ struct RunConfigurationTests {
           beta1: 0.9
           beta2: 0.999
           epsilon: 1e-08
+          best_by: loss
+          answered_rows: 64
+          max_new_tokens: 64
         checkpoint:
           directory: "/runs/one/checkpoints"
           every_steps: 500
@@ -127,11 +135,13 @@ struct RunConfigurationTests {
           damaged_images: refuse
           transparency: drop
           exif_orientation: apply
+          scorer: anls
         adapter:
           kind: image_lora
           rank: 16
           alpha: 32.0
           normalization: none
+          gamma: 0.1
           heads:
             select: file
             num_heads: 12
@@ -145,6 +155,7 @@ struct RunConfigurationTests {
           global_batch: 32
           micro_batch: 4
           learning_rate: 0.0001
+          rate_factors: {A: 1.0, B: 16.0, gamma: 1.0}
           schedule: linear
           min_learning_rate: 1e-05
           warmup_steps: 7
@@ -156,6 +167,10 @@ struct RunConfigurationTests {
           epsilon: 1e-06
           activation_memory_mib: 512
           validation_every_steps: 50
+          patience: 3
+          best_by: point_in_box
+          answered_rows: 10
+          max_new_tokens: 12
         checkpoint:
           directory: "/runs/one/out"
           every_steps: 5
@@ -186,7 +201,7 @@ struct RunConfigurationTests {
     let json =
       "{\n\t\"model\": {\"path\": \"base\"},\n\t\"data\": {\"train\": \"rows.jsonl\"},\n"
       + "\t\"training\": {\"steps\": 10, \"learning_rate\": 1e-5, \"warmup_steps\": null}\n}\n"
-    #expect(try run(json) == run(minimal))
+    #expect(try run(json) == run(minimal, "training.learning_rate=1e-5"))
   }
 
   @Test(
@@ -263,9 +278,11 @@ struct DigestTests {
   func frozen() throws {
     // printf of the deciding keys, then of "LENGTH DIGEST\n" for each content, to sha256sum.
     let expected = "28b4fd7afad13742471f60cae45b0d04f2071f51313be9fea78e4626eec2aa6b"
-    // A run of a version without data.transparency, which dropped the alpha.
-    #expect(
-      try run(minimal, "model.precision=fp32", "data.transparency=drop").digest(including: ["abc"]) == expected)
+    // A run of a version without data.transparency, which dropped the alpha, and with other defaults.
+    let old = try run(
+      minimal, "model.precision=fp32", "data.transparency=drop", "adapter.heads.estimator=rank1",
+      "adapter.heads.probe_rows=1000000000", "training.learning_rate=1e-5", "training.rate_factors={A: 1, gamma: 1}")
+    #expect(old.digest(including: ["abc"]) == expected)
     #expect(try run(minimal, "model.precision=fp32").digest(including: ["abc"]) != expected)
   }
 
@@ -279,7 +296,7 @@ struct DigestTests {
       "logging.every_steps=1", "logging.tensorboard=true", "logging.stall_timeout_seconds=9",
       "logging.stall_limit_seconds=60", "logging.stall_limit_seconds=0",
       "training.validation_every_steps=1",
-      "training.activation_memory_mib=1",
+      "training.activation_memory_mib=1", "data.scorer=anls", "training.answered_rows=1", "training.max_new_tokens=1",
     ])
   func elsewhere(override: String) throws {
     #expect(try run(minimal, override).digest(including: []) == run(minimal).digest(including: []))
@@ -292,7 +309,8 @@ struct DigestTests {
       ["data.max_length=1"], ["data.group_by_image=false"], ["data.coordinates=pixels"], ["data.transparency=drop"],
       ["data.exif_orientation=apply"], ["data.system=x"], ["adapter.kind=lora"],
       ["adapter.rank=1"],
-      ["adapter.alpha=1"], ["adapter.normalization=none"], ["adapter.heads.select=all"], ["adapter.heads.num_heads=1"],
+      ["adapter.alpha=1"], ["adapter.normalization=none"], ["adapter.gamma=1"], ["training.rate_factors={B: 2}"],
+      ["adapter.heads.select=all"], ["adapter.heads.num_heads=1"],
       ["adapter.heads.tau=1"], ["adapter.heads.estimator=gate"], ["adapter.heads.probe_rows=1"],
       ["adapter.heads.select=per_layer", "adapter.heads.per_layer=1"], ["adapter.heads.seed=1"], ["training.steps=11"],
       ["training.global_batch=1"], ["training.micro_batch=2"], ["training.learning_rate=1"],

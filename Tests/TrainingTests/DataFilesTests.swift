@@ -69,7 +69,7 @@ struct DataFilesTests {
       try JSONDecoder().decode(Line.self, from: Data($0))
     }
     let validations = lines.filter { $0.whole != nil }
-    #expect(validations.count == 3)
+    #expect(validations.count == 4)
     for line in validations {
       let (whole, first, second) = (try #require(line.whole), try #require(line.validation), try #require(line.others))
       // Answers of 5, 7, 2 and 1 bytes and of 5 and 7, each with the end of its turn and a line feed.

@@ -103,9 +103,11 @@ struct ResumeTests {
     var steps: [Int] = []
     while steps.last != TinyRun.steps, steps.count < 2 * TinyRun.steps {
       let isDue = try run.savedSteps.last.map { try run.checkpoint($0).validationDue } ?? false
-      // The last collective before the first step: a validation that is due has two of its own, its saving one.
+      // The last collective before the first step: a validation has two of its own, its saving one. The first start
+      // validates too.
+      let last = before + (steps.isEmpty ? 0 : isDue ? 1 : -2)
       let outcome = run.train(ranks: 1 + steps.count % 3, resume: .newest) { call, requests in
-        if call.rank == 0, call.sums == 0, call.others == before + (isDue ? 3 : 0) { requests.requestStop() }
+        if call.rank == 0, call.sums == 0, call.others == last { requests.requestStop() }
       }
       steps.append(try #require(run.savedSteps.last))
       let stopped = TrainingError.interrupted(step: steps.last)

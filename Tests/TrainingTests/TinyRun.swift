@@ -49,6 +49,7 @@ final class TinyRun: Sendable {
       data: {train: train.jsonl, validation: \(validation.isEmpty ? "null" : "validation.jsonl")}
       adapter: {rank: 2, alpha: 4, heads: {select: all}}
       training: {steps: \(Self.steps), global_batch: \(Self.batch), learning_rate: 0.4, schedule: linear, seed: 4,
+        rate_factors: {A: 1, B: 1, gamma: 1},
         weight_decay: 0.1, validation_every_steps: 2}
       checkpoint: {every_steps: 1000, keep: 1000}
       logging: {every_steps: 1}

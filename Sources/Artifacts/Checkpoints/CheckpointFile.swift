@@ -76,11 +76,25 @@ package struct CheckpointFile: ~Copyable {
     return selection
   }
 
-  /// Lowest validation loss and its step, nil before the first validation.
-  package func best() throws -> TrainingState.Best? {
+  /// The best validation, nil before the first one.
+  package func best() throws -> TrainingState.Validated? {
     guard try file.hasAttribute("best_step") else { return nil }
-    return TrainingState.Best(
-      step: try counter("best_step"), loss: try file.attribute("best_validation_loss", as: Double.self))
+    return TrainingState.Validated(
+      step: try counter("best_step"), loss: try file.attribute("best_validation_loss", as: Double.self),
+      score: try score("best_score"))
+  }
+
+  /// The validation before the first step, nil before 0.3.0.
+  package func start() throws -> TrainingState.Validated? {
+    guard try file.hasAttribute("start_validation_loss") else { return nil }
+    return TrainingState.Validated(
+      step: 0, loss: try file.attribute("start_validation_loss", as: Double.self), score: try score("start_score"))
+  }
+
+  private func score(_ name: String) throws -> TrainingState.Score? {
+    guard try file.hasAttribute(name) else { return nil }
+    return TrainingState.Score(
+      name: try file.attribute("best_by", as: String.self), value: try file.attribute(name, as: Double.self))
   }
 
   /// Whether the run was stopped before the validation of its last step.

@@ -20,10 +20,16 @@ extension TrainingState {
     let provenance = run.provenance
     if let digest = provenance.baseDigest { try file.setAttribute("base_digest", to: digest) }
     if let digest = run.imagesDigest { try file.setAttribute("images_digest", to: digest) }
+    if let start {
+      try file.setAttribute("start_validation_loss", to: start.loss)
+      if let score = start.score { try file.setAttribute("start_score", to: score.value) }
+    }
     if let best {
       try file.setAttribute("best_step", to: Int64(best.step))
       try file.setAttribute("best_validation_loss", to: best.loss)
+      if let score = best.score { try file.setAttribute("best_score", to: score.value) }
     }
+    if let score = best?.score ?? start?.score { try file.setAttribute("best_by", to: score.name) }
     if validationDue { try file.setAttribute("validation_due", to: Int64(1)) }
     try file.write([run.yaml], shape: [], to: "/run/yaml")
 
@@ -108,6 +114,7 @@ extension TrainingState {
       provenance: try file.provenance(), imagesDigest: try file.imagesDigest())
     epoch = try file.epoch()
     consumedExamples = try file.consumedExamples()
+    start = try file.start()
     best = try file.best()
     validationDue = try file.validationDue()
     parameters = try file.parameters(layout: layout)

@@ -37,11 +37,24 @@ package struct TrainingState: Sendable, Equatable {
     }
   }
 
-  /// Lowest validation loss so far, and its step.
-  package struct Best: Sendable, Equatable {
+  /// What a validation came to.
+  package struct Validated: Sendable, Equatable {
     package var step: Int
     package var loss: Double
-    package init(step: Int, loss: Double) { (self.step, self.loss) = (step, loss) }
+    /// Of generated answers, where the run asks for it.
+    package var score: Score?
+
+    package init(step: Int, loss: Double, score: Score? = nil) {
+      (self.step, self.loss, self.score) = (step, loss, score)
+    }
+  }
+
+  /// A metric of generated answers, from 0 to 1, more is better.
+  package struct Score: Sendable, Equatable {
+    /// As `training.best_by` names it.
+    package var name: String
+    package var value: Double
+    package init(name: String, value: Double) { (self.name, self.value) = (name, value) }
   }
 
   package var run: RunIdentity
@@ -57,7 +70,10 @@ package struct TrainingState: Sendable, Equatable {
   package var epoch = 0
   package var consumedExamples = 0
   package var metrics: [StepMetrics] = []
-  package var best: Best?
+  /// The validation before the first step.
+  package var start: Validated?
+  /// The best validation of a step: by its score where it has one, by its loss otherwise and among equal scores.
+  package var best: Validated?
   /// A signal to stop came before this step's validation; the resumed run does it first.
   package var validationDue = false
 

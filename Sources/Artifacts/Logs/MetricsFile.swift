@@ -16,9 +16,17 @@ package struct MetricsEntry: Codable, Sendable, Equatable {
   package var reduce_seconds: Double?
   package var rows_per_second: Double?
   package var tokens_per_second: Double?
+  package var tokens_per_second_per_core: Double?
+  package var utilization: Double?
   package var validation_loss: Double?
   package var validation_rows: Int?
   package var validation_tokens: Int?
+  /// Examples that were answered, and the metric of the answers that the run asks for.
+  package var validation_answers: Int?
+  package var validation_exact_match: Double?
+  package var validation_point_in_box: Double?
+  package var validation_iou: Double?
+  package var validation_score: Double?
   /// The loss of each file where there are several, as `validation_loss/NAME`; written and never read back.
   package var validationLosses: [FileLoss] = []
 
@@ -26,7 +34,9 @@ package struct MetricsEntry: Codable, Sendable, Equatable {
 
   private enum CodingKeys: String, CodingKey {
     case step, epoch, loss, learning_rate, gradient_norm, tokens, rows, compute_seconds, reduce_seconds
-    case rows_per_second, tokens_per_second, validation_loss, validation_rows, validation_tokens
+    case rows_per_second, tokens_per_second, tokens_per_second_per_core, utilization
+    case validation_loss, validation_rows, validation_tokens
+    case validation_answers, validation_exact_match, validation_point_in_box, validation_iou, validation_score
   }
 }
 

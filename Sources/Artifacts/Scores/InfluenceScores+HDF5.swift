@@ -9,6 +9,8 @@ extension InfluenceScores {
   private static var maximumNumbers: Int { 1 << 28 }
   /// KV heads of each layer, and value heads of linear attention, where layers differ.
   private static var capacityPaths: (kv: String, value: String) { ("/layers/kv_heads", "/layers/value_heads") }
+  /// Absent before 0.3.0.
+  private static var fisherPath: String { "/rows/weight_gradient_norm2" }
   /// More layers, and heads of a layer, than any model that can be opened has.
   private static var maximumExtent: Int { 1024 }
 
@@ -22,7 +24,7 @@ extension InfluenceScores {
       try file.setAttribute("data_digest", to: dataDigest)
       try file.setAttribute("rows", to: Int64(examples.count))
       try file.setAttribute("shard", to: shard.description)
-      for estimator in Estimator.allCases {
+      for estimator in estimators {
         try file.write(
           sums(estimator, examples: examples.indices), shape: [layers, kvHeads], to: "/scores/\(estimator.rawValue)",
           filters: [.fletcher32])
@@ -39,6 +41,11 @@ extension InfluenceScores {
         examples.flatMap(\.rank1Norm2), shape: shape, to: "/rows/rank1_norm2", filters: [.fletcher32, .deflate(4)])
       try file.write(
         examples.flatMap(\.gateGradient), shape: shape, to: "/rows/gate_gradient", filters: [.fletcher32, .deflate(4)])
+      if estimators.contains(.fisher) {
+        try file.write(
+          examples.flatMap { $0.weightGradientNorm2 ?? [] }, shape: shape, to: Self.fisherPath,
+          filters: [.fletcher32, .deflate(4)])
+      }
     }
   }
 
@@ -66,7 +73,8 @@ extension InfluenceScores {
       shape.dropFirst().allSatisfy({ (1...Self.maximumExtent).contains($0) })
     else { throw refuse("rows/rank1_norm2 has shape \(shape) for \(ids.count) examples") }
     let gates = try file.read(Double.self, from: "/rows/gate_gradient", shape: shape)
-    guard norms.allSatisfy({ $0.isFinite && $0 >= 0 }), gates.allSatisfy(\.isFinite) else {
+    let weights = try file.exists(Self.fisherPath) ? file.read(Double.self, from: Self.fisherPath, shape: shape) : nil
+    guard (norms + (weights ?? [])).allSatisfy({ $0.isFinite && $0 >= 0 }), gates.allSatisfy(\.isFinite) else {
       throw refuse("a score is negative or not finite")
     }
     guard Set(ids.map { ExactString($0) }).count == ids.count else { throw refuse("an example appears twice") }
@@ -99,9 +107,10 @@ extension InfluenceScores {
       examples: ids.indices.map { index in
         ExampleInfluence(
           id: ids[index], rank1Norm2: Array(norms[index * numbers..<(index + 1) * numbers]),
-          gateGradient: Array(gates[index * numbers..<(index + 1) * numbers]))
+          gateGradient: Array(gates[index * numbers..<(index + 1) * numbers]),
+          weightGradientNorm2: weights.map { Array($0[index * numbers..<(index + 1) * numbers]) })
       })
-    for estimator in Estimator.allCases {
+    for estimator in estimators {
       let sums = try file.read(Double.self, from: "/scores/\(estimator.rawValue)", shape: [layers, kvHeads])
       guard sums == self.sums(estimator, examples: examples.indices), sums.reduce(0, +).isFinite else {
         throw refuse("scores/\(estimator.rawValue) is not the finite sum of its examples")

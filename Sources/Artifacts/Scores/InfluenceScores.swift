@@ -10,8 +10,12 @@ package struct ExampleInfluence: Sendable, Equatable, Codable {
   package var rank1Norm2: [Double]
   /// `dL_i / dg_l,h`
   package var gateGradient: [Double]
-  package init(id: String, rank1Norm2: [Double], gateGradient: [Double]) {
+  /// `|| dL_i / dW_l,h ||^2`; nil in files of versions before 0.3.0.
+  package var weightGradientNorm2: [Double]?
+
+  package init(id: String, rank1Norm2: [Double], gateGradient: [Double], weightGradientNorm2: [Double]? = nil) {
     (self.id, self.rank1Norm2, self.gateGradient) = (id, rank1Norm2, gateGradient)
+    self.weightGradientNorm2 = weightGradientNorm2
   }
 }
 
@@ -53,6 +57,8 @@ package struct InfluenceScores: Sendable, Equatable {
   package let shard: Shard
   /// Ascending by id, compared as UTF-8, so that sums do not depend on which rank computed which example.
   package let examples: [ExampleInfluence]
+  /// Those that the examples have terms of.
+  package let estimators: [Estimator]
 
   /// - Parameter capacity: nil: every layer has `kvHeads`.
   package init(
@@ -60,7 +66,13 @@ package struct InfluenceScores: Sendable, Equatable {
     dataDigest: String, shard: Shard, examples: [ExampleInfluence]
   ) {
     let heads = layers * kvHeads
-    precondition(examples.allSatisfy { $0.rank1Norm2.count == heads && $0.gateGradient.count == heads })
+    precondition(
+      examples.allSatisfy {
+        $0.rank1Norm2.count == heads && $0.gateGradient.count == heads
+          && $0.weightGradientNorm2?.count ?? heads == heads
+      })
+    let hasFisher = examples.allSatisfy { $0.weightGradientNorm2 != nil }
+    estimators = Estimator.allCases.filter { $0 != .fisher || hasFisher }
     (self.layers, self.kvHeads, self.seed, self.shard) = (layers, kvHeads, seed, shard)
     self.capacity = capacity ?? Array(repeating: kvHeads, count: layers)
     precondition(self.capacity.count == layers && self.capacity.allSatisfy { (0...kvHeads).contains($0) })
@@ -72,7 +84,11 @@ package struct InfluenceScores: Sendable, Equatable {
   /// The kind of all heads.
   package var kind: ValueHeads { ValueHeads(capacity: capacity, linear: linearLayers) }
 
+  /// The estimator that selections are made by unless another is asked for: `fisher`, or `rank1` in older files.
+  package var usualEstimator: Estimator { estimators[0] }
+
   /// Scores of each layer's heads: the terms of the examples, added in the order of ids.
+  /// - Precondition: one of `estimators`.
   package func scores(_ estimator: Estimator) -> [[Double]] { scores(estimator, examples: examples.indices) }
 
   /// Scores of each layer's heads from some examples: terms added in the order given, those of an
@@ -89,6 +105,7 @@ package struct InfluenceScores: Sendable, Equatable {
     for example in indices.lazy.map({ examples[$0] }) {
       for i in sums.indices {
         switch estimator {
+        case .fisher: sums[i] += example.weightGradientNorm2?[i] ?? .nan
         case .rank1: sums[i] += example.rank1Norm2[i]
         case .gate: sums[i] += example.gateGradient[i] * example.gateGradient[i]
         }
@@ -138,6 +155,7 @@ package struct InfluenceScores: Sendable, Equatable {
       try agree("number of heads of a layer", \.capacity)
       try agree("kind of heads", \.linearLayers)
       try agree("number of shards", \.shard.count)
+      try agree("list of estimators", \.estimators)
     }
     var holders: [ExactString: String] = [:]
     for shard in shards {
@@ -155,7 +173,7 @@ package struct InfluenceScores: Sendable, Equatable {
       shard: indices.count == count ? .whole : Shard(indices: indices, count: count),
       examples: shards.flatMap(\.scores.examples))
     // As in a file: heads are selected by shares of the sum.
-    guard Estimator.allCases.allSatisfy({ merged.scores($0).joined().reduce(0, +).isFinite }) else {
+    guard merged.estimators.allSatisfy({ merged.scores($0).joined().reduce(0, +).isFinite }) else {
       throw MergeError.notFinite(files: shards.map(\.file))
     }
     return merged

@@ -1,11 +1,10 @@
 // Rows and the bytes of their images in one HDF5 file: its index, checked when it is opened, and its images.
 import Digests
 import Files
-import Glibc
 import HDF5
 
 /// An open pack. Its index stays in memory, its images in the file.
-package final class ImagePack: Sendable {
+package final class ImagePack: ImageContainer {
   /// Version of the layout.
   static let schemaVersion: Int64 = 1
   /// The attribute `format` of a pack.
@@ -33,7 +32,7 @@ package final class ImagePack: Sendable {
   /// SHA-256 of the index, 64 hexadecimal digits.
   package let indexDigest: String
   /// Where the bytes of each image are in the file.
-  fileprivate let places: [Range<Int>]
+  private let places: [Range<Int>]
   /// SHA-256 of each image, 32 bytes after 32 bytes.
   private let digests: [UInt8]
   private let numbers: [ExactString: Int]
@@ -142,82 +141,17 @@ package final class ImagePack: Sendable {
 
   /// The image that rows write so; nil where there is none.
   package func image(named name: String) -> PackedImage? {
-    numbers[ExactString(name)].map { PackedImage(pack: self, number: $0) }
+    numbers[ExactString(name)].map { PackedImage(container: self, number: $0) }
   }
 
   /// All images, in the order of their first use.
-  package var images: some Sequence<PackedImage> { names.indices.lazy.map { PackedImage(pack: self, number: $0) } }
+  package var images: some Sequence<PackedImage> { names.indices.lazy.map { PackedImage(container: self, number: $0) } }
 
-  fileprivate func digest(_ number: Int) -> String { hexadecimal(digests[32 * number..<32 * number + 32]) }
-
-  fileprivate func read(_ place: Range<Int>) throws(FileError) -> [UInt8] { try file.read(place) }
-}
-
-/// An image of a pack. Two are equal if their bytes are the same ones in the same file.
-package struct PackedImage: Sendable, Hashable {
-  package let pack: ImagePack
-  fileprivate let number: Int
-  private var place: Range<Int> { pack.places[number] }
-
-  /// As rows write it.
-  package var name: String { pack.names[number] }
-  /// Bytes of the image.
-  package var count: Int { place.count }
-  /// SHA-256 of its bytes as the index states it.
-  package var digest: String { pack.digest(number) }
-
-  /// All of its bytes, which are those that were packed.
-  /// - Throws: `FileError` where they are others, or cannot be read.
-  package func bytes() throws(FileError) -> [UInt8] {
-    let bytes = try pack.read(place)
-    guard SHA256.hex(bytes) == digest else {
-      throw FileError(
-        pack.path, "the bytes of image \(quoted(name)) are not those that were packed", remedy: "pack the rows again")
-    }
-    return bytes
-  }
-
-  /// Its first bytes, `limit` at most, unchecked: for its header.
-  package func bytes(first limit: Int) throws(FileError) -> [UInt8] { try pack.read(place.prefix(limit)) }
-
-  package static func == (a: PackedImage, b: PackedImage) -> Bool {
-    a.place == b.place && a.pack.path.hasSameBytes(as: b.pack.path)
-  }
-
-  package func hash(into hasher: inout Hasher) {
-    hasher.combine(ExactString(pack.path))
-    hasher.combine(place)
-  }
-}
-
-/// A regular file that is open to be read anywhere.
-private final class OpenFile: Sendable {
-  let path: String
-  let size: Int
-  private let descriptor: CInt
-
-  init(_ path: String) throws(FileError) {
-    // Not blocking: a named pipe must fail below instead of waiting for a writer here.
-    descriptor = uninterrupted { Glibc.open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) }
-    guard descriptor >= 0 else { throw FileError(path, "cannot be read", cause: SystemError.last("open")) }
-    self.path = path
-    var status = stat()
-    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-      Glibc.close(descriptor)
-      throw FileError(path, "is not a regular file")
-    }
-    size = Int(status.st_size)
-  }
-
-  deinit { Glibc.close(descriptor) }
-
-  /// Throws where the file ends before.
-  func read(_ place: Range<Int>) throws(FileError) -> [UInt8] {
-    let bytes: [UInt8]
-    do { bytes = try readBytes(place, of: descriptor) } catch { throw FileError(path, "cannot be read", cause: error) }
-    guard bytes.count == place.count else { throw FileError(path, "ends early", remedy: "copy it again") }
-    return bytes
-  }
+  static let absence = "is not in the pack; pack the rows again"
+  func name(_ number: Int) -> String { names[number] }
+  func place(_ number: Int) -> Range<Int> { places[number] }
+  func statedDigest(_ number: Int) -> String? { hexadecimal(digests[32 * number..<32 * number + 32]) }
+  func read(_ place: Range<Int>) throws(FileError) -> [UInt8] { try file.read(place) }
 }
 
 /// Two digits a byte.

@@ -25,7 +25,7 @@ extension Example {
     if let json = row["objects"] { objects = try Objects(json, imageCount: images.placed.count, ignored: &ignored) }
     self.init(
       id: id, line: line, images: images.placed, messages: messages, tools: try Self.tools(row), objects: objects,
-      groups: try Self.groups(row))
+      groups: try Self.groups(row), answers: try Self.answers(row), scorer: try Self.scorer(row))
   }
 
   /// The row's own id: a text, or an integer read as its digits.
@@ -36,6 +36,34 @@ extension Example {
     case .integer(let number): return String(number)
     case let other?: throw row.failure("id", "a text or a whole number", other)
     }
+  }
+
+  /// Longest answer that is scored, in bytes of UTF-8, and how many there may be.
+  private static let (maxAnswerBytes, maxAnswers) = (10_000, 1_000)
+
+  private static func answers(_ row: RowObject) throws(BadExample) -> [String] {
+    guard let items = try row.list("answers", of: "texts") else { return [] }
+    guard items.count <= maxAnswers else { throw BadExample("answers: more than \(maxAnswers) of them") }
+    var answers: [String] = []
+    for (index, item) in items.enumerated() {
+      guard case .string(let text) = item else {
+        throw BadExample("answers[\(index)]: expected a text, found \(item.shown)")
+      }
+      guard text.utf8.count <= maxAnswerBytes else {
+        throw BadExample("answers[\(index)]: has more than \(maxAnswerBytes) bytes, too long to be scored")
+      }
+      answers.append(text)
+    }
+    return answers
+  }
+
+  private static func scorer(_ row: RowObject) throws(BadExample) -> Scorer? {
+    guard let name = try row.text("scorer") else { return nil }
+    guard let scorer = Scorer(rawValue: name) else {
+      let known = Scorer.allCases.map(\.rawValue).joined(separator: ", ")
+      throw BadExample("scorer: \(quoted(name)) is unknown; use one of \(known)")
+    }
+    return scorer
   }
 
   /// Groups are printed as they stand: short, without control characters. One name alone is that of the key "group".

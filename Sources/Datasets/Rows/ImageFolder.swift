@@ -7,7 +7,7 @@ final class ImageFolder {
   /// As it was given.
   let path: String
   /// The file that the rows come from, where their images are in it too.
-  let pack: ImagePack?
+  let container: (any ImageContainer)?
   /// Addresses as rows write them and the paths that they name, each once, in the order of their first use; nil where
   /// nobody asks.
   private(set) var found: [(name: String, path: String)]?
@@ -19,8 +19,8 @@ final class ImageFolder {
   /// The path that was checked last; rows about one image often follow each other.
   private var latest: ExactString?
 
-  init(_ path: String, confined: Bool, pack: ImagePack? = nil, collects: Bool = false) {
-    (self.path, self.pack) = (path, pack)
+  init(_ path: String, confined: Bool, container: (any ImageContainer)? = nil, collects: Bool = false) {
+    (self.path, self.container) = (path, container)
     bounds = confined ? Self.resolve(path) : nil
     found = collects ? [] : nil
   }

@@ -89,9 +89,9 @@ extension ImageSource {
     if lower.hasPrefix("http://") || lower.hasPrefix("https://") {
       throw BadExample("image \(quoted(text)) is on a network; download it first and give its path")
     }
-    if let pack = root.pack {
-      guard let image = pack.image(named: text) else {
-        throw BadExample("image \(quoted(text)) is not in the pack; pack the rows again")
+    if let container = root.container {
+      guard let image = container.image(named: text) else {
+        throw BadExample("image \(quoted(text)) \(type(of: container).absence)")
       }
       self.init(.packed(image))
       return

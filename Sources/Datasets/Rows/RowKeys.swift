@@ -59,6 +59,13 @@ package struct RowKey: Sendable {
     ),
     RowKey(.row, ["objects"], .read("boxes and names for `<bbox>`, `<point>`, `<ref>`, `<ref-object>`")),
     RowKey(.row, ["group"], .read("groups for which `evaluate` reports separately")),
+    RowKey(
+      .row, ["answers"],
+      .readUnlessIgnored("right answers, a list of texts, against which `evaluate` scores; the last turn is learned")),
+    RowKey(
+      .row, ["scorer"],
+      .readUnlessIgnored(
+        "how `evaluate` scores the answer: " + Scorer.allCases.map { "`\($0.rawValue)`" }.joined(separator: ", "))),
     RowKey(.row, ["videos", "video", "audios", "audio"], .refused("only images are supported; take the row out")),
     RowKey(
       .row, ["instruction"],

@@ -143,6 +143,7 @@ class Job:
             base = ["--base"] if self.method == list(METHODS)[0] and self.seed == 0 else []
             self.command(
                 "evaluate",
+                "--overwrite",
                 "run.json",
                 "--checkpoint",
                 "checkpoints/latest.h5",

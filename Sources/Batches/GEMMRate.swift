@@ -1,4 +1,4 @@
-// How fast this machine multiplies by a frozen weight: a short measurement for plans.
+// How fast this machine multiplies by a frozen weight: a short measurement for plans and for utilization.
 import Foundation
 import HuggingFace
 import Tensors
@@ -14,11 +14,11 @@ package enum GEMMRate {
     deinit { base.deallocate() }
   }
 
-  /// Multiplies x by a weight as it lies in a checkpoint, in `precision`, for about a second, on the threads that are
-  /// set.
+  /// Multiplies x by a weight as it lies in a checkpoint, in `precision`, for about `duration` seconds, on the threads
+  /// that are set.
   /// - Parameters: x is `[tokens, columns]`; the weight is `[outputs, columns]`, of `type`.
   package static func measure(
-    tokens: Int, outputs: Int, columns: Int, type: ElementType, precision: Precision
+    tokens: Int, outputs: Int, columns: Int, type: ElementType, precision: Precision, duration: Double = 1
   ) -> Double {
     let memory = Memory(bytes: outputs * columns * type.byteCount)
     let weight = StoredMatrix(
@@ -35,7 +35,7 @@ package enum GEMMRate {
       _ = weight.timesTransposed(x)
       count += 1
       seconds = (ContinuousClock.now - start) / .seconds(1)
-    } while seconds < 1
+    } while seconds < duration
     return 2 * Double(count) * Double(tokens) * Double(outputs) * Double(columns) / seconds / 1e9
   }
 }
