@@ -28,11 +28,11 @@ struct ShownExample {
       }
       let text = answer.text.isEmpty ? "(nothing)" : shortened(answer.text, to: Self.longestAnswer)
       return """
-        <dt><span class="key s\(answer.colour % LineChart.colours)"></span>\(answer.name)</dt><dd>\(mark) \(text)</dd>
+        <dt><span class="key s\(answer.colour % LineChart.colours)"></span>\(breakable(answer.name))</dt><dd>\(mark) \(text)</dd>
         """
     }
     return """
-      <figure class="example">\(images.map(\.svg))<figcaption><p>\(shortened(question, to: Self.longest))</p>\
+      <figure class="example"><div class="images">\(images.map(\.svg))</div><figcaption><p>\(shortened(question, to: Self.longest))</p>\
       <dl><dt>right answer</dt><dd>\(shortened(reference, to: Self.longestAnswer))</dd>\(lines)</dl>\
       <small>\(shortened(id, to: 80))</small></figcaption></figure>
 
