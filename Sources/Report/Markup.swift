@@ -52,7 +52,7 @@ extension [Markup] {
 func breakable(_ text: some StringProtocol) -> Markup {
   var pieces: [Markup] = []
   var rest = text[...]
-  while let end = rest.firstIndex(where: { "/_,=".contains($0) }) {
+  while let end = rest.firstIndex(where: { "/_=".contains($0) }) {
     pieces.append("\(rest[...end])<wbr>")
     rest = rest[rest.index(after: end)...]
   }

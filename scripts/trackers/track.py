@@ -15,6 +15,7 @@ import argparse
 import signal
 import sys
 import time
+from pathlib import Path
 
 from run_folder import RunFolder
 from targets import TARGETS
@@ -26,20 +27,27 @@ def say(text):
 
 def copy(run, target, ended):
     """Logs the steps that the target lacks; the number of them."""
-    fresh = []
+    fresh, others = [], []
     for step, metrics in run.new_steps(ended):
         loss = metrics.get("train/loss")
         if step not in target.logged:
             fresh.append((step, metrics))
             target.logged[step] = loss
         elif loss is not None and target.logged[step] not in (None, loss):
-            say(f"step {step} was logged with loss {target.logged[step]} and computed again with {loss}: the first stays")
+            others.append(f"step {step}: {target.logged[step]}, then {loss}")
     target.add(fresh)
+    if others:
+        more = f" ({len(others) - 1} more)" if len(others) > 1 else ""
+        say(f"computed again with another loss, what was logged first stays: {others[0]}{more}")
     return len(fresh)
 
 
 def track(options):
     """Tracks the run that the folder has now; whether another one has begun there."""
+    if options.follow and not (Path(options.run) / "run.yaml").is_file():
+        say(f"waiting for {options.run}/run.yaml")
+        while not (Path(options.run) / "run.yaml").is_file():
+            time.sleep(options.poll_seconds)
     run = RunFolder(options.run)
     first, last_change = run.first_session, time.monotonic()
     options.name = options.name or f"{run.folder.resolve().parent.name}/{run.folder.resolve().name}"
