@@ -21,10 +21,10 @@ struct MeasuredOn {
     answers = lines.isEmpty ? nil : (Self.digest(of: lines), lines.count)
   }
 
-  /// SHA-256 over what was asked: ids, and questions without the template around them, in any order.
+  /// SHA-256 over what was asked: ids, and questions without earlier turns, in any order.
   static func digest(of lines: [PredictionLine]) -> String {
     let asked = lines.map { line in
-      let question = question(ofPrompt: line.prompt ?? "")
+      let question = lastTurn(ofPrompt: line.prompt ?? "")
       return ExactString("\(line.id.utf8.count) \(line.id) \(question.utf8.count) \(question)\n")
     }
     return SHA256.hex(asked.sorted().map(\.text).joined())

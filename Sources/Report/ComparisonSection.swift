@@ -151,7 +151,7 @@ struct ComparisonSection {
         column("examples/s", lessIsBetter: false, { $0.log.times?.examplesPerSecond }) { significant($0, digits: 3) },
         column("all-reduce a step", { $0.costs.map { Double($0.reducedBytes) } }) { bytes(Int($0.rounded())) },
         column(
-          perExample ? "adapter, an example" : "adapter, a token",
+          perExample ? "FLOPs an example" : "FLOPs a token",
           { run in
             run.costs.map { Double($0.flopsPerToken) * (perExample ? adaptedTokens(run) : 1) }
           }, written: { prefixed($0, "FLOP") }),

@@ -22,7 +22,7 @@ struct CurvesSection {
     guard !figures.isEmpty else { return nil }
     // Two charts a row; three in the last one where their number is odd, so that no place stays empty.
     let style = figures.count == 1 ? " single" : figures.count % 2 == 1 ? " odd" : ""
-    return "<div class=\"grid\(style)\">\(figures)</div>\n"
+    return "<div class=\"charts\(style)\">\(figures)</div>\n"
   }
 
   private var isSingle: Bool { groups.count == 1 }

@@ -22,19 +22,19 @@ struct FactsSection {
   }
 
   private func facts(_ run: ReportedRun) -> [(name: String, value: Markup)] {
-    var facts: [(name: String, value: Markup)] = [("folder", "<code>\(breakable(run.folder))</code>")]
+    var facts: [(name: String, value: Markup)] = [("folder", "<code class=\"path\">\(breakable(run.folder))</code>")]
     func fact(_ name: String, _ value: String?) { if let value { facts.append((name, "\(value)")) } }
     func digest(_ name: String, _ value: String?) {
       if let value { facts.append((name, "<code class=\"digest\">\(value)</code>")) }
     }
-    facts.append(("model", "<code>\(breakable(run.run.model.path.resolved))</code>"))
+    facts.append(("model", "<code class=\"path\">\(breakable(run.run.model.path.resolved))</code>"))
     digest("base digest", run.checkpoint?.provenance.baseDigest)
     digest("chat template digest", run.checkpoint?.provenance.templateDigest)
     digest("run digest", run.checkpoint?.runDigest)
     fact("image sizes", run.checkpoint.flatMap { pixels($0.provenance) })
     facts.append(("training examples", examples(run)))
     if let validation = run.run.data.validation {
-      facts.append(("validation examples", "<code>\(breakable(validation.listing))</code>"))
+      facts.append(("validation examples", "<code class=\"path\">\(breakable(validation.listing))</code>"))
     } else if let fraction = run.run.data.validationFraction {
       fact("validation examples", "\(fraction) of the training examples, set aside")
     }
@@ -63,7 +63,7 @@ struct FactsSection {
       ": \(plural($0.count, "example")), \(fixed($0.mean(\.tokens), 1)) tokens on average, "
         + "\(fixed($0.mean(\.visual), 1)) of them visual"
     }
-    return "<code>\(breakable(run.run.data.train.listing))</code>\(lengths ?? "")"
+    return "<code class=\"path\">\(breakable(run.run.data.train.listing))</code>\(lengths ?? "")"
   }
 
   private func checkpoint(_ checkpoint: ReportedCheckpoint) -> String {

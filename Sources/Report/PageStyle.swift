@@ -26,7 +26,7 @@ enum PageStyle {
     .note,small{color:var(--soft);font-size:.85rem}
     .note{margin:.35rem 0 .9rem}
     code,pre{font:.85em/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
-    .digest{overflow-wrap:anywhere}
+    .digest{overflow-wrap:anywhere}.path{white-space:nowrap}wbr{white-space:normal}
     pre{margin:.5rem 0;padding:.75rem 1rem;background:var(--tint);border-radius:6px;overflow-x:auto}
     figure{margin:0}
     .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(10.5rem,1fr));gap:1px;margin:0 0 1.4rem;padding:0;list-style:none;
@@ -42,7 +42,7 @@ enum PageStyle {
     th:last-child,td:last-child{padding-right:0}
     thead th{color:var(--soft);font-weight:500;font-size:.82rem;vertical-align:bottom}
     tbody th{font-weight:500;min-width:8rem;max-width:20rem}
-    th small,td small{display:block;font-weight:400}.number small{white-space:nowrap}td:not(.number){min-width:8rem;max-width:13rem}
+    th small,td small{display:block;font-weight:400}.number small{white-space:nowrap}td:not(.number){min-width:10rem;max-width:13rem}
     .number{text-align:right;white-space:nowrap}
     .facts th{color:var(--soft);white-space:nowrap;min-width:0}.facts td{max-width:none!important}
     .row{display:flex;flex-wrap:wrap;gap:1rem 3.5rem;align-items:flex-start}.row>*{max-width:100%}
@@ -52,15 +52,15 @@ enum PageStyle {
     .reason{margin:0 0 .9rem;padding:.5rem 1rem;border-left:4px solid var(--c4);background:var(--tint);font-size:.9rem}
     .key{display:inline-block;width:.7em;height:.7em;margin-right:.45em;border-radius:2px;background:var(--c)}
     .key.truth{background:none;border:2px solid var(--truth)}
-    .grid{display:grid;grid-template-columns:repeat(6,minmax(0,1fr));gap:2rem 2.25rem;align-items:start}
-    .grid>*{grid-column:span 3}.grid.odd>:nth-last-child(-n+3){grid-column:span 2}.grid.single>*{grid-column:span 4}
+    .charts{display:grid;grid-template-columns:repeat(6,minmax(0,1fr));gap:2rem 2.25rem;align-items:start}
+    .charts>*{grid-column:span 3}.charts.odd>:nth-last-child(-n+3){grid-column:span 2}.charts.single>*{grid-column:span 4}
     .chart{container-type:inline-size}.chart svg{display:block;width:100%;height:auto}.chart .tick{font-size:11px}
     @container (max-width:26rem){.chart .tick{font-size:13.5px}}
     .chart figcaption{display:flex;flex-wrap:wrap;justify-content:space-between;gap:.1rem 1rem;margin-bottom:.35rem}
     .legend{display:flex;flex-wrap:wrap;gap:.1rem 1rem;margin:0;padding:0;list-style:none;font-size:.82rem;color:var(--soft)}
     .legend .swatch{display:inline-block;width:22px;height:8px;margin-right:.4rem;vertical-align:middle}
     \(HeatMapFigure.marks)
-    .axis{stroke:var(--soft)}.grid line.grid,line.grid{stroke:var(--rule)}
+    .axis{stroke:var(--soft)}line.grid{stroke:var(--rule)}
     .s0{--c:var(--c0)}.s1{--c:var(--c1)}.s2{--c:var(--c2)}.s3{--c:var(--c3)}.s4{--c:var(--c4)}.s5{--c:var(--c5)}.s6{--c:var(--c6)}.s7{--c:var(--c7)}
     .line{fill:none;stroke:var(--c);stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}
     .line.faint{stroke-width:1;opacity:.28}
@@ -87,7 +87,7 @@ enum PageStyle {
     .image .halo{stroke:#fff;stroke-opacity:.85;stroke-width:3.5}
     details{margin:0 0 .75rem}summary{cursor:pointer;font-weight:600}details details summary{font-weight:400;color:var(--soft);font-size:.9rem}
     .omissions{margin:0;padding-left:1.1rem;color:var(--soft);font-size:.9rem}
-    @media (max-width:56rem){.grid{display:flex;flex-direction:column;align-items:stretch}.chart{max-width:44rem}}
+    @media (max-width:56rem){.charts{display:flex;flex-direction:column;align-items:stretch}.chart{max-width:44rem}}
     @media (max-width:600px){h1{font-size:1.5rem}}
     @media print{body{font-size:11pt}header,main{max-width:none;padding:0}nav,.stop{display:none}h2{break-after:avoid}
     figure,tr,.tiles{break-inside:avoid}details::details-content{content-visibility:visible;display:block;height:auto;opacity:1}

@@ -40,6 +40,14 @@ struct ShownExample {
   }
 }
 
+/// The last turn of a rendered prompt before the answer's, as it stands there; all of a prompt without turns.
+func lastTurn(ofPrompt prompt: String) -> Substring {
+  let mark = "<|im_end|>"
+  guard let end = prompt.range(of: mark, options: [.backwards, .literal])?.lowerBound else { return prompt[...] }
+  let start = prompt[..<end].range(of: mark, options: [.backwards, .literal])?.upperBound
+  return prompt[(start ?? prompt.startIndex)..<end]
+}
+
 /// The question of a rendered prompt: the last turn before the answer, without the template's special tokens.
 func question(ofPrompt prompt: String) -> String {
   // Turns end in <|im_end|>; the last piece is the header of the answer's turn.

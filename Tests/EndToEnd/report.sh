@@ -47,7 +47,7 @@ page() { # NAME ARGUMENT...: a page and its words
 whole_page() { python3 "$top/Tests/EndToEnd/check_page.py" "$@"; }
 
 check "a page about one run" page one report/seed-0 --predictions answers.jsonl --title '<script>alert(1)</script> & "one"'
-check "it is whole in a browser" whole_page one.html --count .grid=1 --count .heat=1 --count .example=12 \
+check "it is whole in a browser" whole_page one.html --count .charts=1 --count .heat=1 --count .example=12 \
   --count .example\ image=12 --count .example\ .truth=12 --count 'script=0' --count '.tiles li=6'
 for chart in Loss "Learning rate" "Gradient norm" "Tokens a second"; do
   check "a chart: $chart" grep -q "class=\"chart\".*<h3>$chart</h3>" one.html
@@ -86,7 +86,7 @@ printf '{"step":7,"loss":NaN}\n{"step":8,"lo' >>report/bare/metrics.jsonl
 check "a run without checkpoints" page bare report/bare
 check "says so" grep -q '^left out .*bare: adapter and heads: .*no valid checkpoint' out
 check "and what of metrics.jsonl it left out" grep -q '^left out .*bare: .*metrics.jsonl: line .*JSON' out
-check "its page is whole" whole_page bare.html --count .grid=1 --count .heat=0
+check "its page is whole" whole_page bare.html --count .charts=1 --count .heat=0
 cp -r report/bare report/extreme
 printf '{"step":1,"loss":5e-324}\n{"step":2,"loss":1e-323}\n' >report/extreme/metrics.jsonl
 limit=10 check "a page of denormal losses" page extreme report/extreme

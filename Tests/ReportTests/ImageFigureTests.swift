@@ -119,6 +119,8 @@ struct ImageFigureTests {
     let prompt =
       "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>Where is <b>?<|im_end|>\n<|im_start|>assistant\n"
     #expect(question(ofPrompt: prompt) == "Where is <b>?")
+    #expect(lastTurn(ofPrompt: prompt).hasSuffix("Where is <b>?") && !lastTurn(ofPrompt: prompt).contains("brief"))
+    #expect(lastTurn(ofPrompt: "plain") == "plain" && lastTurn(ofPrompt: "a<|im_end|>b") == "a")
     #expect(question(ofPrompt: "plain") == "plain" && question(ofPrompt: "") == "")
   }
 }

@@ -118,10 +118,10 @@ struct RunsTests {
     for title in ["Loss", "Learning rate", "Tokens a second", "Tokens a second and core", "Utilization, %"] {
       #expect(all.contains("<h3>\(title)</h3>"), "\(title)")
     }
-    #expect(all.contains("class=\"grid odd\"") && all.contains("step 2\nUtilization, % 50.00"))
+    #expect(all.contains("class=\"charts odd\"") && all.contains("step 2\nUtilization, % 50.00"))
     let old = try html([try make("two", metrics: [step(1, #","tokens_per_second":90"#)])])
-    #expect(old.contains("class=\"grid\"") && old.contains("Tokens a second<") && !old.contains("Utilization"))
-    #expect(try html([try make("three", metrics: [step(1, "")])]).contains("class=\"grid single\""))
+    #expect(old.contains("class=\"charts\"") && old.contains("Tokens a second<") && !old.contains("Utilization"))
+    #expect(try html([try make("three", metrics: [step(1, "")])]).contains("class=\"charts single\""))
   }
 
   /// The adapted model against the base, by metric; answers to other questions are not compared.
