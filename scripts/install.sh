@@ -2,8 +2,8 @@
 # Copies the program, completions for bash, zsh and fish, and the manual page to DIR (default: /usr/local).
 # Usage: scripts/install.sh [--prefix DIR] (from any folder)
 #
-# IMAGELORA names the program to install; the release build is made where it is not given. It needs the Swift runtime and
-# Debian's libraries where it runs. Completions and manual are what the program's own parser says.
+# IMAGELORA names the program to install; the release build is made where it is not given. It needs the Swift runtime
+# and Debian's libraries where it runs. Completions and manual are what the program's own parser says.
 set -euo pipefail
 repository=$(cd "$(dirname "$0")/.." && pwd)
 

@@ -10,7 +10,7 @@ struct MeasuredOn {
   var digest: String?
   /// Validation examples and their supervised tokens, by the log.
   var examples, tokens: Int?
-  /// SHA-256 over ids and questions of the adapted model's answers, in any order, and their number; nil without answers.
+  /// SHA-256 over ids and questions of the adapted model's answers, and their number; nil without answers.
   var answers: (digest: String, count: Int)?
 
   init(_ run: ReportedRun) {

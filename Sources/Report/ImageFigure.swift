@@ -41,7 +41,7 @@ struct ImageFigure {
     let shape: Markup
     switch prediction.place {
     case .point(let x, let y):
-      // A ring that is open in the middle and at four sides, where hairs point at the place: a target of any size shows.
+      // A ring, open in the middle and at four sides, where hairs point at the place: a target of any size shows.
       let r = side / 40
       let gap = r * 0.35
       let arc = (r * r - gap * gap).squareRoot()
