@@ -1,8 +1,10 @@
 """Where a run's steps go: a file of JSON Lines, an offline run of Weights & Biases, or a run of MLflow."""
 
+import fcntl
 import json
 import os
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -13,42 +15,59 @@ class Journal:
     def __init__(self, options, run, ending="jsonl"):
         self.path = Path(options.directory) / f"imagelora-{run.identity}.{ending}"
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.logged, self.has_ended = {}, False
-        if self.path.exists():
-            lines = self.path.read_bytes().split(b"\n")[:-1]
-            # A line that a kill has cut goes, and its step is written again.
-            self.path.write_bytes(b"".join(line + b"\n" for line in lines))
-            entries = [json.loads(line) for line in lines]
-            self.logged = {entry["step"]: entry["metrics"].get("train/loss") for entry in entries if "step" in entry}
-            self.has_ended = any("summary" in entry for entry in entries)
-        else:
-            self._write({"name": options.name, "settings": run.settings})
+        self._file = self.path.open("a+b")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise SystemExit(f"{self.path}: another process tracks this run; end it first") from None
+        self._file.seek(0)
+        # A line that a kill has cut goes, and its step is written again.
+        self._lines = self._file.read().split(b"\n")[:-1]
+        self.keep(len(self._lines))
+        if not self._lines:
+            self.write({"name": options.name, "settings": run.settings})
 
-    def _write(self, entry):
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
+    def keep(self, count):
+        """Only the first lines."""
+        self._lines = self._lines[:count]
+        self._file.truncate(sum(len(line) + 1 for line in self._lines))
+        self.entries = [json.loads(line) for line in self._lines]
+        self.logged = {e["step"]: e["metrics"].get("train/loss") for e in self.entries if "step" in e}
+        self.has_ended = any("summary" in entry for entry in self.entries)
+
+    def write(self, entry):
+        self._file.write((json.dumps(entry) + "\n").encode())
+        self._file.flush()
 
     def add(self, steps):
         for step, metrics in steps:
-            self._write({"step": step, "metrics": metrics})
+            self.write({"step": step, "metrics": metrics})
 
     def end(self, run, summary):
         if summary and not self.has_ended:
-            self._write({"summary": summary, "sessions": run.sessions})
+            self.write({"summary": summary, "sessions": run.sessions})
         return self.path
 
 
 class WeightsAndBiases:
     """An offline run. A start that adds something makes one more offline folder of the same id, which `wandb sync` puts
-    behind the earlier ones; a journal beside them says what they have."""
+    behind the earlier ones; a journal beside them says what they have.
+
+    wandb writes a folder's last steps when it is finished. That of a tracker that was killed before lacks some: it is
+    removed, and its steps are logged again.
+    """
 
     def __init__(self, options, run):
         import wandb
 
         self.journal = Journal(options, run, "wandb.jsonl")
+        begun = [index for index, entry in enumerate(self.journal.entries) if "offline" in entry]
+        if begun and not any("finished" in entry for entry in self.journal.entries[begun[-1] :]):
+            shutil.rmtree(self.journal.entries[begun[-1]]["offline"], ignore_errors=True)
+            self.journal.keep(begun[-1])
         self.logged = self.journal.logged
         self.run = None
-        self._start = lambda: wandb.init(
+        self._init = lambda: wandb.init(
             project=options.project,
             name=options.name,
             id=run.identity,
@@ -58,20 +77,27 @@ class WeightsAndBiases:
             config=run.settings,
         )
 
+    def _start(self):
+        if not self.run:
+            self.run = self._init()
+            self.journal.write({"offline": str(Path(self.run.dir).resolve().parent)})
+
     def add(self, steps):
         for step, metrics in steps:
-            self.run = self.run or self._start()
+            self._start()
             self.run.log(metrics, step=step)
             self.journal.add([(step, metrics)])
 
     def end(self, run, summary):
         if summary and not self.journal.has_ended:
-            self.run = self.run or self._start()
+            self._start()
             self.run.summary.update({f"summary/{key}": value for key, value in summary.items()})
             self.run.summary["sessions"] = run.sessions
         if self.run:
             self.run.finish()
-        return self.journal.end(run, summary)
+            self.journal.end(run, summary)
+            self.journal.write({"finished": True})
+        return self.journal.path
 
 
 class MLflow:
