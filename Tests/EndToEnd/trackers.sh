@@ -63,3 +63,42 @@ check "is another run" test "$(find tracked/again -name '*.jsonl' | wc -l)" = 2
 found=0
 track tracked --to file || found=$?
 check "a folder that is no run is refused" sh -c "test $found = 1 && grep -q 'tracked: is no run' err"
+
+# Weights & Biases, by a stand-in for its package that, like it, writes a folder's last steps when it is finished; it can
+# end the process before.
+mkdir -p tracked/packages
+cat >tracked/packages/wandb.py <<'PYTHON'
+import json, os, sys
+from pathlib import Path
+class Run:
+    def __init__(self, id, dir, mode, **_):
+        assert mode == "offline"
+        self.folder = Path(dir) / "wandb" / f"offline-run-{os.getpid()}-{id}"
+        self.dir = str(self.folder / "files")
+        Path(self.dir).mkdir(parents=True)
+        self.summary, self.steps = {}, []
+    def log(self, metrics, step):
+        self.steps.append(step)
+        if len(self.steps) == int(os.environ.get("DIES_AFTER", 0)):
+            os._exit(9)
+    def finish(self):
+        (self.folder / "steps.json").write_text(json.dumps([self.steps, sorted(self.summary)]))
+def init(**options):
+    return Run(**{key: options[key] for key in ("id", "dir", "mode")})
+PYTHON
+wandb() { PYTHONPATH=tracked/packages track "$@" --to wandb --directory tracked/wandb; }
+rm -rf tracked/part && cp -rp tracked/run tracked/part && rm tracked/part/summary.json
+head -n 5 tracked/run/metrics.jsonl >tracked/part/metrics.jsonl
+check "the first steps of a run" wandb tracked/part
+cp tracked/run/metrics.jsonl tracked/run/summary.json tracked/part/
+found=0
+DIES_AFTER=2 wandb tracked/part || found=$?
+check "a tracker is killed" test "$found" = 9
+check "the rest" wandb tracked/part
+check "and once more" wandb tracked/part
+check "two folders have each step once, in order, and the summary" python3 -c '
+import json, pathlib
+found = sorted(json.loads(path.read_text()) for path in pathlib.Path("tracked/wandb").glob("wandb/*/steps.json"))
+wanted = sorted({json.loads(line)["step"] for line in open("tracked/run/metrics.jsonl")})
+assert len(list(pathlib.Path("tracked/wandb/wandb").iterdir())) == len(found) == 2, found
+assert found[0][0] + found[1][0] == wanted and found[0][1] == [] and "summary/steps" in found[1][1], found'
