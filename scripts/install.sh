@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Copies the program, completions for bash, zsh and fish, and the manual page to DIR (default: /usr/local).
+# Copies the program, completions for bash, zsh and fish, and the manual page to DIR (default: /usr/local); the manual
+# takes python3.
 # Usage: scripts/install.sh [--prefix DIR] (from any folder)
 #
 # IMAGELORA names the program to install; the release build is made where it is not given. It needs the Swift runtime
