@@ -94,7 +94,7 @@ let modules: [Target] = [
     ]),
   .module("Costs", ["Collectives", "HuggingFace", "Layers", "Datasets", "QwenVL", "Batches", "Adapters"]),
   // 7
-  .module("HeatMaps", ["Files", "Preprocessing", "Artifacts"]),
+  .module("HeatMaps", ["Artifacts"]),
   .module(
     "Training",
     [
@@ -117,8 +117,8 @@ let modules: [Target] = [
   .module(
     "Report",
     [
-      "Files", "Formatting", "Datasets", "Preprocessing", "QwenVL", "Batches", "Adapters", "RunFile", "Artifacts",
-      "Costs", "HeatMaps", "Evaluation",
+      "Files", "Formatting", "Digests", "Datasets", "Preprocessing", "QwenVL", "Batches", "Adapters", "RunFile",
+      "Artifacts", "Costs", "HeatMaps", "Evaluation",
     ]),
 ]
 
@@ -179,7 +179,7 @@ let tests: [Target] = [
   .tests("TensorBoard", ["TestSupport"]),
   .tests("Training", ["TestSupport", "TinyModels"]),
   .tests("Evaluation", ["TestSupport", "TinyModels"]),
-  .tests("HeatMaps", ["TestSupport"]),
+  .tests("HeatMaps"),
   .tests("Planning", ["TestSupport", "TinyModels"]),
   .tests("Inspection", ["TestSupport", "TinyModels"]),
   .tests("Report", ["TestSupport"]),

@@ -29,7 +29,7 @@ show imagelora inspect "$quickstart/model"
 
 say "Influence of every KV head on the click tasks of MiniWoB++"
 show "${mpi[@]}" imagelora probe "$run_file" --output "$out/scores.h5"
-show imagelora scores show "$out/scores.h5" --num-heads "$heads" --png "$out/influence.png"
+show imagelora scores show "$out/scores.h5" --num-heads "$heads" --svg "$out/influence.svg"
 
 say "Training on 2 ranks; killed on the way, as a cluster might"
 # setsid: the kill must reach the ranks and not this script.
@@ -60,7 +60,7 @@ show imagelora export "$out/checkpoints/best.h5" --output "$out/adapter"
 say "Done in $((SECONDS - started)) s after the build"
 cat <<TEXT
 Everything lies in ${out/$repository\//}:
-  scores.h5, influence.png     influence of every KV head, example by example, and its heat map
+  scores.h5, influence.svg     influence of every KV head, example by example, and its heat map
   checkpoints/                 step-*.h5 with checksums, best.h5, metrics.jsonl, run.yaml
   predictions.jsonl            every validation example with both answers
   report.html                  curves, influence, answers on their images: open it in a browser

@@ -57,8 +57,8 @@ PYTHON
 last=step-00000040.h5
 parts=("$@")
 [[ $# -gt 0 ]] || parts=(
-  ranks launchers rows row-files pack evaluate predict report resume signals cluster probe lora features families
-  precision
+  ranks launchers rows row-files pack evaluate predict report trackers install resume signals cluster probe lora
+  features families precision
   refusals-model refusals-data refusals-checkpoint disagreement watchdog changed-base benchmarks
 )
 for part in "${parts[@]}"; do

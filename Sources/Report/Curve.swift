@@ -12,6 +12,19 @@ struct Curve: Equatable {
 
   init(_ points: [CurvePoint]) { self.points = points }
 
+  /// The value of a step; nil where there is none that can be drawn.
+  func value(at step: Double) -> Double? {
+    points.first { $0.step == step && Scale.isDrawable($0.value) }?.value
+  }
+
+  /// The last value as a count; nil where it is none.
+  var lastCount: Int? { points.last.flatMap { Int(exactly: $0.value) } }
+
+  /// The same with all values multiplied.
+  func scaled(by factor: Double) -> Curve {
+    Curve(points.map { CurvePoint(step: $0.step, value: factor * $0.value) })
+  }
+
   /// Sequences of consecutive values that can be drawn; a value that cannot be drawn ends a sequence.
   func segments(_ kind: Scale.Kind) -> [[CurvePoint]] {
     points.split { !Scale.isDrawable($0.value, kind) || !Scale.isDrawable($0.step) }.map(Array.init)

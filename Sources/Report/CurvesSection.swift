@@ -1,4 +1,4 @@
-// The runs' curves: training and validation loss, other validation metrics, learning rate, gradient norm.
+// The runs' curves: losses, other validation metrics, learning rate, gradient norm, speed and utilization.
 
 /// Charts over steps.
 struct CurvesSection {
@@ -6,12 +6,23 @@ struct CurvesSection {
 
   var body: Markup? {
     let names = Set(groups.flatMap(\.runs).flatMap(\.log.validationMeasures)).sorted()
+    let validations = names.map { name in
+      MetricsLog.partsOfOne.contains(name)
+        ? chart("\(title(of: name)), %", name, style: .dots, factor: 100)
+        : chart(title(of: name), name, style: .dots)
+    }
     let charts =
-      losses + names.map { chart(title(of: $0), $0, style: .dots) } + [
+      losses + validations + [
         chart("Learning rate", "learning_rate"), gradientNorm,
+        fromZero(chart("Tokens a second", "tokens_per_second")),
+        fromZero(chart("Tokens a second and core", "tokens_per_second_per_core")),
+        fromZero(chart("Utilization, %", "utilization", factor: 100)),
       ]
     let figures = charts.compactMap(\.figure)
-    return figures.isEmpty ? nil : "<div class=\"grid\">\(figures)</div>\n"
+    guard !figures.isEmpty else { return nil }
+    // Two charts a row; three in the last one where their number is odd, so that no place stays empty.
+    let style = figures.count == 1 ? " single" : figures.count % 2 == 1 ? " odd" : ""
+    return "<div class=\"charts\(style)\">\(figures)</div>\n"
   }
 
   private var isSingle: Bool { groups.count == 1 }
@@ -65,9 +76,19 @@ struct CurvesSection {
     return chart
   }
 
-  private func chart(_ title: String, _ name: String, style: LineChart.Style = .line) -> LineChart {
-    let chart = LineChart(title: title, series: groups.flatMap { series($0, name, style: style) }, note: seeds)
+  private func chart(
+    _ title: String, _ name: String, style: LineChart.Style = .line, factor: Double = 1
+  ) -> LineChart {
+    let chart = LineChart(
+      title: title, series: groups.flatMap { series($0, name, style: style, factor: factor) }, note: seeds)
     return isSingle ? unnamed(chart) : chart
+  }
+
+  /// A chart of a speed, whose axis shows how near it is to none.
+  private func fromZero(_ chart: LineChart) -> LineChart {
+    var chart = chart
+    chart.startsAtZero = true
+    return chart
   }
 
   /// A chart of one run needs no legend.
@@ -84,8 +105,10 @@ struct CurvesSection {
   }
 
   /// A group's line; empty if no run has the values.
-  private func series(_ group: RunGroup, _ name: String, style: LineChart.Style) -> [LineChart.Series] {
-    let curves = group.runs.map { $0.log.curve(name) }.filter { !$0.points.isEmpty }
+  private func series(
+    _ group: RunGroup, _ name: String, style: LineChart.Style, factor: Double = 1
+  ) -> [LineChart.Series] {
+    let curves = group.runs.map { $0.log.curve(name).scaled(by: factor) }.filter { !$0.points.isEmpty }
     guard let first = curves.first else { return [] }
     guard curves.count > 1 else {
       return [LineChart.Series(name: group.name, colour: group.index, style: style, curve: first)]
@@ -96,7 +119,7 @@ struct CurvesSection {
 
   /// `validation_exact_match` as "Validation exact match".
   private func title(of name: String) -> String {
-    let words = name.replacing("_", with: " ")
+    let words = name.replacing("_", with: " ").replacing(" iou", with: " IoU")
     return words.prefix(1).uppercased() + words.dropFirst()
   }
 }

@@ -12,7 +12,7 @@ struct FactsSection {
     let blocks: [Markup] = runs.map { run in
       let rows: [Markup] = facts(run).map { "<tr><th scope=\"row\">\($0.name)</th><td>\($0.value)</td></tr>\n" }
       return """
-        <details\(runs.count <= 2 ? " open" : "")><summary>\(run.name)</summary>
+        <details\(runs.count <= 2 ? " open" : "")><summary>\(breakable(run.name))</summary>
         <div class="scroll"><table class="facts"><tbody>\(rows)</tbody></table></div>
         <details><summary>run.yaml</summary><pre>\(run.run.yaml)</pre></details></details>
 
@@ -22,20 +22,23 @@ struct FactsSection {
   }
 
   private func facts(_ run: ReportedRun) -> [(name: String, value: Markup)] {
-    var facts: [(name: String, value: Markup)] = [("folder", "<code>\(run.folder)</code>")]
+    var facts: [(name: String, value: Markup)] = [("folder", "<code class=\"path\">\(breakable(run.folder))</code>")]
     func fact(_ name: String, _ value: String?) { if let value { facts.append((name, "\(value)")) } }
-    func digest(_ name: String, _ value: String?) { if let value { facts.append((name, "<code>\(value)</code>")) } }
-    facts.append(("model", "<code>\(run.run.model.path.resolved)</code>"))
+    func digest(_ name: String, _ value: String?) {
+      if let value { facts.append((name, "<code class=\"digest\">\(value)</code>")) }
+    }
+    facts.append(("model", "<code class=\"path\">\(breakable(run.run.model.path.resolved))</code>"))
     digest("base digest", run.checkpoint?.provenance.baseDigest)
     digest("chat template digest", run.checkpoint?.provenance.templateDigest)
     digest("run digest", run.checkpoint?.runDigest)
     fact("image sizes", run.checkpoint.flatMap { pixels($0.provenance) })
     facts.append(("training examples", examples(run)))
     if let validation = run.run.data.validation {
-      facts.append(("validation examples", "<code>\(validation.listing)</code>"))
+      facts.append(("validation examples", "<code class=\"path\">\(breakable(validation.listing))</code>"))
     } else if let fraction = run.run.data.validationFraction {
       fact("validation examples", "\(fraction) of the training examples, set aside")
     }
+    digest("validation digest", run.validationDigest)
     fact("batch", "\(plural(run.run.training.globalBatch, "example")) a step over all ranks")
     fact("seed", String(run.run.training.seed))
     fact("checkpoint", run.checkpoint.map(checkpoint))
@@ -60,7 +63,7 @@ struct FactsSection {
       ": \(plural($0.count, "example")), \(fixed($0.mean(\.tokens), 1)) tokens on average, "
         + "\(fixed($0.mean(\.visual), 1)) of them visual"
     }
-    return "<code>\(run.run.data.train.listing)</code>\(lengths ?? "")"
+    return "<code class=\"path\">\(breakable(run.run.data.train.listing))</code>\(lengths ?? "")"
   }
 
   private func checkpoint(_ checkpoint: ReportedCheckpoint) -> String {

@@ -1,23 +1,23 @@
-// The influence of every KV head as inline SVG, with the scale and colours of `HeatMap`; selected heads are marked.
+// The influence of every head as SVG, with the scale and colours of `HeatMap`; selected heads are marked.
 import Adapters
 import Artifacts
 import Formatting
 import HeatMaps
 
-/// A row for each layer, a column for each KV head.
-struct HeatMapFigure {
-  var title: String
+/// A row for each layer, a column for each head, each layer's share of the influence beside it, and a legend.
+package struct HeatMapFigure {
+  let title: String
   /// The selected heads, and the scores if they were selected by scores.
   let selection: HeadSelection
-  private let map: HeatMap?
+  let map: HeatMap?
 
-  init(title: String, selection: HeadSelection) {
+  package init(title: String, selection: HeadSelection) {
     (self.title, self.selection) = (title, selection)
     let usable = !selection.scores.isEmpty && selection.scores.joined().allSatisfy(\.isFinite)
     map = usable ? HeatMap(selection) : nil
   }
 
-  private enum Size {
+  enum Size {
     static let left = 52.0
     static let top = 40.0
     static let gap = 3.0
@@ -29,24 +29,36 @@ struct HeatMapFigure {
   private var columns: Int { selection.capacity.max() ?? 0 }
   private var cell: Double { columns <= 4 ? 40 : columns <= 8 ? 30 : 22 }
   private var gridRight: Double { Size.left + Double(columns) * (cell + Size.gap) }
+  private var bottom: Double { Size.top + Double(selection.kvIndices.count) * (Size.height + Size.gap) }
 
-  var figure: Markup {
-    let layers = selection.kvIndices.count
-    let bottom = Size.top + Double(layers) * (Size.height + Size.gap)
-    let width = max(gridRight + (map == nil ? 8 : Size.bar + 78), Size.left + Size.legend + 40)
-    let height = bottom + (map == nil ? 8 : 54)
+  /// Of the drawing, in pixels.
+  var width: Double { max(gridRight + (map == nil ? 8 : Size.bar + 78), Size.left + Size.legend + 130) }
+  var height: Double { bottom + (map == nil ? 36 : 76) }
+
+  /// What is shown, in words: which heads, and how they were selected.
+  var summary: [String] {
     let chosen = selection.kvIndices.reduce(0) { $0 + $1.count }
     let all = selection.capacity.reduce(0, +)
-    let summary =
-      "\(chosen) of \(all) \(selection.kind.words) in \(plural(selection.adapted.count, "layer")), selected by \(selection.method)"
+    return [
+      "\(chosen) of \(all) \(selection.kind.words) in \(plural(selection.adapted.count, "layer"))",
+      "selected by \(selection.method)" + (map == nil ? "; without scores, so no influence is shown" : ""),
+    ]
+  }
+
+  /// The drawing in a page, below its title.
+  var figure: Markup {
+    let summary = summary.joined(separator: ", ")
     return """
-      <figure class="heat"><figcaption><h3>\(title)</h3><p class="note">\(summary)\
-      \(map == nil ? "; without scores, so no influence is shown" : "")</p></figcaption>
-      <svg viewBox="0 0 \(width) \(height)" style="max-width:\(width)px" role="img" aria-label="\(title): \(summary)">
-      \(headings)\((0..<layers).map(row))\(map.map { legend($0, bottom: bottom) })</svg></figure>
+      <figure class="heat" style="width:\(width)px"><figcaption><h3>\(breakable(title))</h3><p class="note">\
+      \(breakable(summary))</p></figcaption>
+      <svg viewBox="0 0 \(width) \(height)" role="img" aria-label="\(title): \(summary)">
+      \(drawing)</svg></figure>
 
       """
   }
+
+  /// All marks, in a space of `width` by `height`.
+  var drawing: Markup { "\(headings)\(selection.kvIndices.indices.map(row))\(legend)" }
 
   private var headings: Markup {
     let numbers: [Markup] = (0..<columns).map { head in
@@ -75,18 +87,21 @@ struct HeatMapFigure {
     let isChosen = selection.kvIndices[layer].contains(head)
     let score = map.map { ": influence \(significant($0.selection.scores[layer][head]))" } ?? ""
     let colour = map.flatMap { map in map.level(layer: layer, head: head).map(Colour.viridis) }
+    let title = "layer \(layer), \(selection.kind(of: layer).word) \(head)\(score)\(isChosen ? ", chosen" : "")"
+    return "<g>\(box(x, y, width: cell, colour: colour, isChosen: isChosen))<title>\(title)</title></g>\n"
+  }
+
+  /// A head's box; a chosen one has an outline and a dot.
+  private func box(_ x: Double, _ y: Double, width: Double, colour: Colour?, isChosen: Bool) -> Markup {
     let fill: Markup = colour.map { "fill=\"\($0.hexadecimal)\"" } ?? "class=\"none\""
     let mark: Markup =
       isChosen
       ? """
-      <rect class="chosen" x="\(x - 0.5)" y="\(y - 0.5)" width="\(cell + 1)" height="\(Size.height + 1)" rx="2"/>\
-      <circle cx="\(x + cell / 2)" cy="\(y + Size.height / 2)" r="3" \
+      <rect class="chosen" x="\(x - 0.5)" y="\(y - 0.5)" width="\(width + 1)" height="\(Size.height + 1)" rx="2"/>\
+      <circle cx="\(x + width / 2)" cy="\(y + Size.height / 2)" r="3" \
       fill="\(colour.map { $0.isLight ? "#000" : "#fff" } ?? "currentColor")"/>
       """ : ""
-    return """
-      <g><rect x="\(x)" y="\(y)" width="\(cell)" height="\(Size.height)" rx="2" \(fill)/>\(mark)\
-      <title>layer \(layer), \(selection.kind(of: layer).word) \(head)\(score)\(isChosen ? ", chosen" : "")</title></g>
-      """
+    return "<rect x=\"\(x)\" y=\"\(y)\" width=\"\(width)\" height=\"\(Size.height)\" rx=\"2\" \(fill)/>\(mark)"
   }
 
   private func bar(_ map: HeatMap, _ layer: Int, y: Double) -> Markup {
@@ -100,19 +115,31 @@ struct HeatMapFigure {
       """
   }
 
-  private func legend(_ map: HeatMap, bottom: Double) -> Markup {
-    let y = bottom + 14
+  /// What the marks mean, and the scale of the colours.
+  private var legend: Markup {
+    let y = bottom + 12
+    func key(_ x: Double, _ text: String, isChosen: Bool) -> Markup {
+      """
+      \(box(x, y, width: Size.height, colour: nil, isChosen: isChosen))\
+      <text class="tick" x="\(x + Size.height + 7)" y="\(y + Size.height - 4)">\(text)</text>
+      """
+    }
+    let chosen = key(Size.left, "selected", isChosen: true)
+    guard let map else { return chosen }
     let steps = 30
     let width = Size.legend / Double(steps)
+    let top = y + Size.height + 14
     let colours: [Markup] = (0..<steps).map { step in
       let colour = Colour.viridis(Double(step) / Double(steps - 1)).hexadecimal
-      return
-        "<rect x=\"\(Size.left + Double(step) * width)\" y=\"\(y)\" width=\"\(width + 0.3)\" height=\"9\" fill=\"\(colour)\"/>"
+      let x = Size.left + Double(step) * width
+      return "<rect x=\"\(x)\" y=\"\(top)\" width=\"\(width + 0.3)\" height=\"9\" fill=\"\(colour)\"/>"
     }
+    let end = Size.left + Size.legend
     return """
-      \(colours)<text class="tick" x="\(Size.left)" y="\(y + 24)">\(significant(map.lowest, digits: 2))</text>\
-      <text class="tick" x="\(Size.left + Size.legend)" y="\(y + 24)" text-anchor="end">\(significant(map.highest, digits: 2))</text>\
-      <text class="tick" x="\(Size.left + Size.legend + 10)" y="\(y + 9)">log scale</text>
+      \(chosen)\(key(Size.left + 96, "no influence", isChosen: false))\(colours)
+      <text class="tick" x="\(Size.left)" y="\(top + 23)">\(significant(map.lowest, digits: 2))</text>\
+      <text class="tick" x="\(end)" y="\(top + 23)" text-anchor="end">\(significant(map.highest, digits: 2))</text>\
+      <text class="tick" x="\(end + 10)" y="\(top + 9)">influence, log scale</text>
       """
   }
 }

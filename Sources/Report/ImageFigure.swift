@@ -25,7 +25,7 @@ struct ImageFigure {
     return """
       <svg class="image" viewBox="0 0 \(width) \(height)" role="img" aria-label="\(description)">\
       <image width="\(width)" height="\(height)" href="data:image/png;base64,\(image.base64)"/>\
-      \(boxes.map(truth))\(predictions.map(mark))</svg>
+      <rect class="edge" width="\(width)" height="\(height)"/>\(boxes.map(truth))\(predictions.map(mark))</svg>
       """
   }
 
@@ -41,15 +41,20 @@ struct ImageFigure {
     let shape: Markup
     switch prediction.place {
     case .point(let x, let y):
-      let r = side / 34
-      let cross: Markup = """
-        M\(x - r * 1.7),\(y)H\(x - r * 0.5)M\(x + r * 0.5),\(y)H\(x + r * 1.7)M\(x),\(y - r * 1.7)V\(y - r * 0.5)\
-        M\(x),\(y + r * 0.5)V\(y + r * 1.7)
+      // A ring, open in the middle and at four sides, where hairs point at the place: a target of any size shows.
+      let r = side / 40
+      let gap = r * 0.35
+      let arc = (r * r - gap * gap).squareRoot()
+      let arcs: [Markup] = [(1, 1), (-1, 1), (-1, -1), (1, -1)].map { (h: Double, v: Double) in
         """
-      shape = """
-        <circle class="halo" cx="\(x)" cy="\(y)" r="\(r)"/><path class="halo" d="\(cross)"/>\
-        <circle cx="\(x)" cy="\(y)" r="\(r)"/><path d="\(cross)"/>
+        M\(x + h * arc),\(y + v * gap)A\(r),\(r) 0 0 \(h * v > 0 ? 1 : 0) \(x + h * gap),\(y + v * arc)
         """
+      }
+      let path: Markup = """
+        \(arcs)M\(x - r * 1.7),\(y)H\(x - r)M\(x + r),\(y)H\(x + r * 1.7)M\(x),\(y - r * 1.7)V\(y - r)\
+        M\(x),\(y + r)V\(y + r * 1.7)
+        """
+      shape = "<path class=\"halo\" d=\"\(path)\"/><path d=\"\(path)\"/>"
     case .box(let x1, let y1, let x2, let y2):
       let rect = Self.rect(x1, y1, x2, y2)
       shape = "<rect class=\"halo\" \(rect)/><rect class=\"dashed\" \(rect)/>"

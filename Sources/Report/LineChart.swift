@@ -27,13 +27,15 @@ struct LineChart {
   var series: [Series]
   /// A note for the reader, below the chart.
   var note: String?
+  /// Whether zero is on the vertical axis.
+  var startsAtZero = false
 
   /// Number of colours in the page's style.
   static let colours = 8
   private enum Size {
-    static let width = 520.0
-    static let height = 280.0
-    static let left = 54.0
+    static let width = 460.0
+    static let height = 250.0
+    static let left = 56.0
     static let right = 14.0
     static let top = 10.0
     static let bottom = 40.0
@@ -56,11 +58,12 @@ struct LineChart {
     let faint = drawn.filter { $0.style == .faint }.flatMap { Self.middle(of: $0.curve, kind) }
     let band = drawn.compactMap(\.band).flatMap { $0.low.points + $0.high.points }.map(\.value)
     let x = Scale(of: points.map(\.step), ticks: 6, rounded: false)
-    let y = Scale(kind, of: firm.flatMap(\.curve.points).map(\.value) + faint + band)
+    let values = firm.flatMap(\.curve.points).map(\.value) + faint + band + (startsAtZero ? [0] : [])
+    let y = Scale(kind, of: values)
     let plot = Plot(x: x, y: y, left: Size.left, right: right, top: Size.top, bottom: bottom)
     let clip = "clip-\(identifier)"
     return """
-      <figure class="chart"><figcaption><h3>\(title)</h3>\(legend(firm))</figcaption>
+      <figure class="chart"><figcaption><h3>\(breakable(title))</h3>\(legend(firm))</figcaption>
       <svg viewBox="0 0 \(Size.width) \(Size.height)" role="img" aria-label="\(title)">
       <clipPath id="\(clip)"><rect x="\(Size.left - 5)" y="\(Size.top - 5)" width="\(right - Size.left + 10)" height="\(bottom - Size.top + 10)"/></clipPath>
       \(axes(plot))<g clip-path="url(#\(clip))">\(drawn.compactMap { bandPath($0, plot) })\(lines(drawn, plot))</g>
@@ -155,7 +158,7 @@ struct LineChart {
       """
       <li><svg class="swatch" viewBox="0 0 22 8" aria-hidden="true"><line class="line \(classes(series))" x1="1" x2="21" y1="4" \
       y2="4"/>\(series.style == .dots ? "<circle class=\"dot \(classes(series))\" cx=\"11\" cy=\"4\" r=\"3\"/>" as Markup : "")\
-      </svg>\(series.name)</li>
+      </svg>\(breakable(series.name))</li>
       """
     }
     return "<ul class=\"legend\">\(items)</ul>"

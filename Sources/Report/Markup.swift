@@ -48,8 +48,19 @@ extension [Markup] {
   }
 }
 
+/// A name or a path in which a line may end after a separator, and nowhere in a word.
+func breakable(_ text: some StringProtocol) -> Markup {
+  var pieces: [Markup] = []
+  var rest = text[...]
+  while let end = rest.firstIndex(where: { "/_=".contains($0) }) {
+    pieces.append("\(rest[...end])<wbr>")
+    rest = rest[rest.index(after: end)...]
+  }
+  return (pieces + ["\(rest)"]).joined()
+}
+
 /// A text, escaped for use between tags and in quoted attributes. Control characters, which HTML does not allow, and
-/// characters that change the direction of text become replacement characters.
+/// characters that change the direction of text become replacement characters, and so do those that XML does not allow.
 private func escaped(_ text: some StringProtocol) -> String {
   var result = ""
   result.reserveCapacity(text.utf8.count)
@@ -61,7 +72,8 @@ private func escaped(_ text: some StringProtocol) -> String {
     case "\"": result += "&quot;"
     case "'": result += "&#39;"
     case "\n", "\t": result.unicodeScalars.append(scalar)
-    case "\u{0}"..."\u{1F}", "\u{7F}"..."\u{9F}", "\u{202A}"..."\u{202E}", "\u{2066}"..."\u{2069}":
+    case "\u{0}"..."\u{1F}", "\u{7F}"..."\u{9F}", "\u{202A}"..."\u{202E}", "\u{2066}"..."\u{2069}", "\u{FFFE}",
+      "\u{FFFF}":
       result += "\u{FFFD}"
     default: result.unicodeScalars.append(scalar)
     }

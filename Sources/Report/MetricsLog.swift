@@ -61,13 +61,27 @@ struct MetricsLog {
   /// Names of validation metrics other than loss and counts, such as `validation_accuracy`.
   var validationMeasures: [String] {
     values.keys.filter {
-      $0.hasPrefix("validation_") && !["validation_loss", "validation_rows", "validation_tokens"].contains($0)
+      $0.hasPrefix("validation_")
+        && !["validation_loss", "validation_rows", "validation_tokens", "validation_answers"].contains($0)
     }.sorted()
   }
 
-  /// The lowest validation loss and its step.
+  /// Validation metrics that are parts of 1, of which more is better.
+  static let partsOfOne = [
+    "validation_point_in_box", "validation_iou", "validation_exact_match", "validation_score",
+  ]
+
+  /// The lowest validation loss after a step, and that step.
   var lowestValidationLoss: CurvePoint? {
-    curve("validation_loss").points.filter { Scale.isDrawable($0.value) }.min { $0.value < $1.value }
+    curve("validation_loss").points.filter { $0.step > 0 && Scale.isDrawable($0.value) }.min { $0.value < $1.value }
+  }
+
+  /// The validations that a run's change is told from: the first one and the one of the lowest loss, or where that is
+  /// the first, the last one; nil where there are not two.
+  var startAndEnd: (start: Double, end: Double)? {
+    let losses = curve("validation_loss").points.filter { Scale.isDrawable($0.value) }
+    guard losses.count > 1, let start = losses.first, let best = lowestValidationLoss else { return nil }
+    return (start.step, best.step > start.step ? best.step : losses[losses.count - 1].step)
   }
 
   /// Medians over the steps, in seconds and examples/s. The first step is left out if there are others: it warms up.

@@ -21,7 +21,7 @@ package struct ReportPage {
     var runs = try folders.enumerated().map { index, folder in
       try ReportedRun(folder: folder, predictions: predictions.isEmpty ? nil : predictions[index])
     }
-    for (index, name) in shortNames(folders).enumerated() { runs[index].name = name }
+    for (index, name) in runNames(runs.map(\.naming)).enumerated() { runs[index].name = name }
     self.runs = runs
     groups = RunGroup.all(of: runs)
     self.title = title ?? (runs.count == 1 ? "Run \(runs[0].name)" : "\(runs.count) runs")
@@ -37,6 +37,7 @@ package struct ReportPage {
   package var html: String {
     let sections: [(id: String, name: String, body: Markup?)] = [
       ("comparison", runs.count == 1 ? "Summary" : "Comparison", ComparisonSection(groups: groups).body),
+      ("validation", "Validation", ValidationSection(groups: groups).body),
       ("curves", "Curves", CurvesSection(groups: groups).body),
       ("heads", "Influence and heads", headMaps),
       ("answers", "Answers", answers.body),
@@ -61,7 +62,7 @@ package struct ReportPage {
       </style>
       </head>
       <body>
-      <header><h1>\(title)</h1><p>\(subtitle)</p><nav>\(links)</nav></header>
+      <header><h1>\(breakable(title))</h1><p>\(subtitle)</p><nav>\(links)</nav></header>
       <main>
       \(bodies)</main>
       </body>
@@ -89,14 +90,14 @@ package struct ReportPage {
     return """
       <p class="note">Influence of every head on the loss, on a log scale; a head with an outline and a dot has an \
       adapter.</p>
-      <div class="grid">\(maps)</div>
+      <div class="row">\(maps)</div>
 
       """
   }
 
   private var leftOut: Markup? {
     guard !omissions.isEmpty else { return nil }
-    let items: [Markup] = omissions.map { "<li>\($0)</li>" }
+    let items: [Markup] = omissions.map { "<li>\(breakable($0))</li>" }
     return "<ul class=\"omissions\">\(items)</ul>"
   }
 }

@@ -21,6 +21,8 @@ struct ReportedRun {
   let checkpoint: ReportedCheckpoint?
   let lengths: MeasuredExamples?
   let predictions: [PredictionLine]?
+  /// Of the validation examples as they are now; nil if the run has none or they cannot be read.
+  let validationDigest: String?
   /// What is not in the page, and why, one line each.
   let omissions: [String]
 
@@ -73,6 +75,12 @@ struct ReportedRun {
       lengths = nil
       omissions.append("lengths of the training examples: \(error)")
     }
+    do {
+      validationDigest = try run.validationFiles?.read().digest
+    } catch {
+      validationDigest = nil
+      omissions.append("the digest of the validation examples: \(error)")
+    }
     if given == nil, !has("predictions.jsonl") {
       predictions = nil
       omissions.append("answers: there is no predictions.jsonl; write it with imagelora evaluate --output")
@@ -97,6 +105,12 @@ struct ReportedRun {
   /// Lowest validation loss, from the log or, if the log has none, from the checkpoint.
   var best: (step: Int, loss: Double)? {
     log.lowestValidationLoss.map { (Int($0.step), $0.value) } ?? checkpoint?.best.map { ($0.step, $0.loss) }
+  }
+
+  /// What it can be named by.
+  var naming: RunNaming {
+    let base = URL(fileURLWithPath: run.model.path.resolved).lastPathComponent
+    return RunNaming(folder: folder, base: base, started: sessions.first?.started)
   }
 
   var costs: AdapterCosts? { checkpoint.map { AdapterCosts($0.layout) } }

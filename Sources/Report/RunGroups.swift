@@ -1,4 +1,5 @@
 // Runs of one configuration that differ only in their seeds, as one line of a comparison: means and intervals.
+import Files
 import Formatting
 import Foundation
 
@@ -11,8 +12,15 @@ struct RunGroup {
   /// - Precondition: at least one run.
   var first: ReportedRun { runs[0] }
 
-  var name: String {
-    runs.count == 1 ? first.name : "\(first.name) and \(plural(runs.count - 1, "other seed"))"
+  /// The run's name; of several what their names share.
+  private(set) var name = ""
+  /// Whether the page has no other group.
+  private(set) var isAlone = false
+
+  /// The name, with its colour where there are others.
+  var label: Markup {
+    let colour: Markup? = isAlone ? nil : "<span class=\"key s\(index % LineChart.colours)\"></span>"
+    return "\(colour)\(breakable(name))"
   }
 
   /// Groups in the order of their first runs.
@@ -28,6 +36,18 @@ struct RunGroup {
         groups.append(RunGroup(runs: [run], index: groups.count))
       }
     }
+    let shared = groups.map { group in
+      (group.runs.count > 1 ? sharedName(group.runs.map(\.name)) : group.first.name).map { ExactString($0) }
+    }
+    for index in groups.indices {
+      groups[index].isAlone = groups.count == 1
+      let own = shared[index]
+      let isUnique = own != nil && shared.count { $0 == own } == 1
+      let (first, count) = (groups[index].first.name, groups[index].runs.count)
+      groups[index].name =
+        count == 1
+        ? first : isUnique ? "\(own?.text ?? first), \(count) seeds" : "\(first) and \(plural(count - 1, "other seed"))"
+    }
     return groups
   }
 
@@ -38,9 +58,11 @@ struct RunGroup {
   func differences(from other: RunGroup) -> [String] {
     let theirs = Dictionary(other.first.configuration.map { ($0.key, $0.value) }) { $1 }
     let ours = Dictionary(first.configuration.map { ($0.key, $0.value) }) { $1 }
-    return Set(theirs.keys).union(ours.keys).sorted().filter { theirs[$0] != ours[$0] }.map { key in
-      "\(key) \(ours[key] ?? "absent")"
-    }
+    // Settings that only the other kind of adapter has say nothing of this one.
+    let isOtherKind = theirs["adapter.kind"] != ours["adapter.kind"]
+    return Set(theirs.keys).union(ours.keys).sorted()
+      .filter { key in theirs[key] != ours[key] && !(isOtherKind && ours[key] == nil && key.hasPrefix("adapter.")) }
+      .map { key in "\(key) \(ours[key] ?? "absent")" }
   }
 }
 
@@ -65,6 +87,13 @@ struct Estimate: Equatable {
     margin = Self.quantile(degreesOfFreedom: count - 1) * (variance / Double(count)).squareRoot()
   }
 
+  /// The difference of two independent means; its margin is the root of the sum of the squares of theirs.
+  init(of value: Estimate, from other: Estimate) {
+    (mean, count) = (value.mean - other.mean, min(value.count, other.count))
+    let margins = [value.margin, other.margin].compactMap(\.self)
+    margin = margins.isEmpty ? nil : margins.reduce(0) { $0 + $1 * $1 }.squareRoot()
+  }
+
   /// The mean and its margin in the same format; without a margin if all values are equal.
   func text(_ written: (Double) -> String) -> String {
     ([written(mean)] + [marginText(written)].compactMap(\.self)).joined(separator: " ")
@@ -84,21 +113,5 @@ struct Estimate: Equatable {
     // Beyond the table, the first terms of Cornish and Fisher's expansion; the error is below a thousandth.
     let n = Double(degreesOfFreedom)
     return degreesOfFreedom <= table.count ? table[degreesOfFreedom - 1] : 1.95996 + 2.3722 / n + 2.8225 / (n * n)
-  }
-}
-
-/// The shortest unique ends of paths; a folder with a generic name (`checkpoints`) is never a name by itself.
-func shortNames(_ paths: [String]) -> [String] {
-  let parts = paths.map { path in
-    URL(fileURLWithPath: path).standardizedFileURL.path.split(separator: "/").map(String.init)
-  }
-  return parts.indices.map { index in
-    let own = parts[index]
-    let least = own.last == "checkpoints" ? 2 : 1
-    let length = (least...max(least, own.count)).first { length in
-      parts.indices.allSatisfy { $0 == index || parts[$0] == own || parts[$0].suffix(length) != own.suffix(length) }
-    }
-    let name = own.suffix(length ?? own.count).joined(separator: "/")
-    return name.isEmpty ? "/" : name
   }
 }

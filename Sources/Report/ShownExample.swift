@@ -28,16 +28,24 @@ struct ShownExample {
       }
       let text = answer.text.isEmpty ? "(nothing)" : shortened(answer.text, to: Self.longestAnswer)
       return """
-        <dt><span class="key s\(answer.colour % LineChart.colours)"></span>\(answer.name)</dt><dd>\(mark) \(text)</dd>
+        <dt><span class="key s\(answer.colour % LineChart.colours)"></span>\(breakable(answer.name))</dt><dd>\(mark) \(text)</dd>
         """
     }
     return """
-      <figure class="example">\(images.map(\.svg))<figcaption><p>\(shortened(question, to: Self.longest))</p>\
+      <figure class="example"><div class="images">\(images.map(\.svg))</div><figcaption><p>\(shortened(question, to: Self.longest))</p>\
       <dl><dt>right answer</dt><dd>\(shortened(reference, to: Self.longestAnswer))</dd>\(lines)</dl>\
       <small>\(shortened(id, to: 80))</small></figcaption></figure>
 
       """
   }
+}
+
+/// The last turn of a rendered prompt before the answer's, as it stands there; all of a prompt without turns.
+func lastTurn(ofPrompt prompt: String) -> Substring {
+  let mark = "<|im_end|>"
+  guard let end = prompt.range(of: mark, options: [.backwards, .literal])?.lowerBound else { return prompt[...] }
+  let start = prompt[..<end].range(of: mark, options: [.backwards, .literal])?.upperBound
+  return prompt[(start ?? prompt.startIndex)..<end]
 }
 
 /// The question of a rendered prompt: the last turn before the answer, without the template's special tokens.

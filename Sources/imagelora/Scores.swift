@@ -3,10 +3,12 @@ import Adapters
 import ArgumentParser
 import Artifacts
 import Files
+import Formatting
 import Foundation
 import Glibc
 import HeatMaps
 import Inspection
+import Report
 
 struct Scores: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -17,7 +19,7 @@ struct Scores: ParsableCommand {
 
       Examples:
         imagelora scores merge part-0.h5 part-1.h5 --output all.h5
-        imagelora scores show all.h5 --num-heads 18 --png heat.png
+        imagelora scores show all.h5 --num-heads 18 --svg heat.svg
         imagelora scores select all.h5 --num-heads 18 --tau 0.5 --output kv_indices.json
         imagelora scores stability all.h5 --num-heads 18
       """,
@@ -116,19 +118,24 @@ extension Scores {
 
         Examples:
           imagelora scores show all.h5
-          imagelora scores show all.h5 --estimator gate --tau 1 --png heat.png
+          imagelora scores show all.h5 --estimator gate --tau 1 --svg heat.svg
         """)
 
     @Argument(help: ArgumentHelp("The scores file.", valueName: "scores.h5")) var file: String
     @OptionGroup var options: SelectionOptions
-    @Option(help: "Also write the heat map to this PNG file.") var png: String?
+    @Option(help: "Also write the heat map, as reports show it, to this file (SVG).") var svg: String?
+    /// What versions before wrote; kept for its error.
+    @Option(help: .hidden) var png: String?
     @Flag(help: "Print scores and selection as one JSON document instead of the heat map.") var json = false
+
+    func validate() throws {
+      if let png { throw ValidationError("--png \(png): the heat map is drawn as SVG: give --svg FILE.svg") }
+    }
 
     func run() throws {
       try onFirstRank {
         let scores = try InfluenceScores(reading: file, notice: complain)
         let selection = try options.selection(from: scores, file)
-        let map = HeatMap(selection)
         if json {
           try sayJSON(ScoresDocument(scores: ScoresDescription(scores, file: file), selection: selection))
         } else {
@@ -136,11 +143,12 @@ extension Scores {
           let estimator = try options.estimator(of: scores, file)
           say("\(file): influence (\(estimator.rawValue)) of \(scores.examples.count) examples\(part)")
           say("base \(scores.baseDigest.prefix(12)), data \(scores.dataDigest.prefix(12)), seed \(scores.seed)\n")
-          map.lines(Terminal.showsColours ? .colours : .digits).forEach(say)
+          HeatMap(selection).lines(Terminal.showsColours ? .colours : .digits).forEach(say)
         }
-        if let png {
-          try saving(png) { try map.writePNG(to: png) }
-          if !json { say("wrote \(png)") }
+        if let svg {
+          let title = "Influence of every \(scores.kind.word) on \(plural(scores.examples.count, "example"))"
+          try saving(svg) { try HeatMapFigure(title: title, selection: selection).write(to: svg) }
+          if !json { say("wrote \(svg)") }
         }
       }
     }

@@ -5,6 +5,7 @@
 
 Loaded at the widths of a desk and of a phone, in light and in dark, the page must log nothing, ask for nothing but
 itself and data: URLs, never be wider than the window, and every svg, img and image in it must have content and a size.
+Rows of charts must be full.
 `--count` states how many elements a selector finds. With `--screenshots` each view is saved as PREFIX-WIDTH-SCHEME.png.
 Every fault is a line; the status is 1 if there is any.
 """
@@ -41,6 +42,10 @@ FIGURES = """(async () => {
     image.src = e.src ?? e.href.baseVal;
     await image.decode().catch(() => faults.push('not decoded: ' + name(e)));
   }
+  const charts = document.querySelector('.charts:not(.single)');
+  const edge = e => Math.round(e.getBoundingClientRect().right);
+  const isFull = !charts || innerWidth <= 900 || edge(charts.lastElementChild) === edge(charts);
+  if (!isFull) faults.push('a hole after the charts');
   const width = document.scrollingElement.scrollWidth;
   if (width > innerWidth) faults.push(`the page is ${width} wide in a window of ${innerWidth}`);
   return faults;

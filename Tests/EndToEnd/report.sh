@@ -47,16 +47,29 @@ page() { # NAME ARGUMENT...: a page and its words
 whole_page() { python3 "$top/Tests/EndToEnd/check_page.py" "$@"; }
 
 check "a page about one run" page one report/seed-0 --predictions answers.jsonl --title '<script>alert(1)</script> & "one"'
-check "it is whole in a browser" whole_page one.html --count .chart=3 --count .heat=1 --count .example=12 \
+check "it is whole in a browser" whole_page one.html --count .charts=1 --count .heat=1 --count .example=12 \
   --count .example\ image=12 --count .example\ .truth=12 --count 'script=0' --count '.tiles li=6'
+for chart in Loss "Learning rate" "Gradient norm" "Tokens a second"; do
+  check "a chart: $chart" grep -q "class=\"chart\".*<h3>$chart</h3>" one.html
+done
 check "places are drawn" grep -q 'class="found s0"' one.html
 check "groups are escaped" grep -q '&lt;left&gt;' one.html
 check "the same files give the same bytes" sh -c "cp one.html first.html && '$IMAGELORA' report report/seed-0 --predictions \
   answers.jsonl --title '<script>alert(1)</script> & \"one\"' --output one.html && cmp first.html one.html"
 check "a page about three runs, two of one configuration" page three report/seed-0 report/seed-1 report/other
 check "it says what it leaves out" grep -q '^left out .*other: answers' out
-check "it is whole too" whole_page three.html --count .chart=4 --count .heat=3 --count .band=4 --count '#comparison tbody tr=2'
+check "it is whole too" whole_page three.html --count .heat=3 --count '#comparison tbody b=0' --count '#comparison tbody tr=2'
 check "a difference is named" grep -q 'adapter.rank 2' three.html
+check "other validation examples have no best" grep -q 'Nothing is bold: the runs were validated on different examples' three.html
+check "a heat map of its own" ranks 0 "$IMAGELORA" probe run.yaml --output report/scores.h5
+check "is drawn" ranks 0 "$IMAGELORA" scores show report/scores.h5 --num-heads 5 --svg report/heat.svg
+check "as SVG, with five heads and a key in its legend" python3 -c '
+import xml.etree.ElementTree as tree
+marks = tree.parse("report/heat.svg").findall(".//{*}rect[@class=\"chosen\"]")
+assert len(marks) == 6, marks'
+found=0
+ranks 0 "$IMAGELORA" scores show report/scores.h5 --png report/heat.png >out 2>err || found=$?
+check "a PNG is refused with the new name" sh -c "test $found = 64 && grep -q 'give --svg' err"
 
 # The check itself sees what it should.
 sed 's/<meta http-equiv[^>]*>//; s/<main>/<main><img src="http:\/\/127.0.0.1:9\/x.png">/' one.html >spoiled.html
@@ -73,7 +86,7 @@ printf '{"step":7,"loss":NaN}\n{"step":8,"lo' >>report/bare/metrics.jsonl
 check "a run without checkpoints" page bare report/bare
 check "says so" grep -q '^left out .*bare: adapter and heads: .*no valid checkpoint' out
 check "and what of metrics.jsonl it left out" grep -q '^left out .*bare: .*metrics.jsonl: line .*JSON' out
-check "its page is whole" whole_page bare.html --count .chart=3 --count .heat=0
+check "its page is whole" whole_page bare.html --count .charts=1 --count .heat=0
 cp -r report/bare report/extreme
 printf '{"step":1,"loss":5e-324}\n{"step":2,"loss":1e-323}\n' >report/extreme/metrics.jsonl
 limit=10 check "a page of denormal losses" page extreme report/extreme

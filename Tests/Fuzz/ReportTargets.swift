@@ -6,9 +6,11 @@ import Report
 extension FuzzTarget {
   private static let files = ["run.yaml", "metrics.jsonl", "sessions.jsonl", "predictions.jsonl"]
   private static let metrics = #"""
+    {"step":0,"validation_loss":2.5,"validation_rows":3,"validation_tokens":30,"validation_exact_match":0.5}
     {"compute_seconds":0.5,"grad_norm":0.1,"learning_rate":0.001,"loss":2.5,"reduce_seconds":0.01,"rows":8,"step":1,"tokens":90}
     {"compute_seconds":0.4,"grad_norm":NaN,"learning_rate":0.001,"loss":"inf","reduce_seconds":0.02,"rows":8,"step":2,"tokens":91}
-    {"step":2,"validation_accuracy":0.5,"validation_loss":2.25,"validation_rows":3,"validation_tokens":30}
+    {"step":2,"validation_accuracy":0.5,"validation_loss":2.25,"validation_rows":3,"validation_tokens":30,"utilization":0.5}
+    {"step":3,"validation_loss":2.0,"validation_rows":3,"validation_tokens":30,"validation_exact_match":0.25}
     """#
 
   static let reports: [FuzzTarget] = [

@@ -2,7 +2,8 @@ import Adapters
 import Artifacts
 import Datasets
 import Foundation
-@testable import Preprocessing
+import FoundationXML
+import TestSupport
 import Testing
 
 @testable import Evaluation
@@ -57,19 +58,43 @@ struct ImageFigureTests {
     figure.predictions = [.init(place: found.place, isRight: true, colour: 0, name: "<i>")]
     let svg = figure.svg.source
     #expect(svg.contains("viewBox=\"0 0 100 50\"") && svg.contains("x=\"10\" y=\"10\" width=\"50\" height=\"20\""))
-    #expect(svg.contains("cx=\"50\" cy=\"25\"") && svg.contains("&lt;i&gt;: right") && svg.contains("a &lt;b&gt;"))
+    #expect(svg.contains("&lt;i&gt;: right") && svg.contains("a &lt;b&gt;"))
+    // The ring is open in its middle: no line comes nearer to (50, 25) than its radius, a fortieth of the width.
+    #expect(svg.contains("A2.5,2.5") && svg.contains("M45.75,25H47.5M52.5,25H54.25M50,20.75V22.5M50,27.5V29.25"))
   }
 
   @Test func heatMap() {
     let scores = HeadSelection.influence(
       scores: [[1e-3, 0], [1e-2, 1e-1]], numHeads: 2, tau: 1, method: "influence/<x>")
     let source = HeatMapFigure(title: "run", selection: scores).figure.source
-    #expect(source.components(separatedBy: "class=\"chosen\"").count == 3)
+    // Two heads and the legend's key.
+    #expect(source.components(separatedBy: "class=\"chosen\"").count == 4)
     #expect(source.contains("fill=\"#fde725\"") && source.contains("layer 1, KV head 1: influence 0.1000, chosen"))
     #expect(source.contains("class=\"none\"") && source.contains("influence/&lt;x&gt;"))
     // Heads that were selected without scores have no colours and no shares.
     let all = HeatMapFigure(title: "run", selection: .all(capacity: [3, 3])).figure.source
-    #expect(all.components(separatedBy: "class=\"chosen\"").count == 7 && !all.contains("share of influence"))
+    // Six heads and the legend's key.
+    #expect(all.components(separatedBy: "class=\"chosen\"").count == 8 && !all.contains("share of influence"))
+  }
+
+  /// The file is the page's drawing, with a title, a legend and a style of its own, as well-formed XML.
+  @Test func heatMapFile() throws {
+    let scores = HeadSelection.influence(
+      scores: [[1e-3, 0], [1e-2, 1e-1]], numHeads: 2, tau: 1, method: "influence/<x>")
+    let figure = HeatMapFigure(title: "<script>alert(1)</script> & \u{1}\u{FFFE}", selection: scores)
+    let folder = try TemporaryFolder()
+    try figure.write(to: folder.path("heat.svg"))
+    let text = String(decoding: try bytes(of: folder.path("heat.svg")), as: UTF8.self)
+    #expect(text == figure.svg && text.contains(figure.drawing.source) && !text.contains("<script"))
+    for part in [
+      "<?xml", "&lt;script&gt;", "2 of 4 KV heads in 1 layer", "selected", "no influence", "log scale", "0.1000",
+    ] {
+      #expect(text.contains(part), "\(part)")
+    }
+    let parser = XMLParser(data: Data(text.utf8))
+    #expect(parser.parse(), "\(String(describing: parser.parserError))")
+    let said = TestSupport.line { try figure.write(to: "/nonexistent/heat.svg") }
+    #expect(said.hasPrefix("/nonexistent/heat.svg: cannot be written: ") && !said.contains("\n"), "\(said)")
   }
 
   private func line(_ id: Int, right: Bool) -> PredictionLine {
@@ -94,6 +119,8 @@ struct ImageFigureTests {
     let prompt =
       "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>Where is <b>?<|im_end|>\n<|im_start|>assistant\n"
     #expect(question(ofPrompt: prompt) == "Where is <b>?")
+    #expect(lastTurn(ofPrompt: prompt).hasSuffix("Where is <b>?") && !lastTurn(ofPrompt: prompt).contains("brief"))
+    #expect(lastTurn(ofPrompt: "plain") == "plain" && lastTurn(ofPrompt: "a<|im_end|>b") == "a")
     #expect(question(ofPrompt: "plain") == "plain" && question(ofPrompt: "") == "")
   }
 }

@@ -15,8 +15,8 @@ struct MarkupTests {
 
   /// Characters that HTML does not allow, or that would change the direction of text.
   @Test func controlsAreReplaced() {
-    let markup: Markup = "\("a\u{0}b\u{1B}[31mc\u{202E}d\u{2066}e\u{85}\tf\n")"
-    #expect(markup.source == "a\u{FFFD}b\u{FFFD}[31mc\u{FFFD}d\u{FFFD}e\u{FFFD}\tf\n")
+    let markup: Markup = "\("a\u{0}b\u{1B}[31mc\u{202E}d\u{2066}e\u{85}\tf\n\u{FFFF}")"
+    #expect(markup.source == "a\u{FFFD}b\u{FFFD}[31mc\u{FFFD}d\u{FFFD}e\u{FFFD}\tf\n\u{FFFD}")
   }
 
   @Test func markupIsNotEscapedTwice() {
@@ -24,6 +24,12 @@ struct MarkupTests {
     let none: Markup? = nil
     #expect(("\(inner)\([inner, inner])\(none)" as Markup).source == "<b>&lt;</b><b>&lt;</b><b>&lt;</b>")
     #expect([inner, "-"].joined(separator: ", ").source == "<b>&lt;</b>, -")
+  }
+
+  /// A line may end after the separators of a path or a name, and nowhere else.
+  @Test func breakableNames() {
+    #expect(breakable("/a_b/<c>").source == "/<wbr>a_<wbr>b/<wbr>&lt;c&gt;")
+    #expect(breakable("word").source == "word" && breakable("").source == "")
   }
 
   @Test func numbers() {

@@ -231,7 +231,7 @@ def commands():
         Command("probe", ["probe", "train.json", "--output", "out.h5"], "out.h5"),
         Command("merge", ["scores", "merge", "scores-0.h5", "scores-1.h5", "--output", "out.h5"], "out.h5"),
         Command("select", ["scores", "select", "scores.h5", "--output", "out.json"], "out.json"),
-        Command("heat-map", ["scores", "show", "scores.h5", "--png", "out.png"], "out.png"),
+        Command("heat-map", ["scores", "show", "scores.h5", "--svg", "out.svg"], "out.svg"),
         Command(
             "stability", ["scores", "stability", "scores.h5", "--resamples", "3", "--json", "out.json"], "out.json"
         ),

@@ -32,7 +32,7 @@ probe seed-1 plain --set adapter.heads.seed=1
 probe seed-2 plain --set adapter.heads.seed=2
 
 for name in balanced image-heavy; do
-  "$imagelora" scores show "$out/$name.h5" --num-heads "$heads" --png "$out/$name.png" > "$out/$name.txt"
+  "$imagelora" scores show "$out/$name.h5" --num-heads "$heads" --svg "$out/$name.svg" > "$out/$name.txt"
 done
 {
   cd "$out" # names without folders

@@ -82,7 +82,7 @@ class Comparison(unittest.TestCase):
             stdout=subprocess.DEVNULL,
         )
         atlas = self.a.output / "atlas"
-        for name in ("balanced.png", "image-heavy.png", "atlas.txt"):
+        for name in ("balanced.svg", "image-heavy.svg", "atlas.txt"):
             self.assertGreater((atlas / name).stat().st_size, 100, name)
         self.assertTrue(json.loads((atlas / "stability-rank1.json").read_text()))
 
