@@ -6,8 +6,9 @@ import PackageDescription
 let hasChecks = Context.environment["IMAGELORA_CHECKS"] == "1"
 /// IMAGELORA_FUZZ=1 adds the fuzz targets, which scripts/fuzz.sh builds; there everything is checked.
 let hasFuzzTargets = Context.environment["IMAGELORA_FUZZ"] == "1"
-/// The commit that is built, with a plus behind it where files were changed; empty without git.
-let commit = Context.gitInformation.map { $0.currentCommit + ($0.hasUncommittedChanges ? "+" : "") } ?? ""
+/// The commit that `--version` prints: IMAGELORA_COMMIT, which scripts/install.sh takes from git. Asked for here, each
+/// commit would be a build from nothing.
+let commit = Context.environment["IMAGELORA_COMMIT"] ?? ""
 let kernels: [SwiftSetting] = [
   .unsafeFlags([hasChecks || hasFuzzTargets ? "-O" : "-Ounchecked"], .when(configuration: .release)),
   .unsafeFlags(["-Xcc", "-march=native"]),
@@ -128,7 +129,8 @@ let programs: [Target] = [
     name: "imagelora",
     dependencies: [
       "CCommit", "Files", "Tensors", "Collectives", "MPI", "HuggingFace", "Datasets", "Preprocessing", "QwenVL",
-      "Batches", "Adapters", "RunFile", "Artifacts", "Costs", "HeatMaps", "Training", "Evaluation", "Planning", "Inspection",
+      "Batches", "Adapters", "RunFile", "Artifacts", "Costs", "HeatMaps", "Training", "Evaluation", "Planning",
+      "Inspection",
       "Report",
       argumentParser,
     ],

@@ -17,7 +17,8 @@ esac
 
 program=${IMAGELORA:-}
 if [[ -z $program ]]; then
-  (cd "$repository" && swift build -c release --product imagelora)
+  commit=$(git -C "$repository" describe --always --dirty --abbrev=12 2>/dev/null || true)
+  (cd "$repository" && IMAGELORA_COMMIT=$commit swift build -c release --product imagelora)
   program=$(cd "$repository" && swift build -c release --show-bin-path)/imagelora
 fi
 

@@ -31,16 +31,17 @@ train() {
   ranks "$count" "$IMAGELORA" train run.yaml "$@" >out 2>err
 }
 
-# same_log A B: the same metrics.jsonl but for times, whose keys end in _seconds or _per_second.
+# same_log A B: the same metrics.jsonl but for what is measured: times, speeds and utilization.
 same_log() {
   python3 - "$@" <<'PYTHON'
 import json
 import sys
 
+MEASURED = ("_seconds", "_per_second", "_per_core", "utilization")
 # Numbers stay text: every digit counts.
 entries = [
     [
-        {key: value for key, value in entry.items() if not key.endswith(("_seconds", "_per_second"))}
+        {key: value for key, value in entry.items() if not key.endswith(MEASURED)}
         for entry in (json.loads(line, parse_float=str, parse_int=str) for line in open(path, encoding="utf-8"))
     ]
     for path in sys.argv[1:]
@@ -57,8 +58,8 @@ PYTHON
 last=step-00000040.h5
 parts=("$@")
 [[ $# -gt 0 ]] || parts=(
-  ranks launchers rows row-files pack evaluate predict report trackers install resume signals cluster probe lora
-  features families precision
+  ranks launchers rows row-files pack evaluate predict learning report trackers install resume signals cluster probe
+  lora features families precision
   refusals-model refusals-data refusals-checkpoint disagreement watchdog changed-base benchmarks
 )
 for part in "${parts[@]}"; do

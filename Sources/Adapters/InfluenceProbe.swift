@@ -19,8 +19,8 @@ package final class InfluenceProbe<Element: Scalar>: ProjectionAdapter {
   package let gateGradient: Matrix<Element>
   /// d(loss)/d(B), `[L, heads D]`, likewise.
   package let rank1Gradient: Matrix<Element>
-  /// `|| d(loss)/d(W) ||^2` of each head's rows W of the value projection, over visual tokens, flat `[L, heads]`: of the
-  /// backward pass since `reset`.
+  /// `|| d(loss)/d(W) ||^2` of each head's rows W of the value projection, over visual tokens, of the backward pass
+  /// since `reset`: flat `[L, heads]`.
   package private(set) var weightGradientNorm2: [Double]
 
   /// - Parameter projections: `[L][H]`; see `seededProjections`.

@@ -48,7 +48,8 @@ struct ValidationSection {
     let ofFiles = files.sorted().map { key in
       Measure(key: key, name: "loss of \(key.dropFirst("validation_loss/".count))", lessIsBetter: true)
     }
-    let parts = zip(MetricsLog.partsOfOne, ["point in box", "IoU", "exact match", "score"]).map { Measure(key: $0, name: $1) }
+    let names = ["point in box", "IoU", "exact match", "score"]
+    let parts = zip(MetricsLog.partsOfOne, names).map { Measure(key: $0, name: $1) }
     return [Self.loss] + parts + ofFiles
   }
 

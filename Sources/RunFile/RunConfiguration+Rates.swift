@@ -9,8 +9,8 @@ extension RunConfiguration {
     training.learningRate ?? 1 / Double(text.hiddenSize)
   }
 
-  /// Factors on it for each kind of tensor: as stated, or those with which a step changes what an adapter adds as a step
-  /// of a LoRA does: A by as large a part of its start, gamma B by as much.
+  /// Factors on it for each kind of tensor: as stated, or those with which a step changes what an adapter adds as a
+  /// step of a LoRA does: A by as large a part of its start, gamma B by as much.
   package func rateFactors(_ text: TextConfiguration) -> RateFactors {
     if let stated = training.rateFactors { return stated }
     switch adapter.kind {

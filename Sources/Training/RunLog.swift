@@ -195,7 +195,8 @@ package final class RunLog {
 }
 
 extension TrainingState {
-  /// The steps made, the validation before them and the best one, as lines of metrics.jsonl with the fields that a checkpoint has.
+  /// The steps made, the validation before them and the best one, as lines of metrics.jsonl with the fields that a
+  /// checkpoint has.
   fileprivate var history: [MetricsEntry] {
     let steps = metrics.map { step in
       var entry = MetricsEntry(step: step.step)

@@ -3,6 +3,7 @@ import Files
 import Formatting
 import Foundation
 import Glibc
+import MPI
 import Synchronization
 
 /// Prints a line on standard output and flushes it, because people read a batch system's log while the job runs.
@@ -44,8 +45,9 @@ enum Colour: Int {
   case cyan = 36
 }
 
-/// Whether standard output is a terminal.
-let isTerminal = isatty(STDOUT_FILENO) == 1
+/// Whether standard output is a terminal that this process has for itself: daemons of Open MPI give ranks one that ends
+/// in a file as often as not.
+let isTerminal = isatty(STDOUT_FILENO) == 1 && Launcher() == nil
 
 /// Prints a JSON document on standard output; what a terminal would obey is escaped, as JSON may.
 func sayJSON(_ value: some Encodable) throws { say(try jsonDocument(value)) }

@@ -8,7 +8,7 @@ import Tensors
 /// The commit that the program was built from.
 private var commit: String {
   let commit = String(cString: imagelora_commit())
-  return commit.isEmpty ? "commit unknown, built without git" : "commit \(commit)"
+  return commit.isEmpty ? "commit not stated by the build (IMAGELORA_COMMIT)" : "commit \(commit)"
 }
 
 /// The first line is the version alone, for scripts.

@@ -136,7 +136,8 @@ struct ValidationTests {
   }
 
   @Test("a run without a learning rate has the model's, in its file and its digest") func rate() throws {
-    let run = try TinyRun(["training.learning_rate=null", "training.rate_factors=null", "training.steps=2"], validation: [])
+    let settings = ["training.learning_rate=null", "training.rate_factors=null", "training.steps=2"]
+    let run = try TinyRun(settings, validation: [])
     #expect(run.train(ranks: 2).isFinished)
     let text = String(decoding: try bytes(of: run.directory + "/run.yaml"), as: UTF8.self)
     #expect(text.contains("learning_rate: \(1 / 16.0)") && text.contains("B: 100.0, gamma: 1.0}"), "\(text)")

@@ -87,8 +87,9 @@ def expect_whole(folder, tolerated=()):
 
 def log_of(path):
     """metrics.jsonl without times; numbers stay text, since every digit counts."""
+    measured = ("_seconds", "_per_second", "_per_core", "utilization")
     return [
-        {key: value for key, value in entry.items() if not key.endswith(("_seconds", "_per_second"))}
+        {key: value for key, value in entry.items() if not key.endswith(measured)}
         for entry in (json.loads(line, parse_float=str, parse_int=str) for line in path.read_text().splitlines())
     ]
 

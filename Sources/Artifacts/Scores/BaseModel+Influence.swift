@@ -4,8 +4,8 @@ import Batches
 import Tensors
 
 extension BaseModel {
-  /// Gradients of an example's mean NLL for all estimators: gate `[L Hkv]`, rank-1 `[L Hkv D]`, and the squared norms of
-  /// the heads' weight gradients `[L Hkv]`.
+  /// Gradients of an example's mean NLL for all estimators: gate `[L Hkv]`, rank-1 `[L Hkv D]`, and the squared norms
+  /// of the heads' weight gradients `[L Hkv]`.
   package func influence(
     of example: PackedBatch, probe: InfluenceProbe<Float>, activationBytes: Int = .max
   ) -> (gate: [Float], rank1: [Float], weightGradientNorm2: [Double]) {

@@ -1,8 +1,8 @@
-// The commit that this program was built from; Package.swift asks git for it.
+// The commit that this program was built from, as Package.swift has it.
 #ifndef IMAGELORA_CCOMMIT_H
 #define IMAGELORA_CCOMMIT_H
 
-/// As git names it, with "+" behind it where the sources had changes; empty where they were built without git.
+/// As `git describe` names it; empty where the build does not state it.
 const char *imagelora_commit(void);
 
 #endif

@@ -58,8 +58,8 @@ final class TarArchive: ImageContainer {
     (self.members, self.numbers) = (members, numbers)
   }
 
-  /// The rows as elements of one array, in the archive's order. One without an id is named by its key, one that lists no
-  /// images has those of its key.
+  /// The rows as elements of one array, in the archive's order. One without an id is named by its key, one that lists
+  /// no images has those of its key.
   private func rows() throws(FileError) -> [UInt8] {
     var images: [ExactString: [String]] = [:]
     for member in members where member.isImage { images[ExactString(member.key), default: []].append(member.name) }

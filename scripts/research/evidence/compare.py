@@ -265,7 +265,7 @@ def tuning(a):
     with concurrent.futures.ThreadPoolExecutor(a.workers) as pool, concurrent.futures.ThreadPoolExecutor(32) as waiting:
         runs = dict(
             waiting.map(
-                lambda m: (m, tuned(a, pool, m, "balanced", 1 if METHODS[m]["kind"] == "lora" else 3)),
+                lambda m: (m, tuned(a, pool, m, "balanced", 1)),
                 [m for m in METHODS if m not in OTHER_HEADS],
             )
         )
