@@ -26,7 +26,7 @@ check "the loss of each file stands beside that of all" python3 -c '
 import json
 lines = [json.loads(line) for line in open("mixed-0/metrics.jsonl")]
 found = [line for line in lines if "validation_loss" in line]
-assert len(found) == 2, found
+assert [line["step"] for line in found] == [0, 7, 14], found
 for line in found:
     low, high = sorted(line["validation_loss/" + name] for name in ("validation", "again"))
     assert low < line["validation_loss"] < high, line
@@ -40,7 +40,9 @@ job=$!
 await reached 9 || true
 kill -KILL $(processes "$job" imagelora) 2>/dev/null || true
 end
-check "two files: killed before the end" test "$status" != 0 -a ! -e "run/$final"
+# A quick machine may have come to the end by then: what it saved last is taken away.
+rm -f run/step-0000001[24].h5*
+check "two files: killed in the second epoch" test -e run/step-00000008.h5 -o -e run/step-00000010.h5
 mv run killed-files
 for count in 3 1; do
   rm -rf run

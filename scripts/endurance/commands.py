@@ -240,7 +240,16 @@ def commands():
         Command("merged", ["export", "lora.h5", "--model", "model", "--merged", "out"], "out", replaces=False),
         Command(
             "predictions",
-            ["evaluate", "train.json", "--checkpoint", "checkpoint.h5", "--no-generate", "--output", "out.jsonl"],
+            [
+                "evaluate",
+                "train.json",
+                "--checkpoint",
+                "checkpoint.h5",
+                "--no-generate",
+                "--output",
+                "out.jsonl",
+                "--overwrite",
+            ],
             "out.jsonl",
         ),
         Command(
