@@ -12,7 +12,8 @@ extension FuzzTarget {
       seeds: {
         let path = WorkFolder.path("scores.h5")
         let examples = ["a", "b"].map {
-          ExampleInfluence(id: $0, rank1Norm2: [1, 2, 3, 4], gateGradient: [0, -1, 2, 1])
+          ExampleInfluence(
+            id: $0, rank1Norm2: [1, 2, 3, 4], gateGradient: [0, -1, 2, 1], weightGradientNorm2: [4, 3, 2, 1])
         }
         try InfluenceScores(
           layers: 2, kvHeads: 2, seed: 5, baseDigest: "base", dataDigest: "data", shard: .whole, examples: examples
@@ -37,7 +38,13 @@ extension FuzzTarget {
             "/layers/kv_heads": {"type": "int32", "shape": [2], "values": [2, 0]},
             "/layers/value_heads": {"type": "int32", "shape": [2], "values": [0, 1]}, "/rows/id"
             """#)
-        return [Array(document.utf8), Array(hybrid.utf8)]
+        let newer = document.replacing(
+          #""/rows/id""#,
+          with: #"""
+            "/scores/fisher": {"type": "float64", "shape": [2, 2], "values": [2, 4, 6, 8]},
+            "/rows/weight_gradient_norm2": {"type": "float64", "shape": [2, 2, 2], "values": [1, 2, 3, 4]}, "/rows/id"
+            """#)
+        return [Array(document.utf8), Array(hybrid.utf8), Array(newer.utf8)]
       },
       read: { bytes in
         let path = WorkFolder.path("scores.h5")
@@ -53,7 +60,9 @@ extension FuzzTarget {
     _ = Refusal.allowing { try HDF5Kind(of: path) }
     _ = ScoresDescription(scores, file: path).lines
     let others = scores.examples.map {
-      ExampleInfluence(id: "other-\($0.id)", rank1Norm2: $0.rank1Norm2, gateGradient: $0.gateGradient)
+      ExampleInfluence(
+        id: "other-\($0.id)", rank1Norm2: $0.rank1Norm2, gateGradient: $0.gateGradient,
+        weightGradientNorm2: $0.weightGradientNorm2)
     }
     let other = InfluenceScores(
       layers: scores.layers, kvHeads: scores.kvHeads, capacity: scores.capacity, linearLayers: scores.linearLayers,
@@ -64,7 +73,7 @@ extension FuzzTarget {
   }
 
   private static func select(_ scores: InfluenceScores) throws {
-    for (estimator, tau) in Estimator.allCases.flatMap({ estimator in [0, 0.5, 100].map { (estimator, $0) } }) {
+    for (estimator, tau) in scores.estimators.flatMap({ estimator in [0, 0.5, 100].map { (estimator, $0) } }) {
       let selection = HeadSelection.influence(
         scores: scores.scores(estimator), numHeads: max(1, scores.layers * scores.kvHeads / 2), tau: tau, method: "m")
       require(!selection.adapted.isEmpty, "no head is selected")

@@ -101,6 +101,7 @@ package struct InfluenceScores: Sendable, Equatable {
 
   /// The same with a place for every head that a layer could have, flat `[L, Hkv]`.
   func sums(_ estimator: Estimator, examples indices: some Sequence<Int>) -> [Double] {
+    precondition(estimators.contains(estimator), "the examples have no terms of this estimator")
     var sums = [Double](repeating: 0, count: layers * kvHeads)
     for example in indices.lazy.map({ examples[$0] }) {
       for i in sums.indices {
