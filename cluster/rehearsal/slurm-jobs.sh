@@ -32,6 +32,8 @@ requeued() {
     scontrol update JobId="$job" StartTime=now+15 2>/dev/null || true
   fi
 }
+# started_again: it waits, or has started again already, as where a node is left for it.
+started_again() { requeued || (($(value Restarts) > 0)); }
 # ends STATE [SECONDS]: the job comes to that end, through any number of starts.
 over() {
   requeued || true
@@ -171,7 +173,7 @@ rehearse_nodes() {
   undisturbed "$steps"
   begin lost
   lose_node "${nodes[1]}"
-  check "a node lost: put back into the queue" until_true 180 requeued
+  check "a node lost: put back into the queue" until_true 180 started_again
   finishes_the_same "a node lost, on the one that is left"
   check "a node lost: there were four ranks, and two then" ranks_were '4 2'
   start_node "${nodes[1]}"
