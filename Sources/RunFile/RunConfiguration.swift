@@ -144,7 +144,7 @@ extension RunConfiguration {
     /// Examples of different images that a rank computes in one pass, one unless stated. More are faster and take more
     /// memory. The last bits of the result depend on it.
     package var microBatch: Int?
-    /// The peak of the schedule; absent: by the model's width, see `learningRate(hiddenSize:)`.
+    /// The peak of the schedule; absent: by the model's width, see `RunConfiguration.learningRate`.
     package var learningRate: Double?
     /// Factors on it for each kind of tensor; absent: the adapter's own, see `RunConfiguration.rateFactors`.
     package var rateFactors: RateFactors?

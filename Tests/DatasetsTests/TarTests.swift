@@ -83,6 +83,7 @@ struct TarTests {
     arguments: [
       ("flipped", "no header of a member"), ("cut", "is cut"), ("link", "is a link"), ("twice", "two members"),
       ("none", "without rows"), ("name", "not UTF-8"), ("huge", "is cut"),
+      ("negative", "is cut, or damaged"),
     ])
   func refused(what: String, words: String) throws {
     let row = Self.member("0.json", Self.json(Self.turns))
@@ -103,6 +104,7 @@ struct TarTests {
       let sum = odd[..<512].enumerated().reduce(0) { $0 + ((148..<156).contains($1.offset) ? 32 : Int($1.element)) }
       odd.replaceSubrange(148..<154, with: Array(String(format: "%06o", sum).utf8))
       bytes = odd + row
+    case "negative": bytes = Self.member("PaxHeader", Self.pax("size", "-5"), kind: "x") + image + row
     default: bytes = image + Self.member("1.png", [1], size: "77777777777")
     }
     let error = #expect(throws: DatasetError.self) { try read(bytes, end: what != "cut") }

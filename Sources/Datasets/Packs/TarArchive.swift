@@ -89,7 +89,7 @@ final class TarArchive: ImageContainer {
       members.contains { member in member.value != .null && names.contains { member.key.hasSameBytes(as: $0) } }
     }
     var added: [String] = []
-    if !gives("id") { added.append("\"id\": \(JSON.string(lineSafe(key)).canonical)") }
+    if !gives("id") { added.append("\"id\": \(JSON.string(Example.withoutSlashes(key)).canonical)") }
     if !gives("images", "image"), !images.isEmpty {
       added.append("\"images\": \(JSON.array(images.map(JSON.string)).canonical)")
     }
@@ -101,11 +101,6 @@ final class TarArchive: ImageContainer {
       : Array(JSON.object(members.filter { $0.value != .null }).canonical.utf8.dropFirst())
     let comma = added.isEmpty || members.allSatisfy { $0.value == .null } ? "" : ", "
     return Array("{".utf8) + Array((added.joined(separator: ", ") + comma).utf8) + rest
-  }
-
-  /// A key may hold slashes, which an id may not.
-  private static func lineSafe(_ key: String) -> String {
-    String(decoding: key.utf8.map { $0 == UInt8(ascii: "/") ? UInt8(ascii: "_") : $0 }, as: UTF8.self)
   }
 
   // MARK: - Images

@@ -20,7 +20,7 @@ struct TarHeaders {
   /// - Throws: `FileError` for a damaged or cut header, and for members that are neither files nor folders.
   mutating func next() throws(FileError) -> (name: String, place: Range<Int>)? {
     var longName: [UInt8]?
-    var longSize: Int?
+    var statedSize: Int?
     while offset + Self.blockBytes <= file.size {
       let header = try file.read(offset..<offset + Self.blockBytes)
       guard header.contains(where: { $0 != 0 }) else { return nil }
@@ -28,12 +28,14 @@ struct TarHeaders {
         throw refuse("damaged: no header of a member at byte \(offset)")
       }
       let start = offset + Self.blockBytes
-      guard let size = longSize ?? Self.number(header[124..<136]), size <= file.size - start else {
+      let kind = header[156]
+      // A stated size is the next file's, and none of another extended header's.
+      let ownSize = [0, UInt8(ascii: "0"), UInt8(ascii: "7")].contains(kind) ? statedSize : nil
+      guard let size = ownSize ?? Self.number(header[124..<136]), (0...file.size - start).contains(size) else {
         throw refuse("is cut, or damaged: the member at byte \(offset) goes on behind its end")
       }
       let place = start..<start + size
       offset = start + (size + Self.blockBytes - 1) / Self.blockBytes * Self.blockBytes
-      let kind = header[156]
       switch kind {
       case UInt8(ascii: "x"), UInt8(ascii: "L"):
         guard size <= Self.maximumExtension else { throw refuse("damaged: a header of \(size) bytes") }
@@ -43,9 +45,9 @@ struct TarHeaders {
         } else {
           let records = try paxRecords(content)
           longName = records["path"].map { Array($0.utf8) } ?? longName
-          longSize = records["size"].flatMap { Int($0) } ?? longSize
+          statedSize = records["size"].flatMap { Int($0) } ?? statedSize
         }
-      case UInt8(ascii: "g"), UInt8(ascii: "K"), UInt8(ascii: "5"): (longName, longSize) = (nil, nil)
+      case UInt8(ascii: "g"), UInt8(ascii: "K"), UInt8(ascii: "5"): (longName, statedSize) = (nil, nil)
       case 0, UInt8(ascii: "0"), UInt8(ascii: "7"):
         return (try name(longName ?? Self.shortName(header)), place)
       default:

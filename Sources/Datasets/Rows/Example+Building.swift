@@ -104,11 +104,13 @@ extension Example {
     if id.utf8.count > maxIDBytes { throw BadExample("id \(quoted(id)) is longer than \(maxIDBytes) bytes") }
   }
 
-  /// A row's id that may repeat and hold slashes, made unique by the row's number. Over bytes: a combining mark would
-  /// hide a slash.
-  static func lineID(_ id: String, _ number: Int) -> String {
+  /// A row's id that may repeat and hold slashes, made unique by the row's number.
+  static func lineID(_ id: String, _ number: Int) -> String { withoutSlashes(id) + "#\(number)" }
+
+  /// A name with `_` for each slash, as an id may have none. Over bytes: a combining mark would hide a slash.
+  static func withoutSlashes(_ name: String) -> String {
     let slash = UInt8(ascii: "/")
-    return String(decoding: id.utf8.map { $0 == slash ? UInt8(ascii: "_") : $0 }, as: UTF8.self) + "#\(number)"
+    return String(decoding: name.utf8.map { $0 == slash ? UInt8(ascii: "_") : $0 }, as: UTF8.self)
   }
 
   private static func listedImages(
