@@ -176,7 +176,7 @@ let tests: [Target] = [
   .tests("Preprocessing", ["Files", "TestSupport"], resources: true),
   .tests("Batches", ["Costs", "TestSupport", "TinyModels"]),
   .tests("Adapters", ["GradientCheck", "TestSupport"]),
-  .tests("RunFile", ["TestSupport"]),
+  .tests("RunFile", ["TestSupport", "TinyModels"]),
   .tests("Artifacts", ["TestSupport", "TinyModels"]),
   .tests("TensorBoard", ["TestSupport"]),
   .tests("Training", ["TestSupport", "TinyModels"]),

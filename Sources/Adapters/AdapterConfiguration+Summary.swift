@@ -7,10 +7,27 @@ extension AdapterConfiguration {
     switch self {
     case .imageLoRA(let options):
       "Image-LoRA rank \(options.rank), alpha \(options.alpha), \(options.normalization.rawValue)"
-    case .lora(let options):
-      "LoRA rank \(options.rank), alpha \(options.alpha), all tokens, \(options.targets.count) layers, "
-        + options.projections.map(\.rawValue).joined(separator: " ")
+    case .lora(let options): "LoRA rank \(options.rank), alpha \(options.alpha), all tokens, \(options.listing)"
     }
+  }
+}
+
+extension LoRAConfiguration {
+  /// The kinds of modules that it adapts, as `q_proj`, `visual.blocks`.
+  package var kinds: [String] {
+    let parts = Set(tower.map { if case .block = $0.part { "visual.blocks" } else { "visual.merger" } })
+    return projections.map(\.rawValue) + parts.sorted()
+  }
+
+  /// What it adapts, as `4 layers, q_proj; vision tower, 8 modules; 3 of another rank or alpha`.
+  package var listing: String {
+    var parts =
+      targets.isEmpty
+      ? [] : ["\(targets.count) layers, " + projections.map(\.rawValue).joined(separator: " ")]
+    if !tower.isEmpty { parts.append("vision tower, \(tower.count) modules") }
+    let others = Set(ranks.keys).union(alphas.keys).count
+    if others > 0 { parts.append("\(others) of another rank or alpha") }
+    return parts.joined(separator: "; ")
   }
 }
 

@@ -59,11 +59,12 @@ package final class ImageLoRA<Element: Scalar>: Adapter {
 
   /// v[j, h] += c gamma (x[j] A) B_h.
   package func forward(
-    layer: Int, _ projection: Projection, input: Matrix<Element>, output values: Matrix<Element>, spans: [Range<Int>]
+    layer: Int, _ projection: Projection, input: Matrix<Element>, output values: Matrix<Element>,
+    rows adapted: AdaptedRows
   ) {
     guard projection == .value, let slot = slots[layer] else { return }
     let scale = coefficient(slot) * parameters.base[slot.gamma]
-    for rows in spans {
+    for rows in adapted.spans {
       let u = projected(input.rows(rows), slot)
       for (s, head) in slot.heads.enumerated() {
         multiply(
@@ -76,12 +77,12 @@ package final class ImageLoRA<Element: Scalar>: Adapter {
   /// dB_h = c gamma u^T G_h; dgamma = c <u, w>; dA = c gamma x^T w; dx = c gamma w A^T.
   package func backward(
     layer: Int, _ projection: Projection, input: Matrix<Element>, values: Matrix<Element>?,
-    dOutput dValues: Matrix<Element>, spans: [Range<Int>], dInput: Matrix<Element>?
+    dOutput dValues: Matrix<Element>, rows adapted: AdaptedRows, dInput: Matrix<Element>?
   ) {
     guard projection == .value, let slot = slots[layer] else { return }
     let c = coefficient(slot)
     let scale = c * parameters.base[slot.gamma]
-    for rows in spans {
+    for rows in adapted.spans {
       let x = input.rows(rows)
       let u = projected(x, slot)  // [n, r]
       let w = Matrix<Element>(zeros: rows.count, options.rank)

@@ -65,18 +65,18 @@ package final class InfluenceProbe<Element: Scalar>: ProjectionAdapter {
   package func adapts(_ layer: Int, _ projection: Projection) -> Bool { projection == .value && capacity[layer] > 0 }
 
   package func forward(
-    layer: Int, _ projection: Projection, input: Matrix<Element>, output: Matrix<Element>, spans: [Range<Int>]
+    layer: Int, _ projection: Projection, input: Matrix<Element>, output: Matrix<Element>, rows: AdaptedRows
   ) {}
 
   package func backward(
     layer: Int, _ projection: Projection, input: Matrix<Element>, values: Matrix<Element>?,
-    dOutput dValues: Matrix<Element>, spans: [Range<Int>], dInput: Matrix<Element>?
+    dOutput dValues: Matrix<Element>, rows adapted: AdaptedRows, dInput: Matrix<Element>?
   ) {
     guard let values, adapts(layer, projection) else { return }
     let D = dimensions[layer]
     let weightGradient = Matrix<Element>(zeros: input.columns, capacity[layer] * D)
     defer { add(normsOf: weightGradient, layer: layer) }
-    for rows in spans {
+    for rows in adapted.spans {
       multiply(
         input.rows(rows), .transposed, dValues.rows(rows).columns(0..<weightGradient.columns), .asIs,
         into: weightGradient, beta: 1)

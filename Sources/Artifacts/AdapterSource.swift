@@ -43,11 +43,11 @@ package enum AdapterSource: Sendable {
       let (configuration, layout) = try file.adapter(for: base)
       // Before memory is taken for an adapter: its sizes are believed once the file has tensors of them.
       let parameters = try file.parameters(layout: layout)
-      let adapter: any Adapter<Float> = configuration.adapter(base.configuration.text)
+      let adapter: any Adapter<Float> = configuration.adapter(base.configuration.text, base.configuration.vision)
       adapter.load(parameters)
       return adapter
     case .folder(let path):
-      return try AdapterFolder.load(path, base: base.configuration.text, family: base.configuration.family)
+      return try AdapterFolder.load(path, base: base.configuration.text, base.configuration.vision)
     }
   }
 }

@@ -28,8 +28,23 @@ extension BaseModel {
   ) -> [SampleLoss] {
     let pass = forwardSavingActivations(batch, adapter: adapter, activationBytes: activationBytes)
     let (losses, dHidden) = model.head.lossAndGradient(pass.hidden, targets: batch.targets)
-    model.decoder.backward(dHidden, pass: pass, adapter: adapter)
+    let dFeatures = model.decoder.backward(dHidden, pass: pass, adapter: adapter)
+    if let tower = adapter.tower { backward(dFeatures, through: tower, of: batch) }
     return sampleLosses(batch, losses)
+  }
+
+  /// From the gradients of the visual spans' features; an image in several spans has the sum of theirs.
+  private func backward(_ dFeatures: [Matrix<Float>], through tower: any TowerAdapter<Float>, of batch: PackedBatch) {
+    precondition(dFeatures.isEmpty || dFeatures.count == batch.passes.count, "the batch was made for the frozen tower")
+    var sums: [(pass: VisionTower<Float>.Pass, gradient: Matrix<Float>)] = []
+    for (pass, gradient) in zip(batch.passes, dFeatures) {
+      if let known = sums.first(where: { $0.pass === pass }) {
+        known.gradient.add(gradient)
+      } else {
+        sums.append((pass, gradient))
+      }
+    }
+    for (pass, gradient) in sums { model.vision.backward(gradient, pass: pass, adapter: tower) }
   }
 
   // MARK: - Through the decoder
@@ -76,7 +91,8 @@ extension BaseModel {
     let visual = batch.visual.map { $0.moved(back: first) }
     return DecoderInput(
       embeddings: model.embed(Array(batch.inputIDs[first...]), visual: visual),
-      positions: batch.positions.map { Array($0[first...]) }, visual: visual, slots: slots)
+      positions: batch.positions.map { Array($0[first...]) }, visual: visual, slots: slots,
+      dropout: batch.tokenDropout(known: first))
   }
 
   private func prefixKVCache(_ batch: PackedBatch, _ count: Int) -> PrefixKVCache<Float> {

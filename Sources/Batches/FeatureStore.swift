@@ -120,25 +120,22 @@ package final class FeatureStore: Sendable {
   /// features are not cached.
   /// - Throws: `SampleError` for an image that can no longer be read or has changed.
   package func features(of row: Example, sample: Sample) throws(SampleError) -> [Matrix<Float>] {
+    try mapImages(of: row, sample) { key throws(PreprocessingError) in try features(of: key) }
+  }
+
+  private func mapImages<Result>(
+    of row: Example, _ sample: Sample, _ make: (Key) throws(PreprocessingError) -> Result
+  ) throws(SampleError) -> [Result] {
     precondition(sample.id == row.id && sample.frames.count <= row.images.count, "the sample is another example's")
-    var all: [Matrix<Float>] = []
+    var all: [Result] = []
     for (source, frame) in zip(row.images, sample.frames) {
       do throws(PreprocessingError) {
-        all.append(try features(of: Key(source: source, frame: frame)))
+        all.append(try make(Key(source: source, frame: frame)))
       } catch {
         throw SampleError(id: row.id, line: row.line, reason: .image(error))
       }
     }
     return all
-  }
-
-  /// The same of examples with the same images, of which each sample has the first ones.
-  /// - Precondition: there is a sample.
-  package func features(of group: [Example], samples: [Sample]) throws(SampleError) -> [Matrix<Float>] {
-    guard let most = samples.indices.max(by: { samples[$0].frames.count < samples[$1].frames.count }) else {
-      preconditionFailure("a group has a sample")
-    }
-    return try features(of: group[most], sample: samples[most])
   }
 
   private func features(of key: Key) throws(PreprocessingError) -> Matrix<Float> {
@@ -162,24 +159,47 @@ package final class FeatureStore: Sendable {
     }
     let checked = state.withLock { $0.checked[key.source]?.digest }
     if let checked, let found = read(checked) { return (found, true) }
-    let bytes = try ImageDecoder.bytes(of: key.source)
-    let digest = key.source.digest(of: bytes)
-    guard digest == checked ?? digest else {
-      let words = [checked ?? "", digest].map { "SHA-256 \($0.prefix(12))" }
-      throw .changed(image: key.source.name, expected: words[0], found: words[1])
-    }
+    let (bytes, digest) = try bytes(of: key.source)
     if checked == nil, let found = read(digest) { return (found, true) }
     let features = try compute(bytes, key.frame, key.source.name)
     cache?.write(features, of: image(of: key.frame, digest: digest))
     return (features, false)
   }
 
+  /// An image's bytes, if they are those that were checked, and their digest.
+  private func bytes(of source: ImageSource) throws(PreprocessingError) -> (bytes: [UInt8], digest: String) {
+    let bytes = try ImageDecoder.bytes(of: source)
+    let digest = source.digest(of: bytes)
+    if let checked = state.withLock({ $0.checked[source]?.digest }), checked != digest {
+      let words = [checked, digest].map { "SHA-256 \($0.prefix(12))" }
+      throw .changed(image: source.name, expected: words[0], found: words[1])
+    }
+    return (bytes, digest)
+  }
+
   private func compute(
     _ bytes: [UInt8], _ frame: ImageFrame, _ name: String
   ) throws(PreprocessingError) -> Matrix<Float> {
+    let (patches, grid) = try patches(bytes, frame, name)
+    return tower.forward(patches: patches, grid: grid)
+  }
+
+  private func patches(
+    _ bytes: [UInt8], _ frame: ImageFrame, _ name: String
+  ) throws(PreprocessingError) -> (patches: Matrix<Float>, grid: GridTHW) {
     let image = try processor.process(bytes, expecting: frame, name: name)
-    let patches = Matrix(image.patches, rows: image.grid.patches, columns: image.patches.count / image.grid.patches)
-    return tower.forward(patches: patches, grid: image.grid)
+    let columns = image.patches.count / image.grid.patches
+    return (Matrix(image.patches, rows: image.grid.patches, columns: columns), image.grid)
+  }
+
+  /// The patches of each of a sample's images, for an adapter of the vision tower: features that change are not cached.
+  /// - Throws: `SampleError` for an image that can no longer be read or has changed.
+  func patches(
+    of row: Example, sample: Sample
+  ) throws(SampleError) -> [(patches: Matrix<Float>, grid: GridTHW)] {
+    try mapImages(of: row, sample) { key throws(PreprocessingError) in
+      try patches(try bytes(of: key.source).bytes, key.frame, key.source.name)
+    }
   }
 
   private func lookUp(_ key: Key) -> Matrix<Float>? {

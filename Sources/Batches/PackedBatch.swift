@@ -43,32 +43,46 @@ package struct PackedBatch: Sendable {
   /// prediction, which is the same in nearly every example of a job. 0 without an image.
   package private(set) var prefixTokens: Int
   private let packing: Packing
+  /// What made the features of each visual span, where backward goes on through the vision tower.
+  let passes: [VisionTower<Float>.Pass]
+  /// Of a step's training.
+  var dropout: Dropout?
+  /// The sample of each token by its id, and which of the sample's tokens it is; what samples share is the first one's.
+  private let places: [(id: String, token: Int)]
 
   /// Packs samples.
+  /// - Parameter passes: what made the images' features, in the order of `images`; empty for those of the frozen tower.
   /// - Precondition: every sample has a token; `images` has features of every visual span.
-  package init(_ samples: [Sample], images: BatchImages) {
+  package init(_ samples: [Sample], images: BatchImages, passes: [[VisionTower<Float>.Pass]] = []) {
     let packing = Packing(samples, sharesImages: images.areShared)
     var ids = [Int32](repeating: 0, count: packing.count)
     var positions = [[Int32]](repeating: ids, count: 3)
     var visual: [VisualSpan<Float>] = []
+    var spanPasses: [VisionTower<Float>.Pass] = []
+    var places = Array(repeating: (id: "", token: 0), count: packing.count)
     var outputs: [(position: Int, target: Int32, sample: Int)] = []
     for (index, sample) in samples.enumerated() {
       let own = index == 0 ? 0 : packing.prefix
       for token in own..<sample.decisiveTokens {
         let position = packing.position(of: token, sample: index)
         ids[position] = sample.inputIDs[token]
+        places[position] = (sample.id, token)
         for axis in 0..<3 { positions[axis][position] = sample.positionIDs[axis][token] }
       }
-      for (span, features) in zip(sample.visualSpans, images.features(ofSample: index))
+      let ownPasses = images.areShared ? passes.first : passes.isEmpty ? nil : passes[index]
+      for (image, (span, features)) in zip(sample.visualSpans, images.features(ofSample: index)).enumerated()
       where own..<sample.decisiveTokens ~= span.lowerBound {
         let start = packing.position(of: span.lowerBound, sample: index)
         visual.append(VisualSpan(tokens: start..<start + span.count, features: features))
+        if let ownPasses, !ownPasses.isEmpty { spanPasses.append(ownPasses[image]) }
       }
       for token in 1..<sample.labels.count where sample.labels[token] != Sample.ignoredLabel {
         outputs.append((packing.position(of: token - 1, sample: index), sample.labels[token], index))
       }
     }
+    precondition(spanPasses.isEmpty || spanPasses.count == visual.count)
     (inputIDs, self.positions, self.visual) = (ids, positions, visual)
+    (self.passes, self.places) = (spanPasses, places)
     outputPositions = outputs.map(\.position)
     targets = outputs.map(\.target)
     sampleOfOutput = outputs.map(\.sample)
@@ -85,6 +99,9 @@ package struct PackedBatch: Sendable {
     batch.prefixTokens = 0
     return batch
   }
+
+  /// The dropout of the tokens after `known`, if there is any.
+  func tokenDropout(known: Int) -> TokenDropout? { dropout?.tokens(Array(places[known...])) }
 
   /// The slots of the prefix and the branches; the last `sampleCount` of them are the samples' own, in order.
   /// - Parameters:

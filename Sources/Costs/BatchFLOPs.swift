@@ -6,8 +6,10 @@ import QwenVL
 
 /// Model FLOPs of one batch, two a multiply-add; elementwise work is left out.
 package struct BatchFLOPs: Equatable {
-  /// The vision tower; once an image as long as its features are cached.
+  /// The vision tower; once an image as long as its features are cached. 0 with an adapter of the tower.
   package let vision: Double
+  /// The vision tower with an adapter of its own, both ways, each time.
+  package let tower: Double
   /// The decoder's forward pass.
   package let forward: Double
   /// Its backward pass: input gradients only, down to the lowest adapted layer.
@@ -16,19 +18,19 @@ package struct BatchFLOPs: Equatable {
   package let head: Double
   /// The adapter, both ways.
   package let adapter: Double
-  /// All but the vision tower.
-  package var decoding: Double { forward + backward + head + adapter }
+  /// All that is computed each time: all but a frozen vision tower.
+  package var decoding: Double { forward + backward + head + adapter + tower }
 
   /// Those of several batches, divided by a number.
   package static func mean(_ batches: [BatchFLOPs], over count: Double) -> BatchFLOPs {
     func mean(_ part: KeyPath<BatchFLOPs, Double>) -> Double { batches.reduce(0) { $0 + $1[keyPath: part] } / count }
     return BatchFLOPs(
-      vision: mean(\.vision), forward: mean(\.forward), backward: mean(\.backward), head: mean(\.head),
-      adapter: mean(\.adapter))
+      vision: mean(\.vision), tower: mean(\.tower), forward: mean(\.forward), backward: mean(\.backward),
+      head: mean(\.head), adapter: mean(\.adapter))
   }
 
-  private init(vision: Double, forward: Double, backward: Double, head: Double, adapter: Double) {
-    (self.vision, self.forward, self.backward) = (vision, forward, backward)
+  private init(vision: Double, tower: Double, forward: Double, backward: Double, head: Double, adapter: Double) {
+    (self.vision, self.tower, self.forward, self.backward) = (vision, tower, forward, backward)
     (self.head, self.adapter) = (head, adapter)
   }
 
@@ -40,7 +42,18 @@ package struct BatchFLOPs: Equatable {
     let (v, t) = (configuration.vision, configuration.text)
     let learns = planned.learns(from: unit)
     let (first, latePairs, keptPairs) = planned.backward(of: unit)
-    vision = 2 * unit.images.reduce(0) { $0 + Self.vision(patches: $1, v) }
+    let towers = unit.images.map { Self.vision(patches: $0, v) }
+    vision = planned.reachesTower ? 0 : 2 * towers.reduce(0) { $0 + $1.blocks + $1.attention + $1.rest }
+    // Attention's backward has five products of its forward's two; the patches' embedding has none.
+    let (share, both) = (planned.towerShare, learns ? 1.0 : 0)
+    tower =
+      planned.reachesTower
+      ? 2
+        * zip(unit.images, towers).reduce(0) { sum, image in
+          let (patches, work) = image
+          return sum + work.blocks * (1 + both * share) + work.attention * (1 + both * share * 2.5) + work.rest
+            + planned.towerMultiplyAdds(patches: Double(patches)) * (1 + 2 * both)
+        } : 0
     let widths = DecoderWidths(t)
     let (T, R) = (Double(unit.tokens), Double(unit.answers))
     let N = Double(unit.tokens - first)  // tokens that have a gradient
@@ -80,7 +93,8 @@ package struct BatchFLOPs: Equatable {
         + widths.queries * (needs(.query, .key) ? 3 * pairs + 2 * kept : pairs + kept)
     }
     let lowest = planned.lowest(t)
-    backward = 2 * (lowest + 1..<max(L, lowest + 1)).reduce(lowestLayer(lowest)) { $0 + backwardLayer($1) }
+    let last = planned.reachesTower ? backwardLayer(0) : lowestLayer(lowest)
+    backward = 2 * (lowest + 1..<max(L, lowest + 1)).reduce(last) { $0 + backwardLayer($1) }
   }
 
   /// Multiply-adds of a layer's forward pass: what mixes tokens for all of them; the rest of the last layer for the
@@ -94,8 +108,10 @@ package struct BatchFLOPs: Equatable {
     return T * widths.keysValues + Q * widths.perQuery + 2 * widths.queries * (isLast ? unit.answerPairs : unit.pairs)
   }
 
-  /// Multiply-adds of one image through the tower and the mergers.
-  private static func vision(patches: Int, _ v: VisionConfiguration) -> Double {
+  /// Multiply-adds of one image through the tower's linear modules, its attention, and patch embedding and mergers.
+  private static func vision(
+    patches: Int, _ v: VisionConfiguration
+  ) -> (blocks: Double, attention: Double, rest: Double) {
     let (P, H, I) = (Double(patches), Double(v.hiddenSize), Double(v.intermediateSize))
     let side = v.windowSize.map { $0 / v.patchSize / v.spatialMergeSize * v.spatialMergeSize }
     let window = side.map { min(P, Double($0 * $0)) } ?? P
@@ -104,8 +120,10 @@ package struct BatchFLOPs: Equatable {
     let unit = Double(v.spatialMergeSize * v.spatialMergeSize)
     let merger = P / unit * unit * H * (unit * H + Double(v.outHiddenSize))
     let block = 4 * H * H + Double(v.mlpInputs + 1) * H * I
-    return P * H * Double(v.patchNumbers) + Double(v.depth) * P * block + attention
-      + Double(1 + v.deepstackBlocks.count) * merger
+    return (
+      Double(v.depth) * P * block, attention,
+      P * H * Double(v.patchNumbers) + Double(1 + v.deepstackBlocks.count) * merger
+    )
   }
 }
 

@@ -82,14 +82,13 @@ package struct Evaluator: Sendable {
     communicator: any Communicator, stopping isStopAsked: () -> Bool,
     onProgress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws -> [[ExampleResult?]] {
-    let features = base.featureStore
     let batches = Batch.all(of: examples, newTokens: newTokens, tokens: tokens)
     let costs = batches.map { Double($0.tokens) }
     communicator.watchdog.enter("the evaluation")
     let found = try mapOverRanks(
       costs: costs, communicator, stopping: isStopAsked, progress: { onProgress($0, batches.count) },
       naming: { "evaluating \(names(batches[$0].examples.map { examples[$0] }))" }
-    ) { try results(batches[$0], of: examples, adapters: adapters, features: features) }
+    ) { try results(batches[$0], of: examples, adapters: adapters) }
     let byBatch = zip(batches, found).map { batch, results -> [[ExampleResult]?] in
       results ?? Array(repeating: nil, count: batch.examples.count)
     }
@@ -121,7 +120,6 @@ package struct Evaluator: Sendable {
     communicator: any Communicator, stopping isStopAsked: () -> Bool,
     keep: (_ answers: [(example: Int, answer: ExampleResult.Answer)], _ done: Int) throws -> Void
   ) throws -> Bool {
-    let features = base.featureStore
     var rest = Batch.all(of: examples, newTokens: newTokens, tokens: tokens)
       .filter { !$0.examples.allSatisfy(known.contains) }[...]
     var done = known.count
@@ -132,7 +130,7 @@ package struct Evaluator: Sendable {
       let found = try mapOverRanks(
         costs: wave.map { Double($0.tokens) }, communicator, stopping: isStopAsked,
         naming: { "answering \(names(wave[$0].examples.map { examples[$0] }))" }
-      ) { try answers(wave[$0], of: examples, adapter: adapter, features: features) }
+      ) { try answers(wave[$0], of: examples, adapter: adapter) }
       let new = zip(wave, found).flatMap { batch, answers in
         zip(batch.examples, answers ?? []).filter { !known.contains($0.0) }.map { (example: $0, answer: $1) }
       }
@@ -144,44 +142,56 @@ package struct Evaluator: Sendable {
   }
 
   private func answers(
-    _ batch: Batch, of examples: [Example], adapter: (any ProjectionAdapter<Float>)?, features: FeatureStore
+    _ batch: Batch, of examples: [Example], adapter: (any ProjectionAdapter<Float>)?
   ) throws -> [ExampleResult.Answer] {
-    var prompts: [Prompt] = []
-    let groups = try batch.groups.map { group in
-      let own = group.examples.map { examples[$0] }
-      let asked = try own.map(samples.prompt)
-      prompts += asked
-      let samples = asked.map(\.sample)
-      return EvaluationGroup(prompts: samples, features: try features.features(of: own, samples: samples))
+    let asked = try Asked(batch, of: examples, samples, withSamples: false, withPrompts: true)
+    let generations = try generator.run(asked.groups(base, adapter), adapter: adapter).generations
+    return batch.examples.indices.map {
+      answer(generations[$0], to: examples[batch.examples[$0]], prompt: asked.prompts[$0])
     }
-    let generations = try generator.run(groups, adapter: adapter).generations
-    return batch.examples.indices.map { answer(generations[$0], to: examples[batch.examples[$0]], prompt: prompts[$0]) }
   }
 
   /// Results of a batch's examples for each of the adapters: `[examples][adapters]`.
   private func results(
-    _ batch: Batch, of examples: [Example], adapters: [(any ProjectionAdapter<Float>)?], features: FeatureStore
+    _ batch: Batch, of examples: [Example], adapters: [(any ProjectionAdapter<Float>)?]
   ) throws -> [[ExampleResult]] {
-    var prompts: [Prompt] = []
-    let groups = try batch.groups.map { group in
-      let own = group.examples.map { examples[$0] }
-      let given = try own.map(samples.sample)
-      let asked = try maxNewTokens == nil ? [] : own.map(samples.prompt)
-      prompts += asked
-      return EvaluationGroup(
-        samples: given, prompts: asked.map(\.sample), features: try features.features(of: own, samples: given))
-    }
+    let asked = try Asked(batch, of: examples, samples, withSamples: true, withPrompts: maxNewTokens != nil)
     let byAdapter = try adapters.map { adapter in
-      let (losses, generations) = try generator.run(groups, adapter: adapter)
+      let (losses, generations) = try generator.run(asked.groups(base, adapter), adapter: adapter)
       return losses.indices.map { index in
         ExampleResult(
           nll: losses[index].nll, tokens: losses[index].tokens, top1: losses[index].top1,
           answer: maxNewTokens.map { _ in
-            answer(generations[index], to: examples[batch.examples[index]], prompt: prompts[index])
+            answer(generations[index], to: examples[batch.examples[index]], prompt: asked.prompts[index])
           })
       }
     }
     return batch.examples.indices.map { index in byAdapter.map { $0[index] } }
+  }
+
+  /// What is asked of a batch's examples.
+  private struct Asked {
+    /// Examples, samples and prompts of each image group; no samples or prompts where none are asked for.
+    private let parts: [(rows: [Example], samples: [Sample], prompts: [Prompt])]
+    var prompts: [Prompt] { parts.flatMap(\.prompts) }
+
+    init(
+      _ batch: Batch, of examples: [Example], _ builder: SampleBuilder, withSamples: Bool, withPrompts: Bool
+    ) throws {
+      parts = try batch.groups.map { group in
+        let rows = group.examples.map { examples[$0] }
+        return (rows, try withSamples ? rows.map(builder.sample) : [], try withPrompts ? rows.map(builder.prompt) : [])
+      }
+    }
+
+    /// With the images' features under an adapter.
+    func groups(_ base: BaseModel, _ adapter: (any ProjectionAdapter<Float>)?) throws -> [EvaluationGroup] {
+      try parts.map { rows, samples, prompts in
+        let prompts = prompts.map(\.sample)
+        let features = try base.features(of: rows, samples: samples.isEmpty ? prompts : samples, adapter: adapter)
+        return EvaluationGroup(samples: samples, prompts: prompts, features: features)
+      }
+    }
   }
 
   /// Tokens that an answer may have.

@@ -1,4 +1,4 @@
-// PEFT's adapter_config.json of a LoRA on attention projections; whatever else PEFT can express is refused by name.
+// PEFT's adapter_config.json of a LoRA on linear modules; whatever else PEFT can express is refused by name.
 import Files
 
 /// The contents of a LoRA's adapter_config.json (PEFT `LoraConfig`, as of PEFT 0.21).
@@ -6,6 +6,10 @@ package struct PEFTConfiguration: Sendable, Equatable {
   package let rank: Int
   /// As if the factor were alpha / rank: with `use_rslora`, where it is alpha / sqrt(rank), larger by sqrt(rank).
   package let alpha: Double
+  private let statedAlpha: Double
+  private let isRankStabilized: Bool
+  private let ranks: [(pattern: PEFTPattern, value: Double)]
+  private let alphas: [(pattern: PEFTPattern, value: Double)]
   /// Which modules are adapted.
   package let modules: PEFTModules
 
@@ -13,18 +17,18 @@ package struct PEFTConfiguration: Sendable, Equatable {
 
   /// Options that would change the results, and their values in a plain LoRA; `null` always is one.
   private static let plain: [ExactString: [JSON]] = [
-    "alora_invocation_tokens": [], "alpha_pattern": [.object([])], "arrow_config": [], "bias": [.string("none")],
+    "alora_invocation_tokens": [], "arrow_config": [], "bias": [.string("none")],
     "fan_in_fan_out": [.bool(false)], "kasa_config": [], "layer_replication": [.array([])],
     "lora_bias": [.bool(false)], "megatron_config": [], "modules_to_save": [.array([])], "monteclora_config": [],
-    "rank_pattern": [.object([])], "target_parameters": [.array([])],
+    "target_parameters": [.array([])],
     "trainable_token_indices": [.array([]), .object([])], "use_bdlora": [], "use_dora": [.bool(false)],
     "use_qalora": [.bool(false)], "velora_config": [],
   ]
 
   /// Keys that are read here.
   private static let read: Set<ExactString> = [
-    "exclude_modules", "init_lora_weights", "layers_pattern", "layers_to_transform", "lora_alpha", "peft_type", "r",
-    "target_modules", "use_rslora",
+    "alpha_pattern", "exclude_modules", "init_lora_weights", "layers_pattern", "layers_to_transform", "lora_alpha",
+    "peft_type", "r", "rank_pattern", "target_modules", "use_rslora",
   ]
 
   /// Keys that have no effect on a trained adapter of attention projections: what it was made of, how it was trained,
@@ -55,8 +59,65 @@ package struct PEFTConfiguration: Sendable, Equatable {
     if case .object(let members) = document { for member in members { try Self.check(member, fields) } }
     rank = try fields.integer("r", in: 1...65_536)
     let stated = try fields.number("lora_alpha", in: -1e6...1e6)
-    alpha = try fields.bool("use_rslora", default: false) ? stated * Double(rank).squareRoot() : stated
+    isRankStabilized = try fields.bool("use_rslora", default: false)
+    statedAlpha = stated
+    alpha = isRankStabilized ? stated * Double(rank).squareRoot() : stated
     modules = try PEFTModules(fields)
+    ranks = try Self.pattern("rank_pattern", fields, values: 1...65_536)
+    alphas = try Self.pattern("alpha_pattern", fields, values: -1e6...1e6)
+    if let rank = ranks.first(where: { $0.value != $0.value.rounded() }) {
+      throw fields.failure("rank_pattern", "expected whole numbers, found \(rank.value)")
+    }
+  }
+
+  package static func == (a: Self, b: Self) -> Bool {
+    func areEqual(_ a: [(pattern: PEFTPattern, value: Double)], _ b: [(pattern: PEFTPattern, value: Double)]) -> Bool {
+      a.elementsEqual(b) { $0.pattern == $1.pattern && $0.value == $1.value }
+    }
+    return a.rank == b.rank && a.alpha == b.alpha && a.modules == b.modules && areEqual(a.ranks, b.ranks)
+      && areEqual(a.alphas, b.alphas)
+  }
+
+  /// Rank and alpha of a module, as if its factor were alpha / rank.
+  /// - Parameters:
+  ///   - name: in the model that the adapter was made for, as `model.layers.3.self_attn.q_proj`.
+  ///   - effort: that of all names so far.
+  /// - Throws: `HuggingFaceError` for a pattern that takes too long.
+  package func size(of name: String, _ effort: inout PEFTEffort) throws -> (rank: Int, alpha: Double) {
+    func value(_ patterns: [(pattern: PEFTPattern, value: Double)]) throws -> Double? {
+      do throws(PEFTPattern.Problem) {
+        for (pattern, value) in patterns where try pattern.matches(name, &effort) { return value }
+        return nil
+      } catch {
+        throw HuggingFaceError.unsupported(
+          file: Self.file, feature: "rank_pattern or alpha_pattern: a regular expression \(error.text), and so it",
+          supported: "names of modules")
+      }
+    }
+    let rank = try value(ranks).map { Int($0) } ?? rank
+    let alpha = try value(alphas) ?? statedAlpha
+    return (rank, isRankStabilized ? alpha * Double(rank).squareRoot() : alpha)
+  }
+
+  /// The values of a pattern's key, in the order in which PEFT tries them: the first that matches counts.
+  private static func pattern(
+    _ key: String, _ fields: Fields, values: ClosedRange<Double>
+  ) throws -> [(pattern: PEFTPattern, value: Double)] {
+    guard let stated = fields[key] else { return [] }
+    guard case .object(let members) = stated else {
+      throw fields.failure(key, "expected numbers by module, found \(Fields.show(stated))")
+    }
+    return try members.map { member in
+      guard let value = member.value.double, values.contains(value) else {
+        throw fields.failure(key, "\(quoted(member.key)): expected a number, found \(Fields.show(member.value))")
+      }
+      do throws(PEFTPattern.Problem) {
+        return (try PEFTPattern(modules: member.key), value)
+      } catch {
+        throw fields.unsupported(
+          "\(key): the regular expression \(quoted(member.key)) \(error.text), and so it", use: "names of modules")
+      }
+    }
   }
 
   /// Refuses a key that changes the results, or may: PEFT itself leaves out keys of later versions with a warning.

@@ -8,6 +8,8 @@ package struct PEFTModules: Sendable, Equatable {
     case names([String])
     /// A regular expression that matches all of a name.
     case pattern(PEFTPattern)
+    /// Every linear module but the head.
+    case allLinear
   }
 
   private let file: String
@@ -21,7 +23,7 @@ package struct PEFTModules: Sendable, Equatable {
   /// Modules that can be adapted here, by the last part of their name.
   private static let adaptable = [
     "q_proj", "k_proj", "v_proj", "o_proj", "in_proj_qkv", "in_proj_z", "in_proj_b", "in_proj_a", "out_proj",
-    "gate_proj", "up_proj", "down_proj",
+    "gate_proj", "up_proj", "down_proj", "qkv", "proj", "linear_fc1", "linear_fc2", "fc1", "fc2", "mlp.0", "mlp.2",
   ]
 
   /// - Throws: `HuggingFaceError` naming the key that is missing, wrong or not supported.
@@ -74,6 +76,8 @@ package struct PEFTModules: Sendable, Equatable {
     switch filter {
     case .names(let names):
       return names.contains { Self.isEnd($0, of: name) }
+    case .allLinear:
+      return Self.adaptable.contains { Self.isEnd($0, of: name) } && !Self.isEnd("patch_embed.proj", of: name)
     case .pattern(let pattern):
       do {
         return try pattern.matches(name, &effort)
@@ -87,14 +91,10 @@ package struct PEFTModules: Sendable, Equatable {
   // MARK: - Reading
 
   private static func targets(_ fields: Fields) throws -> Filter {
-    let supported = adaptable.joined(separator: ", ") + " of the decoder"
+    let supported = adaptable.joined(separator: ", ")
     if case .string(let text)? = fields["target_modules"] {
-      guard !text.lowercased().hasSameBytes(as: "all-linear") else {
-        throw fields.unsupported(
-          "target_modules \"all-linear\", which also names the projections of the vision tower,",
-          use: supported)
-      }
-      return .pattern(try pattern(text, "target_modules", fields))
+      return text.lowercased().hasSameBytes(as: "all-linear")
+        ? .allLinear : .pattern(try pattern(text, "target_modules", fields))
     }
     var names: [String] = []
     for element in try fields.array("target_modules") {

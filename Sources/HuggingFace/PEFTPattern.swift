@@ -6,9 +6,9 @@
 /// lookbehind of one width, and repetitions, lazy or not. Whatever else Python has (flags, references to groups, atomic
 /// groups, possessive repetitions) and whatever it calls an error is refused. Other engines differ from Python in `\b`,
 /// classes and `{,n}`, so none is used.
-struct PEFTPattern: Sendable, Equatable {
+package struct PEFTPattern: Sendable, Equatable {
   /// Why a pattern is refused, as the rest of a sentence that begins with it.
-  struct Problem: Error, Equatable { let text: String }
+  package struct Problem: Error, Equatable { package let text: String }
 
   indirect enum Node: Sendable, Equatable {
     /// One of these characters: bit c for the character c.
@@ -30,10 +30,14 @@ struct PEFTPattern: Sendable, Equatable {
     root = try parser.pattern()
   }
 
+  /// A key of `rank_pattern` or `alpha_pattern`, which matches a name or its end after a dot.
+  /// - Throws: `Problem` for what is not read.
+  package init(modules key: String) throws(Problem) { try self.init("(?:|.*\\.)(?:\(key))") }
+
   /// Whether the pattern matches all of a name.
   /// - Parameter effort: grows by the work that it takes.
   /// - Throws: `Problem` for a pattern that takes too long, for this name or for all so far.
-  func matches(_ name: String, _ effort: inout PEFTEffort) throws(Problem) -> Bool {
+  package func matches(_ name: String, _ effort: inout PEFTEffort) throws(Problem) -> Bool {
     let text = Array(name.utf8)
     precondition(text.count < 127 && text.allSatisfy { $0 < 128 })
     var matcher = Matcher(text: text)

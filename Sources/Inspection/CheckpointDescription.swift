@@ -143,7 +143,7 @@ extension CheckpointDescription.AdapterOptions {
     var targets: [String]?
     switch configuration {
     case .imageLoRA(let options): normalization = options.normalization.rawValue
-    case .lora(let options): targets = options.projections.map(\.rawValue)
+    case .lora(let options): targets = options.kinds
     }
     self.init(
       kind: configuration.kind.rawValue, rank: configuration.rank, alpha: configuration.alpha,

@@ -71,7 +71,9 @@ package struct ModelCard {
   private typealias Kind = (head: String, use: String)
 
   private static func lora(_ options: LoRAConfiguration, layout: AdapterLayout) -> Kind {
-    let targets = options.projections.map { "`\($0.rawValue)`" }.joined(separator: ", ")
+    let targets = options.kinds.map { "`\($0)`" }.joined(separator: ", ")
+    let others = Set(options.ranks.keys).union(options.alphas.keys).count
+    let exceptions = others > 0 ? " (\(others) modules have ranks or alphas of their own)" : ""
     let head = """
       ---
       library_name: peft
@@ -81,7 +83,7 @@ package struct ModelCard {
       # LoRA adapter
 
       \(layout.count) trainable parameters: rank \(options.rank), alpha \(options.alpha), on \(targets) of \
-      \(options.targets.count) decoder layers, at all tokens:
+      \(options.targets.count) decoder layers, at all tokens\(exceptions):
 
           y += alpha / rank * (x A^T) B^T
 

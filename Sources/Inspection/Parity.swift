@@ -25,7 +25,7 @@ package func writeParity(
   let examples = try ExampleReader(imageRoot: root).read(data).examples
   let samples = try base.sampleBuilder(maxLength: base.configuration.text.maxPositionEmbeddings)
   let text = base.configuration.text
-  let adapter = try AdapterFolder.load(folder, base: text, family: base.configuration.family)
+  let adapter = try AdapterFolder.load(folder, base: text, base.configuration.vision)
   func probe(_ folder: String, _ heads: ValueHeads) throws -> InfluenceProbe<Float> {
     InfluenceProbe(
       text: text,
@@ -78,21 +78,22 @@ private final class JoinedAdapters: ProjectionAdapter {
 
   var tokens: AdaptedTokens { adapters[0].tokens }
   var lowestLayer: Int? { adapters.compactMap(\.lowestLayer).min() }
+  var tower: (any TowerAdapter<Float>)? { adapters.count == 1 ? adapters[0].tower : nil }
   func adapts(_ layer: Int, _ projection: Projection) -> Bool { adapters.contains { $0.adapts(layer, projection) } }
 
   func forward(
-    layer: Int, _ projection: Projection, input: Matrix<Float>, output: Matrix<Float>, spans: [Range<Int>]
+    layer: Int, _ projection: Projection, input: Matrix<Float>, output: Matrix<Float>, rows: AdaptedRows
   ) {
-    for adapter in adapters { adapter.forward(layer: layer, projection, input: input, output: output, spans: spans) }
+    for adapter in adapters { adapter.forward(layer: layer, projection, input: input, output: output, rows: rows) }
   }
 
   func backward(
     layer: Int, _ projection: Projection, input: Matrix<Float>, values: Matrix<Float>?, dOutput: Matrix<Float>,
-    spans: [Range<Int>], dInput: Matrix<Float>?
+    rows: AdaptedRows, dInput: Matrix<Float>?
   ) {
     for adapter in adapters {
       adapter.backward(
-        layer: layer, projection, input: input, values: values, dOutput: dOutput, spans: spans, dInput: dInput)
+        layer: layer, projection, input: input, values: values, dOutput: dOutput, rows: rows, dInput: dInput)
     }
   }
 }
@@ -116,14 +117,20 @@ private struct ParityExample {
     let sample = try samples.sample(for: example)
     self.sample = sample
     pixels = try samples.images(of: example, for: sample)
-    let features = try model.featureStore.features(of: example, sample: sample)
-    let packed = PackedBatch([sample], images: .shared(features))
-    // Base and adapted numbers are compared, so they come from passes over the same tokens.
-    let batch = parts[0].joined.tokens == .all ? packed.withoutPrefixCache : packed
+    func packed(_ adapter: any ProjectionAdapter<Float>) throws -> PackedBatch {
+      let images = try model.learnedFeatures(of: example, sample: sample, adapter: adapter)
+      let packed = PackedBatch([sample], images: .shared(images.features), passes: [images.passes])
+      // Base and adapted numbers are compared, so they come from passes over the same tokens.
+      return parts[0].joined.tokens == .all ? packed.withoutPrefixCache : packed
+    }
+    let features = try model.features(of: example, sample: sample, adapter: nil)
+    let plain = PackedBatch([sample], images: .shared(features))
+    let batch = parts[0].joined.tokens == .all ? plain.withoutPrefixCache : plain
     let frozen = model.model.head.logits(model.hidden(batch, adapter: nil))
     self.parts =
-      [("base", frozen, model.loss(batch, adapter: nil)[0], [])]
+      try [("base", frozen, model.loss(batch, adapter: nil)[0], [])]
       + parts.map { part in
+        let batch = try packed(part.joined)
         for (_, adapter) in part.adapters { adapter.resetGradients() }
         let loss = model.lossAndGradient(batch, adapter: part.joined)[0]
         let gradients = part.adapters.flatMap { group, adapter in

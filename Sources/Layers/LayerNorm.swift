@@ -1,4 +1,4 @@
-// Layer normalisation: y = w (x - mean(x)) / sqrt(var(x) + eps) + b; the vision tower has no backward.
+// Layer normalisation: y = w (x - mean(x)) / sqrt(var(x) + eps) + b.
 import Tensors
 
 /// A frozen LayerNorm (torch `nn.LayerNorm`).
@@ -35,5 +35,34 @@ package struct LayerNorm<Element: Scalar>: Norm {
       }
     }
     return y
+  }
+
+  /// With z = (x - m) s and d = w dy: dx = s (d - mean(d) - z mean(d z)); m and s are recomputed from x.
+  /// dy, x [R, groups W] -> dx [R, groups W]
+  @specialized(where Element == Float)
+  @specialized(where Element == Double)
+  package func backward(_ dy: Matrix<Element>, input x: Matrix<Element>) -> Matrix<Element> {
+    let W = weight.count
+    precondition(x.columns % W == 0 && dy.rows == x.rows && dy.columns == x.columns)
+    let dx = Matrix<Element>(uninitialized: x.rows, x.columns)
+    let z = Matrix<Element>(uninitialized: 1, W)
+    let zi = z.row(0)
+    weight.withUnsafeBufferPointer { w in
+      for i in 0..<x.rows {
+        for group in stride(from: 0, to: x.columns, by: W) {
+          let (xi, dyi, dxi) = (x.row(i) + group, dy.row(i) + group, dx.row(i) + group)
+          let m = Element.sum(W, xi) / Element(W)
+          for j in 0..<W { zi[j] = xi[j] - m }
+          let s = 1 / (Element.dot(W, zi, zi) / Element(W) + epsilon).squareRoot()
+          for j in 0..<W {
+            zi[j] *= s
+            dxi[j] = w[j] * dyi[j]
+          }
+          let (mean, along) = (Element.sum(W, dxi) / Element(W), Element.dot(W, dxi, zi) / Element(W))
+          for j in 0..<W { dxi[j] = s * (dxi[j] - mean - zi[j] * along) }
+        }
+      }
+    }
+    return dx
   }
 }

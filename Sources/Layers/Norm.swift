@@ -7,4 +7,6 @@ package protocol Norm<Element>: Sendable {
   associatedtype Element: Scalar
   /// x [R, groups W] -> y [R, groups W]
   func forward(_ x: Matrix<Element>) -> Matrix<Element>
+  /// dy, x [R, groups W] -> dx [R, groups W]
+  func backward(_ dy: Matrix<Element>, input x: Matrix<Element>) -> Matrix<Element>
 }

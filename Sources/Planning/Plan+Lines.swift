@@ -50,10 +50,9 @@ extension Plan {
   private func adapterWords(_ parameters: Int) -> String {
     let (text, rank) = (configuration.text, run.adapter.rank)
     switch adapter.worst {
-    case .lora(let options):
+    case .lora(let options, _):
       return """
-        LoRA rank \(rank) on \(options.projections.map(\.rawValue).joined(separator: ", ")) of \(plural(options.targets.count, "layer")), all \
-        tokens: \(grouped(parameters)) trainable parameters
+        LoRA rank \(rank), all tokens, \(options.listing): \(grouped(parameters)) trainable parameters
         """
     case .imageLoRA(let budgets, _):
       var line = """

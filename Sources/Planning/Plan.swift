@@ -67,7 +67,7 @@ package struct Plan {
     let configuration = weights.configuration
     self.configuration = configuration
     counts = ParameterCounts(configuration)
-    let adapter = try Self.adapter(run, configuration.text)
+    let adapter = try Self.adapter(run, configuration)
     self.adapter = adapter
     examples = Self.examples(run, assumed: assumed, configuration)
     steps = examples.steps(run.training)
@@ -90,11 +90,12 @@ package struct Plan {
   }
 
   private static func adapter(
-    _ run: RunConfiguration, _ text: TextConfiguration
+    _ run: RunConfiguration, _ configuration: ModelConfiguration
   ) throws -> (worst: PlannedAdapter, best: PlannedAdapter?) {
-    let rank = run.adapter.rank
+    let (rank, text) = (run.adapter.rank, configuration.text)
     switch run.adapter.kind {
-    case .lora: return (.lora(try run.adapter.lora(text)), nil)
+    case .lora:
+      return (.lora(try run.adapter.lora(text, configuration.vision), configuration.vision), nil)
     case .imageLoRA:
       let budgets = try LayerBudgets.planned(run.adapter, text)
       return (.imageLoRA(budgets.worst, rank: rank), budgets.best.map { .imageLoRA($0, rank: rank) })

@@ -151,34 +151,36 @@ struct Weights<Element: Scalar> {
 
   func visionBlock(_ index: Int) throws -> VisionBlock<Element> {
     let v = configuration.vision
-    let H = v.hiddenSize
     let block = "\(vision).blocks.\(index)"
     return VisionBlock(
-      norm1: try visionNorm("\(block).norm1", width: H),
-      queryKeyValue: try linear("\(block).attn.qkv", out: 3 * H, in: H, bias: true),
+      norm1: try visionNorm("\(block).norm1", width: v.hiddenSize),
+      queryKeyValue: try linear(.block(index), .queryKeyValue),
       attention: Attention(heads: v.heads, kvHeads: v.heads, headDimension: v.headDimension),
-      projection: try linear("\(block).attn.proj", out: H, in: H, bias: true),
-      norm2: try visionNorm("\(block).norm2", width: H), mlp: try visionMLP("\(block).mlp"))
+      projection: try linear(.block(index), .attentionOutput),
+      norm2: try visionNorm("\(block).norm2", width: v.hiddenSize), mlp: try visionMLP(index))
   }
 
-  private func visionMLP(_ name: String) throws -> any VisionMLP<Element> {
-    let v = configuration.vision
-    let (H, I) = (v.hiddenSize, v.intermediateSize)
-    func plain(_ activation: GELU, _ names: (String, String) = ("linear_fc1", "linear_fc2")) throws -> PlainMLP<Element>
-    {
+  /// A linear module of the tower.
+  private func linear(_ part: TowerModule.Part, _ role: TowerModule.Role) throws -> Linear<Element> {
+    let module = TowerModule(part, role, of: configuration.vision)
+    let widths = configuration.vision.widths(module)
+    return try linear(
+      vision + module.name.dropFirst("visual".count), out: widths.output, in: widths.input, bias: true)
+  }
+
+  private func visionMLP(_ index: Int) throws -> any VisionMLP<Element> {
+    func plain(_ activation: GELU) throws -> PlainMLP<Element> {
       PlainMLP(
-        first: try linear("\(name).\(names.0)", out: I, in: H, bias: true), activation: activation,
-        second: try linear("\(name).\(names.1)", out: H, in: I, bias: true))
+        first: try linear(.block(index), .first), activation: activation, second: try linear(.block(index), .second))
     }
-    switch v.mlp {
+    switch configuration.vision.mlp {
     case .gatedSiLU:
       return GatedMLP(
-        gateProjection: try linear("\(name).gate_proj", out: I, in: H, bias: true),
-        upProjection: try linear("\(name).up_proj", out: I, in: H, bias: true),
-        downProjection: try linear("\(name).down_proj", out: H, in: I, bias: true))
+        gateProjection: try linear(.block(index), .gate), upProjection: try linear(.block(index), .up),
+        downProjection: try linear(.block(index), .down))
     case .tanhGELU: return try plain(.tanh)
     case .exactGELU: return try plain(.exact)
-    case .quickGELU: return try plain(.quick, ("fc1", "fc2"))
+    case .quickGELU: return try plain(.quick)
     }
   }
 
@@ -186,14 +188,11 @@ struct Weights<Element: Scalar> {
   func merger(deepstack level: Int? = nil) throws -> PatchMerger<Element> {
     let v = configuration.vision
     let width = v.hiddenSize * v.spatialMergeSize * v.spatialMergeSize
-    let merger = level.map { "\(vision).deepstack_merger_list.\($0)" } ?? "\(vision).merger"
-    let names =
-      [.qwen2_vl, .qwen2_5_vl].contains(configuration.family)
-      ? ("ln_q", "mlp.0", "mlp.2") : ("norm", "linear_fc1", "linear_fc2")
+    let name = level.map { "\(vision).deepstack_merger_list.\($0)" } ?? "\(vision).merger"
+    let norm = [.qwen2_vl, .qwen2_5_vl].contains(configuration.family) ? "ln_q" : "norm"
+    let part = level.map { TowerModule.Part.deepstackMerger($0) } ?? .merger
     return PatchMerger(
-      norm: try visionNorm("\(merger).\(names.0)", width: level == nil ? v.hiddenSize : width),
-      mlp: PlainMLP(
-        first: try linear("\(merger).\(names.1)", out: width, in: width, bias: true), activation: .exact,
-        second: try linear("\(merger).\(names.2)", out: v.outHiddenSize, in: width, bias: true)))
+      norm: try visionNorm("\(name).\(norm)", width: level == nil ? v.hiddenSize : width),
+      mlp: PlainMLP(first: try linear(part, .first), activation: .exact, second: try linear(part, .second)))
   }
 }

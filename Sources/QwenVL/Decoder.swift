@@ -60,7 +60,7 @@ package struct Decoder<Element: Scalar>: Sendable {
   ) -> Pass {
     let tokens = passTokens(input, outputPositions, prefix.map(Past.prefix) ?? .none, adapter)
     let isAdapted = !adapter.tokens.spans(visual: tokens.visual, count: tokens.count).isEmpty
-    let lowest = adapter.lowestLayer ?? layers.count
+    let lowest = lowestLayer(of: adapter) ?? layers.count
     var x = input.embeddings
     var saved: [SavedLayer] = []
     for layer in layers {
@@ -74,7 +74,8 @@ package struct Decoder<Element: Scalar>: Sendable {
       x = y
     }
     return Pass(
-      hidden: norm.forward(x), residual: x, outputPositions: outputPositions, tokens: tokens, saved: saved)
+      hidden: norm.forward(x), residual: x, outputPositions: outputPositions, tokens: tokens, visual: input.visual,
+      saved: saved)
   }
 
   /// Keys and values of text that depends on no adapter, for passes that begin after it.
@@ -98,61 +99,11 @@ package struct Decoder<Element: Scalar>: Sendable {
     return PassTokens(input, outputPositions: outputPositions, past: past, rotary: rotary)
   }
 
-  private func forward(
+  func forward(
     _ x: Matrix<Element>, through layer: DecoderLayer<Element>, _ tokens: PassTokens<Element>,
     _ adapter: (any ProjectionAdapter<Element>)?
   ) -> (y: Matrix<Element>, saved: DecoderLayer<Element>.SavedActivations) {
     let isLast = layer.index == layers.count - 1
     return layer.forward(x, tokens: tokens, queries: isLast ? tokens.lastQueries : tokens.queries, adapter: adapter)
-  }
-
-  // MARK: - Backward
-
-  /// What backward needs of one layer.
-  fileprivate struct SavedLayer {
-    /// The layer's input, `[N, H]`.
-    let x: Matrix<Element>
-    /// Nil: they are recomputed.
-    let activations: DecoderLayer<Element>.SavedActivations?
-  }
-
-  /// A forward pass and what its backward needs; backward uses it up, a layer's memory at a time.
-  package final class Pass {
-    /// Normed hidden states of the tokens asked for, `[R, H]`.
-    package let hidden: Matrix<Element>
-    /// The same before the last norm.
-    fileprivate let residual: Matrix<Element>
-    fileprivate let outputPositions: [Int]
-    fileprivate let tokens: PassTokens<Element>
-    /// Of the layers from the lowest adapted one up.
-    fileprivate var saved: [SavedLayer]
-
-    fileprivate init(
-      hidden: Matrix<Element>, residual: Matrix<Element>, outputPositions: [Int], tokens: PassTokens<Element>,
-      saved: [SavedLayer]
-    ) {
-      (self.hidden, self.residual, self.outputPositions) = (hidden, residual, outputPositions)
-      (self.tokens, self.saved) = (tokens, saved)
-    }
-  }
-
-  /// From the gradient of `pass.hidden` down to the lowest adapted layer; the adapter takes its gradients on the way.
-  /// Nothing happens without a token that it acts on.   dHidden [R, H]
-  package func backward(_ dHidden: Matrix<Element>, pass: Pass, adapter: any ProjectionAdapter<Element>) {
-    let tokens = pass.tokens
-    guard let lowest = adapter.lowestLayer, !pass.saved.isEmpty,
-      let first = adapter.tokens.spans(visual: tokens.visual, count: tokens.count).first?.lowerBound
-    else { return }
-    // Answers before the first adapted token depend on no adapter.
-    let outputs = pass.outputPositions
-    let covered = (outputs.firstIndex { $0 >= first } ?? outputs.count)..<outputs.count
-    if covered.isEmpty { return }
-    var dx = norm.backward(dHidden.rows(covered), input: pass.residual.rows(covered))
-    while let saved = pass.saved.popLast() {
-      let layer = layers[lowest + pass.saved.count]
-      let activations = saved.activations ?? forward(saved.x, through: layer, tokens, adapter).saved
-      guard let next = layer.backward(dx, activations, from: first, tokens: tokens, adapter: adapter) else { return }
-      dx = next
-    }
   }
 }

@@ -32,16 +32,20 @@ package struct DecoderInput<Element: Scalar>: Sendable {
   package var visual: [VisualSpan<Element>]
   /// The sequences that the tokens belong to, in the order of the tokens.
   package var slots: [SequenceSlot]
+  /// Of all tokens, in training with dropout.
+  package var dropout: TokenDropout?
 
   /// - Parameter slots: nil: the tokens are one sequence from its first token on.
-  /// - Precondition: the slots have `T` new tokens.
+  /// - Precondition: the slots have `T` new tokens, and the dropout a key for each.
   package init(
     embeddings: Matrix<Element>, positions: [[Int32]], visual: [VisualSpan<Element>] = [],
-    slots: [SequenceSlot]? = nil
+    slots: [SequenceSlot]? = nil, dropout: TokenDropout? = nil
   ) {
     let slots = slots ?? SequenceSlot.packed(prefix: embeddings.rows)
     precondition(slots.reduce(0) { $0 + $1.newTokens } == embeddings.rows)
+    precondition(dropout.map { $0.keys.count == embeddings.rows } ?? true)
     (self.embeddings, self.positions, self.visual, self.slots) = (embeddings, positions, visual, slots)
+    self.dropout = dropout
   }
 
   /// Adds deepstack's level for layer `layer` to its output. The level depends on no adapter, so gradients pass

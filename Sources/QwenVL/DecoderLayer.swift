@@ -39,7 +39,7 @@ struct DecoderLayer<Element: Scalar>: Sendable {
     _ x: Matrix<Element>, tokens: PassTokens<Element>, queries: Queries<Element>,
     adapter: (any ProjectionAdapter<Element>)?
   ) -> (y: Matrix<Element>, saved: SavedActivations) {
-    let adapter = adapter.map { LayerAdapter(adapter: $0, layer: index, visual: tokens.visual) }
+    let adapter = adapter.map { LayerAdapter($0, layer: index, tokens: tokens, queries: queries) }
     let (h, activations) = mixer.forward(
       inputNorm.forward(x), tokens: tokens, queries: queries, adapter, layer: index)
     h.add(queries.select(x))
@@ -57,8 +57,7 @@ struct DecoderLayer<Element: Scalar>: Sendable {
     adapter: any ProjectionAdapter<Element>
   ) -> Matrix<Element>? {
     let covered = Covered(from: first, tokens: tokens, queries: saved.queries)
-    let adapter = LayerAdapter(
-      adapter: adapter, layer: index, visual: tokens.visual.map { $0.lowerBound - first..<$0.upperBound - first })
+    let adapter = LayerAdapter(adapter, layer: index, tokens: tokens, queries: saved.queries, covered: covered)
     let x = saved.x.rows(covered.tokens)
     guard let dh = mlpBackward(dy, saved, covered, adapter),
       let dn = mixer.backward(dh, inputNorm.forward(x), saved.mixer, covered, adapter)

@@ -56,7 +56,7 @@ struct GatedDeltaNet<Element: Scalar>: Sendable {
       let rows = piece.tokens
       let m = withContext(start.rows, projected.rows(rows))
       let (g, beta) = gates.forward(a: a.rows(rows), b: b.rows(rows))
-      let state = start.state.gathering(Array(0..<start.state.rows))
+      let state = start.state.copy
       let (o, chunkStates) = rule.forward(SiLU.forward(convolution.forward(m)), g: g, beta: beta, state: state)
       read.rows(rows).assign(o)
       states.append(chunkStates)

@@ -1,47 +1,5 @@
 // The one hook of the decoder: what may add to the output of a projection, and what wants its gradient.
-import HuggingFace
 import Tensors
-
-/// A linear projection of a decoder layer, by its name in checkpoints and in PEFT's `target_modules`.
-package enum Projection: String, Sendable, CaseIterable {
-  /// Of attention. An Image-LoRA calls the values of linear attention, a part of `linearInput`, `value` too.
-  case query = "q_proj"
-  case key = "k_proj"
-  case value = "v_proj"
-  case output = "o_proj"
-  /// Of linear attention: to queries, keys and values; to the output's gate; to write strengths; to decays.
-  case linearInput = "in_proj_qkv"
-  case linearGate = "in_proj_z"
-  case linearStrength = "in_proj_b"
-  case linearDecay = "in_proj_a"
-  case linearOutput = "out_proj"
-  /// Of the MLP.
-  case gate = "gate_proj"
-  case up = "up_proj"
-  case down = "down_proj"
-
-  package static let attention: [Projection] = [.query, .key, .value, .output]
-  package static let linearAttention: [Projection] = [
-    .linearInput, .linearGate, .linearStrength, .linearDecay, .linearOutput,
-  ]
-  package static let mlp: [Projection] = [.gate, .up, .down]
-
-  /// The module of a decoder layer that it belongs to, by its name in checkpoints.
-  package var module: String {
-    switch self {
-    case .query, .key, .value, .output: "self_attn"
-    case .linearInput, .linearGate, .linearStrength, .linearDecay, .linearOutput: "linear_attn"
-    case .gate, .up, .down: "mlp"
-    }
-  }
-}
-
-extension TextConfiguration {
-  /// The projections that a layer has.
-  package func projections(of layer: Int) -> [Projection] {
-    (isLinear(layer) ? Projection.linearAttention : Projection.attention) + Projection.mlp
-  }
-}
 
 /// The tokens that an adapter acts on. What it adds reaches the tokens after them, and no token before the first of
 /// them.
@@ -59,6 +17,34 @@ package enum AdaptedTokens: Sendable {
   }
 }
 
+/// The rows of a module's input that an adapter acts on.
+package struct AdaptedRows: Sendable {
+  package let spans: [Range<Int>]
+  /// Of all rows, in training with dropout.
+  package let dropout: TokenDropout?
+
+  package init(spans: [Range<Int>], dropout: TokenDropout? = nil) { (self.spans, self.dropout) = (spans, dropout) }
+
+  /// All of some rows.
+  package init(all count: Int, dropout: TokenDropout? = nil) {
+    self.init(spans: count > 0 ? [0..<count] : [], dropout: dropout)
+  }
+}
+
+/// What decides the numbers that a dropout leaves out of a token's inputs: a key of each token, so that they do not
+/// depend on what else is computed, and are the same when backward needs them again.
+package struct TokenDropout: Sendable {
+  /// Share of the numbers that are left out.
+  package let rate: Double
+  package let keys: [UInt64]
+
+  package init(rate: Double, keys: [UInt64]) { (self.rate, self.keys) = (rate, keys) }
+
+  /// Those of some tokens.
+  func gathering(_ tokens: [Int]) -> TokenDropout { TokenDropout(rate: rate, keys: tokens.map { keys[$0] }) }
+  func rows(_ range: Range<Int>) -> TokenDropout { TokenDropout(rate: rate, keys: Array(keys[range])) }
+}
+
 /// Something that acts on the output of projections, or watches its gradient there. The decoder knows nothing more of
 /// adapters and influence probes.
 package protocol ProjectionAdapter<Element>: AnyObject {
@@ -72,24 +58,31 @@ package protocol ProjectionAdapter<Element>: AnyObject {
   /// Whether it acts on a projection of a layer: backward computes in the lowest layer only what those need.
   func adapts(_ layer: Int, _ projection: Projection) -> Bool
 
+  /// What acts on the vision tower; nil: nothing does. Otherwise backward goes on through the embeddings.
+  var tower: (any TowerAdapter<Element>)? { get }
+
   /// Adds to a projection's output, to queries and keys before their rotation.
   /// - Parameters:
   ///   - input: the projection's input, `[N, in]`.
   ///   - output: its output, `[N, out]`, changed in place.
-  ///   - spans: the adapted tokens, as rows of `input`.
+  ///   - rows: the adapted tokens, as rows of `input`.
   func forward(
-    layer: Int, _ projection: Projection, input: Matrix<Element>, output: Matrix<Element>, spans: [Range<Int>])
+    layer: Int, _ projection: Projection, input: Matrix<Element>, output: Matrix<Element>, rows: AdaptedRows)
 
   /// Takes the gradient of a projection's adapted output.
   /// - Parameters:
   ///   - input: as in forward, for the tokens that backward covers.
   ///   - values: the adapted values of the same tokens if the projection is v, otherwise nil.
   ///   - dOutput: the gradient of the output.
-  ///   - spans: the adapted tokens, as rows of `input`.
+  ///   - rows: the adapted tokens, as rows of `input`.
   ///   - dInput: the gradient of `input`, to be added to; nil at the lowest layer, where it is not needed.
   func backward(
     layer: Int, _ projection: Projection, input: Matrix<Element>, values: Matrix<Element>?, dOutput: Matrix<Element>,
-    spans: [Range<Int>], dInput: Matrix<Element>?)
+    rows: AdaptedRows, dInput: Matrix<Element>?)
+}
+
+extension ProjectionAdapter {
+  package var tower: (any TowerAdapter<Element>)? { nil }
 }
 
 /// An adapter at one layer, with the tokens that it acts on there.
@@ -98,11 +91,40 @@ struct LayerAdapter<Element: Scalar> {
   let layer: Int
   /// The visual tokens: in forward among all, in backward among those that it covers.
   let visual: [Range<Int>]
+  /// Of the same tokens, and of the queries among them.
+  let dropout, queryDropout: TokenDropout?
+
+  /// In forward.
+  init(
+    _ adapter: any ProjectionAdapter<Element>, layer: Int, tokens: PassTokens<Element>, queries: Queries<Element>
+  ) {
+    (self.adapter, self.layer, visual, dropout) = (adapter, layer, tokens.visual, tokens.dropout)
+    queryDropout = tokens.dropout?.gathering(queries.positions)
+  }
+
+  /// In backward.
+  init(
+    _ adapter: any ProjectionAdapter<Element>, layer: Int, tokens: PassTokens<Element>, queries: Queries<Element>,
+    covered: Covered<Element>
+  ) {
+    (self.adapter, self.layer) = (adapter, layer)
+    let first = covered.tokens.lowerBound
+    visual = tokens.visual.map { $0.lowerBound - first..<$0.upperBound - first }
+    dropout = tokens.dropout?.rows(covered.tokens)
+    queryDropout = tokens.dropout?.gathering(Array(queries.positions[covered.queries]))
+  }
+
+  /// The adapted rows of a projection's input: of all tokens, or of the queries.
+  private func rows(of input: Matrix<Element>) -> AdaptedRows {
+    AdaptedRows(
+      spans: adapter.tokens.spans(visual: visual, count: input.rows),
+      dropout: dropout?.keys.count == input.rows ? dropout : queryDropout)
+  }
 
   /// Adds to a projection's output.   input [N, in], output [N, out]
   func forward(_ projection: Projection, input: Matrix<Element>, output: Matrix<Element>) {
-    let spans = adapter.tokens.spans(visual: visual, count: input.rows)
-    if !spans.isEmpty { adapter.forward(layer: layer, projection, input: input, output: output, spans: spans) }
+    let rows = rows(of: input)
+    if !rows.spans.isEmpty { adapter.forward(layer: layer, projection, input: input, output: output, rows: rows) }
   }
 
   /// Gives the adapter a projection's gradient, and adds its part to `dInput`.
@@ -110,13 +132,12 @@ struct LayerAdapter<Element: Scalar> {
     _ projection: Projection, input: Matrix<Element>, values: Matrix<Element>? = nil, dOutput: Matrix<Element>,
     addingTo dInput: Matrix<Element>?
   ) {
-    let spans = adapter.tokens.spans(visual: visual, count: input.rows)
     adapter.backward(
-      layer: layer, projection, input: input, values: values, dOutput: dOutput, spans: spans, dInput: dInput)
+      layer: layer, projection, input: input, values: values, dOutput: dOutput, rows: rows(of: input), dInput: dInput)
   }
 
   /// Whether backward ends in this layer.
-  var isLowest: Bool { layer == adapter.lowestLayer }
+  var isLowest: Bool { layer == adapter.lowestLayer && adapter.tower == nil }
 
   func adapts(_ projection: Projection) -> Bool { adapter.adapts(layer, projection) }
 

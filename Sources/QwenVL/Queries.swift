@@ -29,6 +29,7 @@ struct PassTokens<Element: Scalar> {
   let rotary: Rotary<Element>
   /// The visual tokens.
   let visual: [Range<Int>]
+  let dropout: TokenDropout?
   let past: Past<Element>
   /// Where their keys lie among all.
   let newKeys: [Int]
@@ -41,7 +42,7 @@ struct PassTokens<Element: Scalar> {
   init(_ input: DecoderInput<Element>, outputPositions: [Int], past: Past<Element>, rotary: Rotary<Element>) {
     count = input.embeddings.rows
     self.rotary = rotary
-    visual = input.visual.map(\.tokens)
+    (visual, dropout) = (input.visual.map(\.tokens), input.dropout)
     self.past = past
     newKeys = input.slots.flatMap(\.newKeys)
     pieces = Piece.pieces(input.slots)

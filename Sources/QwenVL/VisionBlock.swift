@@ -1,4 +1,4 @@
-// One block of the vision tower, and the mergers; forward only, since the tower is frozen.
+// One block of the vision tower: forward, and a backward for input gradients that an adapter of the tower needs.
 import Layers
 import Tensors
 
@@ -11,57 +11,91 @@ struct VisionBlock<Element: Scalar>: Sendable {
   let norm2: any Norm<Element>
   let mlp: any VisionMLP<Element>
 
-  /// x + attention(norm(x)), then + mlp(norm).   x [P, H], changed in place
-  func forward(inPlace x: Matrix<Element>, rotary: Rotary<Element>, pattern: AttentionPattern) {
-    let H = x.columns
-    let qkv = queryKeyValue.forward(norm1.forward(x))  // [P, 3 H]
-    let (q, k, v) = (qkv.columns(0..<H), qkv.columns(H..<2 * H), qkv.columns(2 * H..<3 * H))
+  /// What backward needs of forward; dropped at once where no backward follows.
+  struct SavedActivations: Sendable {
+    /// Rotated queries, rotated keys and values, `[P, 3 H]`.
+    let qkv: Matrix<Element>
+    let attended: Attention<Element>.Result
+    /// Residual stream after attention `[P, H]`.
+    let h: Matrix<Element>
+    /// Pre-activations of the MLP, `[P, I]` each.
+    let mlp: [Matrix<Element>]
+
+    var byteCount: Int {
+      ([qkv, attended.output, attended.logSumExp, h] + mlp).reduce(0) { $0 + $1.rows * $1.columns }
+        * MemoryLayout<Element>.stride
+    }
+  }
+
+  /// h = x + attention(norm(x)), y = h + mlp(norm(h)).   x [P, H] -> y [P, H]
+  func forward(
+    _ x: Matrix<Element>, rotary: Rotary<Element>, pattern: AttentionPattern, _ adapter: PartAdapter<Element>?
+  ) -> (y: Matrix<Element>, saved: SavedActivations) {
+    let n = norm1.forward(x)
+    let qkv = queryKeyValue.forward(n)
+    adapter?.forward(.queryKeyValue, input: n, output: qkv)
+    let (q, k, v) = Self.split(qkv)
     rotary.forward(inPlace: q)
     rotary.forward(inPlace: k)
-    x.add(projection.forward(attention.forward(q: q, k: k, v: v, pattern: pattern).output))
-    x.add(mlp.forward(norm2.forward(x)))
+    let attended = attention.forward(q: q, k: k, v: v, pattern: pattern)
+    let h = projection.forward(attended.output)
+    adapter?.forward(.attentionOutput, input: attended.output, output: h)
+    h.add(x)
+    let (y, activations) = mlp.forward(norm2.forward(h), adapter)
+    y.add(h)
+    return (y, SavedActivations(qkv: qkv, attended: attended, h: h, mlp: activations))
   }
-}
 
-/// What follows attention in a block.
-protocol VisionMLP<Element>: Sendable {
-  associatedtype Element: Scalar
-  /// x [R, in] -> [R, out]
-  func forward(_ x: Matrix<Element>) -> Matrix<Element>
-}
-
-/// down(silu(gate x) up x)
-struct GatedMLP<Element: Scalar>: VisionMLP {
-  let gateProjection, upProjection, downProjection: Linear<Element>
-
-  func forward(_ x: Matrix<Element>) -> Matrix<Element> {
-    downProjection.forward(SwiGLU.forward(gate: gateProjection.forward(x), up: upProjection.forward(x)))
+  /// dx, and the adapter's part.
+  /// - Parameters:
+  ///   - dy: the gradient of y, `[P, H]`.
+  ///   - isLowest: whether no gradient is needed below the adapted modules.
+  /// - Returns: dx `[P, H]`; nil in the lowest block.
+  func backward(
+    _ dy: Matrix<Element>, input x: Matrix<Element>, _ saved: SavedActivations, rotary: Rotary<Element>,
+    pattern: AttentionPattern, _ adapter: PartAdapter<Element>, isLowest: Bool
+  ) -> Matrix<Element>? {
+    let isAttentionNeeded = !isLowest || adapter.adapts(.queryKeyValue, .attentionOutput)
+    let dm = mlp.backward(dy, input: norm2.forward(saved.h), saved.mlp, adapter, isInputNeeded: isAttentionNeeded)
+    guard let dm else { return nil }
+    let dh = norm2.backward(dm, input: saved.h)
+    dh.add(dy)
+    let isInputNeeded = !isLowest || adapter.adapts(.queryKeyValue)
+    let dAttended = isInputNeeded ? projection.backward(dh) : nil
+    adapter.backward(.attentionOutput, input: saved.attended.output, dOutput: dh, addingTo: dAttended)
+    guard let dAttended else { return nil }
+    let dqkv = attentionBackward(dAttended, saved, rotary: rotary, pattern: pattern)
+    let dn = isLowest ? nil : queryKeyValue.backward(dqkv)
+    adapter.backward(.queryKeyValue, input: norm1.forward(x), dOutput: dqkv, addingTo: dn)
+    guard let dn else { return nil }
+    let dx = norm1.backward(dn, input: x)
+    dx.add(dh)
+    return dx
   }
-}
 
-/// second(act(first x))
-struct PlainMLP<Element: Scalar>: VisionMLP {
-  let first: Linear<Element>
-  let activation: GELU
-  let second: Linear<Element>
-
-  func forward(_ x: Matrix<Element>) -> Matrix<Element> {
-    let h = first.forward(x)
-    activation.forward(inPlace: h)
-    return second.forward(h)
+  /// dAttended [P, H] -> [P, 3 H]
+  private func attentionBackward(
+    _ dAttended: Matrix<Element>, _ saved: SavedActivations, rotary: Rotary<Element>, pattern: AttentionPattern
+  ) -> Matrix<Element> {
+    let (q, k, v) = Self.split(saved.qkv)
+    let gradients = attention.backward(
+      dAttended, q: q, k: k, v: v, output: saved.attended.output, logSumExp: saved.attended.logSumExp,
+      pattern: pattern, firstKey: 0, needed: .all)
+    let dqkv = Matrix<Element>(uninitialized: saved.qkv.rows, saved.qkv.columns)
+    let (dq, dk, dv) = Self.split(dqkv)
+    for (target, gradient) in [(dq, gradients.q), (dk, gradients.k), (dv, gradients.v)] {
+      if let gradient { target.assign(gradient) }
+    }
+    rotary.backward(inPlace: dq)
+    rotary.backward(inPlace: dk)
+    return dqkv
   }
-}
 
-/// Joins merge x merge patches to one visual token of the decoder's width (transformers `Qwen2_5_VLPatchMerger`,
-/// `Qwen3VLVisionPatchMerger`).
-struct PatchMerger<Element: Scalar>: Sendable {
-  /// Of each patch, or of the joined patches if it is as wide as they are.
-  let norm: any Norm<Element>
-  let mlp: PlainMLP<Element>
-
-  /// x [P, H] -> [P / merge^2, out]
-  func forward(_ x: Matrix<Element>) -> Matrix<Element> {
-    let width = mlp.first.weight.columns
-    return mlp.forward(norm.forward(x.reshaped(rows: x.rows * x.columns / width, columns: width)))
+  /// Queries, keys and values.   [P, 3 H] -> [P, H] each
+  private static func split(
+    _ qkv: Matrix<Element>
+  ) -> (q: Matrix<Element>, k: Matrix<Element>, v: Matrix<Element>) {
+    let H = qkv.columns / 3
+    return (qkv.columns(0..<H), qkv.columns(H..<2 * H), qkv.columns(2 * H..<3 * H))
   }
 }

@@ -96,7 +96,7 @@ struct ComparisonSection {
       let chosen = options.heads.values.reduce(0) { $0 + $1.count }
       return "\(chosen)" + (checkpoint.selection.map { " of \($0.capacity.reduce(0, +))" } ?? "")
     case .lora(let options):
-      return options.projections.map(\.rawValue).joined(separator: ", ")
+      return options.kinds.joined(separator: ", ")
     }
   }
 

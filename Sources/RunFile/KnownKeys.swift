@@ -10,12 +10,6 @@ struct KnownKeys: Visitor {
   private(set) var sections: [[String]] = []
   private var prefix: [String] = []
 
-  /// Keys that other programs have and this one has not, with the reason.
-  private static let refused: [String: String] = {
-    let dropout = "dropout is not supported: a batch's gradient depends on nothing but the batch; leave the key out"
-    return ["adapter.dropout": dropout, "adapter.lora_dropout": dropout]
-  }()
-
   init() {
     var run = RunConfiguration(defaultsOf: "")
     for kind in AdapterKind.allCases {
@@ -50,9 +44,6 @@ struct KnownKeys: Visitor {
   func check(_ tree: Tree, at path: [String] = []) throws(RunFileError) {
     for entry in tree.entries ?? [] {
       let whole = path + [entry.key]
-      if let reason = Self.refused[dotted(whole)] {
-        throw .conflict(place: entry.place, keys: [dotted(whole)], problem: reason)
-      }
       if sections.contains(whole) {
         try check(entry.value, at: whole)
       } else if !fields.contains(whole) {

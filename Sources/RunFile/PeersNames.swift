@@ -45,6 +45,8 @@ struct PeersName {
     ("adapter.rank", nil, ["lora_rank", "lora_r", "r"]),
     ("adapter.alpha", nil, ["lora_alpha"]),
     ("adapter.targets", nil, ["lora_target", "target_modules", "lora_target_modules", "lora_targets"]),
+    ("adapter.dropout", nil, ["lora_dropout"]),
+    ("adapter.rslora", nil, ["use_rslora"]),
     ("adapter.start", nil, ["adapters", "adapter_name_or_path", "lora_model_dir", "adapter_path"]),
     ("training.epochs", nil, ["num_train_epochs", "num_epochs", "n_epochs", "max_epochs"]),
     ("training.steps", nil, ["max_steps", "train_iters", "num_steps", "max_iters"]),

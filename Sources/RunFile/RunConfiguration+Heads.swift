@@ -29,17 +29,63 @@ extension RunConfiguration.Adapter {
   }
 
   /// The standard LoRA.
-  /// - Throws: `RunFileError.value` for a projection that no layer has.
-  package func lora(_ text: TextConfiguration) throws(RunFileError) -> LoRAConfiguration {
-    let wanted = targets ?? Projection.attention
-    let options = LoRAConfiguration(rank: rank, alpha: alpha, everywhere: wanted, text)
+  /// - Throws: `RunFileError.value` for a projection that no layer has, a pattern that matches no adapted module, and
+  ///   where nothing is adapted.
+  package func lora(_ text: TextConfiguration, _ vision: VisionConfiguration? = nil) throws(RunFileError)
+    -> LoRAConfiguration
+  {
+    let targets = targets ?? .usual
     let known = Set((0..<text.layers).flatMap(text.projections))
-    if let other = wanted.first(where: { !known.contains($0) }) {
+    if let other = targets.words.compactMap(Projection.init).first(where: { !known.contains($0) }) {
       let names = Projection.allCases.filter(known.contains).map(\.rawValue).joined(separator: ", ")
       throw .value(
         place: "run file", key: "adapter.targets", value: other.rawValue,
         expected: "projections that this model has: \(names)")
     }
+    let layers = (0..<text.layers).map { ($0, text.projections(of: $0).filter(targets.projections.contains)) }
+    var options = LoRAConfiguration(
+      rank: rank, alpha: stabilized(alpha, rank: rank), targets: Dictionary(uniqueKeysWithValues: layers),
+      tower: vision.map(targets.tower) ?? [])
+    try setPatterns(&options)
     return options
+  }
+
+  /// The alpha with which alpha / rank is the factor of a module.
+  private func stabilized(_ alpha: Double, rank: Int) -> Double { rslora ? alpha * Double(rank).squareRoot() : alpha }
+
+  /// Ranks and alphas of single modules, by the names that current transformers gives them, as PEFT matches them.
+  private func setPatterns(_ options: inout LoRAConfiguration) throws(RunFileError) {
+    var effort = PEFTEffort()
+    var used: (ranks: Set<Int>, alphas: Set<Int>) = ([], [])
+    for module in options.modules {
+      let name =
+        switch module {
+        case .decoder(let layer, let projection):
+          "model.language_model.layers.\(layer).\(projection.module).\(projection.rawValue)"
+        case .tower(let module): "model.\(module.name)"
+        }
+      do throws(PEFTPattern.Problem) {
+        let rank = try rankPattern?.value(of: name, &effort)
+        let alpha = try alphaPattern?.value(of: name, &effort)
+        if let rank { used.ranks.insert(rank.place) }
+        if let alpha { used.alphas.insert(alpha.place) }
+        let (r, a) = (rank?.1 ?? self.rank, alpha?.1 ?? self.alpha)
+        options.set(module, rank: r, alpha: stabilized(a, rank: r))
+      } catch {
+        throw .conflict(
+          place: "run file", keys: ["adapter.rank_pattern", "adapter.alpha_pattern"],
+          problem: "a regular expression \(error.text); give names of modules")
+      }
+    }
+    let unused =
+      (rankPattern?.entries.enumerated().first { !used.ranks.contains($0.offset) }).map { ("rank", $0.element.key) }
+      ?? (alphaPattern?.entries.enumerated().first { !used.alphas.contains($0.offset) }).map {
+        ("alpha", $0.element.key)
+      }
+    if let (which, key) = unused {
+      throw .value(
+        place: "run file", key: "adapter.\(which)_pattern", value: key,
+        expected: "the end of the name of a module that is adapted, as down_proj or layers.0.mlp.down_proj")
+    }
   }
 }

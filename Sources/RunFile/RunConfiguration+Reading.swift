@@ -21,14 +21,16 @@ extension RunConfiguration {
     text: String, path: String, overrides: [String] = [], notice: (String) -> Void = { _ in }
   ) throws(RunFileError) {
     var tree = try Tree(yaml: text, whole: path) { "\(path):\($0):\($1)" }
+    let file = tree
     for override in overrides { try Self.set(override, in: &tree) }
+    Self.leaveOut(file, of: &tree, notice: notice)
     try tree.renameKeys(notice: notice)
     try KnownKeys().check(tree)
     self.init(defaultsOf: path)
     let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
     var reader = Reader(file: path, folder: folder, tree: tree)
     try visit(&reader)
-    if adapter.kind == .lora { adapter.targets = adapter.targets ?? Projection.attention }
+    if adapter.kind == .lora { adapter.targets = adapter.targets ?? .usual }
     try checkTogether(tree)
   }
 
@@ -74,6 +76,30 @@ extension RunConfiguration {
     }
   }
 
+  /// Keys that one kind of adapter has.
+  private static let keysOfKinds: [(key: String, kind: AdapterKind)] =
+    ["normalization", "gamma", "value_heads", "heads"].map { ("adapter.\($0)", .imageLoRA) }
+    + ["targets", "rank_pattern", "alpha_pattern", "rslora", "dropout"].map { ("adapter.\($0)", .lora) }
+
+  /// Where an override gives another kind of adapter than the file, what the file says of its own kind alone falls away.
+  private static func leaveOut(_ file: Tree, of tree: inout Tree, notice: (String) -> Void) {
+    func kind(_ tree: Tree) -> AdapterKind? {
+      guard let adapter = tree.entries?.first(where: { $0.key == "adapter" })?.value,
+        case .scalar(let scalar)? = adapter.entries?.first(where: { $0.key == "kind" })?.value.content
+      else { return .imageLoRA }
+      return scalar.isNull ? .imageLoRA : AdapterKind(scalar, folder: "")
+    }
+    guard let old = kind(file), let new = kind(tree), old != new else { return }
+    for (key, kind) in keysOfKinds where kind == old {
+      let path = key.split(separator: ".").map(String.init)
+      // What the overrides say themselves stays, and is refused.
+      guard file.gives(path), tree.value(of: path) == file.value(of: path) else { continue }
+      notice("note: \(key) is left out: with adapter.kind \(new.rawValue) it has no meaning")
+      _ = tree.set(
+        path[...], to: Tree(place: tree.place(of: path), content: .scalar(Scalar(text: "null", quoted: false))))
+    }
+  }
+
   /// The rules that concern more than one key.
   private func checkTogether(_ tree: Tree) throws(RunFileError) {
     func conflict(_ keys: [String], _ problem: String) -> RunFileError {
@@ -93,11 +119,8 @@ extension RunConfiguration {
         ["training.learning_rate", "training.min_learning_rate"],
         "the latter, \(minimum), is more than \(peak)")
     }
-    for (key, kind) in [
-      ("adapter.normalization", AdapterKind.imageLoRA), ("adapter.gamma", .imageLoRA),
-      ("adapter.value_heads", .imageLoRA),
-      ("adapter.heads", .imageLoRA), ("adapter.targets", .lora),
-    ] where adapter.kind != kind && tree.gives(key.split(separator: ".").map(String.init)) {
+    for (key, kind) in Self.keysOfKinds
+    where adapter.kind != kind && tree.gives(key.split(separator: ".").map(String.init)) {
       throw conflict(
         ["adapter.kind", key], "with kind: \(adapter.kind.rawValue) the latter has no meaning; remove it")
     }

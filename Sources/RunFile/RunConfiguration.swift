@@ -110,8 +110,15 @@ extension RunConfiguration {
     /// Which heads an Image-LoRA may act on; absent: KV heads of full attention.
     package var valueHeads: ValueHeads?
     package var heads = Heads()
-    /// What a LoRA adapts in every layer that has it: attention's four unless stated; nil with an Image-LoRA.
-    package var targets: [Projection]?
+    /// What a LoRA adapts: all linear modules of the decoder's layers unless stated; nil with an Image-LoRA.
+    package var targets: LoRATargets?
+    /// Ranks and alphas of some of the modules that a LoRA adapts.
+    package var rankPattern: ModulePattern<Int>?
+    package var alphaPattern: ModulePattern<Double>?
+    /// Whether a LoRA's factor is alpha / sqrt(rank) (rank-stabilized, arXiv 2312.03732) in place of alpha / rank.
+    package var rslora = false
+    /// Share of a LoRA's input numbers that training leaves out.
+    package var dropout = 0.0
     /// Folder of an adapter of the same shape, or a checkpoint, whose parameters training starts from; absent: a new
     /// adapter.
     package var start: RunPath?

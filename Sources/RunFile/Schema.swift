@@ -114,6 +114,10 @@ extension RunConfiguration.Adapter: Section {
       try v.section("heads", &heads)
     case .lora:
       try v.field("targets", &targets)
+      try v.field("rank_pattern", &rankPattern)
+      try v.field("alpha_pattern", &alphaPattern)
+      try v.field("rslora", &rslora, effect: .numbersUnless(false.yaml))
+      try v.field("dropout", &dropout, .within(0...0.95), effect: .numbersUnless(0.0.yaml))
     }
     try v.field("start", &start, effect: .elsewhere)
   }

@@ -60,6 +60,12 @@ struct Tree: Equatable {
     return entries?.first { $0.key == first }?.value.gives(Array(path.dropFirst())) ?? false
   }
 
+  /// The value of a key, nil where it is not there.
+  func value(of path: [String]) -> Tree? {
+    guard let first = path.first else { return self }
+    return entries?.first { $0.key == first }?.value.value(of: Array(path.dropFirst()))
+  }
+
   /// The place of a key, or the tree's own.
   func place(of path: [String]) -> String {
     guard let first = path.first, let entry = entries?.first(where: { $0.key == first }) else { return place }

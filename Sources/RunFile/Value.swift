@@ -163,18 +163,6 @@ extension Value where Self: RawRepresentable & CaseIterable, RawValue == String 
   var yaml: String { rawValue }
 }
 
-/// A list of names, each once; in the order of all cases, since no other order means anything.
-extension [Projection]: Value {
-  static var expectation: String { "a list of " + Projection.allCases.map(\.rawValue).joined(separator: ", ") }
-  init?(_ scalar: Scalar, folder: String) { nil }
-  init?(list: [Scalar]) {
-    let names = list.compactMap { Projection(rawValue: $0.text) }
-    guard !list.isEmpty, Set(names).count == list.count else { return nil }
-    self = Projection.allCases.filter(names.contains)
-  }
-  var yaml: String { "[\(map(\.rawValue).joined(separator: ", "))]" }
-}
-
 /// Names of keys of rows, as they are given.
 package struct RowKeyNames: Sendable, Equatable {
   package var names: [String] = []

@@ -107,6 +107,13 @@ package struct Matrix<Element: Scalar>: @unchecked Sendable {
     return result
   }
 
+  /// New memory with the same numbers.
+  package var copy: Matrix {
+    let result = Matrix(uninitialized: rows, columns)
+    result.assign(self)
+    return result
+  }
+
   /// Overwrites this matrix with the numbers of `source`.
   package func assign(_ source: Matrix) {
     precondition(source.rows == rows && source.columns == columns)

@@ -17,7 +17,7 @@ extension Job {
     let selection = run.adapter.kind == .imageLoRA ? try chooseHeads(log: log, signals: signals) : nil
     let configuration: AdapterConfiguration
     do { configuration = try self.configuration(selection) } catch { throw RankFailure(shared: error) }
-    let adapter: any Adapter<Float> = configuration.adapter(base.configuration.text)
+    let adapter: any Adapter<Float> = configuration.adapter(base.configuration.text, base.configuration.vision)
     if let start {
       // Every rank has the same folder: all refuse it together.
       do { try start.requireShape(configuration) } catch { throw RankFailure(shared: error) }
@@ -37,7 +37,7 @@ extension Job {
           kvIndices: selection.adapted.filter { !text.isLinear($0.key) },
           valueHeadIndices: selection.adapted.filter { text.isLinear($0.key) }))
     }
-    return .lora(try settings.lora(text))
+    return .lora(try settings.lora(text, base.configuration.vision))
   }
 
   private func chooseHeads(log: RunLog, signals: SignalRequests) throws -> HeadSelection {

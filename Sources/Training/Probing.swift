@@ -43,7 +43,7 @@ extension Job {
       naming: { "probing \(names([training.examples[examples[$0]]]))" }
     ) { index -> ExampleInfluence in
       let example = examples[index]
-      let input = try base.packedBatch([ImageGroup(examples: [example])], of: training)
+      let input = try base.packedBatch([ImageGroup(examples: [example])], of: training, adapter: nil)
       return try influence(of: input, id: training.examples[example].id, probe: probe)
     }
     guard !found.contains(where: { $0 == nil }) else { return nil }

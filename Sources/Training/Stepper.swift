@@ -57,7 +57,7 @@ final class Stepper {
     optimizer = job.run.training.optimizer
     sampler = job.sampler()
     groups = job.groups
-    planned = PlannedAdapter(adapter.configuration, layers: job.base.configuration.text.layers)
+    planned = PlannedAdapter(adapter.configuration, job.base.configuration)
     factors = (job.run.training.rateFactors ?? .plain).ranges(adapter.layout)
     payload = AllReducePayload(parameters: adapter.layout.count, ranks: job.communicator.size)
     sum = ExactSum(count: payload.count)
@@ -96,9 +96,10 @@ final class Stepper {
       try requireFinite(step: step, badExamples: found.badExamples)
       guard sum.count(at: payload[.tooLarge]) > 0 else { break }
       // The step begins again with words that have room for what all ranks found.
-      limits.raise(to: try job.communicator.allGather(found.largest.map { UInt8(truncatingIfNeeded: $0) }).map {
-        $0.map { Int(Int8(bitPattern: $0)) }
-      })
+      limits.raise(
+        to: try job.communicator.allGather(found.largest.map { UInt8(truncatingIfNeeded: $0) }).map {
+          $0.map { Int(Int8(bitPattern: $0)) }
+        })
     }
     let tokens = sum.count(at: payload[.tokens])
     let (gradients, norm) = try clippedGradients(tokens: tokens, step: step, limits, addends: batches.count)
@@ -167,8 +168,9 @@ final class Stepper {
       let examples = batch.flatMap(\.examples).map { job.training.examples[$0] }
       let computed = job.base.featureStore.tally.computed
       let isFinite = try job.communicator.watchdog.during("computing \(names(examples)) of step \(step)") {
-        try add(batch, limits, addends: batches.count, &found.largest)
+        try add(batch, step: step, limits, addends: batches.count, &found.largest)
       }
+      // Features of a tower with an adapter are computed each time, and count in `decoding`.
       let new = Double(job.base.featureStore.tally.computed - computed)
       found.flops += all[index].vision * new / Double(max(1, job.training.shape(batch).images.count))
       if !isFinite, found.badExamples == nil { found.badExamples = examples.map(\.id).joined(separator: ", ") }
@@ -178,9 +180,13 @@ final class Stepper {
 
   /// Adds a micro-batch's gradient and counts; false if any of its numbers is not finite.
   private func add(
-    _ batch: [ImageGroup], _ limits: GradientLimits, addends: Int, _ largest: inout [Int]
+    _ batch: [ImageGroup], step: Int, _ limits: GradientLimits, addends: Int, _ largest: inout [Int]
   ) throws -> Bool {
-    let packed = try job.base.packedBatch(batch, of: job.training)
+    let dropout = job.run.adapter.dropout
+    let packed = try job.base.learnedBatch(
+      batch, of: job.training, adapter: adapter,
+      dropout: dropout > 0 ? Dropout(rate: dropout, seed: job.run.training.seed, step: step) : nil,
+      activationBytes: job.run.activationBytes)
     adapter.resetGradients()
     let losses = job.base.lossAndGradient(packed, adapter: adapter, activationBytes: job.run.activationBytes)
     let nll = sum.add(
@@ -188,7 +194,8 @@ final class Stepper {
       in: FixedPoint(limit: GradientLimits.nll, addends: addends))
     var isFinite = nll == .added
     for (index, tensor) in adapter.layout.tensors.enumerated() {
-      let values = UnsafeBufferPointer(start: adapter.gradients.base + tensor.range.lowerBound, count: tensor.range.count)
+      let values = UnsafeBufferPointer(
+        start: adapter.gradients.base + tensor.range.lowerBound, count: tensor.range.count)
       switch sum.add(values, at: tensor.range.lowerBound, in: limits.form(index, addends: addends)) {
       case .added: continue
       case .tooLarge(let exponent):

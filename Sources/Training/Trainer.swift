@@ -62,7 +62,8 @@ package final class Trainer {
       output: output, progress: progress, isRoot: isRoot, directory: store.directory,
       everySteps: run.logging.everySteps, tensorboard: run.logging.tensorboard)
     state = try job.startingState(resume, store: store, log: log, signals: signals)
-    let adapter: any Adapter<Float> = state.adapter.adapter(job.base.configuration.text)
+    let adapter: any Adapter<Float> = state.adapter.adapter(
+      job.base.configuration.text, job.base.configuration.vision)
     adapter.load(state.parameters)
     stepper = Stepper(job: job, adapter: adapter)
     try withErrorAgreement(job.communicator) {

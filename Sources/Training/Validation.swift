@@ -87,7 +87,7 @@ extension Job {
     let losses: [[SampleLoss]?] = try mapOverRanks(
       costs: groups.map { Double(examples.tokens(of: $0)) }, communicator, stopping: { signals.stopRequested },
       naming: { "validating \(names(groups[$0].examples.map { examples.examples[$0] }))" }
-    ) { base.loss(try base.packedBatch([groups[$0]], of: examples), adapter: adapter) }
+    ) { base.loss(try base.packedBatch([groups[$0]], of: examples, adapter: adapter), adapter: adapter) }
     return losses.contains { $0 == nil } ? nil : inExampleOrder(losses.compactMap(\.self), of: groups)
   }
 

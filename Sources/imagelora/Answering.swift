@@ -24,7 +24,7 @@ struct Answering {
   func answer(_ example: Example) throws -> String {
     let sample = try samples.prompt(for: example).sample
     try base.imageNotices(of: example, sample).forEach(complain)
-    let features = try base.featureStore.features(of: example, sample: sample)
+    let features = try base.features(of: example, sample: sample, adapter: adapter)
     let decoding = options.decoding.decoding
     // With stop texts the end of what may be printed is known at the end alone.
     var growing = GrowingAnswer()

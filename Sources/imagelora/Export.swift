@@ -60,7 +60,8 @@ struct Export: ParsableCommand {
         say("wrote \(output): \(layout.count) parameters in \(layers) layers, read back and compared")
       }
       if let merged, let base, case .lora(let options) = configuration {
-        let adapter = LoRA<Float>(options, text: base.configuration.text)
+        let adapter = LoRA<Float>(
+          options, text: base.configuration.text, vision: base.configuration.vision)
         adapter.load(parameters)
         try AdapterFolder.merge(adapter, base: base.folder, to: merged)
         say("wrote \(merged): \(base.folder) with \(layout.tensors.count / 2) weights changed")

@@ -59,9 +59,11 @@ func sums(_ communicator: MPICommunicator) throws {
   try checks.check("its payload is 8 bytes a word", after.sumBytes == before.sumBytes + 8 * 5001)
   try checks.check("integers add up", assigned.count(at: 0) == (0..<24).reduce(0, +))
   let bits = assigned.values(1..<5001, in: form).map(\.bitPattern)
-  try checks.check("partitioned batches have the sums of one process", bits == alone.values(1..<5001, in: form).map(\.bitPattern))
+  try checks.check(
+    "partitioned batches have the sums of one process", bits == alone.values(1..<5001, in: form).map(\.bitPattern))
   let doubles = (1..<5001).map { assigned.value(at: $0, in: form).bitPattern }
-  try checks.check("so have sums read as Double", doubles == (1..<5001).map { alone.value(at: $0, in: form).bitPattern })
+  try checks.check(
+    "so have sums read as Double", doubles == (1..<5001).map { alone.value(at: $0, in: form).bitPattern })
   let narrow = try MPICommunicator(chunkBytes: 64)
   var words = (0..<1001).map { Int64($0) << 40 - Int64(communicator.rank) }
   try words.withUnsafeMutableBufferPointer { try narrow.sum($0) }

@@ -191,11 +191,11 @@ private final class GateAdapter: ProjectionAdapter {
   func adapts(_ layer: Int, _ projection: Projection) -> Bool { projection == .value }
 
   func forward(
-    layer: Int, _ projection: Projection, input: Matrix<Double>, output values: Matrix<Double>, spans: [Range<Int>]
+    layer: Int, _ projection: Projection, input: Matrix<Double>, output values: Matrix<Double>, rows: AdaptedRows
   ) {
     guard projection == .value, capacity[layer] > 0 else { return }
     let D = dimensions[layer]
-    for row in spans.joined() {
+    for row in rows.spans.joined() {
       let u = Double.dot(8, input.row(row), projections[layer])
       for j in 0..<capacity[layer] * D {
         values.row(row)[j] = values.row(row)[j] * (1 + gate.row(layer)[j / D]) + u * loraB.row(layer)[j]
@@ -205,6 +205,6 @@ private final class GateAdapter: ProjectionAdapter {
 
   func backward(
     layer: Int, _ projection: Projection, input: Matrix<Double>, values: Matrix<Double>?, dOutput: Matrix<Double>,
-    spans: [Range<Int>], dInput: Matrix<Double>?
+    rows: AdaptedRows, dInput: Matrix<Double>?
   ) {}
 }

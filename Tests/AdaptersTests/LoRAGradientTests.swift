@@ -13,7 +13,7 @@ struct LoRAGradientTests {
   private func adapter(_ targets: [Int: [Projection]], _ other: TinyDecoder? = nil) -> LoRA<Double> {
     let model = other ?? model
     let adapter = LoRA<Double>(
-      LoRAConfiguration(rank: 2, alpha: 3, targets: model.atLayers(targets)), text: model.text)
+      LoRAConfiguration(rank: 2, alpha: 3, targets: model.atLayers(targets)), text: model.text, vision: nil)
     var numbers = TestNumbers(seed: 5)
     adapter.load((0..<adapter.layout.count).map { _ in numbers.next() })
     return adapter
@@ -54,7 +54,7 @@ struct LoRAGradientTests {
     ] as [[Int: [Projection]]], [false, true])
   func linearAttention(targets: [Int: [Projection]], branches: Bool) {
     let model = TinyDecoder(.qwen3_5)
-    let adapter = LoRA<Double>(LoRAConfiguration(rank: 2, alpha: 3, targets: targets), text: model.text)
+    let adapter = LoRA<Double>(LoRAConfiguration(rank: 2, alpha: 3, targets: targets), text: model.text, vision: nil)
     var numbers = TestNumbers(seed: 5)
     adapter.load((0..<adapter.layout.count).map { _ in numbers.next() })
     let input = model.input(branches: branches)
@@ -70,6 +70,40 @@ struct LoRAGradientTests {
     adapter.resetGradients()
     model.backward(input, adapter, activationBytes: 0)
     #expect(adapter.gradients.values == expected, "what is not saved is recomputed to the same bits")
+  }
+
+  /// What a dropout leaves out is a function of each token's key: the same in backward, and in a pass over branches.
+  @Test(arguments: [false, true]) func dropout(branches: Bool) {
+    let adapter = adapter([0: Self.whole, 1: [.value, .down], 2: Self.whole])
+    var input = model.input(branches: branches)
+    input.dropout = TokenDropout(rate: 0.4, keys: (0..<14).map { UInt64($0) * 7 + 1 })
+    model.backward(input, adapter)
+    let error = gradientError(of: adapter.parameters, gradient: adapter.gradients, fourthOrder: true, step: 1e-4) {
+      model.loss(input, adapter)
+    }
+    #expect(error < 1e-8)
+    let (expected, loss) = (adapter.gradients.values, model.loss(input, adapter))
+    adapter.resetGradients()
+    model.backward(input, adapter, activationBytes: 0)
+    #expect(adapter.gradients.values == expected)
+    input.dropout = TokenDropout(rate: 0.4, keys: (0..<14).map { UInt64($0) * 7 + 2 })
+    #expect(abs(model.loss(input, adapter) - loss) > 1e-4)
+    input.dropout = TokenDropout(rate: 0, keys: Array(repeating: 0, count: 14))
+    let without = model.loss(input, adapter)
+    input.dropout = nil
+    #expect(model.loss(input, adapter) == without)
+  }
+
+  /// Of many numbers the stated share is left out, and the mean stays.
+  @Test func dropoutRate() {
+    let x = Matrix<Double>(Array(repeating: 1, count: 100 * 1001), rows: 100, columns: 1001)
+    let dropout = TokenDropout(rate: 0.2, keys: (0..<100).map { UInt64($0) })
+    dropout.apply(inPlace: x, rows: 0..<100, stream: 3)
+    let values = x.values
+    #expect(Set(values) == [0, 1 / (1 - 0.2)])
+    #expect(abs(Double(values.count { $0 == 0 }) / Double(values.count) - 0.2) < 0.005)
+    // Each column and each token has a share of its own.
+    #expect((0..<1001).allSatisfy { j in (5...40).contains((0..<100).count { x.row($0)[j] == 0 }) })
   }
 
   /// Text trains too.
@@ -122,7 +156,7 @@ struct LoRAGradientTests {
   /// PEFT's start: B is 0, so the model is the base; A fills +-1 / sqrt(in) and differs from tensor to tensor.
   @Test func start() {
     let adapter = LoRA<Double>(
-      LoRAConfiguration(rank: 8, alpha: 16, targets: [0: Self.whole, 2: [.value]]), text: model.text)
+      LoRAConfiguration(rank: 8, alpha: 16, targets: [0: Self.whole, 2: [.value]]), text: model.text, vision: nil)
     adapter.initialize(seed: 3)
     let values = adapter.parameters.values
     var seen = Set<Double>()

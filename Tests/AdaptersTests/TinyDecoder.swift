@@ -116,11 +116,13 @@ struct TinyDecoder {
     return head.loss(hidden, targets: targets).reduce(0) { $0 + $1.nll }
   }
 
+  @discardableResult
   func backward(
     _ input: DecoderInput<Double>, _ adapter: any ProjectionAdapter<Double>, activationBytes: Int = .max
-  ) {
+  ) -> [Matrix<Double>] {
     let pass = decoder.forwardSavingActivations(
       input, outputPositions: outputPositions, adapter: adapter, maximumBytes: activationBytes)
-    decoder.backward(head.lossAndGradient(pass.hidden, targets: targets).dHidden, pass: pass, adapter: adapter)
+    return decoder.backward(
+      head.lossAndGradient(pass.hidden, targets: targets).dHidden, pass: pass, adapter: adapter)
   }
 }

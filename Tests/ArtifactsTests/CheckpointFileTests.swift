@@ -18,7 +18,7 @@ struct CheckpointFileTests {
   init() throws { folder = try TemporaryFolder() }
 
   private func state(_ configuration: AdapterConfiguration, selection: HeadSelection? = nil) -> TrainingState {
-    let adapter: any Adapter<Float> = configuration.adapter(text)
+    let adapter: any Adapter<Float> = configuration.adapter(text, nil)
     adapter.load((0..<adapter.layout.count).map { Float($0) / 7 })
     var identity = RunIdentity.tiny
     identity.provenance.templateVariables = TemplateVariables([("enable_thinking", .bool(false))])
@@ -49,7 +49,7 @@ struct CheckpointFileTests {
   }
 
   private func read(_ path: String, for text: TextConfiguration, base: AdapterProvenance) throws -> TrainingState {
-    try TrainingState(reading: path, for: text, base, folder: "M")
+    try TrainingState(reading: path, for: text, nil, base, folder: "M")
   }
 
   @Test func withoutAModel() throws {
@@ -75,6 +75,25 @@ struct CheckpointFileTests {
     #expect(
       line { _ = try read(path, for: smaller, base: base) }
         .contains("do not fit M"))
+  }
+
+  /// Ranks and alphas of single modules, and modules of the vision tower.
+  @Test func loraOfTower() throws {
+    let files = try TinyModel(.qwen3_vl)
+    let model = try ModelConfiguration(folder: files.folder)
+    var options = LoRAConfiguration(rank: 2, alpha: 4, targets: [1: [.value]], tower: model.vision.modules)
+    options.set(.decoder(layer: 1, .value), rank: 3, alpha: 4)
+    options.set(.tower(model.vision.modules[4]), rank: 2, alpha: 1)
+    let adapter: any Adapter<Float> = AdapterConfiguration.lora(options).adapter(model.text, model.vision)
+    adapter.initialize(seed: 1)
+    let state = TrainingState(
+      startOf: RunIdentity.tiny, adapter: adapter, selection: nil)
+    let store = CheckpointStore(directory: folder.path, keep: 2)
+    try store.save(state)
+    let (configuration, layout) = try CheckpointFile(store.path(step: 0)).adapter()
+    #expect(configuration == adapter.configuration && layout == adapter.layout)
+    #expect(try TrainingState(reading: store.path(step: 0), for: model.text, model.vision, base, folder: "M") == state)
+    #expect(line { _ = try read(store.path(step: 0), for: model.text, base: base) }.contains("do not fit M"))
   }
 
   /// A LoRA's file has other tensors and no selection; it is read alone and for a model.

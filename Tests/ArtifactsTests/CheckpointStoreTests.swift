@@ -20,7 +20,7 @@ struct CheckpointStoreTests {
   private func state(step: Int, best: Int? = nil, isDue: Bool = false) -> TrainingState {
     let configuration = AdapterConfiguration.imageLoRA(
       ImageLoRAConfiguration(rank: 2, alpha: 4, normalization: .none, kvIndices: [0: [0]]))
-    let adapter: any Adapter<Float> = configuration.adapter(.tiny)
+    let adapter: any Adapter<Float> = configuration.adapter(.tiny, nil)
     adapter.load((0..<adapter.layout.count).map { Float($0 + step) })
     var state = TrainingState(
       startOf: RunIdentity(

@@ -83,7 +83,7 @@ struct PEFTFilesTests {
       try AdapterFolder.export(
         configuration, provenance: .init(baseDigest: "abc"), layout: layout,
         parameters: (0..<layout.count).map(Float.init), card: "# A card\n", baseName: "base", to: path)
-      #expect(try AdapterFolder.load(path, base: hybrid, family: .qwen3_5).configuration == configuration)
+      #expect(try AdapterFolder.load(path, base: hybrid).configuration == configuration)
       let file = try Data(contentsOf: URL(filePath: path + "/adapter_config.json"))
       try FileManager.default.removeItem(atPath: path)
       let keys = try JSONSerialization.jsonObject(with: file) as? [String: Any]
@@ -121,6 +121,34 @@ struct PEFTFilesTests {
     }
   }
 
+  /// Ranks and alphas of single modules and modules of the tower go out and come back, under names that PEFT matches.
+  @Test(arguments: ModelConfiguration.Family.allCases) func patternsAndTower(family: ModelConfiguration.Family) throws {
+    let files = try TinyModel(family)
+    let model = try ModelConfiguration(folder: files.folder)
+    let layer = try #require(model.text.attentionLayers.first)
+    var options = LoRAConfiguration(
+      rank: 2, alpha: 6, targets: [layer: [.query, .down]], tower: model.vision.modules)
+    options.set(.decoder(layer: layer, .down), rank: 4, alpha: 6)
+    options.set(.tower(model.vision.modules[1]), rank: 1, alpha: 3)
+    let configuration = AdapterConfiguration.lora(options)
+    let layout = configuration.layout(model.text, model.vision)
+    #expect(
+      configuration.fits(model.text, model.vision, layout: layout) && !configuration.fits(model.text, layout: layout))
+    let values = (0..<layout.count).map { Float($0) * 0.25 - 9 }
+    let path = folder.path("tower-\(family)")
+    try AdapterFolder.export(
+      configuration, provenance: .init(baseDigest: "abc"), layout: layout, parameters: values, card: "",
+      baseName: "base",
+      to: path)
+    let read = try AdapterFolder.load(path, base: model.text, model.vision)
+    #expect(read.configuration == configuration && read.parameters.values == values)
+    let json = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(filePath: path + "/adapter_config.json")))
+    let keys = try #require(json as? [String: Any])
+    #expect(
+      (keys["rank_pattern"] as? [String: Int])?.count == 2 && (keys["alpha_pattern"] as? [String: Double])?.count == 1)
+    #expect((keys["rank_pattern"] as? [String: Int])?["model.\(model.vision.modules[1].name)"] == 1)
+  }
+
   /// With `use_rslora` the factor is alpha / sqrt(r).
   @Test func rankStabilised() throws {
     let path = try exported()
@@ -132,7 +160,7 @@ struct PEFTFilesTests {
   @Test(
     arguments: [
       ("use_dora", "true"), ("bias", "\"all\""), ("bias", "\"lora_only\""), ("modules_to_save", "[\"lm_head\"]"),
-      ("rank_pattern", "{\"q_proj\": 4}"), ("alpha_pattern", "{\"q_proj\": 4}"), ("fan_in_fan_out", "true"),
+      ("rank_pattern", "{\"q_proj\": 0}"), ("alpha_pattern", "{\"q_proj\": null}"), ("fan_in_fan_out", "true"),
       ("lora_bias", "true"), ("layer_replication", "[[0, 1]]"), ("init_lora_weights", "\"pissa\""),
       ("target_parameters", "[\"x\"]"), ("trainable_token_indices", "[1]"), ("use_qalora", "true"),
       ("peft_type", "\"LOHA\""), ("target_modules", "[\"q_proj\", \"gate_proj\"]"),
@@ -158,11 +186,15 @@ struct PEFTFilesTests {
     func tensor(_ name: String) -> SafetensorsWriter.Tensor { .init(name: name, shape: [1], values: [0]) }
     for name in [
       "\(prefix).0.mlp.experts.lora_A.weight", "\(prefix).0.self_attn.up_proj.lora_A.weight",
-      "base_model.model.model.visual.blocks.0.attn.qkv.lora_A.weight",
+      "base_model.model.model.visual.blocks.0.attn.kqv.lora_A.weight",
+      "base_model.model.model.visual.patch_embed.proj.lora_A.weight",
       "\(prefix).0.self_attn.q_proj.lora_magnitude_vector", "\(prefix).00.self_attn.q_proj.lora_A.weight", "x",
     ] {
       #expect(try said(adding: [tensor(name)]).contains("tensor \(name) is no LoRA"))
     }
+    #expect(
+      try said(adding: [tensor("base_model.model.model.visual.blocks.0.attn.qkv.lora_A.weight")])
+        .contains("the model has no visual.blocks.0.attn.qkv"))
     #expect(try said(adding: [tensor("\(prefix).3.self_attn.q_proj.lora_A.weight")]).contains("the model has 3 layers"))
     #expect(
       try said(adding: [tensor("\(prefix).0.linear_attn.out_proj.lora_A.weight")])
@@ -209,14 +241,18 @@ struct PEFTFilesTests {
 
   @Test(
     arguments: [
-      (".*(q_proj|v_proj|up_proj)", "layer 0 has no LoRA of up_proj (3 are missing)"),
-      (".*(q_proj|v_proj|qkv)", "model.visual.blocks.0.attn.qkv"),
+      (".*(q_proj|v_proj|up_proj)", "layer 0 has no LoRA of up_proj (5 are missing)"),
+      (".*(q_proj|v_proj|qkv)", "visual.blocks.0.attn.qkv (2 are missing)"),
+      ("(?!.*merger).*(v_proj|q_proj|proj)", "k_proj"),
+      (".*(q_proj|v_proj)|.*patch_embed.proj", "model.visual.patch_embed.proj"),
       (".*[qv]_proj|lm_head", "lm_head"), ("(?!.*(k|o)_proj).*layers.*", "gate_proj"),
     ])
   func patternsOfOtherModules(pattern: String, module: String) throws {
     let path = try exported()
     try change(path, ["target_modules": pattern])
-    let said = line { _ = try AdapterFolder.load(path, base: text) }
+    let files = try TinyModel()
+    let tower = try ModelConfiguration(folder: files.folder).vision
+    let said = line { _ = try AdapterFolder.load(path, base: text, tower) }
     #expect(said.contains("has no LoRA of ") && said.contains(module), "\(said)")
   }
 

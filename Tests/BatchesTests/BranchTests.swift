@@ -61,7 +61,7 @@ struct BranchTests {
     let (examples, samples) = (found.map(\.example), found.map(\.sample))
     // In any order: the first has not the most images then.
     for order in [[0, 1, 2], [1, 0, 2]] {
-      let features = try base.featureStore.features(of: order.map { examples[$0] }, samples: order.map { samples[$0] })
+      let features = try base.features(of: order.map { examples[$0] }, samples: order.map { samples[$0] }, adapter: nil)
       #expect(features.count == (images ? 2 : 0))
       let packed = PackedBatch(order.map { samples[$0] }, images: .shared(features))
       let tokens = samples.reduce(0) { $0 + $1.decisiveTokens }

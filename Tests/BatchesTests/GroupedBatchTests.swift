@@ -73,7 +73,7 @@ struct GroupedUnitTests {
       : .imageLoRA(
         ImageLoRAConfiguration(
           rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: [0: [0, 2], 1: [1], 3: [2]]))
-    let adapter: any Adapter<Float> = configuration.adapter(text)
+    let adapter: any Adapter<Float> = configuration.adapter(text, nil)
     var source = NormalSource(seed: 1)
     adapter.load((0..<adapter.layout.count).map { _ in Float(source.nextGaussian()) * 0.3 })
 

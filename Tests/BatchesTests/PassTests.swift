@@ -80,7 +80,7 @@ struct PassTests {
     loaded(
       LoRA<Float>(
         LoRAConfiguration(rank: 2, alpha: 4, targets: [0: Projection.attention, 1: [.query], 3: [.value, .output]]),
-        text: base.configuration.text))
+        text: base.configuration.text, vision: nil))
   }
 
   private func imageLoRA(_ base: BaseModel) -> ImageLoRA<Float> {

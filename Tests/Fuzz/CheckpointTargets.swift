@@ -66,7 +66,7 @@ extension FuzzTarget {
       isLoRA
       ? .lora(LoRAConfiguration(rank: 2, alpha: 4, targets: [1: [.query, .value]]))
       : .imageLoRA(ImageLoRAConfiguration(rank: 2, alpha: 4, normalization: .none, kvIndices: heads))
-    let adapter: any Adapter<Float> = configuration.adapter(base.configuration.text)
+    let adapter: any Adapter<Float> = configuration.adapter(base.configuration.text, base.configuration.vision)
     adapter.load((0..<adapter.layout.count).map { Float($0 % 9) })
     let selection =
       isLoRA

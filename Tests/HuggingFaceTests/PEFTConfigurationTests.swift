@@ -111,6 +111,42 @@ struct PEFTConfigurationTests {
     #expect(read.rank == 4 && read.alpha == 6)
   }
 
+  @Test("ranks and alphas of modules are those that PEFT gives them")
+  func patterns() throws {
+    let keys = """
+      "rank_pattern": {"layers.1.self_attn.q_proj": 2, "q_proj": 8, "^model.*v_proj": 1, "layers": 3},
+      "alpha_pattern": {"(?:k|v)_proj": 12, "model.language_model.layers.0.mlp.up_proj": 5}
+      """
+    func sizes(_ keys: String) throws -> [String] {
+      let read = try configuration(keys)
+      var effort = PEFTEffort()
+      return try ["1.self_attn.q", "0.self_attn.q", "0.self_attn.v", "0.mlp.up", "11.self_attn.q"].map { name in
+        let (rank, alpha) = try read.size(of: "\(Self.prefix).\(name)_proj", &effort)
+        return "\(rank) \(alpha)"
+      }
+    }
+    #expect(try sizes(keys) == ["2 6.0", "8 6.0", "1 12.0", "4 5.0", "8 6.0"])
+    #expect(
+      try sizes(keys + #", "use_rslora": true"#).map { $0.prefix(6) }
+        == ["2 8.48", "8 16.9", "1 12.0", "4 10.0", "8 16.9"])
+  }
+
+  @Test("all-linear names every linear module of decoder and tower, and nothing else")
+  func allLinear() throws {
+    for text in ["\"all-linear\"", "\"All-Linear\""] {
+      let modules = try configuration("\"target_modules\": \(text)").modules
+      var effort = PEFTEffort()
+      for name in [
+        "\(Self.prefix).0.self_attn.q_proj", "\(Self.prefix).3.mlp.down_proj", "model.visual.blocks.0.attn.qkv",
+        "model.visual.merger.mlp.0", "model.visual.merger.linear_fc2",
+      ] { #expect(try modules.adapts(name, &effort), "\(name)") }
+      for name in [
+        "lm_head", "model.language_model.embed_tokens", "model.visual.patch_embed.proj",
+        "\(Self.prefix).0.linear_attn.conv1d",
+      ] { #expect(try !modules.adapts(name, &effort), "\(name)") }
+    }
+  }
+
   @Test("alpha with use_rslora is that of alpha / sqrt(rank)")
   func rankStabilised() throws { #expect(try configuration(#""use_rslora": true"#).alpha == 12) }
 
@@ -121,14 +157,15 @@ struct PEFTConfigurationTests {
       ("fan_in_fan_out", "true"), ("modules_to_save", "[\"lm_head\"]"), ("trainable_token_indices", "[1, 2]"),
       ("trainable_token_indices", "{\"embed_tokens\": [1]}"), ("target_parameters", "[\"mlp.experts\"]"),
       ("layer_replication", "[[0, 2], [1, 3]]"), ("megatron_config", "{\"a\": 1}"), ("megatron_config", "{}"),
-      ("rank_pattern", "{\"q_proj\": 2}"), ("alpha_pattern", "{\"q_proj\": 2}"), ("init_lora_weights", "\"pissa\""),
+      ("rank_pattern", "{\"q_proj\": 0}"), ("rank_pattern", "{\"q_proj\": 1.5}"), ("rank_pattern", "[1]"),
+      ("alpha_pattern", "{\"q_proj\": \"2\"}"), ("alpha_pattern", "{\"(\": 2}"), ("init_lora_weights", "\"pissa\""),
       ("init_lora_weights", "\"pissa_niter_16\""), ("init_lora_weights", "\"olora\""),
       ("init_lora_weights", "\"corda\""), ("init_lora_weights", "\"loftq\""), ("init_lora_weights", "\"lora_ga\""),
       ("init_lora_weights", "\"later\""), ("init_lora_weights", "3"), ("use_qalora", "true"), ("use_bdlora", "{}"),
       ("alora_invocation_tokens", "[5]"), ("arrow_config", "{\"top_k\": 3}"), ("kasa_config", "{\"beta\": 1}"),
       ("velora_config", "{}"), ("monteclora_config", "{}"), ("some_later_key", "true"), ("some_later_key", "0.5"),
-      ("some_later_key", "{\"a\": 0}"), ("target_modules", "\"all-linear\""), ("target_modules", "\"All-Linear\""),
-      ("target_modules", "[\"q_proj\", \"attn.qkv\"]"), ("target_modules", "[\"xq_proj\"]"),
+      ("some_later_key", "{\"a\": 0}"), ("target_modules", "[\"q_proj\", \"attn.kqv\"]"),
+      ("target_modules", "[\"xq_proj\"]"),
       ("target_modules", "\"(?i).*Q_PROJ\""), ("exclude_modules", "\"(\""), ("exclude_modules", "[3]"),
       ("exclude_modules", "7"), ("layers_pattern", "\"layers\""), ("layers_to_transform", "[-1]"),
       ("layers_to_transform", "\"1\""), ("peft_type", "\"LOHA\""), ("r", "0"), ("lora_alpha", "\"6\""),

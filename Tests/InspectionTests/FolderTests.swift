@@ -30,7 +30,7 @@ struct FolderTests {
       ? .lora(LoRAConfiguration(rank: 2, alpha: 4, everywhere: [.query, .value], base.configuration.text))
       : .imageLoRA(
         ImageLoRAConfiguration(rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: [0: [1], 1: [0, 1]]))
-    let adapter: any Adapter<Float> = configuration.adapter(base.configuration.text)
+    let adapter: any Adapter<Float> = configuration.adapter(base.configuration.text, base.configuration.vision)
     adapter.load((0..<adapter.layout.count).map { Float($0 % 7) })
     let path = folder.path("adapter")
     try AdapterFolder.export(

@@ -14,7 +14,7 @@ struct ModelCardTests {
   init() throws { folder = try TemporaryFolder() }
 
   private func card(_ configuration: AdapterConfiguration, _ selection: HeadSelection? = nil) throws -> String {
-    let adapter: any Adapter<Float> = configuration.adapter(TextConfiguration.tiny)
+    let adapter: any Adapter<Float> = configuration.adapter(TextConfiguration.tiny, nil)
     var state = TrainingState(startOf: .tiny, adapter: adapter, selection: selection)
     state.optimizer.step = 3
     state.best = .init(step: 3, loss: 1.25)

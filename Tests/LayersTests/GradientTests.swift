@@ -107,8 +107,33 @@ struct GradientTests {
   }
 }
 
-@Suite("Layers without a backward equal the plain formula")
-struct ForwardTests {
+@Suite("Layers of the vision tower equal the plain formula, and their backward agrees with finite differences")
+struct VisionLayerTests {
+  @Test("LayerNorm, of one group and of two")
+  func layerNormGradient() {
+    var numbers = TestNumbers()
+    let layer = LayerNorm<Double>(weight: numbers.tensor([5]), bias: numbers.tensor([5]), epsilon: 1e-6)
+    for columns in [5, 10] {
+      let (x, w) = (numbers.matrix(3, columns), numbers.matrix(3, columns))
+      let dx = layer.backward(w, input: x)
+      #expect(gradientError(of: x, gradient: dx) { weighted(layer.forward(x), w) } < 1e-8)
+    }
+  }
+
+  @Test(arguments: [GELU.exact, .tanh, .quick]) func geluGradient(activation: GELU) {
+    var numbers = TestNumbers()
+    let (x, w) = (numbers.matrix(3, 7), numbers.matrix(3, 7))
+    for i in 0..<3 { for j in 0..<7 { x.row(i)[j] *= 4 } }
+    let dx = w.copy
+    activation.backward(inPlace: dx, input: x)
+    let error = gradientError(of: x, gradient: dx) {
+      let y = x.copy
+      activation.forward(inPlace: y)
+      return weighted(y, w)
+    }
+    #expect(error < 1e-8)
+  }
+
   @Test func layerNorm() {
     var numbers = TestNumbers()
     let (weight, bias) = (numbers.tensor([5]), numbers.tensor([5]))

@@ -62,7 +62,7 @@ package final class TinyModel: Sendable {
   package static func lora(for base: BaseModel) -> LoRA<Float> {
     let text = base.configuration.text
     let adapter = LoRA<Float>(
-      LoRAConfiguration(rank: 2, alpha: 4, targets: everywhere(text, Projection.attention)), text: text)
+      LoRAConfiguration(rank: 2, alpha: 4, targets: everywhere(text, Projection.attention)), text: text, vision: nil)
     var source = NormalSource(seed: 6)
     adapter.load((0..<adapter.layout.count).map { _ in Float(source.nextGaussian()) * 0.3 })
     return adapter

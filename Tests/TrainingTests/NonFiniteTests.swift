@@ -48,7 +48,8 @@ struct NonFiniteTests {
   @Test("a gradient of one rank refuses the step on all, and changes neither adapter nor optimizer", arguments: 1...3)
   func gradient(ranks: Int) throws {
     let lines = ["a", "b", "c", "d"].map { TinyExamples.line("text-\($0)", question: $0, answer: "\($0)!") }
-    let bad = TinyExamples.line("only-image", images: [TinyRun.image(0)], question: "What?", answer: String(repeating: "it ", count: 40))
+    let bad = TinyExamples.line(
+      "only-image", images: [TinyRun.image(0)], question: "What?", answer: String(repeating: "it ", count: 40))
     for alpha in ["4", "3e38"] {
       let run = try TinyRun(["adapter.alpha=\(alpha)", "adapter.gamma=1"], training: lines + [bad], validation: [])
       let steps = try run.firstStep(ranks: ranks).map { try $0.get() }

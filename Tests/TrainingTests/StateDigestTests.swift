@@ -48,7 +48,8 @@ struct StateDigestTests {
     }
     let large: UInt64 = 1 << 46 - 1
     #expect(areEqual([5]) && areEqual([0, 0]) && areEqual(Array(repeating: large, count: 1 << 16)))
-    #expect(!areEqual([large, large - 1]) && !areEqual([0, 1]) && !areEqual([0, 1 << 23]) && !areEqual([1, 1 << 23]))
+    #expect(
+      !areEqual([large, large - 1]) && !areEqual([0, 1]) && !areEqual([0, 1 << 23]) && !areEqual([1, 1 << 23]))
     #expect(!areEqual(Array(repeating: large, count: (1 << 16) - 1) + [large - 1]))
     #expect(
       StateDigest.odd([7, 7, 8]) == [2] && StateDigest.odd([1, 2]) == [0, 1] && StateDigest.odd([3, 9, 3, 3]) == [1])

@@ -32,7 +32,8 @@ struct StepTests {
       testDescription: "clipped", keys: ["data.group_by_image=false", "training.max_gradient_norm=0.01"],
       tolerance: 1e-6),
     Setting(
-      testDescription: "LoRA", keys: ["data.group_by_image=false", "adapter.kind=lora", "adapter.heads=null"],
+      testDescription: "LoRA",
+      keys: ["data.group_by_image=false", "adapter.kind=lora", "adapter.targets=[q_proj, k_proj, v_proj, o_proj]"],
       tolerance: 1e-6),
     Setting(testDescription: "grouped by image", keys: [], tolerance: 1e-4),
     Setting(testDescription: "three in one pass", keys: ["training.micro_batch=3"], tolerance: 1e-4),
@@ -75,6 +76,34 @@ struct StepTests {
     }
     let norms = try runs[0].checkpoint(TinyRun.steps).gradientNorms.dropFirst()
     if setting.testDescription == "clipped" { #expect(norms.allSatisfy { $0 > oracle.maxGradientNorm }, "\(norms)") }
+  }
+
+  @Test(
+    "LoRA with dropout, of all linear modules and of the vision tower: the same bytes on 1, 2 and 3 ranks and resumed",
+    arguments: [
+      ["adapter.targets=all-linear"], ["adapter.targets=[v_proj, visual]", "training.micro_batch=2"],
+      ["adapter.targets=visual.merger", "training.activation_memory_mib=0"],
+    ], [ModelConfiguration.Family.qwen2_5_vl, .qwen3_vl, .qwen3_5])
+  func loraOptions(keys: [String], family: ModelConfiguration.Family) throws {
+    let settings =
+      ["adapter.kind=lora", "adapter.dropout=0.25", "checkpoint.every_steps=1", "adapter.rank_pattern={visual.*: 1}"]
+      .filter { !$0.contains("pattern") || keys[0].contains("visual") } + keys
+    let runs = try [1, 2, 3].map { ranks in
+      let run = try TinyRun(settings, family: family)
+      let outcome = run.train(ranks: ranks)
+      #expect(outcome.isFinished, "\(outcome.messages)")
+      return run
+    }
+    let last = try runs[0].checkpoint(TinyRun.steps)
+    for run in runs[1...] { #expect(try run.checkpoint(TinyRun.steps) == last) }
+    #expect(try runs[0].checkpoint(1).adapter != last.adapter)
+    // Goes on from the first step, on another number of ranks.
+    let resumed = runs[2].train(ranks: 2, resume: .from(path: runs[1].path(step: 1)))
+    #expect(resumed.isFinished, "\(resumed.messages)")
+    #expect(try runs[2].checkpoint(TinyRun.steps) == last)
+    let without = try TinyRun(settings + ["adapter.dropout=0"], family: family)
+    #expect(without.train().isFinished)
+    #expect(try without.checkpoint(TinyRun.steps) != last)
   }
 
   @Test("a rank without an example takes part: three examples of one image on three ranks")
@@ -153,7 +182,7 @@ private struct Oracle {
         ImageLoRAConfiguration(
           rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: heads(linear: false),
           valueHeadIndices: heads(linear: true)))
-    let adapter: any Adapter<Float> = configuration.adapter(text)
+    let adapter: any Adapter<Float> = configuration.adapter(text, nil)
     adapter.load(adapter.layout.tensors.flatMap { saved.adapter[$0.name] ?? [] })
     let samples = try base.sampleBuilder(maxLength: 4096)
     var examples = try sampler.examples(step: saved.step).map { index in

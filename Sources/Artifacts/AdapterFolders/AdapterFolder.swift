@@ -54,13 +54,13 @@ package enum AdapterFolder {
   }
 
   /// Reads an adapter for a model of the stated shape: what `export` wrote, or a LoRA of PEFT.
-  /// - Parameter family: the model's, which decides what PEFT's names could mean in its tower; nil: any.
+  /// - Parameter vision: the vision tower's; nil: of a decoder alone.
   /// - Throws: `FileError` or `HuggingFaceError`.
   package static func load(
-    _ folder: String, base text: TextConfiguration, family: ModelConfiguration.Family? = nil
+    _ folder: String, base text: TextConfiguration, _ vision: VisionConfiguration? = nil
   ) throws -> any Adapter<Float> {
     try PEFTConfiguration.isPresent(in: folder)
-      ? try PEFTFolder.load(folder, base: text, family: family) : try imageLoRA(folder, base: text)
+      ? try PEFTFolder.load(folder, base: text, vision) : try imageLoRA(folder, base: text)
   }
 
   private static func imageLoRA(_ folder: String, base text: TextConfiguration) throws -> ImageLoRA<Float> {

@@ -14,9 +14,9 @@ extension AdapterFolder {
     try making(folder) { partial in
       var merged = 0
       try ModelFolderCopy.write(from: base, to: partial) { weight in
-        guard let (layer, projection) = PEFTFolder.adaptedWeight(weight.name),
-          let values = adapter.merged(weight, layer: layer, projection)
-        else { return nil }
+        guard let module = PEFTFolder.adaptedWeight(weight.name), let values = adapter.merged(weight, module) else {
+          return nil
+        }
         merged += 1
         return values
       }

@@ -25,39 +25,50 @@ enum PEFTFolder {
   /// A tensor's place in an adapter.
   private struct Place {
     let naming: Int
-    let layer: Int
-    let projection: Projection
+    let module: AdaptedModule
     let part: String
   }
 
-  /// `model.language_model.layers.{l}.{module}.{projection}`
-  private static func module(_ naming: Naming, _ layer: Int, _ projection: Projection) -> String {
-    "\(naming.layers).\(layer).\(projection.module).\(projection.rawValue)"
+  /// `model.language_model.layers.{l}.{module}.{projection}`, `model.visual.{module}`
+  private static func name(_ module: AdaptedModule, _ naming: Naming) -> String {
+    switch module {
+    case .decoder(let layer, let projection): "\(naming.layers).\(layer).\(projection.module).\(projection.rawValue)"
+    case .tower(let module): naming.vision + module.name.dropFirst("visual".count)
+    }
   }
 
-  /// A tensor's place in an adapter, nil for a tensor of anything but a projection of a decoder layer.
+  /// The module that a release of transformers gives a name, nil for a module that no LoRA adapts here.
+  private static func module(_ name: Substring, _ naming: Naming) -> AdaptedModule? {
+    if name.hasPrefix(naming.vision + ".") {
+      return TowerModule("visual" + name.dropFirst(naming.vision.count)).map(AdaptedModule.tower)
+    }
+    guard name.hasPrefix(naming.layers + ".") else { return nil }
+    let parts = name.dropFirst(naming.layers.count + 1).split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count == 3, let layer = Int(parts[0]), layer >= 0, "\(layer)" == parts[0],
+      let projection = Projection(rawValue: String(parts[2])), parts[1] == projection.module
+    else { return nil }
+    return .decoder(layer: layer, projection)
+  }
+
+  private static let start = "base_model.model."
+
+  /// A tensor's place in an adapter, nil for a tensor of anything but a linear module of decoder or vision tower.
   private static func parse(_ name: String) -> Place? {
     // In ASCII, equal texts have equal bytes.
-    guard name.utf8.allSatisfy({ $0 < 128 }) else { return nil }
-    for (index, naming) in namings.enumerated() {
-      let start = "base_model.model.\(naming.layers)."
-      guard name.hasPrefix(start) else { continue }
-      let parts = name.dropFirst(start.count).split(separator: ".", omittingEmptySubsequences: false)
-      guard parts.count == 5, let layer = Int(parts[0]), layer >= 0, "\(layer)" == parts[0],
-        let projection = Projection(rawValue: String(parts[2])), parts[1] == projection.module, parts[4] == "weight",
-        let part = ["lora_A": "A", "lora_B": "B"][parts[3]]
-      else { return nil }
-      return Place(naming: index, layer: layer, projection: projection, part: part)
+    guard name.utf8.allSatisfy({ $0 < 128 }), name.hasPrefix(start) else { return nil }
+    for (end, part) in [(".lora_A.weight", "A"), (".lora_B.weight", "B")] where name.hasSuffix(end) {
+      for (index, naming) in namings.enumerated() {
+        if let module = module(name.dropFirst(start.count).dropLast(end.count), naming) {
+          return Place(naming: index, module: module, part: part)
+        }
+      }
     }
     return nil
   }
 
-  /// The projection that a base's tensor is the weight of.
-  static func adaptedWeight(_ name: String) -> (layer: Int, projection: Projection)? {
-    guard name.hasSuffix(".weight"), let place = parse("base_model.model.\(name.dropLast(7)).lora_A.weight") else {
-      return nil
-    }
-    return (place.layer, place.projection)
+  /// The module that a base's tensor is the weight of.
+  static func adaptedWeight(_ name: String) -> AdaptedModule? {
+    name.hasSuffix(".weight") ? parse("\(start)\(name.dropLast(7)).lora_A.weight")?.module : nil
   }
 
   // MARK: - Reading
@@ -66,25 +77,46 @@ enum PEFTFolder {
   /// - Throws: `HuggingFaceError`, or `FileError` for tensors that are not those which the configuration
   ///   names.
   static func load(
-    _ folder: String, base text: TextConfiguration, family: ModelConfiguration.Family?
+    _ folder: String, base text: TextConfiguration, _ vision: VisionConfiguration?
   ) throws -> LoRA<Float> {
     let conditions = try AdapterFolder.conditions(folder)
     let config = try PEFTConfiguration(folder: folder)
     let file = try tensors(folder, conditions)
-    let (names, targets, naming) = try places(file, text)
-    try compare(targets, config.modules, naming: naming, text, family, file: file.source)
-    let options = LoRAConfiguration(rank: config.rank, alpha: config.alpha, targets: targets.mapValues(Array.init))
+    let (names, modules, naming) = try places(file, text, vision)
+    try compare(modules, config.modules, naming: naming, text, vision, file: file.source)
+    let options = try options(modules, config, naming)
     // Before memory is taken for an adapter: its sizes are believed once the file has tensors of them.
-    let values = try AdapterConfiguration.lora(options).layout(text).tensors.flatMap { tensor -> [Float] in
+    let values = try AdapterConfiguration.lora(options).layout(text, vision).tensors.flatMap { tensor -> [Float] in
       guard let name = names[tensor.name] else {
         throw FileError(
           file.source, "\(tensor.name): one of lora_A and lora_B is missing; the file is incomplete")
       }
       return try AdapterFolder.finite(file, name, shape: tensor.shape)
     }
-    let adapter = LoRA<Float>(options, text: text)
+    let adapter = LoRA<Float>(options, text: text, vision: vision)
     adapter.load(values)
     return adapter
+  }
+
+  /// With the ranks and alphas of the configuration's patterns.
+  private static func options(
+    _ modules: Set<AdaptedModule>, _ config: PEFTConfiguration, _ naming: Naming
+  ) throws -> LoRAConfiguration {
+    var targets: [Int: [Projection]] = [:]
+    var tower: [TowerModule] = []
+    for module in modules {
+      switch module {
+      case .decoder(let layer, let projection): targets[layer, default: []].append(projection)
+      case .tower(let module): tower.append(module)
+      }
+    }
+    var options = LoRAConfiguration(rank: config.rank, alpha: config.alpha, targets: targets, tower: tower)
+    var effort = PEFTEffort()
+    for module in modules {
+      let (rank, alpha) = try config.size(of: name(module, naming), &effort)
+      options.set(module, rank: rank, alpha: alpha)
+    }
+    return options
   }
 
   private static func tensors(_ folder: String, _ conditions: AdapterDocument?) throws -> Checkpoint {
@@ -98,60 +130,69 @@ enum PEFTFolder {
     return try Checkpoint(file: path, check: conditions?.tensorsCheck(of: path))
   }
 
-  /// Names of a file's tensors by those of an adapter's layout, the projections that they are of, and whose names they
-  /// have.
+  /// Names of a file's tensors by those of an adapter's layout, the modules that they are of, and whose names they have.
   private static func places(
-    _ file: Checkpoint, _ text: TextConfiguration
-  ) throws -> (names: [String: String], targets: [Int: Set<Projection>], naming: Naming) {
+    _ file: Checkpoint, _ text: TextConfiguration, _ vision: VisionConfiguration?
+  ) throws -> (names: [String: String], modules: Set<AdaptedModule>, naming: Naming) {
     func refuse(_ problem: String) -> FileError { FileError(file.source, problem) }
+    let tower = Set((vision?.modules ?? []).map(\.name))
     var names: [String: String] = [:]
-    var targets: [Int: Set<Projection>] = [:]
+    var modules: Set<AdaptedModule> = []
     var naming: Int?
     for name in file.names {
       guard let place = parse(name) else {
         throw refuse(
-          "tensor \(name) is no LoRA of a decoder layer's projection; only these are supported: \(allNames)")
+          "tensor \(name) is no LoRA of a linear module of decoder or vision tower; only these are supported: \(allNames)"
+        )
       }
       guard naming == nil || naming == place.naming else {
         throw refuse(
           "tensor \(name): other tensors have names of another release of transformers; use the files of one adapter")
       }
       naming = place.naming
-      guard place.layer < text.layers else {
-        throw refuse("tensor \(name): the model has \(text.layers) layers; give the base that it was trained on")
+      switch place.module {
+      case .decoder(let layer, let projection):
+        guard layer < text.layers else {
+          throw refuse("tensor \(name): the model has \(text.layers) layers; give the base that it was trained on")
+        }
+        guard text.projections(of: layer).contains(projection) else {
+          throw refuse(
+            "tensor \(name): layer \(layer) of the model has no \(projection.rawValue); give the base that it "
+              + "was trained on")
+        }
+      case .tower(let module):
+        guard tower.contains(module.name) else {
+          throw refuse("tensor \(name): the model has no \(module.name); give the base that it was trained on")
+        }
       }
-      guard text.projections(of: place.layer).contains(place.projection) else {
-        throw refuse(
-          "tensor \(name): layer \(place.layer) of the model has no \(place.projection.rawValue); give the base that it "
-            + "was trained on")
-      }
-      targets[place.layer, default: []].insert(place.projection)
-      names["\(LoRAConfiguration.name(place.layer, place.projection)).\(place.part)"] = name
+      modules.insert(place.module)
+      names["\(place.module.name).\(place.part)"] = name
     }
     guard let naming else { throw refuse("no tensor; nothing is adapted") }
-    return (names, targets, namings[naming])
+    return (names, modules, namings[naming])
   }
 
   /// Refuses tensors that are not those of the modules which the configuration names. PEFT leaves a module without
   /// tensors as it was initialized, with a warning, and tensors without a module out, without one.
   private static func compare(
-    _ targets: [Int: Set<Projection>], _ modules: PEFTModules, naming: Naming, _ text: TextConfiguration,
-    _ family: ModelConfiguration.Family?, file: String
+    _ found: Set<AdaptedModule>, _ modules: PEFTModules, naming: Naming, _ text: TextConfiguration,
+    _ vision: VisionConfiguration?, file: String
   ) throws {
     let config = "target_modules (exclude_modules, layers_to_transform) in adapter_config.json"
     var missing: [String] = []
     var effort = PEFTEffort()
-    for layer in 0..<text.layers {
-      for projection in text.projections(of: layer) {
-        let isThere = targets[layer]?.contains(projection) ?? false
-        guard try modules.adapts(module(naming, layer, projection), &effort) != isThere else { continue }
-        guard !isThere else {
-          throw FileError(
-            file, "layer \(layer) has a LoRA of \(projection.rawValue), contrary to \(config)",
-            remedy: "use the files of one adapter")
-        }
-        missing.append("layer \(layer) has no LoRA of \(projection.rawValue)")
+    let decoder = (0..<text.layers).flatMap { layer in
+      text.projections(of: layer).map { AdaptedModule.decoder(layer: layer, $0) }
+    }
+    for module in decoder + (vision?.modules ?? []).map(AdaptedModule.tower) {
+      let isThere = found.contains(module)
+      guard try modules.adapts(name(module, naming), &effort) != isThere else { continue }
+      let (place, what) = words(module)
+      guard !isThere else {
+        throw FileError(
+          file, "\(place) has a LoRA of \(what), contrary to \(config)", remedy: "use the files of one adapter")
       }
+      missing.append("\(place) has no LoRA of \(what)")
     }
     if let first = missing.first {
       let more = missing.count > 1 ? " (\(missing.count) are missing)" : ""
@@ -159,36 +200,28 @@ enum PEFTFolder {
         file, "\(first)\(more), contrary to \(config)",
         remedy: "use the complete file of that adapter, or name in layers_to_transform the layers that it has")
     }
-    for name in otherModules(naming, text, family) where try modules.adapts(name, &effort) {
+    for name in otherModules(naming, text) where try modules.adapts(name, &effort) {
       throw FileError(
         file, "has no LoRA of \(name), which \(config) also names",
-        remedy: "use an adapter of the decoder layers' projections alone: \(allNames)")
+        remedy: "use an adapter of linear modules of decoder and vision tower alone")
     }
   }
 
-  private static var allNames: String { Projection.allCases.map(\.rawValue).joined(separator: ", ") }
-
-  /// Modules beside the decoder layers' projections of which PEFT can make a LoRA.
-  private static func otherModules(
-    _ naming: Naming, _ text: TextConfiguration, _ family: ModelConfiguration.Family?
-  ) -> [String] {
-    let convolutions = (0..<text.layers).filter(text.isLinear).map { "\(naming.layers).\($0).linear_attn.conv1d" }
-    let vision = family.map(towerModules) ?? ModelConfiguration.Family.allCases.flatMap(towerModules)
-    return convolutions + vision.map { "\(naming.vision).\($0)" } + [naming.embedding, "lm_head"]
+  private static func words(_ module: AdaptedModule) -> (place: String, what: String) {
+    switch module {
+    case .decoder(let layer, let projection): ("layer \(layer)", projection.rawValue)
+    case .tower(let module): ("the vision tower", module.name)
+    }
   }
 
-  /// Modules of a tower, the first of each kind.
-  private static func towerModules(_ family: ModelConfiguration.Family) -> [String] {
-    let merger = (["mlp.0", "mlp.2"], ["linear_fc1", "linear_fc2"])
-    let (mlp, merged, deepstack) =
-      switch family {
-      case .qwen2_vl: (["fc1", "fc2"], merger.0, [])
-      case .qwen2_5_vl: (["gate_proj", "up_proj", "down_proj"], merger.0, [])
-      case .qwen3_vl: (merger.1, merger.1, merger.1)
-      case .qwen3_5: (merger.1, merger.1, [] as [String])
-      }
-    return ["patch_embed.proj", "blocks.0.attn.qkv", "blocks.0.attn.proj"] + mlp.map { "blocks.0.mlp.\($0)" }
-      + merged.map { "merger.\($0)" } + deepstack.map { "deepstack_merger_list.0.\($0)" }
+  private static var allNames: String {
+    Projection.allCases.map(\.rawValue).joined(separator: ", ") + ", and visual.{blocks,merger,deepstack_merger_list}"
+  }
+
+  /// Modules beside the linear ones of which PEFT can make a LoRA.
+  private static func otherModules(_ naming: Naming, _ text: TextConfiguration) -> [String] {
+    (0..<text.layers).filter(text.isLinear).map { "\(naming.layers).\($0).linear_attn.conv1d" }
+      + ["\(naming.vision).patch_embed.proj", naming.embedding, "lm_head"]
   }
 
   // MARK: - Writing
@@ -218,13 +251,17 @@ enum PEFTFolder {
   static func config(_ options: LoRAConfiguration, baseName: String?) throws -> Data {
     let layers = options.targets.keys.sorted()
     let names = shortNames(options)
+    func named<Value>(_ values: [AdaptedModule: Value]) -> [String: Value] {
+      Dictionary(uniqueKeysWithValues: values.map { (name($0.key, namings[0]), $0.value) })
+    }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
     return try encoder.encode(
       Config(
-        base_model_name_or_path: baseName,
+        alpha_pattern: named(options.alphas), base_model_name_or_path: baseName,
         layers_to_transform: names == nil || layers == Array(0..<layers.count) ? nil : layers,
-        lora_alpha: options.alpha, r: options.rank, target_modules: names ?? fullNames(options))) + Data("\n".utf8)
+        lora_alpha: options.alpha, r: options.rank, rank_pattern: named(options.ranks),
+        target_modules: names ?? options.modules.map { name($0, namings[0]) })) + Data("\n".utf8)
   }
 
   /// The projections' names, where they name what is adapted and nothing else: all adapted layers have those of their
@@ -234,20 +271,15 @@ enum PEFTFolder {
     let areAlike = options.targets.values.allSatisfy { targets in
       targets == all.filter { Set(targets.map(\.module)).contains($0.module) }
     }
-    return areAlike && !all.contains { Projection.mlp.contains($0) } ? all.map(\.rawValue) : nil
-  }
-
-  private static func fullNames(_ options: LoRAConfiguration) -> [String] {
-    options.targets.sorted { $0.key < $1.key }.flatMap { layer, targets in
-      targets.map { module(namings[0], layer, $0) }
-    }
+    return areAlike && options.tower.isEmpty && !all.contains { Projection.mlp.contains($0) }
+      ? all.map(\.rawValue) : nil
   }
 
   /// The name of a layout's tensor in PEFT's file.
   static func name(_ tensor: AdapterLayout.Tensor) -> String {
-    guard let (layer, projection, part) = LoRAConfiguration.parse(tensor.name) else {
+    guard let (module, part) = AdaptedModule.parse(tensor.name) else {
       preconditionFailure("\(tensor.name) is no tensor of a LoRA")
     }
-    return "base_model.model.\(module(namings[0], layer, projection)).lora_\(part).weight"
+    return "\(start)\(name(module, namings[0])).lora_\(part).weight"
   }
 }

@@ -61,22 +61,40 @@ extension CheckpointFile {
 
   private func lora(rank: Int, alpha: Double) throws -> (configuration: AdapterConfiguration, layout: AdapterLayout) {
     var targets: [Int: [Projection]] = [:]
-    var widths: [Projection: ProjectionWidths] = [:]
+    var tower: [TowerModule] = []
+    var sizes: [AdaptedModule: (rank: Int, alpha: Double, widths: ProjectionWidths)] = [:]
     for name in try file.children(of: "/adapter") {
-      guard let (layer, projection, part) = LoRAConfiguration.parse(name), layer < Self.maximumLayers else {
+      guard let (module, part) = AdaptedModule.parse(name), isInBounds(module) else {
         throw refuse("/adapter/\(name) is no tensor of a LoRA")
       }
       guard part == "A" else { continue }
-      targets[layer, default: []].append(projection)
-      guard widths[projection] == nil else { continue }
-      let other = "layers.\(layer).\(projection.rawValue).B"
-      widths[projection] = ProjectionWidths(
-        input: try shape(name, dimensions: 2, rank: rank)[1], output: try shape(other, dimensions: 2, rank: rank)[0])
+      switch module {
+      case .decoder(let layer, let projection): targets[layer, default: []].append(projection)
+      case .tower(let module): tower.append(module)
+      }
+      let (a, b) = (try shape(name), try shape("\(module.name).B"))
+      guard a[0] == b[1] else { throw refuse("/adapter/\(name) has rank \(a[0]), its B \(b[1])") }
+      let path = "/adapter/\(name)"
+      let own =
+        try file.hasAttribute("alpha", of: path) ? file.attribute("alpha", of: path, as: Double.self) : alpha
+      guard own.isFinite else { throw refuse("alpha \(own) of \(path)") }
+      sizes[module] = (a[0], own, ProjectionWidths(input: a[1], output: b[0]))
     }
-    guard !targets.isEmpty else { throw refuse("no tensor of a LoRA") }
-    let options = LoRAConfiguration(rank: rank, alpha: alpha, targets: targets)
-    return (.lora(options), options.layout { widths[$0] ?? ProjectionWidths(input: 0, output: 0) })
+    guard !sizes.isEmpty else { throw refuse("no tensor of a LoRA") }
+    var options = LoRAConfiguration(rank: rank, alpha: alpha, targets: targets, tower: tower)
+    for (module, size) in sizes { options.set(module, rank: size.rank, alpha: size.alpha) }
+    return (.lora(options), options.layout { sizes[$0]?.widths ?? ProjectionWidths(input: 0, output: 0) })
   }
+
+  private func isInBounds(_ module: AdaptedModule) -> Bool {
+    switch module {
+    case .decoder(let layer, _): layer < Self.maximumLayers
+    case .tower(let module): if case .block(let index) = module.part { index < Self.maximumLayers } else { true }
+    }
+  }
+
+  /// The shape of a matrix of a LoRA.
+  private func shape(_ name: String) throws -> [Int] { try shape(name, dimensions: 2, rank: Self.maximumRank) }
 
   private func shape(_ name: String, dimensions: Int, rank: Int) throws -> [Int] {
     let path = "/adapter/\(name)"

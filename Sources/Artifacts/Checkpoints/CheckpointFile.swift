@@ -15,6 +15,7 @@ package struct CheckpointFile: ~Copyable {
   static var maximumLayers: Int { 1024 }
   static var maximumHeads: Int { 1024 }
   static var maximumWidth: Int { 1 << 16 }
+  static var maximumRank: Int { 1 << 12 }
   /// Steps of history that are read at most.
   private static var maximumSteps: Int { 1 << 24 }
 
@@ -140,11 +141,11 @@ package struct CheckpointFile: ~Copyable {
   /// - Parameters: shape, provenance and folder of the base in use.
   /// - Throws: `HDF5Error`, or `FileError` for an adapter of another base or shape.
   func adapter(
-    for text: TextConfiguration, _ used: AdapterProvenance, folder: String
+    for text: TextConfiguration, _ vision: VisionConfiguration?, _ used: AdapterProvenance, folder: String
   ) throws -> (configuration: AdapterConfiguration, layout: AdapterLayout) {
     try provenance().requireMatch(used, of: [.base], folder: folder, file: path)
     let (configuration, layout) = try adapter()
-    guard configuration.fits(text, layout: layout) else {
+    guard configuration.fits(text, vision, layout: layout) else {
       throw refuse("its adapter's layers, heads or widths do not fit \(folder)")
     }
     return (configuration, layout)
@@ -152,7 +153,8 @@ package struct CheckpointFile: ~Copyable {
 
   /// The same for an open base.
   package func adapter(for base: BaseModel) throws -> (configuration: AdapterConfiguration, layout: AdapterLayout) {
-    try adapter(for: base.configuration.text, AdapterProvenance(of: base), folder: base.folder)
+    try adapter(
+      for: base.configuration.text, base.configuration.vision, AdapterProvenance(of: base), folder: base.folder)
   }
 
   /// All trainable parameters, in the layout's order.

@@ -66,6 +66,10 @@ extension TrainingState {
           heads.map { Int32($0) }, shape: [heads.count], to: "/adapter/\(group)/\(layer)", filters: [.fletcher32])
       }
     }
+    var alphas: [String: Double] = [:]
+    if case .lora(let options) = adapter {
+      for (module, alpha) in options.alphas { alphas["\(module.name).A"] = alpha }
+    }
     for (group, values) in [
       ("/adapter", parameters), ("/optimizer/exp_avg", optimizer.expAvg), ("/optimizer/exp_avg_sq", optimizer.expAvgSq),
     ] {
@@ -74,6 +78,9 @@ extension TrainingState {
           Array(values[tensor.range]), shape: tensor.shape.isEmpty ? [1] : tensor.shape,
           to: "\(group)/\(tensor.name)", filters: [.fletcher32])
       }
+    }
+    for (name, alpha) in alphas.sorted(by: { $0.key < $1.key }) {
+      try file.setAttribute("alpha", of: "/adapter/\(name)", to: alpha)
     }
     try file.createGroup("/optimizer")
     try file.setAttribute("step", of: "/optimizer", to: Int64(optimizer.step))
@@ -108,12 +115,16 @@ extension TrainingState {
   /// - Throws: `HDF5Error`, or `FileError` for one of another schema, base or shape.
   package init(reading path: String, for base: BaseModel) throws {
     try self.init(
-      reading: path, for: base.configuration.text, AdapterProvenance(of: base), folder: base.folder)
+      reading: path, for: base.configuration.text, base.configuration.vision, AdapterProvenance(of: base),
+      folder: base.folder)
   }
 
-  init(reading path: String, for text: TextConfiguration, _ used: AdapterProvenance, folder: String) throws {
+  init(
+    reading path: String, for text: TextConfiguration, _ vision: VisionConfiguration?, _ used: AdapterProvenance,
+    folder: String
+  ) throws {
     let file = try CheckpointFile(path)
-    (adapter, layout) = try file.adapter(for: text, used, folder: folder)
+    (adapter, layout) = try file.adapter(for: text, vision, used, folder: folder)
     run = RunIdentity(
       digest: try file.runDigest(), yaml: try file.runYAML(), seed: try file.seed(), worldSize: try file.worldSize(),
       provenance: try file.provenance(), imagesDigest: try file.imagesDigest())

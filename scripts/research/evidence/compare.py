@@ -6,7 +6,8 @@
 Tunes on a sixth of the training examples that the tuning runs do not see, trains every method in every regime with
 every seed, two jobs at a time and one thread each, and evaluates each on the validation examples. What is done already
 is kept, so the same command goes on after an end. Writes OUTPUT/results.json, a line a job; tables.py makes tables and
-plots of it. Standard library only.
+plots of it. A base with linear attention (Qwen3.5) is compared on the kinds of heads that it has, and `--methods` and
+`--regimes` take fewer: then a short table is printed. Standard library only.
 """
 
 import argparse
@@ -37,8 +38,10 @@ def image_lora(select, share=0.25, **more):
     return {"kind": "image_lora", "heads": heads | {k: more.pop(k) for k in ("estimator",) if k in more}, **more}
 
 
+ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
+MIXERS = ATTENTION + ["in_proj_qkv", "in_proj_z", "out_proj"]
 METHODS = {
-    "LoRA q, k, v, o": {"kind": "lora"},
+    "LoRA q, k, v, o": {"kind": "lora", "targets": ATTENTION},
     "LoRA v": {"kind": "lora", "targets": ["v_proj"]},
     "visual-token LoRA, all heads": image_lora("all"),
     "Image-LoRA": image_lora("influence"),
@@ -51,7 +54,27 @@ METHODS = {
     "Image-LoRA, rank 14": image_lora(
         "influence", rank=14, alpha=28
     ),  # a quarter of standard LoRA's parameters, its rank in full
-    "LoRA q, k, v, o, rank 1": {"kind": "lora", "rank": 1, "alpha": 2},  # about Image-LoRA's parameters
+    "LoRA q, k, v, o, rank 1": {  # about Image-LoRA's parameters
+        "kind": "lora",
+        "targets": ATTENTION,
+        "rank": 1,
+        "alpha": 2,
+    },
+    "LoRA all-linear": {"kind": "lora", "targets": "all-linear"},
+}
+
+
+def hybrid(value_heads):
+    """A quarter of all value heads of both kinds, whatever the kind."""
+    return {"kind": "image_lora", "value_heads": value_heads, "heads": {"select": "influence", "num_heads": 8}}
+
+
+HYBRID_METHODS = {
+    "LoRA all-linear": METHODS["LoRA all-linear"],
+    "LoRA token mixers": {"kind": "lora", "targets": MIXERS},
+    "Image-LoRA, KV heads": hybrid("attention"),
+    "Image-LoRA, value heads": hybrid("linear"),
+    "Image-LoRA, both kinds": hybrid("both"),
 }
 EVERYWHERE = list(METHODS)[:5]  # the others: in SOME
 SOME = ("balanced",)
@@ -81,7 +104,7 @@ class Job:
         train, validation = (
             f"{name}-tuning-{s}.jsonl" if self.tuning else f"{name}-{s}.jsonl" for s in ("train", "validation")
         )
-        adapter = {"rank": self.a.rank, "alpha": 2 * self.a.rank, **json.loads(json.dumps(METHODS[self.method]))}
+        adapter = {"rank": self.a.rank, "alpha": 2 * self.a.rank, **json.loads(json.dumps(self.a.all[self.method]))}
         heads = adapter.get("heads", {"select": "all"})
         if heads["select"] != "all":
             heads["seed"] = self.seed  # of the draw of heads, or of the probe
@@ -140,7 +163,7 @@ class Job:
             "step_seconds": statistics.median(m["compute_seconds"] for m in steps),
         }
         if not self.tuning:
-            base = ["--base"] if self.method == list(METHODS)[0] and self.seed == 0 else []
+            base = ["--base"] if self.method == self.a.methods[0] and self.seed == 0 else []
             self.command(
                 "evaluate",
                 "--overwrite",
@@ -169,8 +192,9 @@ class Job:
         adapter = json.loads(self.command("inspect", "checkpoints/latest.h5", "--json"))
         chosen, heads = {}, []
         if "heads" in adapter:
-            chosen = adapter["heads"]["kv_indices"]
-            (self.folder / "heads.json").write_text(json.dumps({"kv_indices": chosen}))
+            indices = {k: adapter["heads"][k] for k in ("kv_indices", "value_head_indices") if k in adapter["heads"]}
+            chosen = {layer: heads for of in indices.values() for layer, heads in of.items()}
+            (self.folder / "heads.json").write_text(json.dumps(indices))
             heads = ["--set", "adapter.heads={select: file, file: heads.json}"]
         plan = json.loads(self.command("plan", "run.json", "--json", *heads))
         return {
@@ -266,16 +290,36 @@ def tuning(a):
         runs = dict(
             waiting.map(
                 lambda m: (m, tuned(a, pool, m, "balanced", 1)),
-                [m for m in METHODS if m not in OTHER_HEADS],
+                [m for m in a.methods if m not in OTHER_HEADS],
             )
         )
         rates = {method: dict.fromkeys(REGIMES, best(of)) for method, of in runs.items()}
-        pairs = [(method, regime) for regime in REGIMES for method in RIVALS if regime != "balanced"]
+        rivals = [method for method in RIVALS if method in a.methods]
+        pairs = [(method, regime) for regime in a.regimes for method in rivals if regime != "balanced"]
         more = list(waiting.map(lambda pair: tuned(a, pool, *pair, RATES.index(rates[pair[0]]["balanced"])), pairs))
     for (method, regime), of in zip(pairs, more):
         rates[method][regime] = best(of)
-    rates |= dict.fromkeys(OTHER_HEADS, rates["Image-LoRA"])
+    rates |= {method: rates["Image-LoRA"] for method in OTHER_HEADS if method in a.methods}
     return [run for of in [*runs.values(), *more] for run in of], rates
+
+
+def decoder(base):
+    """A base's configuration of the decoder, and whether it has linear attention."""
+    text = json.loads((base / "config.json").read_text())["text_config"]
+    return text, "linear_attention" in text.get("layer_types", [])
+
+
+def table(results):
+    """Means over seeds of each method, and the distances of the seeds."""
+    print("\n| method | trainable | rate | point in box | validation loss |\n| --- | ---: | ---: | ---: | ---: |")
+    for method in dict.fromkeys(r["method"] for r in results):
+        own = [r for r in results if r["method"] == method]
+        right = [100 * r["accuracy"]["all"][0] / r["accuracy"]["all"][1] for r in own]
+        losses = [r["validation_loss"] for r in own]
+        print(
+            f"| {method} | {own[0]['trainable']:,} | {own[0]['learning_rate']:g} | {statistics.fmean(right):.1f}% "
+            f"({min(right):.1f} to {max(right):.1f}) | {statistics.fmean(losses):.4f} |"
+        )
 
 
 def main():
@@ -289,7 +333,16 @@ def main():
     parser.add_argument("--rank", type=int, default=8)
     parser.add_argument("--probe-examples", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--methods", nargs="+", help="only these")
+    parser.add_argument("--regimes", nargs="+", choices=REGIMES, help="only these; the balanced one is needed")
     a = parser.parse_args()
+    text, is_hybrid = decoder(a.base)
+    is_part = bool(a.methods or a.regimes or is_hybrid)
+    a.all = HYBRID_METHODS if is_hybrid else METHODS
+    a.methods = a.methods or list(a.all)
+    a.regimes = a.regimes or (["balanced"] if is_hybrid else list(REGIMES))
+    if unknown := [m for m in a.methods if m not in a.all]:
+        raise SystemExit(f"--methods: {unknown[0]} is none of {', '.join(a.all)}")
     a.base, a.imagelora, a.output = a.base.resolve(), a.imagelora.resolve(), a.output.resolve()
     prepare(a)
     tried, rates = tuning(a)
@@ -300,18 +353,20 @@ def main():
     )
     jobs = [
         Job(a, regime, method, seed, rates[method][regime])
-        for chosen in (EVERYWHERE, [m for m in METHODS if m not in EVERYWHERE])
+        for chosen in (
+            [m for m in a.methods if m in EVERYWHERE],
+            [m for m in a.methods if m not in EVERYWHERE],
+        )
         for seed in range(a.seeds)
-        for regime in REGIMES
+        for regime in a.regimes
         for method in chosen
         if method in EVERYWHERE or regime in SOME
     ]
     results = every(jobs, a.workers)
-    base = json.loads((a.base / "config.json").read_text())["text_config"]
     (a.output / "results.json").write_text(
         json.dumps(
             {
-                "base": base,
+                "base": text,
                 "rates": rates,
                 "tuning": tried,
                 "results": results,
@@ -322,6 +377,8 @@ def main():
             indent=1,
         )
     )
+    if is_part:
+        table(results)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ import sys
 import compare
 
 REGIMES = ("text-heavy", "balanced", "image-heavy")
-LORA, IMAGE_LORA = compare.RIVALS
 MULTIPLES = (1 / 2, 1, 2, 4)
 PLAIN = {"A": 1, "B": 1, "gamma": 1}
 PLAIN_RATES = (1e-2, 3e-2, 1e-1)
@@ -54,12 +53,15 @@ def main():
     a.steps, a.batch, a.rank, a.probe_examples = 160, 16, 8, 200
     a.base, a.imagelora, a.output = a.base.resolve(), a.imagelora.resolve(), a.output.resolve()
     compare.prepare(a)
-    hidden = json.loads((a.base / "config.json").read_text())["text_config"]["hidden_size"]
+    text, is_hybrid = compare.decoder(a.base)
+    hidden = text["hidden_size"]
+    a.all = compare.HYBRID_METHODS if is_hybrid else compare.METHODS
+    lora, image_lora = ("LoRA all-linear", "Image-LoRA, both kinds") if is_hybrid else compare.RIVALS
     runs = []
     for regime in a.regime or REGIMES:
-        for method in (LORA, IMAGE_LORA):
+        for method in (lora, image_lora):
             runs += [Run(a, regime, method, None if m == 1 else float(f"{m / hidden:.6g}")) for m in MULTIPLES]
-        runs += [Run(a, regime, IMAGE_LORA, rate, PLAIN) for rate in PLAIN_RATES]
+        runs += [Run(a, regime, image_lora, rate, PLAIN) for rate in PLAIN_RATES]
     results = compare.every(runs, a.workers)
     sys.exit(report(list(zip(runs, results)), hidden))
 
