@@ -139,7 +139,7 @@ def to_pt(folder, path):
     with open(path, "xb") as file:
         torch.save(stored | {"kv_indices": config["kv_indices"], "layers": parts}, file)
     kept = {"adapter_type", "format_version", "rank", "alpha", "normalization", "kv_indices", "base_model_name_or_path"}
-    print(f"left out, a .pt has no place for it: {', '.join(sorted(config.keys() - kept))}", file=sys.stderr)
+    print("left out, a .pt has no place for it:", *sorted(config.keys() - kept) or ["nothing"], file=sys.stderr)
 
 
 def from_pt(path, folder):
@@ -165,4 +165,7 @@ if __name__ == "__main__":
     commands = {"to-pt": to_pt, "from-pt": from_pt}
     if len(sys.argv) != 4 or sys.argv[1] not in commands:
         sys.exit(__doc__)
-    commands[sys.argv[1]](*sys.argv[2:])
+    try:
+        commands[sys.argv[1]](*sys.argv[2:])
+    except (OSError, ValueError) as error:
+        sys.exit(str(error))
