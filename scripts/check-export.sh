@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Does an exported Image-LoRA do in transformers what it does here? A small base of each family is trained for some steps
-# on the quickstart's pages and exported; transformers runs the folder's image_lora.py (scripts/check_export.py).
+# Does an exported Image-LoRA do in transformers what it does here? Adapters of small bases of all families are trained
+# for some steps (STEPS, 20) on the quickstart's pages and exported; transformers runs the folder's image_lora.py
+# (scripts/check_export.py). It prints a table; docs/reports/2026-11-adapters.md says what its columns are.
 # Usage: scripts/check-export.sh [MODEL...] (from any folder; MODEL: more bases, or others with ONLY=1)
 #
 # It needs the packages of scripts/research/requirements.txt: a virtual environment in .build-tests/research, or the
@@ -32,6 +33,8 @@ models+=("$@")
 tar -xf scripts/quickstart/data/pages.tar.xz -C "$work"
 cp scripts/quickstart/data/*.jsonl "$work/"
 "$PYTHON" scripts/check_export.py rows "$work"
+echo "| base, heads | base | adapted | adapted, batches of 2 | effect | answers equal | .pt and back |"
+echo "| --- | --- | --- | --- | --- | --- | --- |"
 for number in "${!models[@]}"; do
   model=$(realpath "${models[$number]}")
   heads=(attention)
@@ -48,9 +51,9 @@ checkpoint: {directory: checkpoints}
 YAML
     "$IMAGELORA" train "$here/run.yaml" >"$here/train.log" 2>&1 || { cat "$here/train.log" >&2; exit 1; }
     "$IMAGELORA" export "$here/checkpoints/latest.h5" --output "$here/adapter" >"$here/export.log"
-    # Its "passed, failed" is the last line, what failed the lines before it.
-    if "$PYTHON" scripts/check_export.py compare --imagelora "$IMAGELORA" --model "$model" --name "${models[$number]}, $kind" \
-      --folder "$here" --rows "$work/rows.jsonl" >"$here/compare.out" 2>"$here/compare.err"; then
+    if "$PYTHON" scripts/check_export.py compare --imagelora "$IMAGELORA" --model "$model" \
+      --name "${models[$number]}, $kind" --folder "$here" --rows "$work/rows.jsonl" \
+      >"$here/compare.out" 2>"$here/compare.err"; then
       cat "$here/compare.out"
       passed=$((passed + 1))
     else
