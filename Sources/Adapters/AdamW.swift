@@ -7,6 +7,9 @@ package struct OptimizerState: Sendable, Equatable {
   package var step = 0
   /// Running means of the gradients and of their squares, in the order of the adapter's layout.
   package var expAvg, expAvgSq: [Float]
+  /// Powers of two above the magnitudes of a batch's gradients, one a tensor of the layout, in which the next step's
+  /// exact sum counts; empty at the start.
+  package var gradientExponents: [Int] = []
 
   /// The start of training: no update, all moments zero.
   package init(count: Int) {

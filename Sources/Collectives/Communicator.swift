@@ -7,7 +7,7 @@ package protocol Communicator: AnyObject, Sendable {
 
   /// Adds the words of all ranks in place: the same bits on every rank, whatever the order.
   /// - Important: Collective; every rank passes the same number of words.
-  func sum(_ words: UnsafeMutableBufferPointer<Int128>) throws
+  func sum(_ words: UnsafeMutableBufferPointer<Int64>) throws
 
   /// Gives every rank the bytes that `root` passes.
   /// - Important: Collective.
@@ -38,7 +38,7 @@ package struct Traffic: Equatable, Sendable {
   /// Counts one call of `sum`.
   package mutating func addSum(words: Int) {
     sumCalls += 1
-    sumBytes += words * MemoryLayout<Int128>.size
+    sumBytes += words * MemoryLayout<Int64>.size
   }
 
   /// Counts one call of another collective.

@@ -1,73 +1,98 @@
-// Sums that are the same bits in every order and on every number of ranks: fixed-point words of 128 bits.
-import Glibc  // Rounding is a call of the C library's on processors without SSE4.1, the compiler's default.
+// Sums that are the same bits in every order and on every number of ranks: fixed-point words of 64 bits.
+
+/// What a word of an exact sum counts in, and how large its addends may be.
+package struct FixedPoint: Sendable, Equatable {
+  /// Addends have magnitudes below 2^limit.
+  package let limit: Int
+  /// A word counts in units of 2^unit.
+  package let unit: Int
+
+  /// The finest unit with which that many addends, over all ranks, cannot overflow a word.
+  package init(limit: Int, addends: Int) {
+    precondition(addends > 0, "a sum has addends")
+    self.limit = limit
+    // Rounded addends are at most 2^(limit - unit), so their sum is at most 2^62.
+    unit = limit + (Int.bitWidth - (addends - 1).leadingZeroBitCount) - 62
+  }
+
+  /// The multiple of the unit nearest to a Float below the limit, ties to even.
+  @inline(__always)
+  func word(_ bits: UInt32) -> Int64 {
+    let exponent = Int(bits >> 23 & 0xff)
+    let significand = Int64(bits & 0x7f_ffff | (exponent > 0 ? 0x80_0000 : 0))
+    let shift = max(exponent, 1) &- 150 &- unit
+    let magnitude: Int64
+    if shift >= 0 {
+      magnitude = significand &<< Int64(shift)
+    } else if shift > -25 {
+      let lost = Int64(0) &- Int64(shift)
+      let even = significand &>> lost & 1
+      magnitude = (significand &+ (1 &<< (lost &- 1)) &- 1 &+ even) &>> lost
+    } else {
+      magnitude = 0
+    }
+    let sign = Int64(Int32(bitPattern: bits) >> 31)  // 0 or -1
+    return (magnitude ^ sign) &- sign
+  }
+
+  /// The number that a word stands for, correctly rounded.
+  func value(of word: Int64) -> Double { Double(word) * scale(unit) }
+  func value(of word: Int64) -> Float { Float(Double(Float(word)) * scale(unit)) }
+
+  func scale(_ exponent: Int) -> Double { Double(sign: .plus, exponent: exponent, significand: 1) }
+}
 
 /// A flat buffer of exact sums.
 ///
-/// A word counts in units of 2^-80. An addend is a multiple of that unit if it is a `Float` of at least 2^-57 in
-/// magnitude; a smaller one is rounded to the nearest multiple, ties to even, by itself and hence in the same way
-/// everywhere. Integer addition is associative, so the sum depends neither on the order nor on the ranks that add.
-/// Addends that are not finite, or of magnitude 2^31 or more, are left out and counted (`nonFinite`). So no word can
-/// overflow with up to 2^16 = 65,536 addends over all ranks: 2^16 (2^31 - 2^-22) 2^80 < 2^127; nor with any number of
-/// addends whose magnitudes add up to less than 2^47.
+/// Each addend is rounded to a multiple of its word's unit by itself and hence in the same way everywhere. Integer
+/// addition is associative, so a sum depends neither on the order nor on the ranks that add. What a word counts in,
+/// the caller states with each call, the same on all ranks.
 package struct ExactSum: Sendable {
-  /// The sums' words, followed by the counter of what was left out.
-  private var words: [Int128]
+  private var words: [Int64]
+
+  /// What became of addends.
+  package enum Outcome: Sendable, Equatable {
+    case added
+    /// Nothing was added: one has a magnitude of 2^(exponent - 1) or more, which is not below the limit; none has one of
+    /// 2^exponent.
+    case tooLarge(exponent: Int)
+    /// Nothing was added: one is not finite.
+    case notFinite
+  }
 
   /// Zero sums.
-  package init(count: Int) { words = [Int128](repeating: 0, count: count + 1) }
+  package init(count: Int) { words = [Int64](repeating: 0, count: count) }
 
   /// The number of sums.
-  package var count: Int { words.count - 1 }
+  package var count: Int { words.count }
 
-  /// How many addends were left out as not finite or too large, for the whole buffer; after `reduce` by all ranks.
-  package var nonFinite: Int { Int(clamping: words[count]) }
-
-  /// Adds the values to the sums from `offset` on.
-  package mutating func add(_ values: UnsafeBufferPointer<Float>, at offset: Int) {
+  /// Adds the values to the sums from `offset` on, all or none.
+  package mutating func add(_ values: UnsafeBufferPointer<Float>, at offset: Int, in form: FixedPoint) -> Outcome {
     precondition(offset >= 0 && offset + values.count <= count, "values reach beyond the sums")
+    var largest: UInt32 = 0
+    for index in values.indices { largest = max(largest, values[index].bitPattern & 0x7fff_ffff) }
+    guard largest < 0x7f80_0000 else { return .notFinite }
+    let exponent = Int(largest >> 23) - 126
+    guard exponent <= form.limit else { return .tooLarge(exponent: exponent) }
     words.withUnsafeMutableBufferPointer { words in
-      var refused: Int128 = 0
-      for index in values.indices {
-        let bits = values[index].bitPattern
-        let exponent = Int(bits >> 23 & 0xff)
-        // The unit of the last place of a Float of this exponent is 2^(exponent - 150): a shift of exponent - 70.
-        if exponent < 70 {
-          words[offset &+ index] &+= Int128(Int64((Double(values[index]) * 0x1p80).rounded(.toNearestOrEven)))
-        } else if exponent < 127 + 31 {
-          let magnitude = Int128(bits & 0x7f_ffff | 0x80_0000) &<< Int128(exponent &- 70)
-          let sign = Int128(Int32(bitPattern: bits) >> 31)  // 0 or -1
-          words[offset &+ index] &+= (magnitude ^ sign) &- sign
-        } else {
-          refused &+= 1
-        }
-      }
-      words[words.count - 1] &+= refused
+      for index in values.indices { words[offset &+ index] &+= form.word(values[index].bitPattern) }
     }
+    return .added
   }
 
-  /// Adds one value to one sum; exact for a multiple of 2^-80, to the nearest multiple otherwise.
-  package mutating func add(_ value: Double, at index: Int) {
+  /// Adds one value to one sum.
+  package mutating func add(_ value: Double, at index: Int, in form: FixedPoint) -> Outcome {
     precondition(index >= 0 && index < count, "no such sum")
-    let refused = words[index].add(value)
-    words[count] &+= refused
+    guard value.isFinite else { return .notFinite }
+    guard value.magnitude < form.scale(form.limit) else { return .tooLarge(exponent: Int(value.exponent) + 1) }
+    words[index] &+= Int64((value * form.scale(-form.unit)).rounded(.toNearestOrEven))
+    return .added
   }
 
-  /// Adds an integer to a word that is read by `count(at:)` and holds integers alone.
+  /// Adds an integer to a word that holds integers alone.
   package mutating func add(count: Int, at index: Int) {
     precondition(index >= 0 && index < self.count, "no such sum")
-    words[index] &+= Int128(count)
-  }
-
-  /// Adds to a word that is read by `word(at:)` and holds such addends alone; their sum must fit it.
-  package mutating func add(word: Int128, at index: Int) {
-    precondition(index >= 0 && index < count, "no such sum")
-    words[index] &+= word
-  }
-
-  /// A word as it is.
-  package func word(at index: Int) -> Int128 {
-    precondition(index >= 0 && index < count, "no such sum")
-    return words[index]
+    words[index] &+= Int64(count)
   }
 
   /// Adds up all ranks' sums: afterwards the same bits on every rank. Throws what the communicator throws.
@@ -77,46 +102,24 @@ package struct ExactSum: Sendable {
   }
 
   /// A sum, correctly rounded.
-  package func value(at index: Int) -> Double {
-    precondition(index >= 0 && index < count, "no such sum")
-    return words[index].rounded()
-  }
+  package func value(at index: Int, in form: FixedPoint) -> Double { form.value(of: words[index]) }
 
   /// Sums, each correctly rounded.
-  package func values(_ range: Range<Int>) -> [Float] {
-    precondition(range.lowerBound >= 0 && range.upperBound <= count, "no such sums")
-    return range.map { words[$0].rounded() }
+  package func values(_ range: Range<Int>, in form: FixedPoint) -> [Float] {
+    range.map { form.value(of: words[$0]) }
+  }
+
+  /// A power of two above the magnitudes of some sums, as its exponent; nil where all of them are zero.
+  package func exponent(of range: Range<Int>, in form: FixedPoint) -> Int? {
+    let largest = range.reduce(UInt64(0)) { max($0, words[$1].magnitude) }
+    return largest > 0 ? UInt64.bitWidth - largest.leadingZeroBitCount + form.unit : nil
   }
 
   /// An integer word.
-  package func count(at index: Int) -> Int {
-    precondition(index >= 0 && index < count, "no such sum")
-    return Int(clamping: words[index])
-  }
+  package func count(at index: Int) -> Int { Int(words[index]) }
 
-  /// Sets all sums and the counter to zero.
+  /// Sets all sums to zero.
   package mutating func reset() {
     for index in words.indices { words[index] = 0 }
-  }
-}
-
-extension Int128 {
-  /// Adds a value in units of 2^-80; returns 1 if it was left out and 0 otherwise.
-  fileprivate mutating func add(_ value: Double) -> Int128 {
-    guard value.magnitude < 0x1p31 else { return 1 }
-    // Scaling is exact: upwards by a power of two, and far from overflow.
-    self &+= Int128((value * 0x1p80).rounded(.toNearestOrEven))
-    return 0
-  }
-
-  /// The value in units of 2^-80, correctly rounded, ties to even.
-  fileprivate func rounded<Real: BinaryFloatingPoint>() -> Real {
-    let magnitude = self.magnitude
-    let excess = Swift.max(0, 64 - magnitude.leadingZeroBitCount)
-    // The upper 64 bits, the lowest of them set if anything follows: enough to round correctly to 24 or 53 bits.
-    let lost = magnitude & ((1 << UInt128(excess)) - 1)
-    let significand = UInt64(truncatingIfNeeded: magnitude >> UInt128(excess)) | (lost == 0 ? 0 : 1)
-    let value = Real(sign: .plus, exponent: Real.Exponent(excess - 80), significand: Real(significand))
-    return self < 0 ? -value : value
   }
 }

@@ -13,7 +13,7 @@ package final class SingleProcess: Communicator {
   package var size: Int { 1 }
   package var traffic: Traffic { counted.withLock { $0 } }
 
-  package func sum(_ words: UnsafeMutableBufferPointer<Int128>) {
+  package func sum(_ words: UnsafeMutableBufferPointer<Int64>) {
     counted.withLock { $0.addSum(words: words.count) }
   }
 

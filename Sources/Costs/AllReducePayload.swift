@@ -3,29 +3,27 @@ import Collectives
 
 /// The words of the all-reduce: the gradient of every trainable parameter, then a few counters, then the ranks' speeds.
 package struct AllReducePayload: Sendable, Equatable {
+  /// The last four are a digest of what a rank trains, in two parts, and their squares.
   package enum Counter: Int, CaseIterable, Sendable {
-    case nll, tokens, save, stop, state, stateSquares
+    case nll, tokens, notFinite, tooLarge, save, stop, stateLow, stateLowSquared, stateHigh, stateHighSquared
   }
 
-  /// The counters in words; the exact sum adds its own count of numbers that are not finite.
-  package static let counters = "loss, tokens, not finite, save, stop, state, speed"
+  /// The counters in words.
+  package static let counters = "loss, tokens, not finite, too large, save, stop, state, speed"
   /// Bytes of a word: the exact sum is one of fixed-point numbers.
-  package static let wordBytes = MemoryLayout<Int128>.stride
+  package static let wordBytes = MemoryLayout<Int64>.stride
 
   /// Trainable parameters.
   package let parameters: Int
   /// Words that hold the ranks' speeds, several each.
   private let speedWords: Int
-  private static let speedsPerWord = 7
+  private static let speedsPerWord = Int64.bitWidth / RankSpeed.bits
 
   package init(parameters: Int, ranks: Int) {
     self.parameters = parameters
     speedWords = max(1, (ranks + Self.speedsPerWord - 1) / Self.speedsPerWord)
   }
 
-  /// Words of the gradients.
-  package var gradients: Range<Int> { 0..<parameters }
-  /// Words that the training step fills; the exact sum has one more.
   package var count: Int { parameters + Counter.allCases.count + speedWords }
   /// The word of a counter.
   package subscript(_ counter: Counter) -> Int { parameters + counter.rawValue }
@@ -39,7 +37,7 @@ package struct AllReducePayload: Sendable, Equatable {
   /// Adds a rank's speed to the sum of all ranks.
   package func add(_ speed: RankSpeed, of rank: Int, to sum: inout ExactSum) {
     let (word, shift) = speedPlace(rank)
-    sum.add(word: Int128(speed.code) << Int128(shift), at: word)
+    sum.add(count: Int(bitPattern: UInt(speed.code) << UInt(shift)), at: word)
   }
 
   /// The speeds of all ranks, after the reduction.
@@ -47,11 +45,11 @@ package struct AllReducePayload: Sendable, Equatable {
     RankSpeed.speeds(
       (0..<ranks).map { rank in
         let (word, shift) = speedPlace(rank)
-        return UInt16(truncatingIfNeeded: sum.word(at: word) >> Int128(shift))
+        return UInt16(truncatingIfNeeded: sum.count(at: word) >> shift)
       })
   }
 
   package var gradientBytes: Int { parameters * Self.wordBytes }
-  package var counterBytes: Int { (count - parameters + 1) * Self.wordBytes }
+  package var counterBytes: Int { (count - parameters) * Self.wordBytes }
   package var bytes: Int { gradientBytes + counterBytes }
 }

@@ -43,7 +43,7 @@ package struct RankMemory: Equatable {
     let vision = float * patches * Double(v.patchNumbers + 6 * v.hiddenSize + (v.mlpInputs + 1) * v.intermediateSize)
     work = max(layer, head, vision) + float * T * H
     // Four vectors of fp32, the gradient taken from the sum, its words and MPI's copy of them.
-    adapter = Double(planned.parameters(t)) * (5 * float + 2 * Double(MemoryLayout<Int128>.stride))
+    adapter = Double(planned.parameters(t)) * (5 * float + 2 * Double(MemoryLayout<Int64>.stride))
     features = min(Double(featureMiB) * 0x1p20, imageTokens * Double(v.featureColumns) * float)
     program = Double(60 << 20)
   }

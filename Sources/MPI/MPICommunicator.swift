@@ -14,13 +14,11 @@ package final class MPICommunicator: Communicator {
   private let counted = Mutex(Traffic())
   /// No call passes more bytes at once than this, because MPI counts in `Int32`.
   private let chunkBytes: Int
-  // MPI's handles are pointers that do not change after the initialiser.
+  // A handle of MPI is a pointer that does not change.
   private nonisolated(unsafe) let world = CMPI_COMM_WORLD()
-  private nonisolated(unsafe) let word: MPI_Datatype?
-  private nonisolated(unsafe) let addition: MPI_Op?
 
   package init(chunkBytes: Int = 1 << 28) throws {
-    precondition(chunkBytes >= MemoryLayout<Int128>.size && chunkBytes <= Int32.max)
+    precondition(chunkBytes >= MemoryLayout<Int64>.size && chunkBytes <= Int32.max)
     self.chunkBytes = chunkBytes
     try check("MPI_Comm_set_errhandler", MPI_Comm_set_errhandler(world, CMPI_ERRORS_RETURN()))
     var rank: Int32 = 0
@@ -28,33 +26,18 @@ package final class MPICommunicator: Communicator {
     try check("MPI_Comm_rank", MPI_Comm_rank(world, &rank))
     try check("MPI_Comm_size", MPI_Comm_size(world, &size))
     (self.rank, self.size) = (Int(rank), Int(size))
-    // MPI knows no integers of 128 bits.
-    var word: MPI_Datatype?
-    try check("MPI_Type_contiguous", MPI_Type_contiguous(Int32(MemoryLayout<Int128>.size), CMPI_BYTE(), &word))
-    try check("MPI_Type_commit", MPI_Type_commit(&word))
-    self.word = word
-    var addition: MPI_Op?
-    try check("MPI_Op_create", MPI_Op_create(addWords, 1, &addition))
-    self.addition = addition
-  }
-
-  deinit {
-    var finalized: Int32 = 0
-    guard MPI_Finalized(&finalized) == MPI_SUCCESS && finalized == 0 else { return }
-    var (word, addition) = (word, addition)
-    MPI_Type_free(&word)
-    MPI_Op_free(&addition)
   }
 
   package var traffic: Traffic { counted.withLock { $0 } }
 
-  /// MPI_Allreduce in place.
-  package func sum(_ words: UnsafeMutableBufferPointer<Int128>) throws {
+  /// MPI_Allreduce in place, MPI_SUM of MPI_INT64_T, which networks can compute themselves.
+  package func sum(_ words: UnsafeMutableBufferPointer<Int64>) throws {
     counted.withLock { $0.addSum(words: words.count) }
     try watchdog.waiting {
-      for chunk in chunks(of: words.count, each: chunkBytes / MemoryLayout<Int128>.size) {
+      for chunk in chunks(of: words.count, each: chunkBytes / MemoryLayout<Int64>.size) {
         let part = UnsafeMutableBufferPointer(rebasing: words[chunk]).baseAddress
-        let code = MPI_Allreduce(CMPI_IN_PLACE(), part, Int32(chunk.count), word, addition, world)
+        let code = MPI_Allreduce(
+          CMPI_IN_PLACE(), part, Int32(chunk.count), CMPI_INT64_T(), CMPI_SUM(), world)
         try check("MPI_Allreduce", rank: rank, code)
       }
     }
@@ -114,20 +97,5 @@ package final class MPICommunicator: Communicator {
 
   private func chunks(of count: Int, each: Int) -> some Sequence<Range<Int>> {
     stride(from: 0, to: count, by: each).map { $0..<min(count, $0 + each) }
-  }
-}
-
-/// Adds words to words, for MPI_Op_create; wraps around, which `ExactSum` never needs.
-private func addWords(
-  _ addends: UnsafeMutableRawPointer?, _ sums: UnsafeMutableRawPointer?, _ count: UnsafeMutablePointer<Int32>?,
-  _ type: UnsafeMutablePointer<MPI_Datatype?>?
-) {
-  guard let addends, let sums, let count else { return }
-  let size = MemoryLayout<Int128>.size
-  // MPI's own buffers need not be aligned for Int128.
-  for offset in stride(from: 0, to: Int(count.pointee) * size, by: size) {
-    let sum = sums.loadUnaligned(fromByteOffset: offset, as: Int128.self)
-    let addend = addends.loadUnaligned(fromByteOffset: offset, as: Int128.self)
-    sums.storeBytes(of: sum &+ addend, toByteOffset: offset, as: Int128.self)
   }
 }

@@ -1,11 +1,12 @@
 // Whether all ranks hold the same adapter and moments: a flipped bit of one rank's memory must not reach a checkpoint.
 import Adapters
 import Artifacts
+import Costs
 
 /// A digest of a rank's adapter and moments, cheap enough for every step: any single changed bit changes it. It finds
 /// accidents and is no defence against malice.
 struct StateDigest: Equatable {
-  /// Below 2^46, so that its square can be summed over 2^16 ranks in 128 bits.
+  /// Below 2^46, so that squares of its halves can be summed over 2^16 ranks in 64 bits.
   let value: UInt64
 
   init(parameters: UnsafeBufferPointer<Float>, _ state: OptimizerState) {
@@ -13,17 +14,22 @@ struct StateDigest: Equatable {
     for moments in [state.expAvg, state.expAvgSq] {
       mixed = moments.withUnsafeBufferPointer { Self.mix($0, mixed) }
     }
+    for exponent in state.gradientExponents { mixed = (mixed ^ UInt64(bitPattern: Int64(exponent))) &* Self.prime }
     value = (mixed ^ mixed >> 46) & (1 << 46 - 1)
   }
+
+  init(_ value: UInt64) { self.value = value }
 
   init(_ parameters: [Float], _ state: OptimizerState) {
     self = parameters.withUnsafeBufferPointer { StateDigest(parameters: $0, state) }
   }
 
+  private static let prime: UInt64 = 0x0000_0100_0000_01B3
+
   /// Each step is a bijection of what went before and of the number, in four independent chains for speed.
   private static func mix(_ values: UnsafeBufferPointer<Float>, _ start: UInt64) -> UInt64 {
     var chains = SIMD4<UInt64>(start, start &+ 1, start &+ 2, start &+ 3)
-    let prime = SIMD4<UInt64>(repeating: 0x0000_0100_0000_01B3)
+    let prime = SIMD4<UInt64>(repeating: Self.prime)
     var index = 0
     while index + 4 <= values.count {
       let numbers = SIMD4(
@@ -33,7 +39,7 @@ struct StateDigest: Equatable {
       index += 4
     }
     var mixed = UInt64(values.count)
-    for number in values[index...] { mixed = (mixed ^ UInt64(number.bitPattern)) &* 0x0000_0100_0000_01B3 }
+    for number in values[index...] { mixed = (mixed ^ UInt64(number.bitPattern)) &* Self.prime }
     for chain in 0..<4 {
       mixed = (mixed ^ chains[chain] ^ chains[chain] >> 29) &* 0xBF58_476D_1CE4_E5B9
       mixed ^= mixed >> 32
@@ -41,12 +47,18 @@ struct StateDigest: Equatable {
     return mixed
   }
 
-  /// What is summed over the ranks: the values, and their squares.
-  var addends: (value: Int128, square: Int128) { (Int128(value), Int128(value) * Int128(value)) }
+  /// What is summed over the ranks: each half of the value, and its square.
+  var addends: [(counter: AllReducePayload.Counter, value: Int)] {
+    let (low, high) = (Int(value & (1 << 23 - 1)), Int(value >> 23))
+    return [
+      (.stateLow, low), (.stateLowSquared, low * low), (.stateHigh, high), (.stateHighSquared, high * high),
+    ]
+  }
 
-  /// Whether all of `ranks` values are equal: only then the mean's square is the mean of the squares.
-  static func areEqual(sum: Int128, squares: Int128, ranks: Int) -> Bool {
-    squares.magnitude * UInt128(ranks) == sum.magnitude * sum.magnitude
+  /// Whether all of `ranks` values are equal: only then the mean's square is the mean of the squares, in either half.
+  static func areEqual(ranks: Int, _ sum: (AllReducePayload.Counter) -> Int) -> Bool {
+    func areEqual(_ sum: Int, _ squares: Int) -> Bool { Int128(squares) * Int128(ranks) == Int128(sum) * Int128(sum) }
+    return areEqual(sum(.stateLow), sum(.stateLowSquared)) && areEqual(sum(.stateHigh), sum(.stateHighSquared))
   }
 
   /// The ranks that hold something else than most; all where no value is that of most.

@@ -69,36 +69,53 @@ final class Stepper {
   ///   longer be read.
   /// - Important: Collective.
   func step(_ state: inout OptimizerState, learningRate: Double, requests: Requests) throws -> StepReport {
-    let start = ContinuousClock.now
     let step = state.step + 1
     let imageGroups = sampler.imageGroups(step: state.step, grouping: groups)
-    let (badExamples, flops) = try accumulate(imageGroups, step: step)
-    if requests.save { sum.add(count: 1, at: payload[.save]) }
-    if requests.stop { sum.add(count: 1, at: payload[.stop]) }
-    payload.add(speed, of: job.communicator.rank, to: &sum)
+    let batches = microBatches(of: imageGroups, examples: job.run.examplesPerPass) {
+      job.training.shapes[$0].visual == 0
+    }
     let digest = StateDigest(parameters: self.parameters, state)
-    sum.add(word: digest.addends.value, at: payload[.state])
-    sum.add(word: digest.addends.square, at: payload[.stateSquares])
-    let computed = ContinuousClock.now
-    try sum.reduce(over: job.communicator)
-    let reduced = ContinuousClock.now
-
-    guard
-      StateDigest.areEqual(
-        sum: sum.word(at: payload[.state]), squares: sum.word(at: payload[.stateSquares]), ranks: job.communicator.size)
-    else { throw TrainingError.differentState(step: state.step, ranks: StateDigest.odd(try gathered(digest))) }
-    speeds = payload.speeds(ranks: job.communicator.size, in: sum)
-    try requireFinite(step: step, badExamples: badExamples)
+    var limits = GradientLimits(state, tensors: adapter.layout.tensors.count)
+    var (computeSeconds, reduceSeconds, flops) = (0.0, 0.0, 0.0)
+    while true {
+      let start = ContinuousClock.now
+      let found = try accumulate(batches, step: step, limits)
+      if requests.save { sum.add(count: 1, at: payload[.save]) }
+      if requests.stop { sum.add(count: 1, at: payload[.stop]) }
+      payload.add(speed, of: job.communicator.rank, to: &sum)
+      for (counter, value) in digest.addends { sum.add(count: value, at: payload[counter]) }
+      let computed = ContinuousClock.now
+      try sum.reduce(over: job.communicator)
+      computeSeconds += (computed - start) / .seconds(1)
+      reduceSeconds += (.now - computed) / .seconds(1)
+      flops += found.flops
+      guard StateDigest.areEqual(ranks: job.communicator.size, { sum.count(at: payload[$0]) }) else {
+        throw TrainingError.differentState(step: state.step, ranks: StateDigest.odd(try gathered(digest)))
+      }
+      speeds = payload.speeds(ranks: job.communicator.size, in: sum)
+      try requireFinite(step: step, badExamples: found.badExamples)
+      guard sum.count(at: payload[.tooLarge]) > 0 else { break }
+      // The step begins again with words that have room for what all ranks found.
+      limits.raise(to: try job.communicator.allGather(found.largest.map { UInt8(truncatingIfNeeded: $0) }).map {
+        $0.map { Int(Int8(bitPattern: $0)) }
+      })
+    }
     let tokens = sum.count(at: payload[.tokens])
-    let (gradients, norm) = try clippedGradients(tokens: tokens, step: step)
+    let (gradients, norm) = try clippedGradients(tokens: tokens, step: step, limits, addends: batches.count)
+    limits.follow(
+      adapter.layout.tensors.enumerated().map { index, tensor in
+        sum.exponent(of: tensor.range, in: limits.form(index, addends: batches.count))
+      })
+    state.gradientExponents = limits.exponents
     let parameters = UnsafeMutableBufferPointer(start: adapter.parameters.base, count: adapter.layout.count)
     optimizer.update(
       parameters, gradients: gradients, learningRate: learningRate, factors: factors, state: &state)
+    let nll = sum.value(at: payload[.nll], in: FixedPoint(limit: GradientLimits.nll, addends: batches.count))
     return StepReport(
-      step: step, loss: sum.value(at: payload[.nll]) / Double(tokens), tokens: tokens,
+      step: step, loss: nll / Double(tokens), tokens: tokens,
       inputTokens: imageGroups.reduce(0) { $0 + $1.examples.reduce(0) { $0 + job.training.shapes[$1].tokens } },
-      learningRate: learningRate, gradientNorm: norm, computeSeconds: (computed - start) / .seconds(1),
-      reduceSeconds: (reduced - computed) / .seconds(1), flops: flops,
+      learningRate: learningRate, gradientNorm: norm, computeSeconds: computeSeconds, reduceSeconds: reduceSeconds,
+      flops: flops,
       requests: Requests(save: sum.count(at: payload[.save]) > 0, stop: sum.count(at: payload[.stop]) > 0))
   }
 
@@ -125,52 +142,69 @@ final class Stepper {
     return try job.communicator.allGather(bytes).map { $0.reversed().reduce(0) { $0 << 8 | UInt64($1) } }
   }
 
-  /// Adds the gradients and counters of this rank's micro-batches to the exact sum.
-  /// - Returns: the examples of the first micro-batch whose numbers are not finite, nil where all are finite; FLOPs.
-  private func accumulate(_ imageGroups: [ImageGroup], step: Int) throws -> (badExamples: String?, flops: Double) {
-    let batches = microBatches(of: imageGroups, examples: job.run.examplesPerPass) {
-      job.training.shapes[$0].visual == 0
-    }
+  /// What a rank found while it computed its micro-batches.
+  private struct Found {
+    /// The examples of the first micro-batch whose numbers are not finite, nil where all are finite.
+    var badExamples: String?
+    /// Exponents of the gradients that were too large for the sum's words, by tensor; otherwise the least there is.
+    var largest: [Int]
+    var flops = 0.0
+  }
+
+  /// Adds the gradients and counters of this rank's micro-batches to the exact sum, which begins anew.
+  private func accumulate(_ batches: [[ImageGroup]], step: Int, _ limits: GradientLimits) throws -> Found {
     let all = batches.map { BatchFLOPs(job.training.shape($0), adapter: planned, job.base.configuration) }
     let costs = all.map(\.decoding)
     let own = partition(costs: costs, speeds: speeds)[job.communicator.rank]
     sum.reset()
-    var badExamples: String?
-    var vision = 0.0
+    var found = Found(largest: Array(repeating: Int(Int8.min), count: adapter.layout.tensors.count))
     let start = ContinuousClock.now
     let decoding = own.reduce(0) { $0 + costs[$1] }
     defer { speed.took((.now - start) / .seconds(1), for: decoding) }
+    found.flops = decoding
     for index in own {
       let batch = batches[index]
       let examples = batch.flatMap(\.examples).map { job.training.examples[$0] }
       let computed = job.base.featureStore.tally.computed
       let isFinite = try job.communicator.watchdog.during("computing \(names(examples)) of step \(step)") {
-        try add(batch)
+        try add(batch, limits, addends: batches.count, &found.largest)
       }
       let new = Double(job.base.featureStore.tally.computed - computed)
-      vision += all[index].vision * new / Double(max(1, job.training.shape(batch).images.count))
-      if !isFinite, badExamples == nil { badExamples = examples.map(\.id).joined(separator: ", ") }
+      found.flops += all[index].vision * new / Double(max(1, job.training.shape(batch).images.count))
+      if !isFinite, found.badExamples == nil { found.badExamples = examples.map(\.id).joined(separator: ", ") }
     }
-    return (badExamples, decoding + vision)
+    return found
   }
 
   /// Adds a micro-batch's gradient and counts; false if any of its numbers is not finite.
-  private func add(_ batch: [ImageGroup]) throws -> Bool {
+  private func add(
+    _ batch: [ImageGroup], _ limits: GradientLimits, addends: Int, _ largest: inout [Int]
+  ) throws -> Bool {
     let packed = try job.base.packedBatch(batch, of: job.training)
     adapter.resetGradients()
     let losses = job.base.lossAndGradient(packed, adapter: adapter, activationBytes: job.run.activationBytes)
-    let nll = losses.reduce(0) { $0 + $1.nll }
-    let before = sum.nonFinite
-    sum.add(
-      UnsafeBufferPointer(start: adapter.gradients.base, count: adapter.layout.count), at: payload.gradients.lowerBound)
-    sum.add(nll, at: payload[.nll])
+    let nll = sum.add(
+      losses.reduce(0) { $0 + $1.nll }, at: payload[.nll],
+      in: FixedPoint(limit: GradientLimits.nll, addends: addends))
+    var isFinite = nll == .added
+    for (index, tensor) in adapter.layout.tensors.enumerated() {
+      let values = UnsafeBufferPointer(start: adapter.gradients.base + tensor.range.lowerBound, count: tensor.range.count)
+      switch sum.add(values, at: tensor.range.lowerBound, in: limits.form(index, addends: addends)) {
+      case .added: continue
+      case .tooLarge(let exponent):
+        largest[index] = max(largest[index], min(exponent, Int(Int8.max)))
+        sum.add(count: 1, at: payload[.tooLarge])
+      case .notFinite: isFinite = false
+      }
+    }
+    if !isFinite { sum.add(count: 1, at: payload[.notFinite]) }
     sum.add(count: losses.reduce(0) { $0 + $1.tokens }, at: payload[.tokens])
-    return sum.nonFinite == before
+    return isFinite
   }
 
   /// All ranks see the same count of numbers that are not finite, so all refuse the same step.
   private func requireFinite(step: Int, badExamples: String?) throws {
-    guard sum.nonFinite > 0 else { return }
+    guard sum.count(at: payload[.notFinite]) > 0 else { return }
     let names = try job.communicator.allGather(Array((badExamples ?? "").utf8)).map {
       String(decoding: $0, as: UTF8.self)
     }
@@ -180,8 +214,12 @@ final class Stepper {
 
   /// The mean gradient over the global batch's supervised tokens, scaled down to the largest norm allowed, and its norm
   /// before that.
-  private func clippedGradients(tokens: Int, step: Int) throws -> (gradients: [Float], norm: Double) {
-    var gradients = sum.values(payload.gradients)
+  private func clippedGradients(
+    tokens: Int, step: Int, _ limits: GradientLimits, addends: Int
+  ) throws -> (gradients: [Float], norm: Double) {
+    var gradients = adapter.layout.tensors.enumerated().flatMap { index, tensor in
+      sum.values(tensor.range, in: limits.form(index, addends: addends))
+    }
     let scale = 1 / Float(tokens)
     for i in gradients.indices { gradients[i] *= scale }
     let norm = euclideanNorm(gradients)

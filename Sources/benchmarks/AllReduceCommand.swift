@@ -60,7 +60,7 @@ struct AllReduceCommand: ParsableCommand {
 
   /// Seconds of a sum in each repeat, on the slowest rank.
   private func times(of bytes: Int, _ communicator: any Communicator) throws -> [Double] {
-    var words = [Int128](repeating: 1, count: bytes / MemoryLayout<Int128>.size)
+    var words = [Int64](repeating: 1, count: bytes / MemoryLayout<Int64>.size)
     return try (0..<repeats + 2).map { _ in
       _ = try communicator.allGather([])
       let start = ContinuousClock.now

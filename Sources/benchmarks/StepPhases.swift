@@ -129,12 +129,13 @@ final class StepPhases {
 
   private func reduced(_ losses: [TokenLoss]) throws -> [Float] {
     let count = adapter.layout.count
+    let form = FixedPoint(limit: 40, addends: 1)
     sum.reset()
-    sum.add(UnsafeBufferPointer(start: adapter.gradients.base, count: count), at: 0)
-    sum.add(losses.reduce(0) { $0 + $1.nll }, at: count)
+    _ = sum.add(UnsafeBufferPointer(start: adapter.gradients.base, count: count), at: 0, in: form)
+    _ = sum.add(losses.reduce(0) { $0 + $1.nll }, at: count, in: form)
     sum.add(count: losses.count, at: count + 1)
     try sum.reduce(over: SingleProcess())
-    return sum.values(0..<count)
+    return sum.values(0..<count, in: form)
   }
 
   /// Mean, clipping by the norm, and update, as in a training step.

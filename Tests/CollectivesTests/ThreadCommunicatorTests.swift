@@ -10,14 +10,14 @@ struct ThreadCommunicatorTests {
   @Test("sums, broadcasts and gathered bytes are the same on every rank", arguments: [1, 2, 5])
   func collectives(size: Int) throws {
     struct Found: Equatable, Sendable {
-      var sums: [Int128]
+      var sums: [Int64]
       var told: [UInt8]
       var gathered: [[UInt8]]
     }
     let found = runOnRanks(size) { communicator in
       var found: [Found] = []
       for turn in 0..<20 {
-        var words = [Int128(communicator.rank + turn), -(1 << 100), Int128(communicator.rank) << 80]
+        var words = [Int64(communicator.rank + turn), -(1 << 50), Int64(communicator.rank) << 40]
         try words.withUnsafeMutableBufferPointer { try communicator.sum($0) }
         found.append(
           Found(
@@ -26,10 +26,10 @@ struct ThreadCommunicatorTests {
       }
       return found
     }
-    let total = Int128(size * (size - 1) / 2)
+    let total = Int64(size * (size - 1) / 2)
     for rank in found {
       for (turn, found) in try rank.get().enumerated() {
-        #expect(found.sums == [total + Int128(size * turn), -Int128(size) << 100, total << 80])
+        #expect(found.sums == [total + Int64(size * turn), -Int64(size) << 50, total << 40])
         #expect(found.told == [UInt8(turn % size)])
         #expect(found.gathered == (0..<size).map { Array(repeating: UInt8(turn), count: $0) })
       }
@@ -41,7 +41,7 @@ struct ThreadCommunicatorTests {
   func counts() throws {
     let seen = Calls()
     let found = runOnRanks(2, before: { seen.add($0) }) { communicator in
-      var words = [Int128](repeating: 1, count: 3)
+      var words = [Int64](repeating: 1, count: 3)
       _ = try communicator.allGather([1, 2])
       _ = try communicator.broadcast([1, 2, 3], from: 0)
       try words.withUnsafeMutableBufferPointer { try communicator.sum($0) }
@@ -49,7 +49,7 @@ struct ThreadCommunicatorTests {
       return communicator.traffic
     }
     let traffic = try found.map { try $0.get() }
-    #expect(traffic.map(\.sumCalls) == [1, 1] && traffic.map(\.sumBytes) == [48, 48])
+    #expect(traffic.map(\.sumCalls) == [1, 1] && traffic.map(\.sumBytes) == [24, 24])
     #expect(traffic.map(\.otherCalls) == [3, 3] && traffic.map(\.otherBytes) == [5, 2])
     let calls = seen.all.filter { $0.rank == 1 }
     #expect(calls.map(\.name) == ["allGather", "broadcast", "sum", "allGather"])
@@ -98,7 +98,7 @@ struct ThreadCommunicatorTests {
     #expect(messages(slow)[1] == "rank 1 was heard no more of for 2.0 s")
     let other = runOnRanks(2) { communicator in
       if communicator.rank == 1 { return _ = try communicator.allGather([]) }
-      var words: [Int128] = [0, 0]
+      var words: [Int64] = [0, 0]
       try words.withUnsafeMutableBufferPointer { try communicator.sum($0) }
     }
     let words = "the ranks are in different collectives: rank 0 in sum of 2 words, rank 1 in allGather"

@@ -113,9 +113,9 @@ struct PlanTests {
     #expect(StandardLoRA.parameters(rank: 8, text) == 36 * 8 * (2 * 4096 + 2 * 2304))
     #expect(even.multiplyAdds(visualTokens: 800, rank: 8, text) == 800 * 18 * (16384 + 1024))
     let payload = AllReducePayload(parameters: even.parameters(rank: 8, text), ranks: 1)
-    #expect(payload.gradientBytes == 16 * 313_362 && payload.counterBytes == 128)
-    #expect(AllReducePayload(parameters: 1, ranks: 7).count == 8)
-    #expect(AllReducePayload(parameters: 1, ranks: 4096).count == 7 + 586)
+    #expect(payload.gradientBytes == 8 * 313_362 && payload.counterBytes == 88)
+    #expect(AllReducePayload(parameters: 1, ranks: 4).count == 12)
+    #expect(AllReducePayload(parameters: 1, ranks: 4096).count == 11 + 1024)
     for count in 1...80 {
       #expect(LayerBudgets.even(count, capacity: text.headCapacity).selected == min(count, 72))
       #expect(LayerBudgets.fewestLayers(count, capacity: text.headCapacity).selected == min(count, 72))
@@ -189,7 +189,7 @@ struct PlanTests {
       activationBytes: 1 << 20, threeB)
     #expect(bounded.activations == Double(4 * (inputs + inner) + (1 << 20)))
     #expect(found.features == 4 * 800 * 2048)
-    #expect(found.adapter == 313_362 * 52)
+    #expect(found.adapter == 313_362 * 36)
     let many = RankMemory(
       unit, adapter: .imageLoRA(.even(18, capacity: text.headCapacity), rank: 8), imageTokens: 1e9, featureMiB: 256,
       activationBytes: .max,

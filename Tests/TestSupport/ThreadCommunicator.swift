@@ -33,7 +33,7 @@ package final class ThreadCommunicator: Communicator {
     (self.group, self.rank, self.hook) = (group, rank, hook)
   }
 
-  package func sum(_ words: UnsafeMutableBufferPointer<Int128>) throws {
+  package func sum(_ words: UnsafeMutableBufferPointer<Int64>) throws {
     let call = counted.withLock { counted in
       counted.traffic.addSum(words: words.count)
       counted.others = 0
@@ -43,7 +43,7 @@ package final class ThreadCommunicator: Communicator {
     let all = try watchdog.waiting { try meet(.sum(words: words.count), Array(UnsafeRawBufferPointer(words))) }
     for index in words.indices {
       words[index] = all.reduce(0) { sum, bytes in
-        sum &+ bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: index * 16, as: Int128.self) }
+        sum &+ bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: index * 8, as: Int64.self) }
       }
     }
   }

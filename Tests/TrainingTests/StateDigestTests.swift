@@ -9,9 +9,11 @@ import Testing
 
 @Suite("Ranks that hold different adapters")
 struct StateDigestTests {
-  private func digest(_ numbers: [Float], _ moments: [Float] = [], _ squares: [Float] = []) -> UInt64 {
+  private func digest(
+    _ numbers: [Float], _ moments: [Float] = [], _ squares: [Float] = [], exponents: [Int] = []
+  ) -> UInt64 {
     var state = OptimizerState(count: 0)
-    (state.expAvg, state.expAvgSq) = (moments, squares)
+    (state.expAvg, state.expAvgSq, state.gradientExponents) = (moments, squares, exponents)
     return numbers.withUnsafeBufferPointer { StateDigest(parameters: $0, state).value }
   }
 
@@ -30,6 +32,7 @@ struct StateDigestTests {
     }
     var exchanged = numbers
     exchanged.swapAt(0, 4)
+    for exponents in [[0], [1], [1, 0], [-1]] { #expect(seen.insert(digest(numbers, exponents: exponents)).inserted) }
     #expect(seen.insert(digest(exchanged, numbers, numbers)).inserted)
     #expect(seen.insert(digest(numbers + [0], numbers, numbers)).inserted)
     #expect(seen.allSatisfy { $0 < 1 << 46 })
@@ -38,13 +41,14 @@ struct StateDigestTests {
   @Test("sums and squares tell equal values from all others, also at the bounds")
   func equality() {
     func areEqual(_ values: [UInt64]) -> Bool {
-      let squares = values.reduce(Int128(0)) { $0 + Int128($1) * Int128($1) }
-      return StateDigest.areEqual(
-        sum: values.reduce(Int128(0)) { $0 + Int128($1) }, squares: squares, ranks: values.count)
+      let addends = values.map { StateDigest($0).addends }
+      return StateDigest.areEqual(ranks: values.count) { counter in
+        addends.reduce(0) { sum, found in sum + found.filter { $0.counter == counter }.reduce(0) { $0 + $1.value } }
+      }
     }
     let large: UInt64 = 1 << 46 - 1
     #expect(areEqual([5]) && areEqual([0, 0]) && areEqual(Array(repeating: large, count: 1 << 16)))
-    #expect(!areEqual([large, large - 1]) && !areEqual([0, 1]))
+    #expect(!areEqual([large, large - 1]) && !areEqual([0, 1]) && !areEqual([0, 1 << 23]) && !areEqual([1, 1 << 23]))
     #expect(!areEqual(Array(repeating: large, count: (1 << 16) - 1) + [large - 1]))
     #expect(
       StateDigest.odd([7, 7, 8]) == [2] && StateDigest.odd([1, 2]) == [0, 1] && StateDigest.odd([3, 9, 3, 3]) == [1])

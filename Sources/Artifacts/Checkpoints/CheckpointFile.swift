@@ -164,6 +164,12 @@ package struct CheckpointFile: ~Copyable {
     state.step = try integer("step", of: "/optimizer")
     state.expAvg = try values("/optimizer/exp_avg", layout: layout)
     state.expAvgSq = try values("/optimizer/exp_avg_sq", layout: layout)
+    // Checkpoints of versions before 0.3.0 have none: the next step begins as the first one does.
+    let exponents = "/optimizer/gradient_exponents"
+    if try file.exists(exponents) {
+      state.gradientExponents = try file.read(Int32.self, from: exponents, shape: [layout.tensors.count]).map(Int.init)
+      guard state.gradientExponents.allSatisfy((-100...200).contains) else { throw refuse("values of \(exponents)") }
+    }
     return state
   }
 

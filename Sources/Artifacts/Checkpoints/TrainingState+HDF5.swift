@@ -77,6 +77,11 @@ extension TrainingState {
     }
     try file.createGroup("/optimizer")
     try file.setAttribute("step", of: "/optimizer", to: Int64(optimizer.step))
+    if !optimizer.gradientExponents.isEmpty {
+      try file.write(
+        optimizer.gradientExponents.map { Int32($0) }, shape: [layout.tensors.count],
+        to: "/optimizer/gradient_exponents", filters: [.fletcher32])
+    }
 
     if let selection {
       if !selection.scores.isEmpty, Set(selection.scores.map(\.count)).count == 1 {
