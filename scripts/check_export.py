@@ -164,6 +164,7 @@ def refusals(oracle, image_lora, folder, inputs, work):
 
     def decoder_alone():
         with image_lora.apply(model, folder):
+            model(**inputs)  # what it has seen of this pass must not stay
             model.get_decoder()(input_ids=inputs["input_ids"])
 
     cases = {
@@ -247,7 +248,13 @@ def compare(a):
 
     pairs = [examples[index : index + 2] for index in range(0, EXAMPLES, 2)]
     frozen = one_by_one()
+    # Tokens of images where no image is given are text.
+    bare = oracle.inputs([examples[0]["ids"]], [[]], [[]])
+    with torch.no_grad():
+        frozen_bare = model(**bare).logits
     handle = image_lora.apply(model, adapter)
+    with torch.no_grad():
+        adapted_bare = model(**bare).logits
     adapted = one_by_one()
     batches = [logits for pair in pairs for logits in oracle.logits(pair)]
     written = [text for pair in pairs for text in oracle.answers(pair, ends)]
@@ -265,6 +272,7 @@ def compare(a):
     assert equal == EXAMPLES, [pair for pair in zip(written, expected) if pair[0] != pair[1]]
     assert all(torch.equal(one, other) for one, other in zip(frozen, again)), "after remove() logits differ"
     assert not len(examples[-1]["grids"]) and torch.equal(frozen[-1], adapted[-1]), "text is not untouched in every bit"
+    assert torch.equal(frozen_bare, adapted_bare), "it acts where there are no images"
     assert not accepted, f"not refused: {accepted}"
 
 
