@@ -16,8 +16,13 @@ let kernels: [SwiftSetting] = [
 
 extension Target {
   /// A module of Sources with its own README.md.
-  static func module(_ name: String, _ dependencies: [Dependency] = [], _ settings: [SwiftSetting] = []) -> Target {
-    .target(name: name, dependencies: dependencies, exclude: ["README.md"], swiftSettings: settings)
+  /// - Parameter embedded: files whose bytes become constants of the program, which so needs no files beside it.
+  static func module(
+    _ name: String, _ dependencies: [Dependency] = [], _ settings: [SwiftSetting] = [], embedded: [String] = []
+  ) -> Target {
+    .target(
+      name: name, dependencies: dependencies, exclude: ["README.md"], resources: embedded.map { .embedInCode($0) },
+      swiftSettings: settings)
   }
 
   /// The tests of a module.
@@ -86,7 +91,7 @@ let modules: [Target] = [
     [
       "Files", "Formatting", "Tensors", "HDF5", "Digests", "RandomNumbers", "HuggingFace", "Preprocessing", "QwenVL",
       "Batches", "Adapters",
-    ]),
+    ], embedded: ["AdapterFolders/image_lora.py"]),
   .module(
     "Evaluation",
     [

@@ -64,7 +64,7 @@ Everything lies in ${out/$repository\//}:
   checkpoints/                 step-*.h5 with checksums, best.h5, metrics.jsonl, run.yaml
   predictions.jsonl            every validation example with both answers
   report.html                  curves, influence, answers on their images: open it in a browser
-  adapter/                     adapter.safetensors and adapter_config.json
+  adapter/                     adapter.safetensors, adapter_config.json, and image_lora.py for transformers
 Next: look at one example as the model sees it with
   .build/release/imagelora inspect scripts/quickstart/run.yaml
 TEXT

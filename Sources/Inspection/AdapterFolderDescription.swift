@@ -20,7 +20,9 @@ package struct AdapterFolderDescription: Encodable, Equatable {
   let trainableParameters: Int
   /// Whether the tensors have the digest that the folder states; nil where it states none, as PEFT's.
   let isVerified: Bool?
-  let baseDigest, chatTemplateDigest, coordinates: String?
+  /// Of an Image-LoRA: whether image_lora.py is there with the bytes that the folder states.
+  let codeIsVerified: Bool?
+  let baseModelNameOrPath, revision, baseDigest, chatTemplateDigest, coordinates: String?
   let minPixels, maxPixels: Int?
   let tensors: [Tensor]
 
@@ -31,6 +33,8 @@ package struct AdapterFolderDescription: Encodable, Equatable {
     (kind, rank, alpha) = (contents.kind.rawValue, contents.rank, contents.alpha)
     (kvIndices, valueHeadIndices) = (contents.kvIndices, contents.valueHeadIndices)
     isVerified = contents.isSealed ? true : nil
+    codeIsVerified = contents.hasCode ? true : nil
+    (baseModelNameOrPath, revision) = (contents.baseName?.name, contents.baseName?.revision)
     let provenance = contents.provenance
     (baseDigest, chatTemplateDigest) = (provenance.baseDigest, provenance.templateDigest)
     coordinates = provenance.coordinates?.rawValue
@@ -51,10 +55,15 @@ package struct AdapterFolderDescription: Encodable, Equatable {
     var lines = [
       line("adapter", "\(folder): \(kind) of rank \(rank), alpha \(alpha)"),
       line("checksum", isVerified == nil ? "none stated" : "valid"),
-      line("base", baseDigest ?? "unknown"), line("template", chatTemplateDigest ?? "unknown"),
+      line(
+        "base", ([baseModelNameOrPath, revision].compactMap(\.self) + [baseDigest ?? "unknown"]).joined(separator: " ")),
+      line("template", chatTemplateDigest ?? "unknown"),
       line("image limits", "\(limit(minPixels)) to \(limit(maxPixels)) pixels"),
       line("coordinates", coordinates ?? "unknown"),
     ]
+    if kind == AdapterKind.imageLoRA.rawValue {
+      lines.append(line("transformers", codeIsVerified == nil ? "no image_lora.py" : "image_lora.py, as exported"))
+    }
     if let kvIndices { lines.append(line("KV heads", heads(kvIndices))) }
     if let valueHeadIndices { lines.append(line("value heads", heads(valueHeadIndices))) }
     lines.append(line("trainable", "\(trainableParameters) parameters"))

@@ -3,6 +3,7 @@ import Adapters
 import Artifacts
 import Formatting
 import Foundation
+import HuggingFace
 import RunFile
 
 /// A model card in Markdown.
@@ -14,8 +15,11 @@ package struct ModelCard {
     "an Image-LoRA acts on visual tokens only, and a merged v_proj would act on every token: text would change too"
 
   /// The card of a checkpoint's adapter.
+  /// - Parameter base: the base model's name, where it is known.
   /// - Throws: `HDF5Error` or `FileError`.
-  package init(_ file: borrowing CheckpointFile, configuration: AdapterConfiguration, layout: AdapterLayout) throws {
+  package init(
+    _ file: borrowing CheckpointFile, base: ModelName?, configuration: AdapterConfiguration, layout: AdapterLayout
+  ) throws {
     let provenance = try file.provenance()
     var facts = [
       ("Optimizer steps", "\(try file.step())"),
@@ -32,8 +36,8 @@ package struct ModelCard {
     let kind =
       switch configuration {
       case .imageLoRA(let options):
-        try Self.imageLoRA(options, layout: layout, selection: file.selectionMethod())
-      case .lora(let options): Self.lora(options, layout: layout)
+        try Self.imageLoRA(options, base: base, layout: layout, selection: file.selectionMethod())
+      case .lora(let options): Self.lora(options, base: base, layout: layout)
       }
     text = """
       \(kind.head)
@@ -41,7 +45,7 @@ package struct ModelCard {
       ## Use it only with
       | | |
       | --- | --- |
-      \(Self.use(provenance).map { "| \($0.0) | \($0.1) |" }.joined(separator: "\n"))
+      \(Self.use(provenance, base).map { "| \($0.0) | \($0.1) |" }.joined(separator: "\n"))
 
       \(kind.use)
 
@@ -53,9 +57,12 @@ package struct ModelCard {
       """
   }
 
-  private static func use(_ provenance: AdapterProvenance) -> [(String, String)] {
-    [
-      provenance.baseDigest.map { ("Base model", "weights of digest `\($0)`") },
+  private static func use(_ provenance: AdapterProvenance, _ base: ModelName?) -> [(String, String)] {
+    let name = base.map { "`\($0.name)`" + ($0.revision.map { ", revision `\($0)`" } ?? "") }
+    let weights = provenance.baseDigest.map { "weights of digest `\($0)`" }
+    let model = [name, weights].compactMap(\.self).joined(separator: ", ")
+    return [
+      model.isEmpty ? nil : ("Base model", model),
       provenance.minPixels.flatMap { least in
         provenance.maxPixels.map { ("Images", "resized to \(least) to \($0) pixels") }
       },
@@ -70,13 +77,18 @@ package struct ModelCard {
   /// What it is, and how it is to be used.
   private typealias Kind = (head: String, use: String)
 
-  private static func lora(_ options: LoRAConfiguration, layout: AdapterLayout) -> Kind {
+  /// The line of the card's metadata that names the base's repository on Hugging Face, which reads it.
+  private static func metadata(_ base: ModelName?) -> String {
+    base?.isRepository == true ? "base_model: \(base?.name ?? "")\n" : ""
+  }
+
+  private static func lora(_ options: LoRAConfiguration, base: ModelName?, layout: AdapterLayout) -> Kind {
     let targets = options.kinds.map { "`\($0)`" }.joined(separator: ", ")
     let others = Set(options.ranks.keys).union(options.alphas.keys).count
     let exceptions = others > 0 ? " (\(others) modules have ranks or alphas of their own)" : ""
     let head = """
       ---
-      library_name: peft
+      \(metadata(base))library_name: peft
       tags: [lora, adapter]
       ---
 
@@ -98,7 +110,7 @@ package struct ModelCard {
   }
 
   private static func imageLoRA(
-    _ configuration: ImageLoRAConfiguration, layout: AdapterLayout, selection: String
+    _ configuration: ImageLoRAConfiguration, base: ModelName?, layout: AdapterLayout, selection: String
   ) throws -> Kind {
     let heads = configuration.heads.sorted { $0.key < $1.key }.map { layer, heads in
       let kind = configuration.valueHeadIndices[layer] == nil ? "KV" : "value (linear attention)"
@@ -110,7 +122,7 @@ package struct ModelCard {
     )
     let head = """
       ---
-      library_name: imagelora
+      \(metadata(base))library_name: imagelora
       tags: [image-lora, vision-language-model, adapter]
       ---
 
@@ -128,6 +140,15 @@ package struct ModelCard {
       order) and `layers.{l}.gamma []`; `adapter_config.json` the rest.
       """
     let use = """
+      ## With transformers
+          import image_lora  # image_lora.py of this folder, which needs torch and safetensors
+          with image_lora.apply(model, "this folder"):
+              output = model.generate(**inputs)
+
+      `apply` adds the adapter to a model of `from_pretrained` until the end of the `with`, and refuses another base. \
+      Give the processor the sizes of images above. `python image_lora.py to-pt FOLDER out.pt` writes the form that \
+      the method's authors use (arXiv 2512.19219).
+
       ## Never merge it
       Do not merge it into the base's weights: \(Self.whyNotMerged). Examples without images give the base model's \
       numbers, bit for bit, as long as the adapter is kept apart from the base's weights.
@@ -149,10 +170,10 @@ package struct ModelCard {
     ].compactMap(\.self).joined(separator: ", and ")
   }
 
-  /// The name of the base's folder, as the run had it; nil where the run cannot be read.
-  package static func baseName(_ file: borrowing CheckpointFile) -> String? {
+  /// The name of the base, by its folder as the run had it; nil where the run cannot be read.
+  package static func baseName(_ file: borrowing CheckpointFile) -> ModelName? {
     let run = try? RunConfiguration(text: file.runYAML(), path: "/run.yaml")
-    return run.map { URL(fileURLWithPath: $0.model.path.resolved).lastPathComponent }
+    return run.map { ModelName(folder: $0.model.path.resolved) }
   }
 
   /// The run file's settings of training, without paths of the machine it ran on; nothing where it cannot be read.

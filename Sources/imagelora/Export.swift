@@ -4,6 +4,7 @@ import ArgumentParser
 import Artifacts
 import Batches
 import Files
+import HuggingFace
 import Inspection
 import QwenVL
 
@@ -11,7 +12,8 @@ struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Write a checkpoint's adapter as safetensors, with its configuration and a model card.",
     discussion: """
-      The folder of an Image-LoRA has adapter.safetensors (fp32), adapter_config.json and README.md. The folder of a \
+      The folder of an Image-LoRA has adapter.safetensors (fp32), adapter_config.json, README.md and image_lora.py, \
+      which puts it on a model of transformers in Python and writes the .pt of the method's authors. The folder of a \
       LoRA has adapter_model.safetensors and adapter_config.json, in PEFT's format. It needs only the checkpoint. With \
       --model the command also opens the base model, and fails if the adapter was trained on another one.
 
@@ -45,6 +47,7 @@ struct Export: ParsableCommand {
         throw FileError(checkpoint, "cannot be merged: \(ModelCard.whyNotMerged)", remedy: "export it with --output")
       }
       let base = try model.map { try BaseModel(folder: $0) }
+      let name = model.map { ModelName(folder: $0) } ?? ModelCard.baseName(file)
       if let base {
         _ = try file.adapter(for: base)
         try file.provenance().requireMatch(
@@ -54,8 +57,8 @@ struct Export: ParsableCommand {
       if let output {
         try AdapterFolder.export(
           configuration, provenance: file.provenance(), layout: layout, parameters: parameters,
-          card: ModelCard(file, configuration: configuration, layout: layout).text,
-          baseName: model ?? ModelCard.baseName(file), to: output)
+          card: ModelCard(file, base: name, configuration: configuration, layout: layout).text, base: name,
+          path: name?.isRepository == true ? nil : model, to: output)
         let layers = configuration.layers.count
         say("wrote \(output): \(layout.count) parameters in \(layers) layers, read back and compared")
       }

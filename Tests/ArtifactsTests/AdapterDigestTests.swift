@@ -45,8 +45,8 @@ struct AdapterDigestTests {
     provenance.baseFullDigest = "0123"
     try AdapterFolder.export(
       kind.configuration, provenance: provenance, layout: layout,
-      parameters: (0..<layout.count).map { Float($0) * 0.25 - 9 }, card: "# A card\n", baseName: "models/base", to: path
-    )
+      parameters: (0..<layout.count).map { Float($0) * 0.25 - 9 }, card: "# A card\n",
+      base: ModelName(name: "org/base", revision: "0123"), path: kind == .lora ? "models/base" : nil, to: path)
     return path
   }
 
@@ -160,6 +160,48 @@ struct AdapterDigestTests {
     }
     try remove(["config_digest", "digest"], from: path + "/conditions.json")
     #expect(try AdapterFolder.load(path, base: text).configuration.alpha == 7)
+  }
+
+  @Test("image_lora.py is what was exported, or inspect says so; nothing else depends on it") func code() throws {
+    let path = try exported(.imageLoRA)
+    #expect(try AdapterFolder.inventory(path).hasCode)
+    let right = try read(path)
+    let file = path + "/image_lora.py"
+    let whole = try bytes(of: file)
+    for index in stride(from: 0, to: whole.count, by: 97) {
+      var damaged = whole
+      damaged[index] ^= 1 << UInt8(index % 8)
+      try Data(damaged).write(to: URL(filePath: file))
+      #expect(
+        line { _ = try AdapterFolder.inventory(path) }
+          == "\(file): damaged, or not the file that was exported: its SHA-256 is not code_sha256 of adapter_config.json; "
+          + "fetch it or export the adapter again, or take code_sha256 and digest out of adapter_config.json if the change "
+          + "is meant")
+      #expect(try read(path) == right)
+    }
+    try FileManager.default.removeItem(atPath: file)
+    #expect(try !AdapterFolder.inventory(path).hasCode && read(path) == right)
+  }
+
+  @Test("the base's name and revision, of both kinds", arguments: Kind.allCases)
+  func baseName(kind: Kind) throws {
+    let path = try exported(kind)
+    #expect(try AdapterFolder.inventory(path).baseName == ModelName(name: "org/base", revision: "0123"))
+    let config = try String(contentsOfFile: path + "/adapter_config.json", encoding: .utf8)
+    #expect(
+      config.contains(#""base_model_name_or_path" : "\#(kind == .lora ? "models/base" : "org/base")""#), "\(config)")
+  }
+
+  @Test("another version of the form is refused, one that is not stated is the first") func formatVersion() throws {
+    let path = try exported(.imageLoRA)
+    let file = path + "/adapter_config.json"
+    try remove(["digest"], from: file)
+    try replace(file, "\"format_version\":1", with: "\"format_version\":2")
+    for body in [{ _ = try AdapterFolder.load(path, base: text) }, { _ = try AdapterFolder.inventory(path) }] {
+      #expect(line(body) == "\(file): format_version 2, this program reads 1; use the program that exported it")
+    }
+    try remove(["format_version"], from: file)
+    #expect(try AdapterFolder.load(path, base: text).configuration == Kind.imageLoRA.configuration)
   }
 
   @Test("folders of earlier versions and of PEFT have no digests and are read", arguments: Kind.allCases)

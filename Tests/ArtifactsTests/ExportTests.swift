@@ -43,7 +43,9 @@ struct ExportTests {
     let path = folder.path("adapter")
     #expect(
       try FileManager.default.contentsOfDirectory(atPath: path).sorted()
-        == ["README.md", "adapter.safetensors", "adapter_config.json"])
+        == ["README.md", "adapter.safetensors", "adapter_config.json", "image_lora.py"])
+    let code = try bytes(of: path + "/image_lora.py")
+    #expect(code.starts(with: Array("\"\"\"An Image-LoRA of imagelora".utf8)) && code.last == UInt8(ascii: "\n"))
     let adapter = try AdapterFolder.load(path, base: text)
     #expect(adapter.configuration == configuration)
     #expect(adapter.parameters.values.map(\.bitPattern) == parameters.map(\.bitPattern))
@@ -52,7 +54,8 @@ struct ExportTests {
         == Self.provenance)
     let config = try JSONDecoder().decode(
       AdapterFolder.Config.self, from: Data(contentsOf: URL(filePath: path + "/adapter_config.json")))
-    #expect(config.kv_indices == ["0": [1], "2": [0, 1]] && config.adapter_type == "image_lora")
+    #expect(
+      config.kv_indices == ["0": [1], "2": [0, 1]] && config.adapter_type == "image_lora" && config.format_version == 1)
     let file = try Checkpoint(file: path + "/adapter.safetensors")
     #expect(file.names == ["0.A", "0.B", "0.gamma", "2.A", "2.B", "2.gamma"].map { "layers.\($0)" })
     #expect(file.shape(of: "layers.2.B") == [2, 2, 4] && file.shape(of: "layers.0.gamma") == [])

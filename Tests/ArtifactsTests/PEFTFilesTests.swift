@@ -24,7 +24,7 @@ struct PEFTFilesTests {
     let path = folder.path("adapter")
     try AdapterFolder.export(
       configuration, provenance: .init(baseDigest: "abc"), layout: configuration.layout(text), parameters: parameters,
-      card: "# A card\n", baseName: "base", to: path)
+      card: "# A card\n", base: ModelName(name: "base"), to: path)
     // As PEFT's own files, which carry no digests and may be changed.
     let conditions = URL(filePath: path + "/conditions.json")
     var keys = try JSONSerialization.jsonObject(with: Data(contentsOf: conditions)) as? [String: Any] ?? [:]
@@ -82,7 +82,7 @@ struct PEFTFilesTests {
       let layout = configuration.layout(hybrid)
       try AdapterFolder.export(
         configuration, provenance: .init(baseDigest: "abc"), layout: layout,
-        parameters: (0..<layout.count).map(Float.init), card: "# A card\n", baseName: "base", to: path)
+        parameters: (0..<layout.count).map(Float.init), card: "# A card\n", base: ModelName(name: "base"), to: path)
       #expect(try AdapterFolder.load(path, base: hybrid).configuration == configuration)
       let file = try Data(contentsOf: URL(filePath: path + "/adapter_config.json"))
       try FileManager.default.removeItem(atPath: path)

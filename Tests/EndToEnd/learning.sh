@@ -96,10 +96,18 @@ refused 65 "a pointer of Git LFS" 'pointer.jsonl' 'git lfs pull' train run.yaml 
   --set checkpoint.directory=fresh
 
 # Folders.
-rm -rf exported bare
+rm -rf exported spoilt bare
 check "an adapter is exported" "$IMAGELORA" export learned/latest.h5 --output exported
+check "image_lora.py in its folder is the repository's" \
+  cmp exported/image_lora.py "$top/Sources/Artifacts/AdapterFolders/image_lora.py"
+check "Python reads it" python3 -c 'compile(open("exported/image_lora.py").read(), "image_lora.py", "exec")'
+check "adapter_config.json states its digest" test "$(field exported/adapter_config.json code_sha256)" = \
+  "$(sha256sum <exported/image_lora.py | cut -d ' ' -f 1)"
+check "and the name of the base" test "$(field exported/adapter_config.json base_model_name_or_path)" = model
+cp -r exported spoilt && sed -i 's/alpha/alfa/' spoilt/image_lora.py
+refused 65 "another image_lora.py" 'spoilt/image_lora.py' 'damaged.*code_sha256' inspect spoilt
 check "and inspected" sh -c '"$0" inspect exported --json >exported.json' "$IMAGELORA"
-check "with its digest checked" test "$(field exported.json is_verified)" = true
+check "with its digests checked" test "$(field exported.json is_verified) $(field exported.json code_is_verified)" = "true true"
 mkdir bare && cp model/config.json bare/
 check "a model folder without weights is inspected" sh -c '"$0" inspect bare >out' "$IMAGELORA"
 check "and says what it lacks" grep -q 'weights .*none in the folder' out

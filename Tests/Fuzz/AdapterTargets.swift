@@ -82,6 +82,7 @@ extension FuzzTarget {
     WorkFolder.replace(FilesInput(bytes, names: names).files)
     let text = try Fixture.base.get().configuration.text
     _ = Refusal.allowing { try AdapterFolder.provenance(WorkFolder.path) }
+    _ = Refusal.allowing { try AdapterFolder.inventory(WorkFolder.path) }
     _ = Refusal.allowing { try AdapterFolder.probe(WorkFolder.path, base: text, heads: .attention) }
     _ = Refusal.allowing { try AdapterFolder.load(WorkFolder.path, base: text) }
     var large = text

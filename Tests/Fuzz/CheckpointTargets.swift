@@ -55,7 +55,9 @@ extension FuzzTarget {
     _ = Refusal.allowing { try file.provenance() }
     let (configuration, layout) = try file.adapter()
     _ = Refusal.allowing { try file.parameters(layout: layout) }
-    _ = Refusal.allowing { try ModelCard(file, configuration: configuration, layout: layout) }
+    _ = Refusal.allowing {
+      try ModelCard(file, base: ModelCard.baseName(file), configuration: configuration, layout: layout)
+    }
   }
 
   /// A checkpoint as training saves it, sealed.

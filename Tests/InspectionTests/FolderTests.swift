@@ -38,6 +38,7 @@ struct FolderTests {
       parameters: adapter.parameters.values, card: "", to: path)
     let found = try AdapterFolderDescription(path)
     #expect(found.kind == kind.rawValue && found.rank == 2 && found.alpha == 4 && found.isVerified == true)
+    #expect(found.codeIsVerified == (kind == .lora ? nil : true))
     #expect(found.trainableParameters == adapter.layout.count && found.baseDigest == base.digest)
     #expect(found.tensors.count == adapter.layout.tensors.count)
     #expect(found.kvIndices == (kind == .lora ? nil : ["0": [1], "1": [0, 1]]))

@@ -13,7 +13,9 @@ struct ModelCardTests {
   let folder: TemporaryFolder
   init() throws { folder = try TemporaryFolder() }
 
-  private func card(_ configuration: AdapterConfiguration, _ selection: HeadSelection? = nil) throws -> String {
+  private func card(_ configuration: AdapterConfiguration, _ selection: HeadSelection? = nil, base: ModelName? = nil)
+    throws -> String
+  {
     let adapter: any Adapter<Float> = configuration.adapter(TextConfiguration.tiny, nil)
     var state = TrainingState(startOf: .tiny, adapter: adapter, selection: selection)
     state.optimizer.step = 3
@@ -21,7 +23,7 @@ struct ModelCardTests {
     let store = CheckpointStore(directory: folder.path, keep: 2)
     try store.save(state)
     return try ModelCard(
-      CheckpointFile(store.path(step: 3)), configuration: configuration, layout: adapter.layout
+      CheckpointFile(store.path(step: 3)), base: base, configuration: configuration, layout: adapter.layout
     ).text
   }
 
@@ -31,8 +33,13 @@ struct ModelCardTests {
     let card = try card(
       .imageLoRA(
         ImageLoRAConfiguration(
-          rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: selection.adapted)), selection)
+          rank: 2, alpha: 4, normalization: .inverseSqrtSelected, kvIndices: selection.adapted)), selection,
+      base: ModelName(name: "Qwen/Qwen2.5-VL-3B-Instruct", revision: "0123"))
     for words in [
+      "---\nbase_model: Qwen/Qwen2.5-VL-3B-Instruct\nlibrary_name: imagelora\n",
+      "| Base model | `Qwen/Qwen2.5-VL-3B-Instruct`, revision `0123`, weights of digest `base` |",
+      "\n    import image_lora ",
+      "\n    with image_lora.apply(model, \"this folder\"):\n        output = model.generate(",
       "digest `base`", "3136 to 602112 pixels", "digest `template`", "`relative_1000`", "laid on white",
       "| 0 | KV | 1 |",
       "| 2 | KV | 0, 1 |",
@@ -44,6 +51,7 @@ struct ModelCardTests {
   @Test func standardLoRA() throws {
     let targets = Dictionary(uniqueKeysWithValues: (0..<3).map { ($0, [Projection.query, .output]) })
     let card = try card(.lora(LoRAConfiguration(rank: 2, alpha: 4, targets: targets)))
+    #expect(card.contains("| Base model | weights of digest `base` |") && !card.contains("base_model:"))
     #expect(card.contains("PeftModel") && card.contains("`q_proj`, `o_proj` of 3 decoder layers"))
   }
 }

@@ -1,6 +1,8 @@
 // A JSON document of an adapter's folder: checked against its digest, its keys read in this program's words.
+import Adapters
 import Digests
 import Files
+import Foundation
 import HuggingFace
 
 /// adapter_config.json of an Image-LoRA, or conditions.json of a LoRA. A key of value `null` counts as absent.
@@ -11,12 +13,20 @@ struct AdapterDocument {
   private static let maximumBytes = 1 << 24
   static let again = "export the adapter again"
 
+  /// The base's name, under PEFT's keys.
+  struct Base: Encodable {
+    let base_model_name_or_path, revision: String?
+    init(_ base: ModelName?) { (base_model_name_or_path, revision) = (base?.name, base?.revision) }
+  }
+
   /// What a folder states of its other files.
   struct Seals: Encodable {
     /// SHA-256 of the tensors' file.
     let tensors_sha256: String
     /// Of a LoRA: the digest of PEFT's adapter_config.json without the keys that have no effect.
     var config_digest: String?
+    /// Of an Image-LoRA: SHA-256 of image_lora.py.
+    var code_sha256: String?
   }
 
   /// - Throws: `FileError` for what is no object, has a key twice, or is not what was written.
@@ -120,12 +130,40 @@ struct AdapterDocument {
     }
   }
 
+  /// Throws unless the adapter is an Image-LoRA of this version's form.
+  func requireImageLoRA() throws {
+    let type = try required("adapter_type", text)
+    guard type.hasSameBytes(as: AdapterKind.imageLoRA.rawValue) else {
+      throw FileError(path, "adapter_type \(quoted(type)) is not \(AdapterKind.imageLoRA.rawValue)")
+    }
+    let version = try integer("format_version") ?? AdapterFolder.formatVersion
+    guard version == AdapterFolder.formatVersion else {
+      throw FileError(
+        path, "format_version \(version), this program reads \(AdapterFolder.formatVersion)",
+        remedy: "use the program that exported it")
+    }
+  }
+
+  /// The base's name, as far as the document says.
+  var modelName: ModelName? {
+    get throws { try text("base_model_name_or_path").map { ModelName(name: $0, revision: try text("revision")) } }
+  }
+
   /// What checks the bytes of the tensors' file; nil where the document states no digest of them.
   func tensorsCheck(of file: String) throws -> ((_ sha256: String) throws -> Void)? {
     guard let stated = try text("tensors_sha256") else { return nil }
     return { [path] found in
       guard found.hasSameBytes(as: stated) else { throw Self.other(file, than: "tensors_sha256", of: path) }
     }
+  }
+
+  /// Whether image_lora.py has the bytes that the document states; nil where it is not there or none are stated.
+  /// - Throws: `FileError` where it has others.
+  func codeIsVerified(_ file: String) throws -> Bool? {
+    guard let stated = try text("code_sha256"), FileManager.default.fileExists(atPath: file) else { return nil }
+    let bytes = [UInt8](try readFile(file, maximumBytes: Self.maximumBytes))
+    guard SHA256.hex(bytes).hasSameBytes(as: stated) else { throw Self.other(file, than: "code_sha256", of: path) }
+    return true
   }
 
   /// Checks PEFT's adapter_config.json, if the document states a digest of it.

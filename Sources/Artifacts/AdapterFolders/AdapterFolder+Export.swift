@@ -22,20 +22,23 @@ extension AdapterFolder {
   }
 
   /// Makes a folder with an adapter's tensors in fp32, its configuration and README.md: an Image-LoRA as
-  /// adapter.safetensors (`layers.{l}.{A,B,gamma}`) and adapter_config.json, a LoRA as PEFT writes it. It is filled
-  /// under a temporary name, synchronised, read back, compared and then renamed.
+  /// adapter.safetensors (`layers.{l}.{A,B,gamma}`), adapter_config.json and image_lora.py, a LoRA as PEFT writes it.
+  /// It is filled under a temporary name, synchronised, read back, compared and then renamed.
   /// - Parameters:
   ///   - parameters: all trainable parameters, in the layout's order.
   ///   - card: the text of README.md.
-  ///   - baseName: the base model as PEFT's configuration names it.
+  ///   - base: the base model's name, where it is known.
+  ///   - path: the base model as PEFT's configuration names it, instead of its name.
   /// - Throws: `FileError` if the folder is there already and not empty, or cannot be written.
   package static func export(
     _ configuration: AdapterConfiguration, provenance: AdapterProvenance, layout: AdapterLayout, parameters: [Float],
-    card: String, baseName: String? = nil, to folder: String
+    card: String, base: ModelName? = nil, path: String? = nil, to folder: String
   ) throws {
     precondition(parameters.count == layout.count)
     let contents = try contents(
-      configuration, provenance: provenance, layout: layout, parameters: parameters, card: card, baseName: baseName)
+      configuration, stated: JoinedDocuments(provenance, AdapterDocument.Base(base)), layout: layout,
+      parameters: parameters, card: card,
+      baseName: path ?? base?.name)
     try making(folder) { partial in
       try write(contents, to: partial)
       do {
@@ -49,7 +52,7 @@ extension AdapterFolder {
   }
 
   private static func contents(
-    _ configuration: AdapterConfiguration, provenance: AdapterProvenance, layout: AdapterLayout, parameters: [Float],
+    _ configuration: AdapterConfiguration, stated: some Encodable, layout: AdapterLayout, parameters: [Float],
     card: String, baseName: String?
   ) throws -> Contents {
     func tensors(_ tensorFile: String, name: (AdapterLayout.Tensor) -> String) throws -> (Contents, sha256: String) {
@@ -62,10 +65,11 @@ extension AdapterFolder {
     switch configuration {
     case .imageLoRA(let options):
       let (contents, sha256) = try tensors(tensorFile) { $0.name }
-      let stated = JoinedDocuments(Config(options), provenance)
+      let code = PackageResources.image_lora_py
+      let seals = AdapterDocument.Seals(tensors_sha256: sha256, code_sha256: SHA256.hex(code))
       return contents.adding([
-        configurationFile: try DocumentDigest.encode(
-          JoinedDocuments(stated, AdapterDocument.Seals(tensors_sha256: sha256)))
+        codeFile: Data(code),
+        configurationFile: try DocumentDigest.encode(JoinedDocuments(Config(options), JoinedDocuments(stated, seals))),
       ])
     case .lora(let options):
       let (contents, sha256) = try tensors(PEFTFolder.tensorFile) { PEFTFolder.name($0) }
@@ -74,7 +78,7 @@ extension AdapterFolder {
         tensors_sha256: sha256,
         config_digest: AdapterDocument.digest(ofConfiguration: try JSON(parsing: [UInt8](config))))
       return contents.adding([
-        configurationFile: config, provenanceFile: try DocumentDigest.encode(JoinedDocuments(provenance, seals)),
+        configurationFile: config, provenanceFile: try DocumentDigest.encode(JoinedDocuments(stated, seals)),
       ])
     }
   }

@@ -13,8 +13,12 @@ extension AdapterFolder {
     /// Heads by layer of an Image-LoRA.
     package let kvIndices, valueHeadIndices: [String: [Int]]?
     package let provenance: AdapterProvenance
+    /// The base's, where the folder states it.
+    package let baseName: ModelName?
     /// Whether it states a digest of the tensors, which then holds.
     package let isSealed: Bool
+    /// Of an Image-LoRA: whether image_lora.py is there with the bytes that the folder states.
+    package let hasCode: Bool
     /// In the order of their names.
     package let tensors: [(name: String, shape: [Int], values: [Float])]
   }
@@ -29,6 +33,7 @@ extension AdapterFolder {
   package static func inventory(_ folder: String) throws -> Inventory {
     guard try PEFTConfiguration.isPresent(in: folder) else {
       let document = try AdapterDocument("\(folder)/\(configurationFile)")
+      try document.requireImageLoRA()
       let (tensors, isSealed) = try tensors("\(folder)/\(tensorFile)", document)
       func heads(_ key: String) throws -> [String: [Int]]? {
         try document.lists(ExactString(key)).map { lists in
@@ -38,14 +43,16 @@ extension AdapterFolder {
       return Inventory(
         kind: .imageLoRA, rank: try document.required("rank", document.integer),
         alpha: try document.required("alpha", document.number), kvIndices: try heads("kv_indices"),
-        valueHeadIndices: try heads("value_head_indices"), provenance: try document.provenance, isSealed: isSealed,
-        tensors: tensors)
+        valueHeadIndices: try heads("value_head_indices"), provenance: try document.provenance,
+        baseName: try document.modelName, isSealed: isSealed,
+        hasCode: try document.codeIsVerified("\(folder)/\(codeFile)") ?? false, tensors: tensors)
     }
     let (configuration, conditions) = (try PEFTConfiguration(folder: folder), try conditions(folder))
     let (tensors, isSealed) = try tensors("\(folder)/\(PEFTFolder.tensorFile)", conditions)
     return Inventory(
       kind: .lora, rank: configuration.rank, alpha: configuration.alpha, kvIndices: nil, valueHeadIndices: nil,
-      provenance: try conditions?.provenance ?? AdapterProvenance(), isSealed: isSealed, tensors: tensors)
+      provenance: try conditions?.provenance ?? AdapterProvenance(), baseName: try conditions?.modelName,
+      isSealed: isSealed, hasCode: false, tensors: tensors)
   }
 
   private static func tensors(

@@ -11,6 +11,7 @@ package enum AdapterFolder {
   /// adapter_config.json of an Image-LoRA; what it must be used with stands among its keys.
   struct Config: Codable, Equatable, Sendable {
     var adapter_type: String
+    var format_version: Int?
     var rank: Int
     var alpha: Double
     var normalization: String
@@ -19,6 +20,7 @@ package enum AdapterFolder {
 
     init(_ configuration: ImageLoRAConfiguration) {
       adapter_type = AdapterKind.imageLoRA.rawValue
+      format_version = AdapterFolder.formatVersion
       rank = configuration.rank
       alpha = configuration.alpha
       normalization = configuration.normalization.rawValue
@@ -29,6 +31,10 @@ package enum AdapterFolder {
     }
   }
 
+  /// The form of an Image-LoRA's folder; folders that state none are of it.
+  static let formatVersion = 1
+  /// What puts an Image-LoRA on transformers' models.
+  static let codeFile = "image_lora.py"
   /// The tensors of an Image-LoRA.
   static let tensorFile = "adapter.safetensors"
   /// The file next to PEFT's that states what the adapter must be used with, and the digests of PEFT's files.
@@ -66,10 +72,7 @@ package enum AdapterFolder {
   private static func imageLoRA(_ folder: String, base text: TextConfiguration) throws -> ImageLoRA<Float> {
     let document = try AdapterDocument("\(folder)/\(configurationFile)")
     func refuse(_ problem: String) -> FileError { FileError(document.path, problem) }
-    let type = try document.required("adapter_type", document.text)
-    guard type.hasSameBytes(as: AdapterKind.imageLoRA.rawValue) else {
-      throw refuse("adapter_type \(quoted(type)) is not \(AdapterKind.imageLoRA.rawValue)")
-    }
+    try document.requireImageLoRA()
     let (rank, alpha) = (
       try document.required("rank", document.integer), try document.required("alpha", document.number)
     )
