@@ -12,6 +12,8 @@ package struct Sampler: Sendable {
   /// Examples of an optimizer step, over all ranks.
   package let globalBatch: Int
   package let seed: UInt64
+  /// A step, and how many examples the steps before it took: 0 and 0 where all steps are alike.
+  private let origin: (step: Int, examples: Int)
   private let sources: [Source]
   private let cache = PermutationCache()
 
@@ -20,7 +22,12 @@ package struct Sampler: Sendable {
   ///   - groups: gives each example's group key, as from `imageKeys(of:)`: examples of a file with one key stay
   ///     adjacent.
   ///   - parts: the files; absent: one.
-  package init(examples: Int, groups keys: [Int]? = nil, parts: [DatasetPart]? = nil, globalBatch: Int, seed: UInt64) {
+  ///   - origin: a step from which on steps are of this size, and how many examples those before took.
+  package init(
+    examples: Int, groups keys: [Int]? = nil, parts: [DatasetPart]? = nil, globalBatch: Int, seed: UInt64,
+    origin: (step: Int, examples: Int) = (0, 0)
+  ) {
+    self.origin = origin
     precondition(examples > 0 && globalBatch > 0, "a step needs examples")
     precondition(keys == nil || keys?.count == examples, "one group key an example")
     (exampleCount, self.globalBatch, self.seed) = (examples, globalBatch, seed)
@@ -38,11 +45,15 @@ package struct Sampler: Sendable {
   /// The fewest steps that take at least `epochs` epochs.
   package func steps(epochs: Double) -> Int {
     precondition(epochs > 0 && epochs * stepsPerEpoch < 0x1p53, "epochs are positive and countable")
-    return max(1, Int((epochs * stepsPerEpoch).rounded(.up)))
+    let rest = epochs * stepsPerEpoch - Double(origin.examples) / Double(globalBatch)
+    return max(1, origin.step + Int(rest.rounded(.up)))
   }
 
   /// The epoch, from 0, of the first example of a step, from 0.
   package func epoch(step: Int) -> Int { firstExample(of: step) / examplesPerEpoch }
+
+  /// Examples that so many steps take.
+  package func consumed(steps: Int) -> Int { firstExample(of: steps) }
 
   /// The examples of a step, from 0, in order: `globalBatch` indices into the data set.
   package func examples(step: Int) -> [Int] {
@@ -67,8 +78,8 @@ package struct Sampler: Sendable {
   }
 
   private func firstExample(of step: Int) -> Int {
-    precondition(step >= 0, "steps are counted from 0")
-    return step * globalBatch
+    precondition(step >= origin.step, "steps before the origin are of another size")
+    return origin.examples + (step - origin.step) * globalBatch
   }
 }
 

@@ -55,6 +55,8 @@ package struct CheckpointDescription: Encodable, Equatable {
   let heads: Heads?
   let tensors: [Tensor]
   let lastStep: LastStep?
+  /// Changes of the run's keys with which it went on from checkpoints; nil where there are none.
+  let extensions: [TrainingState.Extension]?
 
   /// Reads a checkpoint; nothing of it is parsed before its digest holds.
   /// - Throws: `HDF5Error` or `FileError`, also for a damaged one.
@@ -86,6 +88,8 @@ package struct CheckpointDescription: Encodable, Equatable {
     } else {
       heads = nil
     }
+    let extensions = try checkpoint.extensions()
+    self.extensions = extensions.isEmpty ? nil : extensions
     let metrics = try checkpoint.metrics()
     lastStep = metrics.last.map {
       LastStep(
@@ -105,6 +109,9 @@ package struct CheckpointDescription: Encodable, Equatable {
       line("schema_version", schemaVersion), line("step", step), line("epoch", epoch),
       line("examples seen", consumedRows), line("world_size", worldSize), line("seed", seed),
     ]
+    for change in extensions ?? [] {
+      lines.append(line("extended", "after step \(change.step): \(change.words)"))
+    }
     if let best { lines.append(line("best", "validation loss \(best.validationLoss) at step \(best.step)")) }
     lines += [
       line("run", runDigest), line("base", provenance.baseDigest ?? "unknown"),

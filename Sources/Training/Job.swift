@@ -20,6 +20,8 @@ package struct Job: Sendable {
   let start: AdapterStart?
   /// Digest of everything that decides the run's numbers: its keys, base, examples, selected heads and start.
   package let digest: String
+  /// What the digest covers beside the keys.
+  let contents: [String]
 
   /// Opens what the run names. An error of any rank is thrown on all.
   /// - Parameter warn: takes lines about what goes wrong and does not end the run.
@@ -57,7 +59,7 @@ package struct Job: Sendable {
       }
     }
     let chosen = selection.map { [SHA256.hex("\($0.kvIndices)")] } ?? []
-    let contents = [base.digest, base.template.digest, training.digest] + chosen + (start.map { [$0.digest] } ?? [])
+    contents = [base.digest, base.template.digest, training.digest] + chosen + (start.map { [$0.digest] } ?? [])
     digest = run.digest(including: contents)
     try requireSame(
       "\(digest) \(training.imagesDigest)", what: "run, model or data (\(run.path))", communicator)
@@ -95,13 +97,17 @@ package struct Job: Sendable {
   /// Group keys for the sampler where the run groups examples by image.
   package var groups: [Int]? { run.data.groupByImage ? imageKeys(of: training.examples) : nil }
 
-  /// The sampler of the training examples.
-  package func sampler() -> Sampler {
+  /// The sampler of the training examples, for a run of a state: after an extension it goes on where the examples
+  /// before it ended, with the batches of now.
+  package func sampler(of state: TrainingState? = nil) -> Sampler {
     Sampler(
       examples: training.examples.count, groups: groups, parts: training.parts,
-      globalBatch: run.training.globalBatch, seed: run.training.seed)
+      globalBatch: run.training.globalBatch, seed: run.training.seed,
+      origin: state?.extensions.last.map { ($0.step, $0.consumedExamples) } ?? (0, 0))
   }
 
   /// Optimizer steps of the whole run.
-  package var totalSteps: Int { run.training.steps ?? sampler().steps(epochs: run.training.epochs ?? 1) }
+  func totalSteps(_ sampler: Sampler) -> Int {
+    run.training.steps ?? sampler.steps(epochs: run.training.epochs ?? 1)
+  }
 }

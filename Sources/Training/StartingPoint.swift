@@ -20,9 +20,11 @@ extension Job {
   /// - Throws: whatever stops a run before its first step, the same on every rank.
   /// - Important: Collective.
   func startingState(
-    _ resume: Resume, store: CheckpointStore, log: RunLog, signals: SignalRequests
+    _ resume: Resume, extends: Bool, store: CheckpointStore, log: RunLog, signals: SignalRequests
   ) throws -> TrainingState {
-    let found = try withErrorAgreement(communicator) { try restored(resume, folder: store.folder) }
+    let found = try withErrorAgreement(communicator) {
+      try restored(resume, extends: extends, folder: store.folder)
+    }
     try requireSame(
       found.state.map { "\($0.step) \(SHA256.hex($0.parameters.withUnsafeBytes(Array.init)))" } ?? "none",
       what: "newest checkpoint in \(store.directory)", communicator)
@@ -51,7 +53,7 @@ extension Job {
     var notes: [String] = []
   }
 
-  private func restored(_ resume: Resume, folder: CheckpointFolder) throws -> Restored {
+  private func restored(_ resume: Resume, extends: Bool, folder: CheckpointFolder) throws -> Restored {
     switch resume {
     case .no:
       guard let name = try folder.names().first else { return Restored() }
@@ -60,7 +62,7 @@ extension Job {
         remedy: "continue with --resume auto or name another folder in checkpoint.directory")
     case .from(let path):
       try CheckpointFolder.verify(path)
-      return try restored(from: path, notes: [])
+      return try restored(from: path, extends: extends, notes: [])
     case .newest:
       let (newest, refused) = try folder.newest()
       guard let newest else {
@@ -72,22 +74,18 @@ extension Job {
           remedy: "bring back valid ones, or move these away to begin at step 0",
           fault: isMachineFault(first) ? .machine : .input)
       }
-      return try restored(from: folder.path(newest), notes: refused.map { "left out \($0)" })
+      return try restored(from: folder.path(newest), extends: extends, notes: refused.map { "left out \($0)" })
     }
   }
 
   /// The state of a checkpoint, checked against this run.
-  private func restored(from path: String, notes: [String]) throws -> Restored {
-    let state = try TrainingState(reading: path, for: base)
+  private func restored(from path: String, extends: Bool, notes: [String]) throws -> Restored {
+    var state = try TrainingState(reading: path, for: base)
     // First, since versions before 0.3.0 read images otherwise, and the message names the key.
     try state.run.provenance.requireMatch(identity.provenance, of: [.reading], folder: base.folder, file: path)
-    guard state.run.digest == digest else {
-      throw FileError(
-        path,
-        "it belongs to another run (run_digest \(state.run.digest.prefix(12))..., this run is \(digest.prefix(12))...): "
-          + "keys, data or pixel limits changed",
-        remedy: "compare /run/yaml in it, or start a new folder in checkpoint.directory")
-    }
+    let known = state.extensions.count
+    state = try belonging(state, path: path, extends: extends)
+    let extended = state.extensions.dropFirst(known).map { "extended   after step \($0.step): \($0.words)" }
     guard state.run.imagesDigest == nil || state.run.imagesDigest == training.imagesDigest else {
       throw FileError(
         path,
@@ -99,7 +97,8 @@ extension Job {
     try state.run.provenance.requireMatch(identity.provenance, folder: base.folder, file: path) { key, value in
       "\(key.split(separator: ".").last ?? "") back to \(value) in the preprocessor_config.json of \(base.folder)"
     }
-    return Restored(state: state, path: path, notes: notes + ["resumed from \(path) at step \(state.step)"])
+    return Restored(
+      state: state, path: path, notes: notes + ["resumed from \(path) at step \(state.step)"] + extended)
   }
 }
 

@@ -51,11 +51,11 @@ final class Stepper {
   private var speed = RankSpeed()
   private var speeds: [Double]
 
-  init(job: Job, adapter: any Adapter<Float>) {
+  init(job: Job, adapter: any Adapter<Float>, sampler: Sampler) {
     self.job = job
     self.adapter = adapter
     optimizer = job.run.training.optimizer
-    sampler = job.sampler()
+    self.sampler = sampler
     groups = job.groups
     planned = PlannedAdapter(adapter.configuration, job.base.configuration)
     factors = (job.run.training.rateFactors ?? .plain).ranges(adapter.layout)

@@ -30,12 +30,14 @@ package final class Trainer {
 
   /// Prepares a run: opens checkpoints, selects heads (by a probe where the run asks for it), starts or restores the
   /// adapter and its optimizer.
-  /// - Parameter progress: takes a line for each step, in place of those that `output` would get of some; nil: there is
-  ///   no place for it.
+  /// - Parameters:
+  ///   - extends: whether a checkpoint of a run with other keys of training may be resumed.
+  ///   - progress: takes a line for each step, in place of those that `output` would get of some; nil: there is no place
+  ///     for it.
   /// - Throws: whatever stops a run before its first step, the same on every rank.
   /// - Important: Collective.
   package init(
-    _ job: Job, resume: Resume, takesOver: Bool = false, output: @escaping RunLog.Output,
+    _ job: Job, resume: Resume, extends: Bool = false, takesOver: Bool = false, output: @escaping RunLog.Output,
     progress: RunLog.Output? = nil,
     signals: SignalRequests
   ) throws {
@@ -45,9 +47,6 @@ package final class Trainer {
     guard run.training.globalBatch >= job.communicator.size else {
       throw TrainingError.smallBatch(batch: run.training.globalBatch, ranks: job.communicator.size)
     }
-    totalSteps = job.totalSteps
-    schedule = LearningRateSchedule(
-      run.training, peak: run.learningRate(job.base.configuration.text), totalSteps: totalSteps)
     let isRoot = job.communicator.rank == 0
     store = CheckpointStore(directory: run.checkpoint.directory.resolved, keep: run.checkpoint.keep) { line in
       output("note       \(line)")
@@ -61,11 +60,14 @@ package final class Trainer {
     log = RunLog(
       output: output, progress: progress, isRoot: isRoot, directory: store.directory,
       everySteps: run.logging.everySteps, tensorboard: run.logging.tensorboard)
-    state = try job.startingState(resume, store: store, log: log, signals: signals)
+    state = try job.startingState(resume, extends: extends, store: store, log: log, signals: signals)
     let adapter: any Adapter<Float> = state.adapter.adapter(
       job.base.configuration.text, job.base.configuration.vision)
     adapter.load(state.parameters)
-    stepper = Stepper(job: job, adapter: adapter)
+    stepper = Stepper(job: job, adapter: adapter, sampler: job.sampler(of: state))
+    totalSteps = job.totalSteps(stepper.sampler)
+    schedule = LearningRateSchedule(
+      run.training, peak: run.learningRate(job.base.configuration.text), totalSteps: totalSteps)
     try withErrorAgreement(job.communicator) {
       try log.start(
         run: run.yaml, session: RunSession(job, afterStep: state.metrics.last?.step ?? 0), from: state)
@@ -153,7 +155,7 @@ package final class Trainer {
         step: report.step, loss: report.loss, learningRate: report.learningRate, gradientNorm: report.gradientNorm,
         tokens: report.tokens))
     state.epoch = stepper.sampler.epoch(step: report.step)
-    state.consumedExamples = report.step * job.run.training.globalBatch
+    state.consumedExamples = stepper.sampler.consumed(steps: report.step)
     if job.validation == nil,
       let line = LearningWarnings.unmoved(state.metrics, stepsPerEpoch: stepper.sampler.stepsPerEpoch)
     {

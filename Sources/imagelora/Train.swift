@@ -36,6 +36,7 @@ struct Train: ParsableCommand {
       Examples:
         imagelora train run.yaml
         mpirun -n 8 imagelora train run.yaml --resume auto --set training.learning_rate=1e-4
+        imagelora train run.yaml --resume auto --extend --set training.epochs=5
         imagelora train run.yaml --set 'data.train=[clicks.jsonl, {path: charts.jsonl.gz, weight: 0.5}]'
 
       data.train takes a path or a list of files with weights; data.validation_fraction sets a part of them aside for \
@@ -50,8 +51,18 @@ struct Train: ParsableCommand {
   @Option(help: ArgumentHelp("Resume from the newest valid checkpoint (auto) or a file.", valueName: "auto|path"))
   var resume: String?
 
+  @Flag(
+    help: ArgumentHelp(
+      "Go on from the checkpoint with other keys of training than it was made with.",
+      discussion: "Epochs, steps, global_batch, micro_batch, learning rates, schedule and warmup_steps may change."))
+  var extend = false
+
   @Flag(help: "Take the folder of checkpoints from a run on another host that is gone.")
   var takeOver = false
+
+  func validate() throws {
+    guard !extend || resume != nil else { throw ValidationError("--extend goes on from a checkpoint: give --resume") }
+  }
 
   func run() throws {
     try onRanks { communicator in
@@ -65,7 +76,7 @@ struct Train: ParsableCommand {
         }
       let job = try Job(run, communicator: communicator, warn: complain)
       let trainer = try Trainer(
-        job, resume: resume, takesOver: takeOver, output: say, progress: isTerminal ? ProgressLine.show : nil,
+        job, resume: resume, extends: extend, takesOver: takeOver, output: say, progress: isTerminal ? ProgressLine.show : nil,
         signals: signals)
       try trainer.run()
     }

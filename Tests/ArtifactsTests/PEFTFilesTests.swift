@@ -138,7 +138,7 @@ struct PEFTFilesTests {
     let path = folder.path("tower-\(family)")
     try AdapterFolder.export(
       configuration, provenance: .init(baseDigest: "abc"), layout: layout, parameters: values, card: "",
-      baseName: "base",
+      base: ModelName(name: "base"),
       to: path)
     let read = try AdapterFolder.load(path, base: model.text, model.vision)
     #expect(read.configuration == configuration && read.parameters.values == values)

@@ -2,6 +2,7 @@
 import Adapters
 import Batches
 import Files
+import Foundation
 import HDF5
 import HuggingFace
 import Preprocessing
@@ -58,6 +59,20 @@ package struct CheckpointFile: ~Copyable {
   package func runDigest() throws -> String { try file.attribute("run_digest", as: String.self) }
   /// The resolved run, in YAML.
   package func runYAML() throws -> String { try file.read(String.self, from: "/run/yaml", shape: [])[0] }
+  static let extensionsPath = "/run/extensions"
+
+  /// How the run went on from checkpoints with other keys.
+  package func extensions() throws -> [TrainingState.Extension] {
+    guard try file.exists(Self.extensionsPath) else { return [] }
+    let json = try file.read(String.self, from: Self.extensionsPath, shape: [])[0]
+    guard let found = try? JSONDecoder().decode([TrainingState.Extension].self, from: Data(json.utf8)),
+      zip(found, found.dropFirst()).allSatisfy({ $0.step <= $1.step }),
+      let last = found.last, (0...(try step())).contains(last.step), found.allSatisfy({ $0.step >= 0 }),
+      last.consumedExamples >= 0, last.consumedExamples <= (try consumedExamples())
+    else { throw refuse("\(Self.extensionsPath) is no list of changes up to its step") }
+    return found
+  }
+
   /// How the heads were chosen, as `influence/rank1`.
   package func selectionMethod() throws -> String {
     try file.read(String.self, from: "/influence/estimator", shape: [])[0]

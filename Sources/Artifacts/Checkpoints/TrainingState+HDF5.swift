@@ -1,6 +1,7 @@
 // The checkpoint schema, written and read: docs/formats.md states it for others.
 import Adapters
 import Batches
+import Foundation
 import HDF5
 import HuggingFace
 
@@ -32,6 +33,7 @@ extension TrainingState {
     if let score = best?.score ?? start?.score { try file.setAttribute("best_by", to: score.name) }
     if validationDue { try file.setAttribute("validation_due", to: Int64(1)) }
     try file.write([run.yaml], shape: [], to: "/run/yaml")
+    if !extensions.isEmpty { try file.write([try Self.json(extensions)], shape: [], to: CheckpointFile.extensionsPath) }
 
     let imageLoRA: ImageLoRAConfiguration? = if case .imageLoRA(let options) = adapter { options } else { nil }
     try file.createGroup(imageLoRA == nil ? "/adapter" : "/adapter/kv_indices")
@@ -111,6 +113,12 @@ extension TrainingState {
     try file.setAttribute("complete", to: Int64(1))
   }
 
+  private static func json(_ extensions: [Extension]) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(extensions), as: UTF8.self)
+  }
+
   /// Reads a checkpoint for a base in use.
   /// - Throws: `HDF5Error`, or `FileError` for one of another schema, base or shape.
   package init(reading path: String, for base: BaseModel) throws {
@@ -133,6 +141,7 @@ extension TrainingState {
     start = try file.start()
     best = try file.best()
     validationDue = try file.validationDue()
+    extensions = try file.extensions()
     parameters = try file.parameters(layout: layout)
     optimizer = try file.optimizer(layout: layout)
     selection = adapter.kind == .imageLoRA ? try file.selection(for: text) : nil

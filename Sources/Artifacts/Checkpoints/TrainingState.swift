@@ -49,6 +49,30 @@ package struct TrainingState: Sendable, Equatable {
     }
   }
 
+  /// A change of the run's keys with which it went on from a checkpoint.
+  package struct Extension: Codable, Sendable, Equatable {
+    package struct Change: Codable, Sendable, Equatable {
+      package let key, old, new: String
+      package init(key: String, old: String, new: String) { (self.key, self.old, self.new) = (key, old, new) }
+    }
+
+    /// Steps made, and examples taken, under the keys before.
+    package let step, consumedExamples: Int
+    package let changes: [Change]
+
+    package init(step: Int, consumedExamples: Int, changes: [Change]) {
+      (self.step, self.consumedExamples, self.changes) = (step, consumedExamples, changes)
+    }
+
+    private enum CodingKeys: String, CodingKey {
+      case step, changes
+      case consumedExamples = "consumed_rows"
+    }
+
+    /// As `training.epochs from 2.0 to 3.0`.
+    package var words: String { changes.map { "\($0.key) from \($0.old) to \($0.new)" }.joined(separator: ", ") }
+  }
+
   /// A metric of generated answers, from 0 to 1, more is better.
   package struct Score: Sendable, Equatable {
     /// As `training.best_by` names it.
@@ -76,6 +100,8 @@ package struct TrainingState: Sendable, Equatable {
   package var best: Validated?
   /// A signal to stop came before this step's validation; the resumed run does it first.
   package var validationDue = false
+  /// In the order in which they came.
+  package var extensions: [Extension] = []
 
   /// Optimizer steps made.
   package var step: Int { optimizer.step }

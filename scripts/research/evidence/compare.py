@@ -194,7 +194,7 @@ class Job:
         if "heads" in adapter:
             indices = {k: adapter["heads"][k] for k in ("kv_indices", "value_head_indices") if k in adapter["heads"]}
             chosen = {layer: heads for of in indices.values() for layer, heads in of.items()}
-            (self.folder / "heads.json").write_text(json.dumps(indices))
+            (self.folder / "heads.json").write_text(json.dumps({"kv_indices": chosen}))
             heads = ["--set", "adapter.heads={select: file, file: heads.json}"]
         plan = json.loads(self.command("plan", "run.json", "--json", *heads))
         return {
