@@ -97,4 +97,11 @@ peft peft-qwen3 qwen3-vl --rows single-1 text-only
 peft peft-mlp a --pattern '.*language_model\..*\.(q|k|v|o|gate|up|down)_proj' --rows single-1 text-only
 peft peft-qwen3.5 qwen3.5-b --rank 2 --rows single-1 thinking text-only --targets q_proj k_proj v_proj o_proj \
   in_proj_qkv in_proj_z in_proj_b in_proj_a out_proj gate_proj up_proj down_proj
+# All linear modules of decoder and tower, with patterns over one of them.
+for base in a qwen2-vl qwen3.5-a; do
+  peft "peft-linear-$base" "$base" --pattern all-linear --rank 1 --alpha 1 --double \
+    --rows two-images text-only
+done
+peft peft-linear-qwen3-vl qwen3-vl --pattern all-linear --rank 1 --alpha 1 --double --rows two-images text-only --rslora --options \
+  '{"rank_pattern": {"attn.qkv": 3, "layers.1.mlp.down_proj": 2}, "alpha_pattern": {"visual.merger.linear_fc1": 3}}'
 (cd "$folder" && find a b qwen2-vl qwen3-vl qwen3.5-? peft-* -type f | LC_ALL=C sort | xargs sha256sum >SHA256SUMS)

@@ -1,5 +1,6 @@
 // benchmarks allreduce: the all-reduce of a step on the ranks at hand, beside what a plan predicts for it.
 import ArgumentParser
+import CMPI
 import Collectives
 import Costs
 import Formatting
@@ -12,7 +13,8 @@ struct AllReduceCommand: ParsableCommand {
     abstract: "Time the all-reduce of payloads on the ranks of mpirun, and compare it with the plan's model.",
     discussion: """
       The sums are the exact ones of training. A host counts as a node. Without --latency-us and --gigabits the model \
-      gets no network and nothing is predicted.
+      gets no network and nothing is predicted. With --fp32 MPI's own sum of as many fp32 numbers, half the bytes, is \
+      timed in turns with it.
 
       Example: mpirun -n 8 --hostfile hosts benchmarks allreduce --bytes 400000 --latency-us 30 --gigabits 10
       """)
@@ -21,6 +23,8 @@ struct AllReduceCommand: ParsableCommand {
   @Option(help: "Number of repeats; the median counts.") var repeats = 11
   @Option(help: "Latency between nodes in microseconds.") var latencyUs: Double?
   @Option(help: "Bandwidth of a node in Gbit/s.") var gigabits: Double?
+
+  @Flag(name: .customLong("fp32"), help: "Time MPI's own sum of as many fp32 numbers too.") var comparesFloats = false
 
   func validate() throws {
     guard bytes.allSatisfy({ (16...1 << 34).contains($0) }), (1...10_000).contains(repeats) else {
@@ -35,9 +39,12 @@ struct AllReduceCommand: ParsableCommand {
     try withRanks { communicator in
       let hosts = try communicator.allGather(Array(ProcessInfo.processInfo.hostName.utf8))
       let nodes = Set(hosts).count
-      var table = Table(["bytes", "ranks", "nodes", "median", "lowest", "highest", "predicted", "median over it"])
+      var table = Table([
+        "bytes", "ranks", "nodes", "median", "lowest", "highest", "predicted", "median over it", "fp32",
+        "median over it",
+      ])
       for bytes in bytes {
-        let seconds = try times(of: bytes, communicator)
+        let (seconds, floats) = try times(of: bytes, communicator)
         let middle = median(seconds)
         var cells = ["\(bytes)", "\(communicator.size)", "\(nodes)"]
         cells += [middle, seconds.min() ?? 0, seconds.max() ?? 0].map(shortDuration)
@@ -49,25 +56,41 @@ struct AllReduceCommand: ParsableCommand {
         } else {
           cells += ["-", "-"]
         }
+        cells += floats.isEmpty ? ["-", "-"] : [shortDuration(median(floats)), fixed(middle / median(floats), 2)]
         table.add(cells)
       }
       if communicator.rank == 0 { table.show() }
     }
   }
 
-  /// Sums one behind the other in a repeat: ranks never begin it at the same time, and the difference counts once.
-  private static var chain: Int { 8 }
-
-  /// Seconds of a sum in each repeat, on the slowest rank.
-  private func times(of bytes: Int, _ communicator: any Communicator) throws -> [Double] {
+  /// Seconds of a sum in each repeat, on the slowest rank, and of as many fp32 numbers, where they are compared.
+  private func times(
+    of bytes: Int, _ communicator: any Communicator
+  ) throws -> (words: [Double], floats: [Double]) {
     var words = [Int64](repeating: 1, count: bytes / MemoryLayout<Int64>.size)
-    return try (0..<repeats + 2).map { _ in
+    var numbers = [Float](repeating: 1, count: comparesFloats ? words.count : 0)
+    // One behind the other in a repeat: ranks never begin it at the same time, and the difference counts once.
+    let chain = bytes > 100_000_000 ? 1 : 8
+    func time(_ sum: () throws -> Void) throws -> Double {
       _ = try communicator.allGather([])
       let start = ContinuousClock.now
-      for _ in 0..<Self.chain { try words.withUnsafeMutableBufferPointer { try communicator.sum($0) } }
-      let own = (ContinuousClock.now - start) / .seconds(Self.chain)
+      for _ in 0..<chain { try sum() }
+      let own = (ContinuousClock.now - start) / .seconds(chain)
       let all = try communicator.allGather(withUnsafeBytes(of: own, Array.init))
       return all.map { bytes in bytes.withUnsafeBytes { $0.loadUnaligned(as: Double.self) } }.max() ?? own
-    }.suffix(repeats).map(\.self)
+    }
+    var found: (words: [Double], floats: [Double]) = ([], [])
+    for turn in 0..<repeats + 2 {
+      let exact = try time { try words.withUnsafeMutableBufferPointer { try communicator.sum($0) } }
+      if turn >= 2 { found.words.append(exact) }
+      guard comparesFloats, communicator.size > 1 else { continue }
+      let float = try time {
+        let code = MPI_Allreduce(
+          CMPI_IN_PLACE(), &numbers, Int32(numbers.count), CMPI_FLOAT(), CMPI_SUM(), CMPI_COMM_WORLD())
+        guard code == MPI_SUCCESS else { throw ValidationError("MPI_Allreduce failed with code \(code)") }
+      }
+      if turn >= 2 { found.floats.append(float) }
+    }
+    return found
   }
 }

@@ -76,7 +76,8 @@ struct Train: ParsableCommand {
         }
       let job = try Job(run, communicator: communicator, warn: complain)
       let trainer = try Trainer(
-        job, resume: resume, extends: extend, takesOver: takeOver, output: say, progress: isTerminal ? ProgressLine.show : nil,
+        job, resume: resume, extends: extend, takesOver: takeOver, output: say,
+        progress: isTerminal ? ProgressLine.show : nil,
         signals: signals)
       try trainer.run()
     }

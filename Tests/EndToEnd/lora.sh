@@ -96,7 +96,9 @@ check "LoRA: without a step's effect it stays what it was" sh -c "
 refused 65 "a start of another shape" 'peft' 'rank 2.*rank 4' \
   train lora.yaml --set adapter.start=peft --set adapter.rank=4 --set checkpoint.directory=none
 refused 65 "heads with a LoRA" 'lora.yaml|--set' 'adapter.heads.*kind: lora' train lora.yaml --set adapter.heads.select=all
-refused 65 "dropout" 'lora.yaml|--set' 'adapter.dropout' train lora.yaml --set adapter.dropout=0.1
+refused 65 "dropout of everything" '--set' 'adapter.dropout.*from 0.0 to 0.95' train lora.yaml --set adapter.dropout=1
+refused 65 "a pattern of no module" 'run file' 'rank_pattern.*that is adapted' train lora.yaml \
+  --set 'adapter.rank_pattern={down_proj: 4}' --set checkpoint.directory=none
 refused 65 "a probe of a LoRA" 'adapter.kind' 'image_lora' probe lora.yaml --output none.h5
 checkpoints
 refused 65 "merging an Image-LoRA" "run/$last" 'visual tokens' export "run/$last" --merged none --model model
@@ -124,6 +126,54 @@ rm peft-part/conditions.json
 sed -i 's/"target_modules" *: *\[/"exclude_modules": ".*layers\\\\.1\\\\..*", "target_modules": [/' peft-part/adapter_config.json
 refused 65 "tensors of excluded modules" 'peft-part/adapter_model.safetensors' 'layer 1 has a LoRA of q_proj, contrary to' \
   evaluate lora.yaml --adapter peft-part --no-generate
+
+# As other trainers mean LoRA: all linear modules, also of the vision tower, with dropout and ranks of their own.
+wide=(--set 'adapter.targets=[all-linear, visual]' --set adapter.dropout=0.1
+  --set 'adapter.rank_pattern={visual.merger.*: 1, down_proj: 3}' --set adapter.rslora=true)
+for count in 1 2 3; do
+  rm -rf lora-run
+  if lora "$count" "${wide[@]}"; then ok "wide LoRA: $count ranks"; else fail "wide LoRA: $count ranks" out err; fi
+  mv lora-run "wide-$count"
+done
+for count in 2 3; do
+  check "wide LoRA: $count ranks have the bytes of one" same_state "wide-1/$end" "wide-$count/$end"
+done
+mkdir lora-run
+cp wide-2/step-00000004.h5 wide-2/step-00000004.h5.sha256 lora-run/
+if lora 3 --resume auto "${wide[@]}"; then ok "wide LoRA: goes on"; else fail "wide LoRA: goes on" out err; fi
+check "wide LoRA: resumed on another number of ranks, with dropout, the same bytes" same_state "wide-1/$end" "lora-run/$end"
+rm -rf lora-run
+check "wide LoRA: modules of the tower" test "$(h5ls "wide-1/$end/adapter" | grep -c '^visual\.')" -gt 10
+check "wide LoRA: export" "$IMAGELORA" export "wide-1/$end" --output peft-wide --model model
+check "wide LoRA: evaluate the checkpoint" evaluated wide-checkpoint --checkpoint "wide-1/$end"
+check "wide LoRA: evaluate the folder" evaluated wide-folder --adapter peft-wide
+check "wide LoRA: the same answers and losses in every bit" cmp wide-checkpoint.jsonl wide-folder.jsonl
+check "wide LoRA: trains on from the folder" lora 2 "${wide[@]}" --set adapter.start=peft-wide \
+  --set checkpoint.directory=wide-more
+check "wide LoRA: merged into the base" "$IMAGELORA" export "wide-1/$end" --merged merged-wide --model model
+check "wide LoRA: the merged model alone" evaluated wide-merge --set model.path=merged-wide
+check "wide LoRA: the merged model alone has the adapter's losses to fp32 rounding" python3 -c '
+import json
+def nll(name, model):
+    rows = map(json.loads, open(name))
+    return {row["id"]: row["nll"] for row in rows if row["model"] == model}
+merged, adapted = nll("wide-merge.jsonl", "base"), nll("wide-folder.jsonl", "adapted")
+assert merged.keys() == adapted.keys() and len(merged) == 40
+assert all(abs(merged[row] - adapted[row]) < 1e-4 * adapted[row] for row in merged)
+'
+check "an Image-LoRA's run file trains a LoRA" ranks 2 "$IMAGELORA" train run.yaml --set adapter.kind=lora \
+  --set training.steps=2 --set checkpoint.directory=other-kind
+check "what it said of heads is left out with a notice" grep -q 'adapter.heads is left out' err
+
+# Going on from a finished run.
+COUNTS=0 refused 65 "a longer run without --extend" 'lora-1/' 'training.steps is 8 there and 12 here.*--extend' \
+  train lora.yaml --set checkpoint.directory=lora-1 --set training.steps=12 --resume auto
+check "extended: four more steps of another batch" ranks 2 "$IMAGELORA" train lora.yaml --resume auto --extend \
+  --set checkpoint.directory=lora-1 --set training.steps=12 --set training.global_batch=4
+"$IMAGELORA" inspect lora-1/step-00000012.h5 >out
+check "extended: recorded" grep -q 'extended.*after step 8: .*training.steps from 8 to 12' out
+check "extended: examples seen" grep -qE 'examples seen +80$' out
+refused 64 "--extend without --resume" "" 'give --resume' train lora.yaml --extend
 
 # The controls of a comparison.
 check "LoRA on values alone" lora 2 --set 'adapter.targets=[v_proj]' --set training.steps=2 \

@@ -31,7 +31,7 @@ refused 65 "no such checkpoint" 'odd/none.h5' 'no such file' train run.yaml --re
 echo "not HDF5" >odd/text.h5
 (cd odd && sha256sum text.h5 >text.h5.sha256)
 refused 65 "a file that is no checkpoint" 'odd/text.h5' '.' train run.yaml --resume odd/text.h5
-refused 65 "a checkpoint of another run" "run/$last" 'another run.*run_digest' \
+refused 65 "a checkpoint of another run" "run/$last" 'another run: training' \
   train run.yaml --resume auto --set training.learning_rate=1e-3
 refused 65 "a new run in the folder of an old one" "run/$last" 'earlier run' train run.yaml
 

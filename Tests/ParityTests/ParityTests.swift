@@ -33,12 +33,16 @@ struct ParityTests {
   /// Resources/peft-a: rank 4 on q, k, v and o over a's model. Resources/peft-b: rank 3 on v alone, rank-stabilised,
   /// over b's model. Resources/peft-qwen3: rank 4 on all four over qwen3-vl's. Resources/peft-mlp: rank 4 on the
   /// decoder layers' seven over a's, by a regular expression. Resources/peft-qwen3.5: rank 2 on all projections over
-  /// qwen3.5-b's. Written by PEFT, with text-only examples.
+  /// qwen3.5-b's. Resources/peft-linear-*: rank 1 on all linear modules of decoder and vision tower over each family's
+  /// model, in fp64; over qwen3-vl's rank-stabilised and with ranks and alphas of single modules. Written by PEFT, with
+  /// text-only examples.
   @Test(
     "a LoRA folder of PEFT gives PEFT's logits, losses and gradients within 1e-4 of the tensor's largest value",
     arguments: [
       ("peft-a", "a", 4 * 8), ("peft-b", "b", 6 * 2), ("peft-qwen3", "qwen3-vl", 6 * 8), ("peft-mlp", "a", 4 * 14),
-      ("peft-qwen3.5", "qwen3.5-b", 2 * 14 + 4 * 16),
+      ("peft-qwen3.5", "qwen3.5-b", 2 * 14 + 4 * 16), ("peft-linear-a", "a", 100),
+      ("peft-linear-qwen2-vl", "qwen2-vl", 92), ("peft-linear-qwen3-vl", "qwen3-vl", 120),
+      ("peft-linear-qwen3.5-a", "qwen3.5-a", 160),
     ])
   func peft(name: String, base: String, tensors: Int) throws {
     let fixture = try Fixture(name, base: base)

@@ -103,7 +103,8 @@ final class TinyRun: Sendable {
   ///   - flippedRank: the rank on which a bit of the adapter flips before the first step.
   ///   - watch: the stall timeout in seconds, from before the first step on, and what takes the reports.
   func train(
-    ranks: Int = 1, resume: Resume = .no, extends: Bool = false, set: [String] = [], watch: (stallTimeout: Double, report: Report)? = nil,
+    ranks: Int = 1, resume: Resume = .no, extends: Bool = false, set: [String] = [],
+    watch: (stallTimeout: Double, report: Report)? = nil,
     flippedRank: Int? = nil,
     before hook: @escaping Hook = { _, _ in }
   ) -> Outcome {
@@ -116,7 +117,8 @@ final class TinyRun: Sendable {
           report: { watch.report(rank, $0) }, end: { _ in })
       }
       defer { job.communicator.watchdog.end(isJobOver: false) }
-      let trainer = try Trainer(job, resume: resume, extends: extends, output: { lines.add($0, rank) }, signals: signals)
+      let trainer = try Trainer(
+        job, resume: resume, extends: extends, output: { lines.add($0, rank) }, signals: signals)
       if rank == flippedRank {
         let numbers = trainer.stepper.adapter.parameters
         numbers.base[3] = Float(bitPattern: numbers.base[3].bitPattern ^ 1)

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Write a LoRA as PEFT writes it, and the numbers that PEFT computes with it, for a fixture of the repository.
 
-    python peft_reference.py FIXTURE DIR [--targets q_proj k_proj v_proj o_proj | --pattern REGEX] [--rslora]
+    python peft_reference.py FIXTURE DIR [--targets q_proj k_proj v_proj o_proj | --pattern REGEX|all-linear] [--rslora]
         [--rows ID...] [--options '{"layers_to_transform": [0, 2]}']     (other arguments of LoraConfig, as JSON)
     python peft_reference.py FIXTURE DIR --adapter FOLDER     (the numbers of a LoRA there, as of imagelora export)
 
 FIXTURE holds model/ and parity.h5 (its ids, masks and pixels are the input). DIR gets
   adapter/    adapter_model.safetensors, adapter_config.json    (PeftModel.save_pretrained, A and B random)
   parity.h5   a group a row: base/{logits, nll_sum, tokens}, adapted/{logits, nll_sum, tokens} and
-              adapted/gradients/layers.{l}.{projection}.{A,B}: gradients of the row's mean NLL
+              adapted/gradients/{layers.{l}.{projection},visual.{module}}.{A,B}: gradients of the row's mean NLL
 
 Made with peft 0.21.2 and the versions that scripts/make-parity-fixtures.sh names; tv_shim.py is the oracle's helper.
 """
@@ -22,6 +22,7 @@ import h5py
 import torch
 import tv_shim  # noqa: F401  (before transformers)
 from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForImageTextToText as Model
 
 arguments = argparse.ArgumentParser()
@@ -35,11 +36,14 @@ arguments.add_argument("--rslora", action="store_true")
 arguments.add_argument("--options", type=json.loads, default={})
 arguments.add_argument("--rows", nargs="+")
 arguments.add_argument("--adapter", type=Path)
+arguments.add_argument("--double", action="store_true", help="compute in double precision")
 arguments.add_argument("--seed", type=int, default=0)
 a = arguments.parse_args()
 warnings.simplefilter("ignore")
 
 base = Model.from_pretrained(a.fixture / "model", dtype=torch.float32, attn_implementation="eager")
+precision = torch.float64 if a.double else torch.float32
+base.to(precision)
 
 
 def random_lora():
@@ -51,8 +55,15 @@ def random_lora():
     with torch.no_grad():
         for name, value in model.named_parameters():
             if "lora_" in name:
-                value.copy_(torch.randn_like(value) * (0.3 if "lora_B" in name else value.shape[1] ** -0.5))
+                value.copy_(torch.randn(value.shape).to(value) * (0.3 if "lora_B" in name else value.shape[1] ** -0.5))
     model.save_pretrained(a.folder / "adapter")
+    if a.double:  # as a user's, whose numbers are fp32; then what was rounded is what is computed with
+        path = str(a.folder / "adapter/adapter_model.safetensors")
+        save_file({name: value.float() for name, value in load_file(path).items()}, path, {"format": "pt"})
+        with torch.no_grad():
+            for name, value in model.named_parameters():
+                if "lora_" in name:
+                    value.copy_(value.float())
     # A path of this machine says nothing to others.
     written = a.folder / "adapter/adapter_config.json"
     settings = json.loads(written.read_text())
@@ -78,7 +89,7 @@ def inputs(group):
         use_cache=False,
     )
     if "pixel_values" in group:
-        given["pixel_values"] = torch.tensor(group["pixel_values"][...])
+        given["pixel_values"] = torch.tensor(group["pixel_values"][...]).to(precision)
         given["image_grid_thw"] = torch.tensor(group["image_grid_thw"][...]).long()
     return given, torch.tensor(group["labels"][...]).long()
 
@@ -95,7 +106,7 @@ def numbers(file, path, logits, labels):
     keep = labels[1:] != -100
     logits = logits[0][:-1][keep]
     nll = torch.nn.functional.cross_entropy(logits.double(), labels[1:][keep], reduction="sum")
-    write(file, f"{path}/logits", logits.detach().numpy())
+    write(file, f"{path}/logits", logits.detach().float().numpy())
     file[path].attrs["nll_sum"] = float(nll)
     file[path].attrs["tokens"] = int(keep.sum())
     return torch.nn.functional.cross_entropy(logits, labels[1:][keep])
@@ -116,9 +127,14 @@ with (
             if "lora_" not in name:
                 continue
             parts = name.split(".")
-            place = parts.index("layers")  # layers.{l}.{module}.{projection}
-            layer, projection = parts[place + 1], parts[place + 3]
             part = "A" if "lora_A" in parts else "B"
-            write(out, f"{row}/adapted/gradients/layers.{layer}.{projection}.{part}", value.grad.numpy())
+            if "visual" in parts:  # visual.{module}.lora_{part}.{adapter}.weight
+                module = ".".join(parts[parts.index("visual") : parts.index(f"lora_{part}")])
+            else:  # layers.{l}.{module}.{projection}
+                place = parts.index("layers")
+                module = f"layers.{parts[place + 1]}.{parts[place + 3]}"
+            # A row without images has no gradient in the tower.
+            gradient = torch.zeros_like(value) if value.grad is None else value.grad
+            write(out, f"{row}/adapted/gradients/{module}.{part}", gradient.float().numpy())
 trainable = sum(p.numel() for n, p in model.named_parameters() if "lora_" in n)
 print(f"{a.folder}: rank {a.rank} on {a.pattern or ', '.join(a.targets)}; {trainable} numbers")
