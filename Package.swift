@@ -143,7 +143,7 @@ let programs: [Target] = [
   .executableTarget(
     name: "benchmarks",
     dependencies: [
-      "CMPI", "Formatting", "Tensors", "Collectives", "MPI", "RandomNumbers", "HuggingFace", "Datasets", "Layers",
+      "Formatting", "Tensors", "Collectives", "MPI", "RandomNumbers", "HuggingFace", "Datasets", "Layers",
       "Preprocessing", "QwenVL", "Batches", "Adapters", "Artifacts", "Costs", argumentParser,
     ],
     exclude: ["README.md"]),

@@ -102,6 +102,7 @@ for base in a qwen2-vl qwen3.5-a; do
   peft "peft-linear-$base" "$base" --pattern all-linear --rank 1 --alpha 1 --double \
     --rows two-images text-only
 done
-peft peft-linear-qwen3-vl qwen3-vl --pattern all-linear --rank 1 --alpha 1 --double --rows two-images text-only --rslora --options \
+peft peft-linear-qwen3-vl qwen3-vl --pattern all-linear --rank 1 --alpha 1 --double --rslora \
+  --rows two-images text-only --options \
   '{"rank_pattern": {"attn.qkv": 3, "layers.1.mlp.down_proj": 2}, "alpha_pattern": {"visual.merger.linear_fc1": 3}}'
 (cd "$folder" && find a b qwen2-vl qwen3-vl qwen3.5-? peft-* -type f | LC_ALL=C sort | xargs sha256sum >SHA256SUMS)

@@ -1,5 +1,5 @@
-// The features of examples' images under an adapter: the frozen tower's from the store, or computed with an adapter of the
-// tower each time.
+// The features of examples' images under an adapter: the frozen tower's from the store, or computed each time with an
+// adapter of the tower.
 import Datasets
 import Preprocessing
 import QwenVL

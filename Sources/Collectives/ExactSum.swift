@@ -53,8 +53,7 @@ package struct ExactSum: Sendable {
   /// What became of addends.
   package enum Outcome: Sendable, Equatable {
     case added
-    /// Nothing was added: one has a magnitude of 2^(exponent - 1) or more, which is not below the limit; none has one of
-    /// 2^exponent.
+    /// Nothing was added: the largest magnitude, from 2^(exponent - 1) to below 2^exponent, is not below the limit.
     case tooLarge(exponent: Int)
     /// Nothing was added: one is not finite.
     case notFinite

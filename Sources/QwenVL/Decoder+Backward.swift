@@ -1,5 +1,5 @@
-// The decoder's backward pass: the gradients that an adapter takes, down to the lowest layer that it acts on or, where it
-// acts on the vision tower, through the embeddings.
+// The decoder's backward pass: the gradients that an adapter takes, down to the lowest layer that it acts on or, where
+// it acts on the vision tower, through the embeddings.
 import Layers
 import Tensors
 

@@ -1,4 +1,4 @@
-// Which linear modules a standard LoRA adapts, as a run file states it: names of projections, or words for many of them.
+// Which linear modules a standard LoRA adapts, as a run file states it: names of projections, or words for many.
 import Adapters
 import HuggingFace
 import QwenVL

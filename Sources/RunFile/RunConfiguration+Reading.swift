@@ -81,7 +81,7 @@ extension RunConfiguration {
     ["normalization", "gamma", "value_heads", "heads"].map { ("adapter.\($0)", .imageLoRA) }
     + ["targets", "rank_pattern", "alpha_pattern", "rslora", "dropout"].map { ("adapter.\($0)", .lora) }
 
-  /// Where an override gives another kind of adapter than the file, what the file says of its own kind alone falls away.
+  /// Where an override gives another kind of adapter than the file, what the file says of its kind alone falls away.
   private static func leaveOut(_ file: Tree, of tree: inout Tree, notice: (String) -> Void) {
     func kind(_ tree: Tree) -> AdapterKind? {
       guard let adapter = tree.entries?.first(where: { $0.key == "adapter" })?.value,

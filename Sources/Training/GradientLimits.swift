@@ -8,8 +8,9 @@ struct GradientLimits {
   private(set) var exponents: [Int]
   /// Before anything is known.
   private static let start = 12
-  /// A batch's gradients may be that many powers of two larger than the sum of the step before.
-  private static let headroom = 10
+  /// A batch's gradients may be that many powers of two larger than the sum of the step before; those of a tensor that
+  /// had none, than the largest of all.
+  private static let (headroom, firstHeadroom) = (14, 24)
   /// A loss is below 2^20.
   static let nll = 20
 
@@ -35,6 +36,6 @@ struct GradientLimits {
   /// - Parameter found: a power of two above the sums of each tensor; nil where all are zero.
   mutating func follow(_ found: [Int?]) {
     guard let largest = found.compactMap(\.self).max() else { return }
-    exponents = found.map { max(-100, ($0 ?? largest) + Self.headroom) }
+    exponents = found.map { max(-100, $0.map { $0 + Self.headroom } ?? largest + Self.firstHeadroom) }
   }
 }

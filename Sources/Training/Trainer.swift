@@ -32,8 +32,8 @@ package final class Trainer {
   /// adapter and its optimizer.
   /// - Parameters:
   ///   - extends: whether a checkpoint of a run with other keys of training may be resumed.
-  ///   - progress: takes a line for each step, in place of those that `output` would get of some; nil: there is no place
-  ///     for it.
+  ///   - progress: takes a line for each step, in place of those that `output` would get of some; nil: there is no
+  ///     place for it.
   /// - Throws: whatever stops a run before its first step, the same on every rank.
   /// - Important: Collective.
   package init(

@@ -118,7 +118,7 @@ final class StepPhases {
     let (losses, dHidden) = timed(.loss) { base.model.head.lossAndGradient(pass.hidden, targets: batch.targets) }
     pause()
     adapter.resetGradients()
-    timed(.backward) { base.model.decoder.backward(dHidden, pass: pass, adapter: adapter) }
+    _ = timed(.backward) { base.model.decoder.backward(dHidden, pass: pass, adapter: adapter) }
     pause()
     var gradients = try timed(.sum) { try reduced(losses) }
     timed(.optimizer) { update(&gradients, tokens: losses.count) }

@@ -161,8 +161,11 @@ merged, adapted = nll("wide-merge.jsonl", "base"), nll("wide-folder.jsonl", "ada
 assert merged.keys() == adapted.keys() and len(merged) == 40
 assert all(abs(merged[row] - adapted[row]) < 1e-4 * adapted[row] for row in merged)
 '
-check "an Image-LoRA's run file trains a LoRA" ranks 2 "$IMAGELORA" train run.yaml --set adapter.kind=lora \
-  --set training.steps=2 --set checkpoint.directory=other-kind
+other_kind() {
+  ranks 2 "$IMAGELORA" train run.yaml --set adapter.kind=lora --set training.steps=2 \
+    --set checkpoint.directory=other-kind >out 2>err
+}
+check "an Image-LoRA's run file trains a LoRA" other_kind
 check "what it said of heads is left out with a notice" grep -q 'adapter.heads is left out' err
 
 # Going on from a finished run.
@@ -173,7 +176,9 @@ check "extended: four more steps of another batch" ranks 2 "$IMAGELORA" train lo
 "$IMAGELORA" inspect lora-1/step-00000012.h5 >out
 check "extended: recorded" grep -q 'extended.*after step 8: .*training.steps from 8 to 12' out
 check "extended: examples seen" grep -qE 'examples seen +80$' out
-refused 64 "--extend without --resume" "" 'give --resume' train lora.yaml --extend
+"$IMAGELORA" train lora.yaml --extend >out 2>err
+check "--extend without --resume is bad usage" test "$?" = 64
+check "and says what to give" grep -q 'give --resume' err
 
 # The controls of a comparison.
 check "LoRA on values alone" lora 2 --set 'adapter.targets=[v_proj]' --set training.steps=2 \

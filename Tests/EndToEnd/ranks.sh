@@ -41,9 +41,9 @@ check "the plan for these heads has the checkpoint's parameters" \
 check "they are the numbers in the file" test "$(h5ls -r "whole-1/$last" |
   sed -nE 's/^\/adapter\/layers.*\{(.*)\}/\1/p' |
   awk -F', ' '{ n = 1; for (i = 1; i <= NF; i++) n *= $i; sum += n } END { print sum }')" = "$parameters"
-check "planned bytes are 16 a parameter and the counters" test "$((16 * parameters))" -gt 0 -a \
-  "$(field planned.json all_reduce.gradient_bytes)" = "$((16 * parameters))" -a \
-  "$((16 * parameters + $(field planned.json all_reduce.counter_bytes)))" = "$bytes"
+check "planned bytes are 8 a parameter and the counters" test "$((8 * parameters))" -gt 0 -a \
+  "$(field planned.json all_reduce.gradient_bytes)" = "$((8 * parameters))" -a \
+  "$((8 * parameters + $(field planned.json all_reduce.counter_bytes)))" = "$bytes"
 for count in 1 3; do
   check "$count ranks: 40 calls reduced 40 times the planned bytes" \
     test "$(field "whole-$count/summary.json" all_reduce.bytes)" = "$((40 * bytes))" -a \

@@ -45,15 +45,15 @@ struct GradientLimitsTests {
     #expect(raised[0].state.gradientExponents.contains { $0 != -90 })
   }
 
-  @Test("bounds lie ten powers of two above the last sum; zeros take the largest, and all zeros change nothing")
+  @Test("bounds lie 14 powers of two above the last sum, those of zeros 24 above the largest; all zeros change nothing")
   func following() {
     var limits = GradientLimits(OptimizerState(count: 0), tensors: 3)
     #expect(limits.exponents == [12, 12, 12])
     limits.follow([nil, nil, nil])
     #expect(limits.exponents == [12, 12, 12])
     limits.follow([nil, -7, -200])
-    #expect(limits.exponents == [3, 3, -100])
-    limits.raise(to: [[.min, 3, 4], [17, .min, -100]])
-    #expect(limits.exponents == [27, 3, 14])
+    #expect(limits.exponents == [17, 7, -100])
+    limits.raise(to: [[.min, 3, 4], [18, .min, -100]])
+    #expect(limits.exponents == [32, 7, 18])
   }
 }

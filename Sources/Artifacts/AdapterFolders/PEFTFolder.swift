@@ -130,7 +130,7 @@ enum PEFTFolder {
     return try Checkpoint(file: path, check: conditions?.tensorsCheck(of: path))
   }
 
-  /// Names of a file's tensors by those of an adapter's layout, the modules that they are of, and whose names they have.
+  /// Names of a file's tensors by those of an adapter's layout, the modules that they are of, and whose names.
   private static func places(
     _ file: Checkpoint, _ text: TextConfiguration, _ vision: VisionConfiguration?
   ) throws -> (names: [String: String], modules: Set<AdaptedModule>, naming: Naming) {

@@ -10,7 +10,6 @@ default from the best of all; the status is 1 where any is more than 5%. Standar
 """
 
 import argparse
-import json
 import pathlib
 import sys
 
