@@ -10,7 +10,9 @@ struct GradientLimits {
   private static let start = 12
   /// A batch's gradients may be that many powers of two larger than the sum of the step before; those of a tensor that
   /// had none, than the largest of all.
-  private static let (headroom, firstHeadroom) = (14, 24)
+  private static let (headroom, firstHeadroom) = (14, 16)
+  /// A tensor's largest sum has at least so many bits; as Float has 24.
+  private static let bits = 26
   /// A loss is below 2^20.
   static let nll = 20
 
@@ -30,6 +32,19 @@ struct GradientLimits {
       let found = largest.map { $0[tensor] }.max() ?? .min
       if found > exponents[tensor] { exponents[tensor] = found + Self.headroom }
     }
+  }
+
+  /// Whether a tensor's sums are too small for the words that were chosen for it, as where its gradients begin or all at
+  /// once shrink: then it takes finer ones, and the step begins again.
+  /// - Parameter found: as for `follow`.
+  mutating func refine(_ found: [Int?], addends: Int) -> Bool {
+    var isRefined = false
+    for (tensor, exponent) in found.enumerated() {
+      guard let exponent, exponent > -100, exponent - form(tensor, addends: addends).unit < Self.bits else { continue }
+      exponents[tensor] = max(-100, exponent + Self.headroom)
+      isRefined = true
+    }
+    return isRefined
   }
 
   /// Follows a step's sums. A tensor whose gradients were all zero, as of A while B is 0, takes the largest bound.

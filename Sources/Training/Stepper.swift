@@ -77,6 +77,8 @@ final class Stepper {
     let digest = StateDigest(parameters: self.parameters, state)
     var limits = GradientLimits(state, tensors: adapter.layout.tensors.count)
     var (computeSeconds, reduceSeconds, flops) = (0.0, 0.0, 0.0)
+    var sums: [Int?] = []
+    var mayRefine = true
     while true {
       let start = ContinuousClock.now
       let found = try accumulate(batches, step: step, limits)
@@ -94,7 +96,15 @@ final class Stepper {
       }
       speeds = payload.speeds(ranks: job.communicator.size, in: sum)
       try requireFinite(step: step, badExamples: found.badExamples)
-      guard sum.count(at: payload[.tooLarge]) > 0 else { break }
+      guard sum.count(at: payload[.tooLarge]) > 0 else {
+        sums = adapter.layout.tensors.enumerated().map { index, tensor in
+          sum.exponent(of: tensor.range, in: limits.form(index, addends: batches.count))
+        }
+        guard mayRefine, limits.refine(sums, addends: batches.count) else { break }
+        mayRefine = false
+        continue
+      }
+      mayRefine = false
       // The step begins again with words that have room for what all ranks found.
       limits.raise(
         to: try job.communicator.allGather(found.largest.map { UInt8(truncatingIfNeeded: $0) }).map {
@@ -103,10 +113,7 @@ final class Stepper {
     }
     let tokens = sum.count(at: payload[.tokens])
     let (gradients, norm) = try clippedGradients(tokens: tokens, step: step, limits, addends: batches.count)
-    limits.follow(
-      adapter.layout.tensors.enumerated().map { index, tensor in
-        sum.exponent(of: tensor.range, in: limits.form(index, addends: batches.count))
-      })
+    limits.follow(sums)
     state.gradientExponents = limits.exponents
     let parameters = UnsafeMutableBufferPointer(start: adapter.parameters.base, count: adapter.layout.count)
     optimizer.update(

@@ -45,15 +45,18 @@ struct GradientLimitsTests {
     #expect(raised[0].state.gradientExponents.contains { $0 != -90 })
   }
 
-  @Test("bounds lie 14 powers of two above the last sum, those of zeros 24 above the largest; all zeros change nothing")
+  @Test("bounds lie 14 powers of two above the last sum, those of zeros 16 above the largest; all zeros change nothing")
   func following() {
     var limits = GradientLimits(OptimizerState(count: 0), tensors: 3)
     #expect(limits.exponents == [12, 12, 12])
     limits.follow([nil, nil, nil])
     #expect(limits.exponents == [12, 12, 12])
     limits.follow([nil, -7, -200])
-    #expect(limits.exponents == [17, 7, -100])
-    limits.raise(to: [[.min, 3, 4], [18, .min, -100]])
-    #expect(limits.exponents == [32, 7, 18])
+    #expect(limits.exponents == [9, 7, -100])
+    limits.raise(to: [[.min, 3, 4], [10, .min, -100]])
+    #expect(limits.exponents == [24, 7, 18])
+    // Words of 2^-38, 2^-55 and 2^-44: sums of 26 bits are fine.
+    #expect(!limits.refine([-12, -29, nil], addends: 1) && limits.exponents == [24, 7, 18])
+    #expect(limits.refine([-13, -30, -19], addends: 1) && limits.exponents == [1, -16, -5])
   }
 }
