@@ -34,8 +34,8 @@ struct GradientLimits {
     }
   }
 
-  /// Whether a tensor's sums are too small for the words that were chosen for it, as where its gradients begin or shrink
-  /// all at once: then it takes finer ones, and the step begins again.
+  /// Whether sums are too small for the words of their tensor, as where its gradients begin or shrink all at once: then
+  /// it takes finer ones, and the step begins again.
   /// - Parameter found: as for `follow`.
   mutating func refine(_ found: [Int?], addends: Int) -> Bool {
     var isRefined = false
