@@ -15,6 +15,14 @@ package enum AdaptedModule: Hashable, Sendable {
     }
   }
 
+  /// As transformers names it; `layers` and `vision` are what a release of it calls the decoder's layers and the tower.
+  package func name(layers: String = "model.language_model.layers", vision: String = "model.visual") -> String {
+    switch self {
+    case .decoder(let layer, let projection): "\(layers).\(layer).\(projection.module).\(projection.rawValue)"
+    case .tower(let module): vision + module.name.dropFirst("visual".count)
+    }
+  }
+
   /// The module of a name, nil for any other name.
   package init?(_ name: String) {
     if let module = TowerModule(name) {

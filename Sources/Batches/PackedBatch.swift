@@ -47,8 +47,7 @@ package struct PackedBatch: Sendable {
   let passes: [VisionTower<Float>.Pass]
   /// Of a step's training.
   var dropout: Dropout?
-  /// The sample of each token by its id, and which of the sample's tokens it is; what samples share is the first one's.
-  private let places: [(id: String, token: Int)]
+  private let ids: [String]
 
   /// Packs samples.
   /// - Parameter passes: what made the images' features, in the order of `images`; empty for those of the frozen tower.
@@ -59,14 +58,12 @@ package struct PackedBatch: Sendable {
     var positions = [[Int32]](repeating: ids, count: 3)
     var visual: [VisualSpan<Float>] = []
     var spanPasses: [VisionTower<Float>.Pass] = []
-    var places = Array(repeating: (id: "", token: 0), count: packing.count)
     var outputs: [(position: Int, target: Int32, sample: Int)] = []
     for (index, sample) in samples.enumerated() {
       let own = index == 0 ? 0 : packing.prefix
       for token in own..<sample.decisiveTokens {
         let position = packing.position(of: token, sample: index)
         ids[position] = sample.inputIDs[token]
-        places[position] = (sample.id, token)
         for axis in 0..<3 { positions[axis][position] = sample.positionIDs[axis][token] }
       }
       let ownPasses = images.areShared ? passes.first : passes.isEmpty ? nil : passes[index]
@@ -82,7 +79,7 @@ package struct PackedBatch: Sendable {
     }
     precondition(spanPasses.isEmpty || spanPasses.count == visual.count)
     (inputIDs, self.positions, self.visual) = (ids, positions, visual)
-    (self.passes, self.places) = (spanPasses, places)
+    (self.passes, self.ids) = (spanPasses, samples.map(\.id))
     outputPositions = outputs.map(\.position)
     targets = outputs.map(\.target)
     sampleOfOutput = outputs.map(\.sample)
@@ -100,8 +97,15 @@ package struct PackedBatch: Sendable {
     return batch
   }
 
-  /// The dropout of the tokens after `known`, if there is any.
-  func tokenDropout(known: Int) -> TokenDropout? { dropout?.tokens(Array(places[known...])) }
+  /// The dropout of the tokens after `known`, if there is any; what samples share is the first one's.
+  func tokenDropout(known: Int) -> TokenDropout? {
+    guard let dropout else { return nil }
+    let shared = (0..<packing.prefix).map { (id: ids[0], token: $0) }
+    let own = zip(ids, packing.branches).flatMap { id, branch in
+      branch.indices.map { (id: id, token: packing.prefix + $0 - branch.lowerBound) }
+    }
+    return dropout.tokens(Array((shared + own)[known...]))
+  }
 
   /// The slots of the prefix and the branches; the last `sampleCount` of them are the samples' own, in order.
   /// - Parameters:

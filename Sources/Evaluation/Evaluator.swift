@@ -156,8 +156,11 @@ package struct Evaluator: Sendable {
     _ batch: Batch, of examples: [Example], adapters: [(any ProjectionAdapter<Float>)?]
   ) throws -> [[ExampleResult]] {
     let asked = try Asked(batch, of: examples, samples, withSamples: true, withPrompts: maxNewTokens != nil)
+    // Features of the frozen tower are those of the base and of every adapter that leaves it alone.
+    let frozen = try adapters.contains { $0?.tower == nil } ? asked.groups(base, nil) : []
     let byAdapter = try adapters.map { adapter in
-      let (losses, generations) = try generator.run(asked.groups(base, adapter), adapter: adapter)
+      let groups = adapter?.tower == nil ? frozen : try asked.groups(base, adapter)
+      let (losses, generations) = try generator.run(groups, adapter: adapter)
       return losses.indices.map { index in
         ExampleResult(
           nll: losses[index].nll, tokens: losses[index].tokens, top1: losses[index].top1,

@@ -50,20 +50,35 @@ extension File {
   package func read<T: Element>(
     _ type: T.Type, from path: String, maximumCount: Int
   ) throws -> (values: [T], shape: [Int]) {
+    try withDataset(T.self, path, maximumCount) { dataset, type, elementBytes, shape, count, attempt in
+      guard count > 0 else { return ([], shape) }
+      let values = try T.storage.make(count, elementBytes, attempt) { memory in
+        _ = try attempt.check("H5Dread") { H5Dread(dataset, type, CHDF5_ALL(), CHDF5_ALL(), CHDF5_DEFAULT(), memory) }
+      }
+      return (values, shape)
+    }
+  }
+
+  /// The shape of a dataset of the stated type, without reading it; throws as `read` does before it reads.
+  package func readShape<T: Element>(_ type: T.Type, of path: String, maximumCount: Int) throws -> [Int] {
+    try withDataset(type, path, maximumCount) { _, _, _, shape, _, _ in shape }
+  }
+
+  /// Opens a dataset and checks its type, its size, and that the file has its values.
+  private func withDataset<T: Element, Result>(
+    _ type: T.Type, _ path: String, _ maximumCount: Int,
+    _ body: (
+      _ dataset: hid_t, _ type: hid_t, _ elementBytes: Int, _ shape: [Int], _ count: Int, _ attempt: Attempt
+    ) throws -> Result
+  ) throws -> Result {
     let attempt = attempt("read dataset", path)
     let dataset = try Handle(attempt, "H5Dopen2") { H5Dopen2(handle.id, path, CHDF5_DEFAULT()) }
     let type = try Handle(attempt, "H5Dget_type") { H5Dget_type(dataset.id) }
     let elementBytes = try elementBytes(of: type, as: T.self, attempt)
     let space = try Handle(attempt, "H5Dget_space") { H5Dget_space(dataset.id) }
     let (shape, count) = try shape(of: space, maximumCount: maximumCount, attempt)
-    guard count > 0 else { return ([], shape) }
-    try requireContent(of: dataset, count: count, elementBytes: elementBytes, attempt)
-    let values = try T.storage.make(count, elementBytes, attempt) { memory in
-      _ = try attempt.check("H5Dread") {
-        H5Dread(dataset.id, type.id, CHDF5_ALL(), CHDF5_ALL(), CHDF5_DEFAULT(), memory)
-      }
-    }
-    return (values, shape)
+    if count > 0 { try requireContent(of: dataset, count: count, elementBytes: elementBytes, attempt) }
+    return try body(dataset.id, type.id, elementBytes, shape, count, attempt)
   }
 
   /// Reads a whole dataset whose type and shape are known; throws `HDF5Error` if the file's differ.

@@ -58,12 +58,7 @@ extension RunConfiguration.Adapter {
     var effort = PEFTEffort()
     var used: (ranks: Set<Int>, alphas: Set<Int>) = ([], [])
     for module in options.modules {
-      let name =
-        switch module {
-        case .decoder(let layer, let projection):
-          "model.language_model.layers.\(layer).\(projection.module).\(projection.rawValue)"
-        case .tower(let module): "model.\(module.name)"
-        }
+      let name = module.name()
       do throws(PEFTPattern.Problem) {
         let rank = try rankPattern?.value(of: name, &effort)
         let alpha = try alphaPattern?.value(of: name, &effort)

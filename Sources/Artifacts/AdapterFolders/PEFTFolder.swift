@@ -29,12 +29,8 @@ enum PEFTFolder {
     let part: String
   }
 
-  /// `model.language_model.layers.{l}.{module}.{projection}`, `model.visual.{module}`
   private static func name(_ module: AdaptedModule, _ naming: Naming) -> String {
-    switch module {
-    case .decoder(let layer, let projection): "\(naming.layers).\(layer).\(projection.module).\(projection.rawValue)"
-    case .tower(let module): naming.vision + module.name.dropFirst("visual".count)
-    }
+    module.name(layers: naming.layers, vision: naming.vision)
   }
 
   /// The module that a release of transformers gives a name, nil for a module that no LoRA adapts here.

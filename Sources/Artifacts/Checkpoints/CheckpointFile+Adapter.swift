@@ -98,7 +98,7 @@ extension CheckpointFile {
 
   private func shape(_ name: String, dimensions: Int, rank: Int) throws -> [Int] {
     let path = "/adapter/\(name)"
-    let shape = try file.read(Float.self, from: path, maximumCount: Self.maximumWidth * rank).shape
+    let shape = try file.readShape(Float.self, of: path, maximumCount: Self.maximumWidth * rank)
     guard shape.count == dimensions, shape.allSatisfy({ (1...Self.maximumWidth).contains($0) }) else {
       throw refuse("\(path) has shape \(shape)")
     }
