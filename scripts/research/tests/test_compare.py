@@ -23,6 +23,7 @@ class Comparison(unittest.TestCase):
         cls.scratch = tempfile.TemporaryDirectory()
         output = pathlib.Path(cls.scratch.name)
         cls.a = argparse.Namespace(base=BASE, imagelora=os.environ["IMAGELORA"], output=output)
+        cls.a.all = compare.METHODS
         cls.a.steps, cls.a.batch, cls.a.rank, cls.a.probe_examples, cls.a.workers = 2, 4, 8, 8, 2
         compare.prepare(cls.a)
 
