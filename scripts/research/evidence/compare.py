@@ -309,6 +309,14 @@ def decoder(base):
     return text, "linear_attention" in text.get("layer_types", [])
 
 
+def take_methods(a, is_hybrid):
+    """Gives `a` the methods that such a base is compared by, and of them those asked for, in `a.methods`, or all."""
+    a.all = HYBRID_METHODS if is_hybrid else METHODS
+    a.methods = a.methods or list(a.all)
+    if unknown := [m for m in a.methods if m not in a.all]:
+        raise SystemExit(f"--methods: {unknown[0]} is none of {', '.join(a.all)}")
+
+
 def table(results):
     """Means over seeds of each method, and the distances of the seeds."""
     print("\n| method | trainable | rate | point in box | validation loss |\n| --- | ---: | ---: | ---: | ---: |")
@@ -338,11 +346,8 @@ def main():
     a = parser.parse_args()
     text, is_hybrid = decoder(a.base)
     is_part = bool(a.methods or a.regimes or is_hybrid)
-    a.all = HYBRID_METHODS if is_hybrid else METHODS
-    a.methods = a.methods or list(a.all)
+    take_methods(a, is_hybrid)
     a.regimes = a.regimes or (["balanced"] if is_hybrid else list(REGIMES))
-    if unknown := [m for m in a.methods if m not in a.all]:
-        raise SystemExit(f"--methods: {unknown[0]} is none of {', '.join(a.all)}")
     a.base, a.imagelora, a.output = a.base.resolve(), a.imagelora.resolve(), a.output.resolve()
     prepare(a)
     tried, rates = tuning(a)

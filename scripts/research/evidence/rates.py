@@ -54,8 +54,9 @@ def main():
     compare.prepare(a)
     text, is_hybrid = compare.decoder(a.base)
     hidden = text["hidden_size"]
-    a.all = compare.HYBRID_METHODS if is_hybrid else compare.METHODS
-    lora, image_lora = ("LoRA all-linear", "Image-LoRA, both kinds") if is_hybrid else compare.RIVALS
+    a.methods = ["LoRA all-linear", "Image-LoRA, both kinds"] if is_hybrid else list(compare.RIVALS)
+    compare.take_methods(a, is_hybrid)
+    lora, image_lora = a.methods
     runs = []
     for regime in a.regime or REGIMES:
         for method in (lora, image_lora):
