@@ -16,10 +16,13 @@ struct SavedActivations {
   }
 
   /// Bytes of a layer with so many query tokens.
-  func bytes(_ layer: Int, queries Q: Double) -> Double {
-    let t = text
+  func bytes(_ layer: Int, queries: Double) -> Double {
+    Self.bytes(layer, tokens: Double(unit.tokens), queries: queries, text)
+  }
+
+  /// Bytes of a layer with so many tokens, and query tokens among them.
+  static func bytes(_ layer: Int, tokens T: Double, queries Q: Double, _ t: TextConfiguration) -> Double {
     let float = Double(MemoryLayout<Float>.stride)
-    let T = Double(unit.tokens)
     let (H, I, heads) = (Double(t.hiddenSize), Double(t.intermediateSize), Double(t.attentionHeads))
     let (queries, keys) = (heads * Double(t.headDimension), Double(t.kvHeads * t.headDimension))
     // k and v of every token; q, attention's output and statistics, h, gate and up of query tokens. Queries and keys

@@ -154,8 +154,14 @@ extension Plan {
     return """
       steps      \(steps.map(grouped) ?? "unknown without data:") of \(plural(batch, "example")); \
       \(plural(ranks.nodes, "node")) of \(plural(ranks.perNode, "rank")), \(plural(run.model.threads, "thread")) each; \
-      \(perRank) examples a rank on average, \(percent(work.idle)) of the ranks' time spent waiting for the busiest
+      \(perRank) examples a rank on average in passes of up to \(run.examplesPerPass), \(percent(work.idle)) of the \
+      ranks' time spent waiting for the busiest
       """
+        + (advice.map { "\nnote       \($0)" } ?? "")
+  }
+
+  private var advice: String? {
+    ExamplesPerPass.advice(passes: passes, ranks: ranks.count, examplesPerPass: run.examplesPerPass)
   }
 
   private var timeLines: [String] {

@@ -37,6 +37,8 @@ package struct Plan {
   let examples: PlannedExamples
   let steps: Int?
   let work: StepWork
+  /// Passes of the decoder in the first step.
+  let passes: Int
   /// Nil: no probe selects heads.
   let probe: PlannedProbe?
   /// A rank's at its largest batch.
@@ -60,7 +62,6 @@ package struct Plan {
         "training.global_batch: \(run.training.globalBatch) examples a step are fewer than \(ranks.count) ranks",
         remedy: "start at most \(run.training.globalBatch)")
     }
-    self.run = run
     self.ranks = ranks
     let folder = run.model.path.resolved
     weights = try PlannedWeights(folder: folder, ModelConfiguration(folder: folder))
@@ -70,8 +71,15 @@ package struct Plan {
     let adapter = try Self.adapter(run, configuration)
     self.adapter = adapter
     examples = Self.examples(run, assumed: assumed, configuration)
+    var run = run
+    let examplesPerPass = ExamplesPerPass.automatic(
+      examples.shapes, globalBatch: run.training.globalBatch, activationBytes: run.activationBytes,
+      configuration.text)
+    run.training.microBatch.settle(examplesPerPass)
+    self.run = run
     steps = examples.steps(run.training)
     let sampled = examples.steps(of: run)
+    passes = sampled.first?.count ?? 0
     work = StepWork(
       sampled, ranks: ranks.count, adapter: adapter.worst, rank: run.adapter.rank,
       activationBytes: run.activationBytes, configuration)

@@ -1,4 +1,4 @@
-// From hidden states to the loss over the vocabulary, some tokens at a time.
+// From hidden states to the loss over the vocabulary, and to tokens.
 import Layers
 import Tensors
 
@@ -7,7 +7,7 @@ package typealias TokenLoss = Layers.TokenLoss
 /// The language-model head, tied to the embedding or not.
 package struct LanguageModelHead<Element: Scalar>: Sendable {
   let weight: StoredMatrix
-  /// Tokens whose logits are in memory at once: 128 tokens of a 152k vocabulary are 78 MB.
+  /// Tokens that are chosen at once, from logits over the whole vocabulary: 128 tokens of 152k are 78 MB.
   private static var chunkSize: Int { 128 }
 
   /// hidden [R, H] -> logits [R, V]
@@ -16,23 +16,34 @@ package struct LanguageModelHead<Element: Scalar>: Sendable {
   /// The loss of each token.
   /// - Parameters: `hidden` `[R, H]`, `targets` `[R]`.
   package func loss(_ hidden: Matrix<Element>, targets: [Int32]) -> [TokenLoss] {
-    chunks(hidden.rows).flatMap { CrossEntropy.forward(logits(hidden.rows($0)), targets: Array(targets[$0])) }
+    walk(hidden, targets: targets, sums: nil).losses
   }
 
   /// The loss of each token, and the gradient of their sum.   -> dHidden [R, H]
   package func lossAndGradient(
     _ hidden: Matrix<Element>, targets: [Int32]
   ) -> (losses: [TokenLoss], dHidden: Matrix<Element>) {
-    let dHidden = Matrix<Element>(uninitialized: hidden.rows, hidden.columns)
-    let losses = chunks(hidden.rows).flatMap { rows in
-      let logits = logits(hidden.rows(rows))
-      let chunkTargets = Array(targets[rows])
-      let losses = CrossEntropy.forward(logits, targets: chunkTargets)
-      CrossEntropy.backward(inPlace: logits, targets: chunkTargets)
-      weight.times(logits, into: dHidden.rows(rows), accumulate: false)
-      return losses
+    let dHidden = Matrix<Element>(zeros: hidden.rows, hidden.columns)
+    let entropy = walk(hidden, targets: targets, sums: dHidden)
+    entropy.gradient(inPlace: dHidden, targets: weight.gathering(targets))
+    return (entropy.losses, dHidden)
+  }
+
+  /// One walk through the weights, for all tokens: a part's logits, and what they add to the gradient while the part is
+  /// in cache. There are never more logits than a part's.
+  /// - Parameter sums: takes the sums that `CrossEntropy.gradient` makes the gradient of.
+  private func walk(
+    _ hidden: Matrix<Element>, targets: [Int32], sums: Matrix<Element>?
+  ) -> CrossEntropy<Element> {
+    precondition(targets.count == hidden.rows && targets.allSatisfy { $0 >= 0 && Int($0) < weight.rows })
+    var entropy = CrossEntropy<Element>(targets: targets)
+    if hidden.rows == 0 { return entropy }
+    weight.forEachSpan { tokens, part in
+      let logits: Matrix<Element> = part.timesTransposed(hidden)
+      entropy.take(logits, of: tokens, scaling: sums)
+      if let sums { part.times(logits, into: sums, accumulate: true) }
     }
-    return (losses, dHidden)
+    return entropy
   }
 
   /// The top-1 token of each row; of equal logits the lowest id.   hidden [R, H] -> [R]

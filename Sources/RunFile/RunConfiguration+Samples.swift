@@ -29,8 +29,13 @@ extension RunConfiguration {
   /// Memory for saved activations in addition to the layers' inputs, in bytes.
   package var activationBytes: Int { training.activationMemoryMiB.map { $0 << 20 } ?? .max }
 
-  /// Examples of different images in one pass.
-  package var examplesPerPass: Int { training.microBatch ?? 1 }
+  /// Examples of different images in one pass; one where that is still open.
+  package var examplesPerPass: Int {
+    switch training.microBatch {
+    case .auto: 1
+    case .examples(let count): count
+    }
+  }
 }
 
 extension RunConfiguration {

@@ -147,10 +147,10 @@ extension RunConfiguration {
     /// Optimizer steps.
     package var steps: Int?
     /// Examples of an optimizer step, over all ranks.
-    package var globalBatch = 8
-    /// Examples of different images that a rank computes in one pass, one unless stated. More are faster and take more
-    /// memory. The last bits of the result depend on it.
-    package var microBatch: Int?
+    package var globalBatch = 16
+    /// Examples of different images that a rank computes in one pass. More are faster and take more memory. The last
+    /// bits of the result depend on it.
+    package var microBatch = MicroBatch.auto
     /// The peak of the schedule; absent: by the model's width, see `RunConfiguration.learningRate`.
     package var learningRate: Double?
     /// Factors on it for each kind of tensor; absent: the adapter's own, see `RunConfiguration.rateFactors`.

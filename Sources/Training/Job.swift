@@ -2,6 +2,7 @@
 import Artifacts
 import Batches
 import Collectives
+import Costs
 import Datasets
 import Digests
 import Files
@@ -29,12 +30,16 @@ package struct Job: Sendable {
   package init(
     _ run: RunConfiguration, communicator: any Communicator, warn: @escaping @Sendable (String) -> Void
   ) throws {
-    let (run, base) = try run.openBase(communicator, warn: warn)
-    self.run = run
+    var (run, base) = try run.openBase(communicator, warn: warn)
     self.communicator = communicator
     self.base = base
     do { try run.adapter.requireHeads(base.configuration.text) } catch { throw RankFailure(shared: error) }
     training = try run.prepareExamples(run.trainingFiles, base: base, communicator: communicator)
+    let examplesPerPass = ExamplesPerPass.automatic(
+      training.shapes, globalBatch: run.training.globalBatch, activationBytes: run.activationBytes,
+      base.configuration.text)
+    run.training.microBatch.settle(examplesPerPass)
+    self.run = run
     guard training.examples.count >= communicator.size else {
       throw TrainingError.tooFewExamples(
         file: training.file, examples: training.examples.count, ranks: communicator.size)

@@ -2,6 +2,7 @@
 import Adapters
 import Artifacts
 import Costs
+import Datasets
 import Formatting
 import RunFile
 
@@ -46,7 +47,7 @@ struct Summary {
       """,
     ]
     self.lines =
-      lines + Self.features(job) + job.training.problems.prefix(5).map { "left out   \($0)" }
+      lines + Self.passes(job) + Self.features(job) + job.training.problems.prefix(5).map { "left out   \($0)" }
       + ([job.training] + [job.validation].compactMap(\.self)).flatMap(\.remarks)
   }
 
@@ -56,6 +57,19 @@ struct Summary {
     guard factors != .plain else { return "" }
     let words = [("A", factors.A), ("B", factors.B), ("gamma", factors.gamma)].filter { $0.1 != 1 }
     return " (" + words.map { "\($0.0) x \(significant($0.1))" }.joined(separator: ", ") + ")"
+  }
+
+  /// How examples are packed, where several are, and what to do where that leaves ranks without work.
+  private static func passes(_ job: Job) -> [String] {
+    let most = job.run.examplesPerPass
+    guard most > 1 else { return [] }
+    let batches = microBatches(of: job.sampler().imageGroups(step: 0, grouping: job.groups), examples: most) {
+      job.training.shapes[$0].visual == 0
+    }
+    let advice = ExamplesPerPass.advice(
+      passes: batches.count, ranks: job.communicator.size, examplesPerPass: most)
+    return ["passes     up to \(most) examples of different images each; the first step has \(batches.count)"]
+      + (advice.map { ["note       \($0)"] } ?? [])
   }
 
   /// How many images the cache held when the run started; nothing without a cache.

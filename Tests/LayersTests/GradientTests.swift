@@ -64,15 +64,44 @@ struct GradientTests {
     #expect(error < tolerance)
   }
 
-  @Test func crossEntropy() {
+  /// With an identity for weights the sums are the gradient of the logits themselves. Several parts of the vocabulary.
+  @Test(arguments: [[11], [4, 4, 3], [1, 10]]) func crossEntropy(parts: [Int]) {
     var numbers = TestNumbers()
     let x = numbers.matrix(3, 11)
     let targets: [Int32] = [0, 10, 4]
-    let dx = x.gathering([0, 1, 2])
-    CrossEntropy.backward(inPlace: dx, targets: targets)
-    #expect(
-      gradientError(of: x, gradient: dx) { CrossEntropy.forward(x, targets: targets).reduce(0) { $0 + $1.nll } }
-        < tolerance)
+    let sums = Matrix<Double>(zeros: 3, 11)
+    func walk(scaling sums: Matrix<Double>?) -> CrossEntropy<Double> {
+      var entropy = CrossEntropy<Double>(targets: targets)
+      var first = 0
+      for count in parts {
+        let part = x.columns(first..<first + count).copy
+        entropy.take(part, of: first..<first + count, scaling: sums)
+        if let sums { sums.columns(first..<first + count).assign(part) }
+        first += count
+      }
+      return entropy
+    }
+    let oneHot = Matrix<Double>(zeros: 3, 11)
+    for (row, target) in targets.enumerated() { oneHot.row(row)[Int(target)] = 1 }
+    walk(scaling: sums).gradient(inPlace: sums, targets: oneHot)
+    let error = gradientError(of: x, gradient: sums) { walk(scaling: nil).losses.reduce(0) { $0 + $1.nll } }
+    #expect(error < tolerance)
+  }
+
+  /// Against logsumexp written out, with logits far apart and equal ones; of equal logits the first is the top-1.
+  @Test func crossEntropyOfFarAndEqualLogits() {
+    let rows: [[Double]] = [[900, -900, 3, 900], [1, 5, 5, 2], [-1e4, -1e4, -1e4, -1e4], [0, 40, -40, 80]]
+    let targets: [Int32] = [0, 2, 0, 3]
+    var entropy = CrossEntropy<Double>(targets: targets)
+    for part in [0..<1, 1..<2, 2..<4] {
+      entropy.take(Matrix(rows.flatMap { $0[part] }, rows: 4, columns: part.count), of: part, scaling: nil)
+    }
+    for (row, (target, loss)) in zip(rows, zip(targets, entropy.losses)) {
+      let largest = row.max() ?? 0
+      let sum = row.reduce(0) { $0 + exp($1 - largest) }
+      #expect(abs(loss.nll - (largest + log(sum) - row[Int(target)])) < 1e-12 * max(1, abs(loss.nll)))
+    }
+    #expect(entropy.losses.map(\.isTop1) == [true, false, true, true])
   }
 
   /// Patterns that training meets: a plain sequence longer than a block, a prefix with branches, the last layer's few

@@ -83,7 +83,8 @@ struct RunConfigurationTests {
             seed: 0
         training:
           steps: 10
-          global_batch: 8
+          global_batch: 16
+          micro_batch: auto
           schedule: cosine
           weight_decay: 0.0
           max_gradient_norm: 1.0
@@ -281,7 +282,8 @@ struct DigestTests {
     // A run of a version without data.transparency, which dropped the alpha, and with other defaults.
     let old = try run(
       minimal, "model.precision=fp32", "data.transparency=drop", "adapter.heads.estimator=rank1",
-      "adapter.heads.probe_rows=1000000000", "training.learning_rate=1e-5", "training.rate_factors={A: 1, gamma: 1}")
+      "adapter.heads.probe_rows=1000000000", "training.learning_rate=1e-5", "training.rate_factors={A: 1, gamma: 1}",
+      "training.global_batch=8", "training.micro_batch=1")
     #expect(old.digest(including: ["abc"]) == expected)
     #expect(try run(minimal, "model.precision=fp32").digest(including: ["abc"]) != expected)
   }
@@ -322,6 +324,25 @@ struct DigestTests {
   func results(overrides: [String]) throws {
     let changed = try RunConfiguration(text: minimal, path: "/runs/one/run.yaml", overrides: overrides)
     #expect(try changed.digest(including: []) != run(minimal).digest(including: []))
+  }
+
+  /// As versions computed that did not know the key; what is left open counts as what it is settled to.
+  @Test func oneExampleAPassIsNoKey() throws {
+    func training(_ lines: [String]) throws -> RunConfiguration {
+      try RunConfiguration(text: minimal, path: "/runs/one/run.yaml", overrides: lines)
+    }
+    var open = try training([])
+    #expect(open.training.microBatch == .auto && open.examplesPerPass == 1)
+    open.training.microBatch.settle(4)
+    open.training.microBatch.settle(2)
+    #expect(open.training.microBatch == .examples(4) && open.examplesPerPass == 4)
+    #expect(try open.digest(including: []) == training(["training.micro_batch=4"]).digest(including: []))
+    let one = try training(["training.micro_batch=1"])
+    #expect(!one.decisiveSettings.contains { $0.key == "training.micro_batch" })
+    for wrong in ["0", "4097", "many", "1.5"] {
+      let error = #expect(throws: RunFileError.self) { try training(["training.micro_batch=\(wrong)"]) }
+      #expect(error?.description.contains("auto, or an integer from 1 to 4096") == true)
+    }
   }
 
   @Test("depends on the order and the borders of contents")

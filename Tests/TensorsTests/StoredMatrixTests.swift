@@ -24,6 +24,27 @@ struct StoredMatrixTests {
     #expect(rows.values == Array(values[(1699 * columns)...]) + Array(values[..<columns]))
   }
 
+  /// Parts of the rows multiply as the whole weight does.
+  @Test(arguments: [ElementType.bfloat16, .float16, .float32], [Precision.float32, .bfloat16])
+  func partsOfTheRows(type: ElementType, precision: Precision) {
+    let (out, columns, R) = (103, 40, 3)
+    var numbers = Numbers(type)
+    let weight = StoredMatrix(encoded(numbers.array(out * columns), type, [out, columns]), precision: precision)
+    let (x, dy) = (numbers.matrix(R, columns), numbers.matrix(R, out))
+    let (y, dx) = (Matrix<Float>(zeros: R, out), Matrix<Float>(zeros: R, columns))
+    var ends: [Int] = []
+    weight.forEachSpan(numbers: 10 * columns) { rows, part in
+      y.columns(rows).assign(part.timesTransposed(x))
+      part.times(dy.columns(rows), into: dx, accumulate: true)
+      ends.append(rows.upperBound)
+    }
+    #expect(ends == [10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 103])
+    let whole = Matrix<Float>(uninitialized: R, columns)
+    weight.times(dy, into: whole, accumulate: false)
+    #expect(largestDifference(y.values, weight.timesTransposed(x).values.map(Double.init)) <= 1e-5)
+    #expect(largestDifference(dx.values, whole.values.map(Double.init)) <= 1e-4)
+  }
+
   /// In bf16 the factors are rounded and the sums are fp32, whether the processor has bf16 instructions or they are
   /// emulated; weights of every encoding.
   @Test(arguments: [ElementType.bfloat16, .float16, .float32]) func bfloat16(type: ElementType) {

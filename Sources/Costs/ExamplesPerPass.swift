@@ -1,0 +1,52 @@
+// How many examples of different images pass the decoder together where the run leaves it open.
+import Batches
+import HuggingFace
+
+/// The choice that `training.micro_batch: auto` stands for.
+///
+/// A pass reads and packs every weight once, whatever it computes, so that short examples alone leave the processor
+/// waiting for memory. The choice is a function of the run and its examples, not of the ranks: their number changes no
+/// bit.
+package enum ExamplesPerPass {
+  /// Decoder tokens beyond which a larger pass gains little.
+  static let usefulTokens = 1536.0
+  /// Passes that a step has at least, if it has as many examples: the ranks share whole passes.
+  static let leastPasses = 4
+
+  /// The largest divisor of `globalBatch` with which a pass has at most about `usefulTokens` tokens and saves no more
+  /// than `activationBytes` beside the layers' inputs, and a step has at least `leastPasses` passes.
+  /// - Parameters:
+  ///   - shapes: of the run's examples; a pass is taken to have the mean of each of their numbers.
+  ///   - activationBytes: what saved activations may take, in bytes; `.max`: any number.
+  package static func automatic(
+    _ shapes: [ExampleShape], globalBatch: Int, activationBytes: Int, _ text: TextConfiguration
+  ) -> Int {
+    guard !shapes.isEmpty else { return 1 }
+    func mean(_ part: KeyPath<ExampleShape, Int>) -> Double {
+      shapes.reduce(0) { $0 + Double($1[keyPath: part]) } / Double(shapes.count)
+    }
+    let (tokens, answers) = (mean(\.tokens), mean(\.answers))
+    func saved(_ examples: Int) -> Double {
+      (0..<text.layers).reduce(0) { sum, layer in
+        sum
+          + SavedActivations.bytes(
+            layer, tokens: Double(examples) * tokens,
+            queries: Double(examples) * (layer == text.layers - 1 ? answers : tokens), text)
+      }
+    }
+    let largest = min(globalBatch / leastPasses, Int(usefulTokens / max(1, tokens)))
+    let divisors = (1...max(1, largest)).filter { globalBatch % $0 == 0 }
+    return divisors.last { $0 == 1 || activationBytes == .max || saved($0) <= Double(activationBytes) } ?? 1
+  }
+
+  /// What to do where ranks have nothing to do because a step has fewer passes than there are ranks; nil: all of them
+  /// have work, or nothing helps.
+  package static func advice(passes: Int, ranks: Int, examplesPerPass: Int) -> String? {
+    guard passes < ranks, examplesPerPass > 1 else { return nil }
+    let fewer = max(1, examplesPerPass * passes / ranks)
+    return """
+      a step has \(passes) passes for \(ranks) ranks: \(ranks - passes) of them wait; give a larger \
+      training.global_batch, or training.micro_batch: \(fewer) (now \(examplesPerPass))
+      """
+  }
+}

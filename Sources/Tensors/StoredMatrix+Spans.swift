@@ -1,0 +1,31 @@
+// A weight some rows at a time, for several multiplications with each part while it is in the processor's cache.
+
+extension StoredMatrix {
+  /// Numbers of a part: 4 MiB in bf16, 8 MiB in fp32.
+  private static var spanNumbers: Int { 1 << 21 }
+
+  /// Calls `body` with one part of the rows after the other, `[rows, in]`. What would be converted for each
+  /// multiplication is converted once.
+  /// - Parameters:
+  ///   - numbers: how many a part has at most, unless it is a single row.
+  ///   - body: may not keep the part.
+  package func forEachSpan(numbers: Int? = nil, _ body: (_ rows: Range<Int>, _ part: StoredMatrix) -> Void) {
+    let most = max(1, (numbers ?? Self.spanNumbers) / max(1, columns))
+    let parts = (rows + most - 1) / most
+    let length = (rows + parts - 1) / max(1, parts)
+    let converts = precision == .float32 && tensor.type != .float32
+    let scratch = converts ? Matrix<Float>(uninitialized: length, columns) : nil
+    for first in stride(from: 0, to: rows, by: max(1, length)) {
+      let span = first..<min(first + length, rows)
+      var (type, base) = (tensor.type, tensor.base + first * columns * tensor.type.byteCount)
+      if let scratch {
+        tensor.convert(from: first * columns, count: span.count * columns, into: scratch.base)
+        (type, base) = (.float32, UnsafeRawPointer(scratch.base))
+      }
+      let part = StoredTensor(
+        name: tensor.name, type: type, shape: [span.count, columns], base: base, owner: tensor.owner)
+      body(span, StoredMatrix(part, precision: precision))
+    }
+    withExtendedLifetime(scratch) {}
+  }
+}

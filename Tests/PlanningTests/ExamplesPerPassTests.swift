@@ -1,0 +1,51 @@
+import Batches
+import Files
+import HuggingFace
+import Testing
+
+@testable import Costs
+
+@Suite("Examples of a pass that the run leaves open")
+struct ExamplesPerPassTests {
+  private let text = TextConfiguration(
+    hiddenSize: 896, intermediateSize: 4864, layers: 24, attentionHeads: 14, kvHeads: 2, headDimension: 64,
+    vocabularySize: 151_936, rmsNormEpsilon: 1e-6, ropeTheta: 1e6, mropeSection: [8, 12, 12], tieWordEmbeddings: true,
+    maxPositionEmbeddings: 32_768, mropeInterleaved: false, qkvBias: true, queryKeyNorm: false)
+
+  private func automatic(_ tokens: [Int], batch: Int, bytes: Int = .max) -> Int {
+    let shapes = tokens.map { ExampleShape(tokens: $0, visual: $0 / 2, answers: 10, merge: 2) }
+    return ExamplesPerPass.automatic(shapes, globalBatch: batch, activationBytes: bytes, text)
+  }
+
+  /// Of 300 tokens: 5 would make 1,500; 4 divides 16 and 32, and leaves four passes.
+  @Test func shortExamplesArePackedEvenly() {
+    #expect(automatic([300], batch: 16) == 4)
+    #expect(automatic([300], batch: 32) == 4)
+    #expect(automatic([300], batch: 20) == 5)
+    #expect(automatic([300], batch: 8) == 2)
+    #expect(automatic([200, 400, 300], batch: 16) == 4)
+  }
+
+  @Test func longOrFewExamplesStayAlone() {
+    #expect(automatic([1000], batch: 16) == 1)
+    #expect(automatic([300], batch: 7) == 1)
+    #expect(automatic([300], batch: 3) == 1)
+    #expect(automatic([], batch: 16) == 1)
+  }
+
+  /// A token saves 24 layers of (2 x 128 + 2 x 896 + 14 + 896 + 2 x 4864) numbers of 4 bytes, about 1.2 MB.
+  @Test func savedActivationsBoundAPass() {
+    #expect(automatic([300], batch: 16, bytes: 1500 << 20) == 4)
+    #expect(automatic([300], batch: 16, bytes: 1000 << 20) == 2)
+    #expect(automatic([300], batch: 16, bytes: 1) == 1)
+  }
+
+  @Test func adviceWhereRanksWait() {
+    #expect(ExamplesPerPass.advice(passes: 4, ranks: 4, examplesPerPass: 4) == nil)
+    #expect(ExamplesPerPass.advice(passes: 4, ranks: 8, examplesPerPass: 1) == nil)
+    #expect(
+      ExamplesPerPass.advice(passes: 4, ranks: 8, examplesPerPass: 4)
+        == "a step has 4 passes for 8 ranks: 4 of them wait; give a larger training.global_batch, or "
+        + "training.micro_batch: 2 (now 4)")
+  }
+}
