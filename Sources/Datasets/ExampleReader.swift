@@ -85,7 +85,7 @@ package struct ExampleReader: Sendable {
 
   private func text(of path: String) throws(DatasetError) -> Data {
     let data = try data(of: path)
-    guard data.count >= 1024 || !data.starts(with: "version https://git-lfs".utf8) else {
+    guard !GitLFSPointer.isWhole(data) else {
       throw .unreadable(file: path, reason: "it is a Git LFS pointer, not the file; run git lfs pull in its folder")
     }
     // JSON holds no zero byte. Where bad rows are left out, the rows in a pack whose first bytes are damaged would be

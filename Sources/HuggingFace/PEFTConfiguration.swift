@@ -8,10 +8,11 @@ package struct PEFTConfiguration: Sendable, Equatable {
   package let alpha: Double
   private let statedAlpha: Double
   private let isRankStabilized: Bool
-  private let ranks: [(pattern: PEFTPattern, value: Double)]
-  private let alphas: [(pattern: PEFTPattern, value: Double)]
+  private let ranks, alphas: PEFTPatterns<Double>
   /// Which modules are adapted.
   package let modules: PEFTModules
+  /// The base's, or its folder's path, where the file states it; it has no effect.
+  package let baseName: ModelName?
 
   static let file = "adapter_config.json"
 
@@ -63,19 +64,23 @@ package struct PEFTConfiguration: Sendable, Equatable {
     statedAlpha = stated
     alpha = isRankStabilized ? stated * Double(rank).squareRoot() : stated
     modules = try PEFTModules(fields)
+    baseName = Self.text("base_model_name_or_path", fields).map {
+      ModelName(name: $0, revision: Self.text("revision", fields))
+    }
     ranks = try Self.pattern("rank_pattern", fields, values: 1...65_536)
     alphas = try Self.pattern("alpha_pattern", fields, values: -1e6...1e6)
-    if let rank = ranks.first(where: { $0.value != $0.value.rounded() }) {
+    if let rank = ranks.entries.first(where: { $0.value != $0.value.rounded() }) {
       throw fields.failure("rank_pattern", "expected whole numbers, found \(rank.value)")
     }
   }
 
+  /// The value of a key that counts for nothing where it is no text.
+  private static func text(_ key: String, _ fields: Fields) -> String? {
+    if case .string(let text)? = fields[key] { text } else { nil }
+  }
+
   package static func == (a: Self, b: Self) -> Bool {
-    func areEqual(_ a: [(pattern: PEFTPattern, value: Double)], _ b: [(pattern: PEFTPattern, value: Double)]) -> Bool {
-      a.elementsEqual(b) { $0.pattern == $1.pattern && $0.value == $1.value }
-    }
-    return a.rank == b.rank && a.alpha == b.alpha && a.modules == b.modules && areEqual(a.ranks, b.ranks)
-      && areEqual(a.alphas, b.alphas)
+    a.rank == b.rank && a.alpha == b.alpha && a.modules == b.modules && a.ranks == b.ranks && a.alphas == b.alphas
   }
 
   /// Rank and alpha of a module, as if its factor were alpha / rank.
@@ -84,40 +89,38 @@ package struct PEFTConfiguration: Sendable, Equatable {
   ///   - effort: that of all names so far.
   /// - Throws: `HuggingFaceError` for a pattern that takes too long.
   package func size(of name: String, _ effort: inout PEFTEffort) throws -> (rank: Int, alpha: Double) {
-    func value(_ patterns: [(pattern: PEFTPattern, value: Double)]) throws -> Double? {
-      do throws(PEFTPattern.Problem) {
-        for (pattern, value) in patterns where try pattern.matches(name, &effort) { return value }
-        return nil
-      } catch {
-        throw HuggingFaceError.unsupported(
-          file: Self.file, feature: "rank_pattern or alpha_pattern: a regular expression \(error.text), and so it",
-          supported: "names of modules")
-      }
+    do throws(PEFTPattern.Problem) {
+      let rank = try ranks.first(matching: name, &effort).map { Int($0.value) } ?? rank
+      let alpha = try alphas.first(matching: name, &effort)?.value ?? statedAlpha
+      return (rank, isRankStabilized ? alpha * Double(rank).squareRoot() : alpha)
+    } catch {
+      throw HuggingFaceError.unsupported(
+        file: Self.file, feature: "rank_pattern or alpha_pattern: a regular expression \(error.text), and so it",
+        supported: "names of modules")
     }
-    let rank = try value(ranks).map { Int($0) } ?? rank
-    let alpha = try value(alphas) ?? statedAlpha
-    return (rank, isRankStabilized ? alpha * Double(rank).squareRoot() : alpha)
   }
 
-  /// The values of a pattern's key, in the order in which PEFT tries them: the first that matches counts.
+  /// The values of a pattern's key, in the order in which PEFT tries them.
   private static func pattern(
     _ key: String, _ fields: Fields, values: ClosedRange<Double>
-  ) throws -> [(pattern: PEFTPattern, value: Double)] {
-    guard let stated = fields[key] else { return [] }
+  ) throws -> PEFTPatterns<Double> {
+    var patterns = PEFTPatterns<Double>()
+    guard let stated = fields[key] else { return patterns }
     guard case .object(let members) = stated else {
       throw fields.failure(key, "expected numbers by module, found \(Fields.show(stated))")
     }
-    return try members.map { member in
+    for member in members {
       guard let value = member.value.double, values.contains(value) else {
         throw fields.failure(key, "\(quoted(member.key)): expected a number, found \(Fields.show(member.value))")
       }
       do throws(PEFTPattern.Problem) {
-        return (try PEFTPattern(modules: member.key), value)
+        try patterns.append(member.key, value)
       } catch {
         throw fields.unsupported(
           "\(key): the regular expression \(quoted(member.key)) \(error.text), and so it", use: "names of modules")
       }
     }
+    return patterns
   }
 
   /// Refuses a key that changes the results, or may: PEFT itself leaves out keys of later versions with a warning.

@@ -1,5 +1,6 @@
 // Which kind of file some bytes are, by their first bytes and never by a name's extension.
 import CImages
+import Files
 
 /// A file format that the decoder reads.
 enum ImageFormat: String {
@@ -32,7 +33,7 @@ enum ImageFormat: String {
     (0, [0xff, 0x4f, 0xff, 0x51], .other("JPEG 2000")),
     (0, Array("%PDF".utf8), .other("PDF")),
     (0, Array("<svg".utf8), .other("SVG")),
-    (0, Array("version https://git-lfs".utf8), .other("a Git LFS pointer, not the image (git lfs pull)")),
+    (0, GitLFSPointer.start, .other("a Git LFS pointer, not the image (git lfs pull)")),
   ]
 
   /// What the first bytes identify.

@@ -49,32 +49,8 @@ extension LoRATargets: Value {
   var yaml: String { "[\(words.joined(separator: ", "))]" }
 }
 
-/// `adapter.rank_pattern` and `adapter.alpha_pattern`: values of modules by a name or the end of one, or by a regular
-/// expression of PEFT's; of several that match the first counts.
-package struct ModulePattern<Number: Sendable & Equatable>: Sendable, Equatable {
-  package let entries: [(key: String, value: Number)]
-  private let patterns: [PEFTPattern]
-
-  init?(_ entries: [(key: String, value: Number)]) {
-    let patterns = entries.compactMap { try? PEFTPattern(modules: $0.key) }
-    guard patterns.count == entries.count, !entries.isEmpty else { return nil }
-    (self.entries, self.patterns) = (entries, patterns)
-  }
-
-  package static func == (a: Self, b: Self) -> Bool {
-    a.entries.elementsEqual(b.entries) { $0.key == $1.key && $0.value == $1.value }
-  }
-
-  /// The value for a module, nil where no key matches, and which key it is.
-  func value(of module: String, _ effort: inout PEFTEffort) throws(PEFTPattern.Problem) -> (place: Int, Number)? {
-    for (place, pattern) in patterns.enumerated() where try pattern.matches(module, &effort) {
-      return (place, entries[place].value)
-    }
-    return nil
-  }
-}
-
-extension ModulePattern: Value where Number: Value & PatternNumber {
+/// `adapter.rank_pattern` and `adapter.alpha_pattern`.
+extension PEFTPatterns: Value where Number: Value & PatternNumber {
   static var expectation: String {
     "\(Number.patternWords) by names of modules, as {down_proj: 4}; a name may be the end of one, or a regular expression"
   }
@@ -83,8 +59,9 @@ extension ModulePattern: Value where Number: Value & PatternNumber {
     let entries = mapping.compactMap { key, scalar in
       Number(scalar, folder: "").flatMap { $0.isAcceptable ? (key: key, value: $0) : nil }
     }
-    guard entries.count == mapping.count else { return nil }
-    self.init(entries)
+    guard entries.count == mapping.count, !entries.isEmpty else { return nil }
+    self.init()
+    do { for (key, value) in entries { try append(key, value) } } catch { return nil }
   }
   var yaml: String { "{\(entries.map { "\(doubleQuoted($0.key)): \($0.value.yaml)" }.joined(separator: ", "))}" }
 }

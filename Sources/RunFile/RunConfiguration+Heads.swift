@@ -60,11 +60,11 @@ extension RunConfiguration.Adapter {
     for module in options.modules {
       let name = module.name()
       do throws(PEFTPattern.Problem) {
-        let rank = try rankPattern?.value(of: name, &effort)
-        let alpha = try alphaPattern?.value(of: name, &effort)
+        let rank = try rankPattern?.first(matching: name, &effort)
+        let alpha = try alphaPattern?.first(matching: name, &effort)
         if let rank { used.ranks.insert(rank.place) }
         if let alpha { used.alphas.insert(alpha.place) }
-        let (r, a) = (rank?.1 ?? self.rank, alpha?.1 ?? self.alpha)
+        let (r, a) = (rank?.value ?? self.rank, alpha?.value ?? self.alpha)
         options.set(module, rank: r, alpha: stabilized(a, rank: r))
       } catch {
         throw .conflict(

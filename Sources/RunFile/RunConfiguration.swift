@@ -113,8 +113,8 @@ extension RunConfiguration {
     /// What a LoRA adapts: all linear modules of the decoder's layers unless stated; nil with an Image-LoRA.
     package var targets: LoRATargets?
     /// Ranks and alphas of some of the modules that a LoRA adapts.
-    package var rankPattern: ModulePattern<Int>?
-    package var alphaPattern: ModulePattern<Double>?
+    package var rankPattern: PEFTPatterns<Int>?
+    package var alphaPattern: PEFTPatterns<Double>?
     /// Whether a LoRA's factor is alpha / sqrt(rank) (rank-stabilized, arXiv 2312.03732) in place of alpha / rank.
     package var rslora = false
     /// Share of a LoRA's input numbers that training leaves out.

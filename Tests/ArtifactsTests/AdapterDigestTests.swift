@@ -36,7 +36,8 @@ struct AdapterDigestTests {
     var document: String { self == .lora ? "conditions.json" : "adapter_config.json" }
   }
 
-  private func exported(_ kind: Kind) throws -> String {
+  /// - Parameter base: the folder that PEFT's configuration names.
+  private func exported(_ kind: Kind, base: String? = "models/base") throws -> String {
     let layout = kind.configuration.layout(text)
     let path = folder.path(kind.rawValue)
     var provenance = AdapterProvenance(
@@ -46,7 +47,7 @@ struct AdapterDigestTests {
     try AdapterFolder.export(
       kind.configuration, provenance: provenance, layout: layout,
       parameters: (0..<layout.count).map { Float($0) * 0.25 - 9 }, card: "# A card\n",
-      base: ModelName(name: "org/base", revision: "0123"), path: kind == .lora ? "models/base" : nil, to: path)
+      base: ModelName(name: "org/base", revision: "0123"), path: kind == .lora ? base : nil, to: path)
     return path
   }
 
@@ -190,6 +191,19 @@ struct AdapterDigestTests {
     let config = try String(contentsOfFile: path + "/adapter_config.json", encoding: .utf8)
     #expect(
       config.contains(#""base_model_name_or_path" : "\#(kind == .lora ? "models/base" : "org/base")""#), "\(config)")
+  }
+
+  @Test("PEFT's configuration names the base's revision with its repository alone, and is read where nothing else is")
+  func revision() throws {
+    let name = ModelName(name: "org/base", revision: "0123")
+    for (base, expected) in [(nil, name), ("models/base", ModelName(name: "models/base"))] {
+      let path = try exported(.lora, base: base)
+      #expect(try AdapterFolder.inventory(path).baseName == name)
+      #expect(try PEFTConfiguration(folder: path).baseName == expected)
+      try FileManager.default.removeItem(atPath: path + "/conditions.json")
+      #expect(try AdapterFolder.inventory(path).baseName == expected)
+      try FileManager.default.removeItem(atPath: path)
+    }
   }
 
   @Test("another version of the form is refused, one that is not stated is the first") func formatVersion() throws {

@@ -37,6 +37,17 @@ struct PEFTConfigurationTests {
 
   private struct Missing: Error {}
 
+  @Test("the base's name and revision are those of the file, and nothing of them is refused") func baseName() throws {
+    #expect(try configuration("").baseName == ModelName(name: "model"))
+    #expect(
+      try configuration(#""base_model_name_or_path": "org/base", "revision": "0123""#).baseName
+        == ModelName(name: "org/base", revision: "0123"))
+    for keys in [#""base_model_name_or_path": null, "revision": "0123""#, #""base_model_name_or_path": 7"#] {
+      #expect(try configuration(keys).baseName == nil)
+    }
+    #expect(try configuration(#""revision": 7"#).baseName == ModelName(name: "model"))
+  }
+
   @Test(
     "modules are those that PEFT adapts",
     arguments: [

@@ -28,7 +28,7 @@ extension AdapterFolder {
   ///   - parameters: all trainable parameters, in the layout's order.
   ///   - card: the text of README.md.
   ///   - base: the base model's name, where it is known.
-  ///   - path: the base model as PEFT's configuration names it, instead of its name.
+  ///   - path: the base model's folder, which PEFT's configuration names instead of its name and revision.
   /// - Throws: `FileError` if the folder is there already and not empty, or cannot be written.
   package static func export(
     _ configuration: AdapterConfiguration, provenance: AdapterProvenance, layout: AdapterLayout, parameters: [Float],
@@ -38,7 +38,7 @@ extension AdapterFolder {
     let contents = try contents(
       configuration, stated: JoinedDocuments(provenance, AdapterDocument.Base(base)), layout: layout,
       parameters: parameters, card: card,
-      baseName: path ?? base?.name)
+      peftBase: path.map { ModelName(name: $0) } ?? base)
     try making(folder) { partial in
       try write(contents, to: partial)
       do {
@@ -53,7 +53,7 @@ extension AdapterFolder {
 
   private static func contents(
     _ configuration: AdapterConfiguration, stated: some Encodable, layout: AdapterLayout, parameters: [Float],
-    card: String, baseName: String?
+    card: String, peftBase: ModelName?
   ) throws -> Contents {
     func tensors(_ tensorFile: String, name: (AdapterLayout.Tensor) -> String) throws -> (Contents, sha256: String) {
       let tensors = layout.tensors.map { (name: name($0), tensor: $0) }
@@ -73,7 +73,7 @@ extension AdapterFolder {
       ])
     case .lora(let options):
       let (contents, sha256) = try tensors(PEFTFolder.tensorFile) { PEFTFolder.name($0) }
-      let config = try PEFTFolder.config(options, baseName: baseName)
+      let config = try PEFTFolder.config(options, base: peftBase)
       let seals = AdapterDocument.Seals(
         tensors_sha256: sha256,
         config_digest: AdapterDocument.digest(ofConfiguration: try JSON(parsing: [UInt8](config))))

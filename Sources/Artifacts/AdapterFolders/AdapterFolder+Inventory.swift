@@ -51,7 +51,8 @@ extension AdapterFolder {
     let (tensors, isSealed) = try tensors("\(folder)/\(PEFTFolder.tensorFile)", conditions)
     return Inventory(
       kind: .lora, rank: configuration.rank, alpha: configuration.alpha, kvIndices: nil, valueHeadIndices: nil,
-      provenance: try conditions?.provenance ?? AdapterProvenance(), baseName: try conditions?.modelName,
+      provenance: try conditions?.provenance ?? AdapterProvenance(),
+      baseName: try conditions?.modelName ?? configuration.baseName,
       isSealed: isSealed, hasCode: false, tensors: tensors)
   }
 

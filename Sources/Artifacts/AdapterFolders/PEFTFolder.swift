@@ -237,14 +237,15 @@ enum PEFTFolder {
     var peft_type = "LORA"
     var r: Int
     var rank_pattern: [String: Int] = [:]
+    var revision: String?
     var target_modules: [String]
     var task_type = "CAUSAL_LM"
     var use_dora = false
     var use_rslora = false
   }
 
-  /// - Parameter baseName: the value of `base_model_name_or_path`.
-  static func config(_ options: LoRAConfiguration, baseName: String?) throws -> Data {
+  /// - Parameter base: `base_model_name_or_path` and `revision`, with which PEFT loads the base.
+  static func config(_ options: LoRAConfiguration, base: ModelName?) throws -> Data {
     let layers = options.targets.keys.sorted()
     let names = shortNames(options)
     func named<Value>(_ values: [AdaptedModule: Value]) -> [String: Value] {
@@ -254,9 +255,10 @@ enum PEFTFolder {
     encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
     return try encoder.encode(
       Config(
-        alpha_pattern: named(options.alphas), base_model_name_or_path: baseName,
+        alpha_pattern: named(options.alphas), base_model_name_or_path: base?.name,
         layers_to_transform: names == nil || layers == Array(0..<layers.count) ? nil : layers,
         lora_alpha: options.alpha, r: options.rank, rank_pattern: named(options.ranks),
+        revision: base?.revision,
         target_modules: names ?? options.modules.map { name($0, namings[0]) })) + Data("\n".utf8)
   }
 

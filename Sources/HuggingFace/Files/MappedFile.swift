@@ -40,7 +40,7 @@ final class MappedFile: @unchecked Sendable {
     self.path = path
     self.descriptor = descriptor
     slot = CutFiles.add(bytes, path: path)
-    if bytes.count < 1024, bytes.starts(with: "version https://git-lfs".utf8) {
+    if GitLFSPointer.isWhole(bytes) {
       throw HuggingFaceError.gitLFSPointer(file: path)
     }
   }
