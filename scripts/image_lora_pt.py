@@ -24,8 +24,10 @@ NORMALIZATION = "inverse_sqrt_selected"
 KEYS = {"model_name", "r", "alpha", "kv_indices", "layers"}
 
 
-def check_shapes(rank, heads, parts):
+def check(rank, heads, parts):
     """Refuses tensors that are not A [H, r], B [heads, r, D] and gamma [] of the heads by layer."""
+    odd = parts.keys() ^ {f"layers.{layer}.{part}" for layer in heads for part in ("A", "B", "gamma")}
+    need(not odd, f"missing or unknown tensors: {', '.join(sorted(odd))}")
     for layer, chosen in heads.items():
         need(chosen and chosen == sorted(set(chosen)) and chosen[0] >= 0, f"layer {layer} has the heads {chosen}")
         A, B, gamma = (parts[f"layers.{layer}.{part}"].shape for part in ("A", "B", "gamma"))
@@ -37,7 +39,7 @@ def to_pt(folder, path):
     config, tensors, _ = read(folder)
     need(config["normalization"] == NORMALIZATION, "a .pt always divides by the square root of the selected heads")
     need("value_head_indices" not in config, "a .pt has no place for value heads of linear attention")
-    check_shapes(config["rank"], config["kv_indices"], tensors)
+    check(config["rank"], config["kv_indices"], tensors)
     layers = {
         layer: {part: tensors[f"layers.{layer}.{part}"] for part in ("A", "B", "gamma")}
         for layer in config["kv_indices"]
@@ -54,12 +56,14 @@ def from_pt(path, folder):
     need(isinstance(stored, dict) and stored.keys() == KEYS, f"{path}: expected a dictionary of {sorted(KEYS)}")
     parts = {f"layers.{layer}.{name}": part for layer, all in stored["layers"].items() for name, part in all.items()}
     parts = {name: part.float() if part.dtype == torch.bfloat16 else part for name, part in parts.items()}
+    parts = {name: part.contiguous() for name, part in parts.items()}
     data = safetensors.torch.save(parts, {"format": "pt"})
     config = {"adapter_type": "image_lora", "format_version": 1, "rank": stored["r"], "alpha": stored["alpha"]}
     config |= {"normalization": NORMALIZATION, "tensors_sha256": sha256(data).hexdigest()}
     config["kv_indices"] = {str(layer): heads for layer, heads in stored["kv_indices"].items()}
     if stored["model_name"] is not None:
         config["base_model_name_or_path"] = stored["model_name"]
+    check(config["rank"], config["kv_indices"], parts)
     folder = Path(folder)
     need(not folder.exists(), f"{folder} is there already")
     # All of it, read back, or nothing.
@@ -70,7 +74,6 @@ def from_pt(path, folder):
         (made / "adapter.safetensors").write_bytes(data)
         (made / "adapter_config.json").write_text(json.dumps(config, indent=2), "utf-8")
         read(made)
-        check_shapes(config["rank"], config["kv_indices"], parts)
         made.rename(folder)
 
 
