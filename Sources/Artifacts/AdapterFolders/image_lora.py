@@ -1,4 +1,4 @@
-"""An Image-LoRA on a Qwen-VL model of transformers: with image_lora.apply(model, folder): model.generate(**inputs)"""
+"""An Image-LoRA of imagelora for a Qwen-VL model of transformers: `with apply(model, folder): model.generate(...)`"""
 
 import contextlib
 import functools
