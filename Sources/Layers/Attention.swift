@@ -4,14 +4,18 @@ import Tensors
 /// Attention of `heads` query heads over `kvHeads` key/value heads.
 package struct Attention<Element: Scalar>: Sendable {
   package let heads, kvHeads, headDimension: Int
-  /// Queries of a block: enough for an efficient GEMM, few enough that the block's scores stay in cache.
-  private static var blockRows: Int { 64 }
+  /// Of the multiplications; softmax and its gradient are in Element.
+  private let precision: Precision
+  /// Queries of a block: enough for an efficient GEMM, few enough that the block's scores stay in cache, in two bytes
+  /// twice as many.
+  private static func blockRows(_ precision: Precision) -> Int { precision == .bfloat16 ? 128 : 64 }
 
-  package init(heads: Int, kvHeads: Int, headDimension: Int) {
+  package init(heads: Int, kvHeads: Int, headDimension: Int, precision: Precision = .float32) {
     precondition(heads % kvHeads == 0)
     self.heads = heads
     self.kvHeads = kvHeads
     self.headDimension = headDimension
+    self.precision = precision
   }
 
   /// What backward needs of forward.
@@ -30,17 +34,19 @@ package struct Attention<Element: Scalar>: Sendable {
   ) -> Result {
     let result = Result(
       output: Matrix(uninitialized: q.rows, q.columns), logSumExp: Matrix(uninitialized: heads, q.rows))
-    forEachBlock(pattern) { block, scores in
+    let precision = precision(pattern, keys: k.rows)
+    let (q, k, v) = (GEMMFactor(q, precision), GEMMFactor(k, precision), GEMMFactor(v, precision))
+    forEachBlock(pattern, rows: Self.blockRows(precision)) { block, scores in
       for head in 0..<heads {
         let s = scores.columns(0..<block.keyCount)
-        computeScores(block, q: ofHead(head, q), k: ofKVHead(head, k), into: s)
-        softmax(block, s, logSumExp: result.logSumExp.row(head))
-        let o = ofHead(head, result.output).rows(block.queries)
-        var beta: Element = 0
-        for (keys, columns) in block.keyRanges {
-          multiply(s.columns(columns), .asIs, ofKVHead(head, v).rows(keys), .asIs, into: o, beta: beta)
-          beta = 1
+        computeScores(block, q.columns(ofHead(head)), k.columns(ofKVHead(head)), into: s)
+        let sums = softmax(block, s, logSumExp: result.logSumExp.row(head))
+        let (p, v) = (GEMMFactor(s, precision), v.columns(ofKVHead(head)))
+        let o = result.output.columns(ofHead(head)).rows(block.queries)
+        for (index, (keys, columns)) in block.keyRanges.enumerated() {
+          multiply(p.columns(columns), .asIs, v.rows(keys), .asIs, into: o, accumulate: index > 0)
         }
+        divide(o, by: sums)
       }
     }
     return result
@@ -71,39 +77,52 @@ package struct Attention<Element: Scalar>: Sendable {
     let dv = Matrix<Element>(zeros: count, v.columns)
     let dq: Matrix<Element>? = needed == .all ? Matrix(uninitialized: q.rows, q.columns) : nil
     let dk: Matrix<Element>? = needed == .all ? Matrix(zeros: count, k.columns) : nil
-    forEachBlock(pattern) { block, scores in
+    let precision = precision(pattern, keys: k.rows)
+    let (qs, ks, vs) = (GEMMFactor(q, precision), GEMMFactor(k, precision), GEMMFactor(v, precision))
+    let dOs = GEMMFactor(dOutput, precision)
+    forEachBlock(pattern, rows: Self.blockRows(precision)) { block, scores in
       let gradientScores = Matrix<Element>(uninitialized: block.queries.count, block.keyCount)
       for head in 0..<heads {
+        let (own, ofKV) = (ofHead(head), ofKVHead(head))
         let s = scores.columns(0..<block.keyCount)
-        let qh = ofHead(head, q)
-        computeScores(block, q: qh, k: ofKVHead(head, k), into: s)
+        computeScores(block, qs.columns(own), ks.columns(ofKV), into: s)
         probabilities(block, s, logSumExp: logSumExp.row(head))
-        let dO = ofHead(head, dOutput).rows(block.queries)
+        let p = GEMMFactor(s, precision)
+        let dO = dOs.columns(own).rows(block.queries)
         for (keys, columns) in block.keyRanges(from: firstKey) {
           let rows = keys.lowerBound - firstKey..<keys.upperBound - firstKey
-          multiply(s.columns(columns), .transposed, dO, .asIs, into: ofKVHead(head, dv).rows(rows), beta: 1)
+          multiply(p.columns(columns), .transposed, dO, .asIs, into: dv.columns(ofKV).rows(rows), accumulate: true)
         }
         guard let dq, let dk else { continue }
         for (keys, columns) in block.keyRanges {
-          multiply(dO, .asIs, ofKVHead(head, v).rows(keys), .transposed, into: gradientScores.columns(columns))
-        }
-        scoreGradients(block, s, dp: gradientScores, dO: dO, output: ofHead(head, output).rows(block.queries))
-        var beta: Element = 0
-        for (keys, columns) in block.keyRanges {
           multiply(
-            gradientScores.columns(columns), .asIs, ofKVHead(head, k).rows(keys), .asIs,
-            into: ofHead(head, dq).rows(block.queries), beta: beta)
-          beta = 1
+            dO, .asIs, vs.columns(ofKV).rows(keys), .transposed, into: gradientScores.columns(columns),
+            accumulate: false)
+        }
+        scoreGradients(
+          block, s, dp: gradientScores, dO: dOutput.columns(own).rows(block.queries),
+          output: output.columns(own).rows(block.queries))
+        let ds = GEMMFactor(gradientScores, precision)
+        for (index, (keys, columns)) in block.keyRanges.enumerated() {
+          multiply(
+            ds.columns(columns), .asIs, ks.columns(ofKV).rows(keys), .asIs,
+            into: dq.columns(own).rows(block.queries), accumulate: index > 0)
         }
         for (keys, columns) in block.keyRanges(from: firstKey) {
           let rows = keys.lowerBound - firstKey..<keys.upperBound - firstKey
           multiply(
-            gradientScores.columns(columns), .transposed, qh.rows(block.queries), .asIs,
-            into: ofKVHead(head, dk).rows(rows), beta: 1)
+            ds.columns(columns), .transposed, qs.columns(own).rows(block.queries), .asIs,
+            into: dk.columns(ofKV).rows(rows), accumulate: true)
         }
       }
     }
     return Gradients(q: dq, k: dk, v: dv)
+  }
+
+  /// The precision of so many queries and keys. Short rows of scores are multiplied in less time than they are rounded.
+  /// Keys that few queries see are not rounded either: that reads them once more, as each token of a generation would.
+  private func precision(_ pattern: AttentionPattern, keys: Int) -> Precision {
+    pattern.widest >= 256 && 4 * pattern.keyOfQuery.count >= keys ? precision : .float32
   }
 
   // MARK: - Blocks
@@ -126,12 +145,12 @@ package struct Attention<Element: Scalar>: Sendable {
     }
   }
 
-  private func forEachBlock(_ pattern: AttentionPattern, _ body: (Block, Matrix<Element>) -> Void) {
-    let widest = pattern.spans.map { $0.shared.count + $0.own.count }.max() ?? 0
-    let scores = Matrix<Element>(uninitialized: Self.blockRows, widest)
+  private func forEachBlock(_ pattern: AttentionPattern, rows: Int, _ body: (Block, Matrix<Element>) -> Void) {
+    let widest = pattern.widest
+    let scores = Matrix<Element>(uninitialized: rows, widest)
     for span in pattern.spans {
-      for start in stride(from: span.queries.lowerBound, to: span.queries.upperBound, by: Self.blockRows) {
-        let queries = start..<min(start + Self.blockRows, span.queries.upperBound)
+      for start in stride(from: span.queries.lowerBound, to: span.queries.upperBound, by: rows) {
+        let queries = start..<min(start + rows, span.queries.upperBound)
         let lastKey = span.causal ? pattern.keyOfQuery[queries.upperBound - 1] + 1 : span.own.upperBound
         let own = span.own.lowerBound..<lastKey
         let shared = span.shared.count
@@ -147,48 +166,60 @@ package struct Attention<Element: Scalar>: Sendable {
   }
 
   /// The columns of a query head.
-  private func ofHead(_ index: Int, _ x: Matrix<Element>) -> Matrix<Element> {
-    x.columns(index * headDimension..<(index + 1) * headDimension)
-  }
+  private func ofHead(_ index: Int) -> Range<Int> { index * headDimension..<(index + 1) * headDimension }
 
   /// The columns of the key/value head that a query head reads.
-  private func ofKVHead(_ index: Int, _ x: Matrix<Element>) -> Matrix<Element> {
-    ofHead(index / (heads / kvHeads), x)
-  }
+  private func ofKVHead(_ index: Int) -> Range<Int> { ofHead(index / (heads / kvHeads)) }
 
   // MARK: - Kernels on one block and head
 
-  private func computeScores(_ block: Block, q: Matrix<Element>, k: Matrix<Element>, into s: Matrix<Element>) {
-    let scale = 1 / Element(headDimension).squareRoot()
+  /// q k, not yet scaled.
+  private func computeScores(
+    _ block: Block, _ q: GEMMFactor<Element>, _ k: GEMMFactor<Element>, into s: Matrix<Element>
+  ) {
     for (keys, columns) in block.keyRanges {
-      multiply(q.rows(block.queries), .asIs, k.rows(keys), .transposed, into: s.columns(columns), alpha: scale)
+      multiply(q.rows(block.queries), .asIs, k.rows(keys), .transposed, into: s.columns(columns), accumulate: false)
     }
   }
 
-  /// Scores to probabilities in place; those of keys that a query does not see become 0.
+  private var scale: Element { 1 / Element(headDimension).squareRoot() }
+
+  /// Unscaled scores to probabilities before their normalization, in place; those of keys that a query does not see
+  /// become 0.
+  /// - Returns: what each row is to be divided by.
   @specialized(where Element == Float)
   @specialized(where Element == Double)
-  private func softmax(_ block: Block, _ s: Matrix<Element>, logSumExp: UnsafeMutablePointer<Element>) {
-    for (i, n) in block.visible.enumerated() {
+  private func softmax(_ block: Block, _ s: Matrix<Element>, logSumExp: UnsafeMutablePointer<Element>) -> [Element] {
+    let scale = scale
+    return block.visible.enumerated().map { i, n in
       let row = s.row(i)
-      let largest = Element.maximum(n, row)
-      for j in 0..<n { row[j] = Element.exponential(row[j] - largest) }
-      let sum = Element.sum(n, row)
-      let inverse = 1 / sum
-      for j in 0..<n { row[j] *= inverse }
+      let largest = Element.maximum(n, row) * scale
+      for j in 0..<n { row[j] = Element.exponential(row[j] * scale - largest) }
       for j in n..<s.columns { row[j] = 0 }
+      let sum = Element.sum(n, row)
       logSumExp[block.queries.lowerBound + i] = largest + Element.naturalLogarithm(sum)
+      return sum
     }
   }
 
-  /// Scores to probabilities in place, from the statistics that forward saved.
+  @specialized(where Element == Float)
+  @specialized(where Element == Double)
+  private func divide(_ o: Matrix<Element>, by sums: [Element]) {
+    for (i, sum) in sums.enumerated() {
+      let (row, inverse) = (o.row(i), 1 / sum)
+      for j in 0..<o.columns { row[j] *= inverse }
+    }
+  }
+
+  /// Unscaled scores to probabilities in place, from the statistics that forward saved.
   @specialized(where Element == Float)
   @specialized(where Element == Double)
   private func probabilities(_ block: Block, _ s: Matrix<Element>, logSumExp: UnsafeMutablePointer<Element>) {
+    let scale = scale
     for (i, n) in block.visible.enumerated() {
       let row = s.row(i)
       let statistic = logSumExp[block.queries.lowerBound + i]
-      for j in 0..<n { row[j] = Element.exponential(row[j] - statistic) }
+      for j in 0..<n { row[j] = Element.exponential(row[j] * scale - statistic) }
       for j in n..<s.columns { row[j] = 0 }
     }
   }
@@ -199,7 +230,7 @@ package struct Attention<Element: Scalar>: Sendable {
   private func scoreGradients(
     _ block: Block, _ p: Matrix<Element>, dp: Matrix<Element>, dO: Matrix<Element>, output: Matrix<Element>
   ) {
-    let scale = 1 / Element(headDimension).squareRoot()
+    let scale = scale
     for i in 0..<block.queries.count {
       let delta = Element.dot(headDimension, dO.row(i), output.row(i))
       let (pi, di) = (p.row(i), dp.row(i))

@@ -18,6 +18,9 @@ package struct AttentionPattern: Sendable {
   /// The key index of each query.
   package var keyOfQuery: [Int]
 
+  /// Most keys of a span.
+  var widest: Int { spans.map { $0.shared.count + $0.own.count }.max() ?? 0 }
+
   /// Every sequence attends to itself, in both directions (vision).
   package static func blocks(_ ranges: [Range<Int>]) -> AttentionPattern {
     AttentionPattern(

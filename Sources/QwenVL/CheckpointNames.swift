@@ -102,7 +102,8 @@ struct Weights<Element: Scalar> {
       queryProjection: try linear("\(name).q_proj", out: queries, in: H, bias: text.qkvBias),
       keyProjection: try linear("\(name).k_proj", out: text.kvHeads * D, in: H, bias: text.qkvBias),
       valueProjection: try linear("\(name).v_proj", out: text.kvHeads * D, in: H, bias: text.qkvBias),
-      attention: Attention(heads: text.attentionHeads, kvHeads: text.kvHeads, headDimension: D),
+      attention: Attention(
+        heads: text.attentionHeads, kvHeads: text.kvHeads, headDimension: D, precision: precision),
       outputProjection: try linear("\(name).o_proj", out: H, in: text.attentionHeads * D, bias: false),
       headNorms: text.queryKeyNorm
         ? (try decoderNorm("\(name).q_norm", width: D), try decoderNorm("\(name).k_norm", width: D)) : nil,
@@ -155,7 +156,8 @@ struct Weights<Element: Scalar> {
     return VisionBlock(
       norm1: try visionNorm("\(block).norm1", width: v.hiddenSize),
       queryKeyValue: try linear(.block(index), .queryKeyValue),
-      attention: Attention(heads: v.heads, kvHeads: v.heads, headDimension: v.headDimension),
+      attention: Attention(
+        heads: v.heads, kvHeads: v.heads, headDimension: v.headDimension, precision: precision),
       projection: try linear(.block(index), .attentionOutput),
       norm2: try visionNorm("\(block).norm2", width: v.hiddenSize), mlp: try visionMLP(index))
   }

@@ -1,4 +1,5 @@
 // The matrix that everything is computed with: a view of rows and columns somewhere in memory.
+import Glibc
 
 /// Memory of a matrix that was allocated here; returned to the pool with the last view of it.
 private final class Storage<Element: Scalar>: Sendable {
@@ -60,7 +61,8 @@ package struct Matrix<Element: Scalar>: @unchecked Sendable {
   /// New memory, every element zero.
   package init(zeros rows: Int, _ columns: Int) {
     self.init(uninitialized: rows, columns)
-    base.update(repeating: 0, count: rows * columns)
+    // Bits of 0; `update(repeating:)` would go through the numbers one by one where the compiler does not know Element.
+    memset(base, 0, rows * columns * MemoryLayout<Element>.stride)
   }
 
   /// A copy of `values` in row-major order.

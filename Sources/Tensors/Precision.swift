@@ -1,8 +1,9 @@
-// The compute precision of matrix multiplications with frozen weights, and how many threads compute them.
+// The compute precision of matrix multiplications with frozen weights and in attention, and their threads.
 import COneDNN
 import COpenBLAS
 
-/// The compute precision of matrix multiplications with frozen weights; everything else is always fp32.
+/// The compute precision of matrix multiplications with frozen weights and in attention; everything else is always
+/// fp32.
 package enum Precision: String, Sendable, CaseIterable {
   case float32 = "fp32"
   /// Both factors rounded to bf16, sums in fp32.

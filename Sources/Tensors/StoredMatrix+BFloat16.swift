@@ -7,14 +7,14 @@ extension StoredMatrix {
     withBFloat16(x) { x in
       if tensor.type == .bfloat16 {
         let weight = GEMMOperand(tensor.base.assumingMemoryBound(to: UInt16.self), rows: rows, columns: columns)
-        OneDNN.multiply(x, weight, transpose, into: y, accumulate: accumulate)
+        OneDNN.multiply(x, .asIs, weight, transpose, into: y, accumulate: accumulate)
         return
       }
       forEachTile(rounded: true) { (rows, columns, tile: Matrix<Float>) in
         let (inner, outer) = transpose == .asIs ? (rows, columns) : (columns, rows)
         withBFloat16(tile) { tile in
           OneDNN.multiply(
-            x.columns(inner), tile, transpose, into: y.columns(outer),
+            x.columns(inner), .asIs, tile, transpose, into: y.columns(outer),
             accumulate: accumulate || inner.lowerBound > 0)
         }
       }

@@ -21,7 +21,10 @@ struct AttentionCommand: ParsableCommand {
   @Option(parsing: .upToNextOption, help: "Patches of images; 1024 are 448 x 448 pixels.") var patches = [1024, 4096]
   @Option(parsing: .upToNextOption, help: "Models whose shapes are used.") var shapes = ModelShape.allCases
 
+  @Option(help: "Compute precision.") var precision = Precision.float32
+
   func validate() throws {
+    try requireInstructions(precision)
     guard (tokens + patches).allSatisfy({ (1...65_536).contains($0) }) else {
       throw ValidationError("--tokens, --patches: give 1 to 65536")
     }
@@ -29,20 +32,20 @@ struct AttentionCommand: ParsableCommand {
 
   func run() throws {
     begin(common)
-    let reference = ReferenceGEMM(side: common.side, precision: .float32)
+    let reference = ReferenceGEMM(side: common.side, precision: precision)
     var table = Table([
       "attention", "tokens", "forward", "growth", "GFLOP/s", "utilization", "backward", "growth", "GFLOP/s",
       "utilization",
     ])
     for shape in shapes {
       add(
-        "\(shape.rawValue) causal", tokens, shape.decoderAttention, backward: true, reference, to: &table,
+        "\(shape.rawValue) causal", tokens, shape.decoderAttention(precision), backward: true, reference, to: &table,
         pattern: { .causal([(shared: 0..<0, own: 0..<$0, queries: $0)]) })
       add(
-        "\(shape.rawValue) windows", patches, shape.visionAttention, backward: false, reference, to: &table,
+        "\(shape.rawValue) windows", patches, shape.visionAttention(precision), backward: false, reference, to: &table,
         pattern: { count in .blocks(stride(from: 0, to: count, by: 64).map { $0..<min($0 + 64, count) }) })
       add(
-        "\(shape.rawValue) frame", patches, shape.visionAttention, backward: false, reference, to: &table,
+        "\(shape.rawValue) frame", patches, shape.visionAttention(precision), backward: false, reference, to: &table,
         pattern: { .blocks([0..<$0]) })
     }
     say(reference.line)
@@ -90,17 +93,17 @@ struct AttentionCommand: ParsableCommand {
 }
 
 extension ModelShape {
-  fileprivate var decoderAttention: Attention<Float> {
+  fileprivate func decoderAttention(_ precision: Precision) -> Attention<Float> {
     switch self {
-    case .half: Attention(heads: 14, kvHeads: 2, headDimension: 64)
-    case .three: Attention(heads: 16, kvHeads: 2, headDimension: 128)
+    case .half: Attention(heads: 14, kvHeads: 2, headDimension: 64, precision: precision)
+    case .three: Attention(heads: 16, kvHeads: 2, headDimension: 128, precision: precision)
     }
   }
 
-  fileprivate var visionAttention: Attention<Float> {
+  fileprivate func visionAttention(_ precision: Precision) -> Attention<Float> {
     switch self {
-    case .half: Attention(heads: 12, kvHeads: 12, headDimension: 64)
-    case .three: Attention(heads: 16, kvHeads: 16, headDimension: 80)
+    case .half: Attention(heads: 12, kvHeads: 12, headDimension: 64, precision: precision)
+    case .three: Attention(heads: 16, kvHeads: 16, headDimension: 80, precision: precision)
     }
   }
 }

@@ -41,15 +41,22 @@ struct GEMMCommand: ParsableCommand {
   @Option(parsing: .upToNextOption, help: "Rows of x, the tokens of a batch.") var rows = [128, 315, 1024]
   @Option(parsing: .upToNextOption, help: "Models whose shapes are used.") var shapes = ModelShape.allCases
 
+  @Option(help: "Compute precision; by default each that this processor has.") var precision: Precision?
+
   func validate() throws {
+    try requireInstructions(precision)
     guard rows.allSatisfy({ (1...65_536).contains($0) }) else { throw ValidationError("--rows: give 1 to 65536") }
   }
 
   func run() throws {
     begin(common)
-    let precisions = Precision.allCases.filter { $0 == .float32 || Precision.hasBFloat16Instructions }
+    let precisions =
+      precision.map { [$0] }
+      ?? Precision.allCases.filter { $0 == .float32 || Precision.hasBFloat16Instructions }
     let references = precisions.map { ReferenceGEMM(side: common.side, precision: $0) }
-    if precisions.count == 1 { say("no bf16    this processor has no bf16 instructions: only fp32 is measured") }
+    if precision == nil, precisions.count == 1 {
+      say("no bf16    this processor has no bf16 instructions: only fp32 is measured")
+    }
     var table = Table([
       "shape", "out x in", "rows", "stored", "compute", "forward GFLOP/s", "utilization", "backward GFLOP/s",
       "utilization",

@@ -123,7 +123,7 @@ struct StoredMatrixTests {
         GEMMOperand(last.base.assumingMemoryBound(to: Float.self), rows: rows, columns: columns + gap)
           .columns(gap..<columns + gap)
       )
-      OneDNN.multiply(factors.0, factors.1, transpose, into: y, accumulate: accumulate)
+      OneDNN.multiply(factors.0, .asIs, factors.1, transpose, into: y, accumulate: accumulate)
       let expected = reference(x, w, transpose, adding: accumulate ? before.columns(3..<n + 3) : nil)
       #expect(largestDifference(y.values, expected) <= 1e-5)
       for i in 0..<m {
