@@ -35,7 +35,7 @@ package struct Attention<Element: Scalar>: Sendable {
     let result = Result(
       output: Matrix(uninitialized: q.rows, q.columns), logSumExp: Matrix(uninitialized: heads, q.rows))
     let precision = precision(pattern, keys: k.rows)
-    let (q, k, v) = (GEMMFactor(q, precision), GEMMFactor(k, precision), GEMMFactor(v, precision))
+    let (q, k, v) = (GEMMFactor(q.scaled(by: scale), precision), GEMMFactor(k, precision), GEMMFactor(v, precision))
     forEachBlock(pattern, rows: Self.blockRows(precision)) { block, scores in
       for head in 0..<heads {
         let s = scores.columns(0..<block.keyCount)
@@ -65,12 +65,12 @@ package struct Attention<Element: Scalar>: Sendable {
   /// Which gradients a layer needs: the lowest adapted layer ends at its values.
   package enum Needed: Sendable { case valuesOnly, all }
 
-  /// dv_j = sum_i p_ij do_i; dp_ij = do_i v_j; ds = p (dp - do_i o_i) / sqrt D; dq = ds k; dk = ds^T q.
-  /// - Parameters: all of q, `output`, `dOutput` for the pattern's queries; k and v whole.
+  /// dv_j = sum_i p_ij do_i; dp_ij = do_i v_j; ds = p (dp - p_i dp_i) / sqrt D; dq = ds k; dk = ds^T q.
+  /// - Parameters: all of q, `dOutput` for the pattern's queries; k and v whole.
   @specialized(where Element == Float)
   @specialized(where Element == Double)
   package func backward(
-    _ dOutput: Matrix<Element>, q: Matrix<Element>, k: Matrix<Element>, v: Matrix<Element>, output: Matrix<Element>,
+    _ dOutput: Matrix<Element>, q: Matrix<Element>, k: Matrix<Element>, v: Matrix<Element>,
     logSumExp: Matrix<Element>, pattern: AttentionPattern, firstKey: Int, needed: Needed
   ) -> Gradients {
     let count = k.rows - firstKey
@@ -78,7 +78,8 @@ package struct Attention<Element: Scalar>: Sendable {
     let dq: Matrix<Element>? = needed == .all ? Matrix(uninitialized: q.rows, q.columns) : nil
     let dk: Matrix<Element>? = needed == .all ? Matrix(zeros: count, k.columns) : nil
     let precision = precision(pattern, keys: k.rows)
-    let (qs, ks, vs) = (GEMMFactor(q, precision), GEMMFactor(k, precision), GEMMFactor(v, precision))
+    // Scaled queries give scaled scores, and with unscaled gradients of scores those of the keys.
+    let (qs, ks, vs) = (GEMMFactor(q.scaled(by: scale), precision), GEMMFactor(k, precision), GEMMFactor(v, precision))
     let dOs = GEMMFactor(dOutput, precision)
     forEachBlock(pattern, rows: Self.blockRows(precision)) { block, scores in
       let gradientScores = Matrix<Element>(uninitialized: block.queries.count, block.keyCount)
@@ -99,9 +100,7 @@ package struct Attention<Element: Scalar>: Sendable {
             dO, .asIs, vs.columns(ofKV).rows(keys), .transposed, into: gradientScores.columns(columns),
             accumulate: false)
         }
-        scoreGradients(
-          block, s, dp: gradientScores, dO: dOutput.columns(own).rows(block.queries),
-          output: output.columns(own).rows(block.queries))
+        scoreGradients(s, dp: gradientScores)
         let ds = GEMMFactor(gradientScores, precision)
         for (index, (keys, columns)) in block.keyRanges.enumerated() {
           multiply(
@@ -116,7 +115,7 @@ package struct Attention<Element: Scalar>: Sendable {
         }
       }
     }
-    return Gradients(q: dq, k: dk, v: dv)
+    return Gradients(q: dq?.scaled(by: scale), k: dk, v: dv)
   }
 
   /// The precision of so many queries and keys. Short rows of scores are multiplied in less time than they are rounded.
@@ -173,7 +172,7 @@ package struct Attention<Element: Scalar>: Sendable {
 
   // MARK: - Kernels on one block and head
 
-  /// q k, not yet scaled.
+  /// q k of scaled queries.
   private func computeScores(
     _ block: Block, _ q: GEMMFactor<Element>, _ k: GEMMFactor<Element>, into s: Matrix<Element>
   ) {
@@ -184,17 +183,16 @@ package struct Attention<Element: Scalar>: Sendable {
 
   private var scale: Element { 1 / Element(headDimension).squareRoot() }
 
-  /// Unscaled scores to probabilities before their normalization, in place; those of keys that a query does not see
+  /// Scores to probabilities before their normalization, in place; those of keys that a query does not see
   /// become 0.
   /// - Returns: what each row is to be divided by.
   @specialized(where Element == Float)
   @specialized(where Element == Double)
   private func softmax(_ block: Block, _ s: Matrix<Element>, logSumExp: UnsafeMutablePointer<Element>) -> [Element] {
-    let scale = scale
     return block.visible.enumerated().map { i, n in
       let row = s.row(i)
-      let largest = Element.maximum(n, row) * scale
-      for j in 0..<n { row[j] = Element.exponential(row[j] * scale - largest) }
+      let largest = Element.maximum(n, row)
+      for j in 0..<n { row[j] = Element.exponential(row[j] - largest) }
       for j in n..<s.columns { row[j] = 0 }
       let sum = Element.sum(n, row)
       logSumExp[block.queries.lowerBound + i] = largest + Element.naturalLogarithm(sum)
@@ -211,30 +209,27 @@ package struct Attention<Element: Scalar>: Sendable {
     }
   }
 
-  /// Unscaled scores to probabilities in place, from the statistics that forward saved.
+  /// Scores to probabilities in place, from the statistics that forward saved.
   @specialized(where Element == Float)
   @specialized(where Element == Double)
   private func probabilities(_ block: Block, _ s: Matrix<Element>, logSumExp: UnsafeMutablePointer<Element>) {
-    let scale = scale
     for (i, n) in block.visible.enumerated() {
       let row = s.row(i)
       let statistic = logSumExp[block.queries.lowerBound + i]
-      for j in 0..<n { row[j] = Element.exponential(row[j] * scale - statistic) }
+      for j in 0..<n { row[j] = Element.exponential(row[j] - statistic) }
       for j in n..<s.columns { row[j] = 0 }
     }
   }
 
-  /// ds = p (dp - do o) / sqrt D, in place of dp.
+  /// ds = p (dp - p dp), in place of dp. p dp is do o as well, but in bf16 only what dp was rounded with gives
+  /// rows that sum to 0.
   @specialized(where Element == Float)
   @specialized(where Element == Double)
-  private func scoreGradients(
-    _ block: Block, _ p: Matrix<Element>, dp: Matrix<Element>, dO: Matrix<Element>, output: Matrix<Element>
-  ) {
-    let scale = scale
-    for i in 0..<block.queries.count {
-      let delta = Element.dot(headDimension, dO.row(i), output.row(i))
+  private func scoreGradients(_ p: Matrix<Element>, dp: Matrix<Element>) {
+    for i in 0..<dp.rows {
       let (pi, di) = (p.row(i), dp.row(i))
-      for j in 0..<dp.columns { di[j] = pi[j] * (di[j] - delta) * scale }
+      let mean = Element.dot(dp.columns, pi, di)
+      for j in 0..<dp.columns { di[j] = pi[j] * (di[j] - mean) }
     }
   }
 }

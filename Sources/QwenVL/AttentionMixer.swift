@@ -169,7 +169,6 @@ struct AttentionMixer<Element: Scalar>: Sendable {
   ) -> Attention<Element>.Gradients {
     attention.backward(
       dAttended, q: saved.query.rotated.rows(covered.queries), k: saved.keys, v: saved.values,
-      output: saved.attended.output.rows(covered.queries),
       logSumExp: saved.attended.logSumExp.columns(covered.queries),
       pattern: saved.queries.pattern.dropping(first: covered.queries.lowerBound),
       firstKey: covered.keys(among: saved.keys.rows).lowerBound,

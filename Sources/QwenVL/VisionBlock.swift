@@ -79,7 +79,7 @@ struct VisionBlock<Element: Scalar>: Sendable {
   ) -> Matrix<Element> {
     let (q, k, v) = Self.split(saved.qkv)
     let gradients = attention.backward(
-      dAttended, q: q, k: k, v: v, output: saved.attended.output, logSumExp: saved.attended.logSumExp,
+      dAttended, q: q, k: k, v: v, logSumExp: saved.attended.logSumExp,
       pattern: pattern, firstKey: 0, needed: .all)
     let dqkv = Matrix<Element>(uninitialized: saved.qkv.rows, saved.qkv.columns)
     let (dq, dk, dv) = Self.split(dqkv)

@@ -144,7 +144,7 @@ private struct AttentionInput {
 
   func backward() {
     _ = attention.backward(
-      dOutput, q: q, k: k, v: v, output: result.output, logSumExp: result.logSumExp, pattern: pattern, firstKey: 0,
+      dOutput, q: q, k: k, v: v, logSumExp: result.logSumExp, pattern: pattern, firstKey: 0,
       needed: .all)
   }
 }

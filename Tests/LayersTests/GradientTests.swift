@@ -121,7 +121,7 @@ struct GradientTests {
     func backward(_ firstKey: Int, _ needed: Attention<Double>.Needed) -> Attention<Double>.Gradients {
       let result = layer.forward(q: q, k: k, v: v, pattern: pattern)
       return layer.backward(
-        w, q: q, k: k, v: v, output: result.output, logSumExp: result.logSumExp, pattern: pattern, firstKey: firstKey,
+        w, q: q, k: k, v: v, logSumExp: result.logSumExp, pattern: pattern, firstKey: firstKey,
         needed: needed)
     }
     let d = backward(0, .all)

@@ -6,7 +6,7 @@ usage() {
   exit 64
 }
 
-data='' model='' rows='' image_root='' questions=1 micro_batch=1 rounds=3 epochs=2 precision=fp32 activation_memory=''
+data='' model='' rows='' image_root='' questions=1 micro_batch=auto rounds=3 epochs=2 precision=fp32 activation_memory=''
 python=${TORCH_PYTHON:-} torch_step=scripts/bench/torch_step.py torch_steps=6
 while [[ $# -gt 0 ]]; do
   [[ $# -ge 2 ]] || usage
@@ -30,7 +30,7 @@ while [[ $# -gt 0 ]]; do
 done
 [[ -n $data || (-n $model && -n $rows) ]] || usage
 [[ $questions == 1 || $questions == 7 ]] || usage
-[[ $micro_batch -eq 1 || $questions == 1 ]] || usage
+[[ $micro_batch == auto || $micro_batch == 1 || $questions == 1 ]] || usage
 model=$(realpath "${model:-$data/model}")
 rows=$(realpath "${rows:-$data/rows-$questions.jsonl}")
 image_root=$(realpath "${image_root:-$(dirname "$rows")}")
@@ -43,17 +43,21 @@ export OPENBLAS_NUM_THREADS=1
 
 work=$(mktemp -d)
 children=()
+# Runs and logs are kept where something failed: a measurement took long.
 clean_up() {
-  local child
+  local status=$? child
   for child in "${children[@]}"; do kill "$child" 2>/dev/null || true; done
-  rm -rf "$work"
+  if [[ $status -eq 0 ]]; then rm -rf "$work"; else echo "kept: $work" >&2; fi
 }
 trap clean_up EXIT
 python3 "$bench/heads.py" "$model" >"$work/heads.json"
 
-# A step has for each of two ranks `questions` examples of one image, or `micro_batch` examples with an image each,
-# whatever the number of ranks.
-training="epochs: $epochs, global_batch: $((2 * questions * micro_batch)), micro_batch: $micro_batch"
+# By default the run's own batch and passes; with a number, a step has for each of two ranks `questions` examples of one
+# image, or `micro_batch` examples with an image each, whatever the number of ranks.
+training="epochs: $epochs"
+if [[ $micro_batch != auto ]]; then
+  training+=", global_batch: $((2 * questions * micro_batch)), micro_batch: $micro_batch"
+fi
 training+=", learning_rate: 1e-5${activation_memory:+, activation_memory_mib: $activation_memory}"
 cat >"$work/run.yaml" <<YAML
 model: {path: "$model", precision: $precision, threads: 1}

@@ -39,7 +39,11 @@ def epochs(folder, count):
 
 
 def torch_rate(log):
-    return float(re.search(r"^\[0\].*rows/s over \d+ rank\(s\) ([0-9.]+)", log.read_text(), re.MULTILINE)[1])
+    # Lines of several processes may stand in one.
+    found = re.search(r"\[0\] median[^[]*rows/s over \d+ rank\(s\) ([0-9.]+)", log.read_text())
+    if not found:
+        sys.exit(f"{log}: no line of the first process with its rows/s")
+    return float(found[1])
 
 
 def spread(values):
