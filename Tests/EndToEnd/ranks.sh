@@ -17,15 +17,16 @@ for count in 2 3; do
   check "metrics.jsonl of $count ranks has the numbers of one" \
     same_log whole-1/metrics.jsonl "whole-$count/metrics.jsonl"
 done
-# Examples of several images in one pass.
+# Two examples of different images a pass by default, since a batch of eight has four passes then; and one.
+check "the run says how it packs" grep -q 'passes *up to 2 examples of different images each; the first step has 4' whole-1/out
 for count in 1 3; do
   rm -rf run
-  if train "$count" --set training.micro_batch=2; then ok "micro_batch 2 on $count ranks"; else fail "micro_batch 2 on $count ranks" out err; fi
+  if train "$count" --set training.micro_batch=1; then ok "micro_batch 1 on $count ranks"; else fail "micro_batch 1 on $count ranks" out err; fi
   mv run "micro-$count"
 done
-check "with micro_batch 2 as well 3 ranks have the bytes of one" same_state "micro-1/$last" "micro-3/$last"
+check "with micro_batch 1 as well 3 ranks have the bytes of one" same_state "micro-1/$last" "micro-3/$last"
 differs() { ! same_state "$@" >/dev/null; }
-check "which differ from those of one image a pass" differs "micro-1/$last" "whole-1/$last"
+check "which differ from those of two images a pass" differs "micro-1/$last" "whole-1/$last"
 
 check "the losses are 40 different numbers" test "$(column whole-1/metrics.jsonl loss | sort -u | wc -l)" = 40
 

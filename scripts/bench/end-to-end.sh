@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Examples a second of imagelora on 2 ranks of 1 thread, in turns with the same step in PyTorch.
 #
-# Usage: scripts/bench/end-to-end.sh --data DIR [--questions 1|7] [--micro-batch 1] [--precision fp32|bf16]
+# Usage: scripts/bench/end-to-end.sh --data DIR [--questions 1|7] [--micro-batch auto|N] [--precision fp32|bf16]
 #          [--rounds 3] [--epochs 2] [--python PYTHON] [--torch-step SCRIPT] [--torch-steps 6]
 #          [--model DIR --rows FILE [--image-root DIR]]
 #

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The memory of a job of 2 ranks at its peak, over the bytes of the checkpoint, and over that of PyTorch's 2 processes.
 #
-# Usage: scripts/bench/memory.sh --data DIR [--questions 1|7] [--micro-batch 1] [--precision fp32|bf16]
+# Usage: scripts/bench/memory.sh --data DIR [--questions 1|7] [--micro-batch auto|N] [--precision fp32|bf16]
 #          [--epochs 1] [--activation-memory MIB] [--python PYTHON] [--torch-step SCRIPT] [--torch-steps 2]
 #          [--model DIR --rows FILE [--image-root DIR]]
 #

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Examples a second of 2 ranks over 1 rank, in turns.
 #
-# Usage: scripts/bench/ranks.sh --data DIR [--questions 1|7] [--micro-batch 1] [--precision fp32|bf16]
+# Usage: scripts/bench/ranks.sh --data DIR [--questions 1|7] [--micro-batch auto|N] [--precision fp32|bf16]
 #          [--rounds 3] [--epochs 2] [--model DIR --rows FILE [--image-root DIR]]
 #
 # DIR is a folder that scripts/bench/make_checkpoint.py made.

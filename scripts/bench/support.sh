@@ -6,7 +6,8 @@ usage() {
   exit 64
 }
 
-data='' model='' rows='' image_root='' questions=1 micro_batch=auto rounds=3 epochs=2 precision=fp32 activation_memory=''
+data='' model='' rows='' image_root='' questions=1 micro_batch=auto rounds=3 epochs=2 precision=fp32
+activation_memory=''
 python=${TORCH_PYTHON:-} torch_step=scripts/bench/torch_step.py torch_steps=6
 while [[ $# -gt 0 ]]; do
   [[ $# -ge 2 ]] || usage

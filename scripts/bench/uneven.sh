@@ -10,6 +10,8 @@
 # make control groups.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+# Pieces of work of one image each, so that they divide between unequal ranks.
+set -- --micro-batch 1 "$@"
 source scripts/bench/support.sh
 python=
 batch=$((24 * questions))
