@@ -9,10 +9,19 @@ let hasFuzzTargets = Context.environment["IMAGELORA_FUZZ"] == "1"
 /// The commit that `--version` prints: IMAGELORA_COMMIT, which scripts/install.sh takes from git. Asked for here, each
 /// commit would be a build from nothing.
 let commit = Context.environment["IMAGELORA_COMMIT"] ?? ""
+/// The MPI that CMPI is compiled against: the flags that scripts/mpi-flags.sh finds, by MPICC or in a module's PATH, or
+/// else pkg-config's of IMAGELORA_MPI.
+let mpiName = Context.environment["IMAGELORA_MPI"] ?? "ompi-c"
+let mpiFlags = (compiler: words("IMAGELORA_MPI_CFLAGS"), linker: words("IMAGELORA_MPI_LIBS"))
 let kernels: [SwiftSetting] = [
   .unsafeFlags([hasChecks || hasFuzzTargets ? "-O" : "-Ounchecked"], .when(configuration: .release)),
   .unsafeFlags(["-Xcc", "-march=native"]),
 ]
+
+/// The words of a variable of the environment.
+func words(_ variable: String) -> [String] {
+  (Context.environment[variable] ?? "").split(separator: " ").map(String.init)
+}
 
 extension Target {
   /// A module of Sources with its own README.md.
@@ -41,12 +50,15 @@ let libraries: [Target] = [
   // 0: C libraries, and modules without dependencies
   .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
   .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
-  .systemLibrary(name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
+  .systemLibrary(name: "CMPILibrary", pkgConfig: mpiName, providers: [.apt(["libopenmpi-dev"])]),
   .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
   .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
   .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
   .systemLibrary(name: "CCompression", providers: [.apt(["zlib1g-dev", "libzstd-dev"])]),
   .target(name: "CCommit", exclude: ["README.md"], cSettings: [.define("IMAGELORA_COMMIT", to: "\"\(commit)\"")]),
+  .target(
+    name: "CMPI", dependencies: mpiFlags.linker.isEmpty ? ["CMPILibrary"] : [], exclude: ["README.md"],
+    cSettings: [.unsafeFlags(mpiFlags.compiler)], linkerSettings: [.unsafeFlags(mpiFlags.linker)]),
   .target(
     name: "CImages", exclude: ["README.md"],
     linkerSettings: [

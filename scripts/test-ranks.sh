@@ -1,10 +1,14 @@
 #!/bin/sh
 # Runs the tests between ranks for real, with 1, 2 and 3 ranks. Usage: scripts/test-ranks.sh (from any folder)
-# RANKTESTS names the program; it is built where it is not given.
+# RANKTESTS names the program; it is built where it is not given. MPIRUN is what starts ranks in place of Open MPI's
+# mpirun, with its options: "mpiexec.mpich".
 set -eu
 cd "$(dirname "$0")/.."
 
-command -v mpirun >/dev/null || { echo "mpirun is missing: install openmpi-bin" >&2; exit 1; }
+# Containers run as root; three ranks may have fewer cores; ranks that are not bound to cores leave each other room;
+# in a container one process may not read another's memory (vader's single copy), about which Open MPI would complain.
+mpirun="${MPIRUN:-mpirun --allow-run-as-root --oversubscribe --bind-to none --mca btl_vader_single_copy_mechanism none}"
+command -v "${mpirun%% *}" >/dev/null || { echo "${mpirun%% *} is missing: install openmpi-bin" >&2; exit 1; }
 program="${RANKTESTS:-}"
 if [ -z "$program" ]; then
   swift build --product ranktests
@@ -13,14 +17,12 @@ fi
 output="$(mktemp -d)"
 trap 'rm -rf "$output"' EXIT
 
-# Containers run as root; three ranks may have fewer cores; ranks that are not bound to cores leave each other room;
-# in a container one process may not read another's memory (vader's single copy), about which Open MPI would complain.
 # A hang is a failure: the time limit ends it.
 ranks() {
   count="$1"
   shift
-  timeout 120 mpirun --allow-run-as-root --oversubscribe --bind-to none \
-    --mca btl_vader_single_copy_mechanism none -n "$count" "$program" "$@"
+  # shellcheck disable=SC2086 # words
+  timeout 120 $mpirun -n "$count" "$program" "$@"
 }
 
 passed=0

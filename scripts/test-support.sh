@@ -7,9 +7,13 @@ if [[ -z ${IMAGELORA:-} ]]; then
   IMAGELORA=$(swift build -c release --show-bin-path)/imagelora
 fi
 
-# Containers run as root; three ranks may have fewer cores; ranks that are not bound to cores leave each other room;
-# in a container one process may not read another's memory (vader's single copy), about which Open MPI would complain.
-mpi_options=(--allow-run-as-root --oversubscribe --bind-to none --mca btl_vader_single_copy_mechanism none)
+# How ranks are started: MPIRUN, in words, or else Open MPI's. Containers run as root; three ranks may have fewer cores;
+# ranks that are not bound to cores leave each other room; in a container one process may not read another's memory
+# (vader's single copy), about which Open MPI would complain.
+default="mpirun --allow-run-as-root --oversubscribe --bind-to none --mca btl_vader_single_copy_mechanism none"
+read -ra mpirun <<<"${MPIRUN:-$default}"
+# shellcheck disable=SC2034 # of the parts
+mpi_options=("${mpirun[@]:1}")
 # A hang is a failure: the time limit (seconds) ends it with status 124.
 limit=${LIMIT:-120}
 
@@ -20,7 +24,7 @@ ranks() {
   if [[ $count -eq 0 ]]; then
     timeout --kill-after 5 "$limit" "$@"
   else
-    timeout --kill-after 5 "$limit" mpirun "${mpi_options[@]}" -n "$count" "$@"
+    timeout --kill-after 5 "$limit" "${mpirun[@]}" -n "$count" "$@"
   fi
 }
 

@@ -14,17 +14,15 @@ package final class MPICommunicator: Communicator {
   private let counted = Mutex(Traffic())
   /// No call passes more bytes at once than this, because MPI counts in `Int32`.
   private let chunkBytes: Int
-  // A handle of MPI is a pointer that does not change.
-  private nonisolated(unsafe) let world = CMPI_COMM_WORLD()
 
   package init(chunkBytes: Int = 1 << 28) throws {
     precondition(chunkBytes >= MemoryLayout<Int64>.size && chunkBytes <= Int32.max)
     self.chunkBytes = chunkBytes
-    try check("MPI_Comm_set_errhandler", MPI_Comm_set_errhandler(world, CMPI_ERRORS_RETURN()))
+    try check("MPI_Comm_set_errhandler", imagelora_mpi_return_errors())
     var rank: Int32 = 0
     var size: Int32 = 0
-    try check("MPI_Comm_rank", MPI_Comm_rank(world, &rank))
-    try check("MPI_Comm_size", MPI_Comm_size(world, &size))
+    try check("MPI_Comm_rank", imagelora_mpi_rank(&rank))
+    try check("MPI_Comm_size", imagelora_mpi_size(&size))
     (self.rank, self.size) = (Int(rank), Int(size))
   }
 
@@ -36,9 +34,7 @@ package final class MPICommunicator: Communicator {
     try watchdog.waiting {
       for chunk in chunks(of: words.count, each: chunkBytes / MemoryLayout<Int64>.size) {
         let part = UnsafeMutableBufferPointer(rebasing: words[chunk]).baseAddress
-        let code = MPI_Allreduce(
-          CMPI_IN_PLACE(), part, Int32(chunk.count), CMPI_INT64_T(), CMPI_SUM(), world)
-        try check("MPI_Allreduce", rank: rank, code)
+        try check("MPI_Allreduce", rank: rank, imagelora_mpi_sum_int64(part, Int32(chunk.count)))
       }
     }
   }
@@ -48,8 +44,7 @@ package final class MPICommunicator: Communicator {
   package func sumRounding(_ numbers: UnsafeMutableBufferPointer<Float>) throws {
     for chunk in chunks(of: numbers.count, each: chunkBytes / MemoryLayout<Float>.size) {
       let part = UnsafeMutableBufferPointer(rebasing: numbers[chunk]).baseAddress
-      let code = MPI_Allreduce(CMPI_IN_PLACE(), part, Int32(chunk.count), CMPI_FLOAT(), CMPI_SUM(), world)
-      try check("MPI_Allreduce", rank: rank, code)
+      try check("MPI_Allreduce", rank: rank, imagelora_mpi_sum_float(part, Int32(chunk.count)))
     }
   }
 
@@ -58,12 +53,12 @@ package final class MPICommunicator: Communicator {
     counted.withLock { $0.addOther(bytes: rank == root ? bytes.count : 0) }
     return try watchdog.waiting {
       var count = Int64(bytes.count)
-      try check("MPI_Bcast", rank: rank, MPI_Bcast(&count, 1, CMPI_INT64_T(), Int32(root), world))
+      try check("MPI_Bcast", rank: rank, imagelora_mpi_broadcast(&count, 8, Int32(root)))
       var result = rank == root ? bytes : [UInt8](repeating: 0, count: Int(count))
       try result.withUnsafeMutableBytes { result in
         for chunk in chunks(of: result.count, each: chunkBytes) {
           let part = UnsafeMutableRawBufferPointer(rebasing: result[chunk]).baseAddress
-          try check("MPI_Bcast", rank: rank, MPI_Bcast(part, Int32(chunk.count), CMPI_BYTE(), Int32(root), world))
+          try check("MPI_Bcast", rank: rank, imagelora_mpi_broadcast(part, Int32(chunk.count), Int32(root)))
         }
       }
       return result
@@ -77,10 +72,8 @@ package final class MPICommunicator: Communicator {
   }
 
   private func gather(_ bytes: [UInt8]) throws -> [[UInt8]] {
-    var own = Int64(bytes.count)
     var lengths = [Int64](repeating: 0, count: size)
-    try check(
-      "MPI_Allgather", rank: rank, MPI_Allgather(&own, 1, CMPI_INT64_T(), &lengths, 1, CMPI_INT64_T(), world))
+    try check("MPI_Allgather", rank: rank, imagelora_mpi_allgather_int64(Int64(bytes.count), &lengths))
     var result = [[UInt8]](repeating: [], count: size)
     // Round by round each rank gives its next piece, so that all pieces of a round are one message of MPI's size.
     let piece = max(1, chunkBytes / size)
@@ -89,9 +82,8 @@ package final class MPICommunicator: Communicator {
       let starts = counts.reduce(into: [Int32(0)]) { $0.append($0[$0.count - 1] + $1) }
       var received = [UInt8](repeating: 0, count: Int(starts[size]))
       let mine = Array(bytes.dropFirst(round.lowerBound).prefix(Int(counts[rank])))
-      let code = MPI_Allgatherv(
-        mine, counts[rank], CMPI_BYTE(), &received, counts, starts, CMPI_BYTE(), world)
-      try check("MPI_Allgatherv", rank: rank, code)
+      try check(
+        "MPI_Allgatherv", rank: rank, imagelora_mpi_allgatherv(mine, counts[rank], &received, counts, starts))
       for other in 0..<size { result[other] += received[Int(starts[other])..<Int(starts[other + 1])] }
     }
     return result
@@ -101,7 +93,7 @@ package final class MPICommunicator: Communicator {
   package func abort(status: Int32) -> Never {
     watchdog.end(isJobOver: true)
     fflush(nil)
-    MPI_Abort(world, status)
+    imagelora_mpi_abort(status)
     exit(status)
   }
 

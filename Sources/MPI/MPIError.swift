@@ -19,11 +19,14 @@ package struct MPIError: ExitStatusError, Equatable, Sendable, CustomStringConve
 
 /// Throws if an MPI call did not succeed.
 func check(_ function: String, rank: Int? = nil, _ code: Int32) throws {
-  guard code != MPI_SUCCESS else { return }
-  let words = [CChar](unsafeUninitializedCapacity: Int(MPI_MAX_ERROR_STRING)) { words, count in
-    var length: Int32 = 0
-    count = MPI_Error_string(code, words.baseAddress, &length) == MPI_SUCCESS ? Int(length) : 0
-  }
-  let reason = String(decoding: words.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  guard code != 0 else { return }
+  let reason = text { imagelora_mpi_error(code, $0) }
   throw MPIError(function: function, rank: rank, reason: reason.isEmpty ? "code \(code)" : reason)
+}
+
+/// What a function of MPI writes, up to the closing 0.
+func text(_ write: (UnsafeMutablePointer<CChar>) -> Void) -> String {
+  var text = [CChar](repeating: 0, count: Int(IMAGELORA_MPI_TEXT))
+  text.withUnsafeMutableBufferPointer { if let start = $0.baseAddress { write(start) } }
+  return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
 }

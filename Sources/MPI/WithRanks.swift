@@ -12,9 +12,9 @@ package func withRanks<Result>(
   of launcher: Launcher? = Launcher(), _ body: (any Communicator) throws -> Result
 ) throws -> Result {
   guard let launcher, launcher.startsSeveral else { return try body(SingleProcess()) }
-  guard launcher.offersMPI else { throw LauncherError(launcher: launcher) }
+  guard launcher.offersMPI else { throw LauncherError(launcher) }
   return try withMPI { communicator in
-    guard communicator.size > 1 || launcher.size == nil else { throw LauncherError(launcher: launcher) }
+    guard communicator.size > 1 || launcher.size == nil else { throw LauncherError(launcher) }
     return try body(communicator)
   }
 }

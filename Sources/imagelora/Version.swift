@@ -17,7 +17,7 @@ var versionText: String {
   \(programVersion)
   \(commit)
   \(mathLibrary)
-  \(mpiLibrary), HDF5 \(hdf5Version)
+  \(MPILibrary.loaded), HDF5 \(hdf5Version)
   bf16 instructions: \(Precision.hasBFloat16Instructions ? "yes" : "no")
   """
 }

@@ -45,7 +45,8 @@ alone_in() {
     ok "$claim"
   fi
 }
-alone_in 64 "another MPI's mpirun, whose processes are no ranks" 'PMI_SIZE=2' PMI_SIZE=2 PMI_RANK=0
+alone_in 64 "another MPI's mpirun, whose processes are no ranks" 'started by MPICH.s mpiexec \(PMI_SIZE=2\), but built against Open MPI .*MPICC=mpicc.mpich' \
+  PMI_SIZE=2 PMI_RANK=0
 alone_in 64 "a task of srun without an MPI plugin" 'SLURM_NTASKS=4.*--mpi' SLURM_STEP_ID=0 SLURM_NTASKS=4 SLURM_PROCID=0
 alone_in 0 "a batch script of Slurm" '' SLURM_JOB_ID=1 SLURM_NTASKS=4 SLURM_PROCID=0
 check "a second process of another mpirun is silent in a command of one" sh -c \

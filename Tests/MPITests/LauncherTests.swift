@@ -46,6 +46,52 @@ struct LauncherTests {
     let launcher = try #require(Launcher(["SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "1"]))
     let error = #expect(throws: LauncherError.self) { try withRanks(of: launcher) { _ in Issue.record("started") } }
     #expect(error?.exitStatus == ExitStatus.badUsage)
-    #expect(error?.description.hasPrefix("SLURM_STEP_NUM_TASKS=2 says") == true)
+    #expect(
+      error?.description.hasPrefix("started by Slurm's srun (SLURM_STEP_NUM_TASKS=2), which offers no MPI") == true)
+  }
+
+  @Test(
+    "whose launcher it is",
+    arguments: [
+      (["OMPI_COMM_WORLD_SIZE": "2", "PMIX_RANK": "0", "SLURM_STEP_ID": "0"], .mpirun(.openMPI)),
+      (["PMI_SIZE": "2", "HYDI_CONTROL_FD": "7", "SLURM_STEP_ID": "0"], .mpirun(.mpich)),
+      (["PMI_SIZE": "2"], .mpirun(.mpich)),
+      (["PMI_SIZE": "2", "I_MPI_HYDRA_UUID": "f22a"], .mpirun(.intelMPI)),
+      (["PMI_SIZE": "2", "SLURM_STEP_ID": "0"], .slurm),
+      (["PMI_SIZE": "2", "FLUX_TASK_RANK": "0"], .flux),
+      (["PMIX_RANK": "1", "SLURM_STEP_ID": "0"], .slurm),
+      (["PMIX_RANK": "1"], .pmix),
+    ] as [([String: String], Launcher.Kind)])
+  func kind(environment: [String: String], kind: Launcher.Kind) {
+    #expect(Launcher(environment)?.kind == kind)
+  }
+
+  @Test("a launcher and a library of two families are named in one line, with both ways out")
+  func families() throws {
+    func line(_ environment: [String: String], _ family: MPIFamily?, _ builtAgainst: String) throws -> String {
+      try LauncherError(#require(Launcher(environment)), family: family, builtAgainst: builtAgainst).description
+    }
+    #expect(
+      try line(["PMI_SIZE": "2"], .openMPI, "Open MPI 4.1.4")
+        == "started by MPICH's mpiexec (PMI_SIZE=2), but built against Open MPI 4.1.4: "
+        + "start it with Open MPI's mpirun or build with MPICC=mpicc.mpich")
+    #expect(
+      try line(["OMPI_COMM_WORLD_SIZE": "3"], .mpich, "MPICH 4.0.2")
+        == "started by Open MPI's mpirun (OMPI_COMM_WORLD_SIZE=3), but built against MPICH 4.0.2: "
+        + "start it with MPICH's mpiexec or build with MPICC=mpicc.openmpi")
+    #expect(
+      try line(["OMPI_COMM_WORLD_SIZE": "3"], .openMPI, "Open MPI 4.1.4")
+        .hasSuffix("sees one process alone: start it with Open MPI's mpirun, of that version"))
+    #expect(
+      try line(["PMI_SIZE": "2", "SLURM_STEP_ID": "0"], .openMPI, "Open MPI 4.1.4")
+        .hasSuffix("start it with srun --mpi=pmix or Open MPI's mpirun"))
+    #expect(try line(["PMI_SIZE": "2", "FLUX_TASK_RANK": "1"], nil, "an MPI").hasSuffix("the mpirun of that MPI"))
+  }
+
+  @Test("the library has a family, a version, and is the one that the program was built against")
+  func library() throws {
+    let family = try #require(MPILibrary.family)
+    #expect(MPILibrary.builtAgainst.hasPrefix(family.rawValue))
+    #expect(MPILibrary.loaded.hasPrefix(family.rawValue) && !MPILibrary.loaded.contains("\n"))
   }
 }
