@@ -62,4 +62,17 @@ for ((i = 1; i < ${#words[@]}; i++)); do
       ;;
   esac
 done
+# By their paths, since other libraries' folders, which come first, may have an MPI of the same name.
+library() {
+  local word
+  for word in "${link[@]}"; do
+    if [[ $word == -L* && -e ${word#-L}/lib${1#-l}.so ]]; then echo "${word#-L}/lib${1#-l}.so" && return; fi
+  done
+}
+for ((i = 0; i < ${#link[@]}; i++)); do
+  if [[ ${link[i]} == -lmpi* ]]; then
+    path=$(library "${link[i]}")
+    if [[ -n $path ]]; then link[i]="-Xlinker $path"; fi
+  fi
+done
 printf 'export IMAGELORA_MPI_CFLAGS=%q IMAGELORA_MPI_LIBS=%q\n' "${compile[*]}" "${link[*]}"

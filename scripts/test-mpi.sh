@@ -77,7 +77,7 @@ family() {
       export MPICC=$here/bin/mpicc MPIRUN="$here/bin/mpiexec"
       ;;
     intel)
-      from_pypi "$1" impi-devel==2021.19.0 || return
+      from_pypi "$1" impi-devel==2021.18.1 || return
       export I_MPI_ROOT=$here FI_PROVIDER_PATH=$here/lib
       export MPICC=$here/bin/mpicc MPIRUN="$here/bin/mpiexec.hydra"
       ;;

@@ -63,6 +63,13 @@ package struct Launcher: Equatable, Sendable {
   /// Whether this process is one of several, or may be.
   package var startsSeveral: Bool { (size ?? 2) > 1 }
 
+  /// Whether it may join ranks of this implementation. MPICH and its relatives start each other's ranks; Open MPI's and
+  /// theirs are strangers, of which some end in their own errors when they start, so that they are not asked.
+  package func knows(_ family: MPIFamily?) -> Bool {
+    guard case .mpirun(let own) = kind, let family else { return true }
+    return (own == .openMPI) == (family == .openMPI)
+  }
+
   /// Whether this process speaks for all: the first one, or one of unknown place.
   package var isFirst: Bool { (rank ?? 0) == 0 }
 }

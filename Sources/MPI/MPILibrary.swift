@@ -49,4 +49,17 @@ package enum MPILibrary {
     let line = version.prefix { $0 != "\n" && $0 != "," }
     return line.split { " \t\0".contains($0) }.joined(separator: " ").replacing("MPICH Version: ", with: "MPICH ")
   }
+
+  /// Throws `MPIError` if the library that was loaded is of another kind than the one that the program was built
+  /// against. MPICH, Intel MPI and MVAPICH may stand for each other; Open MPI has handles of its own, and the first call
+  /// with one would end in a bad address. To be called before any other function of MPI.
+  static func checkLoaded(family: MPIFamily? = family, builtAgainst: String = builtAgainst, loaded: String = loaded)
+    throws
+  {
+    guard let family, (family == .openMPI) != loaded.hasPrefix(MPIFamily.openMPI.rawValue) else { return }
+    throw MPIError(
+      function: "MPI_Init_thread", rank: nil,
+      reason: "built against \(builtAgainst), but \(loaded) was loaded: build with the mpicc of the MPI that is used "
+        + "(MPICC), or put the library of the former first in LD_LIBRARY_PATH")
+  }
 }

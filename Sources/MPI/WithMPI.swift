@@ -9,9 +9,10 @@ import Glibc
 /// A `RankFailure`, which all ranks throw together, ends MPI and is rethrown. Any other error is of this rank alone,
 /// and others may wait for the rank. With more than one rank the error is printed in one line on stderr and ends the
 /// whole job with its exit status; with one rank it is rethrown. Throws `MPIError` if MPI does not start, was started
-/// before, or allows no thread but that of a program with one.
+/// before, is not the one that the program was built against, or allows no thread but that of a program with one.
 /// - Important: Collective, once a process, on the main thread.
 package func withMPI<Result>(_ body: (MPICommunicator) throws -> Result) throws -> Result {
+  try MPILibrary.checkLoaded()
   var started = false
   try check("MPI_Initialized", imagelora_mpi_initialized(&started))
   guard !started else { throw MPIError(function: "MPI_Init_thread", rank: nil, reason: "MPI was started before") }

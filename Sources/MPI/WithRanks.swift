@@ -12,7 +12,7 @@ package func withRanks<Result>(
   of launcher: Launcher? = Launcher(), _ body: (any Communicator) throws -> Result
 ) throws -> Result {
   guard let launcher, launcher.startsSeveral else { return try body(SingleProcess()) }
-  guard launcher.offersMPI else { throw LauncherError(launcher) }
+  guard launcher.offersMPI, launcher.knows(MPILibrary.family) else { throw LauncherError(launcher) }
   return try withMPI { communicator in
     guard communicator.size > 1 || launcher.size == nil else { throw LauncherError(launcher) }
     return try body(communicator)

@@ -66,6 +66,15 @@ struct LauncherTests {
     #expect(Launcher(environment)?.kind == kind)
   }
 
+  @Test("MPICH's relatives start each other's ranks, schedulers start any, and Open MPI starts its own")
+  func acquaintances() throws {
+    let openMPI = try #require(Launcher(["OMPI_COMM_WORLD_SIZE": "2"])),
+      hydra = try #require(Launcher(["PMI_SIZE": "2"]))
+    #expect(openMPI.knows(.openMPI) && !openMPI.knows(.mpich) && !openMPI.knows(.intelMPI) && openMPI.knows(nil))
+    #expect(!hydra.knows(.openMPI) && hydra.knows(.mpich) && hydra.knows(.intelMPI))
+    #expect(try #require(Launcher(["PMIX_RANK": "0", "SLURM_STEP_ID": "0"])).knows(.mpich))
+  }
+
   @Test("a launcher and a library of two families are named in one line, with both ways out")
   func families() throws {
     func line(_ environment: [String: String], _ family: MPIFamily?, _ builtAgainst: String) throws -> String {
@@ -93,5 +102,17 @@ struct LauncherTests {
     let family = try #require(MPILibrary.family)
     #expect(MPILibrary.builtAgainst.hasPrefix(family.rawValue))
     #expect(MPILibrary.loaded.hasPrefix(family.rawValue) && !MPILibrary.loaded.contains("\n"))
+  }
+
+  @Test("a library of another family than the program was built against is refused before its first handle")
+  func loadedLibrary() throws {
+    try MPILibrary.checkLoaded()
+    try MPILibrary.checkLoaded(family: .mpich, builtAgainst: "MPICH 4.0.2", loaded: "Intel(R) MPI Library 2021.18")
+    for (family, loaded) in [(MPIFamily.mpich, "Open MPI v4.1.4"), (.openMPI, "MPICH 4.0.2")] {
+      let error = #expect(throws: MPIError.self) {
+        try MPILibrary.checkLoaded(family: family, builtAgainst: "this", loaded: loaded)
+      }
+      #expect(error?.description.contains("built against this, but \(loaded) was loaded") == true)
+    }
   }
 }
