@@ -37,7 +37,7 @@ if [[ -z $compiler ]]; then
 fi
 
 if ! shown=$("$compiler" -show 2>&1) || [[ $shown != *-l* ]]; then
-  echo "scripts/mpi-flags.sh: \"$compiler -show\" does not say how to link with MPI; set MPICC to the mpicc of an MPI," \
+  echo "scripts/mpi-flags.sh: \"$compiler -show\" does not say how to link with MPI; set MPICC to an MPI's mpicc," \
     "or IMAGELORA_MPI_CFLAGS and IMAGELORA_MPI_LIBS" >&2
   exit 1
 fi

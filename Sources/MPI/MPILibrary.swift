@@ -51,7 +51,7 @@ package enum MPILibrary {
   }
 
   /// Throws `MPIError` if the library that was loaded is of another kind than the one that the program was built
-  /// against. MPICH, Intel MPI and MVAPICH may stand for each other; Open MPI has handles of its own, and the first call
+  /// against. MPICH, Intel MPI and MVAPICH may stand for each other; Open MPI has its own handles, and the first call
   /// with one would end in a bad address. To be called before any other function of MPI.
   static func checkLoaded(family: MPIFamily? = family, builtAgainst: String = builtAgainst, loaded: String = loaded)
     throws

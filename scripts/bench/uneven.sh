@@ -15,7 +15,7 @@ set -- --micro-batch 1 "$@"
 source scripts/bench/support.sh
 python=
 batch=$((24 * questions))
-mpi_options=(--allow-run-as-root --bind-to core --mca btl_vader_single_copy_mechanism none)
+mpirun=(mpirun --allow-run-as-root --bind-to core --mca btl_vader_single_copy_mechanism none)
 
 controls=/sys/fs/cgroup
 [[ ! -d $controls/cpu ]] || controls+=/cpu # version 1
