@@ -18,7 +18,7 @@ cat >fakes/flux <<'SH'
 #!/bin/bash
 case $* in
   "getattr jobid") echo f77 ;;
-  "--parent job info f77 jobspec") echo '{"of": "f77"}' ;;
+  "--parent job info --original f77 jobspec") echo '{"of": "f77"}' ;;
   "--parent job submit") echo "again $(cat)" >>calls ;;
   *) echo "flux: $*" >&2; exit 70 ;;
 esac
