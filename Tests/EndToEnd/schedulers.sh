@@ -37,7 +37,7 @@ SH
 chmod +x fakes/*
 
 declare -A environment=(
-  [pbs]="PBS_JOBID=77.server PBS_NODEFILE=$work/fakes/hosts RUN=run.yaml"
+  [pbs]="PBS_JOBID=77.server PBS_NODEFILE=$work/fakes/hosts"
   [lsf]="LSB_JOBID=77 LSB_DJOB_HOSTFILE=$work/fakes/hosts RUN=run.yaml"
   [flux]="FLUX_URI=local:///run/flux/local"
 )
@@ -73,7 +73,7 @@ outcome() {
 
 for scheduler in pbs lsf flux; do
   arguments=()
-  [[ $scheduler != flux ]] || arguments=(run.yaml)
+  [[ $scheduler == lsf ]] || arguments=(run.yaml)
   for status in 0 1 64 65 75 KILL; do
     begin_batch "$scheduler-$status" "$scheduler" STATUS=$status -- "${arguments[@]}"
   done
@@ -83,7 +83,8 @@ for scheduler in pbs lsf flux; do
   outcome "$scheduler-KILL" $wanted $submissions 'start 1 ended with status 137: a rank or a host was lost; starting again'
 done
 check "PBS: submitted again as it was" grep -qx \
-  "again -V -l select=2:ncpus=2:mpiprocs=2 -l walltime=04:00:00 -q work $top/cluster/train.batch" jobs/pbs-75/calls
+  "again -V -j oe -r y -l select=2:ncpus=2:mpiprocs=2 -l walltime=04:00:00 -N imagelora -q work -- $top/cluster/train.batch run.yaml" \
+  jobs/pbs-75/calls
 check "Flux: likewise" grep -qx 'again {"of": "f77"}' jobs/flux-75/calls
 check "a job that ended leaves no record of its starts, one that is started again leaves one" sh -c \
   '[ ! -e jobs/pbs-0/*.starts ] && [ ! -e jobs/lsf-65/*.starts ] && [ -e jobs/pbs-75/*.starts ]'
@@ -96,7 +97,7 @@ printf '%s\n' 3 1 seven >"jobs/last-start/$record"
 begin_batch third-idle lsf STATUS=75 NEWEST=seven --
 begin_batch got-on lsf STATUS=75 NEWEST=eight --
 begin_batch last-start lsf STATUS=75 NEWEST=eight MAX_STARTS=3 --
-begin_batch no-run-file pbs STATUS=0 RUN= --
+begin_batch no-run-file pbs STATUS=0 --
 begin_batch no-scheduler flux FLUX_URI= -- run.yaml
 outcome third-idle 1 0 'not started again after 3 starts without a new checkpoint \(MAX_IDLE_STARTS\)'
 outcome got-on 75 0 'start 4 ended'
