@@ -13,10 +13,14 @@ show() { printf '$ %s\n' "${*//$repository\//}"; "$@"; }
 
 say "Set-up"
 "$repository/scripts/install-dependencies.sh"
+flags=$("$repository/scripts/mpi-flags.sh")
+eval "$flags"
 (cd "$repository" && swift build -c release --product imagelora 2>&1 | tail -n 1)
 PATH=$repository/.build/release:$PATH
-mpi=(mpirun --oversubscribe -n 2)
-if ((EUID == 0)); then mpi=(mpirun --allow-run-as-root --oversubscribe -n 2); fi
+# Of another MPI than Open MPI: MPIRUN=mpiexec.
+default="mpirun --oversubscribe"
+if ((EUID == 0)); then default+=" --allow-run-as-root"; fi
+read -ra mpi <<<"${MPIRUN:-$default} -n 2"
 rm -rf "$out"
 mkdir -p "$out"
 tar -xf "$quickstart/data/pages.tar.xz" -C "$quickstart/data"
