@@ -18,10 +18,12 @@ for count in 2 3; do
     same_log whole-1/metrics.jsonl "whole-$count/metrics.jsonl"
 done
 # Two examples of different images a pass by default, since a batch of eight has four passes then; and one.
-check "the run says how it packs" grep -q 'passes *up to 2 examples of different images each; the first step has 4' whole-1/out
+check "the run says how it packs" \
+  grep -q 'passes *up to 2 examples of different images each; the first step has 4' whole-1/out
 for count in 1 3; do
   rm -rf run
-  if train "$count" --set training.micro_batch=1; then ok "micro_batch 1 on $count ranks"; else fail "micro_batch 1 on $count ranks" out err; fi
+  name="micro_batch 1 on $count ranks"
+  if train "$count" --set training.micro_batch=1; then ok "$name"; else fail "$name" out err; fi
   mv run "micro-$count"
 done
 check "with micro_batch 1 as well 3 ranks have the bytes of one" same_state "micro-1/$last" "micro-3/$last"
