@@ -106,9 +106,9 @@ outcome no-run-file 64 0 'no run file'
 outcome no-scheduler 64 0 'submit the script to PBS, LSF or Flux'
 
 # A run through such jobs, of so many steps that it does not end before a signal reaches it.
-options=(--set training.steps=400 --set checkpoint.directory="$work/run")
+options=(--set training.steps=1500 --set checkpoint.directory="$work/run")
 rm -rf run
-check "400 steps on 2 ranks" train 2 "${options[@]}"
+check "1500 steps on 2 ranks" train 2 "${options[@]}"
 mv run whole-long
 await_steps() {
   await reached $(($(grep -oE '"step":[0-9]+' run/metrics.jsonl 2>/dev/null | tail -n 1 | cut -d : -f 2) + 8)) || true
@@ -137,5 +137,5 @@ check "TERM: not started again, and no record is left" sh -c '! ls jobs/training
 start_job flux
 outcome training 0 1 ''
 check "asked, killed, out of time, ended and finished: the bytes of the run never stopped" \
-  same_state whole-long/step-00000400.h5 run/step-00000400.h5
+  same_state whole-long/step-00001500.h5 run/step-00001500.h5
 rm -rf run whole-long jobs fakes

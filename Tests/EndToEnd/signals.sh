@@ -46,7 +46,9 @@ rm -rf run
 
 # Evaluations and probes end after the batch at hand, on all ranks, whichever of them is asked. The feature cache shows
 # that they are in it.
-for copy in {1..30}; do cat data/rows.jsonl; done >data/many.jsonl
+# So many that a fast machine is still at them when the signal comes.
+for copy in {1..100}; do cat data/rows.jsonl; done >data/many.jsonl
+examples=$(wc -l <data/many.jsonl)
 many=(--set data.ids=line --set data.train=data/many.jsonl --set data.validation=data/many.jsonl
   --set adapter.heads.probe_rows=null --set model.feature_cache=seen)
 
@@ -69,11 +71,11 @@ for way in "0 TERM 1" "2 HUP 2" "2 INT 1" "3 USR2 3"; do
   rm -f answers.jsonl*
   stopped_in evaluate "$count" "$signal" "$which" --base --max-new-tokens 8 --output answers.jsonl
   claim="evaluate, SIG$signal to a rank of $count"
-  finished=$(sed -nE 's/^imagelora: stopped by a signal after ([0-9]+) of 1200 examples; .*answers.jsonl.incomplete$/\1/p' err)
+  finished=$(sed -nE "s/^imagelora: stopped by a signal after ([0-9]+) of $examples examples; .*answers.jsonl.incomplete\$/\1/p" err)
   if [[ $status -eq 1 && -n $finished ]]; then ok "$claim: status 1 and a line"; else fail "$claim: status $status" out err; fi
   check "$claim: it is the only line" test "$(grep -c '^imagelora: ' err)" = 1
   check "$claim: the examples that were finished are kept, whole" sh -c \
-    "test ${finished:-0} -gt 0 -a ${finished:-0} -lt 1200 && test \$(wc -l <answers.jsonl.incomplete) = ${finished:-0} &&
+    "test ${finished:-0} -gt 0 -a ${finished:-0} -lt $examples && test \$(wc -l <answers.jsonl.incomplete) = ${finished:-0} &&
      python3 -c 'import json; [json.loads(line) for line in open(\"answers.jsonl.incomplete\")]'"
   check "$claim: and nothing else" test "$(ls answers.jsonl*)" = answers.jsonl.incomplete
   rm -f part.h5*

@@ -45,13 +45,16 @@ def pss(pid, folder):
 def main(job, name, folder):
     peak = [0, 0, 0, 0]
     while Path(f"/proc/{job}").exists():
-        ranks = []
         try:
-            for pid in descendants(job):
-                if is_rank(pid, name):
-                    ranks.append(pss(pid, folder))
+            pids = [pid for pid in descendants(job) if is_rank(pid, name)]
+            ranks = [pss(pid, folder) for pid in pids]
+            # Ranks are read one after the other: a page that one has mapped before and another maps in between would
+            # count more than once. What counts is a moment in which nothing is being mapped.
+            again = sum(pss(pid, folder)[1] for pid in pids)
         except (FileNotFoundError, ProcessLookupError):
             continue  # a rank ended meanwhile
+        if abs(again - sum(mapped for _, mapped, _ in ranks)) > again / 200:
+            continue
         peak = [max(a, b) for a, b in zip(peak, [len(ranks), *map(sum, zip(*ranks))] if ranks else peak)]
         if Path(f"/proc/{job}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z":
             break
