@@ -45,6 +45,8 @@ until grep -q '"step":100[,}]' "$out/checkpoints/metrics.jsonl" 2>/dev/null; do
 done
 kill -KILL -- "-$ranks"
 wait "$ranks" 2>/dev/null || true
+# The ranks end when they find that mpirun is gone.
+while pgrep -f "imagelora train .*checkpoint.directory=$out/checkpoints" >/dev/null; do sleep 0.1; done
 echo "(killed with SIGKILL)"
 
 say "The same command with --resume auto goes on; the bytes are those of a run that was never killed"
