@@ -5,7 +5,9 @@ import Glibc
 
 /// OpenBLAS with its build and the kernels that it chose for this processor, the C library's version, and oneDNN with
 /// its version and instruction set: where one of them differs, the last bits of results may.
-package var mathLibrary: String {
+///
+/// Asked once: OpenBLAS composes its answer in a buffer that all threads share.
+package let mathLibrary: String = {
   let (build, kernels) = (String(cString: openblas_get_config()), String(cString: openblas_get_corename()))
   var libc = [CChar](repeating: 0, count: 64)
   confstr(Int32(_CS_GNU_LIBC_VERSION), &libc, libc.count)
@@ -15,4 +17,4 @@ package var mathLibrary: String {
     \(build.split(separator: " ").joined(separator: " ")), kernels \(kernels), \(version), oneDNN \(oneDNN.major).\
     \(oneDNN.minor).\(oneDNN.patch) with instructions \(dnnl_get_effective_cpu_isa().rawValue)
     """
-}
+}()
