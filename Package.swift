@@ -103,7 +103,7 @@ let modules: [Target] = [
     [
       "Files", "Formatting", "Tensors", "HDF5", "Digests", "RandomNumbers", "HuggingFace", "Preprocessing", "QwenVL",
       "Batches", "Adapters",
-    ], embedded: ["AdapterFolders/image_lora.py"]),
+    ], embedded: ["AdapterFolders/image_lora.py", "AdapterFolders/image_lora_pt.py"]),
   .module(
     "Evaluation",
     [

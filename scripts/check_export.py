@@ -191,7 +191,7 @@ def round_trip(a, adapter, answers):
     """What became of adapter -> .pt -> folder."""
 
     def run(*arguments):
-        command = [sys.executable, Path(__file__).parent / "image_lora_pt.py", *arguments]
+        command = [sys.executable, adapter / "image_lora_pt.py", *arguments]
         return subprocess.run(command, capture_output=True, text=True)
 
     to = run("to-pt", adapter, a.folder / "adapter.pt")
@@ -201,7 +201,7 @@ def round_trip(a, adapter, answers):
     back = a.folder / "back"
     made = run("from-pt", a.folder / "adapter.pt", back)
     assert to.returncode == made.returncode == 0 and "base_digest" in to.stderr, (to.stderr, made.stderr)
-    for name in ("adapter.safetensors", "image_lora.py"):
+    for name in ("adapter.safetensors", "image_lora.py", "image_lora_pt.py"):
         assert (back / name).read_bytes() == (adapter / name).read_bytes(), name
     imagelora(a, "inspect", back)
     imagelora(a, *predicting(a, back, "back.jsonl"))

@@ -70,7 +70,7 @@ Everything lies in ${out/$repository\//}:
   checkpoints/                 step-*.h5 with checksums, best.h5, metrics.jsonl, run.yaml
   predictions.jsonl            every validation example with both answers
   report.html                  curves, influence, answers on their images: open it in a browser
-  adapter/                     adapter.safetensors, adapter_config.json, and image_lora.py for transformers
+  adapter/                     adapter.safetensors, adapter_config.json, and Python for transformers
 Next: look at one example as the model sees it with
   .build/release/imagelora inspect scripts/quickstart/run.yaml
 TEXT

@@ -146,8 +146,8 @@ package struct ModelCard {
               output = model.generate(**inputs)
 
       `apply` adds the adapter to a model of `from_pretrained` until the end of the `with`, and refuses another base. \
-      Give the processor the sizes of images above. `scripts/image_lora_pt.py` of imagelora's repository writes the \
-      form that the method's authors use (arXiv 2512.19219).
+      Give the processor the sizes of images above. `python image_lora_pt.py to-pt "this folder" adapter.pt` writes \
+      the form that the method's authors use (arXiv 2512.19219).
 
       ## Never merge it
       Do not merge it into the base's weights: \(Self.whyNotMerged). Examples without images give the base model's \

@@ -12,8 +12,9 @@ struct Export: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Write a checkpoint's adapter as safetensors, with its configuration and a model card.",
     discussion: """
-      The folder of an Image-LoRA has adapter.safetensors (fp32), adapter_config.json, README.md and image_lora.py, \
-      which puts it on a model of transformers in Python. The folder of a LoRA has adapter_model.safetensors and \
+      The folder of an Image-LoRA has adapter.safetensors (fp32), adapter_config.json, README.md, image_lora.py, which \
+      puts it on a model of transformers in Python, and image_lora_pt.py, which writes and reads the .pt files of the \
+      method's authors. The folder of a LoRA has adapter_model.safetensors and \
       adapter_config.json, in PEFT's format. It needs only the checkpoint. With --model the command also opens the \
       base model, and fails if the adapter was trained on another one.
 

@@ -43,7 +43,7 @@ struct ExportTests {
     let path = folder.path("adapter")
     #expect(
       try FileManager.default.contentsOfDirectory(atPath: path).sorted()
-        == ["README.md", "adapter.safetensors", "adapter_config.json", "image_lora.py"])
+        == ["README.md", "adapter.safetensors", "adapter_config.json", "image_lora.py", "image_lora_pt.py"])
     let code = try bytes(of: path + "/image_lora.py")
     #expect(code.starts(with: Array("\"\"\"An Image-LoRA of imagelora".utf8)) && code.last == UInt8(ascii: "\n"))
     let adapter = try AdapterFolder.load(path, base: text)

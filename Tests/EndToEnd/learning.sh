@@ -98,11 +98,13 @@ refused 65 "a pointer of Git LFS" 'pointer.jsonl' 'git lfs pull' train run.yaml 
 # Folders.
 rm -rf exported spoilt bare
 check "an adapter is exported" "$IMAGELORA" export learned/latest.h5 --output exported
-check "image_lora.py in its folder is the repository's" \
-  cmp exported/image_lora.py "$top/Sources/Artifacts/AdapterFolders/image_lora.py"
-check "Python reads it" python3 -c 'compile(open("exported/image_lora.py").read(), "image_lora.py", "exec")'
-check "adapter_config.json states its digest" test "$(field exported/adapter_config.json code_sha256)" = \
-  "$(sha256sum <exported/image_lora.py | cut -d ' ' -f 1)"
+for code in image_lora.py:code_sha256 image_lora_pt.py:pt_code_sha256; do
+  name=${code%:*}
+  check "$name in its folder is the repository's" cmp "exported/$name" "$top/Sources/Artifacts/AdapterFolders/$name"
+  check "Python reads it" python3 -c 'import sys; compile(open(sys.argv[1]).read(), sys.argv[1], "exec")' "exported/$name"
+  check "adapter_config.json states its digest" test "$(field exported/adapter_config.json "${code#*:}")" = \
+    "$(sha256sum <"exported/$name" | cut -d ' ' -f 1)"
+done
 check "and the name of the base" test "$(field exported/adapter_config.json base_model_name_or_path)" = model
 cp -r exported spoilt && sed -i 's/alpha/alfa/' spoilt/image_lora.py
 refused 65 "another image_lora.py" 'spoilt/image_lora.py' 'damaged.*code_sha256' inspect spoilt

@@ -25,8 +25,8 @@ struct AdapterDocument {
     let tensors_sha256: String
     /// Of a LoRA: the digest of PEFT's adapter_config.json without the keys that have no effect.
     var config_digest: String?
-    /// Of an Image-LoRA: SHA-256 of image_lora.py.
-    var code_sha256: String?
+    /// Of an Image-LoRA: SHA-256 of image_lora.py and of image_lora_pt.py.
+    var code_sha256, pt_code_sha256: String?
   }
 
   /// - Throws: `FileError` for what is no object, has a key twice, or is not what was written.
@@ -157,12 +157,12 @@ struct AdapterDocument {
     }
   }
 
-  /// Whether image_lora.py has the bytes that the document states; nil where it is not there or none are stated.
-  /// - Throws: `FileError` where it has others.
-  func codeIsVerified(_ file: String) throws -> Bool? {
-    guard let stated = try text("code_sha256"), FileManager.default.fileExists(atPath: file) else { return nil }
+  /// Whether a file of code is there with the SHA-256 that the document states under a key.
+  /// - Throws: `FileError` where it has another.
+  func codeIsVerified(_ file: String, key: ExactString) throws -> Bool {
+    guard let stated = try text(key), FileManager.default.fileExists(atPath: file) else { return false }
     let bytes = [UInt8](try readFile(file, maximumBytes: Self.maximumBytes))
-    guard SHA256.hex(bytes).hasSameBytes(as: stated) else { throw Self.other(file, than: "code_sha256", of: path) }
+    guard SHA256.hex(bytes).hasSameBytes(as: stated) else { throw Self.other(file, than: "\(key)", of: path) }
     return true
   }
 

@@ -22,7 +22,7 @@ extension AdapterFolder {
   }
 
   /// Makes a folder with an adapter's tensors in fp32, its configuration and README.md: an Image-LoRA as
-  /// adapter.safetensors (`layers.{l}.{A,B,gamma}`), adapter_config.json and image_lora.py, a LoRA as PEFT writes it.
+  /// adapter.safetensors (`layers.{l}.{A,B,gamma}`), adapter_config.json and Python for transformers and for .pt files, a LoRA as PEFT writes it.
   /// It is filled under a temporary name, synchronised, read back, compared and then renamed.
   /// - Parameters:
   ///   - parameters: all trainable parameters, in the layout's order.
@@ -65,10 +65,11 @@ extension AdapterFolder {
     switch configuration {
     case .imageLoRA(let options):
       let (contents, sha256) = try tensors(tensorFile) { $0.name }
-      let code = PackageResources.image_lora_py
-      let seals = AdapterDocument.Seals(tensors_sha256: sha256, code_sha256: SHA256.hex(code))
+      let (code, ptCode) = (PackageResources.image_lora_py, PackageResources.image_lora_pt_py)
+      let seals = AdapterDocument.Seals(
+        tensors_sha256: sha256, code_sha256: SHA256.hex(code), pt_code_sha256: SHA256.hex(ptCode))
       return contents.adding([
-        codeFile: Data(code),
+        codeFile: Data(code), ptCodeFile: Data(ptCode),
         configurationFile: try DocumentDigest.encode(JoinedDocuments(Config(options), JoinedDocuments(stated, seals))),
       ])
     case .lora(let options):

@@ -45,7 +45,7 @@ extension AdapterFolder {
         alpha: try document.required("alpha", document.number), kvIndices: try heads("kv_indices"),
         valueHeadIndices: try heads("value_head_indices"), provenance: try document.provenance,
         baseName: try document.modelName, isSealed: isSealed,
-        hasCode: try document.codeIsVerified("\(folder)/\(codeFile)") ?? false, tensors: tensors)
+        hasCode: try hasCode(folder, document), tensors: tensors)
     }
     let (configuration, conditions) = (try PEFTConfiguration(folder: folder), try conditions(folder))
     let (tensors, isSealed) = try tensors("\(folder)/\(PEFTFolder.tensorFile)", conditions)
@@ -54,6 +54,12 @@ extension AdapterFolder {
       provenance: try conditions?.provenance ?? AdapterProvenance(),
       baseName: try conditions?.modelName ?? configuration.baseName,
       isSealed: isSealed, hasCode: false, tensors: tensors)
+  }
+
+  /// Whether image_lora.py is there; what is there of the code has the digests that the document states.
+  private static func hasCode(_ folder: String, _ document: AdapterDocument) throws -> Bool {
+    _ = try document.codeIsVerified("\(folder)/\(ptCodeFile)", key: "pt_code_sha256")
+    return try document.codeIsVerified("\(folder)/\(codeFile)", key: "code_sha256")
   }
 
   private static func tensors(

@@ -35,6 +35,7 @@ package enum AdapterFolder {
   static let formatVersion = 1
   /// What puts an Image-LoRA on transformers' models.
   static let codeFile = "image_lora.py"
+  static let ptCodeFile = "image_lora_pt.py"
   /// The tensors of an Image-LoRA.
   static let tensorFile = "adapter.safetensors"
   /// The file next to PEFT's that states what the adapter must be used with, and the digests of PEFT's files.

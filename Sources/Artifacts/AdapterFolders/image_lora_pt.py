@@ -4,7 +4,8 @@
 image_lora_pt.py to-pt FOLDER out.pt
 image_lora_pt.py from-pt in.pt FOLDER
 
-It needs torch and safetensors. docs/adapters.md says what a .pt is and what it has no place for.
+It needs torch, safetensors, and image_lora.py beside it. A .pt has no place for digests, the chat template and sizes of
+images; value heads of linear attention are refused.
 """
 
 import json
@@ -16,9 +17,9 @@ from pathlib import Path
 import safetensors.torch
 import torch
 
-CODE = Path(__file__).resolve().parent.parent / "Sources/Artifacts/AdapterFolders/image_lora.py"
-sys.path.insert(0, str(CODE.parent))
-from image_lora import need, read  # noqa: E402
+from image_lora import need, read
+
+CODE = [Path(__file__).with_name(name) for name in ("image_lora.py", "image_lora_pt.py")]
 
 NORMALIZATION = "inverse_sqrt_selected"
 KEYS = {"model_name", "r", "alpha", "kv_indices", "layers"}
@@ -70,7 +71,8 @@ def from_pt(path, folder):
     with tempfile.TemporaryDirectory(dir=folder.parent) as work:
         made = Path(work) / folder.name
         made.mkdir()
-        (made / CODE.name).write_bytes(CODE.read_bytes())
+        for file in CODE:
+            (made / file.name).write_bytes(file.read_bytes())
         (made / "adapter.safetensors").write_bytes(data)
         (made / "adapter_config.json").write_text(json.dumps(config, indent=2), "utf-8")
         read(made)
