@@ -110,7 +110,7 @@ let modules: [Target] = [
       "Files", "Formatting", "Digests", "RandomNumbers", "Tensors", "Collectives", "HuggingFace", "Datasets",
       "Preprocessing", "QwenVL", "Batches",
     ]),
-  .module("Costs", ["Collectives", "HuggingFace", "Layers", "Datasets", "QwenVL", "Batches", "Adapters"]),
+  .module("Costs", ["Tensors", "Collectives", "HuggingFace", "Layers", "Datasets", "QwenVL", "Batches", "Adapters"]),
   // 7
   .module("HeatMaps", ["Artifacts"]),
   .module(

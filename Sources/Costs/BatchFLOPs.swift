@@ -175,12 +175,13 @@ extension BatchFLOPs {
   /// The FLOPs of layers that backward computes again, since their activations do not fit into so many bytes: executed,
   /// and no model FLOPs.
   package static func recomputed(
-    _ unit: BatchShape, adapter: PlannedAdapter, activationBytes: Int, _ configuration: ModelConfiguration
+    _ unit: BatchShape, adapter: PlannedAdapter, activations: ActivationBudget, _ configuration: ModelConfiguration
   ) -> Double {
     let text = configuration.text
     guard adapter.learns(from: unit) else { return 0 }
     let widths = DecoderWidths(text)
-    return SavedActivations(unit, text).recomputedLayers(from: adapter.lowest(text), within: activationBytes)
+    return SavedActivations(unit, text, activations.precision)
+      .recomputedLayers(from: adapter.lowest(text), within: activations.bytes)
       .reduce(0) { $0 + 2 * forward($1, unit, widths, text) }
   }
 

@@ -14,12 +14,11 @@ package enum ExamplesPerPass {
   static let leastPasses = 4
 
   /// The largest divisor of `globalBatch` with which a pass has at most about `usefulTokens` tokens and saves no more
-  /// than `activationBytes` beside the layers' inputs, and a step has at least `leastPasses` passes.
+  /// than the budget beside the layers' inputs, and a step has at least `leastPasses` passes.
   /// - Parameters:
   ///   - shapes: of the run's examples; a pass is taken to have the mean of each of their numbers.
-  ///   - activationBytes: what saved activations may take, in bytes; `.max`: any number.
   package static func automatic(
-    _ shapes: [ExampleShape], globalBatch: Int, activationBytes: Int, _ text: TextConfiguration
+    _ shapes: [ExampleShape], globalBatch: Int, activations: ActivationBudget, _ text: TextConfiguration
   ) -> Int {
     guard !shapes.isEmpty else { return 1 }
     func mean(_ part: KeyPath<ExampleShape, Int>) -> Double {
@@ -31,12 +30,13 @@ package enum ExamplesPerPass {
         sum
           + SavedActivations.bytes(
             layer, tokens: Double(examples) * tokens,
-            queries: Double(examples) * (layer == text.layers - 1 ? answers : tokens), text)
+            queries: Double(examples) * (layer == text.layers - 1 ? answers : tokens), text,
+            activations.precision)
       }
     }
     let largest = min(globalBatch / leastPasses, Int(usefulTokens / max(1, tokens)))
     let divisors = (1...max(1, largest)).filter { globalBatch % $0 == 0 }
-    return divisors.last { $0 == 1 || activationBytes == .max || saved($0) <= Double(activationBytes) } ?? 1
+    return divisors.last { $0 == 1 || activations.bytes == .max || saved($0) <= Double(activations.bytes) } ?? 1
   }
 
   /// What to do where ranks have nothing to do because a step has fewer passes than there are ranks; nil: all of them

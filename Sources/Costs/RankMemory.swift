@@ -20,24 +20,25 @@ package struct RankMemory: Equatable {
   /// - Parameters:
   ///   - imageTokens: visual tokens of all different images together.
   ///   - featureMiB: `model.feature_memory_mib`.
-  ///   - activationBytes: what saved activations may take in addition to the layers' inputs.
   package init(
-    _ unit: BatchShape, adapter planned: PlannedAdapter, imageTokens: Double, featureMiB: Int, activationBytes: Int,
+    _ unit: BatchShape, adapter planned: PlannedAdapter, imageTokens: Double, featureMiB: Int,
+    activations budget: ActivationBudget,
     _ configuration: ModelConfiguration
   ) {
     let (v, t) = (configuration.vision, configuration.text)
     let float = Double(MemoryLayout<Float>.stride)
     let (T, R) = (Double(unit.tokens), Double(unit.answers))
     let (H, I) = (Double(t.hiddenSize), Double(t.intermediateSize))
-    let saved = SavedActivations(unit, t)
+    let saved = SavedActivations(unit, t, budget.precision)
     let layers = planned.learns(from: unit) ? Array(planned.lowest(t)..<t.layers) : []
     let learning = layers.count
     let all = layers.reduce(0) { $0 + saved.bytes($1) }
     let largest = layers.map { saved.bytes($0, queries: T) }.max() ?? 0
     // Beyond the budget, activations are recomputed one layer at a time.
-    activations = float * Double(learning) * T * H + min(all, Double(activationBytes) + largest)
-    // Backward of the MLP at its widest: three matrices of the MLP's width, and five of the hidden size.
-    let layer = float * T * (3 * I + 5 * H)
+    activations = float * Double(learning) * T * H + min(all, Double(budget.bytes) + largest)
+    // Backward of the MLP at its widest: three matrices of the MLP's width, two more where what forward saved of them is
+    // taken back from bf16, and five of the hidden size.
+    let layer = float * T * ((budget.precision == .bfloat16 ? 5 : 3) * I + 5 * H)
     let head = float * (min(R, 128) * Double(t.vocabularySize) + 2 * R * H)
     let patches = Double(unit.images.max() ?? 0)
     let vision = float * patches * Double(v.patchNumbers + 6 * v.hiddenSize + (v.mlpInputs + 1) * v.intermediateSize)

@@ -2,13 +2,27 @@
 import Batches
 import HuggingFace
 import Layers
+import Tensors
+
+/// The memory of saved activations.
+package struct ActivationBudget: Equatable, Sendable {
+  /// What they may take in addition to the layers' inputs, in bytes; `.max`: anything.
+  package var bytes: Int
+  /// The compute precision, in which some of them are kept.
+  package var precision: Precision
+
+  package init(bytes: Int, precision: Precision) { (self.bytes, self.precision) = (bytes, precision) }
+}
 
 /// The activations of a decoder layer at a batch.
 struct SavedActivations {
   private let unit: BatchShape
   private let text: TextConfiguration
+  private let precision: Precision
 
-  init(_ unit: BatchShape, _ text: TextConfiguration) { (self.unit, self.text) = (unit, text) }
+  init(_ unit: BatchShape, _ text: TextConfiguration, _ precision: Precision) {
+    (self.unit, self.text, self.precision) = (unit, text, precision)
+  }
 
   /// Bytes of a layer. In the last one only the answers' positions are queries.
   func bytes(_ layer: Int) -> Double {
@@ -17,12 +31,16 @@ struct SavedActivations {
 
   /// Bytes of a layer with so many query tokens.
   func bytes(_ layer: Int, queries: Double) -> Double {
-    Self.bytes(layer, tokens: Double(unit.tokens), queries: queries, text)
+    Self.bytes(layer, tokens: Double(unit.tokens), queries: queries, text, precision)
   }
 
   /// Bytes of a layer with so many tokens, and query tokens among them.
-  static func bytes(_ layer: Int, tokens T: Double, queries Q: Double, _ t: TextConfiguration) -> Double {
+  static func bytes(
+    _ layer: Int, tokens T: Double, queries Q: Double, _ t: TextConfiguration, _ precision: Precision
+  ) -> Double {
     let float = Double(MemoryLayout<Float>.stride)
+    // Numbers that are kept in the compute precision, in those of fp32.
+    let kept = precision == .bfloat16 ? 0.5 : 1
     let (H, I, heads) = (Double(t.hiddenSize), Double(t.intermediateSize), Double(t.attentionHeads))
     let (queries, keys) = (heads * Double(t.headDimension), Double(t.kvHeads * t.headDimension))
     // k and v of every token; q, attention's output and statistics, h, gate and up of query tokens. Queries and keys
@@ -33,12 +51,12 @@ struct SavedActivations {
     // gives and its gate of query tokens.
     let linear = t.linearAttention
     let states = Double(linear.keyDimension * linear.valueColumns) / Double(GatedDeltaRule<Float>.usualChunk)
-    let perToken = Double(linear.columns + 2 * linear.valueHeads) + states
+    let perToken = kept * Double(linear.columns) + Double(2 * linear.valueHeads) + states
     let mixer =
       t.isLinear(layer)
-      ? T * perToken + Q * 2 * Double(linear.valueColumns)
-      : (2 + twice) * T * keys + Q * ((2 + twice + gates) * queries + heads)
-    return float * (mixer + Q * (H + 2 * I))
+      ? T * perToken + Q * 2 * kept * Double(linear.valueColumns)
+      : (2 + twice) * T * keys + Q * ((1 + twice + kept * (1 + gates)) * queries + heads)
+    return float * (mixer + Q * (H + 2 * kept * I))
   }
 
   /// Layers whose activations do not fit into so many bytes, as `Decoder.forwardSavingActivations` counts: backward

@@ -19,7 +19,7 @@ package struct StepWork: Equatable {
 
   /// - Precondition: at least one step with at least one batch.
   package init(
-    _ steps: [[BatchShape]], ranks: Int, adapter: PlannedAdapter, rank r: Int, activationBytes: Int = .max,
+    _ steps: [[BatchShape]], ranks: Int, adapter: PlannedAdapter, rank r: Int, activations: ActivationBudget,
     _ configuration: ModelConfiguration
   ) {
     let text = configuration.text
@@ -30,7 +30,7 @@ package struct StepWork: Equatable {
       let flops = batches.map { BatchFLOPs($0, adapter: adapter, configuration) }
       let assignment = partition(costs: flops.map(\.decoding), ranks: ranks)
       let again = batches.map {
-        BatchFLOPs.recomputed($0, adapter: adapter, activationBytes: activationBytes, configuration)
+        BatchFLOPs.recomputed($0, adapter: adapter, activations: activations, configuration)
       }
       busiest += assignment.map { $0.reduce(0) { $0 + flops[$1].decoding + again[$1] } }.max() ?? 0
       recomputed += again.reduce(0, +)

@@ -32,6 +32,8 @@ package struct Plan {
   let ranks: Ranks
   let counts: ParameterCounts
   let weights: PlannedWeights
+  /// The compute precision.
+  let precision: Precision
   /// The adapter: where its heads are not known yet the worst and the best.
   let adapter: (worst: PlannedAdapter, best: PlannedAdapter?)
   let examples: PlannedExamples
@@ -68,12 +70,14 @@ package struct Plan {
     let configuration = weights.configuration
     self.configuration = configuration
     counts = ParameterCounts(configuration)
+    precision = run.model.precision ?? .automatic(stored: weights.type)
     let adapter = try Self.adapter(run, configuration)
     self.adapter = adapter
     examples = Self.examples(run, assumed: assumed, configuration)
     var run = run
+    let activations = ActivationBudget(bytes: run.activationBytes, precision: precision)
     let examplesPerPass = ExamplesPerPass.automatic(
-      examples.shapes, globalBatch: run.training.globalBatch, activationBytes: run.activationBytes,
+      examples.shapes, globalBatch: run.training.globalBatch, activations: activations,
       configuration.text)
     run.training.microBatch.settle(examplesPerPass)
     self.run = run
@@ -82,13 +86,13 @@ package struct Plan {
     passes = sampled.first?.count ?? 0
     work = StepWork(
       sampled, ranks: ranks.count, adapter: adapter.worst, rank: run.adapter.rank,
-      activationBytes: run.activationBytes, configuration)
+      activations: activations, configuration)
     probe = PlannedProbe(run, examples, configuration)
     let imageTokens = examples.imageTokens
     let needs = sampled.joined().lazy.map { batch in
       let memory = RankMemory(
         batch, adapter: adapter.worst, imageTokens: imageTokens, featureMiB: run.model.featureMemoryMiB,
-        activationBytes: run.activationBytes, configuration)
+        activations: activations, configuration)
       return (batch: batch, memory: memory)
     }
     guard let largest = needs.max(by: { $0.memory.total < $1.memory.total }) else {
@@ -128,6 +132,8 @@ package struct Plan {
     }
   }
 
+  var activations: ActivationBudget { ActivationBudget(bytes: run.activationBytes, precision: precision) }
+
   /// Weights a node holds once, and all its ranks.
   var nodeBytes: Double { weights.bytes + Double(ranks.perNode) * memory.total }
 
@@ -146,7 +152,8 @@ package struct Plan {
     func total(_ mebibytes: Int) -> Double {
       RankMemory(
         largestBatch, adapter: adapter.worst, imageTokens: examples.imageTokens,
-        featureMiB: run.model.featureMemoryMiB, activationBytes: mebibytes << 20, configuration
+        featureMiB: run.model.featureMemoryMiB,
+        activations: ActivationBudget(bytes: mebibytes << 20, precision: precision), configuration
       ).total
     }
     // The most that fits, by halves.
@@ -166,7 +173,7 @@ package struct Plan {
     let text = configuration.text
     return GEMMRate.measure(
       tokens: min(largestBatch.tokens, 2048), outputs: text.intermediateSize, columns: text.hiddenSize,
-      type: weights.type, precision: run.model.precision ?? .automatic(stored: weights.type))
+      type: weights.type, precision: precision)
   }
 }
 

@@ -28,17 +28,19 @@ struct AttentionMixer<Element: Scalar>: Sendable {
     /// Queries `[Q, heads D]`.
     let query: ProjectedHeads
     /// Gates of the queries' outputs `[Q, heads D]`, if there are any.
-    let gates: Matrix<Element>?
+    let gates: KeptMatrix<Element>?
     /// Rotated keys and adapted values, those of the past first, `[keys, kvHeads D]`.
     let keys, values: Matrix<Element>
     /// Keys of the new tokens before their norm `[N, kvHeads D]`, if the layer has `headNorms`.
     let unnormedKeys: Matrix<Element>?
-    let attended: Attention<Element>.Result
+    /// The attended values before their gates `[Q, heads D]`.
+    let attended: KeptMatrix<Element>
+    /// Of each head's scores (`Attention.Result`), `[heads, Q]`.
+    let logSumExp: Matrix<Element>
 
-    var matrices: [Matrix<Element>?] {
-      [
-        query.rotated, query.unnormed, gates, keys, values, unnormedKeys, attended.output, attended.logSumExp,
-      ]
+    var byteCount: Int {
+      [query.rotated, query.unnormed, keys, values, unnormedKeys, logSumExp].reduce(0) { $0 + ($1?.byteCount ?? 0) }
+        + attended.byteCount + (gates?.byteCount ?? 0)
     }
   }
 
@@ -52,9 +54,10 @@ struct AttentionMixer<Element: Scalar>: Sendable {
     let (query, gates) = query(queries.select(n), rotary: queries.rotary, adapter)
     let (keys, values) = tokens.past.joining(key.rotated, value, at: tokens.newKeys, layer: layer)
     let attended = attention.forward(q: query.rotated, k: keys, v: values, pattern: queries.pattern)
+    let precision = outputProjection.weight.precision
     let activations = Activations(
-      queries: queries, query: query, gates: gates, keys: keys, values: values, unnormedKeys: key.unnormed,
-      attended: attended)
+      queries: queries, query: query, gates: gates.map { KeptMatrix($0, precision) }, keys: keys, values: values,
+      unnormedKeys: key.unnormed, attended: KeptMatrix(attended.output, precision), logSumExp: attended.logSumExp)
     return (output(attended.output, gates: gates, adapter), activations)
   }
 
@@ -169,7 +172,7 @@ struct AttentionMixer<Element: Scalar>: Sendable {
   ) -> Attention<Element>.Gradients {
     attention.backward(
       dAttended, q: saved.query.rotated.rows(covered.queries), k: saved.keys, v: saved.values,
-      logSumExp: saved.attended.logSumExp.columns(covered.queries),
+      logSumExp: saved.logSumExp.columns(covered.queries),
       pattern: saved.queries.pattern.dropping(first: covered.queries.lowerBound),
       firstKey: covered.keys(among: saved.keys.rows).lowerBound,
       needed: adapter.needs(.query, .key) ? .all : .valuesOnly)
@@ -192,7 +195,7 @@ struct AttentionMixer<Element: Scalar>: Sendable {
     _ dy: Matrix<Element>, _ saved: Activations, _ covered: Covered<Element>, _ adapter: LayerAdapter<Element>
   ) -> (dAttended: Matrix<Element>, dGates: Matrix<Element>?)? {
     let dGated = adapter.needs(.query, .key, .value) ? outputProjection.backward(dy) : nil
-    let attended = saved.attended.output.rows(covered.queries)
+    let attended = saved.attended.rows(covered.queries)
     let gates = saved.gates?.rows(covered.queries)
     let input = gates.map { OutputGate.forward(attended, gate: $0) } ?? attended
     adapter.backward(.output, input: input, dOutput: dy, addingTo: dGated)

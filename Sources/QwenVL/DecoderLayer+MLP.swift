@@ -5,7 +5,7 @@ import Tensors
 extension DecoderLayer {
   /// Pre-activations of the MLP, adapted, `[Q, I]` each.
   struct MLPActivations: Sendable {
-    let gate, up: Matrix<Element>
+    let gate, up: KeptMatrix<Element>
   }
 
   /// y = h + (silu(m G^T) m U^T) W^T, m = norm(h).   h [Q, H] -> y [Q, H]
@@ -20,7 +20,8 @@ extension DecoderLayer {
     let y = downProjection.forward(product)
     adapter?.forward(.down, input: product, output: y)
     y.add(h)
-    return (y, MLPActivations(gate: gate, up: up))
+    let precision = downProjection.weight.precision
+    return (y, MLPActivations(gate: KeptMatrix(gate, precision), up: KeptMatrix(up, precision)))
   }
 
   /// dh = dy + norm'(dm), dm = dgate G + dup U, (dgate, dup) = swiglu'(dy W), and the adapter's part of each; nil where

@@ -24,10 +24,7 @@ struct DecoderLayer<Element: Scalar>: Sendable {
     let mlp: MLPActivations
 
     /// Without the input, which is the output of the layer below.
-    var byteCount: Int {
-      mixer.byteCount
-        + [h, mlp.gate, mlp.up].reduce(0) { $0 + $1.rows * $1.columns * MemoryLayout<Element>.stride }
-    }
+    var byteCount: Int { mixer.byteCount + h.byteCount + mlp.gate.byteCount + mlp.up.byteCount }
   }
 
   /// y = h + mlp(h), h = x + mixer(norm(x)). The adapter adds to what projections give.

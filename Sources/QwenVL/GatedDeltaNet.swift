@@ -17,17 +17,20 @@ struct GatedDeltaNet<Element: Scalar>: Sendable {
 
   struct Activations: Sendable {
     let pieces: [Piece]
-    /// What the convolution takes `[N, 2 K + V]`, and what the gates are made of `[N, heads]`; all adapted.
-    let projected, decays, strengths: Matrix<Element>
+    /// What the convolution takes, adapted, `[N, 2 K + V]`.
+    let projected: KeptMatrix<Element>
+    /// What the gates are made of, adapted, `[N, heads]`.
+    let decays, strengths: Matrix<Element>
     /// The rows before each piece, `[context, 2 K + V]`.
     let contexts: [Matrix<Element>]
     /// At the queries `[Q, V]`: what the rule gives, and the gate of its norm.
-    let read, gate: Matrix<Element>
+    let read, gate: KeptMatrix<Element>
     /// The states at the start of each piece's chunks, `[heads dk, dv]`.
     let states: [[Matrix<Element>]]
 
-    var matrices: [Matrix<Element>?] {
-      [projected, decays, strengths, read, gate] + states.joined().map(Optional.some)
+    var byteCount: Int {
+      [projected, read, gate].reduce(0) { $0 + $1.byteCount }
+        + ([decays, strengths] + states.joined()).reduce(0) { $0 + $1.byteCount }
     }
   }
 
@@ -54,7 +57,7 @@ struct GatedDeltaNet<Element: Scalar>: Sendable {
         case .past(let key): tokens.past.state(of: key, layer: layer)
         }
       let rows = piece.tokens
-      let m = withContext(start.rows, projected.rows(rows))
+      let m = withContext(start.rows, of: rows.count) { $0.assign(projected.rows(rows)) }
       let (g, beta) = gates.forward(a: a.rows(rows), b: b.rows(rows))
       let state = start.state.copy
       let (o, chunkStates) = rule.forward(SiLU.forward(convolution.forward(m)), g: g, beta: beta, state: state)
@@ -71,26 +74,28 @@ struct GatedDeltaNet<Element: Scalar>: Sendable {
     let normed = norm.forward(queryRead, gate: gate)
     let output = outputProjection.forward(normed)
     adapter?.forward(.linearOutput, input: normed, output: output)
+    let precision = outputProjection.weight.precision
     let activations = Activations(
-      pieces: tokens.pieces, projected: projected, decays: a, strengths: b, contexts: contexts, read: queryRead,
-      gate: gate, states: states)
+      pieces: tokens.pieces, projected: KeptMatrix(projected, precision), decays: a, strengths: b, contexts: contexts,
+      read: KeptMatrix(queryRead, precision), gate: KeptMatrix(gate, precision), states: states)
     return (output, activations)
   }
 
   /// The values among queries, keys and values.   [R, 2 K + V] -> [R, V]
-  private func values(_ projected: Matrix<Element>) -> Matrix<Element> {
-    projected.columns(2 * rule.keyColumns..<rule.columns)
-  }
+  private func values(_ projected: Matrix<Element>) -> Matrix<Element> { projected.columns(valueColumns) }
+  private var valueColumns: Range<Int> { 2 * rule.keyColumns..<rule.columns }
 
   private var emptyState: RecurrentState<Element> {
     RecurrentState(state: rule.emptyState, rows: Matrix(zeros: convolution.context, rule.columns))
   }
 
-  /// The context's rows, then those of a piece.
-  private func withContext(_ context: Matrix<Element>, _ rows: Matrix<Element>) -> Matrix<Element> {
-    let m = Matrix<Element>(uninitialized: context.rows + rows.rows, context.columns)
+  /// The context's rows, then those of a piece, which `fill` writes.
+  private func withContext(
+    _ context: Matrix<Element>, of count: Int, _ fill: (Matrix<Element>) -> Void
+  ) -> Matrix<Element> {
+    let m = Matrix<Element>(uninitialized: context.rows + count, context.columns)
     m.rows(0..<context.rows).assign(context)
-    m.rows(context.rows..<m.rows).assign(rows)
+    fill(m.rows(context.rows..<m.rows))
     return m
   }
 
@@ -114,7 +119,8 @@ struct GatedDeltaNet<Element: Scalar>: Sendable {
     guard let gradients else { return nil }
     adapter.backward(.linearInput, input: n, dOutput: gradients.projected, addingTo: dn)
     adapter.backward(
-      .value, input: n, values: values(saved.projected.rows(covered.tokens)), dOutput: values(gradients.projected),
+      .value, input: n, values: saved.projected.part(rows: covered.tokens, columns: valueColumns),
+      dOutput: values(gradients.projected),
       addingTo: dn)
     if let dn {
       decayProjection.backward(gradients.decays, addingTo: dn)
@@ -150,7 +156,10 @@ struct GatedDeltaNet<Element: Scalar>: Sendable {
       let inputs = piece.tokens.lowerBound + skipped..<piece.tokens.upperBound
       let rows = inputs.lowerBound - first..<inputs.upperBound - first
       let dEnd = dEnds[index] ?? emptyState
-      let c = convolution.forward(withContext(saved.contexts[index], saved.projected.rows(piece.tokens)))
+      let m = withContext(saved.contexts[index], of: piece.tokens.count) { rows in
+        saved.projected.copy(rows: piece.tokens, columns: 0..<rule.columns, to: rows)
+      }
+      let c = convolution.forward(m)
       let (a, b) = (saved.decays.rows(inputs), saved.strengths.rows(inputs))
       let (g, beta) = gates.forward(a: saved.decays.rows(piece.tokens), b: saved.strengths.rows(piece.tokens))
       let gradients = rule.backward(

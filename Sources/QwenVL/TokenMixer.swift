@@ -12,15 +12,11 @@ enum TokenMixer<Element: Scalar>: Sendable {
     case attention(AttentionMixer<Element>.Activations)
     case deltaNet(GatedDeltaNet<Element>.Activations)
 
-    private var matrices: [Matrix<Element>?] {
-      switch self {
-      case .attention(let activations): activations.matrices
-      case .deltaNet(let activations): activations.matrices
-      }
-    }
-
     var byteCount: Int {
-      matrices.reduce(0) { $0 + ($1.map { $0.rows * $0.columns } ?? 0) * MemoryLayout<Element>.stride }
+      switch self {
+      case .attention(let activations): activations.byteCount
+      case .deltaNet(let activations): activations.byteCount
+      }
     }
   }
 

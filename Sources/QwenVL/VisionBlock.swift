@@ -21,10 +21,7 @@ struct VisionBlock<Element: Scalar>: Sendable {
     /// Pre-activations of the MLP, `[P, I]` each.
     let mlp: [Matrix<Element>]
 
-    var byteCount: Int {
-      ([qkv, attended.output, attended.logSumExp, h] + mlp).reduce(0) { $0 + $1.rows * $1.columns }
-        * MemoryLayout<Element>.stride
-    }
+    var byteCount: Int { ([qkv, attended.output, attended.logSumExp, h] + mlp).reduce(0) { $0 + $1.byteCount } }
   }
 
   /// h = x + attention(norm(x)), y = h + mlp(norm(h)).   x [P, H] -> y [P, H]

@@ -7,9 +7,8 @@
 package struct GEMMFactor<Element: Scalar> {
   /// The numbers; rounded, where bf16 is emulated.
   private let numbers: Matrix<Element>
-  /// Their bf16 bits in rows without gaps, where the processor multiplies those; it stands in the memory of a matrix of
-  /// half as many columns.
-  private let bits: Matrix<Float>?
+  /// Their bf16 bits, where the processor multiplies those.
+  private let bits: BFloat16Matrix?
   private let rowRange, columnRange: Range<Int>
 
   /// - Parameter x: may not change while the factor or a view of it is in use.
@@ -23,14 +22,7 @@ package struct GEMMFactor<Element: Scalar> {
       (numbers, bits) = (x.roundedToBFloat16, nil)
       return
     }
-    let bits = Matrix<Float>(uninitialized: x.rows, (x.columns + 1) / 2)
-    for i in 0..<x.rows {
-      let source = x32.row(i)
-      UnsafeMutableRawPointer(bits.row(i)).withMemoryRebound(to: UInt16.self, capacity: 2 * bits.columns) { target in
-        for j in 0..<x.columns { target[j] = source[j].bfloat16 }
-      }
-    }
-    (numbers, self.bits) = (x, bits)
+    (numbers, bits) = (x, BFloat16Matrix(rounding: x32))
   }
 
   private init(_ other: GEMMFactor, rows: Range<Int>, columns: Range<Int>) {
@@ -54,11 +46,7 @@ package struct GEMMFactor<Element: Scalar> {
   fileprivate var matrix: Matrix<Element> { numbers.rows(rowRange).columns(columnRange) }
 
   fileprivate var operand: GEMMOperand<UInt16>? {
-    bits.map { bits in
-      let start = UnsafeRawPointer(bits.row(rowRange.lowerBound)).assumingMemoryBound(to: UInt16.self)
-      return GEMMOperand(
-        start + columnRange.lowerBound, rows: rowRange.count, columns: columnRange.count, stride: 2 * bits.stride)
-    }
+    bits.map { $0.operand(rows: rowRange, columns: columnRange) }
   }
 }
 

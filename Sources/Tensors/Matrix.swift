@@ -75,6 +75,9 @@ package struct Matrix<Element: Scalar>: @unchecked Sendable {
     }
   }
 
+  /// Bytes of the numbers, without gaps between rows.
+  package var byteCount: Int { rows * columns * MemoryLayout<Element>.stride }
+
   /// The address of a row.
   @inline(__always)
   package func row(_ index: Int) -> UnsafeMutablePointer<Element> { base + index * stride }

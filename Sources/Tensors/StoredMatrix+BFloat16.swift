@@ -41,15 +41,8 @@ extension Matrix {
   }
 }
 
-/// The matrix rounded to bf16, rows without gaps, for as long as `body` runs.
+/// The matrix rounded to bf16, for as long as `body` runs.
 private func withBFloat16(_ x: Matrix<Float>, _ body: (GEMMOperand<UInt16>) -> Void) {
-  let capacity = BlockPool.capacity(x.rows * x.columns * MemoryLayout<UInt16>.stride)
-  let block = BlockPool.take(capacity)
-  defer { BlockPool.giveBack(block, capacity: capacity) }
-  let start = block.bindMemory(to: UInt16.self, capacity: x.rows * x.columns)
-  for i in 0..<x.rows {
-    let (source, target) = (x.row(i), start + i * x.columns)
-    for j in 0..<x.columns { target[j] = source[j].bfloat16 }
-  }
-  body(GEMMOperand(start, rows: x.rows, columns: x.columns))
+  let rounded = BFloat16Matrix(rounding: x)
+  withExtendedLifetime(rounded) { body(rounded.operand(rows: 0..<x.rows, columns: 0..<x.columns)) }
 }

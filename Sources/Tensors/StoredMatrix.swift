@@ -10,7 +10,7 @@ package struct StoredMatrix: Sendable {
   /// Float still stay in the last-level cache between conversion and GEMM.
   private static var tileSide: Int { 1024 }
 
-  let precision: Precision
+  package let precision: Precision
 
   /// Takes the leading dimension as rows and all others together as columns (a convolution's kernel is one row).
   package init(_ tensor: StoredTensor, precision: Precision = .float32) {

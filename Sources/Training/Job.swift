@@ -36,8 +36,8 @@ package struct Job: Sendable {
     do { try run.adapter.requireHeads(base.configuration.text) } catch { throw RankFailure(shared: error) }
     training = try run.prepareExamples(run.trainingFiles, base: base, communicator: communicator)
     let examplesPerPass = ExamplesPerPass.automatic(
-      training.shapes, globalBatch: run.training.globalBatch, activationBytes: run.activationBytes,
-      base.configuration.text)
+      training.shapes, globalBatch: run.training.globalBatch,
+      activations: ActivationBudget(bytes: run.activationBytes, precision: base.precision), base.configuration.text)
     run.training.microBatch.settle(examplesPerPass)
     self.run = run
     guard training.examples.count >= communicator.size else {

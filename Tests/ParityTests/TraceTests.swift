@@ -86,7 +86,7 @@ struct TraceTests {
     try trace.compare(norms.key.forward(keys), "\(prefix).k_norm")
     let tokens = try trace.tokens(x, layer)
     let (out, activations) = mixer.forward(x, tokens: tokens, queries: tokens.queries, nil, layer: layer.index)
-    try trace.compare(OutputGate.forward(activations.attended.output, gate: gates), "\(prefix).gated")
+    try trace.compare(OutputGate.forward(activations.attended.rows(0..<x.rows), gate: gates), "\(prefix).gated")
     try trace.compare(out, "\(prefix).out")
   }
 }

@@ -1,6 +1,7 @@
 import Batches
 import Files
 import HuggingFace
+import Tensors
 import Testing
 
 @testable import Costs
@@ -14,7 +15,8 @@ struct ExamplesPerPassTests {
 
   private func automatic(_ tokens: [Int], batch: Int, bytes: Int = .max) -> Int {
     let shapes = tokens.map { ExampleShape(tokens: $0, visual: $0 / 2, answers: 10, merge: 2) }
-    return ExamplesPerPass.automatic(shapes, globalBatch: batch, activationBytes: bytes, text)
+    return ExamplesPerPass.automatic(
+      shapes, globalBatch: batch, activations: ActivationBudget(bytes: bytes, precision: .float32), text)
   }
 
   /// Of 300 tokens: 5 would make 1,500; 4 divides 16 and 32, and leaves four passes.

@@ -3,6 +3,7 @@ import Batches
 import Costs
 import Foundation
 import QwenVL
+import Tensors
 import Testing
 
 @testable import HuggingFace
@@ -93,7 +94,7 @@ struct PlanTests {
     // Queries and keys once more: 3 x 1024 and 3 x 4096 + 32 + 4096 + 2 x 12288 values a token.
     let memory = RankMemory(
       unit, adapter: .imageLoRA(.even(36, capacity: text.headCapacity), rank: 8), imageTokens: 800, featureMiB: 256,
-      activationBytes: .max,
+      activations: .unbounded,
       eightB)
     let (inner, last) = (1000 * 3072 + 1000 * 40_992, 1000 * 3072 + 30 * 40_992)
     #expect(memory.activations == Double(4 * (36 * 1000 * 4096 + 35 * inner + last)))
@@ -179,22 +180,28 @@ struct PlanTests {
   @Test func memory() {
     let found = RankMemory(
       unit, adapter: .imageLoRA(.even(18, capacity: text.headCapacity), rank: 8), imageTokens: 800, featureMiB: 256,
-      activationBytes: .max,
+      activations: .unbounded,
       threeB)
     let (inputs, keysValues) = (36 * 1000 * 2048, 1000 * 2 * 256)
     let (inner, last) = (keysValues + 1000 * 28_176, keysValues + 30 * 28_176)
     #expect(found.activations == Double(4 * (inputs + 35 * inner + last)))
     let bounded = RankMemory(
       unit, adapter: .imageLoRA(.even(18, capacity: text.headCapacity), rank: 8), imageTokens: 800, featureMiB: 256,
-      activationBytes: 1 << 20, threeB)
+      activations: ActivationBudget(bytes: 1 << 20, precision: .float32), threeB)
     #expect(bounded.activations == Double(4 * (inputs + inner) + (1 << 20)))
     #expect(found.features == 4 * 800 * 2048)
     #expect(found.adapter == 313_362 * 36)
     let many = RankMemory(
       unit, adapter: .imageLoRA(.even(18, capacity: text.headCapacity), rank: 8), imageTokens: 1e9, featureMiB: 256,
-      activationBytes: .max,
+      activations: .unbounded,
       threeB)
     #expect(many.features == 256 * 1024 * 1024)
+    // In bf16 attention's output, gate and up take half.
+    let rounded = RankMemory(
+      unit, adapter: .imageLoRA(.even(18, capacity: text.headCapacity), rank: 8), imageTokens: 800, featureMiB: 256,
+      activations: ActivationBudget(bytes: .max, precision: .bfloat16), threeB)
+    let half = 35 * 1000 * (2048 + 22_016) / 2 + 30 * (2048 + 22_016) / 2
+    #expect(rounded.activations == found.activations - Double(4 * half))
   }
 
   /// Two questions on one image: its 816 tokens are computed once, and so are the pairs among them.
@@ -206,7 +213,8 @@ struct PlanTests {
     #expect(two.latePairs == two.pairs - 136)
     #expect(two.keptPairs == 2 * 484_620 - 800 * 801 / 2)
     let work = StepWork(
-      [[two, unit]], ranks: 2, adapter: .imageLoRA(.even(18, capacity: text.headCapacity), rank: 8), rank: 8, threeB)
+      [[two, unit]], ranks: 2, adapter: .imageLoRA(.even(18, capacity: text.headCapacity), rank: 8), rank: 8,
+      activations: .unbounded, threeB)
     let (a, b) = (
       BatchFLOPs(two, budgets: .even(18, capacity: text.headCapacity), rank: 8, threeB).decoding,
       BatchFLOPs(unit, budgets: .even(18, capacity: text.headCapacity), rank: 8, threeB).decoding
@@ -219,7 +227,8 @@ struct PlanTests {
   @Test func recomputation() {
     let adapter = PlannedAdapter.imageLoRA(.even(18, capacity: text.headCapacity), rank: 8)
     func again(_ bytes: Int) -> Double {
-      BatchFLOPs.recomputed(unit, adapter: adapter, activationBytes: bytes, threeB)
+      BatchFLOPs.recomputed(
+        unit, adapter: adapter, activations: ActivationBudget(bytes: bytes, precision: .float32), threeB)
     }
     let forward = BatchFLOPs(unit, adapter: adapter, threeB).forward
     #expect(again(.max) == 0 && abs(again(0) - forward) < 1e-6 * forward)
@@ -228,8 +237,16 @@ struct PlanTests {
     let half = again(18 * layer)
     #expect(half > 0.45 * forward && half < 0.55 * forward)
     let top = PlannedAdapter.imageLoRA(.fewestLayers(2, capacity: text.headCapacity), rank: 8)
-    #expect(BatchFLOPs.recomputed(unit, adapter: top, activationBytes: 0, threeB) < 0.04 * forward)
-    let work = StepWork([[unit]], ranks: 1, adapter: adapter, rank: 8, activationBytes: 0, threeB)
+    #expect(
+      BatchFLOPs.recomputed(unit, adapter: top, activations: ActivationBudget(bytes: 0, precision: .float32), threeB)
+        < 0.04 * forward)
+    let work = StepWork(
+      [[unit]], ranks: 1, adapter: adapter, rank: 8, activations: ActivationBudget(bytes: 0, precision: .float32),
+      threeB)
     #expect(abs(work.busiest - BatchFLOPs(unit, adapter: adapter, threeB).decoding - forward) < 1e-6 * forward)
   }
+}
+
+extension ActivationBudget {
+  fileprivate static let unbounded = ActivationBudget(bytes: .max, precision: .float32)
 }

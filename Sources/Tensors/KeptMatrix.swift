@@ -1,0 +1,52 @@
+// A matrix that is kept for later, in half the memory where that is worth its rounding.
+
+/// What backward needs of forward: as it is in fp32, rounded to bf16 where a model computes in bf16; in Double always
+/// as it is.
+package struct KeptMatrix<Element: Scalar>: Sendable {
+  private enum Numbers {
+    case asTheyAre(Matrix<Element>)
+    case rounded(BFloat16Matrix)
+  }
+
+  private let numbers: Numbers
+  package let rows, columns: Int
+
+  /// - Parameter x: may not change while this is in use.
+  package init(_ x: Matrix<Element>, _ precision: Precision) {
+    (rows, columns) = (x.rows, x.columns)
+    numbers =
+      if precision == .bfloat16, let x = x as? Matrix<Float> {
+        .rounded(BFloat16Matrix(rounding: x))
+      } else {
+        .asTheyAre(x)
+      }
+  }
+
+  package var byteCount: Int {
+    switch numbers {
+    case .asTheyAre(let x): x.rows * x.columns * MemoryLayout<Element>.stride
+    case .rounded(let x): x.byteCount
+    }
+  }
+
+  /// A part as Element, for reading; in new memory where it was rounded.
+  package func part(rows: Range<Int>, columns: Range<Int>) -> Matrix<Element> {
+    if case .asTheyAre(let x) = numbers { return x.rows(rows).columns(columns) }
+    let part = Matrix<Element>(uninitialized: rows.count, columns.count)
+    copy(rows: rows, columns: columns, to: part)
+    return part
+  }
+
+  /// Some rows, for reading.
+  package func rows(_ range: Range<Int>) -> Matrix<Element> { part(rows: range, columns: 0..<columns) }
+
+  /// Writes a part elsewhere.   target [rows, columns]
+  package func copy(rows: Range<Int>, columns: Range<Int>, to target: Matrix<Element>) {
+    switch numbers {
+    case .asTheyAre(let x): target.assign(x.rows(rows).columns(columns))
+    case .rounded(let x):
+      guard let target = target as? Matrix<Float> else { preconditionFailure("only Float is rounded") }
+      x.copy(rows: rows, columns: columns, to: target)
+    }
+  }
+}
