@@ -29,6 +29,8 @@ package struct BaseModel: Sendable {
   let prefixKVCaches = PrefixKVCaches()
   /// The compute precision of matrix multiplications with the weights.
   package var precision: Precision { model.precision }
+  /// Bytes of all tensors in its files, which the ranks of a node map together.
+  package var weightBytes: Int { checkpoint.byteCount }
 
   /// Opens and checks a folder; weights are mapped, nothing is copied.
   /// - Parameters: `precision` nil is the fastest of this processor; `minPixels`, `maxPixels` replace the folder's

@@ -36,8 +36,8 @@ package struct RankMemory: Equatable {
     let largest = layers.map { saved.bytes($0, queries: T) }.max() ?? 0
     // Beyond the budget, activations are recomputed one layer at a time.
     activations = float * Double(learning) * T * H + min(all, Double(budget.bytes) + largest)
-    // Backward of the MLP at its widest: three matrices of the MLP's width, two more where what forward saved of them is
-    // taken back from bf16, and five of the hidden size.
+    // Backward of the MLP at its widest: three matrices of the MLP's width, two more where those that forward saved are
+    // in bf16, and five of the hidden size.
     let layer = float * T * ((budget.precision == .bfloat16 ? 5 : 3) * I + 5 * H)
     let head = float * (min(R, 128) * Double(t.vocabularySize) + 2 * R * H)
     let patches = Double(unit.images.max() ?? 0)

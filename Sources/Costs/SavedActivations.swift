@@ -4,16 +4,6 @@ import HuggingFace
 import Layers
 import Tensors
 
-/// The memory of saved activations.
-package struct ActivationBudget: Equatable, Sendable {
-  /// What they may take in addition to the layers' inputs, in bytes; `.max`: anything.
-  package var bytes: Int
-  /// The compute precision, in which some of them are kept.
-  package var precision: Precision
-
-  package init(bytes: Int, precision: Precision) { (self.bytes, self.precision) = (bytes, precision) }
-}
-
 /// The activations of a decoder layer at a batch.
 struct SavedActivations {
   private let unit: BatchShape

@@ -89,7 +89,7 @@ extension Plan {
         ? [
           """
           again      \(prefixed(work.recomputed, "FLOP")) an example: activations beyond \
-          \(run.training.activationMemoryMiB ?? 0) MiB a rank are recomputed
+          \(binarySize(Double(activations.bytes))) a rank are recomputed
           """
         ] : [])
   }

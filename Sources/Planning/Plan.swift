@@ -53,11 +53,18 @@ package struct Plan {
   /// Trainable parameters to reduce over other numbers of ranks; nil: the adapter's.
   package var trainable: Int?
   /// Bytes of memory that a node has.
-  package var nodeMemory = Double(ProcessInfo.processInfo.physicalMemory)
+  package var nodeMemory: Double
+  /// What a rank saves of forward: as the run states it, or by the node's memory.
+  let activations: ActivationBudget
 
-  /// - Parameter assumed: an example to plan for instead of the run's data.
+  /// - Parameters:
+  ///   - assumed: an example to plan for instead of the run's data.
+  ///   - nodeMemory: of a node in bytes; this machine's unless stated.
   /// - Throws: `HuggingFaceError`, or the error with which `train` would also refuse the run.
-  package init(_ run: RunConfiguration, ranks: Ranks, assumed: AssumedExample? = nil) throws {
+  package init(
+    _ run: RunConfiguration, ranks: Ranks, assumed: AssumedExample? = nil,
+    nodeMemory: Double? = nil
+  ) throws {
     guard run.training.globalBatch >= ranks.count else {
       throw FileError(
         run.path,
@@ -75,9 +82,15 @@ package struct Plan {
     self.adapter = adapter
     examples = Self.examples(run, assumed: assumed, configuration)
     var run = run
-    let activations = ActivationBudget(bytes: run.activationBytes, precision: precision)
+    let nodeMemory = nodeMemory ?? Double(ProcessInfo.processInfo.physicalMemory)
+    self.nodeMemory = nodeMemory
+    let stated = ActivationBudget(bytes: run.activationBytes, precision: precision)
+    let automatic = ActivationBudget.automatic(memory: nodeMemory, weights: weights.bytes, ranks: ranks.perNode)
+    let activations =
+      run.training.activationMemoryMiB == nil ? ActivationBudget(bytes: automatic, precision: precision) : stated
+    self.activations = activations
     let examplesPerPass = ExamplesPerPass.automatic(
-      examples.shapes, globalBatch: run.training.globalBatch, activations: activations,
+      examples.shapes, globalBatch: run.training.globalBatch, activations: stated,
       configuration.text)
     run.training.microBatch.settle(examplesPerPass)
     self.run = run
@@ -131,8 +144,6 @@ package struct Plan {
       return all(.usual, "assumed, since the data cannot be read: \(error)")
     }
   }
-
-  var activations: ActivationBudget { ActivationBudget(bytes: run.activationBytes, precision: precision) }
 
   /// Weights a node holds once, and all its ranks.
   var nodeBytes: Double { weights.bytes + Double(ranks.perNode) * memory.total }

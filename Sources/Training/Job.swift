@@ -23,6 +23,9 @@ package struct Job: Sendable {
   package let digest: String
   /// What the digest covers beside the keys.
   let contents: [String]
+  /// Memory of a rank for saved activations in addition to the layers' inputs, in bytes: as the run states it, or by the
+  /// nodes' memory. No result depends on it.
+  let activationBytes: Int
 
   /// Opens what the run names. An error of any rank is thrown on all.
   /// - Parameter warn: takes lines about what goes wrong and does not end the run.
@@ -40,6 +43,9 @@ package struct Job: Sendable {
       activations: ActivationBudget(bytes: run.activationBytes, precision: base.precision), base.configuration.text)
     run.training.microBatch.settle(examplesPerPass)
     self.run = run
+    activationBytes =
+      run.training.activationMemoryMiB == nil
+      ? try NodeMemory.activationBytes(weights: base.weightBytes, communicator) : run.activationBytes
     guard training.examples.count >= communicator.size else {
       throw TrainingError.tooFewExamples(
         file: training.file, examples: training.examples.count, ranks: communicator.size)

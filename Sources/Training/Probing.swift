@@ -56,7 +56,7 @@ extension Job {
 
   /// One example's influence from one backward pass of its mean NLL.
   private func influence(of input: PackedBatch, id: String, probe: InfluenceProbe<Float>) throws -> ExampleInfluence {
-    let gradients = base.influence(of: input, probe: probe, activationBytes: run.activationBytes)
+    let gradients = base.influence(of: input, probe: probe, activationBytes: activationBytes)
     let influence = ExampleInfluence(
       id: id,
       rank1Norm2: probe.rank1Norm2(gradients.rank1), gateGradient: gradients.gate.map(Double.init),

@@ -193,9 +193,9 @@ final class Stepper {
     let packed = try job.base.learnedBatch(
       batch, of: job.training, adapter: adapter,
       dropout: dropout > 0 ? Dropout(rate: dropout, seed: job.run.training.seed, step: step) : nil,
-      activationBytes: job.run.activationBytes)
+      activationBytes: job.activationBytes)
     adapter.resetGradients()
-    let losses = job.base.lossAndGradient(packed, adapter: adapter, activationBytes: job.run.activationBytes)
+    let losses = job.base.lossAndGradient(packed, adapter: adapter, activationBytes: job.activationBytes)
     let nll = sum.add(
       losses.reduce(0) { $0 + $1.nll }, at: payload[.nll],
       in: FixedPoint(limit: GradientLimits.nll, addends: addends))

@@ -47,7 +47,8 @@ struct Summary {
       """,
     ]
     self.lines =
-      lines + Self.passes(job) + Self.features(job) + job.training.problems.prefix(5).map { "left out   \($0)" }
+      lines + Self.passes(job) + Self.memory(job) + Self.features(job)
+      + job.training.problems.prefix(5).map { "left out   \($0)" }
       + ([job.training] + [job.validation].compactMap(\.self)).flatMap(\.remarks)
   }
 
@@ -70,6 +71,13 @@ struct Summary {
       passes: batches.count, ranks: job.communicator.size, examplesPerPass: most)
     return ["passes     up to \(most) examples of different images each; the first step has \(batches.count)"]
       + (advice.map { ["note       \($0)"] } ?? [])
+  }
+
+  /// What a rank saves for backward where the run leaves it to the nodes' memory.
+  private static func memory(_ job: Job) -> [String] {
+    guard job.run.training.activationMemoryMiB == nil, job.activationBytes < .max else { return [] }
+    let size = binarySize(Double(job.activationBytes))
+    return ["memory     up to \(size) of activations a rank are saved for backward, more are computed again"]
   }
 
   /// How many images the cache held when the run started; nothing without a cache.

@@ -92,8 +92,11 @@ struct PlanCommand: ParsableCommand {
     try onRanks { communicator in
       let run = try options.configuration(communicator)
       let ranks = Plan.Ranks(nodes: nodes, perNode: ranksPerNode ?? communicator.size)
-      var plan = try withErrorAgreement(communicator) { try Plan(run, ranks: ranks, assumed: assumedExample) }
-      if let nodeMemoryGib { plan.nodeMemory = nodeMemoryGib * 0x1p30 }
+      var plan = try withErrorAgreement(communicator) {
+        try Plan(
+          run, ranks: ranks, assumed: assumedExample,
+          nodeMemory: nodeMemoryGib.map { $0 * 0x1p30 })
+      }
       plan.gflops = measure ? try slowest(plan.measuredRate(), communicator) : stepSeconds.map(plan.rate) ?? gflops
       if reach {
         var network = Network.usual

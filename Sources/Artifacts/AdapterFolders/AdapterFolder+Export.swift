@@ -22,8 +22,9 @@ extension AdapterFolder {
   }
 
   /// Makes a folder with an adapter's tensors in fp32, its configuration and README.md: an Image-LoRA as
-  /// adapter.safetensors (`layers.{l}.{A,B,gamma}`), adapter_config.json and Python for transformers and for .pt files, a LoRA as PEFT writes it.
-  /// It is filled under a temporary name, synchronised, read back, compared and then renamed.
+  /// adapter.safetensors (`layers.{l}.{A,B,gamma}`), adapter_config.json and Python for transformers and for
+  /// .pt files, a LoRA as PEFT writes it. It is filled under a temporary name, synchronised, read back, compared and
+  /// then renamed.
   /// - Parameters:
   ///   - parameters: all trainable parameters, in the layout's order.
   ///   - card: the text of README.md.

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
-
 from image_lora import need, read
 
 CODE = [Path(__file__).with_name(name) for name in ("image_lora.py", "image_lora_pt.py")]
