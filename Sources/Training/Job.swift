@@ -23,8 +23,8 @@ package struct Job: Sendable {
   package let digest: String
   /// What the digest covers beside the keys.
   let contents: [String]
-  /// Memory of a rank for saved activations in addition to the layers' inputs, in bytes: as the run states it, or by the
-  /// nodes' memory. No result depends on it.
+  /// Memory of a rank for saved activations in addition to the layers' inputs, in bytes: as the run states it, or by
+  /// the nodes' memory. No result depends on it.
   let activationBytes: Int
 
   /// Opens what the run names. An error of any rank is thrown on all.
