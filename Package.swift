@@ -13,6 +13,17 @@ let commit = Context.environment["IMAGELORA_COMMIT"] ?? ""
 /// else pkg-config's of IMAGELORA_MPI.
 let mpiName = Context.environment["IMAGELORA_MPI"] ?? "ompi-c"
 let mpiFlags = (compiler: words("IMAGELORA_MPI_CFLAGS"), linker: words("IMAGELORA_MPI_LIBS"))
+/// The BLAS that CBLAS is compiled against: pkg-config's OpenBLAS, or the one whose name and flags
+/// scripts/build-flags.sh finds.
+let blasName = Context.environment["IMAGELORA_BLAS"] ?? "openblas"
+let blasFlags = (compiler: words("IMAGELORA_BLAS_CFLAGS"), linker: words("IMAGELORA_BLAS_LIBS"))
+let blasKind: [CSetting] = ["mkl", "blis"].filter { blasName.hasPrefix($0) }
+  .map { .define("IMAGELORA_BLAS_\($0.uppercased())") }
+/// Where the program finds the libraries of IMAGELORA_PREFIX when it runs.
+let prefixFlags = words("IMAGELORA_PREFIX_LIBS")
+/// The oneDNN that COneDNN is compiled against; IMAGELORA_ONEDNN=none builds without it, and so without bf16.
+let hasOneDNN = Context.environment["IMAGELORA_ONEDNN"] != "none"
+let oneDNNFlags = (compiler: words("IMAGELORA_ONEDNN_CFLAGS"), linker: words("IMAGELORA_ONEDNN_LIBS"))
 let kernels: [SwiftSetting] = [
   .unsafeFlags([hasChecks || hasFuzzTargets ? "-O" : "-Ounchecked"], .when(configuration: .release)),
   .unsafeFlags(["-Xcc", "-march=native"]),
@@ -48,8 +59,17 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 
 let libraries: [Target] = [
   // 0: C libraries, and modules without dependencies
-  .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
-  .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
+  .systemLibrary(name: "CBLASLibrary", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+  .target(
+    name: "CBLAS", dependencies: blasFlags.linker.isEmpty ? ["CBLASLibrary"] : [], exclude: ["README.md"],
+    cSettings: blasKind + [.unsafeFlags(blasFlags.compiler)],
+    linkerSettings: [.unsafeFlags(blasFlags.linker + prefixFlags)]),
+  .target(
+    name: "COneDNN", exclude: ["README.md"],
+    cSettings: (hasOneDNN ? [] : [.define("IMAGELORA_NO_ONEDNN")]) + [.unsafeFlags(oneDNNFlags.compiler)],
+    linkerSettings: [
+      .unsafeFlags(hasOneDNN && oneDNNFlags.linker.isEmpty ? ["-ldnnl"] : oneDNNFlags.linker)
+    ]),
   .systemLibrary(name: "CMPILibrary", pkgConfig: mpiName, providers: [.apt(["libopenmpi-dev"])]),
   .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
   .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
@@ -71,7 +91,7 @@ let libraries: [Target] = [
 
 let modules: [Target] = [
   // 1
-  .module("Tensors", ["COpenBLAS", "COneDNN"], kernels),
+  .module("Tensors", ["CBLAS", "COneDNN"], kernels),
   .module("Collectives", ["Files"]),
   .module("HDF5", ["CHDF5", "Files"]),
   .module("Digests", ["COpenSSL", "Files"]),
@@ -218,7 +238,8 @@ let fuzzing: [Target] = [
 
 /// Targets of a build that runs the kernels' tests with checks.
 let checked: Set<String> = [
-  "COpenBLAS", "COneDNN", "COpenSSL", "Files", "Tensors", "Collectives", "Digests", "RandomNumbers", "HuggingFace",
+  "CBLAS", "CBLASLibrary", "COneDNN", "COpenSSL", "Files", "Tensors", "Collectives", "Digests", "RandomNumbers",
+  "HuggingFace",
   "Layers", "QwenVL", "Adapters", "GradientCheck", "TestSupport", "TensorsTests", "LayersTests", "AdaptersTests",
 ]
 let targets =

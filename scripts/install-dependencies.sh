@@ -1,9 +1,19 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that building and testing need, where it may (root, or sudo without a password);
 # otherwise says which are missing. Quick if nothing is missing.
-# Usage: scripts/install-dependencies.sh [--tests|--research] (from any folder)
+# Usage: scripts/install-dependencies.sh [--check|--tests|--research] (from any folder)
+# --check: installs nothing, on any distribution: a line for each need, and status 1 where something is missing; of
+# IMAGELORA_PREFIX and MPICC as well (scripts/build-flags.sh).
 # --tests: also what scripts/test.sh needs. --research: also what all of the research scripts need.
 set -euo pipefail
+
+if [[ ${1:-} == --check ]]; then
+  here=$(cd "$(dirname "$0")" && pwd)
+  # shellcheck source=scripts/check-dependencies.sh
+  source "$here/check-dependencies.sh"
+  check_dependencies "$here"
+  exit
+fi
 
 packages=(
   pkg-config
@@ -32,7 +42,7 @@ case ${1:-} in
   '') ;;
   --tests) packages+=("${tests[@]}") ;;
   --research) packages+=("${research[@]}") ;;
-  *) echo "usage: install-dependencies.sh [--tests|--research]" >&2; exit 64 ;;
+  *) echo "usage: install-dependencies.sh [--check|--tests|--research]" >&2; exit 64 ;;
 esac
 
 missing=()

@@ -4,7 +4,7 @@
 # Usage: scripts/install.sh [--prefix DIR] (from any folder)
 #
 # IMAGELORA names the program to install; the release build is made where it is not given, against the MPI that
-# scripts/mpi-flags.sh finds (MPICC names another). It needs the Swift runtime
+# scripts/build-flags.sh finds (MPICC names another). It needs the Swift runtime
 # and Debian's libraries where it runs. Completions and manual are what the program's own parser says.
 set -euo pipefail
 repository=$(cd "$(dirname "$0")/.." && pwd)
@@ -18,7 +18,7 @@ esac
 
 program=${IMAGELORA:-}
 if [[ -z $program ]]; then
-  flags=$("$repository/scripts/mpi-flags.sh")
+  flags=$("$repository/scripts/build-flags.sh")
   eval "$flags"
   commit=$(git -C "$repository" describe --always --dirty --abbrev=12 2>/dev/null || true)
   (cd "$repository" && IMAGELORA_COMMIT=$commit swift build -c release --product imagelora)

@@ -13,7 +13,7 @@ show() { printf '$ %s\n' "${*//$repository\//}"; "$@"; }
 
 say "Set-up"
 "$repository/scripts/install-dependencies.sh"
-flags=$("$repository/scripts/mpi-flags.sh")
+flags=$("$repository/scripts/build-flags.sh")
 eval "$flags"
 (cd "$repository" && swift build -c release --product imagelora 2>&1 | tail -n 1)
 PATH=$repository/.build/release:$PATH

@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.." || exit
 top=$PWD
 
 scripts/install-dependencies.sh --tests || exit 1
-flags=$(scripts/mpi-flags.sh) || exit 1
+flags=$(scripts/build-flags.sh) || exit 1
 eval "$flags"
 
 build=(-c release -Xswiftc -enable-testing --scratch-path .build-tests)

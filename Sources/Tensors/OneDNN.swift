@@ -4,27 +4,30 @@ import Synchronization
 
 /// Numbers that oneDNN multiplies.
 protocol OneDNNNumber {
-  static var oneDNNType: dnnl_data_type_t { get }
+  static var oneDNNType: imagelora_onednn_type { get }
 }
 
 /// The bits of a bf16 number.
 extension UInt16: OneDNNNumber {
-  static var oneDNNType: dnnl_data_type_t { dnnl_bf16 }
+  static var oneDNNType: imagelora_onednn_type { IMAGELORA_ONEDNN_BF16 }
 }
 
 /// Every processor multiplies these, so that tests of all shapes and strides run everywhere.
 extension Float: OneDNNNumber {
-  static var oneDNNType: dnnl_data_type_t { dnnl_f32 }
+  static var oneDNNType: imagelora_onednn_type { IMAGELORA_ONEDNN_FP32 }
 }
 
 /// oneDNN on the CPU.
 enum OneDNN {
-  /// Whether this processor multiplies bf16 numbers itself (AVX-512 BF16 or AMX); elsewhere oneDNN refuses bf16 or is
-  /// slow with it. `DNNL_MAX_CPU_ISA` narrows it, as everywhere in oneDNN.
-  static let hasBFloat16Instructions: Bool = {
-    let isa = dnnl_get_effective_cpu_isa().rawValue
-    return isa & dnnl_cpu_isa_avx512_core_bf16.rawValue == dnnl_cpu_isa_avx512_core_bf16.rawValue
-  }()
+  /// Whether there is a oneDNN that multiplies with this program's memory and threads; without one nothing may be
+  /// multiplied here.
+  static let isUsable = imagelora_onednn_is_usable()
+
+  /// Why bf16 would be slow here, as the end of a sentence; nil where oneDNN multiplies bf16 numbers by instructions of
+  /// this processor for them. The library is asked. `DNNL_MAX_CPU_ISA` narrows it, as everywhere in oneDNN.
+  static let obstacleToBFloat16: String? = imagelora_onednn_obstacle().map { String(cString: $0) }
+
+  static let hasBFloat16Instructions = obstacleToBFloat16 == nil
 
   /// `C = op(A) op(B)` (`+ C` when `accumulate`).   op(A) [m, k], op(B) [k, n], C fp32 [m, n]
   /// - Precondition: the shapes agree and no dimension is 0.

@@ -1,6 +1,6 @@
 // The compute precision of matrix multiplications with frozen weights and in attention, and their threads.
+import CBLAS
 import COneDNN
-import COpenBLAS
 
 /// The compute precision of matrix multiplications with frozen weights and in attention; everything else is always
 /// fp32.
@@ -9,9 +9,12 @@ package enum Precision: String, Sendable, CaseIterable {
   /// Both factors rounded to bf16, sums in fp32.
   case bfloat16 = "bf16"
 
-  /// Whether this processor has bf16 instructions. Without them bf16 is emulated: rounded fp32 numbers are multiplied,
-  /// which is slower than fp32 and gains nothing.
+  /// Whether oneDNN multiplies bf16 numbers by instructions of this processor. Without them bf16 is emulated: rounded
+  /// fp32 numbers are multiplied, which is slower than fp32 and gains nothing.
   package static var hasBFloat16Instructions: Bool { OneDNN.hasBFloat16Instructions }
+
+  /// Why they are not used, as the end of a sentence; nil where they are.
+  package static var obstacleToBFloat16: String? { OneDNN.obstacleToBFloat16 }
 
   /// The fastest of this processor for weights stored as `type`: fp32 files keep fp32.
   package static func automatic(stored type: ElementType) -> Precision {
@@ -23,6 +26,6 @@ package enum Precision: String, Sendable, CaseIterable {
 /// threads may change the last bits.
 package func setGEMMThreads(_ count: Int) {
   precondition(count > 0)
-  openblas_set_num_threads(Int32(count))
-  omp_set_num_threads(Int32(count))
+  imagelora_blas_set_threads(Int32(count))
+  imagelora_onednn_set_threads(Int32(count))
 }

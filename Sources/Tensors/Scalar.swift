@@ -1,5 +1,5 @@
 // The two number types that layers are written for: Float trains, Double checks the same code by finite differences.
-import COpenBLAS
+import CBLAS
 import Foundation
 
 // `public`, unlike the rest of the project: the compiler inlines an elementary function into other modules, where loops
@@ -35,7 +35,6 @@ public protocol Scalar: BinaryFloatingPoint, Sendable {
 /// Whether a matrix enters a multiplication as it lies or transposed.
 public enum Transpose: Sendable {
   case asIs, transposed
-  var blas: CBLAS_TRANSPOSE { self == .asIs ? CblasNoTrans : CblasTrans }
 }
 
 extension Float: Scalar {
@@ -44,22 +43,20 @@ extension Float: Scalar {
     _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafePointer<Float>, _ ldb: Int, beta: Float,
     _ c: UnsafeMutablePointer<Float>, _ ldc: Int
   ) {
-    cblas_sgemm(
-      CblasRowMajor, transposeA.blas, transposeB.blas, Int32(m), Int32(n), Int32(k), alpha, a, Int32(lda), b,
-      Int32(ldb), beta, c, Int32(ldc))
+    imagelora_blas_sgemm(
+      transposeA == .transposed, transposeB == .transposed, Int64(m), Int64(n), Int64(k), alpha, a, Int64(lda), b,
+      Int64(ldb), beta, c, Int64(ldc))
   }
 
   public static func trsm(
     _ transposeA: Transpose, _ m: Int, _ n: Int, _ a: UnsafePointer<Float>, _ lda: Int,
     _ b: UnsafeMutablePointer<Float>, _ ldb: Int
   ) {
-    cblas_strsm(
-      CblasRowMajor, CblasLeft, CblasLower, transposeA.blas, CblasUnit, Int32(m), Int32(n), 1, a, Int32(lda), b,
-      Int32(ldb))
+    imagelora_blas_strsm(transposeA == .transposed, Int64(m), Int64(n), a, Int64(lda), b, Int64(ldb))
   }
 
   public static func dot(_ n: Int, _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>) -> Float {
-    cblas_sdot(Int32(n), x, 1, y, 1)
+    imagelora_blas_sdot(Int64(n), x, y)
   }
 
   public static func sum(_ n: Int, _ x: UnsafePointer<Float>) -> Float {
@@ -115,22 +112,20 @@ extension Double: Scalar {
     _ a: UnsafePointer<Double>, _ lda: Int, _ b: UnsafePointer<Double>, _ ldb: Int, beta: Double,
     _ c: UnsafeMutablePointer<Double>, _ ldc: Int
   ) {
-    cblas_dgemm(
-      CblasRowMajor, transposeA.blas, transposeB.blas, Int32(m), Int32(n), Int32(k), alpha, a, Int32(lda), b,
-      Int32(ldb), beta, c, Int32(ldc))
+    imagelora_blas_dgemm(
+      transposeA == .transposed, transposeB == .transposed, Int64(m), Int64(n), Int64(k), alpha, a, Int64(lda), b,
+      Int64(ldb), beta, c, Int64(ldc))
   }
 
   public static func trsm(
     _ transposeA: Transpose, _ m: Int, _ n: Int, _ a: UnsafePointer<Double>, _ lda: Int,
     _ b: UnsafeMutablePointer<Double>, _ ldb: Int
   ) {
-    cblas_dtrsm(
-      CblasRowMajor, CblasLeft, CblasLower, transposeA.blas, CblasUnit, Int32(m), Int32(n), 1, a, Int32(lda), b,
-      Int32(ldb))
+    imagelora_blas_dtrsm(transposeA == .transposed, Int64(m), Int64(n), a, Int64(lda), b, Int64(ldb))
   }
 
   public static func dot(_ n: Int, _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>) -> Double {
-    cblas_ddot(Int32(n), x, 1, y, 1)
+    imagelora_blas_ddot(Int64(n), x, y)
   }
 
   public static func sum(_ n: Int, _ x: UnsafePointer<Double>) -> Double {

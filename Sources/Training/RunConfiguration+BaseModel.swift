@@ -18,10 +18,10 @@ extension RunConfiguration {
   package func openBase(
     _ communicator: any Communicator, warn: @escaping @Sendable (String) -> Void
   ) throws -> (run: RunConfiguration, base: BaseModel) {
-    let able = try communicator.allGather([Precision.hasBFloat16Instructions ? 1 : 0])
-    let unable = able.firstIndex { $0 == [0] }
+    let obstacles = try communicator.allGather(Array((Precision.obstacleToBFloat16 ?? "").utf8))
+    let unable = obstacles.firstIndex { !$0.isEmpty }
     if model.precision == .bfloat16, let rank = unable, model.emulateBF16 != true {
-      throw TrainingError.noBFloat16Instructions(rank: rank)
+      throw TrainingError.noBFloat16Instructions(rank: rank, reason: String(decoding: obstacles[rank], as: UTF8.self))
     }
     let base = try withErrorAgreement(communicator) {
       try BaseModel(

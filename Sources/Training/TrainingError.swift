@@ -4,7 +4,7 @@ import Files
 /// Errors that every rank throws at the same point, in the same words.
 package enum TrainingError: ExitStatusError, Equatable, CustomStringConvertible {
   case unsupported(key: String, value: String, supported: String)
-  case noBFloat16Instructions(rank: Int)
+  case noBFloat16Instructions(rank: Int, reason: String)
   case tooFewExamples(file: String, examples: Int, ranks: Int)
   case smallBatch(batch: Int, ranks: Int)
   case notFinite(step: Int, what: String)
@@ -25,9 +25,9 @@ package enum TrainingError: ExitStatusError, Equatable, CustomStringConvertible 
     switch self {
     case .unsupported(let key, let value, let supported):
       "run file: \(key): \(value) is not supported by this version; use \(supported)"
-    case .noBFloat16Instructions(let rank):
-      "run file: model.precision: bf16: the processor of rank \(rank) has no bf16 instructions and would take longer than "
-        + "with fp32; use fp32, or allow it by model.emulate_bf16: true"
+    case .noBFloat16Instructions(let rank, let reason):
+      "run file: model.precision: bf16: rank \(rank) would take longer than with fp32, since \(reason); use fp32, or "
+        + "allow it by model.emulate_bf16: true"
     case .tooFewExamples(let file, let examples, let ranks):
       "\(file): \(examples) usable examples are fewer than \(ranks) ranks; start at most \(examples)"
     case .smallBatch(let batch, let ranks):

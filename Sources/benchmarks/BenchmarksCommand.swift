@@ -37,7 +37,7 @@ extension Precision: ExpressibleByArgument {}
 
 /// Refuses bf16 if the processor could only emulate it.
 func requireInstructions(_ precision: Precision?) throws {
-  guard precision != .bfloat16 || Precision.hasBFloat16Instructions else {
-    throw ValidationError("--precision bf16: this processor has no bf16 instructions; use fp32")
+  if precision == .bfloat16, let obstacle = Precision.obstacleToBFloat16 {
+    throw ValidationError("--precision bf16: \(obstacle); use fp32")
   }
 }

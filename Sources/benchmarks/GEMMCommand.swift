@@ -55,7 +55,7 @@ struct GEMMCommand: ParsableCommand {
       ?? Precision.allCases.filter { $0 == .float32 || Precision.hasBFloat16Instructions }
     let references = precisions.map { ReferenceGEMM(side: common.side, precision: $0) }
     if precision == nil, precisions.count == 1 {
-      say("no bf16    this processor has no bf16 instructions: only fp32 is measured")
+      say("no bf16    only fp32 is measured, since \(Precision.obstacleToBFloat16 ?? "it was not asked for")")
     }
     var table = Table([
       "shape", "out x in", "rows", "stored", "compute", "forward GFLOP/s", "utilization", "backward GFLOP/s",

@@ -18,6 +18,6 @@ var versionText: String {
   \(commit)
   \(mathLibrary)
   \(MPILibrary.loaded), HDF5 \(hdf5Version)
-  bf16 instructions: \(Precision.hasBFloat16Instructions ? "yes" : "no")
+  bf16 instructions: \(Precision.obstacleToBFloat16.map { "no, since \($0)" } ?? "yes")
   """
 }

@@ -1,2 +1,0 @@
-// OpenBLAS's C interface; nothing here needs a shim.
-#include <cblas.h>
