@@ -37,7 +37,7 @@ for ((i = ${#prefixes[@]} - 1; i >= 0; i--)); do
     if [[ ! -d $folder ]]; then continue; fi
     add LIBRARY_PATH "$folder"
     # RPATH, which holds for the libraries of libraries too.
-    runtime=(-Xlinker -rpath -Xlinker "$folder" "${runtime[@]}")
+    runtime=("-L$folder" -Xlinker -rpath -Xlinker "$folder" "${runtime[@]}")
     if [[ -d $folder/pkgconfig ]]; then add PKG_CONFIG_PATH "$folder/pkgconfig"; fi
   done
 done
@@ -111,6 +111,17 @@ if [[ ${IMAGELORA_ONEDNN:-} != none && -z ${IMAGELORA_ONEDNN_LIBS:-} ]]; then
   if ! links -ldnnl; then
     echo "scripts/build-flags.sh: no oneDNN (libdnnl-dev, onednn-devel): built without it, and so without bf16" >&2
     say IMAGELORA_ONEDNN none
+  else
+    # By its path, since other libraries' folders, which come first, may have a oneDNN of another version.
+    IFS=: read -ra folders <<<"${LIBRARY_PATH:-}"
+    for folder in "${folders[@]}"; do
+      if [[ -e $folder/libdnnl.so ]]; then say IMAGELORA_ONEDNN_LIBS "-Xlinker $folder/libdnnl.so" && break; fi
+    done
+    # Said as a flag, so that a build with another header is another build to SwiftPM.
+    IFS=: read -ra folders <<<"${CPATH:-}"
+    for folder in "${folders[@]}"; do
+      if [[ -e $folder/oneapi/dnnl/dnnl.h ]]; then say IMAGELORA_ONEDNN_CFLAGS "-I$folder" && break; fi
+    done
   fi
 fi
 exit "$status"

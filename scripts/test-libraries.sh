@@ -9,11 +9,12 @@
 #   mkl              MKL of PyPI, in the calling thread
 #   scipy-openblas   OpenBLAS 0.3.34 of PyPI, whose symbols have a prefix
 # Without a name: all. For each, the tests of Tensors and Layers, then trainings of six steps on one rank in fp32 and in
-# bf16 (of which a processor must have instructions), twice each: the loss falls, and the bytes of the last checkpoint
+# bf16 (the processor must have its instructions), twice each: the loss falls, and the bytes of the last checkpoint
 # repeat. Without oneDNN, bf16 must be refused in one line.
 #
-# All is built once in .build-libraries/build, about ten minutes on two cores; for another library one C file is compiled
-# and the programs are linked again. Needs Debian, and PyPI. It is no part of scripts/test.sh.
+# All is built once in .build-libraries/build (SCRATCH names another folder), about ten minutes on two cores; for
+# another library one C file is compiled and the programs are linked again. Needs Debian, and PyPI. It is no part of
+# scripts/test.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 top=$PWD
@@ -51,6 +52,14 @@ PC
 # library NAME: brings it, and says in the environment where it is.
 library() {
   local site
+  # Stated and not left to SwiftPM, which would compile everything anew for a BLAS that it does not find itself.
+  case $1 in
+    debian | none | onednn3)
+      IMAGELORA_BLAS_CFLAGS=$(pkg-config --cflags openblas)
+      IMAGELORA_BLAS_LIBS=$(pkg-config --libs openblas)
+      export IMAGELORA_BLAS_CFLAGS IMAGELORA_BLAS_LIBS
+      ;;
+  esac
   case $1 in
     debian) ;;
     none) export IMAGELORA_ONEDNN=none ;;
@@ -76,7 +85,7 @@ library() {
 }
 
 model=(--set "model.path=$top/Tests/ParityTests/Resources/b/model")
-build=(-c release -Xswiftc -enable-testing --scratch-path "$made/build")
+build=(-c release -Xswiftc -enable-testing --scratch-path "${SCRATCH:-$made/build}")
 
 # train PRECISION: six steps, twice; prints the loss of the first and of the last, and a digest of the checkpoint.
 train() {
@@ -103,7 +112,7 @@ try() {
   flags=$(scripts/build-flags.sh) || return
   eval "$flags"
   swift build "${build[@]}" --build-tests >"$made/$1.build.log" 2>&1 || { tail -n 20 "$made/$1.build.log"; return 1; }
-  program=$made/build/release/imagelora
+  program=${SCRATCH:-$made/build}/release/imagelora
   "$program" --version | sed -n '3p;5p'
   tests=$(OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_NUM_THREADS=1 swift test --skip-build "${build[@]}" \
     --filter '^(TensorsTests|LayersTests)\.' 2>&1) || { echo "$tests" | grep -E '✘|error' | head -n 20; return 1; }
@@ -120,8 +129,9 @@ try() {
   fi
 }
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+# Always the same folder, since its name is in the checkpoints whose digests are printed.
+work=$made/work
+rm -rf "$work"
 python3 Tests/EndToEnd/make_data.py "$work/data"
 cat >"$work/run.yaml" <<'YAML'
 model: {path: model, min_pixels: 784}

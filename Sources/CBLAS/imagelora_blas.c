@@ -5,9 +5,6 @@
 
 #if defined(IMAGELORA_BLAS_MKL)
 #define HEADER <mkl.h>
-#elif defined(IMAGELORA_BLAS_BLIS)
-// It declares cblas.h's functions as well.
-#define HEADER <blis.h>
 #else
 #define HEADER <cblas.h>
 #endif
@@ -16,7 +13,11 @@
 #endif
 #include HEADER
 #if defined(IMAGELORA_BLAS_BLIS)
-#include <cblas.h>
+// Of blis.h, which would need gcc's omp.h.
+void bli_thread_set_num_threads(dim_t count);
+char *bli_info_get_version_str(void);
+arch_t bli_arch_query_id(void);
+char *bli_arch_string(arch_t architecture);
 #endif
 
 // Builds of OpenBLAS for Python have a prefix before each name, which their headers' flags state.
