@@ -24,9 +24,19 @@ let prefixFlags = words("IMAGELORA_PREFIX_LIBS")
 /// The oneDNN that COneDNN is compiled against; IMAGELORA_ONEDNN=none builds without it, and so without bf16.
 let hasOneDNN = Context.environment["IMAGELORA_ONEDNN"] != "none"
 let oneDNNFlags = (compiler: words("IMAGELORA_ONEDNN_CFLAGS"), linker: words("IMAGELORA_ONEDNN_LIBS"))
+/// The processor that kernels are compiled for: IMAGELORA_MARCH, a name of clang's -march. `native` is that of this
+/// machine. Of other architectures than x86-64 it is the compiler's own baseline unless stated.
+#if arch(x86_64)
+  let baseline = "x86-64-v3"
+#else
+  let baseline = ""
+#endif
+let march = Context.environment["IMAGELORA_MARCH"].flatMap { $0.isEmpty ? nil : $0 } ?? baseline
+let marchFlags = march.isEmpty ? [] : ["-march=\(march)"]
+/// Swift takes its processor from the options of the clang that imports C.
 let kernels: [SwiftSetting] = [
   .unsafeFlags([hasChecks || hasFuzzTargets ? "-O" : "-Ounchecked"], .when(configuration: .release)),
-  .unsafeFlags(["-Xcc", "-march=native"]),
+  .unsafeFlags(marchFlags.flatMap { ["-Xcc", $0] }),
 ]
 
 /// The words of a variable of the environment.
@@ -76,6 +86,10 @@ let libraries: [Target] = [
   .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
   .systemLibrary(name: "CCompression", providers: [.apt(["zlib1g-dev", "libzstd-dev"])]),
   .target(name: "CCommit", exclude: ["README.md"], cSettings: [.define("IMAGELORA_COMMIT", to: "\"\(commit)\"")]),
+  .target(name: "CInstructions", exclude: ["README.md"], cSettings: [.unsafeFlags(marchFlags)]),
+  .target(
+    name: "CProcessor", dependencies: ["CInstructions"], exclude: ["README.md"],
+    cSettings: [.define("IMAGELORA_MARCH", to: "\"\(march.isEmpty ? "this architecture" : march)\"")]),
   .target(
     name: "CMPI", dependencies: mpiFlags.linker.isEmpty ? ["CMPILibrary"] : [], exclude: ["README.md"],
     cSettings: [.unsafeFlags(mpiFlags.compiler)], linkerSettings: [.unsafeFlags(mpiFlags.linker)]),
@@ -165,17 +179,17 @@ let programs: [Target] = [
   .executableTarget(
     name: "imagelora",
     dependencies: [
-      "CCommit", "Files", "Tensors", "Collectives", "MPI", "HuggingFace", "Datasets", "Preprocessing", "QwenVL",
-      "Batches", "Adapters", "RunFile", "Artifacts", "Costs", "HeatMaps", "Training", "Evaluation", "Planning",
-      "Inspection",
-      "Report",
+      "CCommit", "CProcessor", "Files", "Tensors", "Collectives", "MPI", "HuggingFace", "Datasets", "Preprocessing",
+      "QwenVL", "Batches", "Adapters", "RunFile", "Artifacts", "Costs", "HeatMaps", "Training", "Evaluation",
+      "Planning",
+      "Inspection", "Report",
       argumentParser,
     ],
     exclude: ["README.md"]),
   .executableTarget(
     name: "benchmarks",
     dependencies: [
-      "Formatting", "Tensors", "Collectives", "MPI", "RandomNumbers", "HuggingFace", "Datasets", "Layers",
+      "CProcessor", "Formatting", "Tensors", "Collectives", "MPI", "RandomNumbers", "HuggingFace", "Datasets", "Layers",
       "Preprocessing", "QwenVL", "Batches", "Adapters", "Artifacts", "Costs", argumentParser,
     ],
     exclude: ["README.md"]),

@@ -1,6 +1,7 @@
 // What imagelora --version says: the program's version, then what it computes with on this machine.
 import Artifacts
 import CCommit
+import CProcessor
 import HDF5
 import MPI
 import Tensors
@@ -18,6 +19,7 @@ var versionText: String {
   \(commit)
   \(mathLibrary)
   \(MPILibrary.loaded), HDF5 \(hdf5Version)
+  kernels compiled for \(String(cString: imagelora_march()))
   bf16 instructions: \(Precision.obstacleToBFloat16.map { "no, since \($0)" } ?? "yes")
   """
 }
