@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that building and testing need, where it may (root, or sudo without a password);
 # otherwise says which are missing. Quick if nothing is missing.
-# Usage: scripts/install-dependencies.sh [--check|--tests|--research] (from any folder)
+# Usage: scripts/install-dependencies.sh [--check|--tests|--package|--research] (from any folder)
 # --check: installs nothing, on any distribution: a line for each need, and status 1 where something is missing; of
 # IMAGELORA_PREFIX and MPICC as well (scripts/build-flags.sh).
-# --tests: also what scripts/test.sh needs. --research: also what all of the research scripts need.
+# --tests: also what scripts/test.sh needs. --package: also what scripts/package.sh needs. --research: also what all of
+# the research scripts need.
 set -euo pipefail
 
 if [[ ${1:-} == --check ]]; then
@@ -27,7 +28,14 @@ packages=(
   libssl-dev                  # SHA-256
   xz-utils                    # the quickstart's images
 )
+package=(
+  gcc gfortran binutils       # archives of its runtime; what a program needs
+  icu-devtools                # the licence of ICU, which is in Swift's runtime
+  python3 zstd dpkg           # manual; archives
+)
 tests=(
+  "${package[@]}"
+  debootstrap qemu-user       # bare systems and other processors, for packages
   hdf5-tools python3          # h5dump and h5diff; data sets and damaged files
   zstd                        # compressed files of examples
   gcc                         # the library that injects faults
@@ -41,15 +49,16 @@ research=(
 case ${1:-} in
   '') ;;
   --tests) packages+=("${tests[@]}") ;;
+  --package) packages+=("${package[@]}") ;;
   --research) packages+=("${research[@]}") ;;
-  *) echo "usage: install-dependencies.sh [--check|--tests|--research]" >&2; exit 64 ;;
+  *) echo "usage: install-dependencies.sh [--check|--tests|--package|--research]" >&2; exit 64 ;;
 esac
 
 missing=()
-for package in "${packages[@]}"; do
+for name in "${packages[@]}"; do
   # libjpeg-dev and its like may be provided by another package.
-  dpkg-query --show --showformat '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
-    missing+=("$package")
+  dpkg-query --show --showformat '${db:Status-Status}\n' "$name" 2>/dev/null | grep -qx installed ||
+    missing+=("$name")
 done
 
 if [[ ${#missing[@]} -gt 0 ]]; then

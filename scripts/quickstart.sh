@@ -2,28 +2,45 @@
 # Sets everything up, then runs the main job on the small model and the pages in scripts/quickstart: probe, select,
 # train on 2 ranks, kill, resume, evaluate, report, export.
 # Usage: scripts/quickstart.sh [FOLDER] (default: quickstart-run)
+#
+# In a package, where this file lies in share/imagelora, the program beside it is run and nothing is built. It then
+# needs bash, gzip, tar and an MPI alone.
 set -euo pipefail
-repository=$(cd "$(dirname "$0")/.." && pwd)
-quickstart=$repository/scripts/quickstart
-run_file=$quickstart/run.yaml
+here=$(cd "$(dirname "$0")" && pwd)
+repository=$(cd "$here/.." && pwd)
+quickstart=$here/quickstart
+packaged=
+if [[ $here == */share/imagelora ]]; then
+  packaged=$(cd "$here/../../bin" && pwd)
+  repository=$PWD
+fi
 out=${1:-$repository/quickstart-run}
 
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 show() { printf '$ %s\n' "${*//$repository\//}"; "$@"; }
 
 say "Set-up"
-"$repository/scripts/install-dependencies.sh"
-flags=$("$repository/scripts/build-flags.sh")
-eval "$flags"
-(cd "$repository" && swift build -c release --product imagelora 2>&1 | tail -n 1)
-PATH=$repository/.build/release:$PATH
+if [[ -z $packaged ]]; then
+  "$repository/scripts/install-dependencies.sh"
+  flags=$("$repository/scripts/build-flags.sh")
+  eval "$flags"
+  (cd "$repository" && swift build -c release --product imagelora 2>&1 | tail -n 1)
+fi
+PATH=${packaged:-$repository/.build/release}:$PATH
 # Of another MPI than Open MPI: MPIRUN=mpiexec.
 default="mpirun --oversubscribe"
 if ((EUID == 0)); then default+=" --allow-run-as-root"; fi
 read -ra mpi <<<"${MPIRUN:-$default} -n 2"
 rm -rf "$out"
 mkdir -p "$out"
-tar -xf "$quickstart/data/pages.tar.xz" -C "$quickstart/data"
+out=$(cd "$out" && pwd)
+if [[ -n $packaged ]]; then
+  # A package may lie where only root may write.
+  cp -r "$quickstart" "$out/"
+  quickstart=$out/quickstart
+fi
+tar -xf "$quickstart"/data/pages.tar.[xg]z -C "$quickstart/data"
+run_file=$quickstart/run.yaml
 heads=12 # half of the KV heads
 run=("$run_file" --set "checkpoint.directory=$out/checkpoints" --set "adapter.heads.num_heads=$heads")
 started=$SECONDS
@@ -46,7 +63,8 @@ done
 kill -KILL -- "-$ranks"
 wait "$ranks" 2>/dev/null || true
 # The ranks end when they find that mpirun is gone.
-while pgrep -f "imagelora train .*checkpoint.directory=$out/checkpoints" >/dev/null; do sleep 0.1; done
+is_running() { grep -aqsF -f <(echo "checkpoint.directory=$out/checkpoints") /proc/[0-9]*/cmdline; }
+while is_running; do sleep 0.1; done
 echo "(killed with SIGKILL)"
 
 say "The same command with --resume auto goes on; the bytes are those of a run that was never killed"
@@ -72,5 +90,5 @@ Everything lies in ${out/$repository\//}:
   report.html                  curves, influence, answers on their images: open it in a browser
   adapter/                     adapter.safetensors, adapter_config.json, and Python for transformers
 Next: look at one example as the model sees it with
-  .build/release/imagelora inspect scripts/quickstart/run.yaml
+  ${packaged:-.build/release}/imagelora inspect ${run_file/$repository\//}
 TEXT

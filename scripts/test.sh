@@ -71,6 +71,7 @@ if part "build" build_without_warnings; then
   part "memory" scripts/test-memory.sh
   part "endurance" scripts/endurance.sh
 fi
+part "package" scripts/test-package.sh --quick
 part "fuzzing" scripts/fuzz.sh --seconds 8 --jobs 2
 
 echo "== summary, $SECONDS s"

@@ -1,0 +1,189 @@
+#!/usr/bin/env bash
+# Makes what a machine without Swift needs: imagelora-VERSION-linux-x86_64.tar.zst and imagelora_VERSION_amd64.deb.
+# Usage: scripts/package.sh [--tarball] [FOLDER] (from any folder; default: .build-package/packages)
+#
+# The program has Swift, OpenBLAS, HDF5, OpenSSL's libcrypto and the image libraries in it, so that none of them can
+# clash with those that an MPI loads. Beside it lie oneDNN and what that needs. MPI (the binary interface of Open MPI 4
+# and 5, libmpi.so.40), libc and GCC's runtime are the system's. --tarball: no .deb.
+#
+# The same commit, toolchain and Debian packages give the same bytes: dates are those of the commit, names are sorted,
+# and no path of this machine is kept. It is built in .build-package, about two minutes on two cores; a machine with
+# another processor may make it, since the kernels are compiled for IMAGELORA_MARCH (x86-64-v3).
+set -euo pipefail
+repository=$(cd "$(dirname "$0")/.." && pwd)
+cd "$repository"
+usage() { echo "usage: package.sh [--tarball] [FOLDER]" >&2; exit 64; }
+deb=1
+if [[ ${1:-} == --tarball ]]; then deb='' && shift; fi
+[[ $# -le 1 && ${1:-} != -* ]] || usage
+build=$repository/.build-package
+out=${1:-$build/packages}
+mkdir -p "$build" "$out"
+out=$(realpath "$out")
+if [[ $(uname -m) != x86_64 ]]; then
+  echo "scripts/package.sh: packages are made on x86-64 alone, not on $(uname -m)" >&2
+  exit 1
+fi
+
+scripts/install-dependencies.sh --package
+commit=$(git describe --always --dirty --abbrev=12)
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+export SOURCE_DATE_EPOCH LC_ALL=C TZ=UTC
+umask 022
+
+# Archives of libraries alone, in a folder that the linker searches first.
+static=$build/static
+rm -rf "$static"
+mkdir -p "$static/pkgconfig"
+system=$(gcc -print-multiarch)
+archives=()
+for name in hdf5 openblas sz aec png16 jpeg webp tiff lzma jbig Lerc deflate zstd z crypto gfortran quadmath; do
+  case $name in
+    hdf5) file=/usr/lib/$system/hdf5/serial/libhdf5.a ;;
+    openblas) file=$(pkg-config --variable=libdir openblas)/libopenblas.a ;;
+    gfortran | quadmath) file=$(gcc -print-file-name=lib$name.a) ;;
+    *) file=/usr/lib/$system/lib$name.a ;;
+  esac
+  [[ -f $file ]] || { echo "scripts/package.sh: $file is missing: install its -dev package" >&2; exit 1; }
+  file=$(realpath "$file")
+  archives+=("$file")
+  ln -s "$file" "$static/lib$name.a"
+done
+ln -s libpng16.a "$static/libpng.a"
+# described NAME LIBRARIES: for pkg-config, which SwiftPM asks.
+described() {
+  printf 'Name: %s\nDescription: its archive\nVersion: 0\nCflags: %s\nLibs: -L%s %s\n' \
+    "$1" "$(pkg-config --cflags "$1")" "$static" "$2" >"$static/pkgconfig/$1.pc"
+}
+described openblas "-lopenblas -lgfortran -lquadmath -lm -lpthread"
+described hdf5 "-lhdf5 -lsz -laec -lz -ldl -lm"
+described libcrypto "-lcrypto -ldl -lpthread"
+described libpng "-lpng16 -lz -lm"
+
+# What the archives need of each other comes last. The path of libraries is an RPATH and no RUNPATH, since it is to be
+# that of the libraries' own libraries too.
+linker=("-L$static" --as-needed --exclude-libs=ALL --disable-new-dtags "-rpath=\$ORIGIN/../lib/imagelora"
+  --build-id=none -ltiff -ljpeg -lwebp -llzma -ljbig -lLerc -ldeflate -lzstd -lz)
+options=(-c release --product imagelora --scratch-path "$build" --static-swift-stdlib
+  -Xswiftc -num-threads -Xswiftc 1 -Xswiftc -gnone -Xcc -g0
+  -Xswiftc -file-prefix-map -Xswiftc "$repository=." -Xcc "-ffile-prefix-map=$repository=.")
+for word in "${linker[@]}"; do options+=(-Xlinker "$word"); done
+# Debian's libraries, whatever is chosen for a build on this machine.
+unset "${!IMAGELORA_BLAS@}" "${!IMAGELORA_ONEDNN@}" "${!IMAGELORA_PREFIX@}" "${!IMAGELORA_MPI@}"
+flags=$(MPICC=${MPICC:-mpicc.openmpi} scripts/mpi-flags.sh)
+eval "$flags"
+# Some orders in the compiler follow addresses, which are to be the same each time.
+if ! IMAGELORA_COMMIT=$commit PKG_CONFIG_PATH=$static/pkgconfig \
+  setarch --addr-no-randomize swift build "${options[@]}" >"$build/build.log" 2>&1; then
+  tail -n 20 "$build/build.log" >&2
+  exit 1
+fi
+
+# The tree, which is that of a prefix.
+version=$("$build/release/imagelora" --version | head -n 1)
+name=imagelora-$version-linux-x86_64
+stage=$build/stage
+rm -rf "$stage"
+tree=$stage/$name
+mkdir -p "$tree/bin" "$tree/lib/imagelora"
+# Digests of the modules, which nothing reads in a program, depend on their folder.
+objcopy --dump-section .swift_modhash="$build/digests" "$build/release/imagelora" "$build/digests.elf"
+head --bytes="$(stat --format=%s "$build/digests")" /dev/zero >"$build/zeros"
+objcopy --strip-all --update-section .swift_modhash="$build/zeros" "$build/release/imagelora" "$tree/bin/imagelora"
+rm "$build/digests.elf"
+
+needed() { objdump -p "$1" | awk '$1 == "NEEDED" { print $2 }'; }
+# copy FILE: the libraries that a program or library needs, and theirs.
+copy() {
+  local library path
+  for library in $(needed "$1"); do
+    case $library in
+      libmpi.so.40 | ld-linux-*) ;;                    # MPI
+      lib[cm].so.* | libdl.so.* | libpthread.so.* | librt.so.*) ;; # libc
+      libstdc++.so.6 | libgcc_s.so.1) ;;               # GCC's runtime
+      libdnnl.so.* | libgomp.so.* | libOpenCL.so.* | libtbb*.so.*)
+        [[ ! -e $tree/lib/imagelora/$library ]] || continue
+        path=$(ldd "$build/release/imagelora" | awk -v name="$library" '$1 == name { print $3 }')
+        path=$(realpath "$path")
+        archives+=("$path")
+        install -m 644 "$path" "$tree/lib/imagelora/$library"
+        copy "$path"
+        ;;
+      *)
+        echo "scripts/package.sh: $1 needs $library: decide whether a package has it" >&2
+        exit 1
+        ;;
+    esac
+  done
+}
+copy "$build/release/imagelora"
+
+IMAGELORA=$build/release/imagelora scripts/install.sh --prefix "$stage/installed" >/dev/null
+cp -r "$stage/installed/share" "$tree/share"
+own=$tree/share/imagelora
+mkdir -p "$own/quickstart/data" "$own/cluster"
+install -m 755 scripts/quickstart.sh "$own/"
+cp -r scripts/quickstart/model scripts/quickstart/run.yaml "$own/quickstart/"
+cp scripts/quickstart/data/*.jsonl scripts/quickstart/data/LICENSE.miniwob "$own/quickstart/data/"
+# A bare system unpacks gzip, but not xz.
+xz -dc scripts/quickstart/data/pages.tar.xz | gzip -9n >"$own/quickstart/data/pages.tar.gz"
+find cluster -maxdepth 1 -type f -exec cp --preserve=mode {} "$own/cluster/" \;
+
+# Licences: of the program, of Swift and its packages, and of every Debian package whose code is in or beside it.
+text=$tree/share/doc/imagelora
+mkdir -p "$text/licenses"
+cp LICENSE README.md CHANGELOG.md "$text/"
+swift=$(dirname "$(realpath "$(command -v swift)")")/..
+cp "$swift/share/swift/LICENSE.txt" "$text/licenses/swift"
+for package in swift-argument-parser Yams; do cp "$build/checkouts/$package"/LICENSE* "$text/licenses/$package"; done
+cp /usr/share/doc/icu-devtools/copyright "$text/licenses/icu"
+while IFS= read -r package; do
+  cp "/usr/share/doc/$package/copyright" "$text/licenses/$package"
+done < <(dpkg -S "${archives[@]}" | sed 's/:.*//' | sort -u)
+# shellcheck disable=SC2016 # dpkg's own
+{
+  echo "imagelora $version ($commit), kernels compiled for ${IMAGELORA_MARCH:-x86-64-v3}"
+  echo "In the program:"
+  dpkg -S "${archives[@]}" | sed 's/: .*//' | sort -u |
+    xargs dpkg-query --show --showformat '  ${Package} ${Version}\n'
+  swift --version 2>/dev/null | sed -n 's/.*\(Swift version [^)]*)\).*/  \1/p'
+  echo "Needed of the system:"
+  objdump -T "$tree/bin/imagelora" "$tree"/lib/imagelora/* | grep -oE '\((GLIBC|GLIBCXX|GCC|CXXABI)_[0-9.]+\)' |
+    tr -d '()' | sort -V | awk -F_ '{ newest[$1] = $0 } END { for (n in newest) print "  " newest[n] }' | sort
+  echo "  libmpi.so.40"
+} >"$text/contents.txt"
+
+find "$tree" -type d -exec chmod 755 {} +
+find "$tree" -newermt "@$SOURCE_DATE_EPOCH" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+tarball=$out/$name.tar.zst
+tar -C "$stage" --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner --format=ustar \
+  -cf - "$name" | zstd -T2 -12 --quiet --force -o "$tarball"
+(cd "$out" && sha256sum "${tarball##*/}" | tee "${tarball##*/}.sha256")
+[[ -n $deb ]] || exit 0
+
+# The same tree under /usr.
+root=$stage/deb
+mkdir -p "$root/DEBIAN"
+cp -r "$tree" "$root/usr"
+gzip -9n "$root/usr/share/man/man1/imagelora.1" "$root/usr/share/doc/imagelora/CHANGELOG.md"
+mv "$root/usr/share/doc/imagelora/LICENSE" "$root/usr/share/doc/imagelora/copyright"
+(cd "$root" && find usr -type f -print0 | sort -z | xargs -0 md5sum) >"$root/DEBIAN/md5sums"
+cat >"$root/DEBIAN/control" <<CONTROL
+Package: imagelora
+Version: $version
+Architecture: amd64
+Maintainer: imagelora's authors
+Section: science
+Priority: optional
+Installed-Size: $(du -sk --apparent-size "$root/usr" | cut -f 1)
+Depends: libc6 (>= 2.35), libstdc++6 (>= 12), libgcc-s1 (>= 12),
+ libopenmpi40 | libopenmpi3t64 | libopenmpi3 (>= 4.1), openmpi-bin
+Description: distributed trainer of LoRA and Image-LoRA for Qwen vision-language models
+ Trains adapters of Qwen2-VL, Qwen2.5-VL, Qwen3-VL and Qwen3.5 on clusters of
+ processors, over MPI. It needs a processor of the level x86-64-v3 and has its
+ numeric libraries in it.
+CONTROL
+find "$root" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+package=$out/imagelora_${version}_amd64.deb
+dpkg-deb --root-owner-group -Zxz -z3 --threads-max=1 --build "$root" "$package" >/dev/null
+(cd "$out" && sha256sum "${package##*/}" | tee "${package##*/}.sha256")
