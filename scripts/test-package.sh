@@ -4,8 +4,8 @@
 #
 # It makes the packages (scripts/package.sh), or takes those of the folder that PACKAGES names. Each system is made
 # anew by debootstrap, from the mirror that this system's apt has, and there the quickstart runs from the package:
-# probe, train on 2 ranks, kill, resume, evaluate, report, export. --quick: the tarball on Debian 12 alone, in under five
-# minutes with the build. Whole: both packages on both systems, and that a second build has the same bytes.
+# probe, train on 2 ranks, kill, resume, evaluate, report, export. --quick: the tarball on Debian 12 alone, in under
+# five minutes with the build. Whole: both packages on both systems, and that a second build has the same bytes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 top=$PWD
@@ -133,7 +133,7 @@ inside() {
     MPIRUN="mpirun --allow-run-as-root --oversubscribe --bind-to none" chroot "$root" "$@"
 }
 has_no_swift() {
-  ! find "$work/$1" -xdev \( -name 'libswift*' -o -name 'libFoundation*' -o -name 'libopenblas*' -o -name 'libhdf5*' \) |
+  ! find "$work/$1" -xdev -name 'libswift*' -o -name 'libFoundation*' -o -name 'libopenblas*' -o -name 'libhdf5*' |
     grep .
 }
 reference=
