@@ -31,6 +31,9 @@ SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH LC_ALL=C TZ=UTC
 umask 022
 
+# The folder where the compiler finds this one, since some of its orders follow the names of folders.
+place=/usr/src
+
 # Archives of libraries alone, in a folder that the linker searches first.
 static=$build/static
 rm -rf "$static"
@@ -53,7 +56,7 @@ ln -s libpng16.a "$static/libpng.a"
 # described NAME LIBRARIES: for pkg-config, which SwiftPM asks.
 described() {
   printf 'Name: %s\nDescription: its archive\nVersion: 0\nCflags: %s\nLibs: -L%s %s\n' \
-    "$1" "$(pkg-config --cflags "$1")" "$static" "$2" >"$static/pkgconfig/$1.pc"
+    "$1" "$(pkg-config --cflags "$1")" "$place/.build-package/static" "$2" >"$static/pkgconfig/$1.pc"
 }
 described openblas "-lopenblas -lgfortran -lquadmath -lm -lpthread"
 described hdf5 "-lhdf5 -lsz -laec -lz -ldl -lm"
@@ -62,22 +65,25 @@ described libpng "-lpng16 -lz -lm"
 
 # What the archives need of each other comes last. The path of libraries is an RPATH and no RUNPATH, since it is to be
 # that of the libraries' own libraries too.
-linker=("-L$static" --as-needed --exclude-libs=ALL --disable-new-dtags "-rpath=\$ORIGIN/../lib/imagelora"
+linker=("-L$place/.build-package/static" --as-needed --exclude-libs=ALL --disable-new-dtags "-rpath=\$ORIGIN/../lib/imagelora"
   --build-id=none -ltiff -ljpeg -lwebp -llzma -ljbig -lLerc -ldeflate -lzstd -lz)
-options=(-c release --product imagelora --scratch-path "$build" --static-swift-stdlib
-  -Xswiftc -num-threads -Xswiftc 1 -Xswiftc -gnone -Xcc -g0
-  -Xswiftc -file-prefix-map -Xswiftc "$repository=." -Xcc "-ffile-prefix-map=$repository=.")
+options=(-c release --product imagelora --scratch-path "$place/.build-package" --static-swift-stdlib
+  -Xswiftc -gnone -Xcc -g0)
 for word in "${linker[@]}"; do options+=(-Xlinker "$word"); done
 # Debian's libraries, whatever is chosen for a build on this machine.
 unset "${!IMAGELORA_BLAS@}" "${!IMAGELORA_ONEDNN@}" "${!IMAGELORA_PREFIX@}" "${!IMAGELORA_MPI@}"
 flags=$(MPICC=${MPICC:-mpicc.openmpi} scripts/mpi-flags.sh)
 eval "$flags"
-# Some orders in the compiler follow addresses, which are to be the same each time.
-if ! IMAGELORA_COMMIT=$commit PKG_CONFIG_PATH=$static/pkgconfig \
-  setarch --addr-no-randomize swift build "${options[@]}" >"$build/build.log" 2>&1; then
+apart=(unshare --mount)
+if [[ $EUID -ne 0 ]]; then apart+=(--map-root-user); fi
+export IMAGELORA_COMMIT=$commit PKG_CONFIG_PATH=$place/.build-package/static/pkgconfig
+# shellcheck disable=SC2016 # the inner shell's
+if ! "${apart[@]}" bash -c 'mount --bind "$1" "$2" && cd "$2" && shift 2 && exec swift build "$@"' \
+  build "$repository" "$place" "${options[@]}" >"$build/build.log" 2>&1; then
   tail -n 20 "$build/build.log" >&2
   exit 1
 fi
+unset PKG_CONFIG_PATH
 
 # The tree, which is that of a prefix.
 version=$("$build/release/imagelora" --version | head -n 1)
