@@ -31,7 +31,8 @@ SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH LC_ALL=C TZ=UTC
 umask 022
 
-# The folder where the compiler finds this one, since some of its orders follow the names of folders.
+# Some orders in the compiler follow names of folders, addresses and threads: it finds this folder at one place, and runs
+# at the same addresses in one thread.
 place=/usr/src
 
 # Archives of libraries alone, in a folder that the linker searches first.
@@ -65,10 +66,10 @@ described libpng "-lpng16 -lz -lm"
 
 # What the archives need of each other comes last. The path of libraries is an RPATH and no RUNPATH, since it is to be
 # that of the libraries' own libraries too.
-linker=("-L$place/.build-package/static" --as-needed --exclude-libs=ALL --disable-new-dtags "-rpath=\$ORIGIN/../lib/imagelora"
-  --build-id=none -ltiff -ljpeg -lwebp -llzma -ljbig -lLerc -ldeflate -lzstd -lz)
+linker=("-L$place/.build-package/static" --as-needed --exclude-libs=ALL --build-id=none
+  --disable-new-dtags "-rpath=\$ORIGIN/../lib/imagelora" -ltiff -ljpeg -lwebp -llzma -ljbig -lLerc -ldeflate -lzstd -lz)
 options=(-c release --product imagelora --scratch-path "$place/.build-package" --static-swift-stdlib
-  -Xswiftc -gnone -Xcc -g0)
+  -Xswiftc -num-threads -Xswiftc 1 -Xswiftc -gnone -Xcc -g0)
 for word in "${linker[@]}"; do options+=(-Xlinker "$word"); done
 # Debian's libraries, whatever is chosen for a build on this machine.
 unset "${!IMAGELORA_BLAS@}" "${!IMAGELORA_ONEDNN@}" "${!IMAGELORA_PREFIX@}" "${!IMAGELORA_MPI@}"
@@ -78,8 +79,8 @@ apart=(unshare --mount)
 if [[ $EUID -ne 0 ]]; then apart+=(--map-root-user); fi
 export IMAGELORA_COMMIT=$commit PKG_CONFIG_PATH=$place/.build-package/static/pkgconfig
 # shellcheck disable=SC2016 # the inner shell's
-if ! "${apart[@]}" bash -c 'mount --bind "$1" "$2" && cd "$2" && shift 2 && exec swift build "$@"' \
-  build "$repository" "$place" "${options[@]}" >"$build/build.log" 2>&1; then
+prepared='mount --bind "$1" "$2" && cd "$2" && shift 2 && exec setarch --addr-no-randomize swift build "$@"'
+if ! "${apart[@]}" bash -c "$prepared" build "$repository" "$place" "${options[@]}" >"$build/build.log" 2>&1; then
   tail -n 20 "$build/build.log" >&2
   exit 1
 fi
@@ -92,11 +93,7 @@ stage=$build/stage
 rm -rf "$stage"
 tree=$stage/$name
 mkdir -p "$tree/bin" "$tree/lib/imagelora"
-# Digests of the modules, which nothing reads in a program, depend on their folder.
-objcopy --dump-section .swift_modhash="$build/digests" "$build/release/imagelora" "$build/digests.elf"
-head --bytes="$(stat --format=%s "$build/digests")" /dev/zero >"$build/zeros"
-objcopy --strip-all --update-section .swift_modhash="$build/zeros" "$build/release/imagelora" "$tree/bin/imagelora"
-rm "$build/digests.elf"
+strip --strip-all -o "$tree/bin/imagelora" "$build/release/imagelora"
 
 needed() { objdump -p "$1" | awk '$1 == "NEEDED" { print $2 }'; }
 # copy FILE: the libraries that a program or library needs, and theirs.
