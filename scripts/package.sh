@@ -31,8 +31,8 @@ SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH LC_ALL=C TZ=UTC
 umask 022
 
-# Some orders in the compiler follow names of folders, addresses and threads: it finds this folder at one place, and runs
-# at the same addresses in one thread.
+# Some orders in the compiler follow names of folders, addresses and threads: it finds this folder at one place, and
+# runs at the same addresses in one thread.
 place=/usr/src
 
 # Archives of libraries alone, in a folder that the linker searches first.
