@@ -30,6 +30,12 @@ package struct RunPath: Sendable, Equatable {
   package var resolved = ""
 }
 
+/// Where a run has the same bits again.
+package enum Reproducible: String, Sendable, CaseIterable {
+  /// On all processors that the program runs on, by kernels that all of them have.
+  case acrossProcessors = "across_processors"
+}
+
 /// What happens at a bad example.
 package enum BadExamples: String, Sendable, CaseIterable { case strict, skip }
 
@@ -55,6 +61,8 @@ extension RunConfiguration {
     package var precision: Precision?
     /// Allows bf16 on processors without bf16 instructions: the same rounding, slower than fp32.
     package var emulateBF16: Bool?
+    /// Absent: the numeric libraries choose the kernels of the processor at hand.
+    package var reproducible: Reproducible?
     /// Fewest and most pixels of an image after resizing; absent: the model folder's own limits.
     package var minPixels: Int?
     package var maxPixels: Int?

@@ -58,6 +58,7 @@ extension RunConfiguration.Model: Section {
     try v.field("path", &path, .required, effect: .elsewhere)
     try v.field("precision", &precision)
     try v.field("emulate_bf16", &emulateBF16)
+    try v.field("reproducible", &reproducible)
     try v.field("min_pixels", &minPixels, .within(1...1_000_000_000))
     try v.field("max_pixels", &maxPixels, .within(1...1_000_000_000))
     try v.field("template", &template)

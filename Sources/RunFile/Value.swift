@@ -187,6 +187,7 @@ extension Accepted<RowKeyNames> {
 
 // The domain's own enumerations, by their raw values.
 extension Precision: Value {}
+extension Reproducible: Value {}
 extension BadExamples: Value {}
 extension Coordinates: Value {}
 extension ExampleIDs: Value {}

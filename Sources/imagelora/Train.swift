@@ -14,12 +14,25 @@ struct RunOptions: ParsableArguments {
     name: .customLong("set"), help: ArgumentHelp("Override one key, as in training.steps=20.", valueName: "key=value"))
   var overrides: [String] = []
 
+  /// Before any command begins, since the numeric libraries hear of pinned kernels only as they are loaded. What is wrong
+  /// with the run file is said later.
+  func validate() throws {
+    guard let run = try? RunConfiguration(path: runFile, overrides: overrides, notice: { _ in }),
+      run.model.reproducible == .acrossProcessors
+    else { return }
+    PinnedKernels.pin()
+  }
+
   /// Reads the run file on every rank, sets its number of GEMM threads and starts the watchdog.
   /// - Parameter output: what the command writes, near which the ranks keep the file of their heartbeats; nil: the
   ///   folder of checkpoints.
   func configuration(_ communicator: any Communicator, output: String? = nil) throws -> RunConfiguration {
     let run = try withErrorAgreement(communicator) {
-      try RunConfiguration(path: runFile, overrides: overrides) { if communicator.rank == 0 { complain($0) } }
+      let run = try RunConfiguration(path: runFile, overrides: overrides) {
+        if communicator.rank == 0 { complain($0) }
+      }
+      if run.model.reproducible == .acrossProcessors { try PinnedKernels.check(for: run.path) }
+      return run
     }
     setGEMMThreads(run.model.threads)
     try watch(

@@ -40,6 +40,19 @@ else
   refused 65 "bf16 on this processor" 'run file: model.precision: bf16' 'emulate_bf16: true' \
     train "${on_bf16[@]}" --set checkpoint.directory=refused-bf16 --set model.precision=bf16
 fi
+# Under a library that was told other kernels, on one rank and on two.
+pinned=(--set model.reproducible=across_processors)
+OPENBLAS_CORETYPE=Sandybridge trained "kernels pinned for all processors" fp32 pinned-1 "${pinned[@]}"
+check "2 ranks with pinned kernels" env OPENBLAS_CORETYPE=Sandybridge \
+  "${mpirun[@]}" -n 2 "$IMAGELORA" train "${on_bf16[@]}" --set checkpoint.directory=pinned-2 "${pinned[@]}"
+check "the same bytes as on 1" same_state pinned-1/latest.h5 pinned-2/latest.h5
+OPENBLAS_CORETYPE=Haswell DNNL_MAX_CPU_ISA=AVX2 ONEDNN_MAX_CPU_ISA=AVX2 \
+  trained "by the libraries' own variables" fp32 by-hand "${pinned[@]}"
+check "the same bytes by the libraries' own variables" same_state pinned-1/latest.h5 by-hand/latest.h5
+refused 65 "bf16 by instructions with pinned kernels" 'run file: model.precision: bf16' 'emulate_bf16: true' \
+  train "${on_bf16[@]}" --set checkpoint.directory=refused-bf16 --set model.precision=bf16 "${pinned[@]}"
 different() { ! same_log "$1" "$2"; }
 check "bf16 is not fp32 by another name: other losses" different emulated/metrics.jsonl plain/metrics.jsonl
-rm -rf chosen emulated plain stated
+OPENBLAS_CORETYPE=Sandybridge trained "those other kernels" fp32 others --set model.precision=fp32
+check "are others: other losses" different pinned-1/metrics.jsonl others/metrics.jsonl
+rm -rf chosen emulated plain stated pinned-1 pinned-2 by-hand others
