@@ -21,8 +21,8 @@ extension RunConfiguration {
   }
 
   /// SHA-256 of what the results depend on: `model.{precision, emulate_bf16, reproducible, min_pixels, max_pixels,
-  /// template, threads}`, `data.{system, max_length, group_by_image, coordinates, transparency, exif_orientation}`, all of
-  /// `adapter` but the paths `heads.file` and `start`, all of `training` but `activation_memory_mib` and
+  /// template, threads}`, `data.{system, max_length, group_by_image, coordinates, transparency, exif_orientation}`, all
+  /// of `adapter` but the paths `heads.file` and `start`, all of `training` but `activation_memory_mib` and
   /// `validation_every_steps`.
   ///
   /// Paths, cached vision features, checkpoints and logging do not count. The contents at the paths do: the caller

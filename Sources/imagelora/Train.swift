@@ -14,8 +14,8 @@ struct RunOptions: ParsableArguments {
     name: .customLong("set"), help: ArgumentHelp("Override one key, as in training.steps=20.", valueName: "key=value"))
   var overrides: [String] = []
 
-  /// Before any command begins, since the numeric libraries hear of pinned kernels only as they are loaded. What is wrong
-  /// with the run file is said later.
+  /// Before any command begins, since the numeric libraries hear of pinned kernels only as they are loaded. What is
+  /// wrong with the run file is said later.
   func validate() throws {
     guard let run = try? RunConfiguration(path: runFile, overrides: overrides, notice: { _ in }),
       run.model.reproducible == .acrossProcessors
