@@ -133,8 +133,8 @@ inside() {
     MPIRUN="mpirun --allow-run-as-root --oversubscribe --bind-to none" chroot "$root" "$@"
 }
 has_no_swift() {
-  ! find "$work/$1" -xdev -name 'libswift*' -o -name 'libFoundation*' -o -name 'libopenblas*' -o -name 'libhdf5*' |
-    grep .
+  ! find "$work/$1" -xdev \
+    \( -name 'libswift*' -o -name 'libFoundation*' -o -name 'libopenblas*' -o -name 'libhdf5*' \) | grep .
 }
 reference=
 # quickstart NAME SUITE COMMAND: and what it must have left.

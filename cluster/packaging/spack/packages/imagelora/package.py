@@ -1,8 +1,6 @@
 # The binary of imagelora: Spack has no Swift toolchain to build it with.
-# ruff: noqa: F403, F405, I001 (recipes of Spack import everything)
+from spack.package import depends_on, install_tree, license, requires, version
 from spack_repo.builtin.build_systems.generic import Package
-
-from spack.package import *
 
 
 class Imagelora(Package):
