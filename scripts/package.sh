@@ -31,8 +31,9 @@ SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH LC_ALL=C TZ=UTC
 umask 022
 
-# Some orders in the compiler follow names of folders, addresses and threads: it finds this folder at one place, and
-# runs at the same addresses in one thread.
+# Some orders in the compiler follow names of folders, addresses, threads, and whether a C module was compiled before: it
+# finds this folder at one place, runs at the same addresses in one thread, and the first users of C modules come one
+# after the other.
 place=/usr/src
 
 # Archives of libraries alone, in a folder that the linker searches first.
@@ -68,7 +69,8 @@ described libpng "-lpng16 -lz -lm"
 # that of the libraries' own libraries too.
 linker=("-L$place/.build-package/static" --as-needed --exclude-libs=ALL --build-id=none
   --disable-new-dtags "-rpath=\$ORIGIN/../lib/imagelora" -ltiff -ljpeg -lwebp -llzma -ljbig -lLerc -ldeflate -lzstd -lz)
-options=(-c release --product imagelora --scratch-path "$place/.build-package" --static-swift-stdlib
+first=(Files Digests HDF5 Tensors)
+options=(-c release --scratch-path "$place/.build-package" --static-swift-stdlib
   -Xswiftc -num-threads -Xswiftc 1 -Xswiftc -gnone -Xcc -g0)
 for word in "${linker[@]}"; do options+=(-Xlinker "$word"); done
 # Debian's libraries, whatever is chosen for a build on this machine.
@@ -80,10 +82,14 @@ if [[ $EUID -ne 0 ]]; then apart+=(--map-root-user); fi
 export IMAGELORA_COMMIT=$commit PKG_CONFIG_PATH=$place/.build-package/static/pkgconfig
 # shellcheck disable=SC2016 # the inner shell's
 prepared='mount --bind "$1" "$2" && cd "$2" && shift 2 && exec setarch --addr-no-randomize swift build "$@"'
-if ! "${apart[@]}" bash -c "$prepared" build "$repository" "$place" "${options[@]}" >"$build/build.log" 2>&1; then
-  tail -n 20 "$build/build.log" >&2
-  exit 1
-fi
+: >"$build/build.log"
+for part in "${first[@]/#/--target=}" --product=imagelora; do
+  if ! "${apart[@]}" bash -c "$prepared" build "$repository" "$place" "${options[@]}" "${part%=*}" "${part#*=}" \
+    >>"$build/build.log" 2>&1; then
+    tail -n 20 "$build/build.log" >&2
+    exit 1
+  fi
+done
 unset PKG_CONFIG_PATH
 
 # The tree, which is that of a prefix.

@@ -152,7 +152,7 @@ quickstart() {
     reference=$work/reference.h5
     cp "$out/checkpoints/step-00000160.h5" "$reference"
   else
-    check "$name: the same numbers as in the first system" same_state "$reference" "$out/checkpoints/step-00000160.h5"
+    check "$name: the same numbers as from the tarball" same_state "$reference" "$out/checkpoints/step-00000160.h5"
   fi
 }
 
@@ -161,6 +161,7 @@ suites=("bookworm libopenmpi3,openmpi-bin")
 for line in "${suites[@]}"; do
   read -r suite mpi <<<"$line"
   section "$suite"
+  reference='' # another libm may leave other bits
   if ! system "$suite" "$mpi"; then
     fail "$suite: a bare system"
     continue
