@@ -31,9 +31,9 @@ SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 export SOURCE_DATE_EPOCH LC_ALL=C TZ=UTC
 umask 022
 
-# Some orders in the compiler follow names of folders, addresses, threads, and whether a C module was compiled before: it
-# finds this folder at one place, runs at the same addresses in one thread, and the first users of C modules come one
-# after the other.
+# Some orders in the compiler follow names of folders, addresses, threads, and whether a C module was compiled before:
+# it finds this folder at one place, runs at the same addresses in one thread, and the first users of C modules come
+# one after the other.
 place=/usr/src
 
 # Archives of libraries alone, in a folder that the linker searches first.
