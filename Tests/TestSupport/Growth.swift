@@ -20,7 +20,7 @@ package func threadTime(_ work: () throws -> Void) rethrows -> Duration {
 package func growth(_ work: (_ doublings: Int) throws -> some Any) rethrows -> Double {
   _ = try work(0)
   var best = Double.infinity
-  for _ in 0..<12 where best > 2.5 {
+  for _ in 0..<60 where best > 2.5 {
     var least = [Duration.seconds(1 << 30), .seconds(1 << 30)]
     for _ in 0..<5 {
       for doublings in 0...1 {
