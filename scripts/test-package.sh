@@ -25,10 +25,42 @@ release() {
   for folder in "${mounted[@]}"; do umount --lazy "$folder"; done
   mounted=()
 }
-# What could not be unmounted must not be emptied.
-trap 'release; rm -rf --one-file-system "$work"' EXIT
+# Systems that are still being made have mounts of their own; what could not be unmounted must not be emptied.
+trap 'wait; release; rm -rf --one-file-system "$work"' EXIT
 IMAGELORA=unused # the package's own is tested
 source scripts/test-support.sh
+
+# From this system's own apt.
+# shellcheck disable=SC2016 # apt's own
+mirror=$(apt-get indextargets --format '$(LABEL)|$(COMPONENT)|$(REPO_URI)' 'Created-By: Packages' |
+  awk -F '|' '$1 == "Debian" && $2 == "main" { print $3; exit }')
+[[ -n $mirror ]] || fail "a mirror of Debian: this system's apt has none"
+
+# make SUITE MPI: a bare system in $work/SUITE.
+make() { debootstrap --variant=minbase --include="$2" "$1" "$work/$1" "$mirror" >"$work/$1.log" 2>&1; }
+# system SUITE: waits for it and readies it.
+system() {
+  local root=$work/$1
+  if ! wait "${makers[$1]}"; then
+    tail -n 5 "$work/$1.log"
+    return 1
+  fi
+  rm -f "$root"/var/cache/apt/archives/*.deb
+  mount -t proc proc "$root/proc"
+  mounted+=("$root/proc")
+  mount -t tmpfs tmpfs "$root/dev/shm"
+  mounted+=("$root/dev/shm")
+}
+suites=("bookworm libopenmpi3,openmpi-bin")
+[[ -n $quick ]] || suites+=("trixie libopenmpi40,openmpi-bin")
+
+# While the program is compiled.
+declare -A makers=()
+for line in "${suites[@]}"; do
+  read -r suite mpi <<<"$line"
+  make "$suite" "$mpi" &
+  makers[$suite]=$!
+done
 
 cd "$work" # where helpers leave files
 section "packages"
@@ -105,25 +137,6 @@ for processor in Haswell-v4 EPYC-Rome-v2; do
     --set "checkpoint.directory=$work/run-$processor"
 done
 
-# From this system's own apt.
-# shellcheck disable=SC2016 # apt's own
-mirror=$(apt-get indextargets --format '$(LABEL)|$(COMPONENT)|$(REPO_URI)' 'Created-By: Packages' |
-  awk -F '|' '$1 == "Debian" && $2 == "main" { print $3; exit }')
-[[ -n $mirror ]] || fail "a mirror of Debian: this system's apt has none"
-
-# system SUITE MPI: a bare system in $work/SUITE.
-system() {
-  local root=$work/$1
-  debootstrap --variant=minbase --include="$2" "$1" "$root" "$mirror" >"$work/debootstrap.log" 2>&1 || {
-    tail -n 5 "$work/debootstrap.log"
-    return 1
-  }
-  rm -f "$root"/var/cache/apt/archives/*.deb
-  mount -t proc proc "$root/proc"
-  mounted+=("$root/proc")
-  mount -t tmpfs tmpfs "$root/dev/shm"
-  mounted+=("$root/dev/shm")
-}
 # inside SUITE COMMAND...
 inside() {
   local root=$work/$1
@@ -156,13 +169,11 @@ quickstart() {
   fi
 }
 
-suites=("bookworm libopenmpi3,openmpi-bin")
-[[ -n $quick ]] || suites+=("trixie libopenmpi40,openmpi-bin")
 for line in "${suites[@]}"; do
-  read -r suite mpi <<<"$line"
+  suite=${line%% *}
   section "$suite"
   reference='' # another libm may leave other bits
-  if ! system "$suite" "$mpi"; then
+  if ! system "$suite"; then
     fail "$suite: a bare system"
     continue
   fi
