@@ -136,14 +136,14 @@ final class FeatureCache: Sendable {
     var preprocessor = preprocessor
     (preprocessor.minPixels, preprocessor.maxPixels) = (0, 0)
     // Another version or build of the program may round otherwise.
-    guard let program = try? Data(contentsOf: URL(fileURLWithPath: "/proc/self/exe"), options: .mappedIfSafe) else {
+    guard let program = RunningProgram.digest else {
       throw .featureCache(
         settings.cacheFolder ?? "", "this program cannot be identified: /proc/self/exe is unreadable")
     }
     return [
       "threads \(settings.threads)", "\(vision)", "\(preprocessor)",
       "transparency \(reading.transparency.rawValue), exif_orientation \(reading.exifOrientation.rawValue)",
-      mathLibrary, "program \(program.withUnsafeBytes { SHA256.hex($0) })",
+      mathLibrary, "program \(program)",
     ].joined(separator: "\n")
   }
 

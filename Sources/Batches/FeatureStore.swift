@@ -59,6 +59,8 @@ package final class FeatureStore: Sendable {
     var numbers = 0
     var uses = 0
     var checked: [ImageSource: Checked] = [:]
+    /// Whether all images were looked for in the cache.
+    var isCounted = true
     var tally = Tally()
   }
 
@@ -81,11 +83,12 @@ package final class FeatureStore: Sendable {
   /// Images that came from the cache or were computed, so far.
   package var tally: Tally { state.withLock { $0.tally } }
 
-  /// The cache's folder, how many images were checked, and how many of them it had then; nil without a cache.
-  package var cacheState: (folder: String, images: Int, cached: Int)? {
+  /// The cache's folder, how many images were checked, and how many of them it had then; nil without a cache, or where
+  /// no image was looked for there.
+  package var cacheState: (folder: String, counts: (images: Int, cached: Int)?)? {
     guard let cache else { return nil }
-    let checked = state.withLock { $0.checked }
-    return (cache.folder, checked.count, checked.values.count(where: \.isCached))
+    let (checked, isCounted) = state.withLock { ($0.checked, $0.isCounted) }
+    return (cache.folder, isCounted ? (checked.count, checked.values.count(where: \.isCached)) : nil)
   }
 
   /// Makes sure that an image can be decoded; one whose features are in the cache was decoded before.
@@ -114,6 +117,15 @@ package final class FeatureStore: Sendable {
   /// other bytes is refused.
   package func remember(_ checked: [ImageSource: Checked]) {
     state.withLock { $0.checked.merge(checked) { first, _ in first } }
+  }
+
+  /// The same for images that an earlier start checked.
+  func remember(_ images: [Preparation.LooseImage]) {
+    let checked = images.compactMap { image in
+      image.digest.map { (ImageSource.file(image.path), Checked(digest: $0, isCached: false)) }
+    }
+    state.withLock { $0.isCounted = false }
+    remember(Dictionary(checked) { first, _ in first })
   }
 
   /// The features of each of a sample's images, `[t h w / merge^2, featureColumns]`; an image is decoded only if its
@@ -157,7 +169,7 @@ package final class FeatureStore: Sendable {
         image(of: key.frame, digest: digest), rows: grid.tokens(mergeSize: processor.settings.mergeSize),
         columns: columns)
     }
-    let checked = state.withLock { $0.checked[key.source]?.digest }
+    let checked = state.withLock { $0.checked[key.source]?.digest } ?? key.source.statedDigest
     if let checked, let found = read(checked) { return (found, true) }
     let (bytes, digest) = try bytes(of: key.source)
     if checked == nil, let found = read(digest) { return (found, true) }
@@ -230,7 +242,10 @@ package final class FeatureStore: Sendable {
 
 extension ImageSource {
   /// SHA-256 of its bytes, just read; a pack has compared them with the digest that it states.
-  fileprivate func digest(of bytes: [UInt8]) -> String {
-    if case .packed(let image) = address, let digest = image.digest { digest } else { SHA256.hex(bytes) }
+  fileprivate func digest(of bytes: [UInt8]) -> String { statedDigest ?? SHA256.hex(bytes) }
+
+  /// What the file that it is in says of its bytes.
+  fileprivate var statedDigest: String? {
+    if case .packed(let image) = address { image.digest } else { nil }
   }
 }

@@ -35,8 +35,9 @@ extension BaseModel {
     _ groups: [ImageGroup], of data: PreparedExamples,
     features: (_ row: Example, _ sample: Sample) throws(SampleError) -> ImageFeatures
   ) throws -> PackedBatch {
-    let examples = groups.flatMap(\.examples).map { data.examples[$0] }
-    let samples = try examples.map(data.samples.sample)
+    let indices = groups.flatMap(\.examples)
+    let examples = try data.examples(indices)
+    let samples = try zip(examples, indices).map { try data.sample(of: $0, at: $1) }
     if groups.count == 1 {
       let most = longest(samples)
       let images = try features(examples[most], samples[most])

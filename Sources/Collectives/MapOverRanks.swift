@@ -112,6 +112,11 @@ private func agreement(
 
 /// Gives every rank the results of all ranks. Binary property lists keep every bit of a Double, infinities and NaN too.
 private func gather<Result: Codable>(_ results: [Result], _ communicator: any Communicator) throws -> [[Result]] {
+  guard communicator.size > 1 else {
+    // Nothing to encode, but as many collectives as on any number of ranks.
+    _ = try communicator.allGather([])
+    return [results]
+  }
   let encoder = PropertyListEncoder()
   encoder.outputFormat = .binary
   return try communicator.allGather(Array(encoder.encode(results))).map {

@@ -32,6 +32,10 @@ package struct Dataset: Sendable, Equatable {
   package let parts: [DatasetPart]
   /// What names each example for a split, whatever other rows the files have; empty where there is none.
   let identities: [String]
+  /// Where the row of each example is.
+  package let rows: [RowPlace]
+  /// The rows as text.
+  package let table: RowTable
 
   package static func == (a: Dataset, b: Dataset) -> Bool {
     a.examples == b.examples && a.problems == b.problems && a.digest.hasSameBytes(as: b.digest)
@@ -51,12 +55,19 @@ extension Dataset {
         DatasetPart(name: file.name, examples: start..<(start + set.examples.count), weight: file.weight))
       for (key, count) in set.ignoredKeys { ignored[ExactString(key), default: 0] += count }
     }
+    let rows = sets.enumerated().flatMap { index, entry in
+      entry.set.rows.map { place in
+        var place = place
+        place.file = index
+        return place
+      }
+    }
     let digests = sets.map { file, set in "\(file.weight) \(file.name.utf8.count) \(file.name) \(set.digest)" }
     self.init(
       examples: sets.flatMap(\.set.examples), problems: sets.flatMap(\.set.problems),
       digest: SHA256.hex(digests.joined(separator: "\n")),
       ignoredKeys: ignored.sorted { $0.key < $1.key }.map { (key: $0.key.text, count: $0.value) }, parts: parts,
-      identities: sets.flatMap(\.set.identities))
+      identities: sets.flatMap(\.set.identities), rows: rows, table: RowTable(joining: sets.map(\.set.table)))
   }
 
   /// The examples at these indices, ascending, under another digest.
@@ -69,6 +80,6 @@ extension Dataset {
     }
     return Dataset(
       examples: indices.map { examples[$0] }, problems: problems, digest: digest, ignoredKeys: ignoredKeys,
-      parts: parts, identities: indices.map { identities[$0] })
+      parts: parts, identities: indices.map { identities[$0] }, rows: indices.map { rows[$0] }, table: table)
   }
 }

@@ -38,19 +38,19 @@ package struct ExampleFiles: Sendable {
     return files.prefix(3).map(\.path).joined(separator: ", ") + (rest > 0 ? " and \(rest) more" : "")
   }
 
-  /// Reads the files one after another.
-  /// - Throws: the first file's error; `DatasetError.split` where one side has no example.
-  package func read() throws(DatasetError) -> Dataset {
-    var sets: [(file: ExampleFile, set: Dataset)] = []
+  /// Opens the files and reads none of their rows.
+  /// - Throws: the first file's error.
+  package func open() throws(DatasetError) -> OpenedFiles {
+    var opened: [OpenedFiles.Opened] = []
     for file in files {
       var reader = reader
       (reader.imageRoot, reader.name, reader.isForSplit) = (file.imageRoot, file.name, split != nil)
-      sets.append((file, try reader.read(file.path)))
+      opened.append(OpenedFiles.Opened(file: file, reader: reader, source: try reader.open(file.path)))
     }
-    // One file as it is has the digest that it always had.
-    let isPlain = sets.count == 1 && sets[0].file.weight == 1
-    let all = isPlain ? sets[0].set : Dataset(joining: sets)
-    guard let split else { return all }
-    return try split.side(of: all, title: title)
+    return OpenedFiles(files: opened, split: split, title: title)
   }
+
+  /// Reads the files one after another.
+  /// - Throws: the first file's error; `DatasetError.split` where one side has no example.
+  package func read() throws(DatasetError) -> Dataset { try open().read() }
 }

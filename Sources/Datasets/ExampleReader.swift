@@ -1,4 +1,5 @@
 // Reads a file of examples, JSON Lines, one JSON array or a pack, in one pass: splits rows, decodes, checks, digests.
+// What the pass does with a row is in RowPass.
 import Digests
 import Files
 import Foundation
@@ -50,18 +51,27 @@ package struct ExampleReader: Sendable {
   }
 
   /// Reads a regular file: rows, or a pack or tar archive of rows and their images.
-  package func read(_ path: String) throws(DatasetError) -> Dataset {
-    let (container, rows): (any ImageContainer, [UInt8])
+  package func read(_ path: String) throws(DatasetError) -> Dataset { try read(open(path)) }
+
+  /// Opens such a file; of a pack or archive, the list of its images is read and checked.
+  func open(_ path: String) throws(DatasetError) -> RowSource {
     do {
       if ImagePack.isHDF5(path) {
-        (container, rows) = try ImagePack.open(path)
-      } else if TarArchive.isTar(path) {
-        (container, rows) = try TarArchive.open(path)
-      } else {
-        return try read(text(of: path), name: path)
+        let (pack, rows) = try ImagePack.open(path)
+        return RowSource(path: path, text: .read(rows), container: pack)
       }
-    } catch let error as DatasetError { throw error } catch { throw .pack(description: "\(error)") }
-    return try read(Data(rows), name: path, folder: ImageFolder(imageRoot, confined: confined, container: container))
+      if TarArchive.isTar(path) {
+        let (archive, rows) = try TarArchive.open(path)
+        return RowSource(path: path, text: .read(rows), container: archive)
+      }
+    } catch { throw .pack(description: "\(error)") }
+    return RowSource(path: path, text: .mapped(try text(of: path)), container: nil)
+  }
+
+  func read(_ source: RowSource) throws(DatasetError) -> Dataset {
+    try read(
+      source.text, name: source.path,
+      folder: ImageFolder(imageRoot, confined: confined, container: source.container))
   }
 
   /// Reads a file of rows and finds their images: the text, and each image as rows write it and where its file is.
@@ -75,11 +85,11 @@ package struct ExampleReader: Sendable {
       throw .pack(description: oneLine("\(path): is a tar archive, which holds its images; train on it as it is"))
     }
     let data = try text(of: path)
-    if let format = Self.compression(of: data) {
+    if let format = RowBytes.mapped(data).compression {
       throw .unreadable(file: path, reason: "its rows are compressed; unpack them first (\(format.program))")
     }
     let folder = ImageFolder(imageRoot, confined: confined, collects: true)
-    let dataset = try read(data, name: path, folder: folder)
+    let dataset = try read(.mapped(data), name: path, folder: folder)
     return (Array(data), dataset, folder.found ?? [])
   }
 
@@ -90,14 +100,11 @@ package struct ExampleReader: Sendable {
     }
     // JSON holds no zero byte. Where bad rows are left out, the rows in a pack whose first bytes are damaged would be
     // taken for loose ones.
-    guard !data.prefix(64).contains(0) || data.starts(with: "PAR1".utf8) || Self.compression(of: data) != nil else {
+    guard !data.prefix(64).contains(0) || data.starts(with: "PAR1".utf8) || RowBytes.mapped(data).compression != nil
+    else {
       throw .unreadable(file: path, reason: "it is no text; give rows, or a pack whose beginning is not damaged")
     }
     return data
-  }
-
-  private static func compression(of data: Data) -> (name: String, program: String)? {
-    data.withUnsafeBytes { bytes in compressedStream(bytes).map { type(of: $0).format } }
   }
 
   private func data(of path: String) throws(DatasetError) -> Data {
@@ -118,14 +125,14 @@ package struct ExampleReader: Sendable {
 
   /// Reads a file's bytes, also those of a gzip or zstd stream; `name` names them in errors.
   package func read(_ data: Data, name: String) throws(DatasetError) -> Dataset {
-    try read(data, name: name, folder: ImageFolder(imageRoot, confined: confined))
+    try read(.mapped(data), name: name, folder: ImageFolder(imageRoot, confined: confined))
   }
 
-  private func read(_ data: Data, name: String, folder: ImageFolder) throws(DatasetError) -> Dataset {
-    if data.starts(with: "PAR1".utf8) {
+  private func read(_ data: RowBytes, name: String, folder: ImageFolder) throws(DatasetError) -> Dataset {
+    if data.withUnsafeBytes({ $0.starts(with: "PAR1".utf8) }) {
       throw .unreadable(file: name, reason: "it is a Parquet file; \(Self.conversion(name, "read_parquet"))")
     }
-    var pass = Pass(reader: self, folder: folder)
+    var pass = RowPass(RowParser(self), folder: folder, isTextHeld: data.compression == nil)
     var failure: String?
     data.withUnsafeBytes { bytes in
       let text = RowText(bytes, maxRowBytes: maxLineBytes)
@@ -134,6 +141,7 @@ package struct ExampleReader: Sendable {
         return
       }
       var rows = RowSplitter(text)
+      pass.begin(bytes, isArray: rows.isArray)
       do throws(JSONSyntaxError) {
         while let row = try rows.next() {
           pass.read(row)
@@ -153,118 +161,18 @@ package struct ExampleReader: Sendable {
     if policy == .strict && !problems.isEmpty { throw .badExamples(file: name, problems: problems) }
     if examples.isEmpty { throw .empty(file: name, problems: problems) }
     let counts = ignored.counts.sorted { $0.key < $1.key }.map { (key: $0.key.text, count: $0.value) }
-    let identities = pass.identities
+    let (identities, rows) = (pass.identities, pass.rows)
+    let held = HeldRows(
+      RowParser(self), text: pass.held ?? data.inMemory, isArray: pass.isArray, container: folder.container)
     return Dataset(
       examples: examples, problems: problems, digest: pass.finish(), ignoredKeys: counts,
-      parts: [DatasetPart(name: self.name, examples: examples.indices)], identities: identities)
+      parts: [DatasetPart(name: self.name, examples: examples.indices)], identities: identities, rows: rows,
+      table: RowTable([held]))
   }
 
   /// The command that makes rows of a table.
   private static func conversion(_ name: String, _ function: String) -> String {
     "convert it: python3 -c \"import sys, pandas; pandas.\(function)(sys.argv[1]).to_json(sys.argv[2], "
       + "orient='records', lines=True)\" \(quoted(name)) rows.jsonl"
-  }
-}
-
-/// One pass over a file's rows.
-private struct Pass: ~Copyable {
-  let reader: ExampleReader
-  var digest = SHA256()
-  var firstLines: [ExactString: Int] = [:]
-  var examples: [Example] = []
-  var problems: [ExampleProblem] = []
-  /// What names each example for a split; see `Dataset.identities`.
-  var identities: [String] = []
-  var ignored: IgnoredKeys
-  let folder: ImageFolder
-  /// Before ids.
-  let prefix: String
-
-  init(reader: ExampleReader, folder: ImageFolder) {
-    (self.reader, self.folder) = (reader, folder)
-    prefix = reader.name.isEmpty ? "" : reader.name + ":"
-    ignored = IgnoredKeys(reader.ignoredKeys)
-  }
-
-  consuming func finish() -> String { digest.finish() }
-
-  /// An array that ends or breaks in its middle.
-  mutating func fail(_ error: JSONSyntaxError, line: Int) {
-    problems.append(ExampleProblem(line: line, id: "\(prefix)line-\(line)", reason: "not valid JSON: \(error)"))
-  }
-
-  mutating func read(_ row: RowSplitter.Row) {
-    do throws(ExampleProblem) {
-      let example = try parse(row)
-      if let first = firstLines[ExactString(example.id)] {
-        throw ExampleProblem(
-          line: row.line, id: example.id,
-          reason: "the id is taken by line \(first); ids must be unique, or set data.ids: line")
-      }
-      firstLines[ExactString(example.id)] = row.line
-      // Lengths first, so that no two lists of examples make the same message.
-      digest.update("\(example.id.utf8.count) \(row.bytes.count)\n\(example.id)")
-      digest.update(row.bytes)
-      if reader.isForSplit { identities.append(identity(of: example, row)) }
-      examples.append(example)
-    } catch {
-      problems.append(error)
-    }
-  }
-
-  private mutating func parse(_ row: RowSplitter.Row) throws(ExampleProblem) -> Example {
-    var id = prefix + row.name
-    func problem(_ reason: String) -> ExampleProblem { ExampleProblem(line: row.line, id: id, reason: reason) }
-    guard row.bytes.count <= reader.maxLineBytes else {
-      throw problem(
-        "the row has \(row.bytes.count) bytes, the limit is \(reader.maxLineBytes); give images as files")
-    }
-    let json: JSON
-    do { json = try JSON(parsing: Array(row.bytes)) } catch { throw problem("not valid JSON: \(error)") }
-    // Counted only if the row becomes an example.
-    var ignored = IgnoredKeys(reader.ignoredKeys)
-    do throws(BadExample) {
-      if let own = Self.id(in: json), (try? Example.check(id: own)) != nil { id = prefix + own }
-      let object = try RowObject(json, .row, at: "", ignored: &ignored)
-      let own = try Example.id(of: object)
-      let name =
-        switch reader.ids {
-        case .own: own ?? row.name
-        case .line: own.map { Example.lineID($0, row.number) } ?? row.name
-        }
-      var example = try Example(
-        object, id: prefix + name, line: row.line, root: folder, system: reader.system, ignored: &ignored)
-      if !reader.name.isEmpty, example.groups["file"] == nil { example.groups["file"] = reader.name }
-      self.ignored.add(ignored)
-      return example
-    } catch {
-      throw problem(error.reason)
-    }
-  }
-
-  /// An image is named as the row names it, so that a moved folder changes nothing; a row without images by its id or,
-  /// where that is none or counts lines, by its bytes.
-  private func identity(of example: Example, _ row: RowSplitter.Row) -> String {
-    switch example.images.first?.address {
-    case .file(let path):
-      let root = (folder.path + "/").utf8
-      let rest = path.text.utf8.dropFirst(path.text.utf8.starts(with: root) ? root.count : 0)
-      return "image " + String(decoding: rest, as: UTF8.self)
-    case .packed(let image): return "image " + image.name
-    case .inline(let bytes): return "bytes \(SHA256.hex(bytes))"
-    case nil:
-      let name = String(decoding: example.id.utf8.dropFirst(prefix.utf8.count), as: UTF8.self)
-      return reader.ids == .own && !name.hasSameBytes(as: row.name) ? "id \(name)" : "row \(SHA256.hex(row.bytes))"
-    }
-  }
-
-  /// The id of a row of which the rest may be bad.
-  private static func id(in json: JSON) -> String? {
-    guard case .object(let members) = json else { return nil }
-    return switch members.first(where: { $0.key.hasSameBytes(as: "id") })?.value {
-    case .string(let text): text
-    case .integer(let number): String(number)
-    default: nil
-    }
   }
 }

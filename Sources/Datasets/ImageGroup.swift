@@ -73,9 +73,14 @@ package func microBatches(of groups: [ImageGroup], examples limit: Int, isText: 
 /// hold at once. The result is a function of the examples and their tokens alone.
 /// - Parameter tokens: how many tokens a group has.
 package func imageGroups(of examples: [Example], tokens: (ImageGroup) -> Int) -> [ImageGroup] {
+  imageGroups(keys: imageKeys(of: examples), tokens: tokens)
+}
+
+/// The same of examples whose group keys are known.
+package func imageGroups(keys: [Int], tokens: (ImageGroup) -> Int) -> [ImageGroup] {
   var groups: [ImageGroup] = []
   var open: [Int: Int] = [:]
-  for (example, key) in imageKeys(of: examples).enumerated() {
+  for (example, key) in keys.enumerated() {
     if let place = open[key] {
       let larger = ImageGroup(examples: groups[place].examples + [example])
       if larger.examples.count <= ImageGroup.maximumExamples, tokens(larger) <= ImageGroup.maximumTokens {

@@ -70,11 +70,12 @@ package struct Sampler: Sendable {
   /// The order of an epoch, from 0: groups are shuffled, the examples of one keep the file's order. Files are dealt
   /// evenly: what stands at a third of a file's part of the epoch stands at a third of the epoch.
   func order(epoch: Int) -> [Int] {
-    let pieces = sources.flatMap { $0.pieces(epoch: epoch, seed: seed) }
-    guard sources.count > 1 else { return pieces.flatMap(\.examples) }
+    let pieces = sources.map { $0.pieces(epoch: epoch, seed: seed) }
+    guard sources.count > 1 else { return pieces[0].flatMap { sources[0][$0.members] } }
     // Files in their order where places are equal; a sort need not keep it.
-    let dealt = pieces.enumerated().sorted { ($0.element.place, $0.offset) < ($1.element.place, $1.offset) }
-    return dealt.flatMap(\.element.examples)
+    let all = pieces.enumerated().flatMap { source, pieces in pieces.map { (source: source, piece: $0) } }
+    let dealt = all.enumerated().sorted { ($0.element.piece.place, $0.offset) < ($1.element.piece.place, $1.offset) }
+    return dealt.flatMap { sources[$0.element.source][$0.element.piece.members] }
   }
 
   private func firstExample(of step: Int) -> Int {
@@ -85,52 +86,67 @@ package struct Sampler: Sendable {
 
 /// The examples of one file, as the sampler draws them.
 private struct Source: Sendable {
-  /// Examples that stay adjacent, in order of first appearance; one example each where they are not grouped.
-  private let groups: [[Int]]
-  private let count, perEpoch: Int
+  /// The file's examples by groups, which stay adjacent, in order of first appearance; one example each where they are
+  /// not grouped.
+  private let members: [Int]
+  /// Where each group begins in them, and where the last one ends.
+  private let bounds: [Int]
+  private let perEpoch: Int
   /// The random stream of the first permutation: each file has its own.
   private let firstStream: UInt64
 
   init(_ part: DatasetPart, groups keys: [Int]?, index: Int) {
-    var places: [Int: Int] = [:]
-    var groups: [[Int]] = []
-    for example in part.examples {
-      guard let key = keys?[example] else {
-        groups.append([example])
-        continue
-      }
-      if let place = places[key] {
-        groups[place].append(example)
-      } else {
-        places[key] = groups.count
-        groups.append([example])
-      }
+    (perEpoch, firstStream) = (part.examplesPerEpoch, UInt64(index) << 48)
+    guard let keys else {
+      (members, bounds) = (Array(part.examples), Array(0...part.examples.count))
+      return
     }
-    self.groups = groups
-    (count, perEpoch, firstStream) = (part.examples.count, part.examplesPerEpoch, UInt64(index) << 48)
+    var numbers: [Int: Int] = [:]
+    var bounds = [0]
+    let groups = part.examples.map { example -> Int in
+      let group = numbers[keys[example]] ?? numbers.count
+      if group == numbers.count {
+        numbers[keys[example]] = group
+        bounds.append(0)
+      }
+      bounds[group + 1] += 1
+      return group
+    }
+    for group in 1..<bounds.count { bounds[group] += bounds[group - 1] }
+    var next = bounds
+    var members = [Int](repeating: 0, count: groups.count)
+    for (example, group) in zip(part.examples, groups) {
+      members[next[group]] = example
+      next[group] += 1
+    }
+    (self.members, self.bounds) = (members, bounds)
   }
 
   /// The groups that an epoch takes, cut where it begins or ends in their middle; the place of each is that of its
   /// middle in the epoch, from 0 to 1.
-  func pieces(epoch: Int, seed: UInt64) -> [(place: Double, examples: ArraySlice<Int>)] {
+  func pieces(epoch: Int, seed: UInt64) -> [(place: Double, members: Range<Int>)] {
     let (start, end) = (epoch * perEpoch, (epoch + 1) * perEpoch)
-    var pieces: [(place: Double, examples: ArraySlice<Int>)] = []
-    var position = start / count * count
+    var pieces: [(place: Double, members: Range<Int>)] = []
+    var position = start / members.count * members.count
     while position < end {
-      var generator = SplitMix64(seed: seed, stream: firstStream + UInt64(position / count))
-      var permutation = groups
+      var generator = SplitMix64(seed: seed, stream: firstStream + UInt64(position / members.count))
+      var permutation = Array(0..<bounds.count - 1)
       generator.shuffle(&permutation)
       for group in permutation {
-        let (low, high) = (max(position, start), min(position + group.count, end))
+        let (first, count) = (bounds[group], bounds[group + 1] - bounds[group])
+        let (low, high) = (max(position, start), min(position + count, end))
         if low < high {
           let place = Double(low + high - 2 * start) / Double(2 * perEpoch)
-          pieces.append((place, group[(low - position)..<(high - position)]))
+          pieces.append((place, first + low - position..<first + high - position))
         }
-        position += group.count
+        position += count
       }
     }
     return pieces
   }
+
+  /// The examples of a piece.
+  subscript(piece: Range<Int>) -> ArraySlice<Int> { members[piece] }
 }
 
 /// The last permutation asked for; it saves time and never changes an answer.

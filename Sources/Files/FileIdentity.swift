@@ -16,6 +16,18 @@ package struct FileIdentity: Sendable, Equatable {
   package init(descriptor: Int32) throws(SystemError) {
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw SystemError.last("fstat") }
+    self.init(status)
+  }
+
+  /// Of what a path leads to.
+  /// - Throws: `SystemError` (stat).
+  package init(path: String) throws(SystemError) {
+    var status = stat()
+    guard stat(path, &status) == 0 else { throw SystemError.last("stat") }
+    self.init(status)
+  }
+
+  private init(_ status: stat) {
     func nanoseconds(_ time: timespec) -> Int {
       let (seconds, overflow) = Int(time.tv_sec).multipliedReportingOverflow(by: 1_000_000_000)
       return overflow ? Int(time.tv_sec) : seconds &+ Int(time.tv_nsec)

@@ -22,7 +22,7 @@ package struct PackDescription: Encodable, Sendable {
   package init(_ path: String) throws {
     let (pack, rows) = try ImagePack.open(path)
     (file, self.pack) = (path, pack)
-    (rowBytes, images, imageBytes) = (rows.count, pack.names.count, pack.imageByteCount)
+    (rowBytes, images, imageBytes) = (rows.count, pack.imageCount, pack.imageByteCount)
     indexSha256 = pack.indexDigest
   }
 

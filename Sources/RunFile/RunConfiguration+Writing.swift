@@ -12,6 +12,19 @@ extension RunConfiguration {
     return printer.text
   }
 
+  /// Everything of the run that decides what examples of any files are like, but the contents of the model's.
+  package var exampleSettings: String {
+    var printer = Printer()
+    var run = self
+    (run.data.train, run.data.validation, run.data.prepared) = (DataFiles(), nil, nil)
+    (run.data.validationFraction, run.data.validationSeed) = (nil, nil)
+    printer.section("data", &run.data)
+    printer.field("template", &run.model.template, .any, .numbers)
+    printer.field("min_pixels", &run.model.minPixels, .any, .numbers)
+    printer.field("max_pixels", &run.model.maxPixels, .any, .numbers)
+    return printer.text
+  }
+
   /// Keys that the results depend on, as `training.seed`, and their values; absent keys are left out.
   package var decisiveSettings: [(key: String, value: String)] {
     var decisive = Decisive()

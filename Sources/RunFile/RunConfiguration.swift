@@ -104,6 +104,8 @@ extension RunConfiguration {
     package var damagedImages = ImageReading.Damaged.warn
     package var transparency = ImageReading.Transparency.white
     package var exifOrientation = ImageReading.ExifOrientation.ignore
+    /// Folder where what is found out about examples is kept for later starts; absent: nowhere.
+    package var prepared: RunPath?
     /// How generated answers of rows are scored that state no scorer.
     package var scorer = Scorer.exactMatch
   }

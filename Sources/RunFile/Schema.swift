@@ -90,6 +90,7 @@ extension RunConfiguration.Data: Section {
     try v.field(
       "exif_orientation", &exifOrientation, effect: .numbersUnless(ImageReading.ExifOrientation.ignore.rawValue))
     try v.field("scorer", &scorer, effect: .elsewhere)
+    try v.field("prepared", &prepared, effect: .elsewhere)
   }
 }
 

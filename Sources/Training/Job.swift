@@ -37,7 +37,7 @@ package struct Job: Sendable {
     self.communicator = communicator
     self.base = base
     do { try run.adapter.requireHeads(base.configuration.text) } catch { throw RankFailure(shared: error) }
-    training = try run.prepareExamples(run.trainingFiles, base: base, communicator: communicator)
+    training = try run.prepareExamples(run.trainingFiles, base: base, communicator: communicator, warn: warn)
     let examplesPerPass = ExamplesPerPass.automatic(
       training.shapes, globalBatch: run.training.globalBatch,
       activations: ActivationBudget(bytes: run.activationBytes, precision: base.precision), base.configuration.text)
@@ -46,9 +46,9 @@ package struct Job: Sendable {
     activationBytes =
       run.training.activationMemoryMiB == nil
       ? try NodeMemory.activationBytes(weights: base.weightBytes, communicator) : run.activationBytes
-    guard training.examples.count >= communicator.size else {
+    guard training.count >= communicator.size else {
       throw TrainingError.tooFewExamples(
-        file: training.file, examples: training.examples.count, ranks: communicator.size)
+        file: training.file, examples: training.count, ranks: communicator.size)
     }
     guard run.adapter.kind == .lora || training.visualTokens.contains(where: { $0 > 0 }) else {
       throw RankFailure(
@@ -58,7 +58,7 @@ package struct Job: Sendable {
           remedy: "set adapter.kind: lora, or give examples with images"))
     }
     validation = try run.validationFiles.map {
-      try run.prepareExamples($0, base: base, communicator: communicator)
+      try run.prepareExamples($0, base: base, communicator: communicator, warn: warn)
     }
     start = try run.adapter.start.map { folder in
       try withErrorAgreement(communicator) { try AdapterStart(folder.resolved, base: base) }
@@ -93,7 +93,8 @@ package struct Job: Sendable {
     tally.add(count: base.featureStore.tally.computed, at: 1)
     try tally.reduce(over: communicator)
     return RunSummary.VisionFeatures(
-      read: tally.count(at: 0), computed: tally.count(at: 1), images: cache.images, cachedAtStart: cache.cached)
+      read: tally.count(at: 0), computed: tally.count(at: 1), images: cache.counts?.images,
+      cachedAtStart: cache.counts?.cached)
   }
 
   /// What a GEMM of the decoder's shape comes to on this rank's threads, in 10^9 FLOPs a second, from a short
@@ -106,13 +107,13 @@ package struct Job: Sendable {
   }
 
   /// Group keys for the sampler where the run groups examples by image.
-  package var groups: [Int]? { run.data.groupByImage ? imageKeys(of: training.examples) : nil }
+  package var groups: [Int]? { run.data.groupByImage ? training.keys : nil }
 
   /// The sampler of the training examples, for a run of a state: after an extension it goes on where the examples
   /// before it ended, with the batches of now.
   package func sampler(of state: TrainingState? = nil) -> Sampler {
     Sampler(
-      examples: training.examples.count, groups: groups, parts: training.parts,
+      examples: training.count, groups: groups, parts: training.parts,
       globalBatch: run.training.globalBatch, seed: run.training.seed,
       origin: state?.extensions.last.map { ($0.step, $0.consumedExamples) } ?? (0, 0))
   }

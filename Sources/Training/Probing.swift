@@ -10,7 +10,7 @@ import Tensors
 extension Job {
   /// The examples that a probe measures: all, or `probe_rows` of them drawn by the heads' seed; in file order.
   var probedExamples: [Int] {
-    let all = training.examples.count
+    let all = training.count
     let wanted = run.adapter.heads.probeRows
     guard wanted < all else { return Array(0..<all) }
     return Sampler(examples: all, globalBatch: wanted, seed: run.adapter.heads.seed).examples(step: 0).sorted()
@@ -40,11 +40,11 @@ extension Job {
     var counter = log.counter("probe", of: costs.count)
     let found = try mapOverRanks(
       costs: costs, communicator, stopping: { signals.stopRequested }, progress: { counter.note($0) },
-      naming: { "probing \(names([training.examples[examples[$0]]]))" }
+      naming: { "probing \(training.names([examples[$0]]))" }
     ) { index -> ExampleInfluence in
       let example = examples[index]
       let input = try base.packedBatch([ImageGroup(examples: [example])], of: training, adapter: nil)
-      return try influence(of: input, id: training.examples[example].id, probe: probe)
+      return try influence(of: input, id: try training.example(example).id, probe: probe)
     }
     guard !found.contains(where: { $0 == nil }) else { return nil }
     try withErrorAgreement(communicator) { try base.requireUnchanged() }

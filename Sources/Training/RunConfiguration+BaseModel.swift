@@ -40,14 +40,22 @@ extension RunConfiguration {
   }
 
   /// Reads and checks files of the run's examples.
+  /// - Parameter warn: takes one line where what was found out cannot be kept for a later start.
   /// - Throws: `RankFailure`.
   /// - Important: Collective.
   package func prepareExamples(
     _ files: ExampleFiles, for purpose: PreparedExamples.Purpose = .learning, base: BaseModel,
-    communicator: any Communicator
+    communicator: any Communicator, warn: @escaping @Sendable (String) -> Void
   ) throws -> PreparedExamples {
-    try PreparedExamples(
-      files, for: purpose, isStrict: data.badExamples == .strict, features: base.featureStore,
+    let folder = try data.prepared.map { folder in
+      try withErrorAgreement(communicator) {
+        PreparationFolder(
+          path: folder.resolved, settings: "\(exampleSettings)\n\(try settingsDigest(ofFolder: model.path.resolved))",
+          warn: warn)
+      }
+    }
+    return try PreparedExamples(
+      files, for: purpose, isStrict: data.badExamples == .strict, features: base.featureStore, folder: folder,
       communicator: communicator
     ) { try base.sampleBuilder(for: self) }
   }

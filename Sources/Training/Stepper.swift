@@ -172,15 +172,15 @@ final class Stepper {
     found.flops = decoding
     for index in own {
       let batch = batches[index]
-      let examples = batch.flatMap(\.examples).map { job.training.examples[$0] }
+      let examples = batch.flatMap(\.examples)
       let computed = job.base.featureStore.tally.computed
-      let isFinite = try job.communicator.watchdog.during("computing \(names(examples)) of step \(step)") {
+      let isFinite = try job.communicator.watchdog.during("computing \(job.training.names(examples)) of step \(step)") {
         try add(batch, step: step, limits, addends: batches.count, &found.largest)
       }
       // Features of a tower with an adapter are computed each time, and count in `decoding`.
       let new = Double(job.base.featureStore.tally.computed - computed)
       found.flops += all[index].vision * new / Double(max(1, job.training.shape(batch).images.count))
-      if !isFinite, found.badExamples == nil { found.badExamples = examples.map(\.id).joined(separator: ", ") }
+      if !isFinite, found.badExamples == nil { found.badExamples = try job.training.ids(examples) }
     }
     return found
   }

@@ -83,7 +83,8 @@ struct Summary {
   /// How many images the cache held when the run started; nothing without a cache.
   private static func features(_ job: Job) -> [String] {
     guard let cache = job.base.featureStore.cacheState else { return [] }
-    return ["features   cache \(cache.folder), \(cache.cached) of \(cache.images) images cached there"]
+    let counts = cache.counts.map { ", \($0.cached) of \($0.images) images cached there" } ?? ""
+    return ["features   cache \(cache.folder)\(counts)"]
   }
 
   /// A line for each file where there are several or one has a weight.
@@ -101,8 +102,9 @@ struct Summary {
     let examples = job.training
     let tokens = examples.tokens.reduce(0, +)
     let visual = percent(Double(examples.visualTokens.reduce(0, +)) / Double(tokens))
-    let validation = job.validation.map { "; \($0.examples.count) validation examples" } ?? ""
+    let validation = job.validation.map { "; \($0.count) validation examples" } ?? ""
     let left = examples.problems.isEmpty ? "" : "; \(examples.problems.count) bad examples left out"
-    return "data       \(examples.examples.count) examples, \(tokens) tokens, \(visual) visual\(validation)\(left)"
+    let known = examples.isKnown ? "; prepared before" : ""
+    return "data       \(examples.count) examples, \(tokens) tokens, \(visual) visual\(validation)\(left)\(known)"
   }
 }

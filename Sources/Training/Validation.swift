@@ -62,7 +62,7 @@ extension Job {
       return nil
     }
     if let bad = losses.firstIndex(where: { !$0.nll.isFinite }) {
-      throw TrainingError.validationNotFinite(step: step, example: examples.examples[bad].id)
+      throw TrainingError.validationNotFinite(step: step, example: try examples.ids([bad]))
     }
     var validation = Validation(losses, of: examples)
     guard run.training.bestBy != .loss else { return validation }
@@ -83,10 +83,10 @@ extension Job {
   private func losses(
     of examples: PreparedExamples, adapter: any ProjectionAdapter<Float>, signals: SignalRequests
   ) throws -> [SampleLoss]? {
-    let groups = imageGroups(of: examples.examples, tokens: examples.tokens(of:))
+    let groups = imageGroups(keys: examples.keys, tokens: examples.tokens(of:))
     let losses: [[SampleLoss]?] = try mapOverRanks(
       costs: groups.map { Double(examples.tokens(of: $0)) }, communicator, stopping: { signals.stopRequested },
-      naming: { "validating \(names(groups[$0].examples.map { examples.examples[$0] }))" }
+      naming: { "validating \(examples.names(groups[$0].examples))" }
     ) { base.loss(try base.packedBatch([groups[$0]], of: examples, adapter: adapter), adapter: adapter) }
     return losses.contains { $0 == nil } ? nil : inExampleOrder(losses.compactMap(\.self), of: groups)
   }
@@ -95,12 +95,12 @@ extension Job {
   private func answers(
     to all: PreparedExamples, adapter: any ProjectionAdapter<Float>, signals: SignalRequests
   ) throws -> [ExampleResult]? {
-    let count = min(run.training.answeredRows, all.examples.count)
-    let chosen = (0..<count).map { $0 * all.examples.count / count }
+    let count = min(run.training.answeredRows, all.count)
+    let chosen = (0..<count).map { $0 * all.count / count }
     let results = try Evaluator(
       base: base, samples: all.samples, maxNewTokens: run.training.maxNewTokens, scorer: run.data.scorer
     ).results(
-      chosen.map { all.examples[$0] },
+      try all.examples(chosen),
       tokens: { group in all.tokens(of: ImageGroup(examples: group.examples.map { chosen[$0] })) },
       adapters: [adapter], communicator: communicator, stopping: { signals.stopRequested })[0]
     return results.contains { $0 == nil } ? nil : results.compactMap(\.self)

@@ -82,8 +82,8 @@ struct Evaluate: ParsableCommand {
       let signals = SignalRequests()
       let (run, model) = try options.configuration(communicator, output: output).openBase(communicator, warn: complain)
       let (files, models) = try withErrorAgreement(communicator) { try open(run, model) }
-      let data = try run.prepareExamples(files, base: model, communicator: communicator)
-      let examples = Array(data.examples.prefix(limit ?? data.examples.count))
+      let data = try run.prepareExamples(files, base: model, communicator: communicator, warn: complain)
+      let examples = try data.examples(0..<min(limit ?? data.count, data.count))
       let evaluator = Evaluator(
         base: model, samples: data.samples, maxNewTokens: generate ? maxNewTokens : nil, scorer: run.data.scorer)
       var progress = Progress()

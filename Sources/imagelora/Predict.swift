@@ -58,8 +58,9 @@ struct Predict: ParsableCommand {
         return try load(for: model, run)
       }
       let files = ExampleFiles(rows, reader: run.data.exampleReader)
-      let data = try run.prepareExamples(files, for: .asking, base: model, communicator: communicator)
-      let examples = data.examples
+      let data = try run.prepareExamples(
+        files, for: .asking, base: model, communicator: communicator, warn: complain)
+      let examples = try data.examples(0..<data.count)
       var kept = try withErrorAgreement(communicator) {
         try KeptReplies(beside: output, identity: identity(of: model, loaded, data))
       }

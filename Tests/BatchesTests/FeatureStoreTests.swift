@@ -265,7 +265,7 @@ struct FeatureCacheFolderTests {
       return base
     }
     let (warm, changed) = (try checkedBase(), try checkedBase())
-    #expect(warm.featureStore.cacheState?.cached == 2 && warm.featureStore.cacheState?.images == 2)
+    #expect(warm.featureStore.cacheState?.counts.map { [$0.cached, $0.images] } == [2, 2])
     let sample = try warm.sampleBuilder(maxLength: 4096).sample(for: setup.row)
     func features(_ base: BaseModel) throws -> [[UInt32]] {
       try base.featureStore.features(of: setup.row, sample: sample).map { $0.values.map(\.bitPattern) }

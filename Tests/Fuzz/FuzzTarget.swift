@@ -16,6 +16,7 @@ struct FuzzTarget: Sendable {
 
   static let all: [FuzzTarget] =
     documents + weights + models + configurations + tokenizers + templates + examples + runFiles + images + packs
+    + preparations
     + checkpoints + scores + adapters + results + reports + shared
 
   /// Bytes of an HDF5 file under a right seal: what the library and the reader behind it make of them.

@@ -1,4 +1,5 @@
 // Training on several files and on a split: the same bytes on any number of ranks and through any stop.
+import Batches
 import Foundation
 import TestSupport
 import TinyModels
@@ -102,7 +103,8 @@ struct DataFilesTests {
     }
     #expect(states[0] == states[1] && states[0] == states[2] && states[0].bestStep != nil)
     let sides = run.onRanks(1) { job, _ in
-      (job.training.examples.map(\.id), job.validation?.examples.map(\.id) ?? [])
+      func ids(_ data: PreparedExamples) throws -> [String] { try data.examples(0..<data.count).map(\.id) }
+      return (try ids(job.training), try job.validation.map(ids) ?? [])
     }
     let (training, validation) = try #require(try sides.first?.get())
     #expect(training.count + validation.count == 12 && !training.isEmpty && !validation.isEmpty)

@@ -135,7 +135,9 @@ private struct Oracle {
   var maxGradientNorm: Double { run.training.maxGradientNorm }
 
   init(_ tiny: TinyRun) throws {
-    let found = try tiny.onRanks(1) { job, _ in (job.base, job.run, job.training.examples, job.sampler()) }[0].get()
+    let found = try tiny.onRanks(1) { job, _ in
+      (job.base, job.run, try job.training.examples(0..<job.training.count), job.sampler())
+    }[0].get()
     (base, run, rows, sampler) = found
   }
 

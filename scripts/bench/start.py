@@ -2,9 +2,11 @@
 """Seconds from the command of a job to its first step, without the step itself; beside them, those of mpirun with
 nothing to run.
 
-    start.py --data DIR [--ranks 2] [--rounds 5]
+    start.py --data DIR [--ranks 2] [--rounds 5] [--train FILE] [--prepared]
 
-DIR is a folder that make_checkpoint.py made. A first job that is not counted brings its files into the page cache.
+DIR is a folder that make_checkpoint.py made, or any with a `model` and, in another place, the rows of --train. A first
+job that is not counted, but shown, brings the files into the page cache; with --prepared the others know the examples
+from it.
 Standard library alone.
 """
 
@@ -51,6 +53,8 @@ def main():
     parser.add_argument("--data", type=pathlib.Path, required=True)
     parser.add_argument("--ranks", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--train", type=pathlib.Path, help="rows or a pack in place of DIR/rows-1.jsonl")
+    parser.add_argument("--prepared", action="store_true", help="keep what is found out about the examples")
     parser.add_argument("--imagelora", default=HERE.parent.parent / ".build/release/imagelora")
     a = parser.parse_args()
     mpirun = [
@@ -69,7 +73,11 @@ def main():
         pathlib.Path(folder, "heads.json").write_bytes(heads)
         run = {
             "model": {"path": str((a.data / "model").resolve()), "precision": "fp32", "threads": 1},
-            "data": {"train": str((a.data / "rows-1.jsonl").resolve()), "image_root": str(a.data.resolve())},
+            "data": {
+                "train": str((a.train or a.data / "rows-1.jsonl").resolve()),
+                "image_root": str(a.data.resolve()),
+                **({"prepared": "prepared"} if a.prepared else {}),
+            },
             "adapter": {"rank": 8, "alpha": 16, "heads": {"select": "file", "file": "heads.json"}},
             "training": {"steps": 2, "global_batch": a.ranks, "learning_rate": 1e-5},
             "checkpoint": {"directory": "run"},
@@ -85,6 +93,8 @@ def main():
             ):
                 if number:
                     times[name].append(spent)
+                elif name == "job":
+                    print(f"first job     {spent:.2f} s", flush=True)
             shutil.rmtree(pathlib.Path(folder, "run"), ignore_errors=True)
     for name, seen in times.items():
         print(f"{name:13s} {statistics.median(seen):.2f} s ({min(seen):.2f} to {max(seen):.2f}) of {len(seen)}")

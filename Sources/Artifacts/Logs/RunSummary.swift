@@ -15,9 +15,9 @@ package struct RunSummary: Encodable, Sendable, Equatable {
   package struct VisionFeatures: Encodable, Sendable, Equatable {
     /// How often features were read from the cache, and how often they were computed.
     package var read, computed: Int
-    /// Images of the data, and how many of them were cached when the run started.
-    package var images, cachedAtStart: Int
-    package init(read: Int, computed: Int, images: Int, cachedAtStart: Int) {
+    /// Images of the data, and how many of them were cached when the run started; nil where nobody looked.
+    package var images, cachedAtStart: Int?
+    package init(read: Int, computed: Int, images: Int?, cachedAtStart: Int?) {
       (self.read, self.computed, self.images, self.cachedAtStart) = (read, computed, images, cachedAtStart)
     }
   }

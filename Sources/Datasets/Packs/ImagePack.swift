@@ -28,14 +28,14 @@ package final class ImagePack: ImageContainer {
 
   package let path: String
   /// Names of the images, as rows write them, in the order of their first use.
-  package let names: [String]
+  private let names: ImageNames
   /// SHA-256 of the index, 64 hexadecimal digits.
   package let indexDigest: String
+  var contentDigest: String? { indexDigest }
   /// Where the bytes of each image are in the file.
   private let places: [Range<Int>]
   /// SHA-256 of each image, 32 bytes after 32 bytes.
   private let digests: [UInt8]
-  private let numbers: [ExactString: Int]
   private let file: OpenFile
 
   /// Whether a file begins as HDF5 files do.
@@ -89,13 +89,15 @@ package final class ImagePack: ImageContainer {
     guard indexDigest == stated else {
       throw refuse("damaged: its rows or its list of images are not those that were packed")
     }
-    self.names = try names.split(separator: 0, omittingEmptySubsequences: false).dropLast().enumerated().map {
-      guard let name = String(validating: $0.element, as: UTF8.self) else {
-        throw refuse("the name of image \($0.offset) is not UTF-8")
+    do { self.names = try ImageNames(names) } catch {
+      switch error {
+      case .notUTF8(let number): throw refuse("the name of image \(number) is not UTF-8")
+      case .twice(let name): throw refuse("has two images of the name \(quoted(name))")
       }
-      return name
     }
-    guard self.names.count == count else { throw refuse("has \(self.names.count) names of \(count) images") }
+    guard self.names.count == count, names.last ?? 0 == 0 else {
+      throw refuse("has \(self.names.count) names of \(count) images")
+    }
     places = try zip(offsets, lengths).enumerated().map { number, place in
       let (start, length) = (Int(place.0), Int(place.1))
       guard start >= 0, length >= 0, length <= bytes.count, start <= bytes.count - length else {
@@ -106,14 +108,6 @@ package final class ImagePack: ImageContainer {
       }
       return bytes.lowerBound + start..<bytes.lowerBound + start + length
     }
-    var numbers: [ExactString: Int] = [:]
-    numbers.reserveCapacity(count)
-    for (number, name) in self.names.enumerated() {
-      guard numbers.updateValue(number, forKey: ExactString(name)) == nil else {
-        throw refuse("has two images of the name \(quoted(name))")
-      }
-    }
-    self.numbers = numbers
   }
 
   /// SHA-256 over the path, the number of bytes and the bytes of each dataset of the index, in this order; numbers are
@@ -141,11 +135,16 @@ package final class ImagePack: ImageContainer {
 
   /// The image that rows write so; nil where there is none.
   package func image(named name: String) -> PackedImage? {
-    numbers[ExactString(name)].map { PackedImage(container: self, number: $0) }
+    names.number(of: name).map { PackedImage(container: self, number: $0) }
   }
 
+  /// How many there are.
+  package var imageCount: Int { names.count }
+
   /// All images, in the order of their first use.
-  package var images: some Sequence<PackedImage> { names.indices.lazy.map { PackedImage(container: self, number: $0) } }
+  package var images: some Sequence<PackedImage> {
+    (0..<names.count).lazy.map { PackedImage(container: self, number: $0) }
+  }
 
   static let absence = "is not in the pack; pack the rows again"
   func name(_ number: Int) -> String { names[number] }

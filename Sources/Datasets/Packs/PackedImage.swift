@@ -5,6 +5,8 @@ import Files
 /// A file of rows and the images that they name.
 protocol ImageContainer: AnyObject, Sendable {
   var path: String { get }
+  /// A digest of its rows and of the digests of all images; nil where it states none.
+  var contentDigest: String? { get }
   /// Why an image may not be there, and what to do: the end of a message.
   static var absence: String { get }
   /// An image as rows write it.

@@ -25,6 +25,7 @@ final class TarArchive: ImageContainer {
   }
 
   let path: String
+  var contentDigest: String? { nil }
   private let file: OpenFile
   private let members: [Member]
   private let numbers: [ExactString: Int]

@@ -10,13 +10,15 @@ struct RowSplitter {
     let line: Int
     /// The line's number in JSON Lines, the element's in an array, from 1.
     let number: Int
+    /// Whether it is an element of an array.
+    let isElement: Bool
     /// What it is called where it has no id.
-    let name: String
+    var name: String { isElement ? "element-\(number)" : "line-\(line)" }
   }
 
   private let text: RowText
   private var bytes: UnsafeRawBufferPointer
-  private let isArray: Bool
+  let isArray: Bool
   /// Whether the text begins as a table does and not as rows: its first line is no JSON and has separators.
   let looksLikeTable: Bool
   private var position: Int
@@ -74,7 +76,7 @@ struct RowSplitter {
       let length = rest.firstIndex(of: UInt8(ascii: "\n")) ?? rest.count
       defer { (position, line) = (position + length + 1, line + 1) }
       if let text = Self.trimmed(UnsafeRawBufferPointer(rebasing: rest[..<length])) {
-        return Row(bytes: text, line: line, number: line, name: "line-\(line)")
+        return Row(bytes: text, line: line, number: line, isElement: false)
       }
     }
     return nil
@@ -100,8 +102,7 @@ struct RowSplitter {
     case UInt8(ascii: "]"): _ = try end()
     default: throw failure("expected , or ] after element \(number) of the array")
     }
-    return Row(
-      bytes: Self.trimmed(row) ?? row, line: first, number: number, name: "element-\(number)")
+    return Row(bytes: Self.trimmed(row) ?? row, line: first, number: number, isElement: true)
   }
 
   /// After the closing bracket only blanks may follow.
