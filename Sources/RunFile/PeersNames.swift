@@ -35,6 +35,7 @@ struct PeersName {
       ["val_dataset", "eval_dataset", "eval_file", "validation_file", "test_datasets", "val_data"]
     ),
     ("data.validation_fraction", nil, ["split_dataset_ratio", "val_size", "test_size", "val_set_size"]),
+    ("data.prepared", nil, ["dataset_prepared_path", "tokenized_path", "cached_dataset"]),
     ("data.system", nil, ["system_prompt", "default_system"]),
     ("data.image_root", nil, ["image_folder", "image_dir", "media_dir", "dataset_dir", "image_path"]),
     (
@@ -45,6 +46,7 @@ struct PeersName {
     ("adapter.rank", nil, ["lora_rank", "lora_r", "r"]),
     ("adapter.alpha", nil, ["lora_alpha"]),
     ("adapter.targets", nil, ["lora_target", "target_modules", "lora_target_modules", "lora_targets"]),
+    ("adapter.layers", nil, ["layers_to_transform", "lora_layers"]),
     ("adapter.dropout", nil, ["lora_dropout"]),
     ("adapter.rslora", nil, ["use_rslora"]),
     ("adapter.start", nil, ["adapters", "adapter_name_or_path", "lora_model_dir", "adapter_path"]),

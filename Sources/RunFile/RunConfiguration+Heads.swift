@@ -11,20 +11,31 @@ extension RunConfiguration.Adapter {
   /// What those heads are called.
   package var headWords: String { (valueHeads ?? .attention).words }
 
-  /// Selected heads over all layers: as stated, or a quarter of all, at least one.
+  /// The lowest layer whose heads are selected.
+  package var fromLayer: Int { heads.fromLayer ?? 0 }
+
+  /// Selected heads over all layers: as stated, or a quarter of all, at least one; the same number where only upper
+  /// layers have them, if there are as many.
   package func budget(_ text: TextConfiguration) -> Int {
-    heads.numHeads ?? max(1, capacity(text).reduce(0, +) / 4)
+    let all = capacity(text)
+    return heads.numHeads ?? max(1, min(all.reduce(0, +) / 4, all.dropFirst(fromLayer).reduce(0, +)))
   }
 
-  /// - Throws: `RunFileError.value` for more heads than the model has.
+  /// - Throws: `RunFileError.value` for more heads than the model has, and layers that it has not.
   package func requireHeads(_ text: TextConfiguration) throws(RunFileError) {
-    let capacity = capacity(text)
+    let capacity = Array(capacity(text).dropFirst(fromLayer))
+    if kind == .imageLoRA, let first = heads.fromLayer, !capacity.contains(where: { $0 > 0 }) {
+      throw .value(
+        place: "run file", key: "adapter.heads.from_layer", value: "\(first)",
+        expected: "at most \(self.capacity(text).lastIndex { $0 > 0 } ?? 0), the last layer with \(headWords)")
+    }
     for (key, wanted, most) in [
       ("num_heads", heads.numHeads, capacity.reduce(0, +)), ("per_layer", heads.perLayer, capacity.max() ?? 0),
     ] where kind == .imageLoRA && most > 0 && wanted ?? 0 > most {
       throw .value(
         place: "run file", key: "adapter.heads.\(key)", value: "\(wanted ?? 0)",
-        expected: "at most \(most): this model has no more \(headWords)" + (key == "per_layer" ? " in a layer" : ""))
+        expected: "at most \(most): this model has no more \(headWords)" + (key == "per_layer" ? " in a layer" : "")
+          + (heads.fromLayer.map { " from layer \($0) on" } ?? ""))
     }
   }
 
@@ -42,7 +53,13 @@ extension RunConfiguration.Adapter {
         place: "run file", key: "adapter.targets", value: other.rawValue,
         expected: "projections that this model has: \(names)")
     }
-    let layers = (0..<text.layers).map { ($0, text.projections(of: $0).filter(targets.projections.contains)) }
+    if let last = self.layers?.last, last >= text.layers {
+      throw .value(
+        place: "run file", key: "adapter.layers", value: "\(last)", expected: "layers from 0 to \(text.layers - 1)")
+    }
+    let layers = (self.layers?.numbers ?? Array(0..<text.layers)).map {
+      ($0, text.projections(of: $0).filter(targets.projections.contains))
+    }
     var options = LoRAConfiguration(
       rank: rank, alpha: stabilized(alpha, rank: rank), targets: Dictionary(uniqueKeysWithValues: layers),
       tower: vision.map(targets.tower) ?? [])

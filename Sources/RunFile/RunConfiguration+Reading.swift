@@ -79,7 +79,7 @@ extension RunConfiguration {
   /// Keys that one kind of adapter has.
   private static let keysOfKinds: [(key: String, kind: AdapterKind)] =
     ["normalization", "gamma", "value_heads", "heads"].map { ("adapter.\($0)", .imageLoRA) }
-    + ["targets", "rank_pattern", "alpha_pattern", "rslora", "dropout"].map { ("adapter.\($0)", .lora) }
+    + ["targets", "layers", "rank_pattern", "alpha_pattern", "rslora", "dropout"].map { ("adapter.\($0)", .lora) }
 
   /// Where an override gives another kind of adapter than the file, what the file says of its kind alone falls away.
   private static func leaveOut(_ file: Tree, of tree: inout Tree, notice: (String) -> Void) {
@@ -148,6 +148,10 @@ extension RunConfiguration {
         file: path, reason: "with absolute paths it has more than \(Self.maxFileBytes) bytes; name fewer files")
     }
     let heads = adapter.heads
+    if heads.select == .file, heads.fromLayer != nil {
+      throw conflict(
+        ["adapter.heads.select", "adapter.heads.from_layer"], "a selection file names its layers; remove the latter")
+    }
     for (key, selection, given) in [
       ("adapter.heads.per_layer", SelectionMethod.perLayer, heads.perLayer != nil),
       ("adapter.heads.file", .file, heads.file != nil),

@@ -122,6 +122,8 @@ extension RunConfiguration {
     package var heads = Heads()
     /// What a LoRA adapts: all linear modules of the decoder's layers unless stated; nil with an Image-LoRA.
     package var targets: LoRATargets?
+    /// Layers of the decoder whose modules a LoRA adapts; absent: all.
+    package var layers: LayerNumbers?
     /// Ranks and alphas of some of the modules that a LoRA adapts.
     package var rankPattern: PEFTPatterns<Int>?
     package var alphaPattern: PEFTPatterns<Double>?
@@ -138,6 +140,8 @@ extension RunConfiguration {
     package var select = SelectionMethod.influence
     /// KV heads over all layers; absent: a quarter of all, at least one.
     package var numHeads: Int?
+    /// The lowest layer whose heads are selected; absent: 0.
+    package var fromLayer: Int?
     /// Temperature of the budgets over layers.
     package var tau = 0.5
     package var estimator = Estimator.fisher

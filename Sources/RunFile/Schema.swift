@@ -116,6 +116,7 @@ extension RunConfiguration.Adapter: Section {
       try v.section("heads", &heads)
     case .lora:
       try v.field("targets", &targets)
+      try v.field("layers", &layers)
       try v.field("rank_pattern", &rankPattern)
       try v.field("alpha_pattern", &alphaPattern)
       try v.field("rslora", &rslora, effect: .numbersUnless(false.yaml))
@@ -129,6 +130,7 @@ extension RunConfiguration.Heads: Section {
   mutating func visit<V: Visitor>(_ v: inout V) throws(V.Failure) {
     try v.field("select", &select)
     try v.field("num_heads", &numHeads, .within(1...1_000_000))
+    try v.field("from_layer", &fromLayer, .within(0...1023))
     try v.field("tau", &tau, .within(0...100))
     try v.field("estimator", &estimator)
     // Without the key all examples were probed.

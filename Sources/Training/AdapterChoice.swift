@@ -64,16 +64,19 @@ extension Job {
       }
       return scores.scores(heads.estimator)
     }
+    let first = run.adapter.fromLayer
     switch heads.select {
-    case .influence: return .influence(scores: try scores(), numHeads: budget, tau: heads.tau, method: method)
-    case .lowest: return .lowest(scores: try scores(), numHeads: budget, tau: heads.tau, method: method)
-    case .all: return .all(capacity: capacity)
-    case .random: return .random(numHeads: budget, seed: heads.seed, capacity: capacity)
+    case .influence:
+      return .influence(scores: try scores(), numHeads: budget, tau: heads.tau, fromLayer: first, method: method)
+    case .lowest:
+      return .lowest(scores: try scores(), numHeads: budget, tau: heads.tau, fromLayer: first, method: method)
+    case .all: return .all(capacity: capacity, fromLayer: first)
+    case .random: return .random(numHeads: budget, seed: heads.seed, capacity: capacity, fromLayer: first)
     case .perLayer:
       guard let count = heads.perLayer else {
         throw TrainingError.unsupported(key: "adapter.heads.per_layer", value: "absent", supported: "heads a layer")
       }
-      return .perLayer(count, scores: try scores())
+      return .perLayer(count, scores: try scores(), fromLayer: first)
     case .file:
       guard let selection = self.selection else {
         throw TrainingError.unsupported(key: "adapter.heads.file", value: "absent", supported: "a selection file")

@@ -31,6 +31,9 @@ struct SelectionOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Number of heads over all layers; by default a quarter of all.", valueName: "k"))
   var numHeads: Int?
 
+  @Option(help: ArgumentHelp("The lowest layer whose heads are selected, from 0.", valueName: "layer"))
+  var fromLayer = 0
+
   @Option(help: "Temperature of the layer budgets: 0 spreads heads evenly, 1 follows the influence.")
   var tau = 0.5
 
@@ -44,6 +47,7 @@ struct SelectionOptions: ParsableArguments {
 
   func validate() throws {
     if let numHeads, numHeads < 1 { throw ValidationError("--num-heads \(numHeads): give at least 1") }
+    guard fromLayer >= 0 else { throw ValidationError("--from-layer \(fromLayer): layers are counted from 0") }
     if let perLayer, perLayer < 1 { throw ValidationError("--per-layer \(perLayer): give at least 1") }
     guard (0...100).contains(tau) else { throw ValidationError("--tau \(tau): give a number from 0 to 100") }
     guard numHeads == nil || perLayer == nil else {
@@ -72,9 +76,10 @@ struct SelectionOptions: ParsableArguments {
 
   /// The selection from scores `[L][Hkv]`.
   func selection(from scores: [[Double]], by estimator: Estimator) -> HeadSelection {
-    if let perLayer { return .perLayer(perLayer, scores: scores) }
+    if let perLayer { return .perLayer(perLayer, scores: scores, fromLayer: fromLayer) }
     let budget = numHeads ?? max(1, scores.reduce(0) { $0 + $1.count } / 4)
-    return .influence(scores: scores, numHeads: budget, tau: tau, method: "influence/\(estimator.rawValue)")
+    return .influence(
+      scores: scores, numHeads: budget, tau: tau, fromLayer: fromLayer, method: "influence/\(estimator.rawValue)")
   }
 }
 

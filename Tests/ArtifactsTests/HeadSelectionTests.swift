@@ -51,6 +51,22 @@ struct HeadSelectionTests {
     #expect(HeadSelection.lowest(scores: scores, numHeads: 5, tau: 0).kvIndices == [[0, 3], [0, 2], [1]])
   }
 
+  /// The budget is spent in the upper layers; scores and heads of all layers stay in the document.
+  @Test func upperLayersOnly() {
+    let scores: [[Double]] = [[9, 9, 9], [1, 3, 2], [4, 0, 5]]
+    let selection = HeadSelection.influence(scores: scores, numHeads: 4, tau: 1, fromLayer: 1)
+    #expect(selection.kvIndices == [[], [1, 2], [0, 2]] && selection.numHeads == 4)
+    #expect(selection.scores == scores && selection.capacity == [3, 3, 3])
+    #expect(HeadSelection.lowest(scores: scores, numHeads: 2, tau: 0, fromLayer: 1).kvIndices == [[], [0], [1]])
+    #expect(HeadSelection.influence(scores: scores, numHeads: 9, tau: 1, fromLayer: 2).numHeads == 3)
+    #expect(HeadSelection.perLayer(1, scores: scores, fromLayer: 1).kvIndices == [[], [1], [2]])
+    let all = HeadSelection.all(capacity: [3, 3, 3], fromLayer: 2)
+    #expect(all.kvIndices == [[], [], [0, 1, 2]] && all.numHeads == 3 && all.capacity == [3, 3, 3])
+    let random = HeadSelection.random(numHeads: 5, seed: 3, capacity: [3, 3, 3], fromLayer: 1)
+    #expect(random.kvIndices[0].isEmpty && random.kvIndices.joined().count == 5)
+    #expect(HeadSelection.random(numHeads: 5, seed: 3, capacity: [0, 3, 3]).kvIndices == random.kvIndices)
+  }
+
   @Test(arguments: [0, -1, 4, 9]) func allHeads(budget: Int) {
     let selection = HeadSelection.influence(scores: [[1, 2], [3, 4]], numHeads: budget, tau: 0.5)
     #expect(selection.kvIndices == [[0, 1], [0, 1]])

@@ -32,6 +32,32 @@ struct LoRARunTests {
     #expect(try run(minimal).adapter.targets == nil && !run(minimal).yaml.contains("targets"))
   }
 
+  @Test("layers are a list, or the first and the last; upper layers may have all of an Image-LoRA's heads")
+  func layers() throws {
+    #expect(try lora("adapter.layers=1-2").digest(including: []) == lora("adapter.layers=[2, 1]").digest(including: []))
+    #expect(try lora("adapter.layers=1-2").yaml.contains("  layers: [1, 2]\n"))
+    let text = TextConfiguration.tiny
+    #expect(try Set(lora("adapter.layers=1").adapter.lora(text).targets.keys) == [1])
+    for wrong in ["2-1", "-1", "1-", "[]", "[1, 1]", "x", "0-1024", "99999999999999999999", "[a]"] {
+      #expect(throws: RunFileError.self, "\(wrong)") { try lora("adapter.layers=\(wrong)") }
+    }
+    #expect(throws: RunFileError.self) { try lora("adapter.layers=99").adapter.lora(text) }
+    let all = try run(minimal).adapter.budget(text)
+    let last = text.layers - 1
+    let upper = try run(minimal, "adapter.heads.from_layer=\(last)").adapter
+    #expect(upper.budget(text) == min(all, text.kvHeads) && upper.fromLayer == last)
+    try upper.requireHeads(text)
+    for (key, value) in [("from_layer", text.layers), ("num_heads", text.kvHeads + 1)] {
+      let adapter = try run(
+        minimal, "adapter.heads.from_layer=\(last)", "adapter.heads.\(key)=\(value)").adapter
+      #expect(throws: RunFileError.self) { try adapter.requireHeads(text) }
+    }
+    #expect(throws: RunFileError.self) {
+      try run(minimal, "adapter.heads.from_layer=1", "adapter.heads.select=file", "adapter.heads.file=h.json")
+    }
+    #expect(throws: RunFileError.self) { try run(minimal, "adapter.layers=[1]") }
+  }
+
   @Test("patterns, rsLoRA and dropout are part of the run; what they are unless stated is not")
   func options() throws {
     let plain = try lora().digest(including: [])

@@ -39,47 +39,57 @@ package struct HeadSelection: Sendable, Equatable {
   }
 
   /// The paper's selection: budgets by layer mass to the power tau, then the best heads of each layer.
+  /// - Parameter fromLayer: the lowest layer whose heads are selected, here and below.
   /// - Precondition: scores are finite, one for each head.
   package static func influence(
-    scores: [[Double]], numHeads: Int, tau: Double, method: String = "influence"
+    scores: [[Double]], numHeads: Int, tau: Double, fromLayer: Int = 0, method: String = "influence"
   ) -> HeadSelection {
-    budgeted(scores: scores, numHeads: numHeads, tau: tau, method: method) { best($0, of: $1) }
+    budgeted(scores: scores, numHeads: numHeads, tau: tau, fromLayer, method: method) { best($0, of: $1) }
   }
 
   /// For ablation: the same budgets, and in each layer its heads of lowest score, ties to the lower head.
   package static func lowest(
-    scores: [[Double]], numHeads: Int, tau: Double, method: String = "lowest"
+    scores: [[Double]], numHeads: Int, tau: Double, fromLayer: Int = 0, method: String = "lowest"
   ) -> HeadSelection {
-    budgeted(scores: scores, numHeads: numHeads, tau: tau, method: method) { best($0, of: $1.map(-)) }
+    budgeted(scores: scores, numHeads: numHeads, tau: tau, fromLayer, method: method) { best($0, of: $1.map(-)) }
   }
 
   private static func budgeted(
-    scores: [[Double]], numHeads: Int, tau: Double, method: String, choosing: (_ count: Int, _ layer: [Double]) -> [Int]
+    scores: [[Double]], numHeads: Int, tau: Double, _ fromLayer: Int, method: String,
+    choosing: (_ count: Int, _ layer: [Double]) -> [Int]
   ) -> HeadSelection {
-    let capacity = scores.map(\.count)
+    let upper = scores.enumerated().map { $0.offset < fromLayer ? [] : $0.element }
+    let capacity = upper.map(\.count)
     let all = capacity.reduce(0, +)
     let K = numHeads <= 0 || numHeads >= all ? all : numHeads
-    let budgets = budgets(masses: scores.map { $0.reduce(0) { $0 + max($1, 0) } }, capacity: capacity, K: K, tau: tau)
-    let kvIndices = zip(scores, budgets).map { choosing($1, $0) }
+    let budgets = budgets(masses: upper.map { $0.reduce(0) { $0 + max($1, 0) } }, capacity: capacity, K: K, tau: tau)
+    let kvIndices = zip(upper, budgets).map { choosing($1, $0) }
     return HeadSelection(
-      method: method, numHeads: K, tau: tau, kvIndices: kvIndices, scores: scores, capacity: capacity)
+      method: method, numHeads: K, tau: tau, kvIndices: kvIndices, scores: scores, capacity: scores.map(\.count))
   }
 
   /// Every head of every layer.
-  package static func all(capacity: [Int]) -> HeadSelection {
-    HeadSelection(
-      method: SelectionMethod.all.rawValue, numHeads: capacity.reduce(0, +), tau: 0,
-      kvIndices: capacity.map { Array(0..<$0) }, capacity: capacity)
+  package static func all(capacity: [Int], fromLayer: Int = 0) -> HeadSelection {
+    let upper = Self.upper(capacity, from: fromLayer)
+    return HeadSelection(
+      method: SelectionMethod.all.rawValue, numHeads: upper.reduce(0, +), tau: 0,
+      kvIndices: upper.map { Array(0..<$0) }, capacity: capacity)
+  }
+
+  /// Heads of each layer, none below the first.
+  package static func upper(_ capacity: [Int], from first: Int) -> [Int] {
+    capacity.enumerated().map { $0.offset < first ? 0 : $0.element }
   }
 
   /// `numHeads` heads drawn from all layers, for ablation.
-  package static func random(numHeads: Int, seed: UInt64, capacity: [Int]) -> HeadSelection {
-    var heads = Array(0..<capacity.reduce(0, +))
+  package static func random(numHeads: Int, seed: UInt64, capacity: [Int], fromLayer: Int = 0) -> HeadSelection {
+    let upper = Self.upper(capacity, from: fromLayer)
+    var heads = Array(0..<upper.reduce(0, +))
     var generator = SplitMix64(seed: seed)
     generator.shuffle(&heads)
     let chosen = Set(heads.prefix(numHeads <= 0 ? heads.count : numHeads))
     var first = 0
-    let kvIndices = capacity.map { count in
+    let kvIndices = upper.map { count in
       defer { first += count }
       return (0..<count).filter { chosen.contains(first + $0) }
     }
@@ -88,8 +98,10 @@ package struct HeadSelection: Sendable, Equatable {
   }
 
   /// The `count` best heads of every layer, ties to the lower head.
-  package static func perLayer(_ count: Int, scores: [[Double]]) -> HeadSelection {
-    let kvIndices = scores.map { best(min(count, $0.count), of: $0) }
+  package static func perLayer(_ count: Int, scores: [[Double]], fromLayer: Int = 0) -> HeadSelection {
+    let kvIndices = scores.enumerated().map { layer, scores in
+      layer < fromLayer ? [] : best(min(count, scores.count), of: scores)
+    }
     return HeadSelection(
       method: SelectionMethod.perLayer.rawValue, numHeads: kvIndices.reduce(0) { $0 + $1.count }, tau: 0,
       kvIndices: kvIndices,
