@@ -28,7 +28,8 @@ fi
 scripts/install-dependencies.sh --package
 commit=$(git describe --always --dirty --abbrev=12)
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
-export SOURCE_DATE_EPOCH LC_ALL=C TZ=UTC
+# The compiler's own tables of hashes have random orders otherwise.
+export SOURCE_DATE_EPOCH LC_ALL=C TZ=UTC SWIFT_DETERMINISTIC_HASHING=1
 umask 022
 
 # Some orders in the compiler follow names of folders, addresses, threads, and whether a C module was compiled before:

@@ -59,7 +59,7 @@ last=step-00000040.h5
 parts=("$@")
 [[ $# -gt 0 ]] || parts=(
   ranks launchers rows row-files pack evaluate predict learning report trackers install resume signals cluster
-  schedulers probe lora peft features prepared families precision
+  schedulers probe lora peft layers features prepared families precision
   refusals-model refusals-data refusals-checkpoint disagreement watchdog changed-base benchmarks
 )
 for part in "${parts[@]}"; do

@@ -89,10 +89,12 @@ extension BaseModel {
 
   private func input(_ batch: PackedBatch, from first: Int, slots: [SequenceSlot]) -> DecoderInput<Float> {
     let visual = batch.visual.map { $0.moved(back: first) }
+    let embeddings =
+      batch.frozen.map { $0.states.rows(first..<$0.states.rows) }
+      ?? model.embed(Array(batch.inputIDs[first...]), visual: visual)
     return DecoderInput(
-      embeddings: model.embed(Array(batch.inputIDs[first...]), visual: visual),
-      positions: batch.positions.map { Array($0[first...]) }, visual: visual, slots: slots,
-      dropout: batch.tokenDropout(known: first))
+      embeddings: embeddings, positions: batch.positions.map { Array($0[first...]) }, visual: visual, slots: slots,
+      dropout: batch.tokenDropout(known: first), firstLayer: batch.frozen?.layer ?? 0)
   }
 
   private func prefixKVCache(_ batch: PackedBatch, _ count: Int) -> PrefixKVCache<Float> {

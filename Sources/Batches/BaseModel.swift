@@ -21,6 +21,8 @@ package struct BaseModel: Sendable {
   package let digest: String
   /// Vision features, cached for all who share this model.
   package let featureStore: FeatureStore
+  /// Hidden states of examples below adapted layers.
+  package let hiddenStateStore: HiddenStateStore
   /// What of the folder is not used, or not as it says, a line each.
   package let notices: [String]
   /// The digest over all bytes of the weights, if it was made of these very files; see `FullDigest`.
@@ -67,6 +69,7 @@ package struct BaseModel: Sendable {
       tower: model.vision, processor: try ImageProcessor(preprocessor, reading: reading),
       columns: configuration.vision.featureColumns,
       memoryBytes: features.memoryBytes, cache: cache)
+    hiddenStateStore = HiddenStateStore(memoryBytes: features.memoryBytes, cache: cache)
     fullDigest = FullDigest.kept(of: checkpoint, folder: folder)
     self.checkpoint = checkpoint
     (self.configuration, self.model, self.digest) = (configuration, model, digest)

@@ -1,4 +1,5 @@
-// Vision features on disk: a small HDF5 file an image, shared by the ranks of a job and by later runs.
+// Vision features on disk, and hidden states that depend on no adapter: a small HDF5 file for each, shared by the ranks
+// of a job and by later runs.
 import Digests
 import Files
 import Foundation
@@ -9,7 +10,17 @@ import Preprocessing
 import Synchronization
 import Tensors
 
-/// A folder of vision features, each named by the digest of everything that decides its bits.
+/// What the cache has a file of.
+protocol CachedMatrix: Sendable {
+  /// What tells it from others, beside the base and the conditions.
+  var lines: [String] { get }
+  /// The same as attributes of its file.
+  var attributes: [(name: String, value: String)] { get }
+  /// The path of its numbers in the file.
+  var dataset: String { get }
+}
+
+/// A folder of vision features and hidden states, each named by the digest of everything that decides its bits.
 ///
 /// A file is written under a temporary name and then renamed, and two writers of a name write the same numbers. So any
 /// number of processes reads and writes at once, without locks. A file that is damaged, or not what its name promises,
@@ -18,7 +29,7 @@ final class FeatureCache: Sendable {
   static let schemaVersion: Int64 = 1
 
   /// One image as the vision tower reads it.
-  struct Image: Hashable {
+  struct Image: Hashable, CachedMatrix {
     /// SHA-256 of the image file's bytes.
     let digest: String
     /// How the patches of the resized image lie.
@@ -29,6 +40,10 @@ final class FeatureCache: Sendable {
     init(digest: String, grid: GridTHW, requested: ImageSize? = nil) {
       (self.digest, self.grid, self.requested) = (digest, grid, requested)
     }
+
+    var lines: [String] { ["features \(FeatureCache.schemaVersion)", digest, gridText] }
+    var attributes: [(name: String, value: String)] { [("picture_digest", digest), ("grid", gridText)] }
+    var dataset: String { "/features" }
 
     var gridText: String {
       "\(grid.t)x\(grid.h)x\(grid.w)" + (requested.map { " from \($0.width)x\($0.height)" } ?? "")
@@ -77,52 +92,50 @@ final class FeatureCache: Sendable {
     "\(path).\(String(UInt64.random(in: 0 ... .max), radix: 16)).partial"
   }
 
-  /// The file of an image's features.
-  func path(of image: Image) -> String {
-    let key = [
-      "features \(Self.schemaVersion)", image.digest, image.gridText, baseDigest, conditions,
-    ].joined(separator: "\n")
+  /// The file of a matrix.
+  func path(of item: some CachedMatrix) -> String {
+    let key = (item.lines + [baseDigest, conditions]).joined(separator: "\n")
     return "\(directory)/\(SHA256.hex(key)).h5"
   }
 
-  /// Whether there is a file of this image; it may turn out to be damaged.
-  func contains(_ image: Image) -> Bool {
+  /// Whether there is a file of this matrix; it may turn out to be damaged.
+  func contains(_ item: some CachedMatrix) -> Bool {
     var status = stat()
-    return stat(path(of: image), &status) == 0 && status.st_mode & S_IFMT == S_IFREG && status.st_size > 0
+    return stat(path(of: item), &status) == 0 && status.st_mode & S_IFMT == S_IFREG && status.st_size > 0
   }
 
-  /// The features of an image, `[rows, columns]`; nil if no valid file holds them.
-  func read(_ image: Image, rows: Int, columns: Int) -> Matrix<Float>? {
-    guard contains(image) else { return nil }
+  /// A matrix, `[rows, columns]`; nil if no valid file holds it.
+  func read(_ item: some CachedMatrix, rows: Int, columns: Int) -> Matrix<Float>? {
+    guard contains(item) else { return nil }
     do {
       // Nothing of a file is parsed before its seal holds.
-      guard try Seal.check(path(of: image)) == .valid else { return nil }
-      let file = try File.open(path(of: image))
+      guard try Seal.check(path(of: item)) == .valid else { return nil }
+      let file = try File.open(path(of: item))
       guard try file.attribute("schema_version", as: Int64.self) == Self.schemaVersion else { return nil }
-      for (name, value) in attributes(of: image) {
+      for (name, value) in attributes(of: item) {
         guard try file.attribute(name, as: String.self) == value else { return nil }
       }
       return Matrix(
-        try file.read(Float.self, from: "/features", shape: [rows, columns]), rows: rows, columns: columns)
+        try file.read(Float.self, from: item.dataset, shape: [rows, columns]), rows: rows, columns: columns)
     } catch { return nil }
   }
 
-  /// Writes the features of an image, unless an earlier write failed.
-  func write(_ features: Matrix<Float>, of image: Image) {
+  /// Writes a matrix, unless an earlier write failed.
+  func write(_ matrix: Matrix<Float>, of item: some CachedMatrix) {
     guard mayWrite.withLock({ $0 }) else { return }
-    let (path, values) = (path(of: image), features.values)
+    let (path, values) = (path(of: item), matrix.values)
     do {
       try File.replace(path, partial: Self.temporary(path), sealed: { try Seal.append(to: $0) }) { file in
         try file.setAttribute("schema_version", to: Self.schemaVersion)
-        for (name, value) in attributes(of: image) { try file.setAttribute(name, to: value) }
-        try file.write(values, shape: [features.rows, features.columns], to: "/features", filters: [.fletcher32])
+        for (name, value) in attributes(of: item) { try file.setAttribute(name, to: value) }
+        try file.write(values, shape: [matrix.rows, matrix.columns], to: item.dataset, filters: [.fletcher32])
       }
     } catch {
       let isFirst = mayWrite.withLock { mayWrite in
         defer { mayWrite = false }
         return mayWrite
       }
-      if isFirst { warn("model.feature_cache: \(error); the run continues and caches no more features there") }
+      if isFirst { warn("model.feature_cache: \(error); the run continues and caches nothing more there") }
     }
   }
 
@@ -147,10 +160,8 @@ final class FeatureCache: Sendable {
     ].joined(separator: "\n")
   }
 
-  private func attributes(of image: Image) -> KeyValuePairs<String, String> {
-    [
-      "picture_digest": image.digest, "grid": image.gridText, "base_digest": baseDigest, "conditions": conditions,
-    ]
+  private func attributes(of item: some CachedMatrix) -> [(name: String, value: String)] {
+    item.attributes + [("base_digest", baseDigest), ("conditions", conditions)]
   }
 }
 

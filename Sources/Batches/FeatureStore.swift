@@ -55,9 +55,7 @@ package final class FeatureStore: Sendable {
   }
 
   private struct State {
-    var features: [Key: (features: Matrix<Float>, lastUse: Int)] = [:]
-    var numbers = 0
-    var uses = 0
+    var features: MatrixMemory<Key>
     var checked: [ImageSource: Checked] = [:]
     /// Whether all images were looked for in the cache.
     var isCounted = true
@@ -68,16 +66,15 @@ package final class FeatureStore: Sendable {
   private let processor: ImageProcessor
   /// Numbers of a visual token.
   private let columns: Int
-  private let maximumNumbers: Int
   private let cache: FeatureCache?
-  private let state = Mutex(State())
+  private let state: Mutex<State>
 
   init(tower: VisionTower<Float>, processor: ImageProcessor, columns: Int, memoryBytes: Int, cache: FeatureCache?) {
     self.tower = tower
     self.processor = processor
     self.columns = columns
     self.cache = cache
-    maximumNumbers = memoryBytes / MemoryLayout<Float>.stride
+    state = Mutex(State(features: MatrixMemory(bytes: memoryBytes)))
   }
 
   /// Images that came from the cache or were computed, so far.
@@ -151,12 +148,12 @@ package final class FeatureStore: Sendable {
   }
 
   private func features(of key: Key) throws(PreprocessingError) -> Matrix<Float> {
-    if let known = lookUp(key) { return known }
+    if let known = state.withLock({ $0.features.find(key) }) { return known }
     let (features, isRead) = try load(key)
     state.withLock { state in
       if isRead { state.tally.read += 1 } else { state.tally.computed += 1 }
+      state.features.keep(features, for: key)
     }
-    cacheInMemory(features, for: key)
     return features
   }
 
@@ -214,28 +211,13 @@ package final class FeatureStore: Sendable {
     }
   }
 
-  private func lookUp(_ key: Key) -> Matrix<Float>? {
-    state.withLock { state in
-      state.uses += 1
-      state.features[key]?.lastUse = state.uses
-      return state.features[key]?.features
-    }
-  }
-
-  /// Frees memory by dropping what was used longest ago; what is larger than the whole bound is not cached.
-  private func cacheInMemory(_ features: Matrix<Float>, for key: Key) {
-    let numbers = features.rows * features.columns
-    guard numbers <= maximumNumbers else { return }
-    state.withLock { state in
-      guard state.features[key] == nil else { return }
-      while state.numbers + numbers > maximumNumbers,
-        let oldest = state.features.min(by: { $0.value.lastUse < $1.value.lastUse })
-      {
-        state.features[oldest.key] = nil
-        state.numbers -= oldest.value.features.rows * oldest.value.features.columns
-      }
-      state.features[key] = (features, state.uses)
-      state.numbers += numbers
+  /// What decides the features of each of a sample's images.
+  /// - Throws: `SampleError` for an image that can no longer be read.
+  func identities(of row: Example, sample: Sample) throws(SampleError) -> [String] {
+    try mapImages(of: row, sample) { key throws(PreprocessingError) in
+      let known = state.withLock { $0.checked[key.source]?.digest } ?? key.source.statedDigest
+      let digest = if let known { known } else { try bytes(of: key.source).digest }
+      return image(of: key.frame, digest: digest).lines.joined(separator: " ")
     }
   }
 }

@@ -45,6 +45,8 @@ package struct PackedBatch: Sendable {
   private let packing: Packing
   /// What made the features of each visual span, where backward goes on through the vision tower.
   let passes: [VisionTower<Float>.Pass]
+  /// What enters a layer, `[T, H]`, where the layers below have been passed.
+  private(set) var frozen: (layer: Int, states: Matrix<Float>)?
   /// Of a step's training.
   var dropout: Dropout?
   private let ids: [String]
@@ -94,6 +96,22 @@ package struct PackedBatch: Sendable {
   package var withoutPrefixCache: PackedBatch {
     var batch = self
     batch.prefixTokens = 0
+    return batch
+  }
+
+  /// The same batch for passes that begin at a layer.
+  /// - Parameter states: what enters it for the tokens of each sample, `[decisiveTokens, H]`.
+  func beginning(atLayer layer: Int, with states: [Matrix<Float>]) -> PackedBatch {
+    precondition(states.count == sampleCount && sampleCount > 0)
+    let all = Matrix<Float>(uninitialized: packing.count, states[0].columns)
+    for (sample, states) in states.enumerated() {
+      for token in (sample == 0 ? 0 : packing.prefix)..<states.rows {
+        let position = packing.position(of: token, sample: sample)
+        all.rows(position..<position + 1).assign(states.rows(token..<token + 1))
+      }
+    }
+    var batch = self
+    batch.frozen = (layer, all)
     return batch
   }
 

@@ -2,16 +2,19 @@
 import Datasets
 import Preprocessing
 import QwenVL
+import Tensors
 
 extension BaseModel {
   /// Packs examples that are computed together: one image group, whose examples have the same images, or several groups
   /// of one each.
-  /// - Parameter adapter: with which the batch will be computed.
+  /// - Parameters:
+  ///   - adapter: with which the batch will be computed.
+  ///   - frozenLayers: layers below the adapter's lowest that pass by themselves; see `hiddenStates`.
   /// - Throws: `SampleError` for an example whose files can no longer be read.
   package func packedBatch(
-    _ groups: [ImageGroup], of data: PreparedExamples, adapter: (any ProjectionAdapter<Float>)?
+    _ groups: [ImageGroup], of data: PreparedExamples, adapter: (any ProjectionAdapter<Float>)?, frozenLayers: Int = 0
   ) throws -> PackedBatch {
-    try packedBatch(groups, of: data) { row, sample throws(SampleError) in
+    try packedBatch(groups, of: data, frozenLayers) { row, sample throws(SampleError) in
       ImageFeatures(features: try features(of: row, sample: sample, adapter: adapter))
     }
   }
@@ -22,9 +25,9 @@ extension BaseModel {
   ///   - activationBytes: how much the tower may save for backward, an image.
   package func learnedBatch(
     _ groups: [ImageGroup], of data: PreparedExamples, adapter: any ProjectionAdapter<Float>, dropout: Dropout? = nil,
-    activationBytes: Int = .max
+    activationBytes: Int = .max, frozenLayers: Int = 0
   ) throws -> PackedBatch {
-    var batch = try packedBatch(groups, of: data) { row, sample throws(SampleError) in
+    var batch = try packedBatch(groups, of: data, frozenLayers) { row, sample throws(SampleError) in
       try learnedFeatures(of: row, sample: sample, adapter: adapter, dropout: dropout, activationBytes: activationBytes)
     }
     batch.dropout = dropout
@@ -32,18 +35,29 @@ extension BaseModel {
   }
 
   private func packedBatch(
-    _ groups: [ImageGroup], of data: PreparedExamples,
+    _ groups: [ImageGroup], of data: PreparedExamples, _ frozenLayers: Int,
     features: (_ row: Example, _ sample: Sample) throws(SampleError) -> ImageFeatures
   ) throws -> PackedBatch {
     let indices = groups.flatMap(\.examples)
     let examples = try data.examples(indices)
     let samples = try zip(examples, indices).map { try data.sample(of: $0, at: $1) }
-    if groups.count == 1 {
-      let most = longest(samples)
-      let images = try features(examples[most], samples[most])
-      return PackedBatch(samples, images: .shared(images.features), passes: [images.passes])
+    func images(_ index: Int) throws -> ImageFeatures {
+      // Deepstack's levels enter the first layers; above them an image is known by its place alone.
+      guard frozenLayers < max(1, configuration.vision.deepstackBlocks.count) else {
+        return ImageFeatures(features: samples[index].visualSpans.map { Matrix(uninitialized: $0.count, 0) })
+      }
+      return try features(examples[index], samples[index])
     }
-    let images = try zip(examples, samples).map { try features($0, $1) }
-    return PackedBatch(samples, images: .own(images.map(\.features)), passes: images.map(\.passes))
+    let batch: PackedBatch
+    if groups.count == 1 {
+      let images = try images(longest(samples))
+      batch = PackedBatch(samples, images: .shared(images.features), passes: [images.passes])
+    } else {
+      let images = try samples.indices.map(images)
+      batch = PackedBatch(samples, images: .own(images.map(\.features)), passes: images.map(\.passes))
+    }
+    guard frozenLayers > 0 else { return batch }
+    return batch.beginning(
+      atLayer: frozenLayers, with: try hiddenStates(of: examples, samples: samples, before: frozenLayers))
   }
 }

@@ -97,6 +97,12 @@ package struct BatchFLOPs: Equatable {
     backward = 2 * (lowest + 1..<max(L, lowest + 1)).reduce(last) { $0 + backwardLayer($1) }
   }
 
+  /// The decoder's forward pass up to a layer.
+  package static func forward(below layer: Int, _ unit: BatchShape, _ text: TextConfiguration) -> Double {
+    let widths = DecoderWidths(text)
+    return 2 * (0..<layer).reduce(0) { $0 + forward($1, unit, widths, text) }
+  }
+
   /// Multiply-adds of a layer's forward pass: what mixes tokens for all of them; the rest of the last layer for the
   /// answers alone.
   private static func forward(

@@ -28,7 +28,11 @@ extension Plan {
       let measured, longestTokens: Int
       let meanTokens, meanVisualTokens, meanSupervisedTokens: Double
     }
-    struct FLOPs: Encodable, Equatable { let decoding, forward, backward, head, adapter, vision, recomputed: Double }
+    struct FLOPs: Encodable, Equatable {
+      let decoding, forward, backward, head, adapter, vision, recomputed: Double
+      /// Of the forward pass below the layers that the run restricts its adapter to.
+      let frozen: Double?
+    }
     struct Probe: Encodable, Equatable {
       let examples: Int
       let flops: Double
@@ -91,7 +95,7 @@ extension Plan {
         meanVisualTokens: examples.mean(\.visual), meanSupervisedTokens: examples.mean(\.answers)),
       flopsPerExample: .init(
         decoding: flops.decoding, forward: flops.forward, backward: flops.backward, head: flops.head,
-        adapter: flops.adapter, vision: flops.vision, recomputed: work.recomputed),
+        adapter: flops.adapter, vision: flops.vision, recomputed: work.recomputed, frozen: frozen?.flops),
       probe: probe.map { .init(examples: $0.examples, flops: $0.flops) },
       memory: .init(
         rank: memory.total, activations: memory.activations, work: memory.work, features: memory.features,

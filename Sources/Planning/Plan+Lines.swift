@@ -92,6 +92,17 @@ extension Plan {
           \(binarySize(Double(activations.bytes))) a rank are recomputed
           """
         ] : [])
+      + frozenLines
+  }
+
+  private var frozenLines: [String] {
+    guard let frozen else { return [] }
+    return [
+      """
+      frozen     \(prefixed(frozen.flops, "FLOP")) of an example's forward are in the \(plural(frozen.layers, "layer")) below \
+      the adapted ones: computed once, as long as its hidden states (\(binarySize(frozen.bytes))) are cached
+      """
+    ]
   }
 
   private var probeLines: [String] {

@@ -148,6 +148,20 @@ package struct Plan {
   /// Weights a node holds once, and all its ranks.
   var nodeBytes: Double { weights.bytes + Double(ranks.perNode) * memory.total }
 
+  /// The layers below the lowest adapted one where the run restricts its adapter to upper layers: how many, the FLOPs
+  /// of an example's forward in them, and the bytes of the hidden states that leave them.
+  var frozen: (layers: Int, flops: Double, bytes: Double)? {
+    let layers = adapter.worst.lowest(configuration.text)
+    guard run.adapter.isOfUpperLayers, layers > 0, layers < configuration.text.layers else { return nil }
+    let flops = examples.shapes.reduce(0) {
+      $0 + BatchFLOPs.forward(below: layers, BatchShape([$1]), configuration.text)
+    }
+    return (
+      layers, flops / Double(examples.shapes.count),
+      examples.mean(\.tokens) * Double(configuration.text.hiddenSize * MemoryLayout<Float>.stride)
+    )
+  }
+
   /// What would fit into a node that is too small for the plan: fewer ranks, or less memory for saved activations.
   struct Fitting: Equatable {
     /// Ranks on a node; 0: not one.

@@ -39,12 +39,27 @@ package struct Decoder<Element: Scalar>: Sendable {
   ) -> Matrix<Element> {
     let tokens = passTokens(input, outputPositions, past, adapter)
     var x = input.embeddings
-    for layer in layers {
+    for layer in layers[input.firstLayer...] {
       let (y, saved) = forward(x, through: layer, tokens, adapter)
       input.addDeepstack(to: y, after: layer.index, positions: saved.queries.positions)
       x = y
     }
     return norm.forward(x)
+  }
+
+  /// What enters a layer for all new tokens, `[T, H]`, without an adapter; for a layer below which none acts.
+  /// - Parameter cache: takes the keys and values of the layers below.
+  /// - Precondition: the layer is not the first.
+  package func hiddenStates(
+    _ input: DecoderInput<Element>, before layer: Int, cache: KeyValueCache<Element>
+  ) -> Matrix<Element> {
+    precondition(layer > 0 && layer < layers.count, "there are layers below")
+    let tokens = passTokens(input, [], .cache(cache), nil)
+    return layers[..<layer].reduce(input.embeddings) { x, layer in
+      let y = layer.forward(x, tokens: tokens, queries: tokens.queries, adapter: nil).y
+      input.addDeepstack(to: y, after: layer.index, positions: tokens.queries.positions)
+      return y
+    }
   }
 
   /// A forward pass with the activations that its backward needs.
@@ -61,9 +76,10 @@ package struct Decoder<Element: Scalar>: Sendable {
     let tokens = passTokens(input, outputPositions, prefix.map(Past.prefix) ?? .none, adapter)
     let isAdapted = !adapter.tokens.spans(visual: tokens.visual, count: tokens.count).isEmpty
     let lowest = lowestLayer(of: adapter) ?? layers.count
+    precondition(lowest >= input.firstLayer, "the adapter would have acted on what enters the pass")
     var x = input.embeddings
     var saved: [SavedLayer] = []
-    for layer in layers {
+    for layer in layers[input.firstLayer...] {
       let (y, activations) = forward(x, through: layer, tokens, adapter)
       input.addDeepstack(to: y, after: layer.index, positions: activations.queries.positions)
       if isAdapted, layer.index >= lowest {

@@ -24,8 +24,10 @@ package struct VisualSpan<Element: Scalar>: Sendable {
 /// The new tokens of a pass: an image prefix and its branches, a plain sequence, or the next token of each of several
 /// sequences in a cache.
 package struct DecoderInput<Element: Scalar>: Sendable {
-  /// `[T, H]`, those of visual tokens from the images' features.
+  /// `[T, H]`, those of visual tokens from the images' features; what enters `firstLayer` where that is not 0.
   package var embeddings: Matrix<Element>
+  /// The layer that the pass begins with.
+  package var firstLayer: Int
   /// M-RoPE positions, `[3][T]`.
   package var positions: [[Int32]]
   /// The visual tokens, ascending.
@@ -39,13 +41,13 @@ package struct DecoderInput<Element: Scalar>: Sendable {
   /// - Precondition: the slots have `T` new tokens, and the dropout a key for each.
   package init(
     embeddings: Matrix<Element>, positions: [[Int32]], visual: [VisualSpan<Element>] = [],
-    slots: [SequenceSlot]? = nil, dropout: TokenDropout? = nil
+    slots: [SequenceSlot]? = nil, dropout: TokenDropout? = nil, firstLayer: Int = 0
   ) {
     let slots = slots ?? SequenceSlot.packed(prefix: embeddings.rows)
     precondition(slots.reduce(0) { $0 + $1.newTokens } == embeddings.rows)
     precondition(dropout.map { $0.keys.count == embeddings.rows } ?? true)
     (self.embeddings, self.positions, self.visual, self.slots) = (embeddings, positions, visual, slots)
-    self.dropout = dropout
+    (self.dropout, self.firstLayer) = (dropout, firstLayer)
   }
 
   /// Adds deepstack's level for layer `layer` to its output. The level depends on no adapter, so gradients pass

@@ -31,6 +31,9 @@ package struct LoRATargets: Sendable, Equatable {
     words.contains(Self.allLinear) ? Projection.allCases : words.compactMap(Projection.init)
   }
 
+  /// Whether there are any of a vision tower.
+  package var reachesTower: Bool { words.contains(where: Self.tower.contains) }
+
   /// Modules of a vision tower.
   package func tower(_ vision: VisionConfiguration) -> [TowerModule] {
     vision.modules.filter { module in

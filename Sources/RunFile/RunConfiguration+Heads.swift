@@ -14,6 +14,11 @@ extension RunConfiguration.Adapter {
   /// The lowest layer whose heads are selected.
   package var fromLayer: Int { heads.fromLayer ?? 0 }
 
+  /// Whether the run keeps its adapter out of the lowest layers, whose work is then done once an example.
+  package var isOfUpperLayers: Bool {
+    kind == .imageLoRA ? fromLayer > 0 : layers?.numbers.first ?? 0 > 0 && targets?.reachesTower != true
+  }
+
   /// Selected heads over all layers: as stated, or a quarter of all, at least one; the same number where only upper
   /// layers have them, if there are as many.
   package func budget(_ text: TextConfiguration) -> Int {
@@ -29,14 +34,17 @@ extension RunConfiguration.Adapter {
         place: "run file", key: "adapter.heads.from_layer", value: "\(first)",
         expected: "at most \(self.capacity(text).lastIndex { $0 > 0 } ?? 0), the last layer with \(headWords)")
     }
-    for (key, wanted, most) in [
-      ("num_heads", heads.numHeads, capacity.reduce(0, +)), ("per_layer", heads.perLayer, capacity.max() ?? 0),
-    ] where kind == .imageLoRA && most > 0 && wanted ?? 0 > most {
-      throw .value(
-        place: "run file", key: "adapter.heads.\(key)", value: "\(wanted ?? 0)",
-        expected: "at most \(most): this model has no more \(headWords)" + (key == "per_layer" ? " in a layer" : "")
-          + (heads.fromLayer.map { " from layer \($0) on" } ?? ""))
-    }
+    guard kind == .imageLoRA, capacity.contains(where: { $0 > 0 }) else { return }
+    let from = heads.fromLayer.map { " from layer \($0) on" } ?? ""
+    try require(heads.numHeads, "num_heads", atMost: capacity.reduce(0, +), from)
+    try require(heads.perLayer, "per_layer", atMost: capacity.max() ?? 0, " in a layer" + from)
+  }
+
+  private func require(_ wanted: Int?, _ key: String, atMost most: Int, _ place: String) throws(RunFileError) {
+    guard let wanted, wanted > most else { return }
+    throw .value(
+      place: "run file", key: "adapter.heads.\(key)", value: "\(wanted)",
+      expected: "at most \(most): this model has no more \(headWords)\(place)")
   }
 
   /// The standard LoRA.

@@ -6,6 +6,7 @@ import Costs
 import Datasets
 import Digests
 import Files
+import QwenVL
 import RunFile
 
 /// A run's model and data on this rank; every rank holds the same.
@@ -104,6 +105,11 @@ package struct Job: Sendable {
     return GEMMRate.measure(
       tokens: 512, outputs: text.intermediateSize, columns: text.hiddenSize, type: base.elementType,
       precision: base.precision, duration: 0.05)
+  }
+
+  /// Layers below the lowest adapted one, whose hidden states are cached; 0 unless the run restricts its adapter.
+  func frozenLayers(below adapter: any ProjectionAdapter<Float>) -> Int {
+    run.adapter.isOfUpperLayers ? adapter.lowestLayer ?? 0 : 0
   }
 
   /// Group keys for the sampler where the run groups examples by image.

@@ -43,6 +43,7 @@ final class Stepper {
   private let optimizer: AdamW
   private let groups: [Int]?
   private let planned: PlannedAdapter
+  private let frozenLayers: Int
   private let payload: AllReducePayload
   /// Of the learning rate, for each part of the parameters.
   private let factors: [(range: Range<Int>, factor: Double)]
@@ -57,6 +58,7 @@ final class Stepper {
     optimizer = job.run.training.optimizer
     self.sampler = sampler
     groups = job.groups
+    frozenLayers = job.frozenLayers(below: adapter)
     planned = PlannedAdapter(adapter.configuration, job.base.configuration)
     factors = (job.run.training.rateFactors ?? .plain).ranges(adapter.layout)
     payload = AllReducePayload(parameters: adapter.layout.count, ranks: job.communicator.size)
@@ -174,15 +176,28 @@ final class Stepper {
       let batch = batches[index]
       let examples = batch.flatMap(\.examples)
       let computed = job.base.featureStore.tally.computed
+      let passed = job.base.hiddenStateStore.tally
       let isFinite = try job.communicator.watchdog.during("computing \(job.training.names(examples)) of step \(step)") {
         try add(batch, step: step, limits, addends: batches.count, &found.largest)
       }
       // Features of a tower with an adapter are computed each time, and count in `decoding`.
       let new = Double(job.base.featureStore.tally.computed - computed)
       found.flops += all[index].vision * new / Double(max(1, job.training.shape(batch).images.count))
+      found.flops -= frozenFLOPs(batch, known: passed)
       if !isFinite, found.badExamples == nil { found.badExamples = try job.training.ids(examples) }
     }
     return found
+  }
+
+  /// Of the layers below the adapted ones, as far as hidden states were known.
+  /// - Parameter passed: the tokens before the micro-batch.
+  private func frozenFLOPs(_ batch: [ImageGroup], known passed: HiddenStateStore.Tally) -> Double {
+    guard frozenLayers > 0 else { return 0 }
+    let now = job.base.hiddenStateStore.tally
+    let (known, computed) = (Double(now.known - passed.known), Double(now.computed - passed.computed))
+    let below = BatchFLOPs.forward(
+      below: frozenLayers, job.training.shape(batch), job.base.configuration.text)
+    return known > 0 ? below * known / (known + computed) : 0
   }
 
   /// Adds a micro-batch's gradient and counts; false if any of its numbers is not finite.
@@ -193,7 +208,7 @@ final class Stepper {
     let packed = try job.base.learnedBatch(
       batch, of: job.training, adapter: adapter,
       dropout: dropout > 0 ? Dropout(rate: dropout, seed: job.run.training.seed, step: step) : nil,
-      activationBytes: job.activationBytes)
+      activationBytes: job.activationBytes, frozenLayers: frozenLayers)
     adapter.resetGradients()
     let losses = job.base.lossAndGradient(packed, adapter: adapter, activationBytes: job.activationBytes)
     let nll = sum.add(

@@ -87,7 +87,11 @@ extension Job {
     let losses: [[SampleLoss]?] = try mapOverRanks(
       costs: groups.map { Double(examples.tokens(of: $0)) }, communicator, stopping: { signals.stopRequested },
       naming: { "validating \(examples.names(groups[$0].examples))" }
-    ) { base.loss(try base.packedBatch([groups[$0]], of: examples, adapter: adapter), adapter: adapter) }
+    ) { index in
+      let batch = try base.packedBatch(
+        [groups[index]], of: examples, adapter: adapter, frozenLayers: frozenLayers(below: adapter))
+      return base.loss(batch, adapter: adapter)
+    }
     return losses.contains { $0 == nil } ? nil : inExampleOrder(losses.compactMap(\.self), of: groups)
   }
 

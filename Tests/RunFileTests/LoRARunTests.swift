@@ -49,7 +49,8 @@ struct LoRARunTests {
     try upper.requireHeads(text)
     for (key, value) in [("from_layer", text.layers), ("num_heads", text.kvHeads + 1)] {
       let adapter = try run(
-        minimal, "adapter.heads.from_layer=\(last)", "adapter.heads.\(key)=\(value)").adapter
+        minimal, "adapter.heads.from_layer=\(last)", "adapter.heads.\(key)=\(value)"
+      ).adapter
       #expect(throws: RunFileError.self) { try adapter.requireHeads(text) }
     }
     #expect(throws: RunFileError.self) {
