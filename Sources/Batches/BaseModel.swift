@@ -63,7 +63,7 @@ package struct BaseModel: Sendable {
         folder: cacheFolder, baseDigest: digest, precision: model.precision.rawValue,
         conditions: FeatureCache.conditions(
           features, vision: configuration.vision, preprocessor: preprocessor, reading: reading),
-        warn: features.warn)
+        maximumBytes: features.cacheBytes, warn: features.warn)
     }
     featureStore = FeatureStore(
       tower: model.vision, processor: try ImageProcessor(preprocessor, reading: reading),

@@ -58,17 +58,20 @@ final class FeatureCache: Sendable {
   private let conditions: String
   private let warn: @Sendable (String) -> Void
   private let mayWrite = Mutex(true)
+  private let limit: CacheLimit?
 
   /// Creates the folder if it is missing, and tries to write there.
   /// - Parameters:
   ///   - conditions: everything else that decides the numbers, in words.
+  ///   - maximumBytes: of all files of the folder; what was used longest ago is removed beyond it. Nil: no limit.
   ///   - warn: takes one line when a write fails later; nothing more is written then.
   /// - Throws: `FileError`.
   init(
-    folder: String, baseDigest: String, precision: String, conditions: String,
+    folder: String, baseDigest: String, precision: String, conditions: String, maximumBytes: Int? = nil,
     warn: @escaping @Sendable (String) -> Void
   ) throws(FileError) {
     self.folder = folder
+    limit = maximumBytes.map { CacheLimit(folder: folder, bytes: $0) }
     self.baseDigest = baseDigest
     self.conditions = "\(precision), \(conditions)"
     self.warn = warn
@@ -115,6 +118,7 @@ final class FeatureCache: Sendable {
       for (name, value) in attributes(of: item) {
         guard try file.attribute(name, as: String.self) == value else { return nil }
       }
+      limit?.used(path(of: item))
       return Matrix(
         try file.read(Float.self, from: item.dataset, shape: [rows, columns]), rows: rows, columns: columns)
     } catch { return nil }
@@ -130,6 +134,7 @@ final class FeatureCache: Sendable {
         for (name, value) in attributes(of: item) { try file.setAttribute(name, to: value) }
         try file.write(values, shape: [matrix.rows, matrix.columns], to: item.dataset, filters: [.fletcher32])
       }
+      limit?.wrote(path)
     } catch {
       let isFirst = mayWrite.withLock { mayWrite in
         defer { mayWrite = false }

@@ -16,16 +16,18 @@ package final class FeatureStore: Sendable {
     package var memoryBytes: Int
     /// Folder of the cache on disk; nil: none.
     package var cacheFolder: String?
+    /// Bytes that it may hold; nil: any number.
+    package var cacheBytes: Int?
     /// Threads of matrix multiplications, which decide bits.
     package var threads: Int
     /// Takes one line when the cache can no longer be written.
     package var warn: @Sendable (String) -> Void
 
     package init(
-      memoryBytes: Int = 256 << 20, cacheFolder: String? = nil, threads: Int = 1,
+      memoryBytes: Int = 256 << 20, cacheFolder: String? = nil, cacheBytes: Int? = nil, threads: Int = 1,
       warn: @escaping @Sendable (String) -> Void = { _ in }
     ) {
-      (self.memoryBytes, self.cacheFolder) = (memoryBytes, cacheFolder)
+      (self.memoryBytes, self.cacheFolder, self.cacheBytes) = (memoryBytes, cacheFolder, cacheBytes)
       (self.threads, self.warn) = (threads, warn)
     }
   }

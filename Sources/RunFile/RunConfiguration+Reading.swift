@@ -114,6 +114,10 @@ extension RunConfiguration {
     if let least = model.minPixels, let most = model.maxPixels, least > most {
       throw conflict(["model.min_pixels", "model.max_pixels"], "\(least) is more than \(most)")
     }
+    if model.featureCacheGiB != nil, model.featureCache == nil {
+      throw conflict(
+        ["model.feature_cache", "model.feature_cache_gib"], "without the former the latter has no effect; remove it")
+    }
     if let minimum = training.minLearningRate, let peak = training.learningRate, minimum > peak {
       throw conflict(
         ["training.learning_rate", "training.min_learning_rate"],

@@ -74,6 +74,8 @@ extension RunConfiguration {
     package var featureMemoryMiB = 256
     /// Folder of vision features cached on disk for all ranks and later runs; absent: none.
     package var featureCache: RunPath?
+    /// What that folder may hold, in GiB; absent: any number.
+    package var featureCacheGiB: Double?
   }
 
   package struct Data: Sendable, Equatable {

@@ -65,6 +65,8 @@ extension RunConfiguration.Model: Section {
     try v.field("threads", &threads, .within(1...1024))
     try v.field("feature_memory_mib", &featureMemoryMiB, .within(0...1_048_576), effect: .elsewhere)
     try v.field("feature_cache", &featureCache, effect: .elsewhere)
+    try v.field(
+      "feature_cache_gib", &featureCacheGiB, .within(0x1p-20...1_048_576, "a number above 0"), effect: .elsewhere)
   }
 }
 

@@ -29,8 +29,8 @@ extension RunConfiguration {
         minPixels: model.minPixels, maxPixels: model.maxPixels,
         templateVariables: model.template ?? TemplateVariables(), reading: data.imageReading,
         features: FeatureStore.Settings(
-          memoryBytes: model.featureMemoryMiB << 20, cacheFolder: model.featureCache?.resolved, threads: model.threads,
-          warn: warn))
+          memoryBytes: model.featureMemoryMiB << 20, cacheFolder: model.featureCache?.resolved,
+          cacheBytes: model.featureCacheGiB.map { Int($0 * 0x1p30) }, threads: model.threads, warn: warn))
     }
     if communicator.rank == 0 { base.notices.forEach(warn) }
     var run = self

@@ -93,4 +93,11 @@ if mount -t tmpfs -o "size=$(($(stat -c %s "${files[0]}") * 3 + 8192))" tmpfs li
 else
   echo "      no mount allowed here: a full disk is left to the unit tests"
 fi
+
+# A bound of a quarter of what the run would keep.
+rm -rf bounded
+total=$(du -cb features/*/*.h5 | tail -n 1 | cut -f 1)
+kept 2 "a bounded cache" --set model.feature_cache=bounded \
+  --set model.feature_cache_gib="$(python3 -c "print($total / 4 / 2**30)")"
+check "a bounded cache holds no more" test "$(du -cb bounded/*/*.h5 | tail -n 1 | cut -f 1)" -le "$((total / 2))"
 rm -rf run features
