@@ -47,11 +47,17 @@ struct Preparation: Sendable {
 
   /// An example.
   /// - Throws: where its row is not what it was when the examples were prepared.
-  func example(_ index: Int, of table: RowTable) throws -> Example {
-    let row = try table.example(rows[index])
+  func example(_ index: Int, of table: RowTable) throws(FileError) -> Example {
+    func changed(_ reason: String) -> FileError {
+      FileError(
+        "data.prepared", "an example is not as it was when it was prepared: \(reason)",
+        remedy: "remove that folder's files and start again")
+    }
+    let row: Example
+    do { row = try table.example(rows[index]) } catch { throw changed("\(error)") }
     guard let last = lastMessages[index] else { return row }
     guard row.messages.indices.contains(last), row.messages[last].role == .assistant else {
-      throw ExampleProblem(line: row.line, id: row.id, reason: "message \(last) is no answer")
+      throw changed("message \(last) of example \(row.id) is no answer")
     }
     return row.branch(endingWith: last)
   }

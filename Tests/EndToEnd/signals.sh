@@ -47,7 +47,7 @@ rm -rf run
 # Evaluations and probes end after the batch at hand, on all ranks, whichever of them is asked. The feature cache shows
 # that they are in it.
 # So many that a fast machine is still at them when the signal comes.
-for copy in {1..100}; do cat data/rows.jsonl; done >data/many.jsonl
+for copy in {1..300}; do cat data/rows.jsonl; done >data/many.jsonl
 examples=$(wc -l <data/many.jsonl)
 many=(--set data.ids=line --set data.train=data/many.jsonl --set data.validation=data/many.jsonl
   --set adapter.heads.probe_rows=null --set model.feature_cache=seen)
