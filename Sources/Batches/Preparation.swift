@@ -48,18 +48,20 @@ struct Preparation: Sendable {
   /// An example.
   /// - Throws: where its row is not what it was when the examples were prepared.
   func example(_ index: Int, of table: RowTable) throws(FileError) -> Example {
-    func changed(_ reason: String) -> FileError {
-      FileError(
-        "data.prepared", "an example is not as it was when it was prepared: \(reason)",
-        remedy: "remove that folder's files and start again")
-    }
     let row: Example
-    do { row = try table.example(rows[index]) } catch { throw changed("\(error)") }
+    do { row = try table.example(rows[index]) } catch { throw Self.changed("\(error)") }
     guard let last = lastMessages[index] else { return row }
     guard row.messages.indices.contains(last), row.messages[last].role == .assistant else {
-      throw changed("message \(last) of example \(row.id) is no answer")
+      throw Self.changed("message \(last) of example \(row.id) is no answer")
     }
     return row.branch(endingWith: last)
+  }
+
+  /// An example is another one than was prepared.
+  static func changed(_ reason: String) -> FileError {
+    FileError(
+      "data.prepared", "an example is not as it was when it was prepared: \(reason)",
+      remedy: "restore its row and images, or remove that folder's files if the run names one, and start again")
   }
 
   /// The examples by file, next to each other.

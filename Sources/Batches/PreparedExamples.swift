@@ -105,9 +105,7 @@ package struct PreparedExamples: Sendable {
   func sample(of example: Example, at index: Int) throws -> Sample {
     let sample = try samples.sample(for: example)
     guard ExampleShape(sample) == shapes[index] else {
-      throw FileError(
-        file, "example \(example.id) is not as it was when it was prepared",
-        remedy: "remove the folder data.prepared and start again")
+      throw Preparation.changed("\(example.id) of \(file) has other tokens, or images of another size")
     }
     return sample
   }

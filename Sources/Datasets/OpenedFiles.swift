@@ -32,11 +32,14 @@ package struct OpenedFiles: Sendable {
     var digest = SHA256()
     for opened in files {
       guard opened.source.text.compression == nil else { return nil }
-      let container = opened.source.container
-      let images = container == nil ? "loose" : container?.contentDigest
-      guard let images else { return nil }
-      digest.update("\(opened.file) \(opened.reader) \(images) \(opened.source.text.count)\n")
-      opened.source.text.withUnsafeBytes { digest.update($0) }
+      digest.update("\(opened.file) \(opened.reader) \(opened.source.text.count)\n")
+      if let container = opened.source.container {
+        // A pack's covers its rows.
+        guard let content = container.contentDigest else { return nil }
+        digest.update("\(content)\n")
+      } else {
+        opened.source.text.withUnsafeBytes { digest.update($0) }
+      }
     }
     digest.update("\(split.map { "\($0)" } ?? "all")")
     return digest.finish()

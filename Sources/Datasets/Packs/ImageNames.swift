@@ -21,21 +21,26 @@ struct ImageNames: Sendable {
     while size < 2 * ends.count { size *= 2 }
     var table = [Int](repeating: -1, count: size)
     for number in ends.indices {
-      let range = (number > 0 ? ends[number - 1] + 1 : 0)..<ends[number]
+      let range = Self.place(number, ends)
       guard bytes[range].allSatisfy({ $0 < 0x80 }) || String(validating: bytes[range], as: UTF8.self) != nil else {
         throw .notUTF8(number)
       }
-      let (place, other) = Self.find(bytes[range], bytes, ends, table)
+      let (slot, other) = Self.find(bytes[range], bytes, ends, table)
       guard other == nil else { throw .twice(String(decoding: bytes[range], as: UTF8.self)) }
-      table[place] = number
+      table[slot] = number
     }
     self.table = table
   }
 
   var count: Int { ends.count }
 
+  /// Where a name lies among the bytes.
+  private static func place(_ number: Int, _ ends: [Int]) -> Range<Int> {
+    (number > 0 ? ends[number - 1] + 1 : 0)..<ends[number]
+  }
+
   subscript(number: Int) -> String {
-    String(decoding: bytes[(number > 0 ? ends[number - 1] + 1 : 0)..<ends[number]], as: UTF8.self)
+    String(decoding: bytes[Self.place(number, ends)], as: UTF8.self)
   }
 
   /// Which name these bytes are; nil for none.
@@ -46,16 +51,15 @@ struct ImageNames: Sendable {
   /// The place of a name in the table, or the free one where it would be.
   private static func find(
     _ name: ArraySlice<UInt8>, _ bytes: [UInt8], _ ends: [Int], _ table: [Int]
-  ) -> (place: Int, number: Int?) {
+  ) -> (slot: Int, number: Int?) {
     // Seeded anew in every process: no file can make many names fall on one place.
     var hasher = Hasher()
     name.withUnsafeBytes { hasher.combine(bytes: $0) }
-    var place = hasher.finalize() & (table.count - 1)
-    while table[place] >= 0 {
-      let number = table[place]
-      if bytes[(number > 0 ? ends[number - 1] + 1 : 0)..<ends[number]] == name { return (place, number) }
-      place = (place + 1) & (table.count - 1)
+    var slot = hasher.finalize() & (table.count - 1)
+    while table[slot] >= 0 {
+      if bytes[place(table[slot], ends)] == name { return (slot, table[slot]) }
+      slot = (slot + 1) & (table.count - 1)
     }
-    return (place, nil)
+    return (slot, nil)
   }
 }

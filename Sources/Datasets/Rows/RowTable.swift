@@ -102,9 +102,6 @@ package struct RowTable: Sendable {
 
   init(joining tables: [RowTable]) { files = tables.flatMap(\.files) }
 
-  /// Files of the table.
-  package var fileCount: Int { files.count }
-
   /// The example of a row.
   /// - Throws: for a place where there is none.
   package func example(_ place: RowPlace) throws(ExampleProblem) -> Example {
