@@ -32,7 +32,8 @@ let oneDNNFlags = (compiler: words("IMAGELORA_ONEDNN_CFLAGS"), linker: words("IM
   let baseline = ""
 #endif
 let march = Context.environment["IMAGELORA_MARCH"].flatMap { $0.isEmpty ? nil : $0 } ?? baseline
-let marchFlags = march.isEmpty ? [] : ["-march=\(march)"]
+/// clang takes x86-64-v4 for processors that slow down with registers of 512 bits, and leaves them unused.
+let marchFlags = march.isEmpty ? [] : ["-march=\(march)"] + (march == "x86-64-v4" ? ["-mtune=znver4"] : [])
 /// Swift takes its processor from the options of the clang that imports C.
 let kernels: [SwiftSetting] = [
   .unsafeFlags([hasChecks || hasFuzzTargets ? "-O" : "-Ounchecked"], .when(configuration: .release)),
@@ -88,7 +89,7 @@ let libraries: [Target] = [
   .target(name: "CCommit", exclude: ["README.md"], cSettings: [.define("IMAGELORA_COMMIT", to: "\"\(commit)\"")]),
   .target(name: "CInstructions", exclude: ["README.md"], cSettings: [.unsafeFlags(marchFlags)]),
   .target(
-    name: "CProcessor", dependencies: ["CInstructions"], exclude: ["README.md"],
+    name: "CProcessor", dependencies: ["CCommit", "CInstructions"], exclude: ["README.md"],
     cSettings: [.define("IMAGELORA_MARCH", to: "\"\(march.isEmpty ? "this architecture" : march)\"")]),
   .target(
     name: "CMPI", dependencies: mpiFlags.linker.isEmpty ? ["CMPILibrary"] : [], exclude: ["README.md"],

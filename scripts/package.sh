@@ -7,8 +7,8 @@
 # and 5, libmpi.so.40), libc and GCC's runtime are the system's. --tarball: no .deb.
 #
 # The same commit, toolchain and Debian packages give the same bytes: dates are those of the commit, names are sorted,
-# and no path of this machine is kept. It is built in .build-package, about two minutes on two cores; a machine with
-# another processor may make it, since the kernels are compiled for IMAGELORA_MARCH (x86-64-v3).
+# and no path of this machine is kept. There are two programs, for x86-64-v3 and for x86-64-v4, and the first begins the
+# second where the processor can run it; a machine with any processor may make them. They are built in .build-package.
 set -euo pipefail
 repository=$(cd "$(dirname "$0")/.." && pwd)
 cd "$repository"
@@ -69,10 +69,9 @@ described libpng "-lpng16 -lz -lm"
 # What the archives need of each other comes last. The path of libraries is an RPATH and no RUNPATH, since it is to be
 # that of the libraries' own libraries too.
 linker=("-L$place/.build-package/static" --as-needed --exclude-libs=ALL --build-id=none
-  --disable-new-dtags "-rpath=\$ORIGIN/../lib/imagelora" -ltiff -ljpeg -lwebp -llzma -ljbig -lLerc -ldeflate -lzstd -lz)
+  --disable-new-dtags -ltiff -ljpeg -lwebp -llzma -ljbig -lLerc -ldeflate -lzstd -lz)
 first=(Files Digests HDF5 Tensors)
-options=(-c release --scratch-path "$place/.build-package" --static-swift-stdlib
-  -Xswiftc -num-threads -Xswiftc 1 -Xswiftc -gnone -Xcc -g0)
+options=(-c release --static-swift-stdlib -Xswiftc -num-threads -Xswiftc 1 -Xswiftc -gnone -Xcc -g0)
 for word in "${linker[@]}"; do options+=(-Xlinker "$word"); done
 # Debian's libraries, whatever is chosen for a build on this machine.
 unset "${!IMAGELORA_BLAS@}" "${!IMAGELORA_ONEDNN@}" "${!IMAGELORA_PREFIX@}" "${!IMAGELORA_MPI@}"
@@ -84,23 +83,32 @@ export IMAGELORA_COMMIT=$commit PKG_CONFIG_PATH=$place/.build-package/static/pkg
 # shellcheck disable=SC2016 # the inner shell's
 prepared='mount --bind "$1" "$2" && cd "$2" && shift 2 && exec setarch --addr-no-randomize swift build "$@"'
 : >"$build/build.log"
-for part in "${first[@]/#/--target=}" --product=imagelora; do
-  if ! "${apart[@]}" bash -c "$prepared" build "$repository" "$place" "${options[@]}" "${part%=*}" "${part#*=}" \
-    >>"$build/build.log" 2>&1; then
-    tail -n 20 "$build/build.log" >&2
-    exit 1
-  fi
-done
+# build LEVEL LIBRARIES: the program for a level of processors, which finds its libraries from its own folder.
+build() {
+  local part arguments=(--scratch-path "$place/.build-package/$1" -Xlinker "-rpath=\$ORIGIN/$2")
+  for part in "${first[@]/#/--target=}" --product=imagelora; do
+    if ! IMAGELORA_MARCH=$1 "${apart[@]}" bash -c "$prepared" build "$repository" "$place" "${options[@]}" \
+      "${arguments[@]}" "${part%=*}" "${part#*=}" >>"$build/build.log" 2>&1; then
+      tail -n 20 "$build/build.log" >&2
+      exit 1
+    fi
+  done
+}
+build x86-64-v3 ../lib/imagelora
+build x86-64-v4 ..
 unset PKG_CONFIG_PATH
 
 # The tree, which is that of a prefix.
-version=$("$build/release/imagelora" --version | head -n 1)
+program=$build/x86-64-v3/release/imagelora
+version=$("$program" --version | head -n 1)
 name=imagelora-$version-linux-x86_64
 stage=$build/stage
 rm -rf "$stage"
 tree=$stage/$name
 mkdir -p "$tree/bin" "$tree/lib/imagelora"
-strip --strip-all -o "$tree/bin/imagelora" "$build/release/imagelora"
+strip --strip-all -o "$tree/bin/imagelora" "$program"
+mkdir "$tree/lib/imagelora/x86-64-v4"
+strip --strip-all -o "$tree/lib/imagelora/x86-64-v4/imagelora" "$build/x86-64-v4/release/imagelora"
 
 needed() { objdump -p "$1" | awk '$1 == "NEEDED" { print $2 }'; }
 # copy FILE: the libraries that a program or library needs, and theirs.
@@ -113,7 +121,7 @@ copy() {
       libstdc++.so.6 | libgcc_s.so.1) ;;               # GCC's runtime
       libdnnl.so.* | libgomp.so.* | libOpenCL.so.* | libtbb*.so.*)
         [[ ! -e $tree/lib/imagelora/$library ]] || continue
-        path=$(ldd "$build/release/imagelora" | awk -v name="$library" '$1 == name { print $3 }')
+        path=$(ldd "$program" | awk -v name="$library" '$1 == name { print $3 }')
         path=$(realpath "$path")
         archives+=("$path")
         install -m 644 "$path" "$tree/lib/imagelora/$library"
@@ -126,9 +134,9 @@ copy() {
     esac
   done
 }
-copy "$build/release/imagelora"
+copy "$program"
 
-IMAGELORA=$build/release/imagelora scripts/install.sh --prefix "$stage/installed" >/dev/null
+IMAGELORA=$program scripts/install.sh --prefix "$stage/installed" >/dev/null
 cp -r "$stage/installed/share" "$tree/share"
 own=$tree/share/imagelora
 mkdir -p "$own/quickstart/data" "$own/cluster"
@@ -145,20 +153,22 @@ mkdir -p "$text/licenses"
 cp LICENSE README.md CHANGELOG.md "$text/"
 swift=$(dirname "$(realpath "$(command -v swift)")")/..
 cp "$swift/share/swift/LICENSE.txt" "$text/licenses/swift"
-for package in swift-argument-parser Yams; do cp "$build/checkouts/$package"/LICENSE* "$text/licenses/$package"; done
+for package in swift-argument-parser Yams; do
+  cp "$build/x86-64-v3/checkouts/$package"/LICENSE* "$text/licenses/$package"
+done
 cp /usr/share/doc/icu-devtools/copyright "$text/licenses/icu"
 while IFS= read -r package; do
   cp "/usr/share/doc/$package/copyright" "$text/licenses/$package"
 done < <(dpkg -S "${archives[@]}" | sed 's/:.*//' | sort -u)
 # shellcheck disable=SC2016 # dpkg's own
 {
-  echo "imagelora $version ($commit), kernels compiled for ${IMAGELORA_MARCH:-x86-64-v3}"
+  echo "imagelora $version ($commit), kernels compiled for x86-64-v3 and x86-64-v4"
   echo "In the program:"
   dpkg -S "${archives[@]}" | sed 's/: .*//' | sort -u |
     xargs dpkg-query --show --showformat '  ${Package} ${Version}\n'
   swift --version 2>/dev/null | sed -n 's/.*\(Swift version [^)]*)\).*/  \1/p'
   echo "Needed of the system:"
-  objdump -T "$tree/bin/imagelora" "$tree"/lib/imagelora/* | grep -oE '\((GLIBC|GLIBCXX|GCC|CXXABI)_[0-9.]+\)' |
+  objdump -T "$tree/bin/imagelora" "$tree"/lib/imagelora/*.so.* | grep -oE '\((GLIBC|GLIBCXX|GCC|CXXABI)_[0-9.]+\)' |
     tr -d '()' | sort -V | awk -F_ '{ newest[$1] = $0 } END { for (n in newest) print "  " newest[n] }' | sort
   echo "  libmpi.so.40"
 } >"$text/contents.txt"

@@ -76,7 +76,7 @@ unpacked=$work/$(basename "$tarball" .tar.zst)
 
 program=$unpacked/bin/imagelora
 needs_no_more() {
-  ! objdump -p "$program" | grep NEEDED |
+  ! objdump -p "$program" "$unpacked/lib/imagelora/x86-64-v4/imagelora" | grep NEEDED |
     grep -vE ' (lib(mpi|dnnl|gomp|m|c|stdc\+\+|gcc_s)\.so\.[0-9]+|ld-linux-x86-64\.so\.2)$'
 }
 check "the program needs MPI, libc, GCC's runtime and what lies beside it alone" needs_no_more
@@ -136,6 +136,40 @@ for processor in Haswell-v4 EPYC-Rome-v2; do
   check "$processor: a training" emulated "$processor" train "$work/run.yaml" \
     --set "checkpoint.directory=$work/run-$processor"
 done
+
+# What this processor can run, by what Linux says of it.
+level=x86-64-v4
+for flag in avx512f avx512dq avx512cd avx512bw avx512vl; do
+  grep -qwm 1 "$flag" /proc/cpuinfo || level=x86-64-v3
+done
+begins() { "$program" --version | grep -qx "kernels compiled for $1"; }
+check "this processor: the program for $level begins" begins "$level"
+check "IMAGELORA_KERNELS=x86-64-v3: the other one" env IMAGELORA_KERNELS=x86-64-v3 \
+  sh -c "'$program' --version | grep -qx 'kernels compiled for x86-64-v3'"
+# train NAME ARGUMENTS...
+train() {
+  local name=$1
+  shift
+  "$program" train "$work/run.yaml" --set "checkpoint.directory=$work/$name" "$@"
+}
+same_numbers() {
+  train "chosen-$1" --set "model.precision=$1" --set model.emulate_bf16=true || return
+  IMAGELORA_KERNELS=x86-64-v3 train "v3-$1" --set "model.precision=$1" --set model.emulate_bf16=true || return
+  same_state "$work/chosen-$1/step-00000006.h5" "$work/v3-$1/step-00000006.h5"
+}
+if [[ $level == x86-64-v4 ]]; then
+  for precision in fp32 bf16; do
+    check "both programs: the same numbers in $precision" same_numbers "$precision"
+  done
+  refuses_another_build() {
+    local status=0
+    IMAGELORA_STARTED_BY=another "$unpacked/lib/imagelora/x86-64-v4/imagelora" --version >out 2>err || status=$?
+    test "$status" = 64 && grep -q '^imagelora: the program for x86-64-v4 was built from commit .*, bin/' err
+  }
+  check "the second program refuses a first of another build" refuses_another_build
+else
+  echo "  note  this processor has no AVX-512: the program for x86-64-v4 was not run"
+fi
 
 # inside SUITE COMMAND...
 inside() {

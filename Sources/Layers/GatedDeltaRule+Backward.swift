@@ -8,6 +8,10 @@ extension GatedDeltaRule {
     package let x: Matrix<Element>
     /// `[R - first, valueHeads]` each
     package let g, beta: Matrix<Element>
+
+    fileprivate func rows(_ range: Range<Int>) -> Gradients {
+      Gradients(x: x.rows(range), g: g.rows(range), beta: beta.rows(range))
+    }
   }
 
   /// - Parameters:
@@ -24,33 +28,34 @@ extension GatedDeltaRule {
     from first: Int = 0, dState: Matrix<Element>
   ) -> Gradients {
     precondition(dO.rows == x.rows - first && dO.columns == valueColumns)
-    let covered = x.rows - first
+    // Of whole chunks; what is not wanted is left out at the end.
+    let start = chunks(x.rows).last { $0.lowerBound <= first }?.lowerBound ?? 0
+    let covered = x.rows - start
     let result = Gradients(
       x: Matrix(uninitialized: covered, columns), g: Matrix(uninitialized: covered, valueHeads),
       beta: Matrix(uninitialized: covered, valueHeads))
     for (index, rows) in chunks(x.rows).enumerated().reversed() where rows.upperBound > first {
-      let dropped = max(0, first - rows.lowerBound)
-      let wanted = max(first, rows.lowerBound) - first..<rows.upperBound - first
-      // No output before `first` has a gradient that counts.
-      let dChunk = Matrix<Element>(zeros: rows.count, valueColumns)
-      dChunk.rows(dropped..<rows.count).assign(dO.rows(wanted))
-      let gradients = backward(
-        chunk: dChunk, x.rows(rows), g: g.rows(rows), beta: beta.rows(rows), state: states[index], dState: dState)
-      result.x.rows(wanted).assign(gradients.x.rows(dropped..<rows.count))
-      result.g.rows(wanted).assign(gradients.g.rows(dropped..<rows.count))
-      result.beta.rows(wanted).assign(gradients.beta.rows(dropped..<rows.count))
+      backward(
+        chunk: outputGradient(dO, of: rows, from: first), x.rows(rows), g: g.rows(rows), beta: beta.rows(rows),
+        state: states[index], dState: dState,
+        into: result.rows(rows.lowerBound - start..<rows.upperBound - start))
     }
-    return result
+    return result.rows(first - start..<covered)
+  }
+
+  /// dO of a chunk's rows; no output before `first` has a gradient that counts.
+  private func outputGradient(_ dO: Matrix<Element>, of rows: Range<Int>, from first: Int) -> Matrix<Element> {
+    if rows.lowerBound >= first { return dO.rows(rows.lowerBound - first..<rows.upperBound - first) }
+    let dChunk = Matrix<Element>(zeros: rows.count, valueColumns)
+    dChunk.rows(first - rows.lowerBound..<rows.count).assign(dO.rows(0..<rows.upperBound - first))
+    return dChunk
   }
 
   private func backward(
     chunk dO: Matrix<Element>, _ x: Matrix<Element>, g: Matrix<Element>, beta: Matrix<Element>, state: Matrix<Element>,
-    dState: Matrix<Element>
-  ) -> Gradients {
+    dState: Matrix<Element>, into result: Gradients
+  ) {
     let c = x.rows
-    let result = Gradients(
-      x: Matrix(uninitialized: c, columns), g: Matrix(uninitialized: c, valueHeads),
-      beta: Matrix(uninitialized: c, valueHeads))
     for keyHead in 0..<keyHeads {
       let keys = KeyHead(self, keyHead, x)
       // Of normalised keys, then queries, summed over the value heads.
@@ -64,7 +69,6 @@ extension GatedDeltaRule {
       }
       keys.normBackward(dkq, dk: key(keyHead, result.x), dq: query(keyHead, result.x))
     }
-    return result
   }
 }
 

@@ -26,13 +26,12 @@ extension GatedDeltaRule {
       count = c
       queryScale = 1 / Element(dk).squareRoot()
       kq = Matrix(uninitialized: 2 * c, dk)
-      kq.rows(0..<c).assign(rule.key(head, x))
-      kq.rows(c..<2 * c).assign(rule.query(head, x))
+      let (k, q) = (rule.key(head, x), rule.query(head, x))
       scales = (0..<2 * c).map { [kq, queryScale] i in
-        let row = kq.row(i)
-        let scale = 1 / (Element.dot(dk, row, row) + 1e-6).squareRoot()
+        let (row, xi) = (kq.row(i), i < c ? k.row(i) : q.row(i - c))
+        let scale = 1 / (Element.dot(dk, xi, xi) + 1e-6).squareRoot()
         let factor = i < c ? scale : scale * queryScale
-        for j in 0..<dk { row[j] *= factor }
+        for j in 0..<dk { row[j] = xi[j] * factor }
         return scale
       }
       products = Matrix(uninitialized: 2 * c, c)

@@ -36,14 +36,15 @@ package struct GatedDeltaRule<Element: Scalar>: Sendable {
   ///   - x: queries, keys and values of a piece of a sequence, `[R, 2 K + V]`.
   ///   - g, beta: `DeltaGates`, `[R, valueHeads]`.
   ///   - state: the state before the piece, changed in place to that behind it.
-  /// - Returns: o `[R, V]`, and the states at the start of every chunk for backward.
+  ///   - o: takes what the rule gives, `[R, V]`.
+  /// - Returns: the states at the start of every chunk, for backward.
   @specialized(where Element == Float)
   @specialized(where Element == Double)
   package func forward(
-    _ x: Matrix<Element>, g: Matrix<Element>, beta: Matrix<Element>, state: Matrix<Element>
-  ) -> (o: Matrix<Element>, states: [Matrix<Element>]) {
+    _ x: Matrix<Element>, g: Matrix<Element>, beta: Matrix<Element>, state: Matrix<Element>, into o: Matrix<Element>
+  ) -> [Matrix<Element>] {
     precondition(x.columns == columns && g.rows == x.rows && beta.rows == x.rows)
-    let o = Matrix<Element>(uninitialized: x.rows, valueColumns)
+    precondition(o.rows == x.rows && o.columns == valueColumns)
     var states: [Matrix<Element>] = []
     for rows in chunks(x.rows) {
       let start = Matrix<Element>(uninitialized: state.rows, state.columns)
@@ -60,7 +61,7 @@ package struct GatedDeltaRule<Element: Scalar>: Sendable {
         }
       }
     }
-    return (o, states)
+    return states
   }
 
   /// The pieces' rows that are chunks.

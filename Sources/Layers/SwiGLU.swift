@@ -12,7 +12,7 @@ package enum SwiGLU {
     let y = Matrix<Element>(uninitialized: R, I)
     for i in 0..<R {
       let (g, u, yi) = (gate.row(i), up.row(i), y.row(i))
-      for j in 0..<I { yi[j] = g[j] / (1 + Element.exponential(-g[j])) * u[j] }
+      for j in 0..<I { yi[j] = SiLU.value(g[j]) * u[j] }
     }
     return y
   }

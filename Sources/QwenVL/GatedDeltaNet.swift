@@ -57,14 +57,14 @@ struct GatedDeltaNet<Element: Scalar>: Sendable {
         case .past(let key): tokens.past.state(of: key, layer: layer)
         }
       let rows = piece.tokens
-      let m = withContext(start.rows, of: rows.count) { $0.assign(projected.rows(rows)) }
+      let m = projected.rows(rows)
       let (g, beta) = gates.forward(a: a.rows(rows), b: b.rows(rows))
       let state = start.state.copy
-      let (o, chunkStates) = rule.forward(SiLU.forward(convolution.forward(m)), g: g, beta: beta, state: state)
-      read.rows(rows).assign(o)
-      states.append(chunkStates)
+      states.append(
+        rule.forward(
+          convolution.forward(m, after: start.rows), g: g, beta: beta, state: state, into: read.rows(rows)))
       contexts.append(start.rows)
-      let end = RecurrentState(state: state, rows: m.rows(m.rows - convolution.context..<m.rows))
+      let end = RecurrentState(state: state, rows: convolution.context(behind: m, after: start.rows))
       ends.append(end)
       tokens.past.keep(end, of: piece.key, layer: layer)
     }
@@ -87,16 +87,6 @@ struct GatedDeltaNet<Element: Scalar>: Sendable {
 
   private var emptyState: RecurrentState<Element> {
     RecurrentState(state: rule.emptyState, rows: Matrix(zeros: convolution.context, rule.columns))
-  }
-
-  /// The context's rows, then those of a piece, which `fill` writes.
-  private func withContext(
-    _ context: Matrix<Element>, of count: Int, _ fill: (Matrix<Element>) -> Void
-  ) -> Matrix<Element> {
-    let m = Matrix<Element>(uninitialized: context.rows + count, context.columns)
-    m.rows(0..<context.rows).assign(context)
-    fill(m.rows(context.rows..<m.rows))
-    return m
   }
 
   /// The gradient of n: through the gate of the norm, and through the rule, piece by piece from the last, since a piece
@@ -156,27 +146,19 @@ struct GatedDeltaNet<Element: Scalar>: Sendable {
       let inputs = piece.tokens.lowerBound + skipped..<piece.tokens.upperBound
       let rows = inputs.lowerBound - first..<inputs.upperBound - first
       let dEnd = dEnds[index] ?? emptyState
-      let m = withContext(saved.contexts[index], of: piece.tokens.count) { rows in
-        saved.projected.copy(rows: piece.tokens, columns: 0..<rule.columns, to: rows)
-      }
-      let c = convolution.forward(m)
+      let (m, before) = (saved.projected.rows(piece.tokens), saved.contexts[index])
       let (a, b) = (saved.decays.rows(inputs), saved.strengths.rows(inputs))
       let (g, beta) = gates.forward(a: saved.decays.rows(piece.tokens), b: saved.strengths.rows(piece.tokens))
       let gradients = rule.backward(
-        dRead.rows(rows), SiLU.forward(c), g: g, beta: beta, states: saved.states[index], from: skipped,
-        dState: dEnd.state)
+        dRead.rows(rows), convolution.forward(m, after: before), g: g, beta: beta, states: saved.states[index],
+        from: skipped, dState: dEnd.state)
       let gateGradients = gates.backward(dg: gradients.g, dbeta: gradients.beta, a: a, b: b)
       da.rows(rows).assign(gateGradients.a)
       db.rows(rows).assign(gateGradients.b)
-      let dc = gradients.x
-      SiLU.backward(inPlace: dc, input: c.rows(skipped..<c.rows))
-      let context = convolution.context
-      let dm = Matrix<Element>(zeros: context + rows.count, rule.columns)
-      dm.rows(rows.count..<dm.rows).assign(dEnd.rows)
-      convolution.backward(dc, addingTo: dm)
-      dProjected.rows(rows).assign(dm.rows(context..<dm.rows))
+      let dBefore = convolution.backward(
+        gradients.x, input: m, after: before, from: skipped, dEnd: dEnd.rows, into: dProjected.rows(rows))
       if case .piece(let before) = piece.start {
-        let dStart = RecurrentState(state: dEnd.state, rows: dm.rows(0..<context))
+        let dStart = RecurrentState(state: dEnd.state, rows: dBefore)
         dEnds[before] = dEnds[before].map { $0.adding(dStart) } ?? dStart
       }
     }

@@ -88,14 +88,13 @@ extension Float: Scalar {
   public static func exponential(_ x: Float) -> Float {
     let clamped = Swift.min(Swift.max(x, -87.3), 88.7)
     let n = (clamped * 1.442_695_04).rounded(.toNearestOrEven)
-    let r = clamped - n * 0.693_359_375 + n * 2.121_944_4e-4
-    var p: Float = 1.987_569_15e-4
-    p = p * r + 1.398_199_95e-3
-    p = p * r + 8.333_451_9e-3
-    p = p * r + 4.166_579_6e-2
-    p = p * r + 1.666_666_55e-1
-    p = p * r + 0.5
-    p = p * r * r + r + 1
+    let r = clamped.addingProduct(n, -0.693_359_375).addingProduct(n, 2.121_944_4e-4)
+    var p = Float(1.398_199_95e-3).addingProduct(1.987_569_15e-4, r)
+    p = Float(8.333_451_9e-3).addingProduct(p, r)
+    p = Float(4.166_579_6e-2).addingProduct(p, r)
+    p = Float(1.666_666_55e-1).addingProduct(p, r)
+    p = Float(0.5).addingProduct(p, r)
+    p = 1 + r.addingProduct(p, r * r)
     return p * Float(bitPattern: UInt32(bitPattern: (Int32(n) &+ 127) &<< 23))
   }
 

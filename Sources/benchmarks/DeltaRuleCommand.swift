@@ -103,7 +103,7 @@ enum HybridShape: String, CaseIterable, ExpressibleByArgument {
 /// Random queries, keys and values; decays from nearly none to strong, and any write strengths.
 private struct RuleInput {
   private let rule: GatedDeltaRule<Float>
-  private let x, g, beta, dO: Matrix<Float>
+  private let x, g, beta, o, dO: Matrix<Float>
   private let states: [Matrix<Float>]
 
   init(_ rule: GatedDeltaRule<Float>, tokens: Int) {
@@ -117,10 +117,11 @@ private struct RuleInput {
       g.base[index] = -32 * abs(g.base[index])
       beta.base[index] = 0.5 + 16 * beta.base[index]
     }
+    o = Matrix(uninitialized: tokens, rule.valueColumns)
     dO = randomMatrix(tokens, rule.valueColumns, seed: 3)
-    states = rule.forward(x, g: g, beta: beta, state: rule.emptyState).states
+    states = rule.forward(x, g: g, beta: beta, state: rule.emptyState, into: o)
   }
 
-  func forward() { _ = rule.forward(x, g: g, beta: beta, state: rule.emptyState) }
+  func forward() { _ = rule.forward(x, g: g, beta: beta, state: rule.emptyState, into: o) }
   func backward() { _ = rule.backward(dO, x, g: g, beta: beta, states: states, dState: rule.emptyState) }
 }

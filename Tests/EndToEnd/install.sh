@@ -32,6 +32,20 @@ PYTHON
 check "manual and completions name every command" names_every_command "$IMAGELORA" "$share/man/man1/imagelora.1" \
   "$share/bash-completion/completions/imagelora" "$share/zsh/site-functions/_imagelora" \
   "$share/fish/vendor_completions.d/imagelora.fish"
+
+# The program for x86-64-v4 that may lie beside the first; what an installation before left would be another build.
+second=$work/installed/lib/imagelora/x86-64-v4/imagelora
+check "no second program where none is given" test ! -e "$second"
+check "an installation of two programs" env IMAGELORA="$IMAGELORA" IMAGELORA_V4="$IMAGELORA" \
+  "$top/scripts/install.sh" --prefix "$work/installed"
+check "the second is where the first looks for it" test -x "$second"
+check "and goes with the next installation of one" sh -c \
+  "IMAGELORA='$IMAGELORA' '$top/scripts/install.sh' --prefix '$work/installed' && ! test -e '$second'"
+found=0
+IMAGELORA_KERNELS=x86-64-v5 "$work/installed/bin/imagelora" --version >out 2>err || found=$?
+check "another level of processors is bad usage" test "$found" = 64
+check "in one line" grep -qx 'imagelora: IMAGELORA_KERNELS: give x86-64-v3 or x86-64-v4' err
+
 check "bash reads its completions" bash -n "$share/bash-completion/completions/imagelora"
 check "the manual's name and version" sh -c "head -n 1 '$share/man/man1/imagelora.1' | grep -q '^.TH IMAGELORA 1 \"\" \"imagelora [0-9]'"
 found=0

@@ -31,7 +31,8 @@ struct GatedDeltaTests {
 
     func forward(_ rule: GatedDeltaRule<Double>) -> (o: Matrix<Double>, end: Matrix<Double>, states: [Matrix<Double>]) {
       let end = state.gathering(Array(0..<16))
-      let (o, states) = rule.forward(x, g: g, beta: beta, state: end)
+      let o = Matrix<Double>(uninitialized: 11, 12)
+      let states = rule.forward(x, g: g, beta: beta, state: end, into: o)
       return (o, end, states)
     }
   }
@@ -69,30 +70,42 @@ struct GatedDeltaTests {
   func pieces(cut: Int) {
     var numbers = TestNumbers(seed: 2)
     let convolution = CausalConvolution<Double>(weight: numbers.tensor([28, 1, 4]))
-    let m = numbers.matrix(3 + 11, 28)
+    let (before, m) = (numbers.matrix(3, 28), numbers.matrix(11, 28))
     let piece = Piece()
-    let whole = convolution.forward(m)
-    #expect(difference(convolution.forward(m.rows(0..<3 + cut)), whole.rows(0..<cut)) == 0)
-    #expect(difference(convolution.forward(m.rows(cut..<14)), whole.rows(cut..<11)) == 0)
+    let whole = convolution.forward(m, after: before)
+    #expect(difference(convolution.forward(m.rows(0..<cut), after: before), whole.rows(0..<cut)) == 0)
+    let context = convolution.context(behind: m.rows(0..<cut), after: before)
+    #expect(difference(convolution.forward(m.rows(cut..<11), after: context), whole.rows(cut..<11)) == 0)
     let (rule, state) = (Self.rule(chunk: 4), piece.state.gathering(Array(0..<16)))
-    let parts = [0..<cut, cut..<11].map {
-      rule.forward(piece.x.rows($0), g: piece.g.rows($0), beta: piece.beta.rows($0), state: state).o
+    let inParts = Matrix<Double>(uninitialized: 11, 12)
+    for rows in [0..<cut, cut..<11] {
+      _ = rule.forward(
+        piece.x.rows(rows), g: piece.g.rows(rows), beta: piece.beta.rows(rows), state: state, into: inParts.rows(rows))
     }
     let (o, end, _) = piece.forward(rule)
-    #expect(difference(parts[0], o.rows(0..<cut)) < 1e-13 && difference(parts[1], o.rows(cut..<11)) < 1e-13)
+    #expect(difference(inParts, o) < 1e-13)
     #expect(difference(state, end) < 1e-13)
   }
 
-  @Test("convolution and SiLU")
-  func convolution() {
+  /// Pieces longer and shorter than the context, gradients of all tokens and of the last, few taps and many; what
+  /// continues the piece gives gradients too.
+  @Test("convolution with its SiLU", arguments: [(8, 0), (8, 6), (2, 0)], [1, 3, 4, 6])
+  func convolution(piece: (rows: Int, first: Int), taps: Int) {
     var numbers = TestNumbers(seed: 3)
-    let convolution = CausalConvolution<Double>(weight: numbers.tensor([5, 1, 4]))
-    let (m, w) = (numbers.matrix(3 + 6, 5), numbers.matrix(6, 5))
-    let dc = w.gathering(Array(0..<6))
-    SiLU.backward(inPlace: dc, input: convolution.forward(m))
-    let dm = Matrix<Double>(zeros: 9, 5)
-    convolution.backward(dc, addingTo: dm)
-    #expect(gradientError(of: m, gradient: dm) { weighted(SiLU.forward(convolution.forward(m)), w) } < 1e-8)
+    let convolution = CausalConvolution<Double>(weight: numbers.tensor([5, 1, taps]))
+    let ((rows, first), context) = (piece, taps - 1)
+    let (before, m) = (numbers.matrix(context, 5), numbers.matrix(rows, 5))
+    let (w, wEnd) = (numbers.matrix(rows, 5), numbers.matrix(context, 5))
+    func loss() -> Double {
+      weighted(convolution.forward(m, after: before).rows(first..<rows), w.rows(first..<rows))
+        + weighted(convolution.context(behind: m, after: before), wEnd)
+    }
+    let dm = Matrix<Double>(uninitialized: rows - first, 5)
+    let dBefore = convolution.backward(
+      w.gathering(Array(first..<rows)), input: m, after: before, from: first, dEnd: wEnd, into: dm)
+    #expect(gradientError(of: m.rows(first..<rows), gradient: dm, loss: loss) < 1e-8)
+    #expect(
+      gradientError(of: first == 0 ? before : m.rows(first - context..<first), gradient: dBefore, loss: loss) < 1e-8)
   }
 
   @Test("gates")
