@@ -50,7 +50,7 @@ struct ExampleChecking {
 
   /// - Returns: what was found out, also where no example can be used, and the rows.
   /// - Important: Collective.
-  func prepare(_ files: OpenedFiles) throws -> (Preparation, RowTable) {
+  func prepare(_ files: OpenedFiles) throws -> (preparation: Preparation, table: RowTable) {
     // Bad lines are kept until the samples are made, so that a strict run names all bad examples at once.
     let dataset = try withErrorAgreement(communicator) { try files.read() }
     // Before any work is partitioned: where ranks count other examples, it would not fit together.

@@ -12,10 +12,10 @@ package struct PreparationFolder: Sendable {
   let path: String
   /// Everything beside the files of examples that decides what they are like, in words.
   let settings: String
-  /// Takes one line where nothing can be kept.
-  let warn: @Sendable (String) -> Void
+  /// Takes one line where nothing can be kept; nil: that is an error.
+  let warn: (@Sendable (String) -> Void)?
 
-  package init(path: String, settings: String, warn: @escaping @Sendable (String) -> Void) {
+  package init(path: String, settings: String, warn: (@Sendable (String) -> Void)?) {
     (self.path, self.settings, self.warn) = (path, settings, warn)
   }
 
@@ -44,12 +44,13 @@ package struct PreparationFolder: Sendable {
     return votes.allSatisfy { !$0.isEmpty && $0 == votes[0] } ? found : nil
   }
 
-  /// Keeps a preparation; where that fails, the run goes on without.
-  func write(_ preparation: Preparation, _ key: String) {
+  /// Keeps a preparation.
+  func write(_ preparation: Preparation, _ key: String) throws {
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
       try PreparationFile.write(preparation, key: key, to: file(key))
     } catch {
+      guard let warn else { throw error }
       warn("data.prepared: \(error); the run continues, and a later one prepares its examples again")
     }
   }

@@ -13,6 +13,8 @@ package struct PreparedExamples: Sendable {
   package let samples: SampleBuilder
   /// Whether an earlier start's preparation was read.
   package let isKnown: Bool
+  /// Whether a later start finds what was found out in the folder.
+  package let isKept: Bool
   private let preparation: Preparation
   private let table: RowTable
 
@@ -69,10 +71,13 @@ package struct PreparedExamples: Sendable {
     } else {
       let checking = ExampleChecking(
         samples: samples, purpose: purpose, features: features, communicator: communicator, title: files.title)
-      (preparation, table) = try checking.prepare(opened)
-      isKnown = false
-      if let folder, let key, communicator.rank == 0 { folder.write(preparation, key) }
+      let found = try checking.prepare(opened)
+      (preparation, table, isKnown) = (found.preparation, found.table, false)
+      if let folder, let key {
+        try withErrorAgreement(communicator) { if communicator.rank == 0 { try folder.write(found.preparation, key) } }
+      }
     }
+    isKept = key != nil
     guard preparation.remarks.problems.isEmpty || !isStrict else {
       throw RankFailure(
         shared: DatasetError.badExamples(file: files.title, problems: preparation.remarks.problems))

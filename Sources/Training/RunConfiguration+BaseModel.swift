@@ -40,12 +40,12 @@ extension RunConfiguration {
   }
 
   /// Reads and checks files of the run's examples.
-  /// - Parameter warn: takes one line where what was found out cannot be kept for a later start.
+  /// - Parameter warn: takes one line where what was found out cannot be kept for a later start; nil: that is an error.
   /// - Throws: `RankFailure`.
   /// - Important: Collective.
   package func prepareExamples(
     _ files: ExampleFiles, for purpose: PreparedExamples.Purpose = .learning, base: BaseModel,
-    communicator: any Communicator, warn: @escaping @Sendable (String) -> Void
+    communicator: any Communicator, warn: (@Sendable (String) -> Void)?
   ) throws -> PreparedExamples {
     let folder = try data.prepared.map { folder in
       try withErrorAgreement(communicator) {

@@ -16,14 +16,14 @@ struct ImageLoRACommand: ParsableCommand {
     discussion: """
       Start with imagelora inspect on a model folder and on an example, then probe, train, evaluate and export.
 
-      train, probe, evaluate, predict and plan --measure divide their work among ranks: mpirun -n 4 imagelora train run.yaml. \
+      train, prepare, probe, evaluate, predict and plan --measure divide their work among ranks: mpirun -n 4 imagelora train run.yaml. \
       They start MPI only if the environment of a launcher (mpirun, srun) says that there are several processes; \
       without one they are one rank. Every other command never starts MPI: the first process works, the others end.
       """,
     version: versionText,
     subcommands: [
       PlanCommand.self, Train.self, Probe.self, Scores.self, Evaluate.self, Predict.self, Generate.self, Chat.self,
-      Inspect.self, Report.self, Export.self, Parity.self, RowsCommand.self, Pack.self,
+      Inspect.self, Report.self, Export.self, Parity.self, RowsCommand.self, Pack.self, Prepare.self,
     ])
 
   /// What the parser finds wrong with a command line passes through `printable` too: file names may stand in it.

@@ -54,3 +54,28 @@ mkdir -p unwritable
 rm -rf run
 check "a folder that cannot be made stops nothing" train 1 --set data.prepared=unwritable/known
 check "and is said" grep -q '^imagelora: data.prepared: .*a later one prepares its examples again' err
+
+# Prepared by its own command, so that the first start is a later one.
+rm -rf known run
+found=0
+ranks 0 "$IMAGELORA" prepare run.yaml >out 2>err || found=$?
+check "prepare without a folder: one line" \
+  grep -qx 'imagelora: run.yaml: data.prepared names no folder; add it to the run file, or give --set data.prepared=FOLDER' err
+check "and its status" test "$found" = 65
+prepare() { ranks "$1" "$IMAGELORA" prepare run.yaml "${known[@]}" >out 2>err; }
+check "prepare on 2 ranks" prepare 2
+check "says what is kept where" test "$(grep -c ' examples, prepared; kept in .*known$' out)" = 2
+check "prepare again" prepare 0
+check "finds it" test "$(grep -c ' examples, prepared before in .*known$' out)" = 2
+check "the first start after it" train 2 "${known[@]}"
+check "finds the examples prepared" grep -q '^data .*; prepared before$' out
+check "and its numbers are those of a run without" same_state "whole-1/$last" "run/$last"
+gzip -c data/rows.jsonl >data/rows.jsonl.gz
+found=0
+ranks 2 "$IMAGELORA" prepare run.yaml "${known[@]}" --set data.train=data/rows.jsonl.gz >out 2>err || found=$?
+check "compressed rows cannot be kept, which is an error here" test "$found" = 65
+check "in one line" test "$(grep -c 'data/rows.jsonl.gz: compressed rows and tar archives are prepared at each start' err)" = 1
+found=0
+ranks 2 "$IMAGELORA" prepare run.yaml --set data.prepared=unwritable/known >out 2>err || found=$?
+check "nor can anything in a folder that cannot be made" test "$found" -ge 65
+check "in one line of that folder" test "$(grep -c '^imagelora: .*unwritable/known' err)" = 1

@@ -54,7 +54,7 @@ def main():
     parser.add_argument("--ranks", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--train", type=pathlib.Path, help="rows or a pack in place of DIR/rows-1.jsonl")
-    parser.add_argument("--prepared", action="store_true", help="keep what is found out about the examples")
+    parser.add_argument("--prepared", action="store_true", help="check the examples beforehand (imagelora prepare)")
     parser.add_argument("--imagelora", default=HERE.parent.parent / ".build/release/imagelora")
     a = parser.parse_args()
     mpirun = [
@@ -84,6 +84,10 @@ def main():
         }
         pathlib.Path(folder, "run.json").write_text(json.dumps(run))
         job = [*mpirun, str(pathlib.Path(a.imagelora).resolve()), "train", f"{folder}/run.json"]
+        if a.prepared:
+            started = time.monotonic()
+            subprocess.run([*job[:-2], "prepare", job[-1]], check=True, capture_output=True)
+            print(f"prepare       {time.monotonic() - started:.2f} s", flush=True)
         times = {"job": [], "mpirun alone": []}
         for number in range(a.rounds + 1):
             for name, spent in (
