@@ -5,8 +5,8 @@ nothing to run.
     start.py --data DIR [--ranks 2] [--rounds 5] [--train FILE] [--prepared]
 
 DIR is a folder that make_checkpoint.py made, or any with a `model` and, in another place, the rows of --train. A first
-job that is not counted, but shown, brings the files into the page cache; with --prepared the others know the examples
-from it.
+job that is not counted, but shown, brings the files into the page cache. With --prepared `imagelora prepare` checks the
+examples before it, and its time is shown.
 Standard library alone.
 """
 
