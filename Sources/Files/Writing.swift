@@ -60,16 +60,18 @@ private func writeAll(
 }
 
 /// Opens an empty file that no other process of this program writes as long as it is open; -1 with `errno`.
-package func openAlone(_ path: String) -> Int32 {
+/// - Parameter keepsBytes: leaves in it what is there, which may then be read too.
+package func openAlone(_ path: String, keepsBytes: Bool = false) -> Int32 {
+  let access = keepsBytes ? O_RDWR : O_WRONLY
   while true {
-    let descriptor = uninterrupted { Glibc.open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o666) }
+    let descriptor = uninterrupted { Glibc.open(path, access | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o666) }
     guard descriptor >= 0 else { return -1 }
     // On file systems without locks the last writer wins.
     _ = uninterrupted { flock(descriptor, LOCK_EX) }
     var (own, named) = (stat(), stat())
     // Whoever held the lock has renamed its file, this one, or removed it.
     if fstat(descriptor, &own) == 0, stat(path, &named) == 0, own.st_ino == named.st_ino, own.st_dev == named.st_dev {
-      if uninterrupted({ ftruncate(descriptor, 0) }) == 0 { return descriptor }
+      if keepsBytes || uninterrupted({ ftruncate(descriptor, 0) }) == 0 { return descriptor }
       let cause = errno
       unlink(path)
       Glibc.close(descriptor)

@@ -3,7 +3,11 @@ import CHDF5
 
 /// An array of bytes or of whole numbers whose values are written later.
 package struct ReservedDataset: Sendable {
-  package enum Kind: Sendable { case uint8, int64 }
+  package enum Kind: Sendable {
+    case uint8, int64
+
+    fileprivate var type: hid_t { self == .uint8 ? CHDF5_STD_U8LE() : CHDF5_STD_I64LE() }
+  }
   package let path: String
   package let kind: Kind
   package let shape: [Int]
@@ -40,14 +44,39 @@ extension File {
     return places
   }
 
+  /// Where the bytes of each dataset begin in a file that `reserve` made.
+  /// - Throws: `HDF5Error` for a file of other datasets.
+  package static func places(of datasets: [ReservedDataset], in path: String) throws -> [Int] {
+    let attempt = Attempt(attempt: "open", file: path)
+    _ = hasNoExit
+    let access = try Handle(attempt, "H5Pcreate") { H5Pcreate(CHDF5_FILE_ACCESS()) }
+    try attempt.check("H5Pset_fclose_degree") { H5Pset_fclose_degree(access.id, H5F_CLOSE_STRONG) }
+    // The caller holds the file's lock.
+    try attempt.check("H5Pset_file_locking") { H5Pset_file_locking(access.id, false, true) }
+    let handle = try Handle(attempt, "H5Fopen") { H5Fopen(path, CHDF5_ACC_RDONLY(), access.id) }
+    let file = File(path: path, handle: handle, output: nil)
+    let places = try datasets.map { try file.place(of: $0) }
+    try file.close()
+    return places
+  }
+
+  private func place(of reserved: ReservedDataset) throws -> Int {
+    let attempt = attempt("find dataset", reserved.path)
+    let dataset = try Handle(attempt, "H5Dopen2") { H5Dopen2(handle.id, reserved.path, CHDF5_DEFAULT()) }
+    let type = try Handle(attempt, "H5Dget_type") { H5Dget_type(dataset.id) }
+    let space = try Handle(attempt, "H5Dget_space") { H5Dget_space(dataset.id) }
+    guard H5Tequal(type.id, reserved.kind.type) > 0,
+      try shape(of: space, maximumCount: .max, attempt).shape == reserved.shape
+    else { throw attempt.error("it has another type or shape") }
+    return reserved.byteCount == 0 ? 0 : try Self.place(of: dataset, attempt)
+  }
+
   private func reserve(_ reserved: ReservedDataset) throws -> Int {
     let attempt = attempt("reserve dataset", reserved.path)
     if let slash = reserved.path.lastIndex(of: "/"), slash != reserved.path.startIndex {
       try createGroup(String(reserved.path[..<slash]))
     }
-    let type = try Handle(attempt, "H5Tcopy") {
-      H5Tcopy(reserved.kind == .uint8 ? CHDF5_STD_U8LE() : CHDF5_STD_I64LE())
-    }
+    let type = try Handle(attempt, "H5Tcopy") { H5Tcopy(reserved.kind.type) }
     let space = try dataspace(reserved.shape, attempt)
     let properties = try Handle.properties(attempt, creating: CHDF5_DATASET_CREATE())
     try attempt.check("H5Pset_alloc_time") { H5Pset_alloc_time(properties.id, H5D_ALLOC_TIME_EARLY) }

@@ -11,8 +11,8 @@ struct Pack: ParsableCommand {
       it to data.train or data.validation in place of the rows: results are the same. data.image_root is not needed \
       then. Images inside rows (base64) stay there.
 
-      The file is written as NAME.partial and renamed when it is complete; pack started again after a kill starts from \
-      the beginning. imagelora inspect FILE shows it, inspect FILE --verify reads all images and compares their digests.
+      The file is written as NAME.partial and renamed when it is complete. Started again after a kill, with the same \
+      rows and images, pack goes on with what is there. imagelora inspect FILE shows it, inspect FILE --verify reads all images and compares their digests.
 
       Examples:
         imagelora pack rows.jsonl --output train.h5
@@ -48,6 +48,7 @@ struct Pack: ParsableCommand {
       }
       packed.problems.prefix(5).forEach(complain)
       if packed.problems.count > 5 { complain("and \(packed.problems.count - 5) more") }
+      if packed.kept > 0 { say("went on with \(output).partial: \(packed.kept) image files were there") }
       say("wrote \(output): \(packed.examples) examples, \(packed.images) images of \(packed.imageBytes) bytes")
     }
   }

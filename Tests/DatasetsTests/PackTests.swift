@@ -52,7 +52,7 @@ struct PackTests {
   @Test("examples, their digest and their images' bytes and sharing are those of the loose files")
   func roundTrip() throws {
     let summary = try write()
-    #expect(summary == PackSummary(examples: 6, images: 6, imageBytes: 6, problems: []))
+    #expect(summary == PackSummary(examples: 6, images: 6, imageBytes: 6, kept: 0, problems: []))
     #expect(folder.names == ["a.png", "data.h5", "empty.png", "rows.jsonl", "sub", "ü.png"])
     let loose = try reader.read(folder.path("rows.jsonl"))
     let packed = try ExampleReader(imageRoot: "/nowhere", confined: true).read(pack)

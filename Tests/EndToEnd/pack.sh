@@ -83,7 +83,7 @@ check "a missing image is refused" test "$status" = 65
 check "by name, and nothing is written" grep -q 'none.png.*--image-root' err
 check "not even in part" test ! -e data/missing.h5 -a ! -e data/missing.h5.partial
 
-# A pack that is killed leaves nothing under the file's name, and starts again.
+# A pack that is killed leaves nothing under the file's name, and goes on.
 python3 - <<'PYTHON'
 from pathlib import Path
 
@@ -99,13 +99,41 @@ Path("data/large.jsonl").write_text(rows)
 PYTHON
 "$IMAGELORA" pack data/large.jsonl --image-root data --output data/large.h5 >out 2>err &
 packing=$!
+# The first image: zeros until it is written.
+first_image_is_there() { grep -qaF "$(printf '\1\1\1\1\1\1\1\1')" data/large.h5.partial 2>/dev/null; }
 for _ in $(seq 500); do
-  [[ -e data/large.h5.partial ]] && break
+  first_image_is_there && break
   sleep 0.01
 done
 kill -KILL "$packing"
 wait "$packing" 2>/dev/null || true
 check "a killed pack has no final name" test ! -e data/large.h5
-check "and starts again" ranks 0 "$IMAGELORA" pack data/large.jsonl --image-root data --output data/large.h5
-check "and is whole" ranks 0 "$IMAGELORA" inspect data/large.h5 --verify
-rm -rf data/large data/large.h5
+cp data/large.h5.partial data/killed.partial
+pack_large() {
+  "$IMAGELORA" pack data/large.jsonl --image-root data --output data/large.h5 >out 2>err
+}
+check "and is gone on with" pack_large
+check "which is said" grep -q '^went on with data/large.h5.partial: [0-9]* image files were there$' out
+check "and it is whole" ranks 0 "$IMAGELORA" inspect data/large.h5 --verify
+mv data/large.h5 data/continued.h5
+check "in one go" pack_large
+check "it has the same bytes" cmp data/continued.h5 data/large.h5
+check "and nothing was gone on with" sh -c "! grep -q '^went on' out"
+# Bytes of an image there are not what its digest says.
+cp data/killed.partial data/large.h5.partial
+python3 - <<'PYTHON'
+from pathlib import Path
+
+path = Path("data/large.h5.partial")
+content = bytearray(path.read_bytes())
+place = content.index(bytes([1]) * 4096)
+content[place : place + 8] = b"damaged!"
+path.write_bytes(content)
+PYTHON
+check "damage in it" pack_large
+check "is copied again" cmp data/continued.h5 data/large.h5
+cp data/killed.partial data/large.h5.partial
+touch data/large/3.png
+check "other times of an image's file" pack_large
+check "begin anew" sh -c "! grep -q '^went on' out"
+rm -rf data/large data/*.h5 data/killed.partial
