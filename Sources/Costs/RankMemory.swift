@@ -11,7 +11,7 @@ package struct RankMemory: Equatable {
   package let work: Double
   /// Parameters, gradients, both moments, the reduced gradient, and the exact sum's words.
   package let adapter: Double
-  /// Cached vision features.
+  /// Cached vision features, and hidden states of the layers below those that a run restricts its adapter to.
   package let features: Double
   /// The program, its libraries, tokenizer and examples: a rough estimate.
   package let program: Double
@@ -19,10 +19,11 @@ package struct RankMemory: Equatable {
 
   /// - Parameters:
   ///   - imageTokens: visual tokens of all different images together.
-  ///   - featureMiB: `model.feature_memory_mib`.
+  ///   - hiddenStates: bytes of the hidden states of all examples below the adapted layers, 0 unless they are cached.
+  ///   - featureMiB: `model.feature_memory_mib`, which bounds features and hidden states each.
   package init(
-    _ unit: BatchShape, adapter planned: PlannedAdapter, imageTokens: Double, featureMiB: Int,
-    activations budget: ActivationBudget,
+    _ unit: BatchShape, adapter planned: PlannedAdapter, imageTokens: Double, hiddenStates: Double,
+    featureMiB: Int, activations budget: ActivationBudget,
     _ configuration: ModelConfiguration
   ) {
     let (v, t) = (configuration.vision, configuration.text)
@@ -45,7 +46,8 @@ package struct RankMemory: Equatable {
     work = max(layer, head, vision) + float * T * H
     // Four vectors of fp32, the gradient taken from the sum, its words and MPI's copy of them.
     adapter = Double(planned.parameters(t)) * (5 * float + 2 * Double(MemoryLayout<Int64>.stride))
-    features = min(Double(featureMiB) * 0x1p20, imageTokens * Double(v.featureColumns) * float)
+    let most = Double(featureMiB) * 0x1p20
+    features = min(most, imageTokens * Double(v.featureColumns) * float) + min(most, hiddenStates)
     program = Double(60 << 20)
   }
 }

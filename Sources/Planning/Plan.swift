@@ -39,6 +39,8 @@ package struct Plan {
   let examples: PlannedExamples
   let steps: Int?
   let work: StepWork
+  /// Nil: the run does not restrict its adapter to upper layers.
+  let frozen: Frozen?
   /// Passes of the decoder in the first step.
   let passes: Int
   /// Nil: no probe selects heads.
@@ -97,15 +99,17 @@ package struct Plan {
     steps = examples.steps(run.training)
     let sampled = examples.steps(of: run)
     passes = sampled.first?.count ?? 0
+    let frozen = Self.frozen(run, adapter.worst, examples, configuration.text)
+    self.frozen = frozen
     work = StepWork(
-      sampled, ranks: ranks.count, adapter: adapter.worst, rank: run.adapter.rank,
+      sampled, ranks: ranks.count, adapter: adapter.worst, rank: run.adapter.rank, frozenLayers: frozen?.layers ?? 0,
       activations: activations, configuration)
     probe = PlannedProbe(run, examples, configuration)
-    let imageTokens = examples.imageTokens
+    let (imageTokens, hiddenStates) = (examples.imageTokens, frozen?.allBytes ?? 0)
     let needs = sampled.joined().lazy.map { batch in
       let memory = RankMemory(
-        batch, adapter: adapter.worst, imageTokens: imageTokens, featureMiB: run.model.featureMemoryMiB,
-        activations: activations, configuration)
+        batch, adapter: adapter.worst, imageTokens: imageTokens, hiddenStates: hiddenStates,
+        featureMiB: run.model.featureMemoryMiB, activations: activations, configuration)
       return (batch: batch, memory: memory)
     }
     guard let largest = needs.max(by: { $0.memory.total < $1.memory.total }) else {
@@ -148,18 +152,24 @@ package struct Plan {
   /// Weights a node holds once, and all its ranks.
   var nodeBytes: Double { weights.bytes + Double(ranks.perNode) * memory.total }
 
-  /// The layers below the lowest adapted one where the run restricts its adapter to upper layers: how many, the FLOPs
-  /// of an example's forward in them, and the bytes of the hidden states that leave them.
-  var frozen: (layers: Int, flops: Double, bytes: Double)? {
-    let layers = adapter.worst.lowest(configuration.text)
-    guard run.adapter.isOfUpperLayers, layers > 0, layers < configuration.text.layers else { return nil }
-    let flops = examples.shapes.reduce(0) {
-      $0 + BatchFLOPs.forward(below: layers, BatchShape([$1]), configuration.text)
-    }
-    return (
-      layers, flops / Double(examples.shapes.count),
-      examples.mean(\.tokens) * Double(configuration.text.hiddenSize * MemoryLayout<Float>.stride)
-    )
+  /// The layers below the lowest adapted one, whose hidden states are cached.
+  struct Frozen: Equatable {
+    let layers: Int
+    /// Of an example's forward in them, and of the hidden states that leave them: an example's, and those of all.
+    let flops, bytes, allBytes: Double
+  }
+
+  /// Nil unless the run restricts its adapter to upper layers.
+  private static func frozen(
+    _ run: RunConfiguration, _ adapter: PlannedAdapter, _ examples: PlannedExamples, _ text: TextConfiguration
+  ) -> Frozen? {
+    let layers = adapter.lowest(text)
+    guard run.adapter.isOfUpperLayers, layers > 0, layers < text.layers else { return nil }
+    let flops = examples.shapes.reduce(0) { $0 + BatchFLOPs.forward(below: layers, BatchShape([$1]), text) }
+    let bytes = examples.mean(\.tokens) * Double(text.hiddenSize * MemoryLayout<Float>.stride)
+    return Frozen(
+      layers: layers, flops: flops / Double(examples.shapes.count), bytes: bytes,
+      allBytes: bytes * Double(examples.count ?? 1))
   }
 
   /// What would fit into a node that is too small for the plan: fewer ranks, or less memory for saved activations.
@@ -177,7 +187,7 @@ package struct Plan {
     func total(_ mebibytes: Int) -> Double {
       RankMemory(
         largestBatch, adapter: adapter.worst, imageTokens: examples.imageTokens,
-        featureMiB: run.model.featureMemoryMiB,
+        hiddenStates: frozen?.allBytes ?? 0, featureMiB: run.model.featureMemoryMiB,
         activations: ActivationBudget(bytes: mebibytes << 20, precision: precision), configuration
       ).total
     }
@@ -204,7 +214,8 @@ package struct Plan {
 
 /// The times of a plan at a rate, in seconds.
 struct PlannedTimes {
-  /// Of a step whose images' features are cached, and of one that sees its images for the first time.
+  /// Of a step whose images' features, and hidden states below the adapted layers, are cached, and of one that sees its
+  /// images for the first time.
   let step, firstStep: Double
   /// Steps and seconds of an epoch, and seconds of the run; nil where the data could not be counted.
   let stepsPerEpoch, epoch, run: Double?
@@ -215,7 +226,7 @@ struct PlannedTimes {
     guard let gflops = plan.gflops else { return nil }
     let step = plan.work.busiest / gflops / 1e9
     self.step = step
-    firstStep = (plan.work.busiest + plan.work.busiestVision) / gflops / 1e9
+    firstStep = (plan.work.busiest + plan.work.busiestOnce) / gflops / 1e9
     stepsPerEpoch = plan.examples.examplesPerEpoch.map { Double($0) / Double(plan.run.training.globalBatch) }
     epoch = stepsPerEpoch.map { $0 * step }
     probe = (plan.probe?.flops ?? 0) / Double(plan.ranks.count) / gflops / 1e9

@@ -27,7 +27,7 @@ extension Plan {
       larger.training.globalBatch = perRank * count
       let work = StepWork(
         examples.steps(of: larger), ranks: count, adapter: adapter.worst, rank: run.adapter.rank,
-        activations: activations, configuration)
+        frozenLayers: frozen?.layers ?? 0, activations: activations, configuration)
       let perNode = min(count, ranks.perNode)
       let nodes = (count + perNode - 1) / perNode
       let compute = work.busiest / gflops / 1e9

@@ -50,7 +50,7 @@ rm -rf run
 for copy in {1..300}; do cat data/rows.jsonl; done >data/many.jsonl
 examples=$(wc -l <data/many.jsonl)
 many=(--set data.ids=line --set data.train=data/many.jsonl --set data.validation=data/many.jsonl
-  --set adapter.heads.probe_rows=null --set model.feature_cache=seen)
+  --set "adapter.heads.probe_rows=$examples" --set model.feature_cache=seen)
 
 # stopped_in COMMAND N SIGNAL WHICH [ARGUMENT...]: the command on N ranks, which a signal to the ranks that sed's address
 # picks ends in its middle; its exit status in status.
@@ -61,8 +61,13 @@ stopped_in() {
   ranks "$count" "$IMAGELORA" "$command" run.yaml "${many[@]}" "$@" >out 2>err &
   job=$!
   await sh -c 'test "$(find seen -name "*.h5" 2>/dev/null | wc -l)" -ge 3' || true
-  pids=$(processes "$job" imagelora | sed -n "${which}p")
-  kill -"$signal" $pids 2>/dev/null || true
+  # The kernel's lists of children can be incomplete while a process starts others.
+  for _ in $(seq 200); do
+    pids=$(processes "$job" imagelora | sed -n "${which}p")
+    [[ -z $pids ]] || break
+    sleep 0.01
+  done
+  check "$command on $count ranks: SIG$signal is sent" kill -"$signal" $pids
   end
 }
 

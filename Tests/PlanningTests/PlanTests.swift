@@ -93,7 +93,8 @@ struct PlanTests {
     #expect(work.vision == Double(2 * vision.reduce(0, +)))
     // Queries and keys once more: 3 x 1024 and 3 x 4096 + 32 + 4096 + 2 x 12288 values a token.
     let memory = RankMemory(
-      unit, adapter: .imageLoRA(.even(36, capacity: text.headCapacity), rank: 8), imageTokens: 800, featureMiB: 256,
+      unit, adapter: .imageLoRA(.even(36, capacity: text.headCapacity), rank: 8), imageTokens: 800, hiddenStates: 0,
+      featureMiB: 256,
       activations: .unbounded,
       eightB)
     let (inner, last) = (1000 * 3072 + 1000 * 40_992, 1000 * 3072 + 30 * 40_992)
@@ -179,26 +180,30 @@ struct PlanTests {
   /// its statistics, h, gate and up 28,176 a query.
   @Test func memory() {
     let found = RankMemory(
-      unit, adapter: .imageLoRA(.even(18, capacity: text.headCapacity), rank: 8), imageTokens: 800, featureMiB: 256,
+      unit, adapter: .imageLoRA(.even(18, capacity: text.headCapacity), rank: 8), imageTokens: 800, hiddenStates: 0,
+      featureMiB: 256,
       activations: .unbounded,
       threeB)
     let (inputs, keysValues) = (36 * 1000 * 2048, 1000 * 2 * 256)
     let (inner, last) = (keysValues + 1000 * 28_176, keysValues + 30 * 28_176)
     #expect(found.activations == Double(4 * (inputs + 35 * inner + last)))
     let bounded = RankMemory(
-      unit, adapter: .imageLoRA(.even(18, capacity: text.headCapacity), rank: 8), imageTokens: 800, featureMiB: 256,
+      unit, adapter: .imageLoRA(.even(18, capacity: text.headCapacity), rank: 8), imageTokens: 800, hiddenStates: 0,
+      featureMiB: 256,
       activations: ActivationBudget(bytes: 1 << 20, precision: .float32), threeB)
     #expect(bounded.activations == Double(4 * (inputs + inner) + (1 << 20)))
     #expect(found.features == 4 * 800 * 2048)
     #expect(found.adapter == 313_362 * 36)
     let many = RankMemory(
-      unit, adapter: .imageLoRA(.even(18, capacity: text.headCapacity), rank: 8), imageTokens: 1e9, featureMiB: 256,
+      unit, adapter: .imageLoRA(.even(18, capacity: text.headCapacity), rank: 8), imageTokens: 1e9, hiddenStates: 1e6,
+      featureMiB: 256,
       activations: .unbounded,
       threeB)
-    #expect(many.features == 256 * 1024 * 1024)
+    #expect(many.features == 256 * 1024 * 1024 + 1e6)
     // In bf16 attention's output, gate and up take half.
     let rounded = RankMemory(
-      unit, adapter: .imageLoRA(.even(18, capacity: text.headCapacity), rank: 8), imageTokens: 800, featureMiB: 256,
+      unit, adapter: .imageLoRA(.even(18, capacity: text.headCapacity), rank: 8), imageTokens: 800, hiddenStates: 0,
+      featureMiB: 256,
       activations: ActivationBudget(bytes: .max, precision: .bfloat16), threeB)
     let half = 35 * 1000 * (2048 + 22_016) / 2 + 30 * (2048 + 22_016) / 2
     #expect(rounded.activations == found.activations - Double(4 * half))
@@ -214,13 +219,27 @@ struct PlanTests {
     #expect(two.keptPairs == 2 * 484_620 - 800 * 801 / 2)
     let work = StepWork(
       [[two, unit]], ranks: 2, adapter: .imageLoRA(.even(18, capacity: text.headCapacity), rank: 8), rank: 8,
-      activations: .unbounded, threeB)
+      frozenLayers: 0, activations: .unbounded, threeB)
     let (a, b) = (
       BatchFLOPs(two, budgets: .even(18, capacity: text.headCapacity), rank: 8, threeB).decoding,
       BatchFLOPs(unit, budgets: .even(18, capacity: text.headCapacity), rank: 8, threeB).decoding
     )
     #expect(work.busiest == a && abs(work.example.decoding - (a + b) / 3) < 1)
     #expect(abs(work.idle - (1 - (a + b) / (2 * a))) < 1e-12)
+  }
+
+  /// Layers below the adapted ones are computed once, as the vision tower is.
+  @Test func frozenLayers() {
+    let adapter = PlannedAdapter.imageLoRA(.fewestLayers(2, capacity: text.headCapacity), rank: 8)
+    func work(_ frozen: Int) -> StepWork {
+      StepWork(
+        [[unit]], ranks: 1, adapter: adapter, rank: 8, frozenLayers: frozen, activations: .unbounded, threeB)
+    }
+    let (all, upper) = (work(0), work(18))
+    let frozen = BatchFLOPs.forward(below: 18, unit, text)
+    #expect(frozen > 0.4 * all.example.forward)
+    #expect(upper.busiest == all.busiest - frozen && upper.busiestOnce == all.busiestOnce + frozen)
+    #expect(upper.example == all.example && upper.idle == 0)
   }
 
   /// Layers whose activations do not fit are computed again, from the lowest up; none beyond the adapter.
@@ -241,8 +260,8 @@ struct PlanTests {
       BatchFLOPs.recomputed(unit, adapter: top, activations: ActivationBudget(bytes: 0, precision: .float32), threeB)
         < 0.04 * forward)
     let work = StepWork(
-      [[unit]], ranks: 1, adapter: adapter, rank: 8, activations: ActivationBudget(bytes: 0, precision: .float32),
-      threeB)
+      [[unit]], ranks: 1, adapter: adapter, rank: 8, frozenLayers: 0,
+      activations: ActivationBudget(bytes: 0, precision: .float32), threeB)
     #expect(abs(work.busiest - BatchFLOPs(unit, adapter: adapter, threeB).decoding - forward) < 1e-6 * forward)
   }
 }
