@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Makes what a machine without Swift needs: imagelora-VERSION-linux-x86_64.tar.zst and imagelora_VERSION_amd64.deb.
-# Usage: scripts/package.sh [--tarball] [FOLDER] (from any folder; default: .build-package/packages)
+# Usage: scripts/package.sh [--tarball] [--jobs N] [FOLDER] (from any folder; default: .build-package/packages)
 #
 # The program has Swift, OpenBLAS, HDF5, OpenSSL's libcrypto and the image libraries in it, so that none of them can
 # clash with those that an MPI loads. Beside it lie oneDNN and what that needs. MPI (the binary interface of Open MPI 4
-# and 5, libmpi.so.40), libc and GCC's runtime are the system's. --tarball: no .deb.
+# and 5, libmpi.so.40), libc and GCC's runtime are the system's. --tarball: no .deb. --jobs: compiles in N jobs instead
+# of one, which is faster; on a busy machine their order may leave other bytes.
 #
 # The same commit, toolchain and Debian packages give the same bytes: dates are those of the commit, names are sorted,
 # and no path of this machine is kept. There are two programs, for x86-64-v3 and for x86-64-v4, and the first begins the
@@ -12,9 +13,17 @@
 set -euo pipefail
 repository=$(cd "$(dirname "$0")/.." && pwd)
 cd "$repository"
-usage() { echo "usage: package.sh [--tarball] [FOLDER]" >&2; exit 64; }
-deb=1
-if [[ ${1:-} == --tarball ]]; then deb='' && shift; fi
+usage() { echo "usage: package.sh [--tarball] [--jobs N] [FOLDER]" >&2; exit 64; }
+deb=1 jobs=1
+while [[ ${1:-} == --* ]]; do
+  case $1 in
+    --tarball) deb='' ;;
+    --jobs) jobs=${2:-}; [[ $# -ge 2 ]] || usage; shift ;;
+    *) usage ;;
+  esac
+  shift
+done
+[[ $jobs =~ ^[1-9][0-9]*$ ]] || usage
 [[ $# -le 1 && ${1:-} != -* ]] || usage
 build=$repository/.build-package
 out=${1:-$build/packages}
@@ -71,7 +80,7 @@ described libpng "-lpng16 -lz -lm"
 linker=("-L$place/.build-package/static" --as-needed --exclude-libs=ALL --build-id=none
   --disable-new-dtags -ltiff -ljpeg -lwebp -llzma -ljbig -lLerc -ldeflate -lzstd -lz)
 first=(Files Digests HDF5 Tensors)
-options=(-c release --static-swift-stdlib -Xswiftc -num-threads -Xswiftc 1 -Xswiftc -gnone -Xcc -g0)
+options=(-c release --jobs "$jobs" --static-swift-stdlib -Xswiftc -num-threads -Xswiftc 1 -Xswiftc -gnone -Xcc -g0)
 for word in "${linker[@]}"; do options+=(-Xlinker "$word"); done
 # Debian's libraries, whatever is chosen for a build on this machine.
 unset "${!IMAGELORA_BLAS@}" "${!IMAGELORA_ONEDNN@}" "${!IMAGELORA_PREFIX@}" "${!IMAGELORA_MPI@}"

@@ -67,7 +67,7 @@ section "packages"
 packages=${PACKAGES:+$(cd "$top" && realpath "$PACKAGES")}
 if [[ -z $packages ]]; then
   packages=$work/packages
-  "$top/scripts/package.sh" ${quick:+--tarball} "$packages"
+  "$top/scripts/package.sh" ${quick:+--tarball --jobs "$(nproc)"} "$packages"
 fi
 tarball=$(echo "$packages"/imagelora-*-linux-x86_64.tar.zst)
 deb=$(echo "$packages"/imagelora_*_amd64.deb)
