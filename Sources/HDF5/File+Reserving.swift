@@ -47,14 +47,8 @@ extension File {
   /// Where the bytes of each dataset begin in a file that `reserve` made.
   /// - Throws: `HDF5Error` for a file of other datasets.
   package static func places(of datasets: [ReservedDataset], in path: String) throws -> [Int] {
-    let attempt = Attempt(attempt: "open", file: path)
-    _ = hasNoExit
-    let access = try Handle(attempt, "H5Pcreate") { H5Pcreate(CHDF5_FILE_ACCESS()) }
-    try attempt.check("H5Pset_fclose_degree") { H5Pset_fclose_degree(access.id, H5F_CLOSE_STRONG) }
     // The caller holds the file's lock.
-    try attempt.check("H5Pset_file_locking") { H5Pset_file_locking(access.id, false, true) }
-    let handle = try Handle(attempt, "H5Fopen") { H5Fopen(path, CHDF5_ACC_RDONLY(), access.id) }
-    let file = File(path: path, handle: handle, output: nil)
+    let file = try open(path, locks: false)
     let places = try datasets.map { try file.place(of: $0) }
     try file.close()
     return places

@@ -37,14 +37,15 @@ package struct File: ~Copyable {
   }
 
   /// Opens a file to read; throws `HDF5Error` if it is missing, cut short or no HDF5 file (H5Fopen).
-  package static func open(_ path: String) throws -> File {
+  /// - Parameter locks: whether the library locks it; not where the caller holds the file's lock.
+  package static func open(_ path: String, locks: Bool = true) throws -> File {
     let attempt = Attempt(attempt: "open", file: path)
     _ = hasNoExit
     let access = try Handle(attempt, "H5Pcreate") { H5Pcreate(CHDF5_FILE_ACCESS()) }
     // Whatever a failed read left open goes with the file.
     try attempt.check("H5Pset_fclose_degree") { H5Pset_fclose_degree(access.id, H5F_CLOSE_STRONG) }
     // Network file systems without locks are common on clusters.
-    try attempt.check("H5Pset_file_locking") { H5Pset_file_locking(access.id, true, true) }
+    try attempt.check("H5Pset_file_locking") { H5Pset_file_locking(access.id, locks, true) }
     let handle = try Handle(attempt, "H5Fopen") { H5Fopen(path, CHDF5_ACC_RDONLY(), access.id) }
     return File(path: path, handle: handle, output: nil)
   }
