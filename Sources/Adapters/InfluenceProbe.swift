@@ -14,13 +14,11 @@ package final class InfluenceProbe<Element: Scalar>: ProjectionAdapter {
   package let lowestLayer: Int?
   /// The rank-1 probe's `A_l`, `[L][H]`.
   private let projections: [Matrix<Element>]
-  /// d(loss)/d(gate) of all backward passes since `reset`, `[L, heads]`: a place for each head of the layer that has
-  /// the most.
+  /// d(loss)/d(gate), `[L, heads]`: a place for each head of the layer that has the most.
   package let gateGradient: Matrix<Element>
   /// d(loss)/d(B), `[L, heads D]`, likewise.
   package let rank1Gradient: Matrix<Element>
-  /// `|| d(loss)/d(W) ||^2` of each head's rows W of the value projection, over visual tokens, of the backward pass
-  /// since `reset`: flat `[L, heads]`.
+  /// `|| d(loss)/d(W) ||^2` of each head's rows W of the value projection, over visual tokens, flat `[L, heads]`.
   package private(set) var weightGradientNorm2: [Double]
 
   /// - Parameter projections: `[L][H]`; see `seededProjections`.
@@ -34,6 +32,17 @@ package final class InfluenceProbe<Element: Scalar>: ProjectionAdapter {
     rank1Gradient = Matrix(zeros: text.layers, zip(capacity, dimensions).map(*).max() ?? 0)
     weightGradientNorm2 = Array(repeating: 0, count: text.layers * (capacity.max() ?? 0))
   }
+
+  private init(like other: InfluenceProbe) {
+    (capacity, dimensions, lowestLayer) = (other.capacity, other.dimensions, other.lowestLayer)
+    projections = other.projections
+    gateGradient = Matrix(zeros: other.gateGradient.rows, other.gateGradient.columns)
+    rank1Gradient = Matrix(zeros: other.rank1Gradient.rows, other.rank1Gradient.columns)
+    weightGradientNorm2 = Array(repeating: 0, count: other.weightGradientNorm2.count)
+  }
+
+  /// A probe of the same heads with the same projections that has seen no gradient.
+  package var fresh: InfluenceProbe { InfluenceProbe(like: self) }
 
   /// `|| dL / dB_l,h ||^2`, flat `[L, heads]`, of a gradient `[L, heads D]`.
   package func rank1Norm2(_ gradient: [Element]) -> [Double] {
@@ -52,13 +61,6 @@ package final class InfluenceProbe<Element: Scalar>: ProjectionAdapter {
       var source = NormalSource(seed: seed, stream: UInt64(layer))
       return (0..<text.hiddenSize).map { _ in Element(source.nextGaussian()) }
     }
-  }
-
-  package func reset() {
-    for gradient in [gateGradient, rank1Gradient] {
-      gradient.base.update(repeating: 0, count: gradient.rows * gradient.columns)
-    }
-    for index in weightGradientNorm2.indices { weightGradientNorm2[index] = 0 }
   }
 
   package var tokens: AdaptedTokens { .visual }
@@ -95,7 +97,7 @@ package final class InfluenceProbe<Element: Scalar>: ProjectionAdapter {
     }
   }
 
-  /// Norms are of the whole gradient, so a layer has one backward pass between two resets.
+  /// Norms are of the whole gradient, so a probe sees one backward pass.
   private func add(normsOf gradient: Matrix<Element>, layer: Int) {
     let (D, start) = (dimensions[layer], layer * gateGradient.columns)
     precondition(weightGradientNorm2[start] == 0, "a second backward pass of a layer")

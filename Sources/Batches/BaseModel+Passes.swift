@@ -33,6 +33,20 @@ extension BaseModel {
     return sampleLosses(batch, losses)
   }
 
+  /// Losses of a batch's samples; each adapter takes the gradient of the sum of one sample's tokens' NLL.
+  /// - Parameters:
+  ///   - adapters: one for each sample; see `Decoder.backward(_:pass:separately:)`.
+  ///   - activationBytes: how much forward may save for backward; see `Decoder.forwardSavingActivations`.
+  package func lossAndSeparateGradients(
+    _ batch: PackedBatch, adapters: [any ProjectionAdapter<Float>], activationBytes: Int = .max
+  ) -> [SampleLoss] {
+    precondition(adapters.count == batch.sampleCount && !adapters.isEmpty)
+    let pass = forwardSavingActivations(batch, adapter: adapters[0], activationBytes: activationBytes)
+    let (losses, dHidden) = model.head.lossAndGradient(pass.hidden, targets: batch.targets)
+    model.decoder.backward(dHidden, pass: pass, separately: adapters)
+    return sampleLosses(batch, losses)
+  }
+
   /// From the gradients of the visual spans' features; an image in several spans has the sum of theirs.
   private func backward(_ dFeatures: [Matrix<Float>], through tower: any TowerAdapter<Float>, of batch: PackedBatch) {
     precondition(dFeatures.isEmpty || dFeatures.count == batch.passes.count, "the batch was made for the frozen tower")

@@ -9,14 +9,14 @@ import Foundation
 /// - Parameters:
 ///   - costs: of every item, in any unit.
 ///   - isStopAsked: whether this rank is asked to stop.
-///   - progress: takes how many items all ranks have done, before each round.
+///   - progress: takes the items that all ranks have done, before each round.
 ///   - name: what a rank does with an item, for its `watchdog`.
 /// - Returns: the results in item order, nil for items that no rank has begun.
 /// - Throws: the same `RankFailure` on every rank if any item failed.
 /// - Important: Collective.
 package func mapOverRanks<Result: Codable>(
   costs: [Double], _ communicator: any Communicator, stopping isStopAsked: () -> Bool,
-  progress: (_ done: Int) -> Void = { _ in }, naming name: (Int) -> String, _ body: (Int) throws -> Result
+  progress: (_ done: ArraySlice<Int>) -> Void = { _ in }, naming name: (Int) -> String, _ body: (Int) throws -> Result
 ) throws -> [Result?] {
   var rounds = Rounds(costs: costs, ranks: communicator.size)
   var speed = RankSpeed()
@@ -64,7 +64,7 @@ struct Rounds {
   private let costs: [Double]
   /// The items in the order in which they are dealt, and how many are.
   private let order: [Int]
-  private(set) var dealt = 0
+  private var count = 0
   private let ranks: Int
 
   init(costs: [Double], ranks: Int) {
@@ -73,29 +73,31 @@ struct Rounds {
     order = ranks == 1 ? Array(costs.indices) : byCost(costs)
   }
 
-  var isEmpty: Bool { dealt == order.count }
+  /// The items that were dealt.
+  var dealt: ArraySlice<Int> { order[..<count] }
+  var isEmpty: Bool { count == order.count }
 
   /// The items of each rank for the next round; one each while no speed is known.
   mutating func deal(_ codes: [UInt16]) -> [[Int]] {
     var round = Array(repeating: [Int](), count: ranks)
     guard codes.contains(where: { $0 > 0 }) else {
-      for rank in 0..<min(ranks, order.count - dealt) { round[rank].append(order[dealt + rank]) }
-      dealt += min(ranks, order.count - dealt)
+      for rank in 0..<min(ranks, order.count - count) { round[rank].append(order[count + rank]) }
+      count += min(ranks, order.count - count)
       return round
     }
     let speeds = RankSpeed.speeds(codes)
     var loads = Loads(speeds: speeds)
-    let slowest = costs[order[dealt]] / (speeds.min() ?? 1)
+    let slowest = costs[order[count]] / (speeds.min() ?? 1)
     // Ranks that differ need several items each to finish together.
     let isEven = speeds.allSatisfy { $0 == speeds[0] }
     let length = max(Self.length, (isEven ? 1 : 3) * slowest)
     while !isEmpty {
-      let item = order[dealt]
+      let item = order[count]
       let (rank, seconds) = loads.first(for: costs[item])
       guard seconds <= length * (1 + 1e-9) || round[rank].isEmpty else { break }
       loads.add(costs[item], to: rank)
       round[rank].append(item)
-      dealt += 1
+      count += 1
     }
     return round
   }

@@ -94,6 +94,21 @@ package func imageGroups(keys: [Int], tokens: (ImageGroup) -> Int) -> [ImageGrou
   return groups
 }
 
+/// The image groups of a probe: of all examples, or of some that are drawn by a seed. Backward is each example's own, so
+/// a group has as many tokens as its examples have alone.
+/// - Parameters:
+///   - keys: group key of each example.
+///   - tokens: of each example.
+///   - wanted: how many are drawn; more than there are: all.
+package func probedGroups(keys: [Int], tokens: [Int], drawing wanted: Int, seed: UInt64) -> [ImageGroup] {
+  let count = keys.count
+  let drawn =
+    wanted < count
+    ? Sampler(examples: count, globalBatch: wanted, seed: seed).examples(step: 0).sorted() : Array(0..<count)
+  func inAll(_ group: ImageGroup) -> ImageGroup { ImageGroup(examples: group.examples.map { drawn[$0] }) }
+  return imageGroups(keys: drawn.map { keys[$0] }) { inAll($0).examples.reduce(0) { $0 + tokens[$1] } }.map(inAll)
+}
+
 /// The results of the examples of each group, put into the order of all examples.
 /// - Precondition: the groups have every example from 0 on, once, and a result for each.
 package func inExampleOrder<Result>(_ results: [[Result]], of groups: [ImageGroup]) -> [Result] {

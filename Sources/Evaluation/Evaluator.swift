@@ -86,7 +86,7 @@ package struct Evaluator: Sendable {
     let costs = batches.map { Double($0.tokens) }
     communicator.watchdog.enter("the evaluation")
     let found = try mapOverRanks(
-      costs: costs, communicator, stopping: isStopAsked, progress: { onProgress($0, batches.count) },
+      costs: costs, communicator, stopping: isStopAsked, progress: { onProgress($0.count, batches.count) },
       naming: { "evaluating \(names(batches[$0].examples.map { examples[$0] }))" }
     ) { try results(batches[$0], of: examples, adapters: adapters) }
     let byBatch = zip(batches, found).map { batch, results -> [[ExampleResult]?] in

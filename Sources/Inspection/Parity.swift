@@ -140,7 +140,7 @@ private struct ParityExample {
         return (part.name, model.model.head.logits(model.hidden(batch, adapter: part.joined)), loss, gradients)
       }
     influence = probes.map { name, probe in
-      let (gate, rank1, _) = model.influence(of: batch, probe: probe)
+      let (gate, rank1, _) = model.influence(of: batch, probe: probe)[0]
       return (name, probe, gate, rank1)
     }
   }

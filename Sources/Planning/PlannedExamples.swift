@@ -16,6 +16,8 @@ struct PlannedExamples {
   /// Where the lengths come from.
   let source: String
   private let groups: [Int]?
+  /// Group key of each, whether or not the run groups them; nil for assumed examples.
+  private let keys: [Int]?
   /// Those that were read, by file; the whole files.
   private let parts, wholeParts: [DatasetPart]?
 
@@ -28,7 +30,7 @@ struct PlannedExamples {
     (parts, wholeParts) = (nil, nil)
     imageTokens = Double(shape.visual)
     self.source = source
-    groups = nil
+    (groups, keys) = (nil, nil)
   }
 
   /// Reads the run's training examples without its weights; only the headers of images are read.
@@ -37,11 +39,18 @@ struct PlannedExamples {
     let measured = try run.measuredExamples()
     shapes = measured.shapes
     (parts, wholeParts) = (measured.parts, measured.wholeParts)
+    keys = measured.groups
     groups = run.data.groupByImage ? measured.groups : nil
     imageTokens = measured.imageTokens
     let read = measured.isPartial ? ", the first \(measured.shapes.count + measured.problems.count) read" : ""
     let bad = measured.problems.first.map { "; \(measured.problems.count) bad examples left out: \($0)" } ?? ""
     source = "\(measured.count) examples of \(measured.file)\(read)\(bad)"
+  }
+
+  /// The image groups of a probe of these examples.
+  func probedGroups(_ heads: RunConfiguration.Heads) -> [ImageGroup] {
+    Datasets.probedGroups(
+      keys: keys ?? Array(shapes.indices), tokens: shapes.map(\.tokens), drawing: heads.probeRows, seed: heads.seed)
   }
 
   /// A mean over the examples.

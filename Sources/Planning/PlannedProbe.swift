@@ -4,7 +4,8 @@ import Costs
 import HuggingFace
 import RunFile
 
-/// A probe before the first step: a forward and a backward pass down to the lowest head for each of its examples.
+/// A probe before the first step: a forward pass for each image group of its examples, and a backward pass down to the
+/// lowest head for each example.
 struct PlannedProbe: Equatable {
   let examples: Int
   /// FLOPs of all of them, their images' features included.
@@ -14,19 +15,24 @@ struct PlannedProbe: Equatable {
   init?(_ run: RunConfiguration, _ planned: PlannedExamples, _ configuration: ModelConfiguration) {
     let heads = run.adapter.heads
     guard run.adapter.kind == .imageLoRA, [.influence, .lowest, .perLayer].contains(heads.select) else { return nil }
-    let (text, count) = (configuration.text, planned.shapes.count)
+    let text = configuration.text
     let all = PlannedAdapter.imageLoRA(LayerBudgets(heads: run.adapter.capacity(text)), rank: 1)
     // The weight gradient of every head is one more GEMM a layer, as large as an adapter of as many columns.
     let columns = run.adapter.capacity(text).enumerated().reduce(0) { sum, layer in
       sum + layer.element * text.valueHeads(of: layer.offset).dimension
     }
-    let sum = planned.shapes.reduce(0.0) { sum, shape in
-      let batch = BatchShape([shape])
-      let work = BatchFLOPs(batch, adapter: all, configuration)
-      return sum + work.forward + work.backward + work.head + work.vision
-        + 2 * Double(batch.visual) * Double(text.hiddenSize) * Double(columns)
+    func work(_ shape: BatchShape) -> BatchFLOPs { BatchFLOPs(shape, adapter: all, configuration) }
+    let groups = planned.probedGroups(heads)
+    let sum = groups.reduce(0.0) { sum, group in
+      let shapes = group.examples.map { planned.shapes[$0] }
+      let together = work(BatchShape(shapes))
+      let alone = shapes.reduce(0.0) { sum, shape in
+        let own = BatchShape([shape])
+        return sum + work(own).backward + 2 * Double(own.visual) * Double(text.hiddenSize) * Double(columns)
+      }
+      return sum + together.forward + together.head + together.vision + alone
     }
     examples = min(heads.probeRows, planned.count ?? heads.probeRows)
-    flops = sum / Double(count) * Double(examples)
+    flops = sum / Double(groups.reduce(0) { $0 + $1.examples.count }) * Double(examples)
   }
 }

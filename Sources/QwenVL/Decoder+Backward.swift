@@ -19,7 +19,7 @@ extension Decoder {
     /// The same before the last norm.
     fileprivate let residual: Matrix<Element>
     fileprivate let outputPositions: [Int]
-    fileprivate let tokens: PassTokens<Element>
+    let tokens: PassTokens<Element>
     fileprivate let visual: [VisualSpan<Element>]
     /// Of the layers from the lowest that backward reaches.
     fileprivate var saved: [SavedLayer]
@@ -67,6 +67,76 @@ extension Decoder {
     }
     for image in features { image.take(dx, at: (first..<first + dx.rows)[...], level: 0) }
     return features.map(\.gradient)
+  }
+}
+
+// MARK: - Each sequence's own loss
+
+extension Decoder {
+  /// About so many rows are passed back at once: more make GEMMs no faster.
+  private static var usefulRows: Int { 1536 }
+
+  /// From the gradient of `pass.hidden` down to the lowest adapted layer, for each sequence by itself: an adapter takes
+  /// the gradients of its own sequence's loss. What sequences share went forward once, and is passed back for each.
+  /// - Parameters:
+  ///   - dHidden: `[R, H]`.
+  ///   - adapters: one for each branch of the pass, or one for its only sequence. They act on visual tokens of the same
+  ///     layers, all in the same way.
+  package func backward(
+    _ dHidden: Matrix<Element>, pass: Pass, separately adapters: [any ProjectionAdapter<Element>]
+  ) {
+    guard adapters.count > 1 else {
+      for adapter in adapters { backward(dHidden, pass: pass, adapter: adapter) }
+      return
+    }
+    precondition(adapters.count == pass.tokens.pieces.count - 1, "one adapter a sequence")
+    guard let lowest = adapters[0].lowestLayer, !pass.saved.isEmpty else { return }
+    var runs = SeparatedTokens.runs(of: pass.tokens, rows: Self.usefulRows).compactMap { run in
+      SeparatedBackward(run, of: pass.tokens, outputPositions: pass.outputPositions, adapters[run]) { outputs in
+        norm.backward(dHidden.gathering(outputs), input: pass.residual.gathering(outputs))
+      }
+    }
+    while let saved = pass.saved.popLast() {
+      let layer = layers[lowest + pass.saved.count]
+      let activations = saved.activations ?? forward(saved.x, through: layer, pass.tokens, adapters[0]).saved
+      for index in runs.indices {
+        runs[index].pass(layer, activations, isLast: layer.index == layers.count - 1)
+      }
+    }
+  }
+}
+
+/// Some sequences on the way back.
+private struct SeparatedBackward<Element: Scalar> {
+  let separated: SeparatedTokens<Element>
+  let adapter: SeparateAdapters<Element>
+  /// The first adapted token.
+  let first: Int
+  /// From there on; nil below the lowest adapted layer.
+  var dx: Matrix<Element>?
+
+  /// Nil if nothing is adapted that an output depends on.
+  /// - Parameter top: makes the gradient of the last layer's output from the outputs' indices.
+  init?(
+    _ run: Range<Int>, of tokens: PassTokens<Element>, outputPositions: [Int],
+    _ adapters: ArraySlice<any ProjectionAdapter<Element>>, top: (_ outputs: [Int]) -> Matrix<Element>
+  ) {
+    separated = SeparatedTokens(run, of: tokens, outputPositions: outputPositions)
+    adapter = SeparateAdapters(Array(zip(separated.visualCounts, adapters)))
+    let positions = separated.tokens.lastQueries.positions
+    guard let first = separated.tokens.visual.first?.lowerBound,
+      let output = positions.firstIndex(where: { $0 >= first })
+    else { return nil }
+    self.first = first
+    dx = top(Array(separated.outputs[output...]))
+  }
+
+  mutating func pass(
+    _ layer: DecoderLayer<Element>, _ activations: DecoderLayer<Element>.SavedActivations, isLast: Bool
+  ) {
+    guard let dy = dx else { return }
+    let own = activations.gathering(separated, separated.queries(inLastLayer: isLast))
+    dx = layer.backward(dy, own, from: first, tokens: separated.tokens, adapter: adapter)
   }
 }
 

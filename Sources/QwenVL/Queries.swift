@@ -40,14 +40,20 @@ struct PassTokens<Element: Scalar> {
 
   /// - Precondition: the slots have places for keys that `past` has.
   init(_ input: DecoderInput<Element>, outputPositions: [Int], past: Past<Element>, rotary: Rotary<Element>) {
-    count = input.embeddings.rows
-    self.rotary = rotary
-    (visual, dropout) = (input.visual.map(\.tokens), input.dropout)
-    self.past = past
-    newKeys = input.slots.flatMap(\.newKeys)
-    pieces = Piece.pieces(input.slots)
+    self.init(
+      rotary: rotary, visual: input.visual.map(\.tokens), dropout: input.dropout, past: past,
+      newKeys: input.slots.flatMap(\.newKeys), pieces: Piece.pieces(input.slots),
+      pattern: .causal(input.slots.map { ($0.shared, $0.own, $0.newTokens) }), outputPositions: outputPositions)
     precondition(past.accepts(newKeys), "slots and past belong together")
-    let pattern = AttentionPattern.causal(input.slots.map { ($0.shared, $0.own, $0.newTokens) })
+  }
+
+  init(
+    rotary: Rotary<Element>, visual: [Range<Int>], dropout: TokenDropout?, past: Past<Element>, newKeys: [Int],
+    pieces: [Piece], pattern: AttentionPattern, outputPositions: [Int]
+  ) {
+    count = newKeys.count
+    (self.rotary, self.visual, self.dropout, self.past) = (rotary, visual, dropout, past)
+    (self.newKeys, self.pieces) = (newKeys, pieces)
     queries = Queries(Array(0..<count), of: count, rotary: rotary, pattern: pattern)
     lastQueries = Queries(outputPositions, of: count, rotary: rotary, pattern: pattern.selecting(outputPositions))
   }

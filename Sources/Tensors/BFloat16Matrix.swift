@@ -24,7 +24,7 @@ struct BFloat16Matrix: Sendable {
   }
 
   /// Writes a part as fp32.   target [rows, columns]
-  func copy(rows: Range<Int>, columns: Range<Int>, to target: Matrix<Float>) {
+  func copy(rows: some Collection<Int>, columns: Range<Int>, to target: Matrix<Float>) {
     precondition(target.rows == rows.count && target.columns == columns.count)
     for (i, index) in rows.enumerated() {
       let (source, numbers) = (row(index) + columns.lowerBound, target.row(i))

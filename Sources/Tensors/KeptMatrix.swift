@@ -9,17 +9,32 @@ package struct KeptMatrix<Element: Scalar>: Sendable {
   }
 
   private let numbers: Numbers
+  /// Which of their rows this has, in this order; nil: all.
+  private let chosen: [Int]?
   package let rows, columns: Int
 
   /// - Parameter x: may not change while this is in use.
   package init(_ x: Matrix<Element>, _ precision: Precision) {
-    (rows, columns) = (x.rows, x.columns)
+    (rows, columns, chosen) = (x.rows, x.columns, nil)
     numbers =
       if precision == .bfloat16, let x = x as? Matrix<Float> {
         .rounded(BFloat16Matrix(rounding: x))
       } else {
         .asTheyAre(x)
       }
+  }
+
+  private init(_ numbers: Numbers, rows: [Int], columns: Int) {
+    (self.numbers, self.rows, self.columns, chosen) = (numbers, rows.count, columns, rows)
+  }
+
+  /// The rows at `indices`, in that order, in the same memory where they are rounded.
+  package func gathering(_ indices: [Int]) -> KeptMatrix {
+    precondition(chosen == nil && indices.allSatisfy { (0..<rows).contains($0) })
+    return switch numbers {
+    case .asTheyAre(let x): KeptMatrix(x.gathering(indices), .float32)
+    case .rounded: KeptMatrix(numbers, rows: indices, columns: columns)
+    }
   }
 
   package var byteCount: Int {
@@ -46,7 +61,11 @@ package struct KeptMatrix<Element: Scalar>: Sendable {
     case .asTheyAre(let x): target.assign(x.rows(rows).columns(columns))
     case .rounded(let x):
       guard let target = target as? Matrix<Float> else { preconditionFailure("only Float is rounded") }
-      x.copy(rows: rows, columns: columns, to: target)
+      if let chosen {
+        x.copy(rows: chosen[rows], columns: columns, to: target)
+      } else {
+        x.copy(rows: rows, columns: columns, to: target)
+      }
     }
   }
 }

@@ -112,6 +112,16 @@ package struct Matrix<Element: Scalar>: @unchecked Sendable {
     return result
   }
 
+  /// New memory with the columns at `indices`, in that order.
+  package func gatheringColumns(_ indices: [Int]) -> Matrix {
+    let result = Matrix(uninitialized: rows, indices.count)
+    for index in 0..<rows {
+      let (source, target) = (row(index), result.row(index))
+      for (column, chosen) in indices.enumerated() { target[column] = source[chosen] }
+    }
+    return result
+  }
+
   /// New memory with the same numbers.
   package var copy: Matrix {
     let result = Matrix(uninitialized: rows, columns)

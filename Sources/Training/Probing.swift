@@ -8,16 +8,8 @@ import RunFile
 import Tensors
 
 extension Job {
-  /// The examples that a probe measures: all, or `probe_rows` of them drawn by the heads' seed; in file order.
-  var probedExamples: [Int] {
-    let all = training.count
-    let wanted = run.adapter.heads.probeRows
-    guard wanted < all else { return Array(0..<all) }
-    return Sampler(examples: all, globalBatch: wanted, seed: run.adapter.heads.seed).examples(step: 0).sorted()
-  }
-
   /// Influence of all heads on the examples of a shard, the same bits for any number of ranks.
-  /// - Parameter shard: which part of the probe's examples: every `count`-th from each of `indices` on.
+  /// - Parameter shard: which parts of the probe's examples, those of the same images one after the other.
   /// - Returns: nil if a signal to stop came to any rank meanwhile; all ranks leave together.
   /// - Throws: the same error on all ranks, also where the base changed meanwhile.
   /// - Important: Collective.
@@ -27,43 +19,55 @@ extension Job {
         key: "adapter.kind", value: "\(run.adapter.kind.rawValue) with a probe", supported: "image_lora")
     }
     let text = base.configuration.text
-    let seed = run.adapter.heads.seed
-    let examples = probedExamples.enumerated().filter { shard.indices.contains($0.offset % shard.count) }.map(\.element)
-    guard !examples.isEmpty else {
+    let (tokens, heads) = (training.tokens, run.adapter.heads)
+    let all = probedGroups(keys: training.keys, tokens: tokens, drawing: heads.probeRows, seed: heads.seed)
+    let order = all.flatMap(\.examples)
+    let parts = min(shard.count, order.count)
+    let own = Set(
+      shard.indices.filter { $0 < parts }.flatMap { order[$0 * order.count / parts..<($0 + 1) * order.count / parts] })
+    // A group is computed whole in each shard that has a part of it, so that no shard shows in an example's numbers.
+    let groups = all.filter { $0.examples.contains(where: own.contains) }
+    guard !groups.isEmpty else {
       throw RankFailure(shared: DatasetError.empty(file: "\(training.file), shard \(shard)", problems: []))
     }
     let probe = InfluenceProbe<Float>(
-      text: text, projections: InfluenceProbe.seededProjections(text: text, seed: seed),
+      text: text, projections: InfluenceProbe.seededProjections(text: text, seed: heads.seed),
       heads: run.adapter.valueHeads ?? .attention)
-    let costs = examples.map { Double(training.shapes[$0].tokens) }
+    // Most of the work is backward, each example's own.
+    let costs = groups.map { Double($0.examples.reduce(0) { $0 + tokens[$1] }) }
     communicator.watchdog.enter("the probe")
-    var counter = log.counter("probe", of: costs.count)
+    var counter = log.counter("probe", of: groups.reduce(0) { $0 + $1.examples.count })
     let found = try mapOverRanks(
-      costs: costs, communicator, stopping: { signals.stopRequested }, progress: { counter.note($0) },
-      naming: { "probing \(training.names([examples[$0]]))" }
-    ) { index -> ExampleInfluence in
-      let example = examples[index]
-      let input = try base.packedBatch([ImageGroup(examples: [example])], of: training, adapter: nil)
-      return try influence(of: input, id: try training.example(example).id, probe: probe)
+      costs: costs, communicator, stopping: { signals.stopRequested },
+      progress: { done in counter.note(done.reduce(0) { $0 + groups[$1].examples.count }) },
+      naming: { "probing \(training.names(groups[$0].examples))" }
+    ) { index in
+      let input = try base.packedBatch([groups[index]], of: training, adapter: nil)
+      let examples = groups[index].examples
+      let all = try influence(of: input, ids: try training.examples(examples).map(\.id), probe: probe)
+      return zip(examples, all).filter { own.contains($0.0) }.map(\.1)
     }
     guard !found.contains(where: { $0 == nil }) else { return nil }
     try withErrorAgreement(communicator) { try base.requireUnchanged() }
     return InfluenceScores(
       layers: text.layers, kvHeads: probe.gateGradient.columns, capacity: probe.capacity,
-      linearLayers: text.linearLayers(in: probe.capacity), seed: seed, baseDigest: base.digest,
-      dataDigest: training.digest, shard: shard, examples: found.compactMap(\.self))
+      linearLayers: text.linearLayers(in: probe.capacity), seed: heads.seed, baseDigest: base.digest,
+      dataDigest: training.digest, shard: shard, examples: found.compactMap(\.self).flatMap(\.self))
   }
 
-  /// One example's influence from one backward pass of its mean NLL.
-  private func influence(of input: PackedBatch, id: String, probe: InfluenceProbe<Float>) throws -> ExampleInfluence {
+  /// The influence of each example of a batch.
+  private func influence(
+    of input: PackedBatch, ids: [String], probe: InfluenceProbe<Float>
+  ) throws -> [ExampleInfluence] {
     let gradients = base.influence(of: input, probe: probe, activationBytes: activationBytes)
-    let influence = ExampleInfluence(
-      id: id,
-      rank1Norm2: probe.rank1Norm2(gradients.rank1), gateGradient: gradients.gate.map(Double.init),
-      weightGradientNorm2: gradients.weightGradientNorm2)
-    guard (influence.rank1Norm2 + influence.gateGradient + gradients.weightGradientNorm2).allSatisfy(\.isFinite) else {
-      throw TrainingError.notFinite(step: 0, what: "the influence of example \(id)")
+    return try zip(ids, gradients).map { id, gradients in
+      let influence = ExampleInfluence(
+        id: id,
+        rank1Norm2: probe.rank1Norm2(gradients.rank1), gateGradient: gradients.gate.map(Double.init),
+        weightGradientNorm2: gradients.weightGradientNorm2)
+      guard (influence.rank1Norm2 + influence.gateGradient + gradients.weightGradientNorm2).allSatisfy(\.isFinite)
+      else { throw TrainingError.notFinite(step: 0, what: "the influence of example \(id)") }
+      return influence
     }
-    return influence
   }
 }

@@ -43,7 +43,9 @@ final class StepPhases {
   /// One example for each set of images.
   private let imaged: [Example]
   private let probe: InfluenceProbe<Float>
-  private let first: (batch: PackedBatch, shape: BatchShape)
+  private let batch: PackedBatch
+  /// Each example's own tokens.
+  private let separate: [BatchShape]
   private let store: CheckpointStore
   private let optimizer = AdamW(beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0)
   private var state: TrainingState
@@ -82,9 +84,12 @@ final class StepPhases {
     let made = try examples.map(samples.sample)
     let features = try zip(imaged, made).map { try base.featureStore.features(of: $0, sample: $1) }
     let patches = zip(imaged, made).map { $1.grids.map(\.patches) }
-    shape = BatchShape(Self.packed(made, features), images: patches.flatMap(\.self))
-    let alone = PackedBatch([made[0]], images: .shared(features[0]))
-    first = (alone, BatchShape(alone, images: patches[0]))
+    batch = Self.packed(made, features)
+    shape = BatchShape(batch, images: patches.flatMap(\.self))
+    separate = zip(made, made.indices).map { sample, index in
+      let shared = min(index, features.count - 1)
+      return BatchShape(PackedBatch([sample], images: .shared(features[shared])), images: patches[shared])
+    }
   }
 
   private static func packed(_ samples: [Sample], _ features: [[Matrix<Float>]]) -> PackedBatch {
@@ -149,10 +154,10 @@ final class StepPhases {
       learningRate: 1e-5, factors: [(0..<adapter.layout.count, 1)], state: &state.optimizer)
   }
 
-  /// Seconds of one example's influence pass: forward and backward through the frozen base, down to its first layer.
+  /// Seconds of an example's influence: one forward pass of the batch through the frozen base, and a backward pass of
+  /// each example down to the first layer; over the examples.
   func influenceSeconds() -> Double {
-    probe.reset()
-    return seconds { base.lossAndGradient(first.batch, adapter: probe) }.seconds
+    seconds { base.influence(of: batch, probe: probe) }.seconds / Double(examples.count)
   }
 
   /// Model FLOPs of each phase that has GEMMs.
@@ -167,12 +172,15 @@ final class StepPhases {
     ]
   }
 
-  /// Model FLOPs of one example's influence pass, without those of the two estimators.
+  /// Model FLOPs of an example's influence, without those of the estimators.
   var influenceFLOPs: Double {
     let text = base.configuration.text
     let all = LayerBudgets.even(text.totalHeads, capacity: text.headCapacity)
-    let work = BatchFLOPs(first.shape, budgets: all, rank: 1, base.configuration)
-    return work.forward + work.head + work.backward
-      - BatchFLOPs.repeatedScores(first.shape, budgets: all, base.configuration)
+    func work(_ shape: BatchShape) -> BatchFLOPs { BatchFLOPs(shape, budgets: all, rank: 1, base.configuration) }
+    let together = work(shape)
+    let backward = separate.reduce(0.0) { sum, shape in
+      sum + work(shape).backward - BatchFLOPs.repeatedScores(shape, budgets: all, base.configuration)
+    }
+    return (together.forward + together.head + backward) / Double(examples.count)
   }
 }

@@ -10,9 +10,10 @@ struct Probe: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measure the influence of every head on the run's examples.",
     discussion: """
-      One backward pass over the frozen base model gives both estimators for an example. The file holds the values of \
-      every example, so that heads can be selected for any budget later without another pass. SIGUSR2, SIGTERM, SIGINT \
-      and SIGHUP end it after the example at hand, with status 1 and without a file.
+      One backward pass over the frozen base model gives all estimators for an example; examples of the same images \
+      share the forward pass. The file holds the values of every example, so that heads can be selected for any budget \
+      later without another pass. SIGUSR2, SIGTERM, SIGINT and SIGHUP end it after the examples at hand, with status 1 \
+      and without a file.
 
       Examples:
         mpirun -n 4 imagelora probe run.yaml --output scores.h5
@@ -24,7 +25,7 @@ struct Probe: ParsableCommand {
   @Option(help: "The scores file to write (HDF5).")
   var output: String
 
-  @Option(help: ArgumentHelp("Probe only the i-th of n parts of the examples, counted from 0.", valueName: "i/n"))
+  @Option(help: ArgumentHelp("Probe only the i-th of n parts of the examples, from 0.", valueName: "i/n"))
   var shard: String?
 
   func run() throws {

@@ -25,6 +25,18 @@ struct KeptMatrixTests {
     #expect(target.values == [Float](repeating: 0, count: 11) + expected[0..<7])
   }
 
+  @Test("chosen rows, in their order", arguments: [Precision.float32, .bfloat16]) func gathering(precision: Precision) {
+    let kept = KeptMatrix(x, precision)
+    let chosen = kept.gathering([2, 0, 2])
+    #expect(chosen.rows == 3 && chosen.columns == 7)
+    #expect(chosen.rows(0..<3).values == [2, 0, 2].flatMap { kept.rows($0..<$0 + 1).values })
+    #expect(
+      chosen.part(rows: 1..<3, columns: 2..<4).values
+        == [0, 2].flatMap {
+          kept.part(rows: $0..<$0 + 1, columns: 2..<4).values
+        })
+  }
+
   @Test("in Double as it is in any precision") func double() {
     let x = Matrix<Double>([1, 0.1, 2, 0.2], rows: 2, columns: 2)
     #expect(KeptMatrix(x, .bfloat16).rows(0..<2).base == x.base)
