@@ -94,8 +94,8 @@ package func imageGroups(keys: [Int], tokens: (ImageGroup) -> Int) -> [ImageGrou
   return groups
 }
 
-/// The image groups of a probe: of all examples, or of some that are drawn by a seed. Backward is each example's own, so
-/// a group has as many tokens as its examples have alone.
+/// The image groups of a probe: of all examples, or of some that are drawn by a seed. Backward is each example's own,
+/// so a group has as many tokens as its examples have alone.
 /// - Parameters:
 ///   - keys: group key of each example.
 ///   - tokens: of each example.
