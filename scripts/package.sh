@@ -115,9 +115,18 @@ stage=$build/stage
 rm -rf "$stage"
 tree=$stage/$name
 mkdir -p "$tree/bin" "$tree/lib/imagelora"
-strip --strip-all -o "$tree/bin/imagelora" "$program"
+# stripped FROM TO: without symbols, and without Swift's hashes of its modules, which nothing reads in a program and
+# which folders' names change where they change no code.
+stripped() {
+  local size
+  strip --strip-all -o "$2" "$1"
+  size=$(objdump -h "$2" | awk '$2 == ".swift_modhash" { print $3 }')
+  head -c "$((16#$size))" /dev/zero >"$stage/zeros"
+  objcopy --update-section ".swift_modhash=$stage/zeros" "$2"
+}
+stripped "$program" "$tree/bin/imagelora"
 mkdir "$tree/lib/imagelora/x86-64-v4"
-strip --strip-all -o "$tree/lib/imagelora/x86-64-v4/imagelora" "$build/x86-64-v4/release/imagelora"
+stripped "$build/x86-64-v4/release/imagelora" "$tree/lib/imagelora/x86-64-v4/imagelora"
 
 needed() { objdump -p "$1" | awk '$1 == "NEEDED" { print $2 }'; }
 # copy FILE: the libraries that a program or library needs, and theirs.
