@@ -13,22 +13,30 @@ package struct Linear<Element: Scalar>: Sendable {
     precondition(bias.map { $0.count == self.weight.rows } ?? true)
   }
 
+  /// x as what layers of this precision multiply: rounded once, however many of them do.   x [R, in]
+  package func factor(_ x: Matrix<Element>) -> GEMMFactor<Element> { GEMMFactor(x, weight.precision) }
+
   /// y = x W^T + b.   x [R, in] -> y [R, out]
-  package func forward(_ x: Matrix<Element>) -> Matrix<Element> {
+  package func forward(_ x: Matrix<Element>) -> Matrix<Element> { forward(factor(x)) }
+
+  /// The same of a factor of the weight's precision.
+  package func forward(_ x: GEMMFactor<Element>) -> Matrix<Element> {
     let y: Matrix<Element> = weight.timesTransposed(x)
     if let bias { y.add(toEveryRow: bias) }
     return y
   }
 
   /// dx = dy W.   dy [R, out] -> dx [R, in]
-  package func backward(_ dy: Matrix<Element>) -> Matrix<Element> {
+  package func backward(_ dy: Matrix<Element>) -> Matrix<Element> { backward(factor(dy)) }
+  package func backward(_ dy: GEMMFactor<Element>) -> Matrix<Element> {
     let dx = Matrix<Element>(uninitialized: dy.rows, weight.columns)
     weight.times(dy, into: dx, accumulate: false)
     return dx
   }
 
   /// dx += dy W.
-  package func backward(_ dy: Matrix<Element>, addingTo dx: Matrix<Element>) {
+  package func backward(_ dy: Matrix<Element>, addingTo dx: Matrix<Element>) { backward(factor(dy), addingTo: dx) }
+  package func backward(_ dy: GEMMFactor<Element>, addingTo dx: Matrix<Element>) {
     weight.times(dy, into: dx, accumulate: true)
   }
 }

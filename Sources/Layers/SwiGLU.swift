@@ -37,4 +37,77 @@ package enum SwiGLU {
     }
     return (dgate, dup)
   }
+
+  // MARK: - With what is multiplied and kept, rounded in the same pass over memory
+
+  /// y as a factor of the next GEMM, and gate and up as backward takes them.   gate, up [R, I] -> [R, I] each
+  package static func forwardKeeping<Element: Scalar>(
+    gate: Matrix<Element>, up: Matrix<Element>, _ precision: Precision
+  ) -> (y: GEMMFactor<Element>, gate: KeptMatrix<Element>, up: KeptMatrix<Element>) {
+    guard precision == .bfloat16, let g = gate as? Matrix<Float>, let u = up as? Matrix<Float> else {
+      return (
+        GEMMFactor(forward(gate: gate, up: up), precision), KeptMatrix(gate, precision), KeptMatrix(up, precision)
+      )
+    }
+    let (y, keptGate, keptUp) = rounded(gate: g, up: u)
+    return (GEMMFactor(y), KeptMatrix(keptGate), KeptMatrix(keptUp))
+  }
+
+  private static func rounded(
+    gate: Matrix<Float>, up: Matrix<Float>
+  ) -> (y: BFloat16Matrix, gate: BFloat16Matrix, up: BFloat16Matrix) {
+    let (R, I) = (gate.rows, gate.columns)
+    precondition(up.rows == R && up.columns == I)
+    func bits() -> BFloat16Matrix { BFloat16Matrix(uninitialized: R, I) }
+    let (y, keptGate, keptUp) = (bits(), bits(), bits())
+    for i in 0..<R {
+      // A row is in cache; compilers vectorise loops of few arrays alone.
+      let (g, u, yi, gi, ui) = (gate.row(i), up.row(i), y.row(i), keptGate.row(i), keptUp.row(i))
+      for j in 0..<I { yi[j] = (SiLU.value(g[j]) * u[j]).bfloat16 }
+      for j in 0..<I { gi[j] = g[j].bfloat16 }
+      for j in 0..<I { ui[j] = u[j].bfloat16 }
+    }
+    return (y, keptGate, keptUp)
+  }
+
+  /// dgate and dup as factors of the next GEMMs.
+  /// - Parameters:
+  ///   - dy: `[R, I]`.
+  ///   - gate, up: what `forwardKeeping` kept.
+  ///   - rows: those of them that `dy` has.
+  package static func backward<Element: Scalar>(
+    _ dy: Matrix<Element>, gate: KeptMatrix<Element>, up: KeptMatrix<Element>, rows: Range<Int>, _ precision: Precision
+  ) -> (gate: GEMMFactor<Element>, up: GEMMFactor<Element>) {
+    if precision == .bfloat16, gate.isRounded, let dy = dy as? Matrix<Float> {
+      let (dgate, dup) = rounded(dy, gate: gate, up: up, rows: rows)
+      return (GEMMFactor(dgate), GEMMFactor(dup))
+    }
+    let gradients = backward(dy, gate: gate.rows(rows), up: up.rows(rows))
+    return (GEMMFactor(gradients.gate, precision), GEMMFactor(gradients.up, precision))
+  }
+
+  private static func rounded<Element: Scalar>(
+    _ dy: Matrix<Float>, gate: KeptMatrix<Element>, up: KeptMatrix<Element>, rows: Range<Int>
+  ) -> (gate: BFloat16Matrix, up: BFloat16Matrix) {
+    let (R, I) = (dy.rows, dy.columns)
+    precondition(rows.count == R && rows.upperBound <= gate.rows && gate.columns == I && up.columns == I)
+    let (dgate, dup) = (BFloat16Matrix(uninitialized: R, I), BFloat16Matrix(uninitialized: R, I))
+    for (i, row) in rows.enumerated() {
+      guard let g = gate.bits(ofRow: row), let u = up.bits(ofRow: row) else { preconditionFailure("both are rounded") }
+      differentiate(dy.row(i), gate: g, up: u, count: I, into: dgate.row(i), dup.row(i))
+    }
+    return (dgate, dup)
+  }
+
+  private static func differentiate(
+    _ dy: UnsafeMutablePointer<Float>, gate: UnsafePointer<UInt16>, up: UnsafePointer<UInt16>, count: Int,
+    into dgate: UnsafeMutablePointer<UInt16>, _ dup: UnsafeMutablePointer<UInt16>
+  ) {
+    for j in 0..<count {
+      let (d, g, u) = (dy[j], Float(bfloat16: gate[j]), Float(bfloat16: up[j]))
+      let s = 1 / (1 + Float.exponential(-g))
+      dgate[j] = (d * u * s * (1 + g * (1 - s))).bfloat16
+      dup[j] = (d * g * s).bfloat16
+    }
+  }
 }

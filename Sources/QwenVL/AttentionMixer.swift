@@ -49,16 +49,19 @@ struct AttentionMixer<Element: Scalar>: Sendable {
     _ n: Matrix<Element>, tokens: PassTokens<Element>, queries: Queries<Element>, _ adapter: LayerAdapter<Element>?,
     layer: Int
   ) -> (output: Matrix<Element>, activations: Activations) {
-    let key = key(n, rotary: tokens.rotary, adapter)
-    let value = value(n, adapter)
-    let (query, gates) = query(queries.select(n), rotary: queries.rotary, adapter)
+    let input = ProjectedInput(n, for: keyProjection)
+    let key = key(input, rotary: tokens.rotary, adapter)
+    let value = value(input, adapter)
+    let asked = queries.areAll ? input : ProjectedInput(queries.select(n), for: queryProjection)
+    let (query, gates) = query(asked, rotary: queries.rotary, adapter)
     let (keys, values) = tokens.past.joining(key.rotated, value, at: tokens.newKeys, layer: layer)
     let attended = attention.forward(q: query.rotated, k: keys, v: values, pattern: queries.pattern)
     let precision = outputProjection.weight.precision
+    let kept = KeptMatrix(attended.output, precision)
     let activations = Activations(
       queries: queries, query: query, gates: gates.map { KeptMatrix($0, precision) }, keys: keys, values: values,
-      unnormedKeys: key.unnormed, attended: KeptMatrix(attended.output, precision), logSumExp: attended.logSumExp)
-    return (output(attended.output, gates: gates, adapter), activations)
+      unnormedKeys: key.unnormed, attended: kept, logSumExp: attended.logSumExp)
+    return (output(attended.output, kept, gates: gates, adapter), activations)
   }
 
   /// dn = dq Q + dk K + dv V, (dq, dk, dv) = attention'(dOutput O), and the adapter's part of each.
@@ -78,9 +81,9 @@ struct AttentionMixer<Element: Scalar>: Sendable {
   // MARK: - Values
 
   /// v = n V^T.   n [N, H] -> [N, kvHeads D]
-  private func value(_ n: Matrix<Element>, _ adapter: LayerAdapter<Element>?) -> Matrix<Element> {
-    let v = valueProjection.forward(n)
-    adapter?.forward(.value, input: n, output: v)
+  private func value(_ n: ProjectedInput<Element>, _ adapter: LayerAdapter<Element>?) -> Matrix<Element> {
+    let v = valueProjection.forward(n.factor)
+    adapter?.forward(.value, input: n.numbers, output: v)
     return v
   }
 
@@ -98,9 +101,11 @@ struct AttentionMixer<Element: Scalar>: Sendable {
   // MARK: - Keys
 
   /// k = R norm(n K^T).   n [N, H] -> [N, kvHeads D]
-  private func key(_ n: Matrix<Element>, rotary: Rotary<Element>, _ adapter: LayerAdapter<Element>?) -> ProjectedHeads {
-    let projected = keyProjection.forward(n)
-    adapter?.forward(.key, input: n, output: projected)
+  private func key(
+    _ n: ProjectedInput<Element>, rotary: Rotary<Element>, _ adapter: LayerAdapter<Element>?
+  ) -> ProjectedHeads {
+    let projected = keyProjection.forward(n.factor)
+    adapter?.forward(.key, input: n.numbers, output: projected)
     return normedAndRotated(projected, headNorms?.key, rotary)
   }
 
@@ -119,10 +124,10 @@ struct AttentionMixer<Element: Scalar>: Sendable {
 
   /// q = R norm(n Q^T), and the gates beside it.   n [Q, H] -> [Q, heads D] each
   private func query(
-    _ n: Matrix<Element>, rotary: Rotary<Element>, _ adapter: LayerAdapter<Element>?
+    _ n: ProjectedInput<Element>, rotary: Rotary<Element>, _ adapter: LayerAdapter<Element>?
   ) -> (query: ProjectedHeads, gates: Matrix<Element>?) {
-    let projected = queryProjection.forward(n)
-    adapter?.forward(.query, input: n, output: projected)
+    let projected = queryProjection.forward(n.factor)
+    adapter?.forward(.query, input: n.numbers, output: projected)
     guard isGated else { return (normedAndRotated(projected, headNorms?.query, rotary), nil) }
     let (queries, gates) = OutputGate.split(projected, headDimension: attention.headDimension)
     return (normedAndRotated(queries, headNorms?.query, rotary), gates)
@@ -182,11 +187,12 @@ struct AttentionMixer<Element: Scalar>: Sendable {
 
   /// a O^T, the attended values a gated where there are gates.   a [Q, heads D] -> [Q, H]
   private func output(
-    _ attended: Matrix<Element>, gates: Matrix<Element>?, _ adapter: LayerAdapter<Element>?
+    _ attended: Matrix<Element>, _ kept: KeptMatrix<Element>, gates: Matrix<Element>?,
+    _ adapter: LayerAdapter<Element>?
   ) -> Matrix<Element> {
-    let attended = gates.map { OutputGate.forward(attended, gate: $0) } ?? attended
-    let y = outputProjection.forward(attended)
-    adapter?.forward(.output, input: attended, output: y)
+    let gated = gates.map { OutputGate.forward(attended, gate: $0) }
+    let y = outputProjection.forward(gated.map(outputProjection.factor) ?? kept.factor)
+    adapter?.forward(.output, input: gated ?? attended, output: y)
     return y
   }
 
@@ -203,6 +209,17 @@ struct AttentionMixer<Element: Scalar>: Sendable {
     guard let gates else { return (dGated, nil) }
     let gradients = OutputGate.backward(dGated, input: attended, gate: gates)
     return (gradients.input, gradients.gate)
+  }
+}
+
+/// The input of several projections.
+struct ProjectedInput<Element: Scalar> {
+  let numbers: Matrix<Element>
+  /// As the projections multiply it.
+  let factor: GEMMFactor<Element>
+
+  init(_ numbers: Matrix<Element>, for projection: Linear<Element>) {
+    (self.numbers, factor) = (numbers, projection.factor(numbers))
   }
 }
 

@@ -13,15 +13,23 @@ extension DecoderLayer {
     _ h: Matrix<Element>, _ adapter: LayerAdapter<Element>?
   ) -> (y: Matrix<Element>, activations: MLPActivations) {
     let m = postAttentionNorm.forward(h)
-    let (gate, up) = (gateProjection.forward(m), upProjection.forward(m))
+    let factor = gateProjection.factor(m)
+    let (gate, up) = (gateProjection.forward(factor), upProjection.forward(factor))
     adapter?.forward(.gate, input: m, output: gate)
     adapter?.forward(.up, input: m, output: up)
-    let product = SwiGLU.forward(gate: gate, up: up)
-    let y = downProjection.forward(product)
-    adapter?.forward(.down, input: product, output: y)
-    y.add(h)
     let precision = downProjection.weight.precision
-    return (y, MLPActivations(gate: KeptMatrix(gate, precision), up: KeptMatrix(up, precision)))
+    let (y, kept): (Matrix<Element>, MLPActivations)
+    if let adapter, adapter.adapts(.down) {
+      let product = SwiGLU.forward(gate: gate, up: up)
+      y = downProjection.forward(product)
+      adapter.forward(.down, input: product, output: y)
+      kept = MLPActivations(gate: KeptMatrix(gate, precision), up: KeptMatrix(up, precision))
+    } else {
+      let (product, keptGate, keptUp) = SwiGLU.forwardKeeping(gate: gate, up: up, precision)
+      (y, kept) = (downProjection.forward(product), MLPActivations(gate: keptGate, up: keptUp))
+    }
+    y.add(h)
+    return (y, kept)
   }
 
   /// dh = dy + norm'(dm), dm = dgate G + dup U, (dgate, dup) = swiglu'(dy W), and the adapter's part of each; nil where
@@ -29,18 +37,28 @@ extension DecoderLayer {
   func mlpBackward(
     _ dy: Matrix<Element>, _ saved: SavedActivations, _ covered: Covered<Element>, _ adapter: LayerAdapter<Element>
   ) -> Matrix<Element>? {
-    let (gate, up) = (saved.mlp.gate.rows(covered.queries), saved.mlp.up.rows(covered.queries))
+    func kept() -> (gate: Matrix<Element>, up: Matrix<Element>) {
+      (saved.mlp.gate.rows(covered.queries), saved.mlp.up.rows(covered.queries))
+    }
     let isMixerNeeded = adapter.needs(Projection.attention + Projection.linearAttention)
     let dProduct = isMixerNeeded || adapter.needs(.gate, .up) ? downProjection.backward(dy) : nil
     if adapter.adapts(.down) {
+      let (gate, up) = kept()
       adapter.backward(.down, input: SwiGLU.forward(gate: gate, up: up), dOutput: dy, addingTo: dProduct)
     }
     guard let dProduct else { return nil }
-    let (dgate, dup) = SwiGLU.backward(dProduct, gate: gate, up: up)
     let h = saved.h.rows(covered.queries)
-    let dm = isMixerNeeded ? gateProjection.backward(dgate) : nil
-    if let dm { upProjection.backward(dup, addingTo: dm) }
+    var dm: Matrix<Element>?
+    if isMixerNeeded {
+      let (dgate, dup) = SwiGLU.backward(
+        dProduct, gate: saved.mlp.gate, up: saved.mlp.up, rows: covered.queries, downProjection.weight.precision)
+      let sum = gateProjection.backward(dgate)
+      upProjection.backward(dup, addingTo: sum)
+      dm = sum
+    }
     if adapter.adapts(.gate) || adapter.adapts(.up) {
+      let (gate, up) = kept()
+      let (dgate, dup) = SwiGLU.backward(dProduct, gate: gate, up: up)
       let m = postAttentionNorm.forward(h)
       adapter.backward(.gate, input: m, dOutput: dgate, addingTo: dm)
       adapter.backward(.up, input: m, dOutput: dup, addingTo: dm)

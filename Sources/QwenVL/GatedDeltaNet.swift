@@ -39,10 +39,11 @@ struct GatedDeltaNet<Element: Scalar>: Sendable {
     _ n: Matrix<Element>, tokens: PassTokens<Element>, queries: Queries<Element>, _ adapter: LayerAdapter<Element>?,
     layer: Int
   ) -> (output: Matrix<Element>, activations: Activations) {
-    let projected = inputProjection.forward(n)
+    let factor = inputProjection.factor(n)
+    let projected = inputProjection.forward(factor)
     adapter?.forward(.linearInput, input: n, output: projected)
     adapter?.forward(.value, input: n, output: values(projected))
-    let (a, b) = (decayProjection.forward(n), strengthProjection.forward(n))
+    let (a, b) = (decayProjection.forward(factor), strengthProjection.forward(factor))
     adapter?.forward(.linearDecay, input: n, output: a)
     adapter?.forward(.linearStrength, input: n, output: b)
     let read = Matrix<Element>(uninitialized: n.rows, rule.valueColumns)
@@ -69,7 +70,7 @@ struct GatedDeltaNet<Element: Scalar>: Sendable {
       tokens.past.keep(end, of: piece.key, layer: layer)
     }
     let (queryRead, queryInput) = (queries.select(read), queries.select(n))
-    let gate = gateProjection.forward(queryInput)
+    let gate = gateProjection.forward(queries.areAll ? factor : gateProjection.factor(queryInput))
     adapter?.forward(.linearGate, input: queryInput, output: gate)
     let normed = norm.forward(queryRead, gate: gate)
     let output = outputProjection.forward(normed)

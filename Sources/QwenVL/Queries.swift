@@ -19,6 +19,9 @@ struct Queries<Element: Scalar>: Sendable {
     self.pattern = pattern
   }
 
+  /// Whether all new tokens are queries.
+  var areAll: Bool { positions.count == count }
+
   /// Those tokens' rows of x, without a copy where all tokens are queries.
   func select(_ x: Matrix<Element>) -> Matrix<Element> { positions.count == count ? x : x.gathering(positions) }
 }

@@ -24,7 +24,8 @@ struct GatedMLP<Element: Scalar>: VisionMLP {
   func forward(
     _ x: Matrix<Element>, _ adapter: PartAdapter<Element>?
   ) -> (y: Matrix<Element>, activations: [Matrix<Element>]) {
-    let (gate, up) = (gateProjection.forward(x), upProjection.forward(x))
+    let factor = gateProjection.factor(x)
+    let (gate, up) = (gateProjection.forward(factor), upProjection.forward(factor))
     adapter?.forward(.gate, input: x, output: gate)
     adapter?.forward(.up, input: x, output: up)
     let product = SwiGLU.forward(gate: gate, up: up)

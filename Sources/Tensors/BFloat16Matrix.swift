@@ -1,15 +1,19 @@
 // A matrix rounded to bf16, in memory of its own.
 
 /// Numbers in two bytes each: row-major, rows of an even number of elements apart.
-struct BFloat16Matrix: Sendable {
-  let rows, columns: Int
+package struct BFloat16Matrix: Sendable {
+  package let rows, columns: Int
   /// A matrix of half as many columns, whose memory this is.
   private let memory: Matrix<Float>
 
+  package init(uninitialized rows: Int, _ columns: Int) {
+    (self.rows, self.columns) = (rows, columns)
+    memory = Matrix(uninitialized: rows, (columns + 1) / 2)
+  }
+
   /// Rounds to nearest, ties to even.   x [R, C]
   init(rounding x: Matrix<Float>) {
-    (rows, columns) = (x.rows, x.columns)
-    memory = Matrix(uninitialized: rows, (columns + 1) / 2)
+    self.init(uninitialized: x.rows, x.columns)
     for i in 0..<rows {
       let (source, target) = (x.row(i), row(i))
       for j in 0..<columns { target[j] = source[j].bfloat16 }
@@ -19,7 +23,7 @@ struct BFloat16Matrix: Sendable {
   var byteCount: Int { memory.rows * memory.columns * MemoryLayout<Float>.stride }
 
   /// The address of a row.
-  func row(_ index: Int) -> UnsafeMutablePointer<UInt16> {
+  package func row(_ index: Int) -> UnsafeMutablePointer<UInt16> {
     UnsafeMutableRawPointer(memory.row(index)).assumingMemoryBound(to: UInt16.self)
   }
 
@@ -28,8 +32,15 @@ struct BFloat16Matrix: Sendable {
     precondition(target.rows == rows.count && target.columns == columns.count)
     for (i, index) in rows.enumerated() {
       let (source, numbers) = (row(index) + columns.lowerBound, target.row(i))
-      for j in 0..<columns.count { numbers[j] = Float(bitPattern: UInt32(source[j]) << 16) }
+      for j in 0..<columns.count { numbers[j] = Float(bfloat16: source[j]) }
     }
+  }
+
+  /// All of it as fp32, in new memory.
+  var numbers: Matrix<Float> {
+    let numbers = Matrix<Float>(uninitialized: rows, columns)
+    copy(rows: 0..<rows, columns: 0..<columns, to: numbers)
+    return numbers
   }
 
   /// A part as a factor, for as long as the matrix lives.

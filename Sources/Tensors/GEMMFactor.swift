@@ -5,29 +5,44 @@
 /// Like `StoredMatrix` in bf16, products of two factors have both rounded to bf16 and sums in fp32; without bf16
 /// instructions rounded fp32 numbers are multiplied.
 package struct GEMMFactor<Element: Scalar> {
-  /// The numbers; rounded, where bf16 is emulated.
-  private let numbers: Matrix<Element>
-  /// Their bf16 bits, where the processor multiplies those.
-  private let bits: BFloat16Matrix?
+  private enum Numbers {
+    /// Rounded where bf16 is emulated.
+    case asTheyAre(Matrix<Element>)
+    /// For a processor that multiplies bf16.
+    case rounded(BFloat16Matrix)
+  }
+
+  private let numbers: Numbers
   private let rowRange, columnRange: Range<Int>
 
   /// - Parameter x: may not change while the factor or a view of it is in use.
   package init(_ x: Matrix<Element>, _ precision: Precision) {
     (rowRange, columnRange) = (0..<x.rows, 0..<x.columns)
-    guard precision == .bfloat16, let x32 = x as? Matrix<Float> else {
-      (numbers, bits) = (x, nil)
-      return
-    }
-    guard OneDNN.hasBFloat16Instructions else {
-      (numbers, bits) = (x.roundedToBFloat16, nil)
-      return
-    }
-    (numbers, bits) = (x, BFloat16Matrix(rounding: x32))
+    numbers =
+      if precision == .bfloat16, let x32 = x as? Matrix<Float> {
+        OneDNN.hasBFloat16Instructions ? .rounded(BFloat16Matrix(rounding: x32)) : .asTheyAre(x.roundedToBFloat16)
+      } else {
+        .asTheyAre(x)
+      }
+  }
+
+  /// Numbers that are rounded already.
+  /// - Precondition: Element is Float.
+  package init(_ x: BFloat16Matrix) {
+    (rowRange, columnRange) = (0..<x.rows, 0..<x.columns)
+    numbers =
+      if !OneDNN.hasBFloat16Instructions, let whole = x.numbers as? Matrix<Element> {
+        .asTheyAre(whole)
+      } else {
+        .rounded(x)
+      }
   }
 
   private init(_ other: GEMMFactor, rows: Range<Int>, columns: Range<Int>) {
-    (numbers, bits, rowRange, columnRange) = (other.numbers, other.bits, rows, columns)
+    (numbers, rowRange, columnRange) = (other.numbers, rows, columns)
   }
+
+  package var rows: Int { rowRange.count }
 
   /// A view of consecutive rows.
   package func rows(_ range: Range<Int>) -> GEMMFactor {
@@ -43,10 +58,16 @@ package struct GEMMFactor<Element: Scalar> {
     return GEMMFactor(self, rows: rowRange, columns: first + range.lowerBound..<first + range.upperBound)
   }
 
-  fileprivate var matrix: Matrix<Element> { numbers.rows(rowRange).columns(columnRange) }
+  /// The numbers as fp32 or Double; nil where they are bits.
+  var matrix: Matrix<Element>? {
+    guard case .asTheyAre(let x) = numbers else { return nil }
+    return x.rows(rowRange).columns(columnRange)
+  }
 
-  fileprivate var operand: GEMMOperand<UInt16>? {
-    bits.map { $0.operand(rows: rowRange, columns: columnRange) }
+  /// The bits, for as long as the factor lives.
+  var operand: GEMMOperand<UInt16>? {
+    guard case .rounded(let x) = numbers else { return nil }
+    return x.operand(rows: rowRange, columns: columnRange)
   }
 }
 
@@ -56,11 +77,16 @@ package func multiply<Element: Scalar>(
   _ a: GEMMFactor<Element>, _ transposeA: Transpose, _ b: GEMMFactor<Element>, _ transposeB: Transpose,
   into c: Matrix<Element>, accumulate: Bool
 ) {
-  if let left = a.operand, let right = b.operand, let c = c as? Matrix<Float>, c.rows > 0, c.columns > 0,
-    left.rows > 0, left.columns > 0
-  {
-    OneDNN.multiply(left, transposeA, right, transposeB, into: c, accumulate: accumulate)
+  if let left = a.operand, let right = b.operand, let c = c as? Matrix<Float> {
+    if c.rows == 0 || c.columns == 0 { return }
+    if (transposeA == .asIs ? left.columns : left.rows) > 0 {
+      OneDNN.multiply(left, transposeA, right, transposeB, into: c, accumulate: accumulate)
+    } else if !accumulate {
+      for row in 0..<c.rows { c.row(row).update(repeating: 0, count: c.columns) }
+    }
+  } else if let left = a.matrix, let right = b.matrix {
+    multiply(left, transposeA, right, transposeB, into: c, beta: accumulate ? 1 : 0)
   } else {
-    multiply(a.matrix, transposeA, b.matrix, transposeB, into: c, beta: accumulate ? 1 : 0)
+    preconditionFailure("factors of one precision")
   }
 }

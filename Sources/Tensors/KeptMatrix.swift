@@ -24,6 +24,30 @@ package struct KeptMatrix<Element: Scalar>: Sendable {
       }
   }
 
+  /// Numbers that are rounded already.
+  /// - Precondition: Element is Float.
+  package init(_ rounded: BFloat16Matrix) {
+    precondition(Element.self == Float.self)
+    (rows, columns, chosen) = (rounded.rows, rounded.columns, nil)
+    numbers = .rounded(rounded)
+  }
+
+  /// The bits of a row; nil where the numbers are as they are.
+  @inline(__always)
+  package func bits(ofRow index: Int) -> UnsafePointer<UInt16>? {
+    guard case .rounded(let x) = numbers else { return nil }
+    return UnsafePointer(x.row(chosen.map { $0[index] } ?? index))
+  }
+
+  /// Whether rows have `bits`.
+  package var isRounded: Bool { if case .rounded = numbers { true } else { false } }
+
+  /// What is multiplied without being rounded again.
+  package var factor: GEMMFactor<Element> {
+    if chosen == nil, case .rounded(let x) = numbers { return GEMMFactor(x) }
+    return GEMMFactor(rows(0..<rows), isRounded ? .bfloat16 : .float32)
+  }
+
   private init(_ numbers: Numbers, rows: [Int], columns: Int) {
     (self.numbers, self.rows, self.columns, chosen) = (numbers, rows.count, columns, rows)
   }

@@ -2,21 +2,22 @@
 
 extension StoredMatrix {
   /// `y = x op(W)` (`+ y` when `accumulate`), both factors rounded to bf16, sums in fp32.
-  func multiplyInBFloat16(_ x: Matrix<Float>, _ transpose: Transpose, into y: Matrix<Float>, accumulate: Bool) {
+  func multiplyInBFloat16(
+    _ x: GEMMOperand<UInt16>, _ transpose: Transpose, into y: Matrix<Float>, accumulate: Bool
+  ) {
     if x.rows == 0 { return }
-    withBFloat16(x) { x in
-      if tensor.type == .bfloat16 {
-        let weight = GEMMOperand(tensor.base.assumingMemoryBound(to: UInt16.self), rows: rows, columns: columns)
-        OneDNN.multiply(x, .asIs, weight, transpose, into: y, accumulate: accumulate)
-        return
-      }
-      forEachTile(rounded: true) { (rows, columns, tile: Matrix<Float>) in
-        let (inner, outer) = transpose == .asIs ? (rows, columns) : (columns, rows)
-        withBFloat16(tile) { tile in
-          OneDNN.multiply(
-            x.columns(inner), .asIs, tile, transpose, into: y.columns(outer),
-            accumulate: accumulate || inner.lowerBound > 0)
-        }
+    if tensor.type == .bfloat16 {
+      let weight = GEMMOperand(tensor.base.assumingMemoryBound(to: UInt16.self), rows: rows, columns: columns)
+      OneDNN.multiply(x, .asIs, weight, transpose, into: y, accumulate: accumulate)
+      return
+    }
+    forEachTile(rounded: true) { (rows, columns, tile: Matrix<Float>) in
+      let (inner, outer) = transpose == .asIs ? (rows, columns) : (columns, rows)
+      let rounded = BFloat16Matrix(rounding: tile)
+      withExtendedLifetime(rounded) {
+        OneDNN.multiply(
+          x.columns(inner), .asIs, rounded.operand(rows: 0..<tile.rows, columns: 0..<tile.columns), transpose,
+          into: y.columns(outer), accumulate: accumulate || inner.lowerBound > 0)
       }
     }
   }
@@ -39,10 +40,4 @@ extension Matrix {
       for j in 0..<columns { numbers[j] = Element(Float(bitPattern: UInt32(Float(numbers[j]).bfloat16) << 16)) }
     }
   }
-}
-
-/// The matrix rounded to bf16, for as long as `body` runs.
-private func withBFloat16(_ x: Matrix<Float>, _ body: (GEMMOperand<UInt16>) -> Void) {
-  let rounded = BFloat16Matrix(rounding: x)
-  withExtendedLifetime(rounded) { body(rounded.operand(rows: 0..<x.rows, columns: 0..<x.columns)) }
 }

@@ -23,6 +23,11 @@ package struct StoredMatrix: Sendable {
 
   /// `y = x W^T`.   x [R, in] -> y [R, out]
   package func timesTransposed<Element: Scalar>(_ x: Matrix<Element>) -> Matrix<Element> {
+    timesTransposed(GEMMFactor(x, precision))
+  }
+
+  /// The same of a factor of the weight's precision.
+  package func timesTransposed<Element: Scalar>(_ x: GEMMFactor<Element>) -> Matrix<Element> {
     let y = Matrix<Element>(uninitialized: x.rows, rows)
     multiply(x, .transposed, into: y, accumulate: false)
     return y
@@ -30,6 +35,11 @@ package struct StoredMatrix: Sendable {
 
   /// `dx = dy W` (`+ dx` when `accumulate`).   dy [R, out] -> dx [R, in]
   package func times<Element: Scalar>(_ dy: Matrix<Element>, into dx: Matrix<Element>, accumulate: Bool) {
+    times(GEMMFactor(dy, precision), into: dx, accumulate: accumulate)
+  }
+
+  /// The same of a factor of the weight's precision.
+  package func times<Element: Scalar>(_ dy: GEMMFactor<Element>, into dx: Matrix<Element>, accumulate: Bool) {
     multiply(dy, .asIs, into: dx, accumulate: accumulate)
   }
 
@@ -45,16 +55,15 @@ package struct StoredMatrix: Sendable {
 
   /// `y = x op(W)` (`+ y` when `accumulate`); in Double always in Double.
   private func multiply<Element: Scalar>(
-    _ x: Matrix<Element>, _ transpose: Transpose, into y: Matrix<Element>, accumulate: Bool
+    _ x: GEMMFactor<Element>, _ transpose: Transpose, into y: Matrix<Element>, accumulate: Bool
   ) {
-    if precision == .bfloat16, let x = x as? Matrix<Float>, let y = y as? Matrix<Float> {
-      if OneDNN.hasBFloat16Instructions {
-        multiplyInBFloat16(x, transpose, into: y, accumulate: accumulate)
-      } else {
-        multiplyByTiles(x.roundedToBFloat16, transpose, into: y, accumulate: accumulate, rounded: true)
-      }
+    if let bits = x.operand, let y = y as? Matrix<Float> {
+      withExtendedLifetime(x) { multiplyInBFloat16(bits, transpose, into: y, accumulate: accumulate) }
+    } else if let numbers = x.matrix {
+      let rounded = precision == .bfloat16 && Element.self == Float.self
+      multiplyByTiles(numbers, transpose, into: y, accumulate: accumulate, rounded: rounded)
     } else {
-      multiplyByTiles(x, transpose, into: y, accumulate: accumulate, rounded: false)
+      preconditionFailure("bits of bf16 are Float's")
     }
   }
 

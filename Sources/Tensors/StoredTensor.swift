@@ -32,12 +32,16 @@ package enum ElementType: String, Sendable {
 
 extension Float {
   /// The nearest bf16, ties to even; NaN stays NaN.
-  @inline(__always)
-  var bfloat16: UInt16 {
+  @inlinable @inline(__always)
+  public var bfloat16: UInt16 {
     let bits = bitPattern
     let rounded = (bits &+ 0x7FFF &+ (bits >> 16 & 1)) >> 16
     return UInt16(truncatingIfNeeded: self == self ? rounded : bits >> 16 | 0x40)
   }
+
+  /// The number of bf16's bits.
+  @inlinable @inline(__always)
+  public init(bfloat16 bits: UInt16) { self.init(bitPattern: UInt32(bits) << 16) }
 }
 
 /// A read-only view of one tensor of a checkpoint, row-major.
