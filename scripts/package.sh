@@ -43,7 +43,7 @@ umask 022
 
 # Some orders in the compiler follow names of folders, addresses, threads, and whether a C module was compiled before:
 # it finds this folder at one place, runs at the same addresses in one thread, and the first users of C modules come
-# one after the other.
+# one after the other. The environment is copied to where addresses begin, so that it is the same too.
 place=/usr/src
 
 # Archives of libraries alone, in a folder that the linker searches first.
@@ -89,18 +89,29 @@ eval "$flags"
 apart=(unshare --mount)
 if [[ $EUID -ne 0 ]]; then apart+=(--map-root-user); fi
 export IMAGELORA_COMMIT=$commit PKG_CONFIG_PATH=$place/.build-package/static/pkgconfig
+swift_build=$(command -v swift)
+environment=(PATH=/usr/bin:/bin "HOME=$place/.build-package/home")
+for name in SOURCE_DATE_EPOCH LC_ALL TZ SWIFT_DETERMINISTIC_HASHING PKG_CONFIG_PATH "${!IMAGELORA_@}"; do
+  environment+=("$name=${!name}")
+done
 # shellcheck disable=SC2016 # the inner shell's
-prepared='mount --bind "$1" "$2" && cd "$2" && shift 2 && exec setarch --addr-no-randomize swift build "$@"'
+placed='mount --bind "$1" "$2" && cd "$2" && shift 2 && exec "$@"'
+# in_place COMMAND...: with this folder at its place; output goes to the log, of which the end is shown on failure.
+in_place() {
+  if ! "${apart[@]}" bash -c "$placed" placed "$repository" "$place" "$@" >>"$build/build.log" 2>&1; then
+    tail -n 20 "$build/build.log" >&2
+    exit 1
+  fi
+}
 : >"$build/build.log"
 # build LEVEL LIBRARIES: the program for a level of processors, which finds its libraries from its own folder.
 build() {
-  local part arguments=(--scratch-path "$place/.build-package/$1" -Xlinker "-rpath=\$ORIGIN/$2")
+  local part scratch=(--scratch-path "$place/.build-package/$1")
+  # Fetching takes the user's own environment.
+  in_place swift package "${scratch[@]}" resolve
   for part in "${first[@]/#/--target=}" --product=imagelora; do
-    if ! IMAGELORA_MARCH=$1 "${apart[@]}" bash -c "$prepared" build "$repository" "$place" "${options[@]}" \
-      "${arguments[@]}" "${part%=*}" "${part#*=}" >>"$build/build.log" 2>&1; then
-      tail -n 20 "$build/build.log" >&2
-      exit 1
-    fi
+    in_place env -i "${environment[@]}" "IMAGELORA_MARCH=$1" setarch --addr-no-randomize "$swift_build" build \
+      "${options[@]}" "${scratch[@]}" --force-resolved-versions -Xlinker "-rpath=\$ORIGIN/$2" "${part%=*}" "${part#*=}"
   done
 }
 build x86-64-v3 ../lib/imagelora
