@@ -120,13 +120,21 @@ struct Step: ParsableCommand {
     say(
       "utilization of the GEMM peak: \(total(Phase.wholeStep)) with a new image, \(total(Phase.withoutVision)) with "
         + "cached vision features")
-    let passes: [Phase] = [.forward, .loss, .backward]
     let count = Double(phases.examples.count)
-    let ratio = median(repeats.map { $0.influence / ($0.seconds(of: passes) / count) })
+    // Over the same parts of training.
+    func ratio(withVision: Bool) -> String {
+      let vision: [Phase] = withVision ? [.vision] : []
+      return fixed(
+        median(
+          repeats.map {
+            ($0.influence * count + $0.seconds(of: vision)) / $0.seconds(of: vision + [.forward, .loss, .backward])
+          }), 2)
+    }
     let seconds = median(repeats.map(\.influence))
     say(
       "influence pass: \(fixed(seconds, 6)) s an example, \(gflops(phases.influenceFLOPs / seconds)) GFLOP/s; "
-        + "\(fixed(ratio, 2)) times an example's forward, loss and backward in training")
+        + "\(ratio(withVision: false)) times an example's forward, loss and backward in training, "
+        + "\(ratio(withVision: true)) with the image's vision in both")
   }
 }
 
