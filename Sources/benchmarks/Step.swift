@@ -20,7 +20,7 @@ struct Step: ParsableCommand {
     discussion: """
       The batch is the first example of the data; with --questions grouped, all examples that share its images; with \
       --micro-batch n, the first n examples, which should have different images. The influence pass (imagelora probe) \
-      is also timed, on the same batch.
+      is also timed, on the same examples.
 
       Example: benchmarks step --model DIR --data examples.jsonl --repeats 5
       """)

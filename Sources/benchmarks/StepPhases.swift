@@ -43,7 +43,8 @@ final class StepPhases {
   /// One example for each set of images.
   private let imaged: [Example]
   private let probe: InfluenceProbe<Float>
-  private let batch: PackedBatch
+  /// What a probe passes forward together: the examples of the same images.
+  private let probed: [(batch: PackedBatch, shape: BatchShape)]
   /// Each example's own tokens.
   private let separate: [BatchShape]
   private let store: CheckpointStore
@@ -84,12 +85,15 @@ final class StepPhases {
     let made = try examples.map(samples.sample)
     let features = try zip(imaged, made).map { try base.featureStore.features(of: $0, sample: $1) }
     let patches = zip(imaged, made).map { $1.grids.map(\.patches) }
-    batch = Self.packed(made, features)
-    shape = BatchShape(batch, images: patches.flatMap(\.self))
-    separate = zip(made, made.indices).map { sample, index in
-      let shared = min(index, features.count - 1)
-      return BatchShape(PackedBatch([sample], images: .shared(features[shared])), images: patches[shared])
+    let batch = Self.packed(made, features)
+    let shape = BatchShape(batch, images: patches.flatMap(\.self))
+    let alone = zip(made, made.indices).map { sample, index in
+      let own = min(index, features.count - 1)
+      let batch = PackedBatch([sample], images: .shared(features[own]))
+      return (batch: batch, shape: BatchShape(batch, images: patches[own]))
     }
+    (self.shape, separate) = (shape, alone.map(\.shape))
+    probed = sameImages ? [(batch, shape)] : alone
   }
 
   private static func packed(_ samples: [Sample], _ features: [[Matrix<Float>]]) -> PackedBatch {
@@ -154,10 +158,11 @@ final class StepPhases {
       learningRate: 1e-5, factors: [(0..<adapter.layout.count, 1)], state: &state.optimizer)
   }
 
-  /// Seconds of an example's influence: one forward pass of the batch through the frozen base, and a backward pass of
-  /// each example down to the first layer; over the examples.
+  /// Seconds of an example's influence: forward through the frozen base, with the examples of the same images, and a
+  /// backward pass of each example down to the first layer; over the examples.
   func influenceSeconds() -> Double {
-    seconds { base.influence(of: batch, probe: probe) }.seconds / Double(examples.count)
+    seconds { for part in probed { _ = base.influence(of: part.batch, probe: probe) } }.seconds
+      / Double(examples.count)
   }
 
   /// Model FLOPs of each phase that has GEMMs.
@@ -177,10 +182,10 @@ final class StepPhases {
     let text = base.configuration.text
     let all = LayerBudgets.even(text.totalHeads, capacity: text.headCapacity)
     func work(_ shape: BatchShape) -> BatchFLOPs { BatchFLOPs(shape, budgets: all, rank: 1, base.configuration) }
-    let together = work(shape)
+    let forward = probed.reduce(0.0) { $0 + work($1.shape).forward + work($1.shape).head }
     let backward = separate.reduce(0.0) { sum, shape in
       sum + work(shape).backward - BatchFLOPs.repeatedScores(shape, budgets: all, base.configuration)
     }
-    return (together.forward + together.head + backward) / Double(examples.count)
+    return (forward + backward) / Double(examples.count)
   }
 }
