@@ -56,6 +56,15 @@ struct Arena {
     return Block(start: reserved.start.start + offset)
   }
 
+  /// Has the kernel clear memory for blocks of so many bytes together, which else their first use would wait for.
+  mutating func ready(_ count: Int) {
+    guard count > 0, let block = take(count) else { return }
+    for page in stride(from: 0, to: count, by: Int(sysconf(Int32(_SC_PAGESIZE)))) {
+      block.start.storeBytes(of: 0, toByteOffset: page, as: UInt8.self)
+    }
+    _ = giveBack(block, count)
+  }
+
   /// Makes the last unused range reach beyond `usable` for `count` bytes.
   private mutating func grow(toHold count: Int) -> Bool {
     guard let reserved else { return false }

@@ -25,9 +25,14 @@ enum BlockPool {
     return raw
   }
 
+  static func ready(_ bytes: Int) { arena.withLock { $0.ready(capacity(bytes)) } }
+
   static func giveBack(_ block: UnsafeMutableRawPointer, capacity: Int) {
     let block = Arena.Block(start: block)
     if capacity > smallest, arena.withLock({ $0.giveBack(block, capacity) }) { return }
     free(block.start)
   }
 }
+
+/// Readies memory for matrices of so many bytes together: the first ones then take no longer than later ones.
+package func readyMatrixMemory(bytes: Int) { BlockPool.ready(bytes) }

@@ -7,6 +7,7 @@ import Costs
 import Datasets
 import QwenVL
 import RunFile
+import Tensors
 
 /// What a step did, the same on every rank but for the times.
 package struct StepReport: Sendable, Equatable {
@@ -73,9 +74,7 @@ final class Stepper {
   func step(_ state: inout OptimizerState, learningRate: Double, requests: Requests) throws -> StepReport {
     let step = state.step + 1
     let imageGroups = sampler.imageGroups(step: state.step, grouping: groups)
-    let batches = microBatches(of: imageGroups, examples: job.run.examplesPerPass) {
-      job.training.shapes[$0].visual == 0
-    }
+    let batches = batches(of: imageGroups)
     let digest = StateDigest(parameters: self.parameters, state)
     var limits = GradientLimits(state, tensors: adapter.layout.tensors.count)
     var (computeSeconds, reduceSeconds, flops) = (0.0, 0.0, 0.0)
@@ -127,6 +126,22 @@ final class Stepper {
       learningRate: learningRate, gradientNorm: norm, computeSeconds: computeSeconds, reduceSeconds: reduceSeconds,
       flops: flops,
       requests: Requests(save: sum.count(at: payload[.save]) > 0, stop: sum.count(at: payload[.stop]) > 0))
+  }
+
+  private func batches(of imageGroups: [ImageGroup]) -> [[ImageGroup]] {
+    microBatches(of: imageGroups, examples: job.run.examplesPerPass) { job.training.shapes[$0].visual == 0 }
+  }
+
+  /// Readies the memory of what the largest pass of the next step will save, as part of a run's preparation.
+  func readyMemory(after step: Int) {
+    let budget = ActivationBudget(bytes: job.activationBytes, precision: job.base.precision)
+    let bytes = batches(of: sampler.imageGroups(step: step, grouping: groups)).map { batch in
+      RankMemory(
+        job.training.shape(batch), adapter: planned, imageTokens: 0, hiddenStates: 0, featureMiB: 0,
+        activations: budget, job.base.configuration
+      ).activations
+    }
+    readyMatrixMemory(bytes: Int(min(bytes.max() ?? 0, 0x1p50)))
   }
 
   private var parameters: UnsafeBufferPointer<Float> {

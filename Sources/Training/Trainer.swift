@@ -92,6 +92,7 @@ package final class Trainer {
       guard case .done = try validate() else { throw TrainingError.interrupted(step: state.step) }
       if state.step > 0 { try save() }
     }
+    if state.step < totalSteps { stepper.readyMemory(after: state.step) }
     log.begin(step: state.step, of: totalSteps, job, gflops: job.gemmRate())
     let watchdog = job.communicator.watchdog
     while state.step < totalSteps, !isOutOfPatience {

@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import Tensors
@@ -85,5 +86,22 @@ private struct Pages {
     guard let base else { return }
     let isOurs = arena.giveBack(Arena.Block(start: base + (start << 12)), count << 12)
     #expect(isOurs)
+  }
+
+  /// Memory that was readied is there before it is written to.
+  @Test func readied() throws {
+    var arena = Arena()
+    let bytes = 8 << 20
+    func residentPages(of block: Arena.Block) -> Int {
+      var pages = [UInt8](repeating: 0, count: bytes / 4096)
+      return mincore(block.start, bytes, &pages) == 0 ? pages.count { $0 & 1 == 1 } : -1
+    }
+    arena.ready(bytes)
+    let taken = arena.take(bytes)
+    #expect(residentPages(of: try #require(taken)) == bytes / 4096)
+    // Beyond it there is none yet.
+    let another = arena.take(bytes)
+    #expect(residentPages(of: try #require(another)) == 0)
+    arena.ready(0)
   }
 }
