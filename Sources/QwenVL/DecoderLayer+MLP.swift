@@ -48,20 +48,23 @@ extension DecoderLayer {
     }
     guard let dProduct else { return nil }
     let h = saved.h.rows(covered.queries)
-    var dm: Matrix<Element>?
-    if isMixerNeeded {
-      let (dgate, dup) = SwiGLU.backward(
-        dProduct, gate: saved.mlp.gate, up: saved.mlp.up, rows: covered.queries, downProjection.weight.precision)
-      let sum = gateProjection.backward(dgate)
-      upProjection.backward(dup, addingTo: sum)
-      dm = sum
+    func inputGradient(_ dgate: GEMMFactor<Element>, _ dup: GEMMFactor<Element>) -> Matrix<Element> {
+      let dm = gateProjection.backward(dgate)
+      upProjection.backward(dup, addingTo: dm)
+      return dm
     }
+    let dm: Matrix<Element>?
     if adapter.adapts(.gate) || adapter.adapts(.up) {
       let (gate, up) = kept()
       let (dgate, dup) = SwiGLU.backward(dProduct, gate: gate, up: up)
+      dm = isMixerNeeded ? inputGradient(gateProjection.factor(dgate), upProjection.factor(dup)) : nil
       let m = postAttentionNorm.forward(h)
       adapter.backward(.gate, input: m, dOutput: dgate, addingTo: dm)
       adapter.backward(.up, input: m, dOutput: dup, addingTo: dm)
+    } else {
+      let (dgate, dup) = SwiGLU.backward(
+        dProduct, gate: saved.mlp.gate, up: saved.mlp.up, rows: covered.queries, downProjection.weight.precision)
+      dm = inputGradient(dgate, dup)
     }
     guard let dm else { return nil }
     let dh = postAttentionNorm.backward(dm, input: h)
