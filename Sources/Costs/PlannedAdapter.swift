@@ -76,6 +76,12 @@ package enum PlannedAdapter: Equatable {
     }
   }
 
+  /// Whether it acts on the MLP of a layer.
+  var actsOnMLP: Bool {
+    guard case .lora(let options, _) = self else { return false }
+    return options.targets.values.contains { projections in projections.contains(where: Projection.mlp.contains) }
+  }
+
   /// Whether a batch has a gradient.
   package func learns(from unit: BatchShape) -> Bool {
     guard unit.answers > 0 else { return false }

@@ -1,6 +1,7 @@
 // The memory of a rank without the mapped weights.
 import Batches
 import HuggingFace
+import QwenVL
 
 /// Bytes of a rank without the mapped weights, at one batch.
 package struct RankMemory: Equatable {
@@ -29,7 +30,7 @@ package struct RankMemory: Equatable {
     let (v, t) = (configuration.vision, configuration.text)
     let float = Double(MemoryLayout<Float>.stride)
     let (T, R) = (Double(unit.tokens), Double(unit.answers))
-    let (H, I) = (Double(t.hiddenSize), Double(t.intermediateSize))
+    let H = Double(t.hiddenSize)
     let saved = SavedActivations(unit, t, budget.precision)
     let layers = planned.learns(from: unit) ? Array(planned.lowest(t)..<t.layers) : []
     let learning = layers.count
@@ -37,9 +38,13 @@ package struct RankMemory: Equatable {
     let largest = layers.map { saved.bytes($0, queries: T) }.max() ?? 0
     // Beyond the budget, activations are recomputed one layer at a time.
     activations = float * Double(learning) * T * H + min(all, Double(budget.bytes) + largest)
-    // Backward of the MLP at its widest: three matrices of the MLP's width, two more where those that forward saved are
-    // in bf16, and five of the hidden size.
-    let layer = float * T * ((budget.precision == .bfloat16 ? 5 : 3) * I + 5 * H)
+    // Backward of the MLP at its widest: three matrices of a span's width and five of the hidden size. Where an adapter
+    // acts on the MLP, of its whole width, and two more where those that forward saved are in bf16.
+    let inner =
+      planned.actsOnMLP
+      ? (budget.precision == .bfloat16 ? 5 : 3) * Double(t.intermediateSize)
+      : 3 * Double(min(t.intermediateSize, GatedMLPSpans.numbers))
+    let layer = float * T * (inner + 5 * H)
     let head = float * (min(R, 128) * Double(t.vocabularySize) + 2 * R * H)
     let patches = Double(unit.images.max() ?? 0)
     let vision = float * patches * Double(v.patchNumbers + 6 * v.hiddenSize + (v.mlpInputs + 1) * v.intermediateSize)

@@ -13,6 +13,16 @@ package struct Linear<Element: Scalar>: Sendable {
     precondition(bias.map { $0.count == self.weight.rows } ?? true)
   }
 
+  private init(_ weight: StoredMatrix, bias: [Element]?) { (self.weight, self.bias) = (weight, bias) }
+
+  /// The layer of some of the outputs.
+  package func outputs(_ range: Range<Int>) -> Linear {
+    Linear(weight.rows(range), bias: bias.map { Array($0[range]) })
+  }
+
+  /// The part of some of the inputs, without bias.
+  package func inputs(_ range: Range<Int>) -> Linear { Linear(weight.columns(range), bias: nil) }
+
   /// x as what layers of this precision multiply: rounded once, however many of them do.   x [R, in]
   package func factor(_ x: Matrix<Element>) -> GEMMFactor<Element> { GEMMFactor(x, weight.precision) }
 

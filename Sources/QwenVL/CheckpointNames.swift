@@ -89,9 +89,10 @@ struct Weights<Element: Scalar> {
       mixer: text.isLinear(index)
         ? .deltaNet(try deltaNet("\(layer).linear_attn")) : .attention(try attention("\(layer).self_attn")),
       postAttentionNorm: try decoderNorm("\(layer).post_attention_layernorm", width: H),
-      gateProjection: try linear("\(layer).mlp.gate_proj", out: I, in: H, bias: false),
-      upProjection: try linear("\(layer).mlp.up_proj", out: I, in: H, bias: false),
-      downProjection: try linear("\(layer).mlp.down_proj", out: H, in: I, bias: false))
+      mlp: GatedMLP(
+        gate: try linear("\(layer).mlp.gate_proj", out: I, in: H, bias: false),
+        up: try linear("\(layer).mlp.up_proj", out: I, in: H, bias: false),
+        down: try linear("\(layer).mlp.down_proj", out: H, in: I, bias: false)))
   }
 
   private func attention(_ name: String) throws -> AttentionMixer<Element> {
@@ -178,8 +179,8 @@ struct Weights<Element: Scalar> {
     switch configuration.vision.mlp {
     case .gatedSiLU:
       return GatedMLP(
-        gateProjection: try linear(.block(index), .gate), upProjection: try linear(.block(index), .up),
-        downProjection: try linear(.block(index), .down))
+        gate: try linear(.block(index), .gate), up: try linear(.block(index), .up),
+        down: try linear(.block(index), .down))
     case .tanhGELU: return try plain(.tanh)
     case .exactGELU: return try plain(.exact)
     case .quickGELU: return try plain(.quick)

@@ -11,7 +11,7 @@ struct DecoderLayer<Element: Scalar>: Sendable {
   let inputNorm: RMSNorm<Element>
   let mixer: TokenMixer<Element>
   let postAttentionNorm: RMSNorm<Element>
-  let gateProjection, upProjection, downProjection: Linear<Element>
+  let mlp: GatedMLP<Element>
 
   /// What backward needs of forward; dropped at once where no backward follows.
   struct SavedActivations: Sendable {
@@ -21,10 +21,10 @@ struct DecoderLayer<Element: Scalar>: Sendable {
     let mixer: TokenMixer<Element>.Activations
     /// Residual stream after the mixer `[Q, H]`.
     let h: Matrix<Element>
-    let mlp: MLPActivations
+    let mlp: GatedMLP<Element>.Activations
 
     /// Without the input, which is the output of the layer below.
-    var byteCount: Int { mixer.byteCount + h.byteCount + mlp.gate.byteCount + mlp.up.byteCount }
+    var byteCount: Int { mixer.byteCount + h.byteCount + mlp.byteCount }
   }
 
   /// y = h + mlp(h), h = x + mixer(norm(x)). The adapter adds to what projections give.
@@ -40,7 +40,7 @@ struct DecoderLayer<Element: Scalar>: Sendable {
     let (h, activations) = mixer.forward(
       inputNorm.forward(x), tokens: tokens, queries: queries, adapter, layer: index)
     h.add(queries.select(x))
-    let (y, mlp) = mlp(h, adapter)
+    let (y, mlp) = mlpForward(h, adapter)
     return (y, SavedActivations(queries: queries, x: x, mixer: activations, h: h, mlp: mlp))
   }
 

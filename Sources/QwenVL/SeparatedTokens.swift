@@ -132,8 +132,7 @@ extension DecoderLayer.SavedActivations {
   ) -> DecoderLayer<Element>.SavedActivations {
     DecoderLayer.SavedActivations(
       queries: queries.queries, x: x.gathering(separated.rows), mixer: mixer.gathering(separated, queries),
-      h: h.gathering(queries.rows),
-      mlp: DecoderLayer.MLPActivations(gate: mlp.gate.gathering(queries.rows), up: mlp.up.gathering(queries.rows)))
+      h: h.gathering(queries.rows), mlp: mlp.gathering(queries.rows))
   }
 }
 

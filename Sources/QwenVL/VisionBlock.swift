@@ -18,10 +18,11 @@ struct VisionBlock<Element: Scalar>: Sendable {
     let attended: Attention<Element>.Result
     /// Residual stream after attention `[P, H]`.
     let h: Matrix<Element>
-    /// Pre-activations of the MLP, `[P, I]` each.
-    let mlp: [Matrix<Element>]
+    let mlp: VisionMLPActivations<Element>
 
-    var byteCount: Int { ([qkv, attended.output, attended.logSumExp, h] + mlp).reduce(0) { $0 + $1.byteCount } }
+    var byteCount: Int {
+      [qkv, attended.output, attended.logSumExp, h].reduce(mlp.byteCount) { $0 + $1.byteCount }
+    }
   }
 
   /// h = x + attention(norm(x)), y = h + mlp(norm(h)).   x [P, H] -> y [P, H]

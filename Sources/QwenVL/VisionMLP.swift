@@ -5,51 +5,72 @@ import Tensors
 /// An MLP of the vision tower.
 protocol VisionMLP<Element>: Sendable {
   associatedtype Element: Scalar
-  /// x [R, in] -> [R, out], and the pre-activations where there is an adapter.
+  /// x [R, in] -> [R, out], and what backward needs where there is an adapter.
   func forward(
     _ x: Matrix<Element>, _ adapter: PartAdapter<Element>?
-  ) -> (y: Matrix<Element>, activations: [Matrix<Element>])
+  ) -> (y: Matrix<Element>, activations: VisionMLPActivations<Element>)
 
   /// The adapter's gradients, and the input's where it is needed.   dy [R, out], x [R, in] -> [R, in]
   func backward(
-    _ dy: Matrix<Element>, input x: Matrix<Element>, _ activations: [Matrix<Element>],
+    _ dy: Matrix<Element>, input x: Matrix<Element>, _ activations: VisionMLPActivations<Element>,
     _ adapter: PartAdapter<Element>, isInputNeeded: Bool
   ) -> Matrix<Element>?
 }
 
-/// down(silu(gate x) up x)
-struct GatedMLP<Element: Scalar>: VisionMLP {
-  let gateProjection, upProjection, downProjection: Linear<Element>
+/// What backward needs of an MLP's forward.
+enum VisionMLPActivations<Element: Scalar>: Sendable {
+  /// No backward follows.
+  case none
+  case gated(GatedMLP<Element>.Activations)
+  /// Pre-activations `[R, I]`.
+  case plain(Matrix<Element>)
 
+  var byteCount: Int {
+    switch self {
+    case .none: 0
+    case .gated(let activations): activations.byteCount
+    case .plain(let h): h.byteCount
+    }
+  }
+}
+
+extension GatedMLP: VisionMLP {
   func forward(
     _ x: Matrix<Element>, _ adapter: PartAdapter<Element>?
-  ) -> (y: Matrix<Element>, activations: [Matrix<Element>]) {
-    let factor = gateProjection.factor(x)
-    let (gate, up) = (gateProjection.forward(factor), upProjection.forward(factor))
-    adapter?.forward(.gate, input: x, output: gate)
-    adapter?.forward(.up, input: x, output: up)
-    let product = SwiGLU.forward(gate: gate, up: up)
-    let y = downProjection.forward(product)
-    adapter?.forward(.down, input: product, output: y)
-    return (y, adapter == nil ? [] : [gate, up])
+  ) -> (y: Matrix<Element>, activations: VisionMLPActivations<Element>) {
+    let (y, activations) = forward(x, adapter.map { $0 as any GatedMLPAdapter<Element> })
+    return (y, adapter == nil ? .none : .gated(activations))
   }
 
   func backward(
-    _ dy: Matrix<Element>, input x: Matrix<Element>, _ activations: [Matrix<Element>],
+    _ dy: Matrix<Element>, input x: Matrix<Element>, _ activations: VisionMLPActivations<Element>,
     _ adapter: PartAdapter<Element>, isInputNeeded: Bool
   ) -> Matrix<Element>? {
-    let (gate, up) = (activations[0], activations[1])
-    let dProduct = isInputNeeded || adapter.adapts(.gate, .up) ? downProjection.backward(dy) : nil
-    if adapter.adapts(.down) {
-      adapter.backward(.down, input: SwiGLU.forward(gate: gate, up: up), dOutput: dy, addingTo: dProduct)
+    guard case .gated(let saved) = activations else { preconditionFailure("activations of another MLP") }
+    return backward(dy, input: { x }, saved, rows: 0..<dy.rows, adapter, isInputNeeded: isInputNeeded)
+  }
+}
+
+extension PartAdapter: GatedMLPAdapter {
+  private func role(_ projection: GatedMLPProjection) -> TowerModule.Role {
+    switch projection {
+    case .gate: .gate
+    case .up: .up
+    case .down: .down
     }
-    guard let dProduct else { return nil }
-    let (dGate, dUp) = SwiGLU.backward(dProduct, gate: gate, up: up)
-    let dx = isInputNeeded ? gateProjection.backward(dGate) : nil
-    if let dx { upProjection.backward(dUp, addingTo: dx) }
-    adapter.backward(.gate, input: x, dOutput: dGate, addingTo: dx)
-    adapter.backward(.up, input: x, dOutput: dUp, addingTo: dx)
-    return dx
+  }
+
+  func adapts(_ projection: GatedMLPProjection) -> Bool { adapts(role(projection)) }
+
+  func forward(_ projection: GatedMLPProjection, input: Matrix<Element>, output: Matrix<Element>) {
+    forward(role(projection), input: input, output: output)
+  }
+
+  func backward(
+    _ projection: GatedMLPProjection, input: Matrix<Element>, dOutput: Matrix<Element>,
+    addingTo dInput: Matrix<Element>?
+  ) {
+    backward(role(projection), input: input, dOutput: dOutput, addingTo: dInput)
   }
 }
 
@@ -61,10 +82,10 @@ struct PlainMLP<Element: Scalar>: VisionMLP {
 
   func forward(
     _ x: Matrix<Element>, _ adapter: PartAdapter<Element>?
-  ) -> (y: Matrix<Element>, activations: [Matrix<Element>]) {
+  ) -> (y: Matrix<Element>, activations: VisionMLPActivations<Element>) {
     let h = first.forward(x)
     adapter?.forward(.first, input: x, output: h)
-    let activations = adapter == nil ? [] : [h.copy]
+    let activations: VisionMLPActivations<Element> = adapter == nil ? .none : .plain(h.copy)
     activation.forward(inPlace: h)
     let y = second.forward(h)
     adapter?.forward(.second, input: h, output: y)
@@ -72,10 +93,10 @@ struct PlainMLP<Element: Scalar>: VisionMLP {
   }
 
   func backward(
-    _ dy: Matrix<Element>, input x: Matrix<Element>, _ activations: [Matrix<Element>],
+    _ dy: Matrix<Element>, input x: Matrix<Element>, _ activations: VisionMLPActivations<Element>,
     _ adapter: PartAdapter<Element>, isInputNeeded: Bool
   ) -> Matrix<Element>? {
-    let h = activations[0]
+    guard case .plain(let h) = activations else { preconditionFailure("activations of another MLP") }
     let dh = isInputNeeded || adapter.adapts(.first) ? second.backward(dy) : nil
     if adapter.adapts(.second) {
       let activated = h.copy
@@ -100,13 +121,13 @@ struct PatchMerger<Element: Scalar>: Sendable {
   /// x [P, H] -> [P / merge^2, out]
   func forward(
     _ x: Matrix<Element>, _ adapter: PartAdapter<Element>?
-  ) -> (y: Matrix<Element>, activations: [Matrix<Element>]) {
+  ) -> (y: Matrix<Element>, activations: VisionMLPActivations<Element>) {
     mlp.forward(norm.forward(joined(x)), adapter)
   }
 
   /// The adapter's gradients, and dx `[P, H]` where it is needed.   dy [P / merge^2, out], x [P, H]
   func backward(
-    _ dy: Matrix<Element>, input x: Matrix<Element>, _ activations: [Matrix<Element>],
+    _ dy: Matrix<Element>, input x: Matrix<Element>, _ activations: VisionMLPActivations<Element>,
     _ adapter: PartAdapter<Element>, isInputNeeded: Bool
   ) -> Matrix<Element>? {
     let joined = joined(x)

@@ -16,7 +16,7 @@ extension VisionTower {
     /// Nil: they are recomputed.
     fileprivate var saved: [VisionBlock<Element>.SavedActivations?] = []
     /// The input of each level's merger, and its activations.
-    fileprivate var merged: [Int: (x: Matrix<Element>, activations: [Matrix<Element>])] = [:]
+    fileprivate var merged: [Int: (x: Matrix<Element>, activations: VisionMLPActivations<Element>)] = [:]
 
     fileprivate init(_ image: Geometry, _ dropout: TokenDropout?) { (self.image, self.dropout) = (image, dropout) }
   }

@@ -82,7 +82,7 @@ package struct VisionTower<Element: Scalar>: Sendable {
   func forward(
     patches: Matrix<Element>, _ image: Geometry, _ adapter: (any TowerAdapter<Element>)?, _ dropout: TokenDropout?,
     passed: (_ block: Int, _ x: Matrix<Element>, VisionBlock<Element>.SavedActivations) -> Void,
-    merged: (_ level: Int, _ x: Matrix<Element>, [Matrix<Element>]) -> Void
+    merged: (_ level: Int, _ x: Matrix<Element>, VisionMLPActivations<Element>) -> Void
   ) -> Matrix<Element> {
     precondition(patches.rows == image.grid.patches && patches.columns == configuration.patchNumbers)
     var x = patchEmbedding.forward(patches).gathering(image.places.patchOrder(unit: image.unit))  // [P, H]

@@ -7,7 +7,8 @@ extension StoredMatrix {
   ) {
     if x.rows == 0 { return }
     if tensor.type == .bfloat16 {
-      let weight = GEMMOperand(tensor.base.assumingMemoryBound(to: UInt16.self), rows: rows, columns: columns)
+      let weight = GEMMOperand(
+        tensor.base.assumingMemoryBound(to: UInt16.self) + first, rows: rows, columns: columns, stride: stride)
       OneDNN.multiply(x, .asIs, weight, transpose, into: y, accumulate: accumulate)
       return
     }

@@ -15,15 +15,16 @@ extension StoredMatrix {
     let length = (rows + parts - 1) / max(1, parts)
     let converts = precision == .float32 && tensor.type != .float32
     let scratch = converts ? Matrix<Float>(uninitialized: length, columns) : nil
-    for first in stride(from: 0, to: rows, by: max(1, length)) {
+    for first in Swift.stride(from: 0, to: rows, by: max(1, length)) {
       let span = first..<min(first + length, rows)
-      var (type, base) = (tensor.type, tensor.base + first * columns * tensor.type.byteCount)
-      if let scratch {
-        tensor.convert(from: first * columns, count: span.count * columns, into: scratch.base)
-        (type, base) = (.float32, UnsafeRawPointer(scratch.base))
+      guard let scratch else {
+        body(span, self.rows(span))
+        continue
       }
+      for row in span { convert(row: row, columns: 0..<columns, into: scratch.row(row - first)) }
       let part = StoredTensor(
-        name: tensor.name, type: type, shape: [span.count, columns], base: base, owner: tensor.owner)
+        name: tensor.name, type: .float32, shape: [span.count, columns], base: UnsafeRawPointer(scratch.base),
+        owner: tensor.owner)
       body(span, StoredMatrix(part, precision: precision))
     }
     withExtendedLifetime(scratch) {}

@@ -6,6 +6,8 @@ package struct StoredMatrix: Sendable {
   package let tensor: StoredTensor
   /// Rows `out` and columns `in` of the weight.
   package let rows, columns: Int
+  /// Where the numbers lie among the tensor's: the first one, and the distance between the starts of two rows.
+  let first, stride: Int
   /// Longest side of a converted tile. A GEMM repacks its other operand for every tile, so a tile is large; 4 MiB of
   /// Float still stay in the last-level cache between conversion and GEMM.
   private static var tileSide: Int { 1024 }
@@ -15,10 +17,27 @@ package struct StoredMatrix: Sendable {
   /// Takes the leading dimension as rows and all others together as columns (a convolution's kernel is one row).
   package init(_ tensor: StoredTensor, precision: Precision = .float32) {
     precondition(tensor.shape.count >= 2, "\(tensor.name) is not a matrix")
-    self.tensor = tensor
-    self.precision = precision
-    rows = tensor.shape[0]
-    columns = tensor.shape.dropFirst().reduce(1, *)
+    let (rows, columns) = (tensor.shape[0], tensor.shape.dropFirst().reduce(1, *))
+    self.init(tensor, rows: rows, columns: columns, first: 0, stride: columns, precision)
+  }
+
+  private init(_ tensor: StoredTensor, rows: Int, columns: Int, first: Int, stride: Int, _ precision: Precision) {
+    (self.tensor, self.rows, self.columns) = (tensor, rows, columns)
+    (self.first, self.stride, self.precision) = (first, stride, precision)
+  }
+
+  /// A view of consecutive rows.
+  package func rows(_ range: Range<Int>) -> StoredMatrix {
+    precondition(range.lowerBound >= 0 && range.upperBound <= rows)
+    return StoredMatrix(
+      tensor, rows: range.count, columns: columns, first: first + range.lowerBound * stride, stride: stride, precision)
+  }
+
+  /// A view of consecutive columns.
+  package func columns(_ range: Range<Int>) -> StoredMatrix {
+    precondition(range.lowerBound >= 0 && range.upperBound <= columns)
+    return StoredMatrix(
+      tensor, rows: rows, columns: range.count, first: first + range.lowerBound, stride: stride, precision)
   }
 
   /// `y = x W^T`.   x [R, in] -> y [R, out]
@@ -29,8 +48,15 @@ package struct StoredMatrix: Sendable {
   /// The same of a factor of the weight's precision.
   package func timesTransposed<Element: Scalar>(_ x: GEMMFactor<Element>) -> Matrix<Element> {
     let y = Matrix<Element>(uninitialized: x.rows, rows)
-    multiply(x, .transposed, into: y, accumulate: false)
+    timesTransposed(x, into: y, accumulate: false)
     return y
+  }
+
+  /// The same into `y` (`+ y` when `accumulate`).
+  package func timesTransposed<Element: Scalar>(
+    _ x: GEMMFactor<Element>, into y: Matrix<Element>, accumulate: Bool
+  ) {
+    multiply(x, .transposed, into: y, accumulate: accumulate)
   }
 
   /// `dx = dy W` (`+ dx` when `accumulate`).   dy [R, out] -> dx [R, in]
@@ -48,7 +74,7 @@ package struct StoredMatrix: Sendable {
     let result = Matrix<Element>(uninitialized: indices.count, columns)
     for (target, index) in indices.enumerated() {
       precondition(index >= 0 && Int(index) < rows)
-      tensor.convert(from: Int(index) * columns, count: columns, into: result.row(target))
+      convert(row: Int(index), columns: 0..<columns, into: result.row(target))
     }
     return result
   }
@@ -83,18 +109,14 @@ package struct StoredMatrix: Sendable {
     rounded: Bool, _ body: (_ rows: Range<Int>, _ columns: Range<Int>, _ tile: Matrix<Element>) -> Void
   ) {
     let rounded = rounded && tensor.type != .bfloat16
-    if !rounded, let whole: Matrix<Element> = tensor.inPlace(rows: rows, columns: columns) {
-      return body(0..<rows, 0..<columns, whole)
-    }
+    if !rounded, let whole: Matrix<Element> = inPlace() { return body(0..<rows, 0..<columns, whole) }
     let (rowSpans, columnSpans) = (Self.spans(rows), Self.spans(columns))
     let scratch = Matrix<Element>(uninitialized: rowSpans[0].count, columnSpans[0].count)
     for rowSpan in rowSpans {
       for columnSpan in columnSpans {
         let tile = scratch.rows(0..<rowSpan.count).columns(0..<columnSpan.count)
         for row in rowSpan {
-          tensor.convert(
-            from: row * columns + columnSpan.lowerBound, count: columnSpan.count,
-            into: tile.row(row - rowSpan.lowerBound))
+          convert(row: row, columns: columnSpan, into: tile.row(row - rowSpan.lowerBound))
         }
         if rounded { tile.roundToBFloat16() }
         body(rowSpan, columnSpan, tile)
@@ -102,10 +124,23 @@ package struct StoredMatrix: Sendable {
     }
   }
 
+  /// The numbers where they lie, if they are stored as Element.
+  private func inPlace<Element: Scalar>() -> Matrix<Element>? {
+    tensor.inPlace(rows: tensor.count / stride, columns: stride).map { (whole: Matrix<Element>) in
+      let row = first / stride, column = first % stride
+      return whole.rows(row..<row + rows).columns(column..<column + columns)
+    }
+  }
+
+  /// A part of a row as Element.
+  func convert<Element: Scalar>(row: Int, columns: Range<Int>, into target: UnsafeMutablePointer<Element>) {
+    tensor.convert(from: first + row * stride + columns.lowerBound, count: columns.count, into: target)
+  }
+
   /// `0..<count` in the fewest spans of nearly equal length; all but the last a multiple of a vector's numbers.
   private static func spans(_ count: Int) -> [Range<Int>] {
     let parts = (count + tileSide - 1) / tileSide
     let length = ((count + parts - 1) / parts + 15) / 16 * 16
-    return stride(from: 0, to: count, by: length).map { $0..<min($0 + length, count) }
+    return Swift.stride(from: 0, to: count, by: length).map { $0..<min($0 + length, count) }
   }
 }

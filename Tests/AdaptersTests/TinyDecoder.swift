@@ -60,8 +60,9 @@ struct TinyDecoder {
     let layers = (0..<t.layers).map { index in
       DecoderLayer(
         index: index, inputNorm: norm(), mixer: t.isLinear(index) ? .deltaNet(deltaNet()) : .attention(attention()),
-        postAttentionNorm: norm(), gateProjection: linear(12, 8, bias: false), upProjection: linear(12, 8, bias: false),
-        downProjection: linear(8, 12, bias: false))
+        postAttentionNorm: norm(),
+        mlp: GatedMLP(
+          gate: linear(12, 8, bias: false), up: linear(12, 8, bias: false), down: linear(8, 12, bias: false)))
     }
     decoder = Decoder(configuration: t, layers: layers, norm: norm())
     head = LanguageModelHead(weight: StoredMatrix(numbers.tensor([t.vocabularySize, t.hiddenSize])))

@@ -44,7 +44,7 @@ struct TinyTower {
       }
       switch v.mlp {
       case .gatedSiLU:
-        return GatedMLP(gateProjection: linear(6, 8), upProjection: linear(6, 8), downProjection: linear(8, 6))
+        return GatedMLP(gate: linear(6, 8), up: linear(6, 8), down: linear(8, 6))
       case .tanhGELU: return plain(.tanh)
       case .exactGELU: return plain(.exact)
       case .quickGELU: return plain(.quick)

@@ -66,10 +66,36 @@ struct StoredMatrixTests {
     #expect(largestDifference(sum.values, reference(dy.roundedToBFloat16, rounded, .asIs, adding: base)) <= 1e-4)
   }
 
-  /// Outputs, inputs and rows: single ones, odd ones, a batch of 315 tokens.
+  /// A part multiplies as the same numbers alone do, and its parts as parts of these.
+  @Test(arguments: [ElementType.bfloat16, .float16, .float32], Precision.allCases)
+  func views(type: ElementType, precision: Precision) {
+    let (out, columns, R) = (21, 34, 3)
+    var numbers = Numbers(type)
+    let whole = Matrix(numbers.array(out * columns), rows: out, columns: columns)
+    let weight = StoredMatrix(encoded(whole.values, type, [out, columns]), precision: precision)
+    for (rows, range) in [(4..<out, 0..<columns), (0..<out, 5..<33), (2..<20, 7..<columns)] {
+      let part = weight.columns(range).rows(rows)
+      let own = whole.columns(range).rows(rows)
+      let alone = StoredMatrix(encoded(own.values, type, [own.rows, own.columns]), precision: precision)
+      let (x, dy) = (numbers.matrix(R, own.columns), numbers.matrix(R, own.rows))
+      #expect(part.timesTransposed(x).values == alone.timesTransposed(x).values)
+      let (dx, expected) = (numbers.matrix(R, own.columns), Matrix<Float>(uninitialized: R, own.columns))
+      expected.assign(dx)
+      part.times(dy, into: dx, accumulate: true)
+      alone.times(dy, into: expected, accumulate: true)
+      #expect(dx.values == expected.values)
+      let gathered: Matrix<Float> = part.gathering([1, 0])
+      #expect(gathered.values == own.gathering([1, 0]).values)
+      var spans: [Float] = []
+      part.forEachSpan(numbers: 5 * own.columns) { spans += $1.timesTransposed(x).columns(0..<1).values }
+      #expect(spans.count == R * ((own.rows + 4) / 5))
+    }
+  }
+
+  /// Outputs, inputs and rows: single ones, odd ones, a batch of 315 tokens, as many outputs as change oneDNN's choice.
   static let shapes = [
     (1, 1, 1), (1, 64, 3), (64, 1, 2), (3, 2, 1), (33, 31, 17), (64, 64, 64), (130, 65, 1), (40, 48, 315),
-    (257, 130, 63),
+    (257, 130, 63), (515, 37, 3), (520, 33, 260), (33, 515, 3),
   ]
 
   /// The weight ends where mapped memory does; what is read and written are columns of wider matrices, but for y, which
@@ -77,6 +103,8 @@ struct StoredMatrixTests {
   @Test(arguments: [ElementType.bfloat16, .float16, .float32], shapes)
   func bfloat16Shapes(type: ElementType, shape: (out: Int, columns: Int, rows: Int)) throws {
     let (out, columns, R) = shape
+    // Of sums of up to 257 terms; longer ones round more often.
+    let tolerance = 1e-5 * max(1, Double(max(out, columns)) / 257)
     var numbers = Numbers(type)
     let values = numbers.array(out * columns)
     let weight = StoredMatrix(try storedLast(values, type, [out, columns]), precision: .bfloat16)
@@ -84,7 +112,7 @@ struct StoredMatrixTests {
     var inputs = Numbers()
     let x = inputs.matrix(R, columns + 3).columns(1..<columns + 1)
     let y = weight.timesTransposed(x)
-    #expect(largestDifference(y.values, reference(x.roundedToBFloat16, rounded, .transposed)) <= 1e-5)
+    #expect(largestDifference(y.values, reference(x.roundedToBFloat16, rounded, .transposed)) <= tolerance)
 
     let dy = inputs.matrix(R, out + 5).columns(5..<out + 5)
     for accumulate in [false, true] {
@@ -93,13 +121,13 @@ struct StoredMatrixTests {
       let base = before.columns(1..<columns + 1)
       weight.times(dy, into: whole.columns(1..<columns + 1), accumulate: accumulate)
       let expected = reference(dy.roundedToBFloat16, rounded, .asIs, adding: accumulate ? base : nil)
-      #expect(largestDifference(whole.columns(1..<columns + 1).values, expected) <= 1e-5)
+      #expect(largestDifference(whole.columns(1..<columns + 1).values, expected) <= tolerance)
       for i in 0..<R {
         #expect(whole.row(i)[0] == before.row(i)[0] && whole.row(i)[columns + 1] == before.row(i)[columns + 1])
       }
       let dense = Matrix(base.values, rows: R, columns: columns)
       weight.times(dy, into: dense, accumulate: accumulate)
-      #expect(largestDifference(dense.values, expected) <= 1e-5, "rows without gaps")
+      #expect(largestDifference(dense.values, expected) <= tolerance, "rows without gaps")
     }
   }
 
