@@ -8,8 +8,10 @@ import Tensors
 /// `sum_j (x[j] A_l) G[j, h]`, and the squared norm of `sum_j x[j]^T G[j, h]`, which is the mean of that of the rank-1
 /// gradient over all `A_l ~ N(0, 1)`; nothing is added in forward, so the base stays the base.
 package final class InfluenceProbe<Element: Scalar>: ProjectionAdapter {
-  /// Watched heads of each layer, and how many numbers a value has there.
+  /// Heads of each layer, and how many numbers a value has there.
   package let capacity, dimensions: [Int]
+  /// The layers whose heads are watched begin here.
+  private let fromLayer: Int
   /// The lowest layer with watched heads.
   package let lowestLayer: Int?
   /// The rank-1 probe's `A_l`, `[L][H]`.
@@ -21,12 +23,18 @@ package final class InfluenceProbe<Element: Scalar>: ProjectionAdapter {
   /// `|| d(loss)/d(W) ||^2` of each head's rows W of the value projection, over visual tokens, flat `[L, heads]`.
   package private(set) var weightGradientNorm2: [Double]
 
-  /// - Parameter projections: `[L][H]`; see `seededProjections`.
-  package init(text: TextConfiguration, projections: [[Element]], heads: ValueHeads = .attention) {
+  /// - Parameters:
+  ///   - projections: `[L][H]`; see `seededProjections`.
+  ///   - fromLayer: the lowest layer that is watched; backward ends there, and nothing of those below is measured.
+  package init(
+    text: TextConfiguration, projections: [[Element]], heads: ValueHeads = .attention, fromLayer: Int = 0
+  ) {
     precondition(projections.count == text.layers && projections.allSatisfy { $0.count == text.hiddenSize })
-    capacity = heads.capacity(text)
+    let capacity = heads.capacity(text)
+    self.capacity = capacity
     dimensions = (0..<text.layers).map { text.valueHeads(of: $0).dimension }
-    lowestLayer = capacity.firstIndex { $0 > 0 }
+    self.fromLayer = fromLayer
+    lowestLayer = capacity.indices.first { $0 >= fromLayer && capacity[$0] > 0 }
     self.projections = projections.map { Matrix($0, rows: $0.count, columns: 1) }
     gateGradient = Matrix(zeros: text.layers, capacity.max() ?? 0)
     rank1Gradient = Matrix(zeros: text.layers, zip(capacity, dimensions).map(*).max() ?? 0)
@@ -34,7 +42,8 @@ package final class InfluenceProbe<Element: Scalar>: ProjectionAdapter {
   }
 
   private init(like other: InfluenceProbe) {
-    (capacity, dimensions, lowestLayer) = (other.capacity, other.dimensions, other.lowestLayer)
+    (capacity, dimensions) = (other.capacity, other.dimensions)
+    (fromLayer, lowestLayer) = (other.fromLayer, other.lowestLayer)
     projections = other.projections
     gateGradient = Matrix(zeros: other.gateGradient.rows, other.gateGradient.columns)
     rank1Gradient = Matrix(zeros: other.rank1Gradient.rows, other.rank1Gradient.columns)
@@ -64,7 +73,9 @@ package final class InfluenceProbe<Element: Scalar>: ProjectionAdapter {
   }
 
   package var tokens: AdaptedTokens { .visual }
-  package func adapts(_ layer: Int, _ projection: Projection) -> Bool { projection == .value && capacity[layer] > 0 }
+  package func adapts(_ layer: Int, _ projection: Projection) -> Bool {
+    projection == .value && layer >= fromLayer && capacity[layer] > 0
+  }
 
   package func forward(
     layer: Int, _ projection: Projection, input: Matrix<Element>, output: Matrix<Element>, rows: AdaptedRows

@@ -124,11 +124,12 @@ static void release_parts(struct parts *parts) {
 }
 
 // Where rows have no gaps, oneDNN takes its batch-reduce GEMM (`brg`) before the GEMM that it has always had (`gemm`),
-// though for wide results the older one is up to twice as fast: 480 for 200 to 420 GFLOP/s with weights of 896 x 4864 to
-// 2048 x 11008 and 600 rows. For few rows of a transposed B, and for narrow results, `brg` is faster by 5 to 20%.
-// Measured with oneDNN 2.6.3 on AMD Zen 5; `benchmarks gemm` shows the rates.
+// though for wide results and many rows the older one is up to twice as fast: 480 for 200 to 400 GFLOP/s with weights of
+// 896 x 4864 to 2048 x 11008 and 600 rows. For few rows of a transposed B, and for narrow results, `brg` is faster by 5
+// to 20%. Measured with oneDNN 2.6.3 on AMD Zen 5; `benchmarks gemm` shows the rates.
 static bool prefers_gemm(const struct imagelora_onednn_shape *shape) {
-  return shape->n >= 512 && (!shape->transposes_b || shape->m > 256);
+  if (shape->n >= 512) return !shape->transposes_b || shape->m > 256;
+  return shape->n >= 128 && shape->m > 512;
 }
 
 static bool is_gemm(const_dnnl_primitive_desc_t operation) {

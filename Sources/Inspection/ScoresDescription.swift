@@ -14,6 +14,8 @@ package struct ScoresDescription: Encodable, Equatable {
   let rows, layers, kvHeads: Int
   /// How many heads each layer has, and the layers whose heads are value heads of linear attention.
   let headsByLayer, linearLayers: [Int]
+  /// The lowest layer that was probed.
+  let fromLayer: Int
   let shard: String
   let seed: UInt64
   let baseDigest, dataDigest: String
@@ -24,6 +26,7 @@ package struct ScoresDescription: Encodable, Equatable {
     self.file = file
     (rows, layers, kvHeads) = (scores.examples.count, scores.layers, scores.kvHeads)
     (headsByLayer, linearLayers) = (scores.capacity, scores.linearLayers)
+    fromLayer = scores.fromLayer
     (shard, seed) = (scores.shard.description, scores.seed)
     (baseDigest, dataDigest) = (scores.baseDigest, scores.dataDigest)
     self.scores = Dictionary(uniqueKeysWithValues: scores.estimators.map { ($0.rawValue, scores.scores($0)) })
@@ -31,7 +34,7 @@ package struct ScoresDescription: Encodable, Equatable {
 
   /// The heads of highest score.
   private func highest(_ estimator: Estimator, count: Int) -> [Head] {
-    let heads = (scores[estimator.rawValue] ?? []).enumerated().flatMap { layer, heads in
+    let heads = (scores[estimator.rawValue] ?? []).enumerated().dropFirst(fromLayer).flatMap { layer, heads in
       heads.enumerated().map { Head(layer: layer, head: $0, score: $1) }
     }
     return Array(heads.sorted { $0.score > $1.score }.prefix(count))
@@ -39,9 +42,11 @@ package struct ScoresDescription: Encodable, Equatable {
 
   private var headWords: String {
     let words = ValueHeads(capacity: headsByLayer, linear: linearLayers).words
+    let probed = headsByLayer.dropFirst(fromLayer)
+    let from = fromLayer > 0 ? ", those from layer \(fromLayer) on" : ""
     return Set(headsByLayer).count == 1
-      ? "\(layers) layers of \(kvHeads) \(words)"
-      : "\(headsByLayer.reduce(0, +)) \(words) in \(headsByLayer.count { $0 > 0 }) of \(layers) layers"
+      ? "\(probed.count) layers of \(kvHeads) \(words)\(from)"
+      : "\(probed.reduce(0, +)) \(words) in \(probed.count { $0 > 0 }) of \(layers) layers\(from)"
   }
 
   package var lines: [String] {

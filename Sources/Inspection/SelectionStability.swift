@@ -11,10 +11,12 @@ package struct SelectionAgreement: Sendable, Equatable, Encodable {
   package let overlap: Double
 
   /// - Precondition: both choose as many heads, at least one, from scores of one shape.
-  package init(_ a: HeadSelection, _ b: HeadSelection) {
+  /// - Parameter fromLayer: the lowest layer that has scores.
+  package init(_ a: HeadSelection, _ b: HeadSelection, fromLayer: Int = 0) {
     precondition(a.numHeads > 0 && a.numHeads == b.numHeads && a.capacity == b.capacity)
     let shared = zip(a.kvIndices, b.kvIndices).reduce(0) { $0 + Set($1.0).intersection($1.1).count }
-    correlation = rankCorrelation(a.scores.flatMap(\.self), b.scores.flatMap(\.self))
+    correlation = rankCorrelation(
+      a.scores.dropFirst(fromLayer).flatMap(\.self), b.scores.dropFirst(fromLayer).flatMap(\.self))
     overlap = Double(shared) / Double(a.numHeads)
   }
 }
@@ -117,7 +119,8 @@ package struct SelectionStability: Sendable, Equatable, Encodable {
     let wholes = files.map { select($0.scores.scores(estimator)) }
     method = wholes[0].method
     (self.estimator, numHeads, tau) = (estimator, wholes[0].numHeads, wholes[0].tau)
-    heads = files[0].scores.capacity.reduce(0, +)
+    let fromLayer = files[0].scores.fromLayer
+    heads = files[0].scores.capacity.dropFirst(fromLayer).reduce(0, +)
     randomOverlap = Double(numHeads) / Double(heads)
     (self.resamples, self.seed) = (resamples, seed)
 
@@ -136,7 +139,7 @@ package struct SelectionStability: Sendable, Equatable, Encodable {
             rows: size, withReplacement: size == all,
             draws(stream: size) { generator in
               let drawn = size == all ? generator.redrawn(all) : Array(generator.shuffled(all).prefix(size))
-              return SelectionAgreement(selection(drawn.sorted()), whole)
+              return SelectionAgreement(selection(drawn.sorted()), whole, fromLayer: fromLayer)
             })
         },
         halves: Draws(
@@ -144,13 +147,17 @@ package struct SelectionStability: Sendable, Equatable, Encodable {
           draws(stream: 0) { generator in
             let drawn = generator.shuffled(all)
             return SelectionAgreement(
-              selection(drawn.prefix(all / 2).sorted()), selection(drawn.suffix(all / 2).sorted()))
+              selection(drawn.prefix(all / 2).sorted()), selection(drawn.suffix(all / 2).sorted()),
+              fromLayer: fromLayer)
           }),
-        estimators: SelectionAgreement(select(scores.scores(.rank1)), select(scores.scores(.gate))))
+        estimators: SelectionAgreement(
+          select(scores.scores(.rank1)), select(scores.scores(.gate)), fromLayer: fromLayer))
     }
     pairs = files.indices.flatMap { i in
       files.indices.dropFirst(i + 1).map { j in
-        Pair(files: [files[i].file, files[j].file], agreement: SelectionAgreement(wholes[i], wholes[j]))
+        Pair(
+          files: [files[i].file, files[j].file],
+          agreement: SelectionAgreement(wholes[i], wholes[j], fromLayer: fromLayer))
       }
     }
   }
@@ -172,6 +179,7 @@ package struct SelectionStability: Sendable, Equatable, Encodable {
       try agree("number of heads", \.kvHeads)
       try agree("number of heads of a layer", \.capacity)
       try agree("kind of heads", \.linearLayers)
+      try agree("lowest layer (from_layer)", \.fromLayer)
       guard scores.examples.count >= examples else {
         throw ComparisonError.tooFewExamples(file: file, examples: scores.examples.count, needed: examples)
       }

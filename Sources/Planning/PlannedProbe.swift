@@ -1,4 +1,5 @@
 // What the probe that selects heads will cost.
+import Artifacts
 import Batches
 import Costs
 import HuggingFace
@@ -16,9 +17,10 @@ struct PlannedProbe: Equatable {
     let heads = run.adapter.heads
     guard run.adapter.kind == .imageLoRA, [.influence, .lowest, .perLayer].contains(heads.select) else { return nil }
     let text = configuration.text
-    let all = PlannedAdapter.imageLoRA(LayerBudgets(heads: run.adapter.capacity(text)), rank: 1)
+    let capacity = HeadSelection.upper(run.adapter.capacity(text), from: run.adapter.fromLayer)
+    let all = PlannedAdapter.imageLoRA(LayerBudgets(heads: capacity), rank: 1)
     // The weight gradient of every head is one more GEMM a layer, as large as an adapter of as many columns.
-    let columns = run.adapter.capacity(text).enumerated().reduce(0) { sum, layer in
+    let columns = capacity.enumerated().reduce(0) { sum, layer in
       sum + layer.element * text.valueHeads(of: layer.offset).dimension
     }
     func work(_ shape: BatchShape) -> BatchFLOPs { BatchFLOPs(shape, adapter: all, configuration) }

@@ -8,7 +8,8 @@ import RunFile
 import Tensors
 
 extension Job {
-  /// Influence of all heads on the examples of a shard, the same bits for any number of ranks.
+  /// Influence of all heads, or of those from `adapter.heads.from_layer` on, on the examples of a shard, the same bits
+  /// for any number of ranks.
   /// - Parameter shard: which parts of the probe's examples, those of the same images one after the other.
   /// - Returns: nil if a signal to stop came to any rank meanwhile; all ranks leave together.
   /// - Throws: the same error on all ranks, also where the base changed meanwhile.
@@ -32,7 +33,7 @@ extension Job {
     }
     let probe = InfluenceProbe<Float>(
       text: text, projections: InfluenceProbe.seededProjections(text: text, seed: heads.seed),
-      heads: run.adapter.valueHeads ?? .attention)
+      heads: run.adapter.valueHeads ?? .attention, fromLayer: run.adapter.fromLayer)
     // Most of the work is backward, each example's own.
     let costs = groups.map { Double($0.examples.reduce(0) { $0 + tokens[$1] }) }
     communicator.watchdog.enter("the probe")
@@ -42,7 +43,8 @@ extension Job {
       progress: { done in counter.note(done.reduce(0) { $0 + groups[$1].examples.count }) },
       naming: { "probing \(training.names(groups[$0].examples))" }
     ) { index in
-      let input = try base.packedBatch([groups[index]], of: training, adapter: nil)
+      let input = try base.packedBatch(
+        [groups[index]], of: training, adapter: nil, frozenLayers: frozenLayers(below: probe))
       let examples = groups[index].examples
       let all = try influence(of: input, ids: try training.examples(examples).map(\.id), probe: probe)
       return zip(examples, all).filter { own.contains($0.0) }.map(\.1)
@@ -51,7 +53,8 @@ extension Job {
     try withErrorAgreement(communicator) { try base.requireUnchanged() }
     return InfluenceScores(
       layers: text.layers, kvHeads: probe.gateGradient.columns, capacity: probe.capacity,
-      linearLayers: text.linearLayers(in: probe.capacity), seed: heads.seed, baseDigest: base.digest,
+      linearLayers: text.linearLayers(in: probe.capacity), fromLayer: run.adapter.fromLayer, seed: heads.seed,
+      baseDigest: base.digest,
       dataDigest: training.digest, shard: shard, examples: found.compactMap(\.self).flatMap(\.self))
   }
 

@@ -12,7 +12,8 @@ struct Probe: ParsableCommand {
     discussion: """
       One backward pass over the frozen base model gives all estimators for an example; examples of the same images \
       share the forward pass. The file holds the values of every example, so that heads can be selected for any budget \
-      later without another pass. SIGUSR2, SIGTERM, SIGINT and SIGHUP end it after the examples at hand, with status 1 \
+      later without another pass. Where adapter.heads.from_layer is set, only the layers from it on are measured: what \
+      enters them is computed once and cached for the training. SIGUSR2, SIGTERM, SIGINT and SIGHUP end it after the examples at hand, with status 1 \
       and without a file.
 
       Examples:
@@ -46,9 +47,7 @@ struct Probe: ParsableCommand {
       }
       guard communicator.rank == 0 else { return }
       try saving(output) { try scores.write(to: output) }
-      log.note(
-        "influence of \(scores.examples.count) examples on \(scores.capacity.reduce(0, +)) \(scores.kind.words): \(output)"
-      )
+      log.note("influence of \(scores.examples.count) examples on \(scores.probedWords): \(output)")
     }
   }
 }

@@ -31,8 +31,10 @@ struct SelectionOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Number of heads over all layers; by default a quarter of all.", valueName: "k"))
   var numHeads: Int?
 
-  @Option(help: ArgumentHelp("The lowest layer whose heads are selected, from 0.", valueName: "layer"))
-  var fromLayer = 0
+  @Option(
+    help: ArgumentHelp(
+      "The lowest layer whose heads are selected; by default the lowest that was probed.", valueName: "layer"))
+  var fromLayer: Int?
 
   @Option(help: "Temperature of the layer budgets: 0 spreads heads evenly, 1 follows the influence.")
   var tau = 0.5
@@ -47,7 +49,9 @@ struct SelectionOptions: ParsableArguments {
 
   func validate() throws {
     if let numHeads, numHeads < 1 { throw ValidationError("--num-heads \(numHeads): give at least 1") }
-    guard fromLayer >= 0 else { throw ValidationError("--from-layer \(fromLayer): layers are counted from 0") }
+    if let fromLayer, fromLayer < 0 {
+      throw ValidationError("--from-layer \(fromLayer): layers are counted from 0")
+    }
     if let perLayer, perLayer < 1 { throw ValidationError("--per-layer \(perLayer): give at least 1") }
     guard (0...100).contains(tau) else { throw ValidationError("--tau \(tau): give a number from 0 to 100") }
     guard numHeads == nil || perLayer == nil else {
@@ -67,15 +71,27 @@ struct SelectionOptions: ParsableArguments {
     return estimator
   }
 
+  /// The lowest layer that is asked for, or else that was probed.
+  /// - Throws: `FileError` for a layer that was not probed.
+  func fromLayer(of scores: InfluenceScores, _ file: String) throws -> Int {
+    let first = fromLayer ?? scores.fromLayer
+    guard first >= scores.fromLayer else {
+      throw FileError(
+        file, "the probe measured layers from \(scores.fromLayer) on, --from-layer is \(first)",
+        remedy: "leave --from-layer out, or probe again with adapter.heads.from_layer \(first)")
+    }
+    return first
+  }
+
   func selection(from scores: InfluenceScores, _ file: String) throws -> HeadSelection {
-    let estimator = try estimator(of: scores, file)
-    var selection = selection(from: scores.scores(estimator), by: estimator)
+    let (estimator, first) = (try estimator(of: scores, file), try fromLayer(of: scores, file))
+    var selection = selection(from: scores.scores(estimator), by: estimator, fromLayer: first)
     selection.linearLayers = scores.linearLayers
     return selection
   }
 
   /// The selection from scores `[L][Hkv]`.
-  func selection(from scores: [[Double]], by estimator: Estimator) -> HeadSelection {
+  func selection(from scores: [[Double]], by estimator: Estimator, fromLayer: Int) -> HeadSelection {
     if let perLayer { return .perLayer(perLayer, scores: scores, fromLayer: fromLayer) }
     let budget = numHeads ?? max(1, scores.reduce(0) { $0 + $1.count } / 4)
     return .influence(
@@ -106,9 +122,7 @@ extension Scores {
         let scores = try InfluenceScores.merging(files.map { ($0, try InfluenceScores(reading: $0, notice: complain)) })
         try saving(output) { try scores.write(to: output) }
         let part = scores.shard == .whole ? "" : "; only parts \(scores.shard) of the probe"
-        say(
-          "wrote \(output): \(scores.examples.count) examples on \(scores.capacity.reduce(0, +)) \(scores.kind.words)\(part)"
-        )
+        say("wrote \(output): \(scores.examples.count) examples on \(scores.probedWords)\(part)")
       }
     }
   }
@@ -146,7 +160,8 @@ extension Scores {
         } else {
           let part = scores.shard == .whole ? "" : " (parts \(scores.shard) of the probe)"
           let estimator = try options.estimator(of: scores, file)
-          say("\(file): influence (\(estimator.rawValue)) of \(scores.examples.count) examples\(part)")
+          let from = scores.fromLayer > 0 ? " on the layers from \(scores.fromLayer) on" : ""
+          say("\(file): influence (\(estimator.rawValue)) of \(scores.examples.count) examples\(from)\(part)")
           say("base \(scores.baseDigest.prefix(12)), data \(scores.dataDigest.prefix(12)), seed \(scores.seed)\n")
           HeatMap(selection).lines(Terminal.showsColours ? .colours : .digits).forEach(say)
         }

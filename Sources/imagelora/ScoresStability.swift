@@ -57,9 +57,10 @@ extension Scores {
         let shared = Estimator.allCases.first { one in scores.allSatisfy { $0.scores.estimators.contains(one) } }
         let estimator = options.estimator ?? shared ?? .rank1
         for (file, scores) in scores { _ = try options.estimator(of: scores, file) }
+        let first = try scores.map { try options.fromLayer(of: $0.scores, $0.file) }.max() ?? 0
         let stability = try SelectionStability(
           of: scores, estimator: estimator, sizes: sizes, resamples: resamples, seed: seed
-        ) { options.selection(from: $0, by: estimator) }
+        ) { options.selection(from: $0, by: estimator, fromLayer: first) }
         stability.lines.forEach(say)
         if let json {
           try saving(json) { try writeAtomically(Data((try jsonDocument(stability) + "\n").utf8), to: json) }

@@ -65,6 +65,25 @@ struct SeparateGradientsTests {
     }
   }
 
+  /// A probe from a layer on sees there what one of all layers sees, and nothing below.
+  @Test(arguments: ModelConfiguration.Family.allCases) func upperLayers(family: ModelConfiguration.Family) {
+    let model = TinyDecoder(family)
+    let projections = Array(repeating: Array(repeating: 0.5, count: 8), count: model.text.layers)
+    let (whole, upper) = (
+      InfluenceProbe<Double>(text: model.text, projections: projections, heads: .both),
+      InfluenceProbe<Double>(text: model.text, projections: projections, heads: .both, fromLayer: 1)
+    )
+    for probe in [whole, upper] { model.backward(model.input(branches: true), probe) }
+    #expect(upper.lowestLayer == 1 && upper.fresh.lowestLayer == 1 && upper.capacity == whole.capacity)
+    #expect(upper.gateGradient.rows(0..<1).values.allSatisfy { $0 == 0 })
+    let rest = 1..<model.text.layers
+    #expect(upper.gateGradient.rows(rest).values == whole.gateGradient.rows(rest).values)
+    #expect(upper.rank1Gradient.rows(rest).values == whole.rank1Gradient.rows(rest).values)
+    let heads = whole.gateGradient.columns
+    #expect(upper.weightGradientNorm2 == Array(repeating: 0, count: heads) + whole.weightGradientNorm2.dropFirst(heads))
+    #expect(whole.weightGradientNorm2.prefix(heads).contains { $0 > 0 })
+  }
+
   /// A sequence alone is passed back as it always is, to the same bits.
   @Test(arguments: ModelConfiguration.Family.allCases) func oneSequence(family: ModelConfiguration.Family) {
     let model = TinyDecoder(family)

@@ -79,6 +79,27 @@ struct ScoresFileTests {
     }
   }
 
+  @Test("a probe of upper layers says so, and is merged with its like alone")
+  func upperLayers() throws {
+    func upper(_ index: Int) -> InfluenceScores {
+      let numbers: [Double] = [0, 0, 1, 2, 3, Double(index)]
+      return InfluenceScores(
+        layers: 3, kvHeads: 2, fromLayer: 1, seed: 7, baseDigest: "base", dataDigest: "data",
+        shard: Shard(indices: [index], count: 4),
+        examples: [
+          ExampleInfluence(id: "\(index)", rank1Norm2: numbers, gateGradient: numbers, weightGradientNorm2: numbers)
+        ])
+    }
+    let path = folder.path("upper.h5")
+    try upper(1).write(to: path)
+    #expect(try InfluenceScores(reading: path) == upper(1))
+    let merged = try InfluenceScores.merging([("a.h5", upper(0)), ("b.h5", upper(1))])
+    #expect(merged.fromLayer == 1 && merged.probedWords == "4 KV heads from layer 1 on")
+    #expect(
+      line { _ = try InfluenceScores.merging([("a.h5", shard(0, of: 4)), ("b.h5", upper(1))]) }
+        == "b.h5: its lowest layer (from_layer) is not that of a.h5; merge only shards of one probe")
+  }
+
   @Test func mergingInStagesGivesTheBytesOfTheWhole() throws {
     let (left, right) = (try merged([3, 1]), try merged([2, 0]))
     #expect(left.shard.description == "1,3/4")
@@ -192,7 +213,7 @@ struct ScoresFileTests {
 
   /// A whole file with right checksums over contents that contradict each other.
   @Test(arguments: [
-    "rows", "shape", "empty", "sums", "negative", "nan", "twice", "shard", "version", "seed",
+    "rows", "shape", "empty", "sums", "negative", "nan", "twice", "shard", "version", "seed", "layer", "below",
   ])
   func filesThatContradictThemselvesAreRefused(fault: String) throws {
     let path = folder.path("\(fault).h5")
@@ -210,6 +231,7 @@ struct ScoresFileTests {
     try file.setAttribute("data_digest", to: "d")
     try file.setAttribute("rows", to: Int64(fault == "rows" ? 3 : rows))
     try file.setAttribute("shard", to: fault == "shard" ? "4/4" : "0/1")
+    if ["layer", "below"].contains(fault) { try file.setAttribute("from_layer", to: Int64(fault == "layer" ? 2 : 1)) }
     try file.write(ids(), shape: [rows], to: "/rows/id")
     try file.write(values, shape: [rows] + heads, to: "/rows/rank1_norm2")
     try file.write(values, shape: [rows] + heads, to: "/rows/gate_gradient")
@@ -220,7 +242,8 @@ struct ScoresFileTests {
       "rows": "rows/id has 2 examples", "shape": "has shape [2, 2, 0]", "empty": "rows/id has 0 examples",
       "sums": "scores/rank1 is not the finite sum of its examples", "negative": "negative or not finite",
       "nan": "negative or not finite", "twice": "an example appears twice", "shard": "shard 4/4 is not i/n",
-      "version": "schema_version 2 is not 1", "seed": "estimator_seed",
+      "version": "schema_version 2 is not 1", "seed": "estimator_seed", "layer": "from_layer 2 is not one of 2 layers",
+      "below": "from_layer is 1, and a layer below has scores",
     ]
     let said = line { _ = try InfluenceScores(reading: path) }
     #expect(said.contains(words[fault] ?? "?") && said.contains(path) && !said.contains("\n"), "\(said)")

@@ -36,7 +36,36 @@ check "the plan says what is computed once" grep -q '^frozen     .*FLOP of an ex
 "$IMAGELORA" plan run.yaml "${upper[@]}" --json >plan.json
 check "as a number too" test "$(field plan.json flops_per_example.frozen)" != null
 check "evaluate takes its checkpoint" ranks 2 "$IMAGELORA" evaluate run.yaml --checkpoint "upper-first/$end" --no-generate
+# The probe measures the upper layers alone, from the same hidden states.
+probe=(probe run.yaml --set adapter.heads.from_layer=2)
+for count in 1 2 3; do
+  check "a probe of upper layers, $count ranks" ranks "$count" "$IMAGELORA" "${probe[@]}" --output "probed-$count.h5"
+  check "a probe of upper layers: the same bytes on $count ranks" cmp probed-1.h5 "probed-$count.h5"
+done
+"$IMAGELORA" "${probe[@]}" --output probed.h5 >out 2>err
+check "it says so" grep -q ' KV heads from layer 2 on: probed.h5' out
+rm -rf upper-cache
+for state in cold warm; do
+  check "a probe of upper layers, a $state cache" "$IMAGELORA" "${probe[@]}" --output cached.h5 \
+    --set model.feature_memory_mib=0 --set model.feature_cache=upper-cache
+  check "a probe of upper layers, a $state cache: the same bytes" cmp probed-1.h5 cached.h5
+done
+check "the probe keeps hidden states" sh -c 'find upper-cache -name "*.h5" -exec h5ls {} \; | grep -q "^hidden_states"'
+for part in 0 1 2; do "$IMAGELORA" "${probe[@]}" --shard "$part/3" --output "part-$part.h5" >out 2>err; done
+"$IMAGELORA" scores merge part-2.h5 part-0.h5 part-1.h5 --output merged.h5 >out 2>err
+check "a probe of upper layers: merged shards have its bytes" cmp probed-1.h5 merged.h5
+check "it selects without being told" "$IMAGELORA" scores select probed-1.h5 --num-heads 5 --output probed.json
+check "what the run selects" test "$("$IMAGELORA" inspect "upper-first/$end" --json | python3 -c 'import json, sys
+heads = {layer: kv for layer, kv in json.load(open("probed.json"))["kv_indices"].items() if kv}
+print(json.load(sys.stdin)["heads"]["kv_indices"] == heads)')" = True
+status=0
+"$IMAGELORA" scores select probed-1.h5 --from-layer 1 --output none.json 2>err || status=$?
+check "a layer that was not probed" grep -q '^imagelora: probed-1.h5: the probe measured layers from 2 on, --from-layer is 1' err
+check "a layer that was not probed: status 65, no file" sh -c "test $status = 65 && ! test -e none.json"
+check "inspect says which layers" sh -c '"$1" inspect probed-1.h5 | grep -q "^heads .*, those from layer 2 on$"' _ "$IMAGELORA"
 "$IMAGELORA" probe run.yaml --output upper-scores.h5 >out 2>err
+"$IMAGELORA" scores merge upper-scores.h5 probed-1.h5 --output none.h5 2>err || status=1
+check "a probe of other layers" grep -q '^imagelora: probed-1.h5: its lowest layer (from_layer) is not' err
 "$IMAGELORA" scores select upper-scores.h5 --num-heads 5 --from-layer 2 --output upper.json >out 2>err
 check "a selection from scores is that of the run" python3 -c '
 import json, subprocess, sys

@@ -44,7 +44,10 @@ extension FuzzTarget {
             "/scores/fisher": {"type": "float64", "shape": [2, 2], "values": [2, 4, 6, 8]},
             "/rows/weight_gradient_norm2": {"type": "float64", "shape": [2, 2, 2], "values": [1, 2, 3, 4]}, "/rows/id"
             """#)
-        return [Array(document.utf8), Array(hybrid.utf8), Array(newer.utf8)]
+        let upper = document.replacing(#""rows": 2"#, with: #""rows": 2, "from_layer": 1"#)
+          .replacing("[1, 2, 3, 4]", with: "[0, 0, 3, 4]").replacing("[2, 4, 6, 8]", with: "[0, 0, 6, 8]")
+          .replacing("[0.5]", with: "[0]")
+        return [document, hybrid, newer, upper].map { Array($0.utf8) }
       },
       read: { bytes in
         let path = WorkFolder.path("scores.h5")
@@ -66,8 +69,8 @@ extension FuzzTarget {
     }
     let other = InfluenceScores(
       layers: scores.layers, kvHeads: scores.kvHeads, capacity: scores.capacity, linearLayers: scores.linearLayers,
-      seed: scores.seed, baseDigest: scores.baseDigest,
-      dataDigest: scores.dataDigest, shard: scores.shard, examples: others)
+      fromLayer: scores.fromLayer, seed: scores.seed, baseDigest: scores.baseDigest, dataDigest: scores.dataDigest,
+      shard: scores.shard, examples: others)
     try select(scores)
     try select(InfluenceScores.merging([(path, scores), ("other.h5", other)]))
   }
@@ -75,7 +78,8 @@ extension FuzzTarget {
   private static func select(_ scores: InfluenceScores) throws {
     for (estimator, tau) in scores.estimators.flatMap({ estimator in [0, 0.5, 100].map { (estimator, $0) } }) {
       let selection = HeadSelection.influence(
-        scores: scores.scores(estimator), numHeads: max(1, scores.layers * scores.kvHeads / 2), tau: tau, method: "m")
+        scores: scores.scores(estimator), numHeads: max(1, scores.layers * scores.kvHeads / 2), tau: tau,
+        fromLayer: scores.fromLayer, method: "m")
       require(!selection.adapted.isEmpty, "no head is selected")
       _ = try selection.json()
     }

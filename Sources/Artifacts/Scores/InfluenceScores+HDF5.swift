@@ -11,6 +11,8 @@ extension InfluenceScores {
   private static var capacityPaths: (kv: String, value: String) { ("/layers/kv_heads", "/layers/value_heads") }
   /// Absent before 0.3.0.
   private static var fisherPath: String { "/rows/weight_gradient_norm2" }
+  /// Of probes that leave out the lower layers.
+  private static var fromLayerName: String { "from_layer" }
   /// More layers, and heads of a layer, than any model that can be opened has.
   private static var maximumExtent: Int { 1024 }
 
@@ -24,6 +26,7 @@ extension InfluenceScores {
       try file.setAttribute("data_digest", to: dataDigest)
       try file.setAttribute("rows", to: Int64(examples.count))
       try file.setAttribute("shard", to: shard.description)
+      if fromLayer > 0 { try file.setAttribute(Self.fromLayerName, to: Int64(fromLayer)) }
       for estimator in estimators {
         try file.write(
           sums(estimator, examples: examples.indices), shape: [layers, kvHeads], to: "/scores/\(estimator.rawValue)",
@@ -98,9 +101,24 @@ extension InfluenceScores {
     guard capacity.max() == shape[2], !zip(kv, linear).contains(where: { $0 > 0 && $1 > 0 }) else {
       throw refuse("layers/ has a layer with heads of both kinds, or none with \(shape[2]) heads")
     }
+    let first =
+      try file.hasAttribute(Self.fromLayerName) ? file.attribute(Self.fromLayerName, as: Int64.self) : 0
+    guard (0..<Int64(shape[1])).contains(first) else {
+      throw refuse("from_layer \(first) is not one of \(shape[1]) layers")
+    }
+    guard capacity.dropFirst(Int(first)).contains(where: { $0 > 0 }) else {
+      throw refuse("from_layer is \(first), and no layer from there on has heads")
+    }
+    let below = Int(first) * shape[2]
+    func saysNothing(_ terms: [Double]) -> Bool {
+      ids.indices.allSatisfy { terms[$0 * numbers..<$0 * numbers + below].allSatisfy { $0 == 0 } }
+    }
+    guard saysNothing(norms), saysNothing(gates), saysNothing(weights ?? gates) else {
+      throw refuse("from_layer is \(first), and a layer below has scores")
+    }
     self.init(
       layers: shape[1], kvHeads: shape[2], capacity: capacity,
-      linearLayers: linear.indices.filter { linear[$0] > 0 },
+      linearLayers: linear.indices.filter { linear[$0] > 0 }, fromLayer: Int(first),
       seed: UInt64(bitPattern: try file.attribute("estimator_seed", as: Int64.self)),
       baseDigest: try file.attribute("base_digest", as: String.self),
       dataDigest: try file.attribute("data_digest", as: String.self), shard: shard,

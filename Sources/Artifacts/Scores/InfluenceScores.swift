@@ -51,6 +51,8 @@ package struct InfluenceScores: Sendable, Equatable {
   package let capacity: [Int]
   /// Layers whose heads are value heads of linear attention, ascending; those of the others are KV heads.
   package let linearLayers: [Int]
+  /// The lowest layer that was probed: the terms of those below are 0, and say nothing.
+  package let fromLayer: Int
   /// Seed of the rank-1 probe's projections.
   package let seed: UInt64
   package let baseDigest, dataDigest: String
@@ -62,8 +64,8 @@ package struct InfluenceScores: Sendable, Equatable {
 
   /// - Parameter capacity: nil: every layer has `kvHeads`.
   package init(
-    layers: Int, kvHeads: Int, capacity: [Int]? = nil, linearLayers: [Int] = [], seed: UInt64, baseDigest: String,
-    dataDigest: String, shard: Shard, examples: [ExampleInfluence]
+    layers: Int, kvHeads: Int, capacity: [Int]? = nil, linearLayers: [Int] = [], fromLayer: Int = 0, seed: UInt64,
+    baseDigest: String, dataDigest: String, shard: Shard, examples: [ExampleInfluence]
   ) {
     let heads = layers * kvHeads
     precondition(
@@ -76,13 +78,19 @@ package struct InfluenceScores: Sendable, Equatable {
     (self.layers, self.kvHeads, self.seed, self.shard) = (layers, kvHeads, seed, shard)
     self.capacity = capacity ?? Array(repeating: kvHeads, count: layers)
     precondition(self.capacity.count == layers && self.capacity.allSatisfy { (0...kvHeads).contains($0) })
-    self.linearLayers = linearLayers
+    precondition((0..<layers).contains(fromLayer))
+    (self.linearLayers, self.fromLayer) = (linearLayers, fromLayer)
     (self.baseDigest, self.dataDigest) = (baseDigest, dataDigest)
     self.examples = examples.sorted { $0.id.utf8.lexicographicallyPrecedes($1.id.utf8) }
   }
 
   /// The kind of all heads.
   package var kind: ValueHeads { ValueHeads(capacity: capacity, linear: linearLayers) }
+
+  /// How many heads were probed, as "24 KV heads from layer 12 on".
+  package var probedWords: String {
+    "\(capacity.dropFirst(fromLayer).reduce(0, +)) \(kind.words)" + (fromLayer > 0 ? " from layer \(fromLayer) on" : "")
+  }
 
   /// The estimator that selections are made by unless another is asked for: `fisher`, or `rank1` in older files.
   package var usualEstimator: Estimator { estimators[0] }
@@ -155,6 +163,7 @@ package struct InfluenceScores: Sendable, Equatable {
       try agree("number of heads", \.kvHeads)
       try agree("number of heads of a layer", \.capacity)
       try agree("kind of heads", \.linearLayers)
+      try agree("lowest layer (from_layer)", \.fromLayer)
       try agree("number of shards", \.shard.count)
       try agree("list of estimators", \.estimators)
     }
@@ -170,7 +179,7 @@ package struct InfluenceScores: Sendable, Equatable {
     let indices = Set(shards.flatMap(\.scores.shard.indices)).sorted()
     let merged = InfluenceScores(
       layers: scores.layers, kvHeads: scores.kvHeads, capacity: scores.capacity, linearLayers: scores.linearLayers,
-      seed: scores.seed, baseDigest: scores.baseDigest, dataDigest: scores.dataDigest,
+      fromLayer: scores.fromLayer, seed: scores.seed, baseDigest: scores.baseDigest, dataDigest: scores.dataDigest,
       shard: indices.count == count ? .whole : Shard(indices: indices, count: count),
       examples: shards.flatMap(\.scores.examples))
     // As in a file: heads are selected by shares of the sum.
