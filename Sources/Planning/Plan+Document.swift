@@ -27,6 +27,9 @@ extension Plan {
       let count: Int?
       let measured, longestTokens: Int
       let meanTokens, meanVisualTokens, meanSupervisedTokens: Double
+      /// How often an image passes in an epoch, where steps cut image groups, and batches that keep them whole.
+      let imagePasses: Double?
+      let wholeGlobalBatches: [Int]?
     }
     struct FLOPs: Encodable, Equatable {
       let decoding, forward, backward, head, adapter, vision, recomputed: Double
@@ -92,7 +95,8 @@ extension Plan {
       examples: .init(
         source: examples.source, count: examples.count, measured: examples.shapes.count,
         longestTokens: examples.shapes.map(\.tokens).max() ?? 0, meanTokens: examples.mean(\.tokens),
-        meanVisualTokens: examples.mean(\.visual), meanSupervisedTokens: examples.mean(\.answers)),
+        meanVisualTokens: examples.mean(\.visual), meanSupervisedTokens: examples.mean(\.answers),
+        imagePasses: cutGroups?.passes, wholeGlobalBatches: cutGroups?.globalBatches),
       flopsPerExample: .init(
         decoding: flops.decoding, forward: flops.forward, backward: flops.backward, head: flops.head,
         adapter: flops.adapter, vision: flops.vision, recomputed: work.recomputed, frozen: frozen?.flops),

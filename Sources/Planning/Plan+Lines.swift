@@ -92,7 +92,18 @@ extension Plan {
           \(binarySize(Double(activations.bytes))) a rank are recomputed
           """
         ] : [])
-      + frozenLines
+      + frozenLines + cutLines
+  }
+
+  private var cutLines: [String] {
+    guard let cut = cutGroups else { return [] }
+    let sizes = cut.globalBatches.map(String.init).joined(separator: " or ")
+    return [
+      """
+      cut        most images have \(cut.examples) examples, and steps of \(run.training.globalBatch) compute an image \
+      \(fixed(cut.passes, 1)) times an epoch; training.global_batch \(sizes) keeps them whole
+      """
+    ]
   }
 
   private var frozenLines: [String] {

@@ -58,6 +58,8 @@ package struct Plan {
   package var nodeMemory: Double
   /// What a rank saves of forward: as the run states it, or by the node's memory.
   let activations: ActivationBudget
+  /// Nil where steps keep image groups whole.
+  let cutGroups: CutGroups?
 
   /// - Parameters:
   ///   - assumed: an example to plan for instead of the run's data.
@@ -99,6 +101,7 @@ package struct Plan {
     steps = examples.steps(run.training)
     let sampled = examples.steps(of: run)
     passes = sampled.first?.count ?? 0
+    cutGroups = examples.cutGroups(of: run, ranks: ranks.count)
     let frozen = Self.frozen(run, adapter.worst, examples, configuration.text)
     self.frozen = frozen
     work = StepWork(

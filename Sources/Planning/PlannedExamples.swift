@@ -76,10 +76,21 @@ struct PlannedExamples {
       }
     }
     guard count != nil else { return [shape((0..<batch).map { _ in ImageGroup(examples: [0]) })] }
+    return sampled(run).map(shape)
+  }
+
+  /// What the same steps do to image groups, where the run groups examples by image.
+  func cutGroups(of run: RunConfiguration, ranks: Int) -> CutGroups? {
+    guard count != nil, let groups else { return nil }
+    return CutGroups(keys: groups, steps: sampled(run), globalBatch: run.training.globalBatch, ranks: ranks)
+  }
+
+  private func sampled(_ run: RunConfiguration) -> [[ImageGroup]] {
+    let batch = run.training.globalBatch
     let sampler = Sampler(
       examples: shapes.count, groups: groups, parts: parts, globalBatch: batch, seed: run.training.seed)
     let epoch = Int(sampler.stepsPerEpoch.rounded(.up))
     let steps = min(self.steps(run.training) ?? epoch, epoch, max(1, Self.sampledExamples / batch))
-    return (0..<steps).map { shape(sampler.imageGroups(step: $0, grouping: groups)) }
+    return (0..<steps).map { sampler.imageGroups(step: $0, grouping: groups) }
   }
 }

@@ -37,6 +37,22 @@ check "the losses are 40 different numbers" test "$(column whole-1/metrics.jsonl
 "$IMAGELORA" inspect "whole-1/$last" --json >inspected.json
 field inspected.json heads >heads.json
 "$IMAGELORA" plan run.yaml --set adapter.heads.select=file --set adapter.heads.file=heads.json --json >planned.json
+# Three questions about each image.
+python3 - <<'PY'
+import json
+
+rows = [row for row in map(json.loads, open("data/rows.jsonl")) if row.get("images")][:6]
+with open("data/asked.jsonl", "w") as file:
+    for row in rows:
+        for question in range(3):
+            file.write(json.dumps({**row, "id": f"{row['id']}-{question}"}) + "\n")
+PY
+plan_asked() { "$IMAGELORA" plan run.yaml --set data.train=data/asked.jsonl --set "training.global_batch=$1" >out; }
+plan_asked 4
+check "the plan says that steps cut image groups" \
+  grep -qE '^cut        most images have 3 examples, and steps of 4 .*; training.global_batch 3 or 6 keeps them whole$' out
+plan_asked 6
+check "and says nothing where they do not" sh -c '! grep -q "^cut" out'
 parameters=$(field inspected.json adapter.trainable_parameters)
 bytes=$(field planned.json all_reduce.bytes)
 check "the plan for these heads has the checkpoint's parameters" \
