@@ -123,45 +123,37 @@ static void release_parts(struct parts *parts) {
 #endif
 }
 
-// Where rows have no gaps, oneDNN takes its batch-reduce GEMM (`brg`) before the GEMM that it has always had (`gemm`),
-// though for wide results and many rows the older one is up to twice as fast: 480 for 200 to 400 GFLOP/s with weights of
-// 896 x 4864 to 2048 x 11008 and 600 rows. For few rows of a transposed B, and for narrow results, `brg` is faster by 5
-// to 20%. Measured with oneDNN 2.6.3 on AMD Zen 5; `benchmarks gemm` shows the rates.
+#if DNNL_VERSION_MAJOR == 2
+// Where rows have no gaps, oneDNN 2 takes its batch-reduce GEMM (`brg`) before its older one (`gemm`), though for wide
+// results and many rows the latter is up to twice as fast: 480 for 200 to 400 GFLOP/s with weights of 896 x 4864 to
+// 2048 x 11008 and 600 rows. For few rows of a transposed B, and for narrow results, `brg` is faster by 5 to 20%.
+// Measured with oneDNN 2.6.3 on AMD Zen 5, not with AMX; `benchmarks gemm` shows the rates.
 static bool prefers_gemm(const struct imagelora_onednn_shape *shape) {
   if (shape->n >= 512) return !shape->transposes_b || shape->m > 256;
   return shape->n >= 128 && shape->m > 512;
 }
 
-static bool is_gemm(const_dnnl_primitive_desc_t operation) {
+static bool name_has(const_dnnl_primitive_desc_t operation, const char *part) {
   const char *name = NULL;
   return dnnl_primitive_desc_query(operation, dnnl_query_impl_info_str, 0, (void *)&name) == dnnl_success &&
-         name != NULL && strncmp(name, "gemm", 4) == 0;
+         name != NULL && strstr(name, part) != NULL;
 }
 
 // Goes on to that implementation; stays with the first one where there is none.
-#if DNNL_VERSION_MAJOR == 2
 static void take_gemm(struct parts *parts, const dnnl_matmul_desc_t *operation) {
   dnnl_primitive_desc_iterator_t iterator = NULL;
-  if (dnnl_primitive_desc_iterator_create(&iterator, operation, parts->attributes, engine, NULL) != dnnl_success) return;
+  if (name_has(parts->operation, "amx") ||
+      dnnl_primitive_desc_iterator_create(&iterator, operation, parts->attributes, engine, NULL) != dnnl_success)
+    return;
   do {
     dnnl_primitive_desc_t found = dnnl_primitive_desc_iterator_fetch(iterator);
-    bool is_wanted = found != NULL && is_gemm(found);
+    bool is_wanted = found != NULL && name_has(found, "gemm:");
     dnnl_primitive_desc_t dropped = is_wanted ? parts->operation : found;
     if (is_wanted) parts->operation = found;
     if (dropped != NULL) dnnl_primitive_desc_destroy(dropped);
     if (is_wanted) break;
   } while (dnnl_primitive_desc_iterator_next(iterator) == dnnl_success);
   dnnl_primitive_desc_iterator_destroy(iterator);
-}
-#else
-static void take_gemm(struct parts *parts) {
-  dnnl_primitive_desc_t found = NULL;
-  if (dnnl_primitive_desc_clone(&found, parts->operation) != dnnl_success) return;
-  bool is_there = true;
-  while (is_there && !is_gemm(found)) is_there = dnnl_primitive_desc_next_impl(found) == dnnl_success;
-  dnnl_primitive_desc_t dropped = is_there ? parts->operation : found;
-  if (is_there) parts->operation = found;
-  dnnl_primitive_desc_destroy(dropped);
 }
 #endif
 
@@ -181,14 +173,12 @@ static bool describe_all(struct parts *parts, const struct imagelora_onednn_shap
       !TRY(dnnl_primitive_desc_create(&parts->operation, &operation, parts->attributes, engine, NULL), "GEMM"))
     return false;
   if (prefers_gemm(shape)) take_gemm(parts, &operation);
-#else
-  if (!TRY(dnnl_matmul_primitive_desc_create(&parts->operation, engine, matrices[A], matrices[B], NULL, matrices[C],
-                                             parts->attributes),
-           "GEMM"))
-    return false;
-  if (prefers_gemm(shape)) take_gemm(parts);
-#endif
   return true;
+#else
+  return TRY(dnnl_matmul_primitive_desc_create(&parts->operation, engine, matrices[A], matrices[B], NULL, matrices[C],
+                                               parts->attributes),
+             "GEMM");
+#endif
 }
 
 imagelora_onednn_multiplication *imagelora_onednn_prepare(const struct imagelora_onednn_shape *shape,
