@@ -84,7 +84,8 @@ package struct Plan {
     precision = run.model.precision ?? .automatic(stored: weights.type)
     let adapter = try Self.adapter(run, configuration)
     self.adapter = adapter
-    examples = Self.examples(run, assumed: assumed, configuration)
+    let examples = Self.examples(run, assumed: assumed, configuration)
+    self.examples = examples
     var run = run
     let nodeMemory = nodeMemory ?? Double(ProcessInfo.processInfo.physicalMemory)
     self.nodeMemory = nodeMemory
@@ -99,9 +100,11 @@ package struct Plan {
     run.training.microBatch.settle(examplesPerPass)
     self.run = run
     steps = examples.steps(run.training)
-    let sampled = examples.steps(of: run)
+    let sampledSteps = examples.sampledSteps(of: run)
+    let sampled = sampledSteps.map { examples.batches(of: $0, run) }
     passes = sampled.first?.count ?? 0
-    cutGroups = examples.cutGroups(of: run, ranks: ranks.count)
+    cutGroups = examples.cutGroups(
+      by: sampledSteps, globalBatch: run.training.globalBatch, ranks: ranks.count)
     let frozen = Self.frozen(run, adapter.worst, examples, configuration.text)
     self.frozen = frozen
     work = StepWork(

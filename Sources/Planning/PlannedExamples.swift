@@ -67,30 +67,27 @@ struct PlannedExamples {
     }
   }
 
-  /// The micro-batches of some first steps, enough to see what a step is like.
-  func steps(of run: RunConfiguration) -> [[BatchShape]] {
+  /// The image groups of some first steps, enough to see what a step is like.
+  func sampledSteps(of run: RunConfiguration) -> [[ImageGroup]] {
     let batch = run.training.globalBatch
-    func shape(_ imageGroups: [ImageGroup]) -> [BatchShape] {
-      microBatches(of: imageGroups, examples: run.examplesPerPass) { shapes[$0].visual == 0 }.map { batch in
-        BatchShape(joining: batch.map { group in BatchShape(group.examples.map { shapes[$0] }) })
-      }
-    }
-    guard count != nil else { return [shape((0..<batch).map { _ in ImageGroup(examples: [0]) })] }
-    return sampled(run).map(shape)
-  }
-
-  /// What the same steps do to image groups, where the run groups examples by image.
-  func cutGroups(of run: RunConfiguration, ranks: Int) -> CutGroups? {
-    guard count != nil, let groups else { return nil }
-    return CutGroups(keys: groups, steps: sampled(run), globalBatch: run.training.globalBatch, ranks: ranks)
-  }
-
-  private func sampled(_ run: RunConfiguration) -> [[ImageGroup]] {
-    let batch = run.training.globalBatch
+    guard count != nil else { return [(0..<batch).map { _ in ImageGroup(examples: [0]) }] }
     let sampler = Sampler(
       examples: shapes.count, groups: groups, parts: parts, globalBatch: batch, seed: run.training.seed)
     let epoch = Int(sampler.stepsPerEpoch.rounded(.up))
     let steps = min(self.steps(run.training) ?? epoch, epoch, max(1, Self.sampledExamples / batch))
     return (0..<steps).map { sampler.imageGroups(step: $0, grouping: groups) }
+  }
+
+  /// The micro-batches of a step.
+  func batches(of step: [ImageGroup], _ run: RunConfiguration) -> [BatchShape] {
+    microBatches(of: step, examples: run.examplesPerPass) { shapes[$0].visual == 0 }.map { batch in
+      BatchShape(joining: batch.map { group in BatchShape(group.examples.map { shapes[$0] }) })
+    }
+  }
+
+  /// What steps do to image groups, where the run groups examples by image.
+  func cutGroups(by steps: [[ImageGroup]], globalBatch: Int, ranks: Int) -> CutGroups? {
+    guard count != nil, let groups else { return nil }
+    return CutGroups(keys: groups, steps: steps, globalBatch: globalBatch, ranks: ranks)
   }
 }

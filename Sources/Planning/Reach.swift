@@ -26,7 +26,8 @@ extension Plan {
       var larger = run
       larger.training.globalBatch = perRank * count
       let work = StepWork(
-        examples.steps(of: larger), ranks: count, adapter: adapter.worst, rank: run.adapter.rank,
+        examples.sampledSteps(of: larger).map { examples.batches(of: $0, larger) }, ranks: count,
+        adapter: adapter.worst, rank: run.adapter.rank,
         frozenLayers: frozen?.layers ?? 0, activations: activations, configuration)
       let perNode = min(count, ranks.perNode)
       let nodes = (count + perNode - 1) / perNode

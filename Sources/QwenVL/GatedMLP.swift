@@ -102,8 +102,8 @@ struct GatedMLP<Element: Scalar>: Sendable {
       guard let dProduct else { return nil }
       func addInputGradient(_ dgate: GEMMFactor<Element>, _ dup: GEMMFactor<Element>) {
         guard let dx else { return }
-        gate.outputs(span.numbers).weight.times(dgate, into: dx, accumulate: span.numbers.lowerBound > 0)
-        up.outputs(span.numbers).backward(dup, addingTo: dx)
+        gate.weight.rows(span.numbers).times(dgate, into: dx, accumulate: span.numbers.lowerBound > 0)
+        up.weight.rows(span.numbers).times(dup, into: dx, accumulate: true)
       }
       if isBelowAdapted {
         let (g, u) = kept()
@@ -123,9 +123,7 @@ struct GatedMLP<Element: Scalar>: Sendable {
   private func spans(_ adapter: (any GatedMLPAdapter<Element>)?) -> [Range<Int>] {
     let all = gate.weight.rows
     let isAdapted = adapter.map { $0.adapts(.gate) || $0.adapts(.up) || $0.adapts(.down) } ?? false
-    let count = isAdapted ? 1 : (all + GatedMLPSpans.numbers - 1) / GatedMLPSpans.numbers
     // Whole cache lines.
-    let length = count == 1 ? all : ((all + count - 1) / count + 31) / 32 * 32
-    return stride(from: 0, to: all, by: length).map { $0..<min($0 + length, all) }
+    return Tensors.spans(all, atMost: isAdapted ? all : GatedMLPSpans.numbers, multipleOf: 32)
   }
 }

@@ -11,17 +11,15 @@ extension StoredMatrix {
   ///   - body: may not keep the part.
   package func forEachSpan(numbers: Int? = nil, _ body: (_ rows: Range<Int>, _ part: StoredMatrix) -> Void) {
     let most = max(1, (numbers ?? Self.spanNumbers) / max(1, columns))
-    let parts = (rows + most - 1) / most
-    let length = (rows + parts - 1) / max(1, parts)
+    let spans = spans(rows, atMost: most)
     let converts = precision == .float32 && tensor.type != .float32
-    let scratch = converts ? Matrix<Float>(uninitialized: length, columns) : nil
-    for first in Swift.stride(from: 0, to: rows, by: max(1, length)) {
-      let span = first..<min(first + length, rows)
+    let scratch = converts ? Matrix<Float>(uninitialized: spans.first?.count ?? 0, columns) : nil
+    for span in spans {
       guard let scratch else {
         body(span, self.rows(span))
         continue
       }
-      for row in span { convert(row: row, columns: 0..<columns, into: scratch.row(row - first)) }
+      for row in span { convert(row: row, columns: 0..<columns, into: scratch.row(row - span.lowerBound)) }
       let part = StoredTensor(
         name: tensor.name, type: .float32, shape: [span.count, columns], base: UnsafeRawPointer(scratch.base),
         owner: tensor.owner)

@@ -110,7 +110,9 @@ package struct StoredMatrix: Sendable {
   ) {
     let rounded = rounded && tensor.type != .bfloat16
     if !rounded, let whole: Matrix<Element> = inPlace() { return body(0..<rows, 0..<columns, whole) }
-    let (rowSpans, columnSpans) = (Self.spans(rows), Self.spans(columns))
+    // Whole vectors.
+    func sides(_ count: Int) -> [Range<Int>] { spans(count, atMost: Self.tileSide, multipleOf: 16) }
+    let (rowSpans, columnSpans) = (sides(rows), sides(columns))
     let scratch = Matrix<Element>(uninitialized: rowSpans[0].count, columnSpans[0].count)
     for rowSpan in rowSpans {
       for columnSpan in columnSpans {
@@ -135,12 +137,5 @@ package struct StoredMatrix: Sendable {
   /// A part of a row as Element.
   func convert<Element: Scalar>(row: Int, columns: Range<Int>, into target: UnsafeMutablePointer<Element>) {
     tensor.convert(from: first + row * stride + columns.lowerBound, count: columns.count, into: target)
-  }
-
-  /// `0..<count` in the fewest spans of nearly equal length; all but the last a multiple of a vector's numbers.
-  private static func spans(_ count: Int) -> [Range<Int>] {
-    let parts = (count + tileSide - 1) / tileSide
-    let length = ((count + parts - 1) / parts + 15) / 16 * 16
-    return Swift.stride(from: 0, to: count, by: length).map { $0..<min($0 + length, count) }
   }
 }

@@ -13,8 +13,8 @@ struct Probe: ParsableCommand {
       One backward pass over the frozen base model gives all estimators for an example; examples of the same images \
       share the forward pass. The file holds the values of every example, so that heads can be selected for any budget \
       later without another pass. Where adapter.heads.from_layer is set, only the layers from it on are measured: what \
-      enters them is computed once and cached for the training. SIGUSR2, SIGTERM, SIGINT and SIGHUP end it after the examples at hand, with status 1 \
-      and without a file.
+      enters them is computed once and cached for the training. SIGUSR2, SIGTERM, SIGINT and SIGHUP end it after the \
+      examples at hand, with status 1 and without a file.
 
       Examples:
         mpirun -n 4 imagelora probe run.yaml --output scores.h5
