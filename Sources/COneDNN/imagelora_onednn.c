@@ -124,13 +124,12 @@ static void release_parts(struct parts *parts) {
 }
 
 #if DNNL_VERSION_MAJOR == 2
-// Where rows have no gaps, oneDNN 2 takes its batch-reduce GEMM (`brg`) before its older one (`gemm`), though for wide
-// results and many rows the latter is up to twice as fast: 480 for 200 to 400 GFLOP/s with weights of 896 x 4864 to
-// 2048 x 11008 and 600 rows. For few rows of a transposed B, and for narrow results, `brg` is faster by 5 to 20%.
-// Measured with oneDNN 2.6.3 on AMD Zen 5 for sums of 768 terms and more, not with AMX; `benchmarks gemm` shows the
-// rates.
+// Where rows have no gaps, oneDNN 2 takes its batch-reduce GEMM (`brg`) before its older one (`gemm`). For wide results
+// the latter is faster, by up to a half where the number of rows has no divisor that suits `brg` (301 rows: 314 GFLOP/s
+// and 465); for few rows of a transposed B, and for narrow results, `brg` is, by 5 to 20%. Measured with oneDNN 2.6.3
+// on AMD Zen 5 for sums of 128 to 11,008 terms, not with AMX; `benchmarks gemm` shows the rates.
 static bool prefers_gemm(const struct imagelora_onednn_shape *shape) {
-  if (shape->k < 768) return false;
+  if (shape->k < 256) return false;
   if (shape->n >= 512) return !shape->transposes_b || shape->m > 256;
   return shape->n >= 128 && shape->m > 512;
 }

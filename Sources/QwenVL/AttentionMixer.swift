@@ -35,7 +35,7 @@ struct AttentionMixer<Element: Scalar>: Sendable {
     let unnormedKeys: Matrix<Element>?
     /// The attended values before their gates `[Q, heads D]`.
     let attended: KeptMatrix<Element>
-    /// Of each head's scores (`Attention.Result`), `[heads, Q]`.
+    /// Of each head's scores (`Attention.Result`), `[Q, heads]`.
     let logSumExp: Matrix<Element>
 
     var byteCount: Int {
@@ -177,7 +177,7 @@ struct AttentionMixer<Element: Scalar>: Sendable {
   ) -> Attention<Element>.Gradients {
     attention.backward(
       dAttended, q: saved.query.rotated.rows(covered.queries), k: saved.keys, v: saved.values,
-      logSumExp: saved.logSumExp.columns(covered.queries),
+      logSumExp: saved.logSumExp.rows(covered.queries),
       pattern: saved.queries.pattern.dropping(first: covered.queries.lowerBound),
       firstKey: covered.keys(among: saved.keys.rows).lowerBound,
       needed: adapter.needs(.query, .key) ? .all : .valuesOnly)

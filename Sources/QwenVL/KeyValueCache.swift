@@ -57,13 +57,7 @@ package struct PrefixKVCache<Element: Scalar>: Sendable {
   func followed(
     by newKeys: Matrix<Element>, _ newValues: Matrix<Element>, layer: Int
   ) -> (keys: Matrix<Element>, values: Matrix<Element>) {
-    func joined(_ first: Matrix<Element>, _ second: Matrix<Element>) -> Matrix<Element> {
-      let result = Matrix<Element>(uninitialized: first.rows + second.rows, first.columns)
-      result.rows(0..<first.rows).assign(first)
-      result.rows(first.rows..<result.rows).assign(second)
-      return result
-    }
-    return (joined(keys[layer], newKeys), joined(values[layer], newValues))
+    (keys[layer].followed(by: newKeys), values[layer].followed(by: newValues))
   }
 
   /// - Parameter key: the first key of the sequence: a prefix has one, which begins with key 0.

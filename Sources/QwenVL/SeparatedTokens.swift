@@ -157,7 +157,7 @@ extension AttentionMixer.Activations {
         rotated: query.rotated.gathering(queries.rows), unnormed: query.unnormed?.gathering(queries.rows)),
       gates: gates?.gathering(queries.rows), keys: keys.gathering(separated.keys),
       values: values.gathering(separated.keys), unnormedKeys: unnormedKeys?.gathering(separated.rows),
-      attended: attended.gathering(queries.rows), logSumExp: logSumExp.gatheringColumns(queries.rows))
+      attended: attended.gathering(queries.rows), logSumExp: logSumExp.gathering(queries.rows))
   }
 }
 

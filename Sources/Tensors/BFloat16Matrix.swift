@@ -11,10 +11,14 @@ package struct BFloat16Matrix: Sendable {
     memory = Matrix(uninitialized: rows, (columns + 1) / 2)
   }
 
-  /// Rounds to nearest, ties to even.   x [R, C]
-  init(rounding x: Matrix<Float>) {
+  /// Rounds to nearest, ties to even.
+  /// - Parameters:
+  ///   - x: `[R, C]`
+  ///   - prepare: may write to the row of that index in x; called for each before it is rounded, ascending.
+  init(rounding x: Matrix<Float>, prepare: (Int) -> Void = { _ in }) {
     self.init(uninitialized: x.rows, x.columns)
     for i in 0..<rows {
+      prepare(i)
       let (source, target) = (x.row(i), row(i))
       for j in 0..<columns { target[j] = source[j].bfloat16 }
     }

@@ -26,6 +26,19 @@ package struct GEMMFactor<Element: Scalar> {
       }
   }
 
+  /// A factor whose rows are written first, each before it is rounded, while it is in cache.
+  /// - Parameters:
+  ///   - x: as above.
+  ///   - prepare: writes the row of that index in x; called for each, ascending.
+  package init(_ x: Matrix<Element>, _ precision: Precision, prepare: (Int) -> Void) {
+    if precision == .bfloat16, let x32 = x as? Matrix<Float>, OneDNN.hasBFloat16Instructions {
+      self.init(BFloat16Matrix(rounding: x32, prepare: prepare))
+    } else {
+      for row in 0..<x.rows { prepare(row) }
+      self.init(x, precision)
+    }
+  }
+
   /// Numbers that are rounded already.
   /// - Precondition: Element is Float.
   package init(_ x: BFloat16Matrix) {

@@ -112,13 +112,12 @@ package struct Matrix<Element: Scalar>: @unchecked Sendable {
     return result
   }
 
-  /// New memory with the columns at `indices`, in that order.
-  package func gatheringColumns(_ indices: [Int]) -> Matrix {
-    let result = Matrix(uninitialized: rows, indices.count)
-    for index in 0..<rows {
-      let (source, target) = (row(index), result.row(index))
-      for (column, chosen) in indices.enumerated() { target[column] = source[chosen] }
-    }
+  /// New memory with this matrix's rows, then those of another one.
+  package func followed(by other: Matrix) -> Matrix {
+    precondition(other.columns == columns)
+    let result = Matrix(uninitialized: rows + other.rows, columns)
+    result.rows(0..<rows).assign(self)
+    result.rows(rows..<result.rows).assign(other)
     return result
   }
 

@@ -43,6 +43,12 @@ struct Fixture {
       precision: precision)
   }
 
+  /// Cosines of gradients in bf16 by PyTorch's autocast to those in fp32, by fixture and example.
+  static func autocastCosines() throws -> [String: [String: Double]] {
+    let file = Bundle.module.bundleURL.appendingPathComponent("Resources/bf16-autocast.json")
+    return try JSONDecoder().decode([String: [String: Double]].self, from: Data(contentsOf: file))
+  }
+
   var model: String { base.appendingPathComponent("model").path }
 }
 

@@ -66,9 +66,12 @@ struct ParityTests {
     #expect(relativeError(try logits("adapted"), try logits("base")) > 0.01, "it acts on text")
   }
 
-  /// Of an example's adapter gradient as one vector.
+  /// Of an example's adapter gradient as one vector. Last bits of fp32 decide which numbers round the other way, and
+  /// a small random model amplifies that, so a single example's cosine is partly chance; a fixture's mean is steadier.
+  /// Where 0.999 is more than bf16 GEMMs give, PyTorch's autocast says what they do (Resources/bf16-autocast.json, by
+  /// scripts/parity-fixtures/bf16_cosines.py).
   @Test(
-    "in bf16 every example's gradient has a cosine of at least 0.999 to fp32's",
+    "in bf16 gradients have a mean cosine of 0.9995 to fp32's; each has 0.999, or that of PyTorch's autocast",
     arguments: ["a", "b", "qwen2-vl", "qwen3-vl", "qwen3.5-a", "qwen3.5-b"])
   func bfloat16(preset: String) throws {
     let fixture = try Fixture(preset)
@@ -76,7 +79,8 @@ struct ParityTests {
     try fixture.writeParity(to: written.path, precision: .bfloat16)
     let reference = try File.open(fixture.file("parity.h5"))
     let ours = try File.open(written.path)
-    var compared = 0
+    let autocast = try #require(try Fixture.autocastCosines()[preset])
+    var cosines: [Double] = []
     for row in try reference.children(of: "/") where try reference.exists("/\(row)/pixel_values") {
       func gradient(_ file: borrowing File) throws -> [Double] {
         try file.children(of: "/\(row)/adapted/gradients").sorted().flatMap { name in
@@ -86,11 +90,13 @@ struct ParityTests {
       let (a, b) = (try gradient(reference), try gradient(ours))
       func product(_ x: [Double], _ y: [Double]) -> Double { zip(x, y).reduce(0) { $0 + $1.0 * $1.1 } }
       let cosine = product(a, b) / (product(a, a) * product(b, b)).squareRoot()
-      #expect(a.count == b.count && cosine >= 0.999, "\(row): \(cosine)")
+      let least = min(0.999, try #require(autocast[row]))
+      #expect(a.count == b.count && cosine >= least, "\(row): \(cosine), PyTorch's autocast \(autocast[row] ?? 0)")
       #expect(a != b, "bf16 differs, so this test tells them apart")
-      compared += 1
+      cosines.append(cosine)
     }
-    #expect(compared >= 3)
+    #expect(cosines.count >= 3)
+    #expect(cosines.reduce(0, +) / Double(cosines.count) >= 0.9995, "\(cosines)")
   }
 
   @Test("without images the adapter changes no bit", arguments: ["a", "qwen3-vl", "qwen3.5-a"])

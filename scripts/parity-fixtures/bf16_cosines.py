@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
 """How near gradients in bf16 are to those in fp32, in imagelora and under PyTorch's autocast.
 
-    IMAGELORA=.../imagelora python bf16_cosines.py [FIXTURE...]     (default: those of Tests/ParityTests/Resources)
+    IMAGELORA=.../imagelora python bf16_cosines.py [--write FILE] [FIXTURE...]
+                                                    (default: those of Tests/ParityTests/Resources)
 
 A line an example with images: the cosine of the gradient of the adapter in bf16 with that of parity.h5, first
 imagelora's, then that of the same example in transformers with GEMMs in bf16 (torch.autocast) and all else in fp32.
+--write keeps the latter as the unit test reads them, Resources/bf16-autocast.json.
 The versions are those that scripts/make-parity-fixtures.sh names; tv_shim.py is the oracle's helper.
 """
 
+import argparse
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -23,7 +25,11 @@ from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText as Model
 
 resources = Path(__file__).parents[2] / "Tests/ParityTests/Resources"
-fixtures = [Path(x) for x in sys.argv[1:]] or [resources / x for x in ("a", "b", "qwen3-vl", "qwen3.5-a", "qwen3.5-b")]
+presets = ("a", "b", "qwen2-vl", "qwen3-vl", "qwen3.5-a", "qwen3.5-b")
+parser = argparse.ArgumentParser()
+parser.add_argument("--write", type=Path)
+parser.add_argument("fixtures", nargs="*", type=Path, default=[resources / x for x in presets])
+arguments = parser.parse_args()
 
 
 def ours(fixture):
@@ -89,7 +95,8 @@ def autocast(model, fixture, numbers):
     return {name: x.grad.numpy().astype(float) for name, x in parameters.items()}
 
 
-for fixture in fixtures:
+autocasts = {}
+for fixture in arguments.fixtures:
     model = Model.from_pretrained(fixture / "model", dtype=torch.float32, attn_implementation="eager")
     model.eval().requires_grad_(False)
     reference, found = h5py.File(fixture / "parity.h5"), ours(fixture)
@@ -98,3 +105,6 @@ for fixture in fixtures:
             expected = flat(adapted(reference, row))
             pair = [cosine(expected, flat(x)) for x in (adapted(found, row), autocast(model, fixture, reference[row]))]
             print(f"{fixture.name} {row}: imagelora {pair[0]:.5f}, PyTorch {pair[1]:.5f}", flush=True)
+            autocasts.setdefault(fixture.name, {})[row] = round(pair[1], 5)
+if arguments.write:
+    arguments.write.write_text(json.dumps(autocasts, indent=2) + "\n")
