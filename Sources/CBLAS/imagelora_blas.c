@@ -67,10 +67,6 @@ void imagelora_blas_dtrsm(bool transposes_a, int64_t m, int64_t n, const double 
                (integer)lda, b, (integer)ldb);
 }
 
-float imagelora_blas_sdot(int64_t n, const float *x, const float *y) { return CBLAS(sdot)((integer)n, x, 1, y, 1); }
-
-double imagelora_blas_ddot(int64_t n, const double *x, const double *y) { return CBLAS(ddot)((integer)n, x, 1, y, 1); }
-
 #if defined(IMAGELORA_BLAS_MKL)
 
 // Before any other call of MKL: the code path is that of this processor, and the same wherever matrices lie in memory.

@@ -40,40 +40,44 @@ package enum SwiGLU {
 
   // MARK: - With what is multiplied and kept, rounded in the same pass over memory
 
-  /// y as a factor of the next GEMM, and gate and up as backward takes them.   gate, up [R, I] -> [R, I] each
-  package static func forwardKeeping<Element: Scalar>(
-    gate: Matrix<Element>, up: Matrix<Element>, _ precision: Precision
-  ) -> (y: GEMMFactor<Element>, gate: KeptMatrix<Element>, up: KeptMatrix<Element>) {
+  /// Pre-activations as backward takes them, `[R, I]` each.
+  package typealias Kept<Element: Scalar> = (gate: KeptMatrix<Element>, up: KeptMatrix<Element>)
+
+  /// y as a factor of the next GEMM, and gate and up for backward, where one follows.   gate, up [R, I] -> y [R, I]
+  package static func forward<Element: Scalar>(
+    gate: Matrix<Element>, up: Matrix<Element>, _ precision: Precision, keeping isKept: Bool
+  ) -> (y: GEMMFactor<Element>, kept: Kept<Element>?) {
     guard precision == .bfloat16, let g = gate as? Matrix<Float>, let u = up as? Matrix<Float> else {
-      return (
-        GEMMFactor(forward(gate: gate, up: up), precision), KeptMatrix(gate, precision), KeptMatrix(up, precision)
-      )
+      let kept = isKept ? (gate: KeptMatrix(gate, precision), up: KeptMatrix(up, precision)) : nil
+      return (GEMMFactor(forward(gate: gate, up: up), precision), kept)
     }
-    let (y, keptGate, keptUp) = rounded(gate: g, up: u)
-    return (GEMMFactor(y), KeptMatrix(keptGate), KeptMatrix(keptUp))
+    let (y, kept) = rounded(gate: g, up: u, keeping: isKept)
+    return (GEMMFactor(y), kept.map { (KeptMatrix($0.gate), KeptMatrix($0.up)) })
   }
 
   private static func rounded(
-    gate: Matrix<Float>, up: Matrix<Float>
-  ) -> (y: BFloat16Matrix, gate: BFloat16Matrix, up: BFloat16Matrix) {
+    gate: Matrix<Float>, up: Matrix<Float>, keeping isKept: Bool
+  ) -> (y: BFloat16Matrix, kept: (gate: BFloat16Matrix, up: BFloat16Matrix)?) {
     let (R, I) = (gate.rows, gate.columns)
     precondition(up.rows == R && up.columns == I)
     func bits() -> BFloat16Matrix { BFloat16Matrix(uninitialized: R, I) }
-    let (y, keptGate, keptUp) = (bits(), bits(), bits())
+    let (y, kept) = (bits(), isKept ? (gate: bits(), up: bits()) : nil)
     for i in 0..<R {
-      // A row is in cache; compilers vectorise loops of few arrays alone.
-      let (g, u, yi, gi, ui) = (gate.row(i), up.row(i), y.row(i), keptGate.row(i), keptUp.row(i))
+      let (g, u, yi) = (gate.row(i), up.row(i), y.row(i))
       for j in 0..<I { yi[j] = (SiLU.value(g[j]) * u[j]).bfloat16 }
+      // A row is in cache; compilers vectorise loops of few arrays alone.
+      guard let kept else { continue }
+      let (gi, ui) = (kept.gate.row(i), kept.up.row(i))
       for j in 0..<I { gi[j] = g[j].bfloat16 }
       for j in 0..<I { ui[j] = u[j].bfloat16 }
     }
-    return (y, keptGate, keptUp)
+    return (y, kept)
   }
 
   /// dgate and dup as factors of the next GEMMs.
   /// - Parameters:
   ///   - dy: `[R, I]`.
-  ///   - gate, up: what `forwardKeeping` kept.
+  ///   - gate, up: what forward kept.
   ///   - rows: those of them that `dy` has.
   package static func backward<Element: Scalar>(
     _ dy: Matrix<Element>, gate: KeptMatrix<Element>, up: KeptMatrix<Element>, rows: Range<Int>, _ precision: Precision

@@ -59,21 +59,22 @@ struct GatedMLP<Element: Scalar>: Sendable {
   private var precision: Precision { down.weight.precision }
 
   /// y = (silu(x G^T) x U^T) W^T + b.   x [R, H] -> y [R, H]
+  /// - Parameter isKept: whether backward follows; the activations have nothing otherwise.
   func forward(
-    _ x: Matrix<Element>, _ adapter: (any GatedMLPAdapter<Element>)?
+    _ x: Matrix<Element>, _ adapter: (any GatedMLPAdapter<Element>)?, keeping isKept: Bool = true
   ) -> (y: Matrix<Element>, activations: Activations) {
     let factor = gate.factor(x)
     let y = Matrix<Element>(uninitialized: x.rows, down.weight.rows)
-    let spans = spans(adapter).map { numbers in
+    let spans = spans(adapter).compactMap { numbers -> Activations.Span? in
       let (g, u) = (gate.outputs(numbers).forward(factor), up.outputs(numbers).forward(factor))
       adapter?.forward(.gate, input: x, output: g)
       adapter?.forward(.up, input: x, output: u)
-      let (product, gate, up) = SwiGLU.forwardKeeping(gate: g, up: u, precision)
+      let (product, kept) = SwiGLU.forward(gate: g, up: u, precision, keeping: isKept)
       down.weight.columns(numbers).timesTransposed(product, into: y, accumulate: numbers.lowerBound > 0)
       if let adapter, adapter.adapts(.down) {
         adapter.forward(.down, input: SwiGLU.forward(gate: g, up: u), output: y)
       }
-      return Activations.Span(numbers: numbers, gate: gate, up: up)
+      return kept.map { Activations.Span(numbers: numbers, gate: $0.gate, up: $0.up) }
     }
     if let bias = down.bias { y.add(toEveryRow: bias) }
     return (y, Activations(spans: spans))

@@ -38,7 +38,8 @@ extension GatedMLP: VisionMLP {
   func forward(
     _ x: Matrix<Element>, _ adapter: PartAdapter<Element>?
   ) -> (y: Matrix<Element>, activations: VisionMLPActivations<Element>) {
-    let (y, activations) = forward(x, adapter.map { $0 as any GatedMLPAdapter<Element> })
+    let (y, activations) = forward(
+      x, adapter.map { $0 as any GatedMLPAdapter<Element> }, keeping: adapter != nil)
     return (y, adapter == nil ? .none : .gated(activations))
   }
 

@@ -7,7 +7,7 @@ import Synchronization
 enum BlockPool {
   private static let arena = Mutex(Arena())
   /// Smaller blocks are left to the C library, which has a cache of its own.
-  private static let smallest = 1 << 16
+  private static let smallest = 1 << 13
   private static let page = 4096
 
   /// Bytes of the block that holds `bytes`.

@@ -56,51 +56,22 @@ extension Float: Scalar {
   }
 
   public static func dot(_ n: Int, _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>) -> Float {
-    imagelora_blas_sdot(Int64(n), x, y)
+    var total = reduce(n, .zero, { vector(x + $0) * vector(y + $0) }, +).total
+    for i in n & ~15..<n { total += x[i] * y[i] }
+    return total
   }
 
   public static func sum(_ n: Int, _ x: UnsafePointer<Float>) -> Float {
-    let lanes = reduce(n, x, SIMD16.zero) { $0 + $1 }
-    let eight = lanes.lowHalf + lanes.highHalf
-    let four = eight.lowHalf + eight.highHalf
-    var total = four.x + four.z + (four.y + four.w)
+    var total = reduce(n, .zero, { vector(x + $0) }, +).total
     for i in n & ~15..<n { total += x[i] }
     return total
   }
 
   public static func maximum(_ n: Int, _ x: UnsafePointer<Float>) -> Float {
-    let lanes = reduce(n, x, SIMD16(repeating: -.infinity)) { $0.replacing(with: $1, where: $1 .> $0) }
-    let eight = lanes.lowHalf.replacing(with: lanes.highHalf, where: lanes.highHalf .> lanes.lowHalf)
-    let four = eight.lowHalf.replacing(with: eight.highHalf, where: eight.highHalf .> eight.lowHalf)
-    var largest = four.x
-    if four.y > largest { largest = four.y }
-    if four.z > largest { largest = four.z }
-    if four.w > largest { largest = four.w }
+    let lanes = reduce(n, SIMD16(repeating: -.infinity), { vector(x + $0) }) { $0.replacing(with: $1, where: $1 .> $0) }
+    var largest = lanes.largest
     for i in n & ~15..<n where x[i] > largest { largest = x[i] }
     return largest
-  }
-
-  /// All whole vectors as one: four at a time, which wait for no result of each other.
-  @inline(__always)
-  private static func reduce(
-    _ n: Int, _ x: UnsafePointer<Float>, _ neutral: SIMD16<Float>,
-    _ combine: (SIMD16<Float>, SIMD16<Float>) -> SIMD16<Float>
-  ) -> SIMD16<Float> {
-    func vector(_ i: Int) -> SIMD16<Float> { UnsafeRawPointer(x + i).loadUnaligned(as: SIMD16<Float>.self) }
-    var (a, b, c, d) = (neutral, neutral, neutral, neutral)
-    var i = 0
-    while i + 64 <= n {
-      a = combine(a, vector(i))
-      b = combine(b, vector(i + 16))
-      c = combine(c, vector(i + 32))
-      d = combine(d, vector(i + 48))
-      i += 64
-    }
-    while i + 16 <= n {
-      a = combine(a, vector(i))
-      i += 16
-    }
-    return combine(combine(a, b), combine(c, d))
   }
 
   /// Range reduction by ln 2 in two parts and a polynomial of degree 7 (Cephes `expf`), within 2 units in the last
@@ -145,7 +116,7 @@ extension Double: Scalar {
   }
 
   public static func dot(_ n: Int, _ x: UnsafePointer<Double>, _ y: UnsafePointer<Double>) -> Double {
-    imagelora_blas_ddot(Int64(n), x, y)
+    (0..<n).reduce(0) { $0 + x[$1] * y[$1] }
   }
 
   public static func sum(_ n: Int, _ x: UnsafePointer<Double>) -> Double {

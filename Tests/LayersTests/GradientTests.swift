@@ -250,9 +250,13 @@ struct FloatKernelTests {
   }
 
   @Test func reductions() {
-    let values = (0..<100).map { Float(($0 * 37) % 101) - 50 }
-    for n in [0, 1, 15, 16, 17, 100] {
+    let values = (0..<200).map { Float(($0 * 37) % 101) - 50 }
+    for n in [0, 1, 15, 16, 17, 63, 64, 79, 80, 100, 128, 200] {
+      // Whole numbers: exact in any order.
       #expect(Float.sum(n, values) == values.prefix(n).reduce(0, +))
+      #expect(
+        Float.dot(n, values, values.reversed())
+          == zip(values, values.reversed()).prefix(n).reduce(0) { $0 + $1.0 * $1.1 })
       #expect(Float.maximum(n, values) == values.prefix(n).max() ?? -.infinity)
     }
   }

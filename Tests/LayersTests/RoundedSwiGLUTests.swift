@@ -27,13 +27,16 @@ struct RoundedSwiGLUTests {
     return product.values
   }
 
-  @Test(arguments: Precision.allCases) func forward(precision: Precision) {
-    let (y, keptGate, keptUp) = SwiGLU.forwardKeeping(gate: gate, up: up, precision)
+  @Test(arguments: Precision.allCases) func forward(precision: Precision) throws {
+    let (y, kept) = SwiGLU.forward(gate: gate, up: up, precision, keeping: true)
+    let (keptGate, keptUp) = try #require(kept)
     let expected = SwiGLU.forward(gate: gate, up: up)
     #expect(numbers(y, precision) == (precision == .bfloat16 ? expected.roundedToBFloat16 : expected).values)
     for (kept, x) in [(keptGate, gate), (keptUp, up)] {
       #expect(kept.rows(0..<7).values == KeptMatrix(x, precision).rows(0..<7).values)
     }
+    let alone = SwiGLU.forward(gate: gate, up: up, precision, keeping: false)
+    #expect(alone.kept == nil && numbers(alone.y, precision) == numbers(y, precision))
   }
 
   @Test(arguments: Precision.allCases, [0..<7, 2..<6]) func backward(precision: Precision, rows: Range<Int>) {

@@ -17,9 +17,6 @@ void imagelora_blas_dgemm(bool transposes_a, bool transposes_b, int64_t m, int64
 void imagelora_blas_strsm(bool transposes_a, int64_t m, int64_t n, const float *a, int64_t lda, float *b, int64_t ldb);
 void imagelora_blas_dtrsm(bool transposes_a, int64_t m, int64_t n, const double *a, int64_t lda, double *b,
                           int64_t ldb);
-// The dot product of vectors without gaps.
-float imagelora_blas_sdot(int64_t n, const float *x, const float *y);
-double imagelora_blas_ddot(int64_t n, const double *x, const double *y);
 
 // The threads of every multiplication from here on.
 void imagelora_blas_set_threads(int count);
