@@ -1,6 +1,7 @@
 // How many examples of different images pass the decoder together where the run leaves it open.
 import Batches
 import HuggingFace
+import Tensors
 
 /// The choice that `training.micro_batch: auto` stands for.
 ///
@@ -8,12 +9,10 @@ import HuggingFace
 /// waiting for memory. The choice is a function of the run and its examples, not of the ranks: their number changes no
 /// bit.
 package enum ExamplesPerPass {
-  /// Decoder tokens beyond which a larger pass gains little.
-  static let usefulTokens = 1536.0
   /// Passes that a step has at least, if it has as many examples: the ranks share whole passes.
   static let leastPasses = 4
 
-  /// The largest divisor of `globalBatch` with which a pass has at most about `usefulTokens` tokens and saves no more
+  /// The largest divisor of `globalBatch` with which a pass has at most about `usefulGEMMRows` tokens and saves no more
   /// than the budget beside the layers' inputs, and a step has at least `leastPasses` passes.
   /// - Parameters:
   ///   - shapes: of the run's examples; a pass is taken to have the mean of each of their numbers.
@@ -34,7 +33,7 @@ package enum ExamplesPerPass {
             activations.precision)
       }
     }
-    let largest = min(globalBatch / leastPasses, Int(usefulTokens / max(1, tokens)))
+    let largest = min(globalBatch / leastPasses, Int(Double(usefulGEMMRows) / max(1, tokens)))
     let divisors = (1...max(1, largest)).filter { globalBatch % $0 == 0 }
     return divisors.last { $0 == 1 || activations.bytes == .max || saved($0) <= Double(activations.bytes) } ?? 1
   }

@@ -111,7 +111,7 @@ package struct Attention<Element: Scalar>: Sendable {
   /// The precision of so many queries and keys. Short rows of scores are multiplied in less time than they are rounded.
   /// Keys that few queries see are not rounded either: that reads them once more, as each token of a generation would.
   private func precision(_ pattern: AttentionPattern, keys: Int) -> Precision {
-    pattern.widest >= 64 && 4 * pattern.keyOfQuery.count >= keys ? precision : .float32
+    pattern.widest >= 256 && 4 * pattern.keyOfQuery.count >= keys ? precision : .float32
   }
 
   /// A block's rows as a factor.   all [R, heads D] -> [rows, D]

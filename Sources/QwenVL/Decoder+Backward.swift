@@ -73,9 +73,6 @@ extension Decoder {
 // MARK: - Each sequence's own loss
 
 extension Decoder {
-  /// About so many rows are passed back at once: more make GEMMs no faster.
-  private static var usefulRows: Int { 1536 }
-
   /// From the gradient of `pass.hidden` down to the lowest adapted layer, for each sequence by itself: an adapter takes
   /// the gradients of its own sequence's loss. What sequences share went forward once, and is passed back for each.
   /// - Parameters:
@@ -91,7 +88,7 @@ extension Decoder {
     }
     precondition(adapters.count == pass.tokens.pieces.count - 1, "one adapter a sequence")
     guard let lowest = adapters[0].lowestLayer, !pass.saved.isEmpty else { return }
-    var runs = SeparatedTokens.runs(of: pass.tokens, rows: Self.usefulRows).compactMap { run in
+    var runs = SeparatedTokens.runs(of: pass.tokens, rows: usefulGEMMRows).compactMap { run in
       SeparatedBackward(run, of: pass.tokens, outputPositions: pass.outputPositions, adapters[run]) { outputs in
         norm.backward(dHidden.gathering(outputs), input: pass.residual.gathering(outputs))
       }

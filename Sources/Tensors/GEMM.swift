@@ -1,5 +1,8 @@
 // Matrix multiplication of two matrices in memory, and the solution of triangular systems, by BLAS.
 
+/// About so many rows make a multiplication with a weight as fast as more do: packing the weight costs little then.
+package let usefulGEMMRows = 1536
+
 /// `C = alpha op(A) op(B) + beta C`.   op(A) [m, k], op(B) [k, n], C [m, n]
 /// - Precondition: the shapes agree; C does not overlap A or B.
 package func multiply<Element: Scalar>(
