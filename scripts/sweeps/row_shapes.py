@@ -1,6 +1,7 @@
 """The form of the rows' cases: a row as a file holds it, and the turns that transformers is given instead, or the word
 that the refusal must hold."""
 
+import json
 import math
 from dataclasses import dataclass, field
 
@@ -100,6 +101,20 @@ class Shape:
     suffix: str = ".jsonl"
 
 
+def read(name, row, *expected, id="x", **keys):
+    """A row, an object or a text, that has these turns."""
+    return Shape(name, as_text(row), {id: list(expected)}, **keys)
+
+
+def refuse(name, row, *words, **keys):
+    """A row that is refused with one of these words."""
+    return Shape(name, as_text(row), {}, refused=words, **keys)
+
+
+def as_text(row):
+    return (row if isinstance(row, str) else json.dumps(row, ensure_ascii=False)) + "\n"
+
+
 def turns(expected, model, folder):
     """The expected turns with images opened and boxes written."""
     factor = model.processor.patch_size * model.processor.merge_size
@@ -156,3 +171,8 @@ def message(role, content, **keys):
 def asked(content, reply="ok", **keys):
     """A row of one question and one answer."""
     return {"id": "x", "messages": [message("user", content), message("assistant", reply)], **keys}
+
+
+def text(words):
+    """A part of a content."""
+    return {"type": "text", "text": words}

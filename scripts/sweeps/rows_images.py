@@ -1,10 +1,10 @@
 """Rows: images by every form of a part and of an address, and sizes of their own."""
 
 import base64
-import json
 from urllib.parse import quote
 
-from row_shapes import Box, Picture, Shape, answer, asked, message, user
+from row_shapes import Box, Picture, answer, asked, message, refuse, user
+from row_shapes import read as read_as
 
 A, B = Picture("a.png"), Picture("b.png")
 
@@ -16,10 +16,7 @@ def shapes(folder):
     seen = [user(A, "What?"), answer("ok")]
 
     def read(name, row, *expected, **keys):
-        return Shape(name, json.dumps(row, ensure_ascii=False) + "\n", {"x": list(expected or seen)}, **keys)
-
-    def refuse(name, row, *words, **keys):
-        return Shape(name, json.dumps(row, ensure_ascii=False) + "\n", {}, refused=words, **keys)
+        return read_as(name, row, *(expected or seen), **keys)
 
     def part(kind="image", **keys):
         return asked([{"type": kind, **keys}, text])

@@ -1,8 +1,6 @@
 """Rows: boxes, points and names of `objects` in texts."""
 
-import json
-
-from row_shapes import Box, Picture, Shape, answer, asked, message, user
+from row_shapes import Box, Picture, answer, asked, message, read, refuse, user
 
 A, B = Picture("a.png"), Picture("b.png")  # 100 x 80, 60 x 60
 FIRST, SECOND = (10, 15, 50, 45), (20, 30, 99, 79)
@@ -11,12 +9,6 @@ FIRST, SECOND = (10, 15, 50, 45), (20, 30, 99, 79)
 def shapes():
     def row(content, reply, objects, images=("a.png",), **keys):
         return asked(content, reply, objects=objects, images=list(images), **keys)
-
-    def read(name, row, *expected, **keys):
-        return Shape(name, json.dumps(row, ensure_ascii=False) + "\n", {"x": list(expected)}, **keys)
-
-    def refuse(name, row, *words, **keys):
-        return Shape(name, json.dumps(row, ensure_ascii=False) + "\n", {}, refused=words, **keys)
 
     def boxed(name, objects, *parts, reply="<bbox>", question="<image>Where?", **keys):
         return read(name, row(question, reply, objects), user(A, "Where?"), answer(*parts), **keys)

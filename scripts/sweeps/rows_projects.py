@@ -1,22 +1,11 @@
 """Rows as the documentation of OpenAI, LLaVA and ShareGPT has them."""
 
-import json
-
-from row_shapes import Picture, Shape, answer, asked, message, system, user
+from row_shapes import Picture, answer, asked, message, read, refuse, system, text, user
 
 A, B = Picture("a.png"), Picture("b.png")
 
 
 def shapes():
-    def read(name, row, *expected, **keys):
-        return Shape(name, json.dumps(row, ensure_ascii=False) + "\n", {keys.pop("id", "x"): list(expected)}, **keys)
-
-    def refuse(name, row, *words, **keys):
-        return Shape(name, json.dumps(row, ensure_ascii=False) + "\n", {}, refused=words, **keys)
-
-    def text(words):
-        return {"type": "text", "text": words}
-
     # OpenAI, vision fine-tuning: no id, image_url objects, weights of answers.
     yield read(
         "OpenAI vision",

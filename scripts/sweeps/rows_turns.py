@@ -2,21 +2,13 @@
 
 import json
 
-from row_shapes import Picture, Shape, answer, asked, message, say, system, user
+from row_shapes import Picture, Shape, answer, asked, message, read, refuse, say, system, user
 
 A, B = Picture("a.png"), Picture("b.png")
 HI = [user("hi"), answer("ok")]
 
 
 def shapes():
-    def read(name, row, *expected, **keys):
-        text = row if isinstance(row, str) else json.dumps(row, ensure_ascii=False)
-        return Shape(name, text + "\n", {"x": list(expected)}, **keys)
-
-    def refuse(name, row, *words, **keys):
-        text = row if isinstance(row, str) else json.dumps(row, ensure_ascii=False)
-        return Shape(name, text + "\n", {}, refused=words, **keys)
-
     def turns(*messages, **keys):
         return {"id": "x", "messages": list(messages), **keys}
 

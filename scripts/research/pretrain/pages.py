@@ -67,6 +67,23 @@ DUSK_COLORS = {
     "brown": "#713f12",
 }
 
+# Kinds of elements as a page draws them: scattered over it, and in a line of text.
+SCATTERED = [
+    "button",
+    "button",
+    "link",
+    "checkbox",
+    "radio button",
+    "field",
+    "dropdown",
+    "icon",
+    "shape",
+    "text",
+    "badge",
+    "toggle",
+]
+IN_LINE = ["button", *SCATTERED, "filler"]
+
 
 def weighted(rng, pairs):
     return rng.choices([p[0] for p in pairs], [p[-1] for p in pairs])[0]
@@ -243,26 +260,7 @@ class Page:
             top = self.top + 2
             cells = [(r, c) for r in range(int((self.inner[1] - top - 10) // step)) for c in range(columns)]
             for row, column in sorted(rng.sample(cells, min(len(cells), rng.randint(2, 8)))):
-                kind = (
-                    "shape"
-                    if plan == "shapes"
-                    else rng.choice(
-                        [
-                            "button",
-                            "button",
-                            "link",
-                            "checkbox",
-                            "radio button",
-                            "field",
-                            "dropdown",
-                            "icon",
-                            "shape",
-                            "text",
-                            "badge",
-                            "toggle",
-                        ]
-                    )
-                )
+                kind = "shape" if plan == "shapes" else rng.choice(SCATTERED)
                 span = self.inner[0] / columns
                 left = column * span + rng.uniform(
                     0, max(0, span - (24 if kind in ("shape", "icon") else 130 if kind == "field" else 80))
@@ -274,24 +272,7 @@ class Page:
             return "".join(parts)
         parts = []
         for _ in range(rng.randint(2, 8)):
-            kind = rng.choice(
-                [
-                    "button",
-                    "button",
-                    "button",
-                    "link",
-                    "checkbox",
-                    "radio button",
-                    "field",
-                    "dropdown",
-                    "icon",
-                    "shape",
-                    "text",
-                    "badge",
-                    "toggle",
-                    "filler",
-                ]
-            )
+            kind = rng.choice(IN_LINE)
             html = (
                 f"<span>{' '.join(self.filler(rng.randint(1, 5)))}</span>" if kind == "filler" else self.control(kind)
             )
