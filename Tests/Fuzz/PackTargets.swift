@@ -47,7 +47,7 @@ extension FuzzTarget {
         use(path)
       }),
     FuzzTarget(
-      name: "tar", dictionary: "json", format: .bytes, seeds: { [archive()] },
+      name: "tar", dictionary: "json", format: .bytes, seeds: { archives },
       read: { bytes in
         // Headers without a right sum are refused at once: whoever writes them can also write it.
         use(WorkFolder.write("data.tar", summed(bytes)))
@@ -67,16 +67,29 @@ extension FuzzTarget {
     return bytes
   }
 
-  /// A tar archive with a row and its image, in ustar.
-  private static func archive() -> [UInt8] {
+  /// Tar archives with a row and its image: in ustar; with a pax record of the image's name and size, and GNU's long
+  /// name of the row.
+  private static var archives: [[UInt8]] {
     let row = Array(
       #"{"messages": [{"role": "user", "content": "<image>"}, {"role": "assistant", "content": "x"}]}"#.utf8)
-    return [("0.png", [1, 2, 3]), ("0.json", row)].flatMap { name, content -> [UInt8] in
+    let plain: [Member] = [("0", "0.png", [1, 2, 3]), ("0", "0.json", row)]
+    let records = "16 path=a/0.png\n" + "9 size=3\n"
+    let named: [Member] = [
+      ("x", "PaxHeaders/0.png", Array(records.utf8)), plain[0], ("L", "././@LongLink", Array("a/0.json\0".utf8)),
+      plain[1],
+    ]
+    return [archive(plain), archive(named)]
+  }
+
+  private typealias Member = (kind: String, name: String, content: [UInt8])
+
+  private static func archive(_ members: [Member]) -> [UInt8] {
+    members.flatMap { kind, name, content -> [UInt8] in
       var header = [UInt8](repeating: 0, count: 512)
       func put(_ text: String, at place: Int) { for (i, byte) in text.utf8.enumerated() { header[place + i] = byte } }
       put(name, at: 0)
       put(String(content.count, radix: 8), at: 124)
-      put("0", at: 156)
+      put(kind, at: 156)
       put("ustar\0" + "00", at: 257)
       put(String(header.reduce(0) { $0 + Int($1) } + 8 * 32, radix: 8), at: 148)
       return header + content + [UInt8](repeating: 0, count: 512 - content.count)
