@@ -12,18 +12,6 @@ extension Matrix {
     }
   }
 
-  /// New memory with every element times a factor.
-  @specialized(where Element == Float)
-  @specialized(where Element == Double)
-  package func scaled(by factor: Element) -> Matrix {
-    let result = Matrix(uninitialized: rows, columns)
-    for index in 0..<rows {
-      let (target, source) = (result.row(index), row(index))
-      for j in 0..<columns { target[j] = source[j] * factor }
-    }
-    return result
-  }
-
   /// Adds one vector to every row.
   @specialized(where Element == Float)
   @specialized(where Element == Double)

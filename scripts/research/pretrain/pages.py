@@ -5,7 +5,7 @@ out of the base's pages, for runs that adapt to it.
 import random
 
 from questions import phrase
-from words import ALL, COLORS, COMMON, ICONS, LATIN, LISTS, SHAPES, label
+from words import ALL, COLORS, COMMON, ICONS, KINDS, LATIN, LISTS, SHAPES, label
 
 # Width, height, share: the sizes before the image processor rounds them to multiples of 32.
 SIZES = [
@@ -68,20 +68,7 @@ DUSK_COLORS = {
 }
 
 # Kinds of elements as a page draws them: scattered over it, and in a line of text.
-SCATTERED = [
-    "button",
-    "button",
-    "link",
-    "checkbox",
-    "radio button",
-    "field",
-    "dropdown",
-    "icon",
-    "shape",
-    "text",
-    "badge",
-    "toggle",
-]
+SCATTERED = ["button", *(kind for kind in KINDS if kind != "tab")]
 IN_LINE = ["button", *SCATTERED, "filler"]
 
 
