@@ -89,15 +89,13 @@ struct LongTextTests {
     "A conversation is rendered and cut in linear time",
     arguments: ["\u{301}\u{316}", "<|image_pa", "a<", "<<box>", " \\<"])
   func linear(_ part: String) throws {
-    let count = 500_000 / part.utf8.count
-    let conversations = try [count, 2 * count].map { count in
-      try Conversation(example("a" + String(repeating: part, count: count)).messages, tools: [], images: 0)
-    }
-    let ratio = try growth { doublings in
-      let conversation = try Conversation(conversations[doublings].messages, tools: [], images: 0)
+    let growth = try growth(to: 1_000_000 / part.utf8.count) {
+      example("a" + String(repeating: part, count: $0)).messages
+    } work: { messages in
+      let conversation = try Conversation(messages, tools: [], images: 0)
       return try conversation.text(QwenTemplate()).pieces.count
         + Markup.pieces(of: conversation.text(QwenTemplate()).pieces[0].text).count
     }
-    #expect(ratio < 3)
+    #expect(growth < 3)
   }
 }

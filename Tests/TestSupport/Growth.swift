@@ -13,22 +13,29 @@ package func threadTime(_ work: () throws -> Void) rethrows -> Duration {
   return now() - start
 }
 
-/// How many times longer work on an input of twice the length takes: the least of several rounds of several pairs.
-/// Memory and caches that others use slow some of them down, but nothing makes quadratic work look linear.
-/// - Parameter work: does it on an input of 2 to the power of its argument, 0 or 1, times some length; the shorter one
-///   should take some milliseconds.
-package func growth(_ work: (_ doublings: Int) throws -> some Any) rethrows -> Double {
-  _ = try work(0)
+/// How many times longer work takes when its input is twice as long, by an input of a length and one of eight times
+/// that length: 2 if it is linear, 4 if it is quadratic. The least of several rounds.
+///
+/// Caches that the longer input does not fit into slow linear work down, twofold in all; three doublings leave room for
+/// that, where one would not, and nothing makes quadratic work look linear.
+/// - Parameters:
+///   - length: the longer input's; work on the shorter one should take about a millisecond.
+///   - input: makes the input of a length.
+package func growth<Input>(
+  to length: Int, input: (_ length: Int) throws -> Input, work: (Input) throws -> some Any
+) rethrows -> Double {
+  let inputs = try [length / 8, length].map(input)
+  _ = try work(inputs[0])
   var best = Double.infinity
-  for _ in 0..<60 where best > 2.5 {
+  for _ in 0..<60 where best > 2.3 {
     var least = [Duration.seconds(1 << 30), .seconds(1 << 30)]
-    for _ in 0..<5 {
-      for doublings in 0...1 {
-        least[doublings] = min(least[doublings], try threadTime { _ = try work(doublings) })
+    for _ in 0..<3 {
+      for (index, input) in inputs.enumerated() {
+        least[index] = min(least[index], try threadTime { _ = try work(input) })
       }
     }
     // Below this the allocator and the caches decide.
-    best = min(best, least[1] / max(least[0], .milliseconds(3)))
+    best = min(best, cbrt(least[1] / max(least[0], .microseconds(500))))
   }
   return best
 }
