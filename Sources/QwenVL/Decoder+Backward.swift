@@ -74,7 +74,8 @@ extension Decoder {
 
 extension Decoder {
   /// From the gradient of `pass.hidden` down to the lowest adapted layer, for each sequence by itself: an adapter takes
-  /// the gradients of its own sequence's loss. What sequences share went forward once, and is passed back for each.
+  /// the gradients of its own sequence's loss. Images that sequences share went forward once, and are passed back for
+  /// each.
   /// - Parameters:
   ///   - dHidden: `[R, H]`.
   ///   - adapters: one for each branch of the pass, or one for its only sequence. They act on visual tokens of the same
@@ -87,6 +88,12 @@ extension Decoder {
       return
     }
     precondition(adapters.count == pass.tokens.pieces.count - 1, "one adapter a sequence")
+    let images = pass.tokens.imagesOfPieces
+    if images[0].isEmpty {
+      // No gradient reaches the text before all images, and none of one sequence another's tokens.
+      backward(dHidden, pass: pass, adapter: SeparateAdapters(Array(zip(images.dropFirst(), adapters))))
+      return
+    }
     guard let lowest = adapters[0].lowestLayer, !pass.saved.isEmpty else { return }
     var runs = SeparatedTokens.runs(of: pass.tokens, rows: usefulGEMMRows).compactMap { run in
       SeparatedBackward(run, of: pass.tokens, outputPositions: pass.outputPositions, adapters[run]) { outputs in
@@ -119,7 +126,7 @@ private struct SeparatedBackward<Element: Scalar> {
     _ adapters: ArraySlice<any ProjectionAdapter<Element>>, top: (_ outputs: [Int]) -> Matrix<Element>
   ) {
     separated = SeparatedTokens(run, of: tokens, outputPositions: outputPositions)
-    adapter = SeparateAdapters(Array(zip(separated.visualCounts, adapters)))
+    adapter = SeparateAdapters(Array(zip(separated.images, adapters)))
     let positions = separated.tokens.lastQueries.positions
     guard let first = separated.tokens.visual.first?.lowerBound,
       let output = positions.firstIndex(where: { $0 >= first })

@@ -13,8 +13,8 @@ struct SeparatedTokens<Element: Scalar> {
   let sources: [Int]
   /// The sequences' tokens, as layers see them.
   let tokens: PassTokens<Element>
-  /// How many images' tokens each sequence has.
-  let visualCounts: [Int]
+  /// Which of their images are each sequence's.
+  let images: [Range<Int>]
 
   /// - Parameters:
   ///   - sequences: the branches of a pass, counted from 0.
@@ -23,7 +23,7 @@ struct SeparatedTokens<Element: Scalar> {
     let prefix = pass.pieces[0]
     let known = pass.newKeys.first ?? 0
     var (rows, outputs, ownOutputs, sources): ([Int], [Int], [Int], [Int]) = ([], [], [], [])
-    var (pieces, visual, visualCounts): ([Piece], [Range<Int>], [Int]) = ([], [], [])
+    var (pieces, visual, images): ([Piece], [Range<Int>], [Range<Int>]) = ([], [], [])
     var spans: [(shared: Range<Int>, own: Range<Int>, queries: Int)] = []
     for sequence in sequences {
       let branch = pass.pieces[sequence + 1]
@@ -46,9 +46,9 @@ struct SeparatedTokens<Element: Scalar> {
         rows += tokens
       }
       spans.append((0..<known, known + first..<known + rows.count, rows.count - first))
-      visualCounts.append(visual.count - imagesBefore)
+      images.append(imagesBefore..<visual.count)
     }
-    (self.rows, self.outputs, self.sources, self.visualCounts) = (rows, outputs, sources, visualCounts)
+    (self.rows, self.outputs, self.sources, self.images) = (rows, outputs, sources, images)
     keys = Array(0..<known) + rows.map { known + $0 }
     tokens = PassTokens(
       rotary: pass.rotary.gathering(rows), visual: visual, dropout: pass.dropout?.gathering(rows), past: pass.past,
@@ -79,18 +79,26 @@ extension SeparatedTokens {
   }
 }
 
+extension PassTokens {
+  /// Which of `visual` are each piece's.
+  var imagesOfPieces: [Range<Int>] {
+    var first = 0
+    return pieces.map { piece in
+      let count = visual[first...].prefix { piece.tokens.contains($0.lowerBound) }.count
+      defer { first += count }
+      return first..<first + count
+    }
+  }
+}
+
 /// An adapter for each of several sequences: it has its own sequence's visual tokens.
 final class SeparateAdapters<Element: Scalar>: ProjectionAdapter {
   private let adapters: [(images: Range<Int>, adapter: any ProjectionAdapter<Element>)]
 
-  /// - Parameter adapters: and how many images' tokens the sequence of each has.
-  init(_ adapters: [(images: Int, adapter: any ProjectionAdapter<Element>)]) {
+  /// - Parameter adapters: and which images are the sequence's of each.
+  init(_ adapters: [(images: Range<Int>, adapter: any ProjectionAdapter<Element>)]) {
     precondition(adapters.allSatisfy { $0.adapter.tokens == .visual && $0.adapter.tower == nil })
-    var images = 0
-    self.adapters = adapters.map { count, adapter in
-      defer { images += count }
-      return (images..<images + count, adapter)
-    }
+    self.adapters = adapters
   }
 
   var tokens: AdaptedTokens { .visual }

@@ -10,7 +10,7 @@ import Tensors
 extension Job {
   /// Influence of all heads, or of those from `adapter.heads.from_layer` on, on the examples of a shard, the same bits
   /// for any number of ranks.
-  /// - Parameter shard: which parts of the probe's examples, those of the same images one after the other.
+  /// - Parameter shard: which parts of the probe's examples, those that pass together one after the other.
   /// - Returns: nil if a signal to stop came to any rank meanwhile; all ranks leave together.
   /// - Throws: the same error on all ranks, also where the base changed meanwhile.
   /// - Important: Collective.
@@ -21,31 +21,36 @@ extension Job {
     }
     let text = base.configuration.text
     let (tokens, heads) = (training.tokens, run.adapter.heads)
-    let all = probedGroups(keys: training.keys, tokens: tokens, drawing: heads.probeRows, seed: heads.seed)
-    let order = all.flatMap(\.examples)
-    let parts = min(shard.count, order.count)
+    let all = microBatches(
+      of: probedGroups(keys: training.keys, tokens: tokens, drawing: heads.probeRows, seed: heads.seed),
+      examples: run.examplesPerPass
+    ) { training.shapes[$0].visual == 0 }.map { (groups: $0, examples: $0.flatMap(\.examples)) }
+    // Shards have whole batches, or examples where they are more than the batches; a batch is computed whole in each
+    // shard that has a part of it, so that no shard shows in an example's numbers.
+    let units = shard.count <= all.count ? all.map(\.examples) : all.flatMap { $0.examples.map { [$0] } }
+    let parts = min(shard.count, units.count)
     let own = Set(
-      shard.indices.filter { $0 < parts }.flatMap { order[$0 * order.count / parts..<($0 + 1) * order.count / parts] })
-    // A group is computed whole in each shard that has a part of it, so that no shard shows in an example's numbers.
-    let groups = all.filter { $0.examples.contains(where: own.contains) }
-    guard !groups.isEmpty else {
+      shard.indices.filter { $0 < parts }
+        .flatMap { units[$0 * units.count / parts..<($0 + 1) * units.count / parts].joined() })
+    let batches = all.filter { $0.examples.contains(where: own.contains) }
+    guard !batches.isEmpty else {
       throw RankFailure(shared: DatasetError.empty(file: "\(training.file), shard \(shard)", problems: []))
     }
     let probe = InfluenceProbe<Float>(
       text: text, projections: InfluenceProbe.seededProjections(text: text, seed: heads.seed),
       heads: run.adapter.valueHeads ?? .attention, fromLayer: run.adapter.fromLayer)
     // Most of the work is backward, each example's own.
-    let costs = groups.map { Double($0.examples.reduce(0) { $0 + tokens[$1] }) }
+    let costs = batches.map { Double($0.examples.reduce(0) { $0 + tokens[$1] }) }
     communicator.watchdog.enter("the probe")
-    var counter = log.counter("probe", of: groups.reduce(0) { $0 + $1.examples.count })
+    var counter = log.counter("probe", of: batches.reduce(0) { $0 + $1.examples.count })
     let found = try mapOverRanks(
       costs: costs, communicator, stopping: { signals.stopRequested },
-      progress: { done in counter.note(done.reduce(0) { $0 + groups[$1].examples.count }) },
-      naming: { "probing \(training.names(groups[$0].examples))" }
+      progress: { done in counter.note(done.reduce(0) { $0 + batches[$1].examples.count }) },
+      naming: { "probing \(training.names(batches[$0].examples))" }
     ) { index in
+      let (groups, examples) = batches[index]
       let input = try base.packedBatch(
-        [groups[index]], of: training, adapter: nil, frozenLayers: frozenLayers(below: probe))
-      let examples = groups[index].examples
+        groups, of: training, adapter: nil, frozenLayers: frozenLayers(below: probe))
       let all = try influence(of: input, ids: try training.examples(examples).map(\.id), probe: probe)
       return zip(examples, all).filter { own.contains($0.0) }.map(\.1)
     }

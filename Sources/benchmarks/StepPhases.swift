@@ -35,6 +35,8 @@ enum Phase: String, CaseIterable {
 final class StepPhases {
   let base: BaseModel
   let examples: [Example]
+  /// All of them together, as they train and as a probe takes them.
+  private let batch: PackedBatch
   let shape: BatchShape
   let budgets: LayerBudgets
   let adapter: ImageLoRA<Float>
@@ -43,8 +45,6 @@ final class StepPhases {
   /// One example for each set of images.
   private let imaged: [Example]
   private let probe: InfluenceProbe<Float>
-  /// What a probe passes forward together: the examples of the same images.
-  private let probed: [(batch: PackedBatch, shape: BatchShape)]
   /// Each example's own tokens.
   private let separate: [BatchShape]
   private let store: CheckpointStore
@@ -85,15 +85,12 @@ final class StepPhases {
     let made = try examples.map(samples.sample)
     let features = try zip(imaged, made).map { try base.featureStore.features(of: $0, sample: $1) }
     let patches = zip(imaged, made).map { $1.grids.map(\.patches) }
-    let batch = Self.packed(made, features)
-    let shape = BatchShape(batch, images: patches.flatMap(\.self))
-    let alone = zip(made, made.indices).map { sample, index in
+    batch = Self.packed(made, features)
+    shape = BatchShape(batch, images: patches.flatMap(\.self))
+    separate = zip(made, made.indices).map { sample, index in
       let own = min(index, features.count - 1)
-      let batch = PackedBatch([sample], images: .shared(features[own]))
-      return (batch: batch, shape: BatchShape(batch, images: patches[own]))
+      return BatchShape(PackedBatch([sample], images: .shared(features[own])), images: patches[own])
     }
-    (self.shape, separate) = (shape, alone.map(\.shape))
-    probed = sameImages ? [(batch, shape)] : alone
   }
 
   private static func packed(_ samples: [Sample], _ features: [[Matrix<Float>]]) -> PackedBatch {
@@ -158,11 +155,10 @@ final class StepPhases {
       learningRate: 1e-5, factors: [(0..<adapter.layout.count, 1)], state: &state.optimizer)
   }
 
-  /// Seconds of an example's influence: forward through the frozen base, with the examples of the same images, and a
-  /// backward pass of each example down to the first layer; over the examples.
+  /// Seconds of an example's influence: forward through the frozen base, with the others of the batch, and each
+  /// example's backward pass down to the first layer; over the examples.
   func influenceSeconds() -> Double {
-    seconds { for part in probed { _ = base.influence(of: part.batch, probe: probe) } }.seconds
-      / Double(examples.count)
+    seconds { base.influence(of: batch, probe: probe) }.seconds / Double(examples.count)
   }
 
   /// Model FLOPs of each phase that has GEMMs.
@@ -182,10 +178,10 @@ final class StepPhases {
     let text = base.configuration.text
     let all = LayerBudgets.even(text.totalHeads, capacity: text.headCapacity)
     func work(_ shape: BatchShape) -> BatchFLOPs { BatchFLOPs(shape, budgets: all, rank: 1, base.configuration) }
-    let forward = probed.reduce(0.0) { $0 + work($1.shape).forward + work($1.shape).head }
+    let together = work(shape)
     let backward = separate.reduce(0.0) { sum, shape in
       sum + work(shape).backward - BatchFLOPs.repeatedScores(shape, budgets: all, base.configuration)
     }
-    return (forward + backward) / Double(examples.count)
+    return (together.forward + together.head + backward) / Double(examples.count)
   }
 }
