@@ -145,7 +145,9 @@ let modules: [Target] = [
       "Files", "Formatting", "Digests", "RandomNumbers", "Tensors", "Collectives", "HuggingFace", "Datasets",
       "Preprocessing", "QwenVL", "Batches",
     ]),
-  .module("Costs", ["Tensors", "Collectives", "HuggingFace", "Layers", "Datasets", "QwenVL", "Batches", "Adapters"]),
+  .module(
+    "Costs",
+    ["Formatting", "Tensors", "Collectives", "HuggingFace", "Layers", "Datasets", "QwenVL", "Batches", "Adapters"]),
   // 7
   .module("HeatMaps", ["Artifacts"]),
   .module(

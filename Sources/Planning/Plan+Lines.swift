@@ -95,16 +95,7 @@ extension Plan {
       + frozenLines + cutLines
   }
 
-  private var cutLines: [String] {
-    guard let cut = cutGroups else { return [] }
-    let sizes = cut.globalBatches.map(String.init).joined(separator: " or ")
-    return [
-      """
-      cut        most images have \(cut.examples) examples, and steps of \(run.training.globalBatch) compute an image \
-      \(fixed(cut.passes, 1)) times an epoch; training.global_batch \(sizes) keeps them whole
-      """
-    ]
-  }
+  private var cutLines: [String] { cutGroups.map { ["cut        \($0.advice)"] } ?? [] }
 
   private var frozenLines: [String] {
     guard let frozen else { return [] }

@@ -1,5 +1,6 @@
 // The examples that a plan is made for: lengths of the run's own data where they can be read, otherwise assumed ones.
 import Batches
+import Costs
 import Datasets
 import RunFile
 
@@ -20,9 +21,6 @@ struct PlannedExamples {
   private let keys: [Int]?
   /// Those that were read, by file; the whole files.
   private let parts, wholeParts: [DatasetPart]?
-
-  /// About so many examples are partitioned to see how even the ranks' work is.
-  private static var sampledExamples: Int { 20_000 }
 
   /// Examples that are all alike.
   init(assuming shape: ExampleShape, source: String) {
@@ -73,8 +71,8 @@ struct PlannedExamples {
     guard count != nil else { return [(0..<batch).map { _ in ImageGroup(examples: [0]) }] }
     let sampler = Sampler(
       examples: shapes.count, groups: groups, parts: parts, globalBatch: batch, seed: run.training.seed)
-    let epoch = Int(sampler.stepsPerEpoch.rounded(.up))
-    let steps = min(self.steps(run.training) ?? epoch, epoch, max(1, Self.sampledExamples / batch))
+    let sampled = CutGroups.sampledSteps(of: sampler.stepsPerEpoch, globalBatch: batch)
+    let steps = min(self.steps(run.training) ?? sampled, sampled)
     return (0..<steps).map { sampler.imageGroups(step: $0, grouping: groups) }
   }
 

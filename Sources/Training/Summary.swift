@@ -47,7 +47,7 @@ struct Summary {
       """,
     ]
     self.lines =
-      lines + Self.passes(job) + Self.memory(job) + Self.features(job)
+      lines + Self.passes(job) + (state.step > 0 ? [] : Self.cut(job)) + Self.memory(job) + Self.features(job)
       + job.training.problems.prefix(5).map { "left out   \($0)" }
       + ([job.training] + [job.validation].compactMap(\.self)).flatMap(\.remarks)
   }
@@ -58,6 +58,16 @@ struct Summary {
     guard factors != .plain else { return "" }
     let words = [("A", factors.A), ("B", factors.B), ("gamma", factors.gamma)].filter { $0.1 != 1 }
     return " (" + words.map { "\($0.0) x \(significant($0.1))" }.joined(separator: ", ") + ")"
+  }
+
+  /// What to do where steps cut image groups; of a run that goes on nothing is to be changed.
+  private static func cut(_ job: Job) -> [String] {
+    guard let groups = job.groups else { return [] }
+    let (sampler, batch) = (job.sampler(), job.run.training.globalBatch)
+    let steps = (0..<CutGroups.sampledSteps(of: sampler.stepsPerEpoch, globalBatch: batch))
+      .map { sampler.imageGroups(step: $0, grouping: groups) }
+    let found = CutGroups(keys: groups, steps: steps, globalBatch: batch, ranks: job.communicator.size)
+    return found.map { ["note       \($0.advice)"] } ?? []
   }
 
   /// How examples are packed, where several are, and what to do where that leaves ranks without work.

@@ -1,5 +1,5 @@
 import Datasets
-import Planning
+import Costs
 import Testing
 
 @Suite("Image groups that steps cut in two")
