@@ -129,9 +129,8 @@ static void release_parts(struct parts *parts) {
 // and 465); for few rows of a transposed B, and for narrow results, `brg` is, by 5 to 20%. Measured with oneDNN 2.6.3
 // on AMD Zen 5 for sums of 128 to 11,008 terms, not with AMX; `benchmarks gemm` shows the rates.
 static bool prefers_gemm(const struct imagelora_onednn_shape *shape) {
-  if (shape->k < 256) return false;
-  if (shape->n >= 512) return !shape->transposes_b || shape->m > 256;
-  return shape->n >= 128 && shape->m > 512;
+  if (shape->n >= 512) return shape->k >= 128 && (!shape->transposes_b || shape->m > 256);
+  return shape->k >= 256 && shape->n >= 128 && shape->m > 512;
 }
 
 static bool name_has(const_dnnl_primitive_desc_t operation, const char *part) {

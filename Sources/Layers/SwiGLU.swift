@@ -1,4 +1,7 @@
 // The gated activation: y = silu(gate) up, silu(g) = g sigmoid(g).
+//
+// A row is passed twice, for the exponentials and for the rest: it stays in cache, and of a short loop a processor has
+// more numbers under way than of a long one.
 import Tensors
 
 /// SwiGLU's elementwise part.
@@ -12,7 +15,8 @@ package enum SwiGLU {
     let y = Matrix<Element>(uninitialized: R, I)
     for i in 0..<R {
       let (g, u, yi) = (gate.row(i), up.row(i), y.row(i))
-      for j in 0..<I { yi[j] = SiLU.value(g[j]) * u[j] }
+      for j in 0..<I { yi[j] = 1 + Element.exponential(-g[j]) }
+      for j in 0..<I { yi[j] = g[j] / yi[j] * u[j] }
     }
     return y
   }
@@ -29,8 +33,9 @@ package enum SwiGLU {
     let dup = Matrix<Element>(uninitialized: R, I)
     for i in 0..<R {
       let (g, u, d, dg, du) = (gate.row(i), up.row(i), dy.row(i), dgate.row(i), dup.row(i))
+      for j in 0..<I { dg[j] = 1 / (1 + Element.exponential(-g[j])) }
       for j in 0..<I {
-        let s = 1 / (1 + Element.exponential(-g[j]))
+        let s = dg[j]
         dg[j] = d[j] * u[j] * s * (1 + g[j] * (1 - s))
         du[j] = d[j] * g[j] * s
       }
@@ -60,18 +65,20 @@ package enum SwiGLU {
   ) -> (y: BFloat16Matrix, kept: (gate: BFloat16Matrix, up: BFloat16Matrix)?) {
     let (R, I) = (gate.rows, gate.columns)
     precondition(up.rows == R && up.columns == I)
-    func bits() -> BFloat16Matrix { BFloat16Matrix(uninitialized: R, I) }
-    let (y, kept) = (bits(), isKept ? (gate: bits(), up: bits()) : nil)
+    func bits(_ rows: Int) -> BFloat16Matrix { BFloat16Matrix(uninitialized: rows, I) }
+    let (y, kept) = (bits(R), (gate: bits(isKept ? R : 0), up: bits(isKept ? R : 0)))
+    let divisors = Matrix<Float>(uninitialized: 1, I)
     for i in 0..<R {
-      let (g, u, yi) = (gate.row(i), up.row(i), y.row(i))
-      for j in 0..<I { yi[j] = (SiLU.value(g[j]) * u[j]).bfloat16 }
-      // A row is in cache; compilers vectorise loops of few arrays alone.
-      guard let kept else { continue }
+      let (g, u, yi, divisor) = (gate.row(i), up.row(i), y.row(i), divisors.row(0))
+      // Compilers vectorise loops of few arrays alone.
+      for j in 0..<I { divisor[j] = 1 + Float.exponential(-g[j]) }
+      for j in 0..<I { yi[j] = (g[j] / divisor[j] * u[j]).bfloat16 }
+      guard isKept else { continue }
       let (gi, ui) = (kept.gate.row(i), kept.up.row(i))
       for j in 0..<I { gi[j] = g[j].bfloat16 }
       for j in 0..<I { ui[j] = u[j].bfloat16 }
     }
-    return (y, kept)
+    return (y, isKept ? kept : nil)
   }
 
   /// dgate and dup as factors of the next GEMMs.
@@ -96,20 +103,22 @@ package enum SwiGLU {
     let (R, I) = (dy.rows, dy.columns)
     precondition(rows.count == R && rows.upperBound <= gate.rows && gate.columns == I && up.columns == I)
     let (dgate, dup) = (BFloat16Matrix(uninitialized: R, I), BFloat16Matrix(uninitialized: R, I))
+    let sigmoid = Matrix<Float>(uninitialized: 1, I)
     for (i, row) in rows.enumerated() {
       guard let g = gate.bits(ofRow: row), let u = up.bits(ofRow: row) else { preconditionFailure("both are rounded") }
-      differentiate(dy.row(i), gate: g, up: u, count: I, into: dgate.row(i), dup.row(i))
+      differentiate(dy.row(i), gate: g, up: u, count: I, sigmoid: sigmoid.row(0), into: dgate.row(i), dup.row(i))
     }
     return (dgate, dup)
   }
 
+  /// - Parameter sigmoid: memory for `count` numbers.
   private static func differentiate(
     _ dy: UnsafeMutablePointer<Float>, gate: UnsafePointer<UInt16>, up: UnsafePointer<UInt16>, count: Int,
-    into dgate: UnsafeMutablePointer<UInt16>, _ dup: UnsafeMutablePointer<UInt16>
+    sigmoid: UnsafeMutablePointer<Float>, into dgate: UnsafeMutablePointer<UInt16>, _ dup: UnsafeMutablePointer<UInt16>
   ) {
+    for j in 0..<count { sigmoid[j] = 1 / (1 + Float.exponential(-Float(bfloat16: gate[j]))) }
     for j in 0..<count {
-      let (d, g, u) = (dy[j], Float(bfloat16: gate[j]), Float(bfloat16: up[j]))
-      let s = 1 / (1 + Float.exponential(-g))
+      let (d, g, u, s) = (dy[j], Float(bfloat16: gate[j]), Float(bfloat16: up[j]), sigmoid[j])
       dgate[j] = (d * u * s * (1 + g * (1 - s))).bfloat16
       dup[j] = (d * g * s).bfloat16
     }
