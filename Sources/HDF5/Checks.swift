@@ -30,7 +30,7 @@ func shape(
 }
 
 /// The number of elements of a shape; nil beyond `Int`.
-private func product(_ shape: [Int]) -> Int? {
+func product(_ shape: [Int]) -> Int? {
   if shape.contains(0) { return 0 }
   return shape.reduce(1) { count, extent in
     guard let (product, overflow) = count?.multipliedReportingOverflow(by: extent), !overflow else { return nil }

@@ -16,7 +16,7 @@ extension File {
   /// taken over the bytes in the file, whatever the order of `filters`. Strings are stored at the length of the
   /// longest.
   package func write<T: Element>(_ values: [T], shape: [Int], to path: String, filters: [Filter] = []) throws {
-    precondition(shape.allSatisfy { $0 >= 0 } && values.count == shape.reduce(1, *), "\(path): count is not shape")
+    precondition(shape.allSatisfy { $0 >= 0 } && values.count == product(shape), "\(path): count is not shape")
     precondition(!shape.isEmpty || filters.isEmpty, "\(path): a scalar takes no filters")
     let attempt = attempt("write dataset", path)
     if let slash = path.lastIndex(of: "/"), slash != path.startIndex { try createGroup(String(path[..<slash])) }
@@ -83,7 +83,7 @@ extension File {
 
   /// Reads a whole dataset whose type and shape are known; throws `HDF5Error` if the file's differ.
   package func read<T: Element>(_ type: T.Type, from path: String, shape: [Int]) throws -> [T] {
-    let found = try read(type, from: path, maximumCount: shape.reduce(1, *))
+    let found = try read(type, from: path, maximumCount: product(shape) ?? .max)
     guard found.shape == shape else {
       throw attempt("read dataset", path).error("its shape is \(found.shape), wanted is \(shape)")
     }

@@ -22,6 +22,7 @@ struct RoundTripTests {
     try file.write(["", "größe", "\u{1F98A}\n"], shape: [3], to: "/a/v")
     try file.write(["", ""], shape: [2], to: "/a/w", filters: [.fletcher32])
     try file.write([Float](), shape: [0, 4], to: "/empty", filters: [.fletcher32])
+    try file.write([Float](), shape: [1 << 40, 1 << 40, 0], to: "/a/empty", filters: [.fletcher32])
     try file.close()
 
     let read = try File.open(path)
@@ -35,6 +36,8 @@ struct RoundTripTests {
     #expect(try read.read(String.self, from: "/a/v", shape: [3]) == ["", "größe", "\u{1F98A}\n"])
     #expect(try read.read(String.self, from: "/a/w", shape: [2]) == ["", ""])
     #expect(try read.read(Float.self, from: "/empty", maximumCount: 0).shape == [0, 4])
+    #expect(try read.read(Float.self, from: "/a/empty", shape: [1 << 40, 1 << 40, 0]) == [])
+    #expect(throws: HDF5Error.self) { try read.read(Float.self, from: "/a/empty", shape: [1 << 40, 1 << 40]) }
     #expect(try read.children(of: "/") == ["a", "empty", "f", "scalar"])
     #expect(try read.children(of: "/a/b") == ["d", "i"])
     #expect(try read.exists("/") && read.exists("/a/b/d"))
