@@ -15,7 +15,7 @@ package enum SwiGLU {
     let y = Matrix<Element>(uninitialized: R, I)
     for i in 0..<R {
       let (g, u, yi) = (gate.row(i), up.row(i), y.row(i))
-      for j in 0..<I { yi[j] = 1 + Element.exponential(-g[j]) }
+      for j in 0..<I { yi[j] = SiLU.divisor(g[j]) }
       for j in 0..<I { yi[j] = g[j] / yi[j] * u[j] }
     }
     return y
@@ -33,7 +33,7 @@ package enum SwiGLU {
     let dup = Matrix<Element>(uninitialized: R, I)
     for i in 0..<R {
       let (g, u, d, dg, du) = (gate.row(i), up.row(i), dy.row(i), dgate.row(i), dup.row(i))
-      for j in 0..<I { dg[j] = 1 / (1 + Element.exponential(-g[j])) }
+      for j in 0..<I { dg[j] = SiLU.sigmoid(g[j]) }
       for j in 0..<I {
         let s = dg[j]
         dg[j] = d[j] * u[j] * s * (1 + g[j] * (1 - s))
@@ -71,7 +71,7 @@ package enum SwiGLU {
     for i in 0..<R {
       let (g, u, yi, divisor) = (gate.row(i), up.row(i), y.row(i), divisors.row(0))
       // Compilers vectorise loops of few arrays alone.
-      for j in 0..<I { divisor[j] = 1 + Float.exponential(-g[j]) }
+      for j in 0..<I { divisor[j] = SiLU.divisor(g[j]) }
       for j in 0..<I { yi[j] = (g[j] / divisor[j] * u[j]).bfloat16 }
       guard isKept else { continue }
       let (gi, ui) = (kept.gate.row(i), kept.up.row(i))
@@ -116,7 +116,7 @@ package enum SwiGLU {
     _ dy: UnsafeMutablePointer<Float>, gate: UnsafePointer<UInt16>, up: UnsafePointer<UInt16>, count: Int,
     sigmoid: UnsafeMutablePointer<Float>, into dgate: UnsafeMutablePointer<UInt16>, _ dup: UnsafeMutablePointer<UInt16>
   ) {
-    for j in 0..<count { sigmoid[j] = 1 / (1 + Float.exponential(-Float(bfloat16: gate[j]))) }
+    for j in 0..<count { sigmoid[j] = SiLU.sigmoid(Float(bfloat16: gate[j])) }
     for j in 0..<count {
       let (d, g, u, s) = (dy[j], Float(bfloat16: gate[j]), Float(bfloat16: up[j]), sigmoid[j])
       dgate[j] = (d * u * s * (1 + g * (1 - s))).bfloat16
