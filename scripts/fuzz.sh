@@ -46,7 +46,9 @@ export TMPDIR
 trap 'rm -rf "$TMPDIR"' EXIT
 # Swift's own backtraces would keep a trap from libFuzzer, and the digest of a base from being kept in the home.
 export SWIFT_BACKTRACE=enable=no OPENBLAS_NUM_THREADS=1 XDG_CACHE_HOME=$TMPDIR/cache
+# A frame names its module beside its source, which libc has, too, where its debugging symbols are installed.
 export ASAN_OPTIONS=quarantine_size_mb=16:malloc_context_size=12:allocator_may_return_null=1
+ASAN_OPTIONS+=:stack_trace_format='"    #%n %p %F %L [%m]"'
 export LSAN_OPTIONS=suppressions=$PWD/Tests/Fuzz/leaks.txt:print_suppressions=0
 
 declare -A dictionary
