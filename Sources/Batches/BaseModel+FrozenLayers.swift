@@ -33,7 +33,7 @@ extension BaseModel {
       let known = parts.compactMap { hiddenStateStore.find($0.part, rows: $0.tokens.count, columns: width) }
       if known.count == parts.count {
         hiddenStateStore.count(known: sample.decisiveTokens, computed: 0)
-        all.append(joined(known))
+        all.append(.joining(known))
         continue
       }
       let spans = zip(sample.visualSpans, try featureStore.features(of: row, sample: sample)).map {
@@ -58,7 +58,7 @@ extension BaseModel {
         hiddenStateStore.keep(states[1], of: own.part)
       }
       hiddenStateStore.count(known: sample.decisiveTokens - computed, computed: computed)
-      all.append(joined(states))
+      all.append(.joining(states))
     }
     return all
   }
@@ -88,16 +88,5 @@ extension BaseModel {
       embeddings: model.embed(Array(sample.inputIDs[tokens]), visual: visual),
       positions: sample.positionIDs.map { Array($0[tokens]) }, visual: visual, slots: slots)
     return model.decoder.hiddenStates(input, before: layer, cache: cache)
-  }
-
-  private func joined(_ parts: [Matrix<Float>]) -> Matrix<Float> {
-    guard parts.count > 1 else { return parts[0] }
-    let all = Matrix<Float>(uninitialized: parts.reduce(0) { $0 + $1.rows }, parts[0].columns)
-    var first = 0
-    for part in parts {
-      all.rows(first..<first + part.rows).assign(part)
-      first += part.rows
-    }
-    return all
   }
 }

@@ -72,15 +72,17 @@ extension BatchShape {
     _ slots: [SequenceSlot], visual spans: [Range<Int>], outputPositions: [Int], known: Int, examples: Int,
     images: [Int]
   ) {
-    var seen: [(shared: Range<Int>, own: Range<Int>)] = []
+    // The keys that each token sees, in ranges.
+    var seen: [[Range<Int>]] = []
     for slot in slots {
       let earlier = slot.own.upperBound - slot.newTokens
-      for token in 0..<slot.newTokens { seen.append((slot.shared, slot.own.lowerBound..<earlier + token + 1)) }
+      for token in 0..<slot.newTokens { seen.append(slot.shared + [slot.own.lowerBound..<earlier + token + 1]) }
     }
     seen.removeFirst(known)
-    func pairs(_ tokens: some Sequence<Int>) -> Double {
-      tokens.reduce(0) { $0 + Double(seen[$1].shared.count + seen[$1].own.count) }
+    func count(_ keys: [Range<Int>], from first: Int = 0) -> Int {
+      keys.reduce(0) { $0 + max(0, $1.upperBound - max(first, $1.lowerBound)) }
     }
+    func pairs(_ tokens: some Sequence<Int>) -> Double { tokens.reduce(0) { $0 + Double(count(seen[$1])) } }
     self.examples = examples
     tokens = seen.count
     visual = spans.reduce(0) { $0 + $1.count }
@@ -89,11 +91,8 @@ extension BatchShape {
     self.first = first
     self.pairs = pairs(seen.indices)
     latePairs = pairs(first..<seen.count)
-    let firstKey = first < seen.count ? seen[first].own.upperBound - 1 : 0
-    keptPairs = seen[first...].reduce(0) { sum, keys in
-      sum + Double(keys.shared.clamped(to: firstKey..<max(firstKey, keys.shared.upperBound)).count)
-        + Double(keys.own.clamped(to: firstKey..<max(firstKey, keys.own.upperBound)).count)
-    }
+    let firstKey = first < seen.count ? seen[first].last.map { $0.upperBound - 1 } ?? 0 : 0
+    keptPairs = seen[first...].reduce(0) { $0 + Double(count($1, from: firstKey)) }
     answerPairs = pairs(outputPositions.map { $0 - known })
     self.images = images
   }

@@ -4,27 +4,25 @@ import Preprocessing
 import QwenVL
 import Tensors
 
-/// The images of a batch's samples, as their vision features (see `FeatureStore`).
-package enum BatchImages: Sendable {
-  /// All samples have the same images; a sample may have fewer, which are then the first ones.
-  case shared([Matrix<Float>])
-  /// Each sample has images of its own: the samples share at most the text before their first images.
-  case own([[Matrix<Float>]])
+/// Samples of the same images: what they share is computed once.
+package struct SampleGroup {
+  package let samples: [Sample]
+  /// The images' vision features (see `FeatureStore`). A sample may have fewer of the images, which are then the first
+  /// ones.
+  package let features: [Matrix<Float>]
+  /// What made the features, where backward goes on through the vision tower; otherwise empty.
+  package let passes: [VisionTower<Float>.Pass]
 
-  fileprivate var areShared: Bool { if case .shared = self { true } else { false } }
-
-  fileprivate func features(ofSample index: Int) -> [Matrix<Float>] {
-    switch self {
-    case .shared(let features): features
-    case .own(let features): features[index]
-    }
+  package init(_ samples: [Sample], features: [Matrix<Float>], passes: [VisionTower<Float>.Pass] = []) {
+    precondition(passes.isEmpty || passes.count == features.count, "one pass an image")
+    (self.samples, self.features, self.passes) = (samples, features, passes)
   }
 }
 
 /// Samples ready to pass a model, what they share once. It depends on no adapter: whether the text prefix comes from a
 /// KV cache is decided by the pass.
 package struct PackedBatch: Sendable {
-  /// What the samples share, then each sample's own tokens.
+  /// What samples share, then each sample's own tokens (`Packing`).
   let inputIDs: [Int32]  // [T]
   /// M-RoPE positions.
   let positions: [[Int32]]  // [3][T]
@@ -51,37 +49,40 @@ package struct PackedBatch: Sendable {
   var dropout: Dropout?
   private let ids: [String]
 
-  /// Packs samples.
-  /// - Parameter passes: what made the images' features, in the order of `images`; empty for those of the frozen tower.
-  /// - Precondition: every sample has a token; `images` has features of every visual span.
-  package init(_ samples: [Sample], images: BatchImages, passes: [[VisionTower<Float>.Pass]] = []) {
-    let packing = Packing(samples, sharesImages: images.areShared)
-    var ids = [Int32](repeating: 0, count: packing.count)
+  /// Packs samples of one image group.
+  package init(_ samples: [Sample], features: [Matrix<Float>]) {
+    self.init([SampleGroup(samples, features: features)])
+  }
+
+  /// Packs image groups.
+  /// - Precondition: every sample has a token, and every visual span features; all groups have passes, or none has.
+  package init(_ groups: [SampleGroup]) {
+    let packing = Packing(groups.map(\.samples))
+    let samples = groups.flatMap(\.samples)
+    let groupOfSample = groups.flatMap { group in group.samples.map { _ in group } }
+    var ids: [Int32] = []
     var positions = [[Int32]](repeating: ids, count: 3)
     var visual: [VisualSpan<Float>] = []
-    var spanPasses: [VisionTower<Float>.Pass] = []
-    var outputs: [(position: Int, target: Int32, sample: Int)] = []
-    for (index, sample) in samples.enumerated() {
-      let own = index == 0 ? 0 : packing.prefix
-      for token in own..<sample.decisiveTokens {
-        let position = packing.position(of: token, sample: index)
-        ids[position] = sample.inputIDs[token]
-        for axis in 0..<3 { positions[axis][position] = sample.positionIDs[axis][token] }
-      }
-      let ownPasses = images.areShared ? passes.first : passes.isEmpty ? nil : passes[index]
-      for (image, (span, features)) in zip(sample.visualSpans, images.features(ofSample: index)).enumerated()
-      where own..<sample.decisiveTokens ~= span.lowerBound {
-        let start = packing.position(of: span.lowerBound, sample: index)
+    var passes: [VisionTower<Float>.Pass] = []
+    for segment in packing.segments {
+      let (sample, group) = (samples[segment.samples.lowerBound], groupOfSample[segment.samples.lowerBound])
+      ids += sample.inputIDs[segment.tokens]
+      for axis in 0..<3 { positions[axis] += sample.positionIDs[axis][segment.tokens] }
+      for (image, (span, features)) in zip(sample.visualSpans, group.features).enumerated()
+      where segment.tokens.contains(span.lowerBound) {
+        let start = segment.position(of: span.lowerBound)
         visual.append(VisualSpan(tokens: start..<start + span.count, features: features))
-        if let ownPasses, !ownPasses.isEmpty { spanPasses.append(ownPasses[image]) }
-      }
-      for token in 1..<sample.labels.count where sample.labels[token] != Sample.ignoredLabel {
-        outputs.append((packing.position(of: token - 1, sample: index), sample.labels[token], index))
+        if !group.passes.isEmpty { passes.append(group.passes[image]) }
       }
     }
-    precondition(spanPasses.isEmpty || spanPasses.count == visual.count)
+    precondition(passes.isEmpty || passes.count == visual.count)
+    let outputs = samples.enumerated().flatMap { index, sample in
+      sample.labels.indices.dropFirst().filter { sample.labels[$0] != Sample.ignoredLabel }.map {
+        (position: packing.position(of: $0 - 1, sample: index), target: sample.labels[$0], sample: index)
+      }
+    }
     (inputIDs, self.positions, self.visual) = (ids, positions, visual)
-    (self.passes, self.ids) = (spanPasses, samples.map(\.id))
+    (self.passes, self.ids) = (passes, samples.map(\.id))
     outputPositions = outputs.map(\.position)
     targets = outputs.map(\.target)
     sampleOfOutput = outputs.map(\.sample)
@@ -103,39 +104,27 @@ package struct PackedBatch: Sendable {
   /// - Parameter states: what enters it for the tokens of each sample, `[decisiveTokens, H]`.
   func beginning(atLayer layer: Int, with states: [Matrix<Float>]) -> PackedBatch {
     precondition(states.count == sampleCount && sampleCount > 0)
-    let all = Matrix<Float>(uninitialized: packing.count, states[0].columns)
-    for (sample, states) in states.enumerated() {
-      for token in (sample == 0 ? 0 : packing.prefix)..<states.rows {
-        let position = packing.position(of: token, sample: sample)
-        all.rows(position..<position + 1).assign(states.rows(token..<token + 1))
-      }
-    }
+    let all = packing.segments.map { states[$0.samples.lowerBound].rows($0.tokens) }
     var batch = self
-    batch.frozen = (layer, all)
+    batch.frozen = (layer, .joining(all))
     return batch
   }
 
-  /// The dropout of the tokens after `known`, if there is any; what samples share is the first one's.
+  /// The dropout of the tokens after `known`, if there is any; what samples share is the first one's of them.
   func tokenDropout(known: Int) -> TokenDropout? {
     guard let dropout else { return nil }
-    let shared = (0..<packing.prefix).map { (id: ids[0], token: $0) }
-    let own = zip(ids, packing.branches).flatMap { id, branch in
-      branch.indices.map { (id: id, token: packing.prefix + $0 - branch.lowerBound) }
+    let tokens = packing.segments.flatMap { segment in
+      segment.tokens.map { (id: ids[segment.samples.lowerBound], token: $0) }
     }
-    return dropout.tokens(Array((shared + own)[known...]))
+    return dropout.tokens(Array(tokens[known...]))
   }
 
-  /// The slots of the prefix and the branches; the last `sampleCount` of them are the samples' own, in order.
+  /// The slots of what samples share, and of each sample's own tokens.
   /// - Parameters:
+  ///   - known: how many of the first tokens do not pass the decoder.
   ///   - firstKey: where in a generation's cache the batch's keys begin.
   ///   - reserved: capacity after each sample for tokens to come, in keys.
-  package func slots(from firstKey: Int = 0, reserving reserved: Int = 0) -> [SequenceSlot] {
-    SequenceSlot.packed(
-      prefix: packing.prefix, branches: packing.branches.map(\.count), from: firstKey, reserving: reserved)
-  }
-
-  /// The same for a pass that begins after `known` tokens of the prefix.
-  func slots(known: Int) -> [SequenceSlot] {
-    SequenceSlot.packed(prefix: packing.prefix, branches: packing.branches.map(\.count), known: known)
+  package func slots(known: Int = 0, from firstKey: Int = 0, reserving reserved: Int = 0) -> [SequenceSlot] {
+    packing.slots(known: known, from: firstKey, reserving: reserved)
   }
 }

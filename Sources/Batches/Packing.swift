@@ -1,40 +1,93 @@
-// Where the tokens of a batch lie: what its samples share once, then each one's own.
+// Where the tokens of a batch lie: what all samples share once, what those of an image share once, then each one's own.
 import Preprocessing
+import QwenVL
 
-/// Where the tokens of a batch's samples lie: a common prefix, then a branch a sample.
+/// The tokens of a batch's samples as a tree: a segment of tokens that some samples share, followed by those of fewer of
+/// them, down to each sample's own.
 struct Packing: Equatable {
-  /// Tokens of all samples that are computed once; a single sample is all prefix.
-  let prefix: Int
-  let branches: [Range<Int>]
-  let count: Int
+  /// Consecutive tokens of some samples.
+  struct Segment: Equatable {
+    /// The segment that it continues, among those before it.
+    let parent: Int?
+    /// The samples that have these tokens.
+    let samples: Range<Int>
+    /// Which of their tokens.
+    let tokens: Range<Int>
+    /// Where the first of them lies in the batch.
+    let start: Int
 
-  /// - Parameter sharesImages: whether the samples' visual tokens are of the same images.
-  init(_ samples: [Sample], sharesImages: Bool) {
-    guard samples.count > 1, let first = samples.first else {
-      prefix = samples.first?.decisiveTokens ?? 0
-      branches = []
-      count = prefix
+    var range: Range<Int> { start..<start + tokens.count }
+
+    /// Where token `index` of the samples lies.
+    func position(of index: Int) -> Int { start + index - tokens.lowerBound }
+  }
+
+  /// From the one that all samples share, of which a single sample is the whole.
+  private(set) var segments: [Segment] = []
+  /// The segment that is a sample's own, or ends it.
+  private(set) var ends: [Int] = []
+
+  var count: Int { segments.last?.range.upperBound ?? 0 }
+  /// Tokens that all samples share.
+  var prefix: Int { segments.first?.tokens.count ?? 0 }
+
+  /// - Parameter groups: samples of the same images each. Samples of different groups share at most the text before
+  ///   their first images.
+  init(_ groups: [[Sample]]) {
+    let samples = groups.joined()
+    guard samples.count > 1 else {
+      for sample in samples { append([sample], 0, tokens: 0..<sample.decisiveTokens, of: nil) }
       return
     }
-    // Every prediction stays in its branch, and an image is either whole in the prefix or whole in the branches.
+    let shared = Self.shared(Array(samples), inImages: groups.count == 1)
+    append(Array(samples), 0, tokens: 0..<shared, of: nil)
+    var first = 0
+    for group in groups {
+      var (parent, own) = (0, shared)
+      if groups.count > 1 && group.count > 1 {
+        let common = max(shared, Self.shared(group, inImages: true))
+        if common > shared {
+          parent = segments.count
+          append(group, first, tokens: shared..<common, of: 0)
+          own = common
+        }
+      }
+      for (index, sample) in group.enumerated() {
+        append([sample], first + index, tokens: own..<sample.decisiveTokens, of: parent)
+      }
+      first += group.count
+    }
+  }
+
+  private mutating func append(_ samples: [Sample], _ first: Int, tokens: Range<Int>, of parent: Int?) {
+    if samples.count == 1 { ends.append(segments.count) }
+    segments.append(
+      Segment(parent: parent, samples: first..<first + samples.count, tokens: tokens, start: count))
+  }
+
+  /// How many first tokens samples share. Every prediction stays in its own segment, and an image is whole in one.
+  private static func shared(_ samples: [Sample], inImages: Bool) -> Int {
+    let first = samples[0]
     var shared = samples.map { sample in
       let firstLabel = sample.labels.firstIndex { $0 != Sample.ignoredLabel } ?? sample.labels.count
       let common = zip(first.inputIDs, sample.inputIDs).prefix { $0 == $1 }.count
-      let limit = sharesImages ? common : sample.visualSpans.first?.lowerBound ?? common
+      let limit = inImages ? common : sample.visualSpans.first?.lowerBound ?? common
       return min(common, limit, firstLabel - 1, sample.decisiveTokens - 1)
     }.reduce(first.inputIDs.count, min)
     for span in samples.flatMap(\.visualSpans) where span.contains(shared) { shared = min(shared, span.lowerBound) }
-    var next = shared
-    prefix = shared
-    branches = samples.map { sample in
-      defer { next += sample.decisiveTokens - shared }
-      return next..<next + sample.decisiveTokens - shared
-    }
-    count = next
+    return shared
   }
 
   /// Where token `index` of sample `sample` lies.
   func position(of index: Int, sample: Int) -> Int {
-    index < prefix ? index : branches[sample].lowerBound + index - prefix
+    var segment = segments[ends[sample]]
+    while index < segment.tokens.lowerBound, let parent = segment.parent { segment = segments[parent] }
+    return segment.position(of: index)
+  }
+
+  /// The slots of the segments; see `SequenceSlot.tree`.
+  func slots(known: Int = 0, from firstKey: Int = 0, reserving reserved: Int = 0) -> [SequenceSlot] {
+    SequenceSlot.tree(
+      segments.map { ($0.parent, $0.tokens.count) }, known: known, from: firstKey, reserving: reserved)
   }
 }

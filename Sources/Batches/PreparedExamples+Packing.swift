@@ -5,8 +5,7 @@ import QwenVL
 import Tensors
 
 extension BaseModel {
-  /// Packs examples that are computed together: one image group, whose examples have the same images, or several groups
-  /// of one each.
+  /// Packs image groups that are computed together.
   /// - Parameters:
   ///   - adapter: with which the batch will be computed.
   ///   - frozenLayers: layers below the adapter's lowest that pass by themselves; see `hiddenStates`.
@@ -38,26 +37,23 @@ extension BaseModel {
     _ groups: [ImageGroup], of data: PreparedExamples, _ frozenLayers: Int,
     features: (_ row: Example, _ sample: Sample) throws(SampleError) -> ImageFeatures
   ) throws -> PackedBatch {
-    let indices = groups.flatMap(\.examples)
-    let examples = try data.examples(indices)
-    let samples = try zip(examples, indices).map { try data.sample(of: $0, at: $1) }
-    func images(_ index: Int) throws -> ImageFeatures {
-      // Deepstack's levels enter the first layers; above them an image is known by its place alone.
-      guard frozenLayers < max(1, configuration.vision.deepstackBlocks.count) else {
-        return ImageFeatures(features: samples[index].visualSpans.map { Matrix(uninitialized: $0.count, 0) })
-      }
-      return try features(examples[index], samples[index])
+    // Deepstack's levels enter the first layers; above them an image is known by its place alone.
+    let needsFeatures = frozenLayers < max(1, configuration.vision.deepstackBlocks.count)
+    var all: [Example] = []
+    let packed = try groups.map { group in
+      let examples = try data.examples(group.examples)
+      let samples = try zip(examples, group.examples).map { try data.sample(of: $0, at: $1) }
+      let longest = longest(samples)
+      let images =
+        needsFeatures
+        ? try features(examples[longest], samples[longest])
+        : ImageFeatures(features: samples[longest].visualSpans.map { Matrix(uninitialized: $0.count, 0) })
+      all += examples
+      return SampleGroup(samples, features: images.features, passes: images.passes)
     }
-    let batch: PackedBatch
-    if groups.count == 1 {
-      let images = try images(longest(samples))
-      batch = PackedBatch(samples, images: .shared(images.features), passes: [images.passes])
-    } else {
-      let images = try samples.indices.map(images)
-      batch = PackedBatch(samples, images: .own(images.map(\.features)), passes: images.map(\.passes))
-    }
+    let batch = PackedBatch(packed)
     guard frozenLayers > 0 else { return batch }
     return batch.beginning(
-      atLayer: frozenLayers, with: try hiddenStates(of: examples, samples: samples, before: frozenLayers))
+      atLayer: frozenLayers, with: try hiddenStates(of: all, samples: packed.flatMap(\.samples), before: frozenLayers))
   }
 }

@@ -1,4 +1,4 @@
-// How many examples of different images pass the decoder together where the run leaves it open.
+// How many examples pass the decoder together where the run leaves it open.
 import Batches
 import HuggingFace
 import Tensors
@@ -16,14 +16,17 @@ package enum ExamplesPerPass {
   /// than the budget beside the layers' inputs, and a step has at least `leastPasses` passes.
   /// - Parameters:
   ///   - shapes: of the run's examples; a pass is taken to have the mean of each of their numbers.
+  ///   - keys: group key of each, where examples of an image share its tokens.
   package static func automatic(
-    _ shapes: [ExampleShape], globalBatch: Int, activations: ActivationBudget, _ text: TextConfiguration
+    _ shapes: [ExampleShape], groups keys: [Int]?, globalBatch: Int, activations: ActivationBudget,
+    _ text: TextConfiguration
   ) -> Int {
     guard !shapes.isEmpty else { return 1 }
-    func mean(_ part: KeyPath<ExampleShape, Int>) -> Double {
-      shapes.reduce(0) { $0 + Double($1[keyPath: part]) } / Double(shapes.count)
+    let all = shapes.reduce(into: (tokens: 0, answers: 0)) {
+      ($0.tokens, $0.answers) = ($0.tokens + $1.tokens, $0.answers + $1.answers)
     }
-    let (tokens, answers) = (mean(\.tokens), mean(\.answers))
+    let tokens = Double(all.tokens - (keys.map { repeated(shapes, $0) } ?? 0)) / Double(shapes.count)
+    let answers = Double(all.answers) / Double(shapes.count)
     func saved(_ examples: Int) -> Double {
       (0..<text.layers).reduce(0) { sum, layer in
         sum
@@ -36,6 +39,16 @@ package enum ExamplesPerPass {
     let largest = min(globalBatch / leastPasses, Int(Double(usefulGEMMRows) / max(1, tokens)))
     let divisors = (1...max(1, largest)).filter { globalBatch % $0 == 0 }
     return divisors.last { $0 == 1 || activations.bytes == .max || saved($0) <= Double(activations.bytes) } ?? 1
+  }
+
+  /// Tokens that examples of an image have in common, but for one of them.
+  private static func repeated(_ shapes: [ExampleShape], _ keys: [Int]) -> Int {
+    var groups: [Int: (examples: Int, shared: Int)] = [:]
+    for (key, shape) in zip(keys, shapes) {
+      let group = groups[key, default: (0, .max)]
+      groups[key] = (group.examples + 1, min(group.shared, shape.shared))
+    }
+    return groups.values.reduce(0) { $0 + ($1.examples - 1) * $1.shared }
   }
 
   /// What to do where ranks have nothing to do because a step has fewer passes than there are ranks; nil: all of them

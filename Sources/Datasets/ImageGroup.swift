@@ -51,20 +51,22 @@ package func imageKeys(of examples: [Example]) -> [Int] {
   }
 }
 
-/// Image groups that are computed together, up to `rows` examples. Groups of one example join; a group of several
-/// examples is alone. Text-only examples are separate from examples with images, since no adapter learns from them. The
-/// result is a function of the groups alone, so that the number of ranks changes no bit.
+/// Image groups that are computed together: as many as have up to `limit` examples, or one that has more. Text-only
+/// examples are separate from examples with images, since no adapter learns from them. The result is a function of the
+/// groups alone, so that the number of ranks changes no bit.
 package func microBatches(of groups: [ImageGroup], examples limit: Int, isText: (Int) -> Bool) -> [[ImageGroup]] {
   var batches: [[ImageGroup]] = []
-  var open: [Bool: Int] = [:]
+  var open: [Bool: (place: Int, examples: Int)] = [:]
   for group in groups {
     let kind = isText(group.examples[0])
-    if group.examples.count == 1, let place = open[kind], batches[place].count < limit {
-      batches[place].append(group)
-      continue
+    if let last = open[kind], last.examples + group.examples.count <= limit {
+      batches[last.place].append(group)
+      open[kind] = (last.place, last.examples + group.examples.count)
+    } else {
+      // A group that fills a pass leaves the one before it open.
+      if group.examples.count < limit { open[kind] = (batches.count, group.examples.count) }
+      batches.append([group])
     }
-    if group.examples.count == 1 { open[kind] = batches.count }
-    batches.append([group])
   }
   return batches
 }

@@ -67,7 +67,7 @@ package struct Generator: Sendable {
   ) throws(EvaluationError) -> (losses: [SampleLoss], generations: [Generation]) {
     let prompts = units.flatMap(\.prompts)
     for prompt in prompts { try checkLength(prompt) }
-    let batches = units.map { PackedBatch($0.samples + $0.prompts, images: .shared($0.features)) }
+    let batches = units.map { PackedBatch($0.samples + $0.prompts, features: $0.features) }
     if prompts.isEmpty { return (batches.flatMap { base.loss($0, adapter: adapter) }, []) }
     let (slots, keys) = placed(batches)
     let cache = KeyValueCache<Float>(capacity: keys, configuration: base.configuration.text)

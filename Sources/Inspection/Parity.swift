@@ -119,12 +119,12 @@ private struct ParityExample {
     pixels = try samples.images(of: example, for: sample)
     func packed(_ adapter: any ProjectionAdapter<Float>) throws -> PackedBatch {
       let images = try model.learnedFeatures(of: example, sample: sample, adapter: adapter)
-      let packed = PackedBatch([sample], images: .shared(images.features), passes: [images.passes])
+      let packed = PackedBatch([SampleGroup([sample], features: images.features, passes: images.passes)])
       // Base and adapted numbers are compared, so they come from passes over the same tokens.
       return parts[0].joined.tokens == .all ? packed.withoutPrefixCache : packed
     }
     let features = try model.features(of: example, sample: sample, adapter: nil)
-    let plain = PackedBatch([sample], images: .shared(features))
+    let plain = PackedBatch([sample], features: features)
     let batch = parts[0].joined.tokens == .all ? plain.withoutPrefixCache : plain
     let frozen = model.model.head.logits(model.hidden(batch, adapter: nil))
     self.parts =

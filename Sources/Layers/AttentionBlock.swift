@@ -11,12 +11,12 @@ struct AttentionBlock {
   /// The query heads of the key/value head.
   let heads: Range<Int>
   /// The keys among all: those that the block's span shares with others, then its own.
-  let shared, own: Range<Int>
+  let keys: [Range<Int>]
   /// How many of the block's keys each query sees: the first ones.
   let visible: [Int]
 
   var rowCount: Int { queries.count * heads.count }
-  var keyCount: Int { shared.count + own.count }
+  var keyCount: Int { keys.reduce(0) { $0 + $1.count } }
 
   /// How many of the block's keys a row sees.
   @inline(__always)
@@ -30,7 +30,9 @@ struct AttentionBlock {
 
   /// The keys from `first` on, and which of the block's they are.
   func keys(from first: Int) -> [(keys: Range<Int>, columns: Range<Int>)] {
-    [(shared, 0), (own, shared.count)].compactMap { keys, column in
+    var column = 0
+    return keys.compactMap { keys in
+      defer { column += keys.count }
       let lower = max(keys.lowerBound, first)
       guard lower < keys.upperBound else { return nil }
       return (lower..<keys.upperBound, column + lower - keys.lowerBound..<column + keys.count)
@@ -64,6 +66,7 @@ extension Attention {
   ) {
     let group = heads / kvHeads
     for span in pattern.spans {
+      let shared = span.shared.reduce(0) { $0 + $1.count }
       let (k, v) = (GEMMFactor(span.keys(of: k), precision), GEMMFactor(span.keys(of: v), precision))
       let size = max(1, Self.blockRows(precision) / group)
       for start in stride(from: span.queries.lowerBound, to: span.queries.upperBound, by: size) {
@@ -71,12 +74,12 @@ extension Attention {
         let end = span.causal ? pattern.keyOfQuery[queries.upperBound - 1] + 1 : span.own.upperBound
         let own = span.own.lowerBound..<end
         let visible = queries.map {
-          span.shared.count + (span.causal ? pattern.keyOfQuery[$0] + 1 - own.lowerBound : own.count)
+          shared + (span.causal ? pattern.keyOfQuery[$0] + 1 - own.lowerBound : own.count)
         }
         for head in 0..<kvHeads {
           let block = AttentionBlock(
-            queries: queries, kvHead: head, heads: head * group..<(head + 1) * group, shared: span.shared, own: own,
-            visible: visible)
+            queries: queries, kvHead: head, heads: head * group..<(head + 1) * group,
+            keys: span.shared + [own], visible: visible)
           let (keys, columns) = (0..<block.keyCount, ofKVHead(head))
           body(block, k.rows(keys).columns(columns), v.rows(keys).columns(columns))
         }
@@ -95,8 +98,8 @@ extension Attention {
 extension AttentionPattern.Span {
   /// The span's keys or values, those that it shares first.   [T, kvHeads D] -> [keys, kvHeads D]
   fileprivate func keys<Element>(of all: Matrix<Element>) -> Matrix<Element> {
-    if shared.isEmpty { return all.rows(own) }
-    if shared.upperBound == own.lowerBound { return all.rows(shared.lowerBound..<own.upperBound) }
-    return all.rows(shared).followed(by: all.rows(own))
+    guard let last = shared.last else { return all.rows(own) }
+    if shared.count == 1, last.upperBound == own.lowerBound { return all.rows(last.lowerBound..<own.upperBound) }
+    return .joining(keys.map { all.rows($0) })
   }
 }

@@ -6,12 +6,15 @@ package struct AttentionPattern: Sendable {
   package struct Span: Sendable {
     /// Rows of the query matrix.
     package var queries: Range<Int>
-    /// Keys that all of them see.
-    package var shared: Range<Int>
+    /// Keys that all of them see, ascending, without neighbours that touch.
+    package var shared: [Range<Int>]
     /// Keys of their own sequence.
     package var own: Range<Int>
     /// Whether a query sees only the keys of `own` up to its own key.
     package var causal: Bool
+
+    /// All keys of the span, in the order in which its blocks have them.
+    var keys: [Range<Int>] { shared + [own] }
   }
 
   package var spans: [Span]
@@ -19,27 +22,38 @@ package struct AttentionPattern: Sendable {
   package var keyOfQuery: [Int]
 
   /// Most keys of a span.
-  var widest: Int { spans.map { $0.shared.count + $0.own.count }.max() ?? 0 }
+  var widest: Int { spans.map { $0.keys.reduce(0) { $0 + $1.count } }.max() ?? 0 }
 
   /// Every sequence attends to itself, in both directions (vision).
   package static func blocks(_ ranges: [Range<Int>]) -> AttentionPattern {
     AttentionPattern(
-      spans: ranges.map { Span(queries: $0, shared: 0..<0, own: $0, causal: false) },
+      spans: ranges.map { Span(queries: $0, shared: [], own: $0, causal: false) },
       keyOfQuery: Array(0..<(ranges.last?.upperBound ?? 0)))
   }
 
   /// Sequences that attend causally to themselves, and to the whole of what they share with others.
   /// - Parameter sequences: the queries of one sequence after the other, whose keys are the last ones of `own`.
-  package static func causal(_ sequences: [(shared: Range<Int>, own: Range<Int>, queries: Int)]) -> AttentionPattern {
+  package static func causal(_ sequences: [(shared: [Range<Int>], own: Range<Int>, queries: Int)]) -> AttentionPattern {
     var pattern = AttentionPattern(spans: [], keyOfQuery: [])
     for sequence in sequences {
       let first = pattern.keyOfQuery.count
       pattern.spans.append(
         Span(
-          queries: first..<first + sequence.queries, shared: sequence.shared, own: sequence.own, causal: true))
+          queries: first..<first + sequence.queries, shared: joined(sequence.shared), own: sequence.own, causal: true))
       pattern.keyOfQuery += sequence.own.suffix(sequence.queries)
     }
     return pattern
+  }
+
+  /// Ascending ranges, those that touch as one.
+  private static func joined(_ ranges: [Range<Int>]) -> [Range<Int>] {
+    ranges.reduce(into: []) { joined, range in
+      if let last = joined.last, last.upperBound == range.lowerBound {
+        joined[joined.count - 1] = last.lowerBound..<range.upperBound
+      } else if !range.isEmpty {
+        joined.append(range)
+      }
+    }
   }
 
   /// The same pattern for some of the queries, ascending, renumbered from 0.

@@ -95,7 +95,7 @@ package struct Plan {
       run.training.activationMemoryMiB == nil ? ActivationBudget(bytes: automatic, precision: precision) : stated
     self.activations = activations
     let examplesPerPass = ExamplesPerPass.automatic(
-      examples.shapes, globalBatch: run.training.globalBatch, activations: stated,
+      examples.shapes, groups: examples.groups, globalBatch: run.training.globalBatch, activations: stated,
       configuration.text)
     run.training.microBatch.settle(examplesPerPass)
     self.run = run

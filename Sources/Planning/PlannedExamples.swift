@@ -16,7 +16,8 @@ struct PlannedExamples {
   let imageTokens: Double
   /// Where the lengths come from.
   let source: String
-  private let groups: [Int]?
+  /// Group key of each, where the run groups them by image.
+  let groups: [Int]?
   /// Group key of each, whether or not the run groups them; nil for assumed examples.
   private let keys: [Int]?
   /// Those that were read, by file; the whole files.

@@ -78,8 +78,7 @@ extension Decoder {
   /// each.
   /// - Parameters:
   ///   - dHidden: `[R, H]`.
-  ///   - adapters: one for each branch of the pass, or one for its only sequence. They act on visual tokens of the same
-  ///     layers, all in the same way.
+  ///   - adapters: one for each sequence of the pass. They act on visual tokens of the same layers, all in the same way.
   package func backward(
     _ dHidden: Matrix<Element>, pass: Pass, separately adapters: [any ProjectionAdapter<Element>]
   ) {
@@ -87,16 +86,16 @@ extension Decoder {
       for adapter in adapters { backward(dHidden, pass: pass, adapter: adapter) }
       return
     }
-    precondition(adapters.count == pass.tokens.pieces.count - 1, "one adapter a sequence")
-    let images = pass.tokens.imagesOfPieces
-    if images[0].isEmpty {
+    let (leaves, images) = (pass.tokens.leaves, pass.tokens.imagesOfPieces)
+    precondition(adapters.count == leaves.count, "one adapter a sequence")
+    if leaves.allSatisfy({ pass.tokens.path(to: $0).dropLast().allSatisfy { images[$0].isEmpty } }) {
       // No gradient reaches the text before all images, and none of one sequence another's tokens.
-      backward(dHidden, pass: pass, adapter: SeparateAdapters(Array(zip(images.dropFirst(), adapters))))
+      backward(dHidden, pass: pass, adapter: SeparateAdapters(Array(zip(leaves.map { images[$0] }, adapters))))
       return
     }
     guard let lowest = adapters[0].lowestLayer, !pass.saved.isEmpty else { return }
     var runs = SeparatedTokens.runs(of: pass.tokens, rows: usefulGEMMRows).compactMap { run in
-      SeparatedBackward(run, of: pass.tokens, outputPositions: pass.outputPositions, adapters[run]) { outputs in
+      SeparatedBackward(leaves[run], of: pass.tokens, outputPositions: pass.outputPositions, adapters[run]) { outputs in
         norm.backward(dHidden.gathering(outputs), input: pass.residual.gathering(outputs))
       }
     }
@@ -122,10 +121,10 @@ private struct SeparatedBackward<Element: Scalar> {
   /// Nil if nothing is adapted that an output depends on.
   /// - Parameter top: makes the gradient of the last layer's output from the outputs' indices.
   init?(
-    _ run: Range<Int>, of tokens: PassTokens<Element>, outputPositions: [Int],
+    _ leaves: ArraySlice<Int>, of tokens: PassTokens<Element>, outputPositions: [Int],
     _ adapters: ArraySlice<any ProjectionAdapter<Element>>, top: (_ outputs: [Int]) -> Matrix<Element>
   ) {
-    separated = SeparatedTokens(run, of: tokens, outputPositions: outputPositions)
+    separated = SeparatedTokens(leaves, of: tokens, outputPositions: outputPositions)
     adapter = SeparateAdapters(Array(zip(separated.images, adapters)))
     let positions = separated.tokens.lastQueries.positions
     guard let first = separated.tokens.visual.first?.lowerBound,

@@ -40,12 +40,11 @@ struct Piece: Sendable {
       let start: Start =
         if slot.own.count > slot.newTokens {
           .past(slot.own.lowerBound)
-        } else if slot.shared.isEmpty {
-          .nothing
-        } else if let prefix = pieces.firstIndex(where: { $0.key == slot.shared.lowerBound }) {
-          .piece(prefix)
+        } else if let before = slot.shared.last?.lowerBound {
+          // A piece without tokens has the key of the one behind it.
+          pieces.lastIndex { $0.key == before }.map { .piece($0) } ?? .past(before)
         } else {
-          .past(slot.shared.lowerBound)
+          .nothing
         }
       pieces.append(Piece(tokens: first..<first + slot.newTokens, start: start, key: slot.own.lowerBound))
       first += slot.newTokens

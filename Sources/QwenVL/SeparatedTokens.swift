@@ -2,8 +2,8 @@
 import Layers
 import Tensors
 
-/// Some sequences of a pass that share a prefix, each with a copy of it: what they share has the same activations, and
-/// gradients of its own for each of them.
+/// Some sequences of a pass, each with a copy of what it shares with others: that has the same activations, and gradients
+/// of its own for each of them.
 struct SeparatedTokens<Element: Scalar> {
   /// Rows among the pass's new tokens, and among its outputs.
   let rows, outputs: [Int]
@@ -17,27 +17,25 @@ struct SeparatedTokens<Element: Scalar> {
   let images: [Range<Int>]
 
   /// - Parameters:
-  ///   - sequences: the branches of a pass, counted from 0.
-  ///   - outputPositions: of the pass, all of them in branches.
-  init(_ sequences: Range<Int>, of pass: PassTokens<Element>, outputPositions: [Int]) {
-    let prefix = pass.pieces[0]
+  ///   - leaves: the last piece of each sequence (`PassTokens.leaves`).
+  ///   - outputPositions: of the pass, all of them in leaves.
+  init(_ leaves: some Sequence<Int>, of pass: PassTokens<Element>, outputPositions: [Int]) {
     let known = pass.newKeys.first ?? 0
     var (rows, outputs, ownOutputs, sources): ([Int], [Int], [Int], [Int]) = ([], [], [], [])
     var (pieces, visual, images): ([Piece], [Range<Int>], [Range<Int>]) = ([], [], [])
-    var spans: [(shared: Range<Int>, own: Range<Int>, queries: Int)] = []
-    for sequence in sequences {
-      let branch = pass.pieces[sequence + 1]
-      precondition(branch.start == .piece(0), "the sequence continues the prefix")
+    var spans: [(shared: [Range<Int>], own: Range<Int>, queries: Int)] = []
+    for leaf in leaves {
       let first = rows.count
       let imagesBefore = visual.count
-      for (source, start) in [(0, prefix.start), (sequence + 1, .piece(pieces.count))] {
+      for (depth, source) in pass.path(to: leaf).enumerated() {
+        let start = depth == 0 ? pass.pieces[source].start : .piece(pieces.count - 1)
         let tokens = pass.pieces[source].tokens
         let shift = rows.count - tokens.lowerBound
         visual += pass.visual.filter { tokens.contains($0.lowerBound) }.map {
           $0.lowerBound + shift..<$0.upperBound + shift
         }
         for (output, position) in outputPositions.enumerated() where tokens.contains(position) {
-          precondition(source > 0, "every prediction is in a branch")
+          precondition(source == leaf, "every prediction is its sequence's own")
           outputs.append(output)
           ownOutputs.append(position + shift)
         }
@@ -45,7 +43,7 @@ struct SeparatedTokens<Element: Scalar> {
         sources.append(source)
         rows += tokens
       }
-      spans.append((0..<known, known + first..<known + rows.count, rows.count - first))
+      spans.append(([0..<known], known + first..<known + rows.count, rows.count - first))
       images.append(imagesBefore..<visual.count)
     }
     (self.rows, self.outputs, self.sources, self.images) = (rows, outputs, sources, images)
@@ -55,10 +53,9 @@ struct SeparatedTokens<Element: Scalar> {
       newKeys: Array(known..<known + rows.count), pieces: pieces, pattern: .causal(spans), outputPositions: ownOutputs)
   }
 
-  /// The branches of a pass in runs of equally many branches, of about `limit` rows at most.
+  /// The sequences of a pass, as indices of its leaves, in runs of equally many, of about `limit` rows at most.
   static func runs(of pass: PassTokens<Element>, rows limit: Int) -> [Range<Int>] {
-    let prefix = pass.pieces[0].tokens.count
-    let counts = pass.pieces.dropFirst().map { prefix + $0.tokens.count }
+    let counts = pass.leaves.map { pass.path(to: $0).reduce(0) { $0 + pass.pieces[$1].tokens.count } }
     let runs = (counts.reduce(0, +) + limit - 1) / limit
     let each = max(1, (counts.count + runs - 1) / runs)
     return stride(from: 0, to: counts.count, by: each).map { $0..<min($0 + each, counts.count) }
@@ -80,6 +77,21 @@ extension SeparatedTokens {
 }
 
 extension PassTokens {
+  /// The last piece of each sequence: those that no other one continues.
+  var leaves: [Int] {
+    let continued = Set(
+      pieces.compactMap { piece in
+        if case .piece(let index) = piece.start { index } else { nil }
+      })
+    return pieces.indices.filter { !pieces[$0].tokens.isEmpty && !continued.contains($0) }
+  }
+
+  /// The pieces of a sequence, from its first one to `leaf`.
+  func path(to leaf: Int) -> [Int] {
+    guard case .piece(let index) = pieces[leaf].start else { return [leaf] }
+    return path(to: index) + [leaf]
+  }
+
   /// Which of `visual` are each piece's.
   var imagesOfPieces: [Range<Int>] {
     var first = 0

@@ -1,4 +1,4 @@
-// How many examples of different images pass the decoder together, as a run file states it.
+// How many examples pass the decoder together, as a run file states it.
 
 /// `training.micro_batch`: a number of examples, or `auto`.
 package enum MicroBatch: Sendable, Equatable {

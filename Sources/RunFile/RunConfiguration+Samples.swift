@@ -29,7 +29,7 @@ extension RunConfiguration {
   /// Memory for saved activations in addition to the layers' inputs, in bytes.
   package var activationBytes: Int { training.activationMemoryMiB.map { $0 << 20 } ?? .max }
 
-  /// Examples of different images in one pass; one where that is still open.
+  /// Examples in one pass, beside image groups that have more; one where that is still open.
   package var examplesPerPass: Int {
     switch training.microBatch {
     case .auto: 1

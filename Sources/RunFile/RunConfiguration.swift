@@ -164,8 +164,8 @@ extension RunConfiguration {
     package var steps: Int?
     /// Examples of an optimizer step, over all ranks.
     package var globalBatch = 16
-    /// Examples of different images that a rank computes in one pass. More are faster and take more memory. The last
-    /// bits of the result depend on it.
+    /// Examples that a rank computes in one pass; those of an image are together, also where they are more. More are
+    /// faster and take more memory. The last bits of the result depend on it.
     package var microBatch = MicroBatch.auto
     /// The peak of the schedule; absent: by the model's width, see `RunConfiguration.learningRate`.
     package var learningRate: Double?

@@ -149,7 +149,7 @@ extension RunConfiguration.Training: Section {
       "epochs", &epochs, .within(Double.leastNonzeroMagnitude...1_000_000, "a number above 0, at most 1000000"))
     try v.field("steps", &steps, .within(1...1_000_000_000))
     try v.field("global_batch", &globalBatch, .within(1...1_000_000))
-    // Without the key examples of different images passed the decoder one by one.
+    // Without the key images passed the decoder one by one.
     try v.field("micro_batch", &microBatch, effect: .numbersUnless("1"))
     try v.field("learning_rate", &learningRate, .within(0...10))
     try v.field("rate_factors", &rateFactors, effect: .numbersUnless(RateFactors.plain.yaml))

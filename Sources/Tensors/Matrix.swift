@@ -112,14 +112,21 @@ package struct Matrix<Element: Scalar>: @unchecked Sendable {
     return result
   }
 
-  /// New memory with this matrix's rows, then those of another one.
-  package func followed(by other: Matrix) -> Matrix {
-    precondition(other.columns == columns)
-    let result = Matrix(uninitialized: rows + other.rows, columns)
-    result.rows(0..<rows).assign(self)
-    result.rows(rows..<result.rows).assign(other)
+  /// New memory with the rows of some matrices, one after the other.
+  /// - Precondition: there is one, and all have as many columns.
+  package static func joining(_ parts: [Matrix]) -> Matrix {
+    let result = Matrix(uninitialized: parts.reduce(0) { $0 + $1.rows }, parts[0].columns)
+    var first = 0
+    for part in parts {
+      precondition(part.columns == result.columns)
+      result.rows(first..<first + part.rows).assign(part)
+      first += part.rows
+    }
     return result
   }
+
+  /// New memory with this matrix's rows, then those of another one.
+  package func followed(by other: Matrix) -> Matrix { .joining([self, other]) }
 
   /// New memory with the same numbers.
   package var copy: Matrix {

@@ -40,7 +40,7 @@ package struct Job: Sendable {
     do { try run.adapter.requireHeads(base.configuration.text) } catch { throw RankFailure(shared: error) }
     training = try run.prepareExamples(run.trainingFiles, base: base, communicator: communicator, warn: warn)
     let examplesPerPass = ExamplesPerPass.automatic(
-      training.shapes, globalBatch: run.training.globalBatch,
+      training.shapes, groups: run.data.groupByImage ? training.keys : nil, globalBatch: run.training.globalBatch,
       activations: ActivationBudget(bytes: run.activationBytes, precision: base.precision), base.configuration.text)
     run.training.microBatch.settle(examplesPerPass)
     self.run = run

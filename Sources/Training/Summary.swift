@@ -79,7 +79,7 @@ struct Summary {
     }
     let advice = ExamplesPerPass.advice(
       passes: batches.count, ranks: job.communicator.size, examplesPerPass: most)
-    return ["passes     up to \(most) examples of different images each; the first step has \(batches.count)"]
+    return ["passes     up to \(most) examples each; the first step has \(batches.count)"]
       + (advice.map { ["note       \($0)"] } ?? [])
   }
 

@@ -40,7 +40,7 @@ struct AttentionCommand: ParsableCommand {
     for shape in shapes {
       add(
         "\(shape.rawValue) causal", tokens, shape.decoderAttention(precision), backward: true, reference, to: &table,
-        pattern: { .causal([(shared: 0..<0, own: 0..<$0, queries: $0)]) })
+        pattern: { .causal([(shared: [], own: 0..<$0, queries: $0)]) })
       add(
         "\(shape.rawValue) windows", patches, shape.visionAttention(precision), backward: false, reference, to: &table,
         pattern: { count in .blocks(stride(from: 0, to: count, by: 64).map { $0..<min($0 + 64, count) }) })
@@ -112,9 +112,10 @@ extension AttentionPattern {
   /// Number of pairs of a query and a visible key.
   fileprivate var pairs: Double {
     spans.reduce(0) { sum, span in
-      span.queries.reduce(sum) { sum, query in
+      let shared = span.shared.reduce(0) { $0 + $1.count }
+      return span.queries.reduce(sum) { sum, query in
         let own = span.causal ? keyOfQuery[query] + 1 - span.own.lowerBound : span.own.count
-        return sum + Double(span.shared.count + own)
+        return sum + Double(shared + own)
       }
     }
   }

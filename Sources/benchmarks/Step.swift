@@ -29,8 +29,8 @@ struct Step: ParsableCommand {
   @Option(help: "The base model's folder.") var model: String
   @Option(help: "The examples (JSON Lines).") var data: String
   @Option(help: "Folder of relative image paths; by default the folder of the data.") var imageRoot: String?
-  @Option(help: "A batch is a single example, or the grouped examples of one image.") var questions = Questions.single
-  @Option(help: "Number of examples of different images in a batch.") var microBatch = 1
+  @Option(help: "Of an image, a batch has a single example, or all of them.") var questions = Questions.single
+  @Option(help: "Number of images in a batch.") var microBatch = 1
   @Option(help: "Compute precision; by default the fastest of this processor.") var precision: Precision?
   @Option(help: "Rank of the adapter.") var rank = 8
   @Option(help: "Adapted KV heads, spread evenly over the layers; by default a quarter.") var kvHeads: Int?
@@ -41,9 +41,7 @@ struct Step: ParsableCommand {
   func validate() throws {
     try requireInstructions(precision)
     guard (1...4096).contains(rank) else { throw ValidationError("--rank \(rank): give 1 to 4096") }
-    guard microBatch == 1 || questions == .single, microBatch > 0 else {
-      throw ValidationError("--micro-batch \(microBatch): give 1 or more, without --questions grouped")
-    }
+    guard microBatch > 0 else { throw ValidationError("--micro-batch \(microBatch): give 1 or more") }
     if let kvHeads, kvHeads < 1 { throw ValidationError("--kv-heads \(kvHeads): give 1 or more") }
   }
 
@@ -56,8 +54,8 @@ struct Step: ParsableCommand {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("benchmarks-\(UUID().uuidString)").path
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let phases = try StepPhases(
-      base, examples: try batch(ExampleReader(imageRoot: root).read(data).examples), sameImages: microBatch == 1,
-      maxLength: maxLength, rank: rank, kvHeads: heads, folder: folder)
+      base, groups: try batch(ExampleReader(imageRoot: root).read(data).examples), maxLength: maxLength, rank: rank,
+      kvHeads: heads, folder: folder)
     say(
       "model      \(model): \(text.layers) layers, hidden \(text.hiddenSize); compute in \(base.precision.rawValue)")
     let shape = phases.shape
@@ -79,14 +77,14 @@ struct Step: ParsableCommand {
     conclude(repeats, phases)
   }
 
-  /// The examples of the batch.
-  private func batch(_ examples: [Example]) throws -> [Example] {
+  /// The examples of the batch, those of an image together.
+  private func batch(_ examples: [Example]) throws -> [[Example]] {
     guard !examples.isEmpty else { throw ValidationError("\(data): no examples") }
     switch questions {
-    case .single: return Array(examples.prefix(microBatch))
+    case .single: return examples.prefix(microBatch).map { [$0] }
     case .grouped:
-      let keys = imageKeys(of: examples)
-      return Array(zip(examples, keys).filter { $0.1 == keys[0] }.map(\.0).prefix(ImageGroup.maximumExamples))
+      return imageGroups(of: examples) { _ in 0 }.prefix(microBatch).map { group in group.examples.map { examples[$0] }
+      }
     }
   }
 
@@ -120,7 +118,7 @@ struct Step: ParsableCommand {
     say(
       "utilization of the GEMM peak: \(total(Phase.wholeStep)) with a new image, \(total(Phase.withoutVision)) with "
         + "cached vision features")
-    let count = Double(phases.examples.count)
+    let count = Double(phases.shape.examples)
     // Over the same parts of training.
     func ratio(withVision: Bool) -> String {
       let vision: [Phase] = withVision ? [.vision] : []

@@ -31,19 +31,18 @@ enum Phase: String, CaseIterable {
   static let withoutVision = wholeStep.filter { $0 != .decoding && $0 != .vision }
 }
 
-/// One batch of examples and an adapter to train on it.
+/// One batch of image groups and an adapter to train on it.
 final class StepPhases {
   let base: BaseModel
-  let examples: [Example]
-  /// All of them together, as they train and as a probe takes them.
+  /// Those of an image together.
+  let groups: [[Example]]
+  /// All examples together, as they train and as a probe takes them.
   private let batch: PackedBatch
   let shape: BatchShape
   let budgets: LayerBudgets
   let adapter: ImageLoRA<Float>
   private let selection: HeadSelection
   private let samples: SampleBuilder
-  /// One example for each set of images.
-  private let imaged: [Example]
   private let probe: InfluenceProbe<Float>
   /// Each example's own tokens.
   private let separate: [BatchShape]
@@ -53,16 +52,15 @@ final class StepPhases {
   private var sum: ExactSum
 
   /// - Parameters:
-  ///   - examples: all of the same images (`sameImages`), or each of its own.
+  ///   - groups: examples of the same images each.
   ///   - kvHeads: adapted KV heads, spread evenly over the layers.
   ///   - folder: where checkpoints are written.
   /// - Throws: the error of an example or its images.
   init(
-    _ base: BaseModel, examples: [Example], sameImages: Bool, maxLength: Int, rank: Int, kvHeads: Int, folder: String
+    _ base: BaseModel, groups: [[Example]], maxLength: Int, rank: Int, kvHeads: Int, folder: String
   ) throws {
     let text = base.configuration.text
-    (self.base, self.examples) = (base, examples)
-    imaged = sameImages ? [examples[0]] : examples
+    (self.base, self.groups) = (base, groups)
     budgets = .even(kvHeads, capacity: text.headCapacity)
     let indices = budgets.heads.map { Array(0..<$0) }
     selection = HeadSelection(
@@ -82,19 +80,16 @@ final class StepPhases {
     store = CheckpointStore(directory: folder, keep: 1)
     try store.prepare()
 
-    let made = try examples.map(samples.sample)
-    let features = try zip(imaged, made).map { try base.featureStore.features(of: $0, sample: $1) }
-    let patches = zip(imaged, made).map { $1.grids.map(\.patches) }
-    batch = Self.packed(made, features)
-    shape = BatchShape(batch, images: patches.flatMap(\.self))
-    separate = zip(made, made.indices).map { sample, index in
-      let own = min(index, features.count - 1)
-      return BatchShape(PackedBatch([sample], images: .shared(features[own])), images: patches[own])
+    let made = try groups.map { [samples] examples in
+      let own = try examples.map(samples.sample)
+      return SampleGroup(own, features: try base.featureStore.features(of: examples[0], sample: own[0]))
     }
-  }
-
-  private static func packed(_ samples: [Sample], _ features: [[Matrix<Float>]]) -> PackedBatch {
-    PackedBatch(samples, images: features.count == 1 ? .shared(features[0]) : .own(features))
+    func patches(_ sample: Sample) -> [Int] { sample.grids.map(\.patches) }
+    batch = PackedBatch(made)
+    shape = BatchShape(batch, images: made.flatMap { patches($0.samples[0]) })
+    separate = made.flatMap { group in
+      group.samples.map { BatchShape(PackedBatch([$0], features: group.features), images: patches($0)) }
+    }
   }
 
   /// One pass through all phases.
@@ -106,8 +101,8 @@ final class StepPhases {
       times[phase] = seconds
       return result
     }
-    let made = try timed(.tokens) { try examples.map(samples.sample) }
-    let images = try timed(.decoding) { try zip(imaged, made).map { try samples.images(of: $0, for: $1) } }
+    let made = try timed(.tokens) { try groups.map { try $0.map(samples.sample) } }
+    let images = try timed(.decoding) { try zip(groups, made).map { try samples.images(of: $0[0], for: $1[0]) } }
     pause()
     let features = timed(.vision) {
       images.map { own in
@@ -119,7 +114,7 @@ final class StepPhases {
       }
     }
     pause()
-    let batch = timed(.packing) { Self.packed(made, features) }
+    let batch = timed(.packing) { PackedBatch(zip(made, features).map { SampleGroup($0, features: $1) }) }
     let pass = timed(.forward) { base.forwardSavingActivations(batch, adapter: adapter) }
     let (losses, dHidden) = timed(.loss) { base.model.head.lossAndGradient(pass.hidden, targets: batch.targets) }
     pause()
@@ -158,7 +153,7 @@ final class StepPhases {
   /// Seconds of an example's influence: forward through the frozen base, with the others of the batch, and each
   /// example's backward pass down to the first layer; over the examples.
   func influenceSeconds() -> Double {
-    seconds { base.influence(of: batch, probe: probe) }.seconds / Double(examples.count)
+    seconds { base.influence(of: batch, probe: probe) }.seconds / Double(shape.examples)
   }
 
   /// Model FLOPs of each phase that has GEMMs.
@@ -182,6 +177,6 @@ final class StepPhases {
     let backward = separate.reduce(0.0) { sum, shape in
       sum + work(shape).backward - BatchFLOPs.repeatedScores(shape, budgets: all, base.configuration)
     }
-    return (together.forward + together.head + backward) / Double(examples.count)
+    return (together.forward + together.head + backward) / Double(shape.examples)
   }
 }

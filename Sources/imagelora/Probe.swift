@@ -11,7 +11,7 @@ struct Probe: ParsableCommand {
     abstract: "Measure the influence of every head on the run's examples.",
     discussion: """
       One backward pass over the frozen base model gives all estimators for an example; examples of the same images \
-      share the forward pass, those of different images are packed as in training (training.micro_batch). The file \
+      share the forward pass, and images are packed as in training (training.micro_batch). The file \
       holds the values of every example, so that heads can be selected for any budget later without another pass. \
       Where adapter.heads.from_layer is set, only the layers from it on are measured: what enters them is computed \
       once and cached for the training. SIGUSR2, SIGTERM, SIGINT and SIGHUP end it after the examples at hand, with \

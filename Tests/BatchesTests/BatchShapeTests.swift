@@ -34,7 +34,7 @@ struct BatchShapeTests {
   private func packed(_ count: Int) throws -> BatchShape {
     let features = try base.featureStore.features(of: rows[0], sample: samples[0])
     return BatchShape(
-      PackedBatch(Array(samples.prefix(count)), images: .shared(features)), images: samples[0].grids.map(\.patches))
+      PackedBatch(Array(samples.prefix(count)), features: features), images: samples[0].grids.map(\.patches))
   }
 
   /// An example's lengths up to its last supervised token, which is not read; `shared` of its tokens with others.
@@ -74,9 +74,10 @@ struct BatchShapeTests {
   @Test func joinedExamples() throws {
     let features = try base.featureStore.features(of: rows[0], sample: samples[0])
     let joined = BatchShape(
-      PackedBatch(samples, images: .own([features, features])), images: samples.flatMap { $0.grids.map(\.patches) })
+      PackedBatch(samples.map { SampleGroup([$0], features: features) }),
+      images: samples.flatMap { $0.grids.map(\.patches) })
     let alone = samples.map { sample in
-      BatchShape(PackedBatch([sample], images: .shared(features)), images: sample.grids.map(\.patches))
+      BatchShape(PackedBatch([sample], features: features), images: sample.grids.map(\.patches))
     }
     #expect(joined == BatchShape(joining: alone))
   }

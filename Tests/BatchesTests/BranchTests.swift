@@ -63,7 +63,7 @@ struct BranchTests {
     for order in [[0, 1, 2], [1, 0, 2]] {
       let features = try base.features(of: order.map { examples[$0] }, samples: order.map { samples[$0] }, adapter: nil)
       #expect(features.count == (images ? 2 : 0))
-      let packed = PackedBatch(order.map { samples[$0] }, images: .shared(features))
+      let packed = PackedBatch(order.map { samples[$0] }, features: features)
       let tokens = samples.reduce(0) { $0 + $1.decisiveTokens }
       #expect(packed.slots().last.map { $0.own.upperBound < tokens } == true, "nothing is shared")
       let shape = BatchShape(order.map { ExampleShape(samples[$0]) })
@@ -73,7 +73,7 @@ struct BranchTests {
       let features = try zip(examples, samples).map { try base.featureStore.features(of: $0, sample: $1) }
       for standard in [false, true] {
         try GroupedUnitTests.compare(base, samples, features, standard) { samples, features in
-          PackedBatch(samples, images: .shared(features[0]))
+          PackedBatch(samples, features: features[0])
         }
       }
     }

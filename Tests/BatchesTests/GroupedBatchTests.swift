@@ -32,39 +32,59 @@ struct GroupedUnitTests {
       row("c", "How many widgets are there?", "3", images: images),
     ]
     try compare(rows, model.fixture, model.standard) { samples, features in
-      PackedBatch(samples, images: .shared(features[0]))
+      PackedBatch(samples, features: features[0])
     }
   }
 
-  /// The same of a micro-batch: images of their own, a sample of text among them, and text alone.
+  /// Samples as image groups: neighbours of the same images are one.
+  private func groups(_ samples: [Sample], _ features: [[Matrix<Float>]], images: [Range<Int>]) -> [SampleGroup] {
+    var groups: [Range<Int>] = []
+    for index in samples.indices {
+      if let last = groups.last, images[last.lowerBound] == images[index] {
+        groups[groups.count - 1] = last.lowerBound..<index + 1
+      } else {
+        groups.append(index..<index + 1)
+      }
+    }
+    return groups.map { SampleGroup(Array(samples[$0]), features: features[$0.lowerBound]) }
+  }
+
+  private let questions = [
+    ("Where is the search button?", "(12, 34)"),
+    ("Where is the search field? Answer with a point.", "(56, 7), I think"),
+    ("How many widgets are there?", "3"), ("What is this?", "A page."), ("How many?", "4"),
+  ]
+
+  private func rows(images: [Range<Int>]) -> [Example] {
+    zip(images, questions).enumerated().map { row("\($0)", $1.1.0, $1.1.1, images: $1.0) }
+  }
+
+  /// The same of a micro-batch: images of their own, a sample of text among them, text alone, and images of several
+  /// samples.
   @Test(
-    arguments: [[0..<1, 1..<2, 0..<2], [1..<2, 0..<0, 0..<1], [0..<0, 0..<0]],
+    arguments: [
+      [0..<1, 1..<2, 0..<2], [1..<2, 0..<0, 0..<1], [0..<0, 0..<0], [0..<1, 0..<1, 1..<2, 1..<2, 0..<1],
+      [0..<2, 1..<2, 1..<2, 0..<2, 0..<2],
+    ],
     [("a", false), ("a", true), ("qwen3-vl", false), ("qwen3-vl", true)])
-  func ownImages(images: [Range<Int>], model: (fixture: String, standard: Bool)) throws {
-    let questions = [("Where is the search button?", "(12, 34)"), ("What is this?", "A page."), ("How many?", "3")]
-    let rows = zip(images, questions).enumerated().map { index, part in
-      row("\(index)", part.1.0, part.1.1, images: part.0)
-    }
-    try compare(rows, model.fixture, model.standard) { samples, features in
-      PackedBatch(samples, images: .own(features))
+  func severalImages(images: [Range<Int>], model: (fixture: String, standard: Bool)) throws {
+    try compare(rows(images: images), model.fixture, model.standard) { samples, features in
+      PackedBatch(groups(samples, features, images: images))
     }
   }
 
-  /// The influence of samples that share a forward pass, against that of each alone: of the same images, and of images
-  /// of their own, of which one has none.
+  /// The influence of samples that share a forward pass, against that of each alone: of the same images, of images of
+  /// their own, of which one has none, and of images of several samples.
   @Test(
     arguments: ["a", "qwen3-vl", "qwen3.5-a"],
     [
       ([0..<1, 0..<1, 0..<1], 0), ([0..<1, 0..<1, 0..<1], Int.max), ([0..<2, 0..<2, 0..<2], Int.max),
       ([0..<1, 1..<2, 0..<2], Int.max), ([1..<2, 0..<0, 0..<1], 0),
+      ([0..<1, 0..<1, 1..<2, 1..<2, 0..<2], Int.max), ([0..<2, 1..<2, 1..<2, 1..<2], 0),
     ])
   func influence(fixture: String, setting: (images: [Range<Int>], activationBytes: Int)) throws {
     let (images, activationBytes) = setting
-    let rows = [
-      row("a", "Where is the search button?", "(12, 34)", images: images[0]),
-      row("b", "Where is the search field? Answer with a point.", "(56, 7), I think", images: images[1]),
-      row("c", "How many widgets are there?", "3", images: images[2]),
-    ]
+    let rows = rows(images: images)
     let base = try BaseModel(folder: ParityFixture.path(fixture) + "/model")
     let samples = try rows.map(try base.sampleBuilder(maxLength: 4096).sample)
     let features = try zip(rows, samples).map { try base.featureStore.features(of: $0, sample: $1) }
@@ -74,14 +94,12 @@ struct GroupedUnitTests {
         InfluenceProbe(text: text, projections: InfluenceProbe.seededProjections(text: text, seed: 2))
       }
     }
-    let together = probes(3)
-    let shared = images.allSatisfy { $0 == images[0] }
+    let together = probes(samples.count)
     let losses = base.lossAndSeparateGradients(
-      PackedBatch(samples, images: shared ? .shared(features[0]) : .own(features)), adapters: together,
-      activationBytes: activationBytes)
+      PackedBatch(groups(samples, features, images: images)), adapters: together, activationBytes: activationBytes)
     for (index, sample) in samples.enumerated() {
       let alone = probes(1)
-      let batch = PackedBatch([sample], images: .shared(features[index]))
+      let batch = PackedBatch([sample], features: features[index])
       let loss = base.lossAndSeparateGradients(batch, adapters: alone)[0]
       #expect(losses[index].tokens == loss.tokens && abs(losses[index].nll - loss.nll) < 1e-5 * loss.nll)
       func numbers(_ probe: InfluenceProbe<Float>) -> [[Float]] {
@@ -126,7 +144,7 @@ struct GroupedUnitTests {
     let grouped = adapter.gradients.values
     adapter.resetGradients()
     let alone = zip(samples, features).map {
-      base.lossAndGradient(PackedBatch([$0], images: .shared($1)), adapter: adapter)[0]
+      base.lossAndGradient(PackedBatch([$0], features: $1), adapter: adapter)[0]
     }
     let separate = adapter.gradients.values
 

@@ -32,9 +32,12 @@ struct PassTests {
         ].prefix(kind == .oneSample ? 1 : 2)
       let samples = try rows.map(try base.sampleBuilder(maxLength: 4096).sample)
       let features = try zip(rows, samples).map { try base.featureStore.features(of: $0, sample: $1) }
-      batch = PackedBatch(samples, images: kind == .ownImages ? .own(features) : .shared(features[0]))
-      let packing = Packing(samples, sharesImages: kind != .ownImages)
-      (self.base, prefix, branches) = (base, packing.prefix, packing.branches.map(\.count))
+      batch =
+        kind == .ownImages
+        ? PackedBatch(zip(samples, features).map { SampleGroup([$0], features: $1) })
+        : PackedBatch(samples, features: features[0])
+      let packing = Packing(kind == .ownImages ? samples.map { [$0] } : [samples])
+      (self.base, prefix, branches) = (base, packing.prefix, packing.segments.dropFirst().map(\.tokens.count))
     }
 
     var decoder: Decoder<Float> { base.model.decoder }

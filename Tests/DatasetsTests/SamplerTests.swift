@@ -100,7 +100,7 @@ struct ImageGroupTests {
     }
   }
 
-  @Test("single examples join up to a micro-batch; grouped and text-only examples stay separate")
+  @Test("image groups join up to a micro-batch of examples; text-only examples stay separate")
   func microBatches() {
     let groups = [[0], [1], [2, 3], [4], [5], [6], [7]].map { ImageGroup(examples: $0) }
     func found(_ rows: Int) -> [[Int]] {
@@ -108,6 +108,7 @@ struct ImageGroupTests {
     }
     #expect(found(1) == groups.map(\.examples))
     #expect(found(2) == [[0, 4], [1, 5], [2, 3], [6, 7]])
-    #expect(found(3) == [[0, 4, 6], [1, 5], [2, 3], [7]])
+    #expect(found(3) == [[0, 2, 3], [1, 5], [4, 6, 7]])
+    #expect(found(4) == [[0, 2, 3, 4], [1, 5], [6, 7]])
   }
 }

@@ -17,9 +17,9 @@ for count in 2 3; do
   check "metrics.jsonl of $count ranks has the numbers of one" \
     same_log whole-1/metrics.jsonl "whole-$count/metrics.jsonl"
 done
-# Two examples of different images a pass by default, since a batch of eight has four passes then; and one.
+# Two examples a pass by default, since a batch of eight has four passes then; and one.
 check "the run says how it packs" \
-  grep -q 'passes *up to 2 examples of different images each; the first step has 4' whole-1/out
+  grep -q 'passes *up to 2 examples each; the first step has 4' whole-1/out
 for count in 1 3; do
   rm -rf run
   name="micro_batch 1 on $count ranks"

@@ -114,7 +114,7 @@ struct BatchedGenerationTests {
     let together = try Generator(questions.base, maxNewTokens: 5).run(questions.units, adapter: adapter).losses
     let alone = questions.units.flatMap { unit in
       unit.samples.map {
-        questions.base.loss(PackedBatch([$0], images: .shared(unit.features)), adapter: adapter)[0]
+        questions.base.loss(PackedBatch([$0], features: unit.features), adapter: adapter)[0]
       }
     }
     #expect(together.count == 10 && together.map(\.tokens) == alone.map(\.tokens))
@@ -130,7 +130,7 @@ struct BatchedGenerationTests {
     let base = questions.base
     for adapter in [nil, TinyModel.adapter(for: base)] {
       for unit in questions.units {
-        let packed = PackedBatch(unit.prompts, images: .shared(unit.features))
+        let packed = PackedBatch(unit.prompts, features: unit.features)
         let slots = packed.slots(from: 3, reserving: 2)
         let end = (slots.last?.own.upperBound ?? 0) + 2
         let cache = KeyValueCache<Float>(capacity: end, configuration: base.configuration.text)

@@ -101,14 +101,14 @@ struct EvaluatorTests {
       let given = try unit.map { try samples.sample(for: rows[$0]) }
       let features = try base.featureStore.features(of: rows[unit[0]], sample: given[0])
       for (column, adapter) in [(0, nil), (1, adapter)] as [(Int, ImageLoRA<Float>?)] {
-        let packed = base.loss(PackedBatch(given, images: .shared(features)), adapter: adapter)
+        let packed = base.loss(PackedBatch(given, features: features), adapter: adapter)
         for (place, row) in unit.enumerated() {
           let (result, other) = (scored[column][row], answered[column][row])
           let loss = packed[place]
           #expect((loss.nll, loss.tokens, loss.top1) == (result.nll, result.tokens, result.top1))
           #expect(result.answer == nil && other.answer != nil)
           // Alone, and next to its own prompt, an example has the same numbers but for rounding.
-          let alone = base.loss(PackedBatch([given[place]], images: .shared(features)), adapter: adapter)[0]
+          let alone = base.loss(PackedBatch([given[place]], features: features), adapter: adapter)[0]
           for nll in [alone.nll, other.nll] { #expect(abs(nll - result.nll) < 1e-5 * result.nll) }
           #expect((alone.tokens, other.tokens) == (result.tokens, result.tokens))
           #expect((alone.top1, other.top1) == (result.top1, result.top1))

@@ -105,11 +105,18 @@ struct GradientTests {
   }
 
   /// Patterns that training meets: a plain sequence longer than a block, a prefix with branches, the last layer's few
-  /// queries, and both directions inside windows.
+  /// queries, a prefix with branches that have branches, and both directions inside windows.
   @Test(arguments: [
-    (70, AttentionPattern.causal([(0..<0, 0..<70, 70)])),
-    (12, .causal([(0..<0, 0..<5, 5), (0..<5, 5..<9, 4), (0..<5, 9..<12, 3)])),
-    (12, .causal([(0..<0, 0..<5, 5), (0..<5, 5..<9, 4), (0..<5, 9..<12, 3)]).selecting([4, 7, 8, 11])),
+    (70, AttentionPattern.causal([([], 0..<70, 70)])),
+    (12, .causal([([], 0..<5, 5), ([0..<5], 5..<9, 4), ([0..<5], 9..<12, 3)])),
+    (12, .causal([([], 0..<5, 5), ([0..<5], 5..<9, 4), ([0..<5], 9..<12, 3)]).selecting([4, 7, 8, 11])),
+    (
+      12,
+      .causal([
+        ([], 0..<3, 3), ([0..<3], 3..<5, 2), ([0..<3], 5..<8, 3), ([0..<3, 5..<8], 8..<10, 2),
+        ([0..<3, 5..<8], 10..<12, 2),
+      ])
+    ),
     (9, .blocks([0..<4, 4..<9])),
   ])
   func attention(T: Int, pattern: AttentionPattern) {
@@ -203,7 +210,7 @@ struct AttentionTests {
     let (T, D) = (67, 4)
     let layer = Attention<Double>(heads: 2, kvHeads: 1, headDimension: D)
     let (q, k, v) = (numbers.matrix(T, 2 * D), numbers.matrix(T, D), numbers.matrix(T, D))
-    let output = layer.forward(q: q, k: k, v: v, pattern: .causal([(0..<0, 0..<T, T)])).output
+    let output = layer.forward(q: q, k: k, v: v, pattern: .causal([([], 0..<T, T)])).output
     for head in 0..<2 {
       for i in 0..<T {
         let scores = (0...i).map { Double.dot(D, q.row(i) + head * D, k.row($0)) / Double(D).squareRoot() }
@@ -217,18 +224,21 @@ struct AttentionTests {
     }
   }
 
-  /// Branches see the prefix and themselves: the same numbers as separate sequences.
+  /// Branches see what they continue and themselves: the same numbers as separate sequences.
   @Test func branchesEqualSeparateSequences() {
     var numbers = TestNumbers()
     let layer = Attention<Double>(heads: 2, kvHeads: 2, headDimension: 3)
-    let (q, k, v) = (numbers.matrix(11, 6), numbers.matrix(11, 6), numbers.matrix(11, 6))
-    let pattern = AttentionPattern.causal([(0..<0, 0..<5, 5), (0..<5, 5..<8, 3), (0..<5, 8..<11, 3)])
+    let (q, k, v) = (numbers.matrix(15, 6), numbers.matrix(15, 6), numbers.matrix(15, 6))
+    let pattern = AttentionPattern.causal([
+      ([], 0..<5, 5), ([0..<5], 5..<8, 3), ([0..<5], 8..<11, 3), ([0..<5, 8..<11], 11..<13, 2),
+      ([0..<5, 8..<11], 13..<15, 2),
+    ])
     let packed = layer.forward(q: q, k: k, v: v, pattern: pattern).output
-    for branch in [5..<8, 8..<11] {
-      let rows = Array(0..<5) + Array(branch)
+    for path in [[0..<8], [0..<5, 8..<13], [0..<5, 8..<11, 13..<15]] {
+      let rows = path.flatMap(Array.init)
       let alone = layer.forward(
         q: q.gathering(rows), k: k.gathering(rows), v: v.gathering(rows),
-        pattern: .causal([(0..<0, 0..<rows.count, rows.count)])
+        pattern: .causal([([], 0..<rows.count, rows.count)])
       ).output
       for (i, row) in rows.enumerated() {
         for j in 0..<6 { #expect(abs(alone.row(i)[j] - packed.row(row)[j]) < 1e-14) }

@@ -13,10 +13,11 @@ struct ExamplesPerPassTests {
     vocabularySize: 151_936, rmsNormEpsilon: 1e-6, ropeTheta: 1e6, mropeSection: [8, 12, 12], tieWordEmbeddings: true,
     maxPositionEmbeddings: 32_768, mropeInterleaved: false, qkvBias: true, queryKeyNorm: false)
 
-  private func automatic(_ tokens: [Int], batch: Int, bytes: Int = .max) -> Int {
+  private func automatic(_ tokens: [Int], batch: Int, groups: [Int]? = nil, bytes: Int = .max) -> Int {
     let shapes = tokens.map { ExampleShape(tokens: $0, visual: $0 / 2, answers: 10, merge: 2) }
     return ExamplesPerPass.automatic(
-      shapes, globalBatch: batch, activations: ActivationBudget(bytes: bytes, precision: .float32), text)
+      shapes, groups: groups, globalBatch: batch, activations: ActivationBudget(bytes: bytes, precision: .float32), text
+    )
   }
 
   /// Of 300 tokens: 5 would make 1,500; 4 divides 16 and 32, and leaves four passes.
@@ -26,6 +27,14 @@ struct ExamplesPerPassTests {
     #expect(automatic([300], batch: 20) == 5)
     #expect(automatic([300], batch: 8) == 2)
     #expect(automatic([200, 400, 300], batch: 16) == 4)
+  }
+
+  /// Two images of four examples: 300 tokens, of which 166 are the image's and the text's before it.
+  @Test func examplesOfAnImageShareItsTokens() {
+    let (tokens, groups) = (Array(repeating: 300, count: 8), [0, 0, 0, 0, 4, 4, 4, 4])
+    #expect(automatic(tokens, batch: 64) == 4)
+    #expect(automatic(tokens, batch: 64, groups: groups) == 8)
+    #expect(automatic(tokens, batch: 16, groups: groups) == 4)
   }
 
   @Test func longOrFewExamplesStayAlone() {

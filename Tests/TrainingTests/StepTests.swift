@@ -191,7 +191,7 @@ private struct Oracle {
       let sample = try samples.sample(for: rows[index])
       let features = try base.featureStore.features(of: rows[index], sample: sample)
       adapter.resetGradients()
-      let loss = base.lossAndGradient(PackedBatch([sample], images: .shared(features)), adapter: adapter)
+      let loss = base.lossAndGradient(PackedBatch([sample], features: features), adapter: adapter)
       return (gradient: adapter.gradients.values.map(Double.init), nll: loss[0].nll, tokens: Double(loss[0].tokens))
     }
     let tokens = examples.reduce(0) { $0 + $1.tokens }
