@@ -78,7 +78,8 @@ extension Decoder {
   /// each.
   /// - Parameters:
   ///   - dHidden: `[R, H]`.
-  ///   - adapters: one for each sequence of the pass. They act on visual tokens of the same layers, all in the same way.
+  ///   - adapters: one for each sequence of the pass. They act on visual tokens of the same layers, all in the same
+  ///     way.
   package func backward(
     _ dHidden: Matrix<Element>, pass: Pass, separately adapters: [any ProjectionAdapter<Element>]
   ) {

@@ -2,8 +2,8 @@
 import Layers
 import Tensors
 
-/// Some sequences of a pass, each with a copy of what it shares with others: that has the same activations, and gradients
-/// of its own for each of them.
+/// Some sequences of a pass, each with a copy of what it shares with others: the same activations, and gradients of its
+/// own.
 struct SeparatedTokens<Element: Scalar> {
   /// Rows among the pass's new tokens, and among its outputs.
   let rows, outputs: [Int]

@@ -54,6 +54,14 @@ check "the plan says that steps cut image groups" \
 check "a run whose steps cut them" train 1 --set data.train=data/asked.jsonl --set training.global_batch=4 \
   --set training.steps=1 --set checkpoint.directory=asked
 check "so does the start of a run" grep -qE '^note       most images have 3 .* training.global_batch 3 or 6 keeps them whole$' out
+for count in 1 2 3; do
+  check "passes of two images with three questions each, on $count ranks" train "$count" --set data.train=data/asked.jsonl \
+    --set training.global_batch=18 --set training.micro_batch=6 --set training.steps=2 --set "checkpoint.directory=asked-$count"
+done
+check "a step has three of them" grep -q 'passes *up to 6 examples each; the first step has 3' out
+for count in 2 3; do
+  check "$count ranks have the bytes of one" same_state asked-1/step-00000002.h5 "asked-$count/step-00000002.h5"
+done
 plan_asked 6
 check "and says nothing where they do not" sh -c '! grep -q "^cut" out'
 parameters=$(field inspected.json adapter.trainable_parameters)
