@@ -2,8 +2,8 @@
 import Preprocessing
 import QwenVL
 
-/// The tokens of a batch's samples as a tree: tokens that some samples share, followed by those of fewer of them, down to
-/// each sample's own.
+/// The tokens of a batch's samples as a tree: tokens that some samples share, followed by those of fewer of them, down
+/// to each sample's own.
 struct Packing: Equatable {
   /// Consecutive tokens of some samples.
   struct Segment: Equatable {
