@@ -70,16 +70,15 @@ struct BatchShapeTests {
     #expect(found.keptPairs == planned.keptPairs)
   }
 
-  /// Examples of one pass: every number is the sum of theirs, as the packed batch has it.
-  @Test func joinedExamples() throws {
+  /// Image groups of one pass, of an example or of several: every number is the sum of theirs, as the packed batch has
+  /// it.
+  @Test(arguments: [[[0], [1]], [[0, 1], [1]], [[1], [0, 1], [1, 0]]])
+  func joinedGroups(members: [[Int]]) throws {
     let features = try base.featureStore.features(of: rows[0], sample: samples[0])
-    let joined = BatchShape(
-      PackedBatch(samples.map { SampleGroup([$0], features: features) }),
-      images: samples.flatMap { $0.grids.map(\.patches) })
-    let alone = samples.map { sample in
-      BatchShape(PackedBatch([sample], features: features), images: sample.grids.map(\.patches))
-    }
-    #expect(joined == BatchShape(joining: alone))
+    let groups = members.map { SampleGroup($0.map { samples[$0] }, features: features) }
+    let images = samples[0].grids.map(\.patches)
+    let joined = BatchShape(PackedBatch(groups), images: groups.flatMap { _ in images })
+    #expect(joined == BatchShape(joining: groups.map { BatchShape(PackedBatch([$0]), images: images) }))
   }
 
   /// Backward's recomputed scores: all tokens from the first image on in layers 1 and 2 of 4, the answers in the last.
