@@ -119,8 +119,8 @@ package struct PackedBatch: Sendable {
     return dropout.tokens(Array(tokens[known...]))
   }
 
-  /// The slots of what samples share, and of each sample's own tokens. Of one image group the last `sampleCount` are the
-  /// samples' own, in order.
+  /// The slots of what samples share, and of each sample's own tokens. Of one image group the last `sampleCount` are
+  /// the samples' own, in order.
   /// - Parameters:
   ///   - known: how many of the first tokens do not pass the decoder.
   ///   - firstKey: where in a generation's cache the batch's keys begin.
