@@ -34,7 +34,9 @@ struct SavedActivations {
     let (H, I, heads) = (Double(t.hiddenSize), Double(t.intermediateSize), Double(t.attentionHeads))
     let (queries, keys) = (heads * Double(t.headDimension), Double(t.kvHeads * t.headDimension))
     // k and v of every token; q, attention's output and statistics, h, gate and up of query tokens. Queries and keys
-    // once more where they have norms, queries where outputs have gates.
+    // once more, in fp32, where they have norms; queries where outputs have gates. Keys that few queries see are not
+    // rounded (`Attention.inputs`).
+    let multiplied = 4 * Q >= T ? kept : 1
     let twice: Double = t.queryKeyNorm ? 1 : 0
     let gates: Double = t.outputGate ? 1 : 0
     // What the convolution gives and the numbers behind the gates of every token, with a state a chunk; what the rule
@@ -45,7 +47,7 @@ struct SavedActivations {
     let mixer =
       t.isLinear(layer)
       ? T * perToken + Q * 2 * kept * Double(linear.valueColumns)
-      : (2 + twice) * T * keys + Q * ((1 + twice + kept * (1 + gates)) * queries + heads)
+      : (2 * multiplied + twice) * T * keys + Q * ((multiplied + twice + kept * (1 + gates)) * queries + heads)
     return float * (mixer + Q * (H + 2 * kept * I))
   }
 

@@ -18,6 +18,29 @@ package struct Attention<Element: Scalar>: Sendable {
     self.precision = precision
   }
 
+  /// Queries, keys and values as they are multiplied: in bf16 rounded once, for forward and backward.
+  package struct Inputs: Sendable {
+    /// `[R, heads D]`
+    package let q: KeptMatrix<Element>
+    /// `[T, kvHeads D]`
+    package let k, v: KeptMatrix<Element>
+
+    var precision: Precision { q.isRounded ? .bfloat16 : .float32 }
+    package var byteCount: Int { q.byteCount + k.byteCount + v.byteCount }
+
+    /// Those of some queries and keys, in their order.
+    package func gathering(queries: [Int], keys: [Int]) -> Inputs {
+      Inputs(q: q.gathering(queries), k: k.gathering(keys), v: v.gathering(keys))
+    }
+  }
+
+  /// - Parameters: none may change while the result is in use.   q [R, heads D]; k, v [T, kvHeads D]
+  package func inputs(q: Matrix<Element>, k: Matrix<Element>, v: Matrix<Element>) -> Inputs {
+    // Keys that few queries see are not rounded: that reads them once more, as each token of a generation would.
+    let precision = 4 * q.rows >= k.rows ? precision : .float32
+    return Inputs(q: KeptMatrix(q, precision), k: KeptMatrix(k, precision), v: KeptMatrix(v, precision))
+  }
+
   /// What backward needs of forward.
   package struct Result: Sendable {
     /// `[R, heads D]`
@@ -26,28 +49,34 @@ package struct Attention<Element: Scalar>: Sendable {
     package let logSumExp: Matrix<Element>
   }
 
-  /// o_i = sum_j p_ij v_j, p_i = softmax_j(q_i k_j / sqrt D).   q [R, heads D]; k, v [T, kvHeads D]
+  /// o_i = sum_j p_ij v_j, p_i = softmax_j(q_i k_j / sqrt D).
   @specialized(where Element == Float)
   @specialized(where Element == Double)
-  package func forward(
-    q: Matrix<Element>, k: Matrix<Element>, v: Matrix<Element>, pattern: AttentionPattern
-  ) -> Result {
+  package func forward(_ inputs: Inputs, pattern: AttentionPattern) -> Result {
+    let queries = inputs.q.rows
     let result = Result(
-      output: Matrix(uninitialized: q.rows, q.columns), logSumExp: Matrix(uninitialized: q.rows, heads))
-    let precision = precision(pattern, keys: k.rows)
-    forEachBlock(pattern, k, v, precision) { block, k, v in
-      let s = scores(block)
-      multiply(factor(q, block, precision), .asIs, k, .transposed, into: s, accumulate: false)
-      var sums = [Element](repeating: 0, count: s.rows)
-      let p = GEMMFactor(s, precision) { row in
-        let (sum, logSumExp) = softmax(s.row(row), visible: block.visible(row: row), of: s.columns)
-        sums[row] = sum
-        block.statistic(result.logSumExp, row: row).pointee = logSumExp
+      output: Matrix(uninitialized: queries, inputs.q.columns), logSumExp: Matrix(uninitialized: queries, heads))
+    let precision = inputs.precision
+    let spans = spans(pattern, precision)
+    let scores = Scores<Element>(spans)
+    for head in keyValueHeads {
+      let q = head.queries(inputs.q, 0..<queries)
+      // Of each row, like `q`.
+      let (sums, logSumExp) = (statistics(queries), statistics(queries))
+      let output = result.output.columns(head.queryColumns)
+      head.forEachBlock(spans, head.keys(inputs.k), head.keys(inputs.v)) { block, k, v in
+        let s = scores.matrix(block)
+        multiply(q.rows(block.rows), .asIs, k, .transposed, into: s, accumulate: false)
+        let (first, visible) = (block.rows.lowerBound, block.visible)
+        let p = GEMMFactor(s, precision) { row in
+          (sums.base[first + row], logSumExp.base[first + row]) = softmax(
+            s.row(row), visible: visible[row], of: s.columns)
+        }
+        let o = Matrix<Element>(uninitialized: s.rows, headDimension)
+        multiply(p, .asIs, v, .asIs, into: o, accumulate: false)
+        divide(o, by: sums.base + first, into: output, from: block.rows.lowerBound)
       }
-      let o = Matrix<Element>(uninitialized: s.rows, headDimension)
-      multiply(p, .asIs, v, .asIs, into: o, accumulate: false)
-      divide(o, by: sums)
-      block.unstack(o, to: result.output)
+      result.logSumExp.columns(head.heads).assign(logSumExp)
     }
     return result
   }
@@ -66,65 +95,91 @@ package struct Attention<Element: Scalar>: Sendable {
   package enum Needed: Sendable { case valuesOnly, all }
 
   /// dv_j = sum_i p_ij do_i; dp_ij = do_i v_j; ds = p (dp - p_i dp_i) / sqrt D; dq = ds k; dk = ds^T q.
-  /// - Parameters: all of q, `dOutput` for the pattern's queries; k and v whole.
+  /// - Parameters:
+  ///   - dOutput: `[R, heads D]`.
+  ///   - queries: those of the inputs' queries that `dOutput`, the statistics and the pattern have.
   @specialized(where Element == Float)
   @specialized(where Element == Double)
   package func backward(
-    _ dOutput: Matrix<Element>, q: Matrix<Element>, k: Matrix<Element>, v: Matrix<Element>,
-    logSumExp: Matrix<Element>, pattern: AttentionPattern, firstKey: Int, needed: Needed
+    _ dOutput: Matrix<Element>, _ inputs: Inputs, queries: Range<Int>, logSumExp: Matrix<Element>,
+    pattern: AttentionPattern, firstKey: Int, needed: Needed
   ) -> Gradients {
-    let count = k.rows - firstKey
-    let dv = Matrix<Element>(zeros: count, v.columns)
-    let dq: Matrix<Element>? = needed == .all ? Matrix(uninitialized: q.rows, q.columns) : nil
-    let dk: Matrix<Element>? = needed == .all ? Matrix(zeros: count, k.columns) : nil
-    let precision = precision(pattern, keys: k.rows)
-    forEachBlock(pattern, k, v, precision) { block, k, v in
-      let (q, dO) = (factor(q, block, precision), factor(dOutput, block, precision))
-      /// gradient += x^T y, at the keys whose gradients are needed.   x [rows, keys], y [rows, D]
-      func add(_ x: GEMMFactor<Element>, _ y: GEMMFactor<Element>, to gradient: Matrix<Element>) {
-        for (keys, columns) in block.keys(from: firstKey) {
-          let target = gradient.rows(keys.lowerBound - firstKey..<keys.upperBound - firstKey)
-          multiply(
-            x.columns(columns), .transposed, y, .asIs, into: target.columns(ofKVHead(block.kvHead)), accumulate: true)
+    let count = inputs.k.rows - firstKey
+    let dv = Matrix<Element>(zeros: count, inputs.v.columns)
+    let dq: Matrix<Element>? = needed == .all ? Matrix(uninitialized: queries.count, inputs.q.columns) : nil
+    let dk: Matrix<Element>? = needed == .all ? Matrix(zeros: count, inputs.k.columns) : nil
+    let precision = inputs.precision
+    let spans = spans(pattern, precision)
+    let (scores, scoreGradients) = (Scores<Element>(spans), Scores<Element>(spans))
+    for head in keyValueHeads {
+      let (q, dO) = (head.queries(inputs.q, queries), head.gradients(dOutput, precision))
+      let logSumExp = logSumExp.columns(head.heads).copy
+      head.forEachBlock(spans, head.keys(inputs.k), head.keys(inputs.v)) { block, k, v in
+        let (q, dO) = (q.rows(block.rows), dO.rows(block.rows))
+        /// gradient += x^T y, at the keys whose gradients are needed.   x [rows, keys], y [rows, D]
+        func add(_ x: GEMMFactor<Element>, _ y: GEMMFactor<Element>, to gradient: Matrix<Element>) {
+          for (keys, columns) in block.keys(from: firstKey) {
+            let target = gradient.rows(keys.lowerBound - firstKey..<keys.upperBound - firstKey)
+            multiply(
+              x.columns(columns), .transposed, y, .asIs, into: target.columns(head.columns), accumulate: true)
+          }
         }
+        let s = scores.matrix(block)
+        multiply(q, .asIs, k, .transposed, into: s, accumulate: false)
+        let (first, visible) = (block.rows.lowerBound, block.visible)
+        let p = GEMMFactor(s, precision) { row in
+          probabilities(s.row(row), visible: visible[row], of: s.columns, logSumExp: logSumExp.base[first + row])
+        }
+        add(p, dO, to: dv)
+        guard let dq, let dk else { return }
+        let dp = scoreGradients.matrix(block)
+        multiply(dO, .asIs, v, .transposed, into: dp, accumulate: false)
+        let ds = GEMMFactor(dp, precision) { row in differentiate(s.row(row), dp: dp.row(row), count: s.columns) }
+        let dqOfBlock = Matrix<Element>(uninitialized: s.rows, headDimension)
+        multiply(ds, .asIs, k, .asIs, into: dqOfBlock, accumulate: false)
+        unstack(dqOfBlock, into: dq.columns(head.queryColumns), from: first)
+        add(ds, q, to: dk)
       }
-      let s = scores(block)
-      multiply(q, .asIs, k, .transposed, into: s, accumulate: false)
-      let p = GEMMFactor(s, precision) { row in
-        probabilities(
-          s.row(row), visible: block.visible(row: row), of: s.columns,
-          logSumExp: block.statistic(logSumExp, row: row).pointee)
-      }
-      add(p, dO, to: dv)
-      guard let dq, let dk else { return }
-      let dp = scores(block)
-      multiply(dO, .asIs, v, .transposed, into: dp, accumulate: false)
-      let ds = GEMMFactor(dp, precision) { row in scoreGradients(s.row(row), dp: dp.row(row), count: s.columns) }
-      let dqOfBlock = Matrix<Element>(uninitialized: s.rows, headDimension)
-      multiply(ds, .asIs, k, .asIs, into: dqOfBlock, accumulate: false)
-      block.unstack(dqOfBlock, to: dq)
-      add(ds, q, to: dk)
     }
     return Gradients(q: dq, k: dk, v: dv)
   }
 
-  /// The precision of so many queries and keys. Short rows of scores are multiplied in less time than they are rounded.
-  /// Keys that few queries see are not rounded either: that reads them once more, as each token of a generation would.
-  private func precision(_ pattern: AttentionPattern, keys: Int) -> Precision {
-    pattern.widest >= 256 && 4 * pattern.keyOfQuery.count >= keys ? precision : .float32
+  // MARK: - Parts
+
+  /// Query heads of a key/value head.
+  var group: Int { heads / kvHeads }
+
+  private func spans(_ pattern: AttentionPattern, _ precision: Precision) -> [AttentionSpan] {
+    pattern.spans.map { AttentionSpan($0, keyOfQuery: pattern.keyOfQuery, group: group, precision: precision) }
   }
 
-  /// A block's rows as a factor.   all [R, heads D] -> [rows, D]
-  private func factor(
-    _ all: Matrix<Element>, _ block: AttentionBlock, _ precision: Precision
-  ) -> GEMMFactor<Element> {
-    GEMMFactor(block.stacked(all, headDimension: headDimension), precision)
-  }
+  private var keyValueHeads: [AttentionHead<Element>] { (0..<kvHeads).map { AttentionHead($0, of: self) } }
 
-  private func divide(_ o: Matrix<Element>, by sums: [Element]) {
-    for (i, sum) in sums.enumerated() {
-      let (row, inverse) = (o.row(i), 1 / sum)
-      for j in 0..<o.columns { row[j] *= inverse }
+  /// Place for one number of each query in each head of a group, as rows of blocks are counted.
+  private func statistics(_ queries: Int) -> Matrix<Element> { Matrix(uninitialized: queries, group) }
+
+  /// Writes a block's rows to their place among those of all queries, each divided by its sum.
+  /// - Parameters:
+  ///   - rows: `[rows, D]`.
+  ///   - all: of the heads of a group, `[R, group D]`.
+  ///   - first: the first row among `[R group, D]`.
+  private func divide(
+    _ rows: Matrix<Element>, by sums: UnsafePointer<Element>, into all: Matrix<Element>, from first: Int
+  ) {
+    let (D, group) = (rows.columns, group)
+    for query in 0..<rows.rows / group {
+      let target = all.row(first / group + query)
+      for head in 0..<group {
+        let row = query * group + head
+        let (source, part, inverse) = (rows.row(row), target + head * D, 1 / sums[row])
+        for j in 0..<D { part[j] = source[j] * inverse }
+      }
     }
+  }
+
+  /// Writes a block's rows to their place among those of all queries; parameters as above.
+  private func unstack(_ rows: Matrix<Element>, into all: Matrix<Element>, from first: Int) {
+    let queries = rows.reshaped(rows: rows.rows / group, columns: all.columns)
+    all.rows(first / group..<first / group + queries.rows).assign(queries)
   }
 }

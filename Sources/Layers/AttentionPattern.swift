@@ -1,4 +1,5 @@
 // Which keys each query sees: windows of an image, or a causal prefix followed by question/answer branches.
+import Tensors
 
 /// The visibility of keys, as spans of queries that share their keys.
 package struct AttentionPattern: Sendable {
@@ -15,14 +16,14 @@ package struct AttentionPattern: Sendable {
 
     /// All keys of the span, in the order in which its blocks have them.
     var keys: [Range<Int>] { shared + [own] }
+
+    /// How many keys it shares.
+    package var sharedCount: Int { shared.total }
   }
 
   package var spans: [Span]
   /// The key index of each query.
   package var keyOfQuery: [Int]
-
-  /// Most keys of a span.
-  var widest: Int { spans.map { $0.keys.reduce(0) { $0 + $1.count } }.max() ?? 0 }
 
   /// Every sequence attends to itself, in both directions (vision).
   package static func blocks(_ ranges: [Range<Int>]) -> AttentionPattern {
@@ -39,21 +40,11 @@ package struct AttentionPattern: Sendable {
       let first = pattern.keyOfQuery.count
       pattern.spans.append(
         Span(
-          queries: first..<first + sequence.queries, shared: joined(sequence.shared), own: sequence.own, causal: true))
+          queries: first..<first + sequence.queries, shared: sequence.shared.joinedNeighbours, own: sequence.own,
+          causal: true))
       pattern.keyOfQuery += sequence.own.suffix(sequence.queries)
     }
     return pattern
-  }
-
-  /// Ascending ranges, those that touch as one.
-  private static func joined(_ ranges: [Range<Int>]) -> [Range<Int>] {
-    ranges.reduce(into: []) { joined, range in
-      if let last = joined.last, last.upperBound == range.lowerBound {
-        joined[joined.count - 1] = last.lowerBound..<range.upperBound
-      } else if !range.isEmpty {
-        joined.append(range)
-      }
-    }
   }
 
   /// The same pattern for some of the queries, ascending, renumbered from 0.

@@ -1,12 +1,23 @@
 // Softmax and its gradient on one row of a block's scores.
 import Tensors
 
-extension Attention {
-  /// Place for the scores of a block, `[rows, keys]`, rows whole vectors of numbers apart.
-  func scores(_ block: AttentionBlock) -> Matrix<Element> {
-    Matrix<Element>(uninitialized: block.rowCount, wholeVectors(block.keyCount)).columns(0..<block.keyCount)
+/// Place for the scores of a block, the same for each: rows whole vectors of numbers apart.
+struct Scores<Element: Scalar> {
+  private let numbers: Matrix<Element>
+
+  init(_ spans: [AttentionSpan]) {
+    let counts = spans.flatMap { $0.blocks.map { $0.rows.count * wholeVectors($0.keyCount) } }
+    numbers = Matrix(uninitialized: 1, counts.max() ?? 0)
   }
 
+  /// Undefined numbers, `[rows, keys]`.
+  func matrix(_ block: AttentionBlock) -> Matrix<Element> {
+    let (rows, stride) = (block.rows.count, wholeVectors(block.keyCount))
+    return numbers.columns(0..<rows * stride).reshaped(rows: rows, columns: stride).columns(0..<block.keyCount)
+  }
+}
+
+extension Attention {
   /// Products of a query and its keys to probabilities before their normalization, in place; those of keys that the
   /// query does not see become 0.
   /// - Returns: what the row is to be divided by, and the log sum exp of the scaled scores.
@@ -34,7 +45,7 @@ extension Attention {
   /// ds = p (dp - p dp) / sqrt D, in place of dp. p dp is do o as well, but in bf16 only what dp was rounded with gives
   /// rows that sum to 0.
   @inline(__always)
-  func scoreGradients(_ p: UnsafeMutablePointer<Element>, dp: UnsafeMutablePointer<Element>, count: Int) {
+  func differentiate(_ p: UnsafeMutablePointer<Element>, dp: UnsafeMutablePointer<Element>, count: Int) {
     let (scale, mean) = (scale, Element.dot(count, p, dp))
     for j in 0..<count { dp[j] = p[j] * (dp[j] - mean) * scale }
   }

@@ -76,6 +76,8 @@ package struct CrossEntropy<Element: Scalar> {
   /// - Parameters:
   ///   - sums: `[R, N]`, over the whole vocabulary without the target.
   ///   - rows: the targets' w `[R, N]`.
+  @specialized(where Element == Float)
+  @specialized(where Element == Double)
   package func gradient(inPlace sums: Matrix<Element>, targets rows: Matrix<Element>) {
     for i in targets.indices {
       let sum = self.sum(i).sum

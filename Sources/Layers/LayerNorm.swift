@@ -37,16 +37,16 @@ package struct LayerNorm<Element: Scalar>: Norm {
     return y
   }
 
-  /// With z = (x - m) s and d = w dy: dx = s (d - mean(d) - z mean(d z)); m and s are recomputed from x.
-  /// dy, x [R, groups W] -> dx [R, groups W]
+  /// With z = (x - m) s and d = w dy: dx += s (d - mean(d) - z mean(d z)); m and s are recomputed from x.
+  /// dy, x, dx [R, groups W]
   @specialized(where Element == Float)
   @specialized(where Element == Double)
-  package func backward(_ dy: Matrix<Element>, input x: Matrix<Element>) -> Matrix<Element> {
+  package func backward(_ dy: Matrix<Element>, input x: Matrix<Element>, addingTo dx: Matrix<Element>) {
     let W = weight.count
     precondition(x.columns % W == 0 && dy.rows == x.rows && dy.columns == x.columns)
-    let dx = Matrix<Element>(uninitialized: x.rows, x.columns)
-    let z = Matrix<Element>(uninitialized: 1, W)
-    let zi = z.row(0)
+    precondition(dx.rows == x.rows && dx.columns == x.columns)
+    let scratch = Matrix<Element>(uninitialized: 2, W)
+    let (zi, di) = (scratch.row(0), scratch.row(1))
     weight.withUnsafeBufferPointer { w in
       for i in 0..<x.rows {
         for group in stride(from: 0, to: x.columns, by: W) {
@@ -56,13 +56,12 @@ package struct LayerNorm<Element: Scalar>: Norm {
           let s = 1 / (Element.dot(W, zi, zi) / Element(W) + epsilon).squareRoot()
           for j in 0..<W {
             zi[j] *= s
-            dxi[j] = w[j] * dyi[j]
+            di[j] = w[j] * dyi[j]
           }
-          let (mean, along) = (Element.sum(W, dxi) / Element(W), Element.dot(W, dxi, zi) / Element(W))
-          for j in 0..<W { dxi[j] = s * (dxi[j] - mean - zi[j] * along) }
+          let (mean, along) = (Element.sum(W, di) / Element(W), Element.dot(W, di, zi) / Element(W))
+          for j in 0..<W { dxi[j] += s * (di[j] - mean - zi[j] * along) }
         }
       }
     }
-    return dx
   }
 }

@@ -7,6 +7,15 @@ package protocol Norm<Element>: Sendable {
   associatedtype Element: Scalar
   /// x [R, groups W] -> y [R, groups W]
   func forward(_ x: Matrix<Element>) -> Matrix<Element>
+  /// Adds the gradient of x to dx.   dy, x, dx [R, groups W]
+  func backward(_ dy: Matrix<Element>, input x: Matrix<Element>, addingTo dx: Matrix<Element>)
+}
+
+extension Norm {
   /// dy, x [R, groups W] -> dx [R, groups W]
-  func backward(_ dy: Matrix<Element>, input x: Matrix<Element>) -> Matrix<Element>
+  package func backward(_ dy: Matrix<Element>, input x: Matrix<Element>) -> Matrix<Element> {
+    let dx = Matrix<Element>(zeros: x.rows, x.columns)
+    backward(dy, input: x, addingTo: dx)
+    return dx
+  }
 }

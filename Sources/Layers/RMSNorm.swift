@@ -32,25 +32,26 @@ package struct RMSNorm<Element: Scalar>: Norm {
     return y
   }
 
-  /// dx = s (w dy) - x s^3 mean(x w dy); s is recomputed from x.   dy, x [R, groups W] -> dx [R, groups W]
+  /// dx += s (w dy) - x s^3 mean(x w dy); s is recomputed from x.   dy, x, dx [R, groups W]
   @specialized(where Element == Float)
   @specialized(where Element == Double)
-  package func backward(_ dy: Matrix<Element>, input x: Matrix<Element>) -> Matrix<Element> {
+  package func backward(_ dy: Matrix<Element>, input x: Matrix<Element>, addingTo dx: Matrix<Element>) {
     let W = weight.count
     precondition(x.columns % W == 0 && dy.rows == x.rows && dy.columns == x.columns)
-    let dx = Matrix<Element>(uninitialized: x.rows, x.columns)
+    precondition(dx.rows == x.rows && dx.columns == x.columns)
+    let weighted = Matrix<Element>(uninitialized: 1, W)
+    let d = weighted.row(0)
     weight.withUnsafeBufferPointer { w in
       for i in 0..<x.rows {
         for group in stride(from: 0, to: x.columns, by: W) {
           let (xi, dyi, dxi) = (x.row(i) + group, dy.row(i) + group, dx.row(i) + group)
           let s = scale(xi, W)
-          for j in 0..<W { dxi[j] = w[j] * dyi[j] }
-          let c = Element.dot(W, xi, dxi) * s * s * s / Element(W)
-          for j in 0..<W { dxi[j] = dxi[j] * s - xi[j] * c }
+          for j in 0..<W { d[j] = w[j] * dyi[j] }
+          let c = Element.dot(W, xi, d) * s * s * s / Element(W)
+          for j in 0..<W { dxi[j] += d[j] * s - xi[j] * c }
         }
       }
     }
-    return dx
   }
 
   @inline(__always)

@@ -16,31 +16,23 @@ struct AttentionMixer<Element: Scalar>: Sendable {
   /// Whether the query projection gives a gate beside each head's query (`OutputGate`).
   var isGated = false
 
-  /// Queries or keys of some tokens, `[R, heads D]`.
-  struct ProjectedHeads: Sendable {
-    let rotated: Matrix<Element>
-    /// Before their norm, if the layer has `headNorms`.
-    let unnormed: Matrix<Element>?
-  }
-
   struct Activations: Sendable {
     let queries: Queries<Element>
-    /// Queries `[Q, heads D]`.
-    let query: ProjectedHeads
+    /// Rotated queries `[Q, heads D]`; rotated keys and adapted values, those of the past first, `[keys, kvHeads D]`.
+    let inputs: Attention<Element>.Inputs
+    /// Queries `[Q, heads D]` and keys of the new tokens `[N, kvHeads D]` before their norm, if the layer has
+    /// `headNorms`.
+    let unnormedQueries, unnormedKeys: Matrix<Element>?
     /// Gates of the queries' outputs `[Q, heads D]`, if there are any.
     let gates: KeptMatrix<Element>?
-    /// Rotated keys and adapted values, those of the past first, `[keys, kvHeads D]`.
-    let keys, values: Matrix<Element>
-    /// Keys of the new tokens before their norm `[N, kvHeads D]`, if the layer has `headNorms`.
-    let unnormedKeys: Matrix<Element>?
     /// The attended values before their gates `[Q, heads D]`.
     let attended: KeptMatrix<Element>
     /// Of each head's scores (`Attention.Result`), `[Q, heads]`.
     let logSumExp: Matrix<Element>
 
     var byteCount: Int {
-      [query.rotated, query.unnormed, keys, values, unnormedKeys, logSumExp].reduce(0) { $0 + ($1?.byteCount ?? 0) }
-        + attended.byteCount + (gates?.byteCount ?? 0)
+      [unnormedQueries, unnormedKeys, logSumExp].reduce(0) { $0 + ($1?.byteCount ?? 0) }
+        + inputs.byteCount + attended.byteCount + (gates?.byteCount ?? 0)
     }
   }
 
@@ -55,12 +47,13 @@ struct AttentionMixer<Element: Scalar>: Sendable {
     let asked = queries.areAll ? input : ProjectedInput(queries.select(n), for: queryProjection)
     let (query, gates) = query(asked, rotary: queries.rotary, adapter)
     let (keys, values) = tokens.past.joining(key.rotated, value, at: tokens.newKeys, layer: layer)
-    let attended = attention.forward(q: query.rotated, k: keys, v: values, pattern: queries.pattern)
+    let inputs = attention.inputs(q: query.rotated, k: keys, v: values)
+    let attended = attention.forward(inputs, pattern: queries.pattern)
     let precision = outputProjection.weight.precision
     let kept = KeptMatrix(attended.output, precision)
     let activations = Activations(
-      queries: queries, query: query, gates: gates.map { KeptMatrix($0, precision) }, keys: keys, values: values,
-      unnormedKeys: key.unnormed, attended: kept, logSumExp: attended.logSumExp)
+      queries: queries, inputs: inputs, unnormedQueries: query.unnormed, unnormedKeys: key.unnormed,
+      gates: gates.map { KeptMatrix($0, precision) }, attended: kept, logSumExp: attended.logSumExp)
     return (output(attended.output, kept, gates: gates, adapter), activations)
   }
 
@@ -93,7 +86,7 @@ struct AttentionMixer<Element: Scalar>: Sendable {
     _ adapter: LayerAdapter<Element>
   ) -> Matrix<Element>? {
     let dn = adapter.isLowest ? nil : valueProjection.backward(dv)
-    let values = saved.values.rows(covered.keys(among: saved.values.rows))
+    let values = saved.inputs.v.rows(covered.keys(among: saved.inputs.v.rows))
     adapter.backward(.value, input: n, values: values, dOutput: dv, addingTo: dn)
     return dn
   }
@@ -103,7 +96,7 @@ struct AttentionMixer<Element: Scalar>: Sendable {
   /// k = R norm(n K^T).   n [N, H] -> [N, kvHeads D]
   private func key(
     _ n: ProjectedInput<Element>, rotary: Rotary<Element>, _ adapter: LayerAdapter<Element>?
-  ) -> ProjectedHeads {
+  ) -> ProjectedHeads<Element> {
     let projected = keyProjection.forward(n.factor)
     adapter?.forward(.key, input: n.numbers, output: projected)
     return normedAndRotated(projected, headNorms?.key, rotary)
@@ -125,7 +118,7 @@ struct AttentionMixer<Element: Scalar>: Sendable {
   /// q = R norm(n Q^T), and the gates beside it.   n [Q, H] -> [Q, heads D] each
   private func query(
     _ n: ProjectedInput<Element>, rotary: Rotary<Element>, _ adapter: LayerAdapter<Element>?
-  ) -> (query: ProjectedHeads, gates: Matrix<Element>?) {
+  ) -> (query: ProjectedHeads<Element>, gates: Matrix<Element>?) {
     let projected = queryProjection.forward(n.factor)
     adapter?.forward(.query, input: n.numbers, output: projected)
     guard isGated else { return (normedAndRotated(projected, headNorms?.query, rotary), nil) }
@@ -139,7 +132,7 @@ struct AttentionMixer<Element: Scalar>: Sendable {
     _ covered: Covered<Element>, _ adapter: LayerAdapter<Element>, addingTo dn: Matrix<Element>?
   ) {
     saved.queries.rotary.tokens(covered.queries).backward(inPlace: dq)
-    let dQueries = normBackward(dq, headNorms?.query, input: saved.query.unnormed?.rows(covered.queries))
+    let dQueries = normBackward(dq, headNorms?.query, input: saved.unnormedQueries?.rows(covered.queries))
     let dProjected = dGates.map { OutputGate.join(dQueries, $0, headDimension: attention.headDimension) } ?? dQueries
     if covered.allAreQueries {
       if let dn { queryProjection.backward(dProjected, addingTo: dn) }
@@ -154,7 +147,7 @@ struct AttentionMixer<Element: Scalar>: Sendable {
   /// R norm(x), or R x without a norm, then in place of x.   x [R, heads D]
   private func normedAndRotated(
     _ x: Matrix<Element>, _ norm: RMSNorm<Element>?, _ rotary: Rotary<Element>
-  ) -> ProjectedHeads {
+  ) -> ProjectedHeads<Element> {
     let rotated = norm?.forward(x) ?? x
     rotary.forward(inPlace: rotated)
     return ProjectedHeads(rotated: rotated, unnormed: norm.map { _ in x })
@@ -176,10 +169,9 @@ struct AttentionMixer<Element: Scalar>: Sendable {
     _ dAttended: Matrix<Element>, _ saved: Activations, _ covered: Covered<Element>, _ adapter: LayerAdapter<Element>
   ) -> Attention<Element>.Gradients {
     attention.backward(
-      dAttended, q: saved.query.rotated.rows(covered.queries), k: saved.keys, v: saved.values,
-      logSumExp: saved.logSumExp.rows(covered.queries),
+      dAttended, saved.inputs, queries: covered.queries, logSumExp: saved.logSumExp.rows(covered.queries),
       pattern: saved.queries.pattern.dropping(first: covered.queries.lowerBound),
-      firstKey: covered.keys(among: saved.keys.rows).lowerBound,
+      firstKey: covered.keys(among: saved.inputs.k.rows).lowerBound,
       needed: adapter.needs(.query, .key) ? .all : .valuesOnly)
   }
 
@@ -210,6 +202,13 @@ struct AttentionMixer<Element: Scalar>: Sendable {
     let gradients = OutputGate.backward(dGated, input: attended, gate: gates)
     return (gradients.input, gradients.gate)
   }
+}
+
+/// Queries or keys of some tokens, `[R, heads D]`.
+private struct ProjectedHeads<Element: Scalar> {
+  let rotated: Matrix<Element>
+  /// Before their norm, if there is one.
+  let unnormed: Matrix<Element>?
 }
 
 /// The input of several projections.

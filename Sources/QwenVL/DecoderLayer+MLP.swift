@@ -12,7 +12,8 @@ extension DecoderLayer {
     return (y, activations)
   }
 
-  /// dh = dy + norm'(mlp'(dy)), and the adapter's part; nil where nothing below is adapted.   dy [Q, H] -> dh [Q, H]
+  /// dh = dy + norm'(mlp'(dy)) in dy's place, and the adapter's part; nil where nothing below is adapted.
+  /// dy [Q, H] -> dh [Q, H]
   func mlpBackward(
     _ dy: Matrix<Element>, _ saved: SavedActivations, _ covered: Covered<Element>, _ adapter: LayerAdapter<Element>
   ) -> Matrix<Element>? {
@@ -21,9 +22,8 @@ extension DecoderLayer {
       dy, input: { postAttentionNorm.forward(h) }, saved.mlp, rows: covered.queries, adapter,
       isInputNeeded: adapter.needs(Projection.attention + Projection.linearAttention))
     guard let dm else { return nil }
-    let dh = postAttentionNorm.backward(dm, input: h)
-    dh.add(dy)
-    return dh
+    postAttentionNorm.backward(dm, input: h, addingTo: dy)
+    return dy
   }
 }
 

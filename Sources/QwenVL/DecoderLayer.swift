@@ -46,7 +46,7 @@ struct DecoderLayer<Element: Scalar>: Sendable {
 
   /// dx = dh + norm'(mixer'(dh)), dh = dy + mlp'(dy), and the adapter's part.
   /// - Parameters:
-  ///   - dy: the gradient of y for the queries from `first` on.
+  ///   - dy: the gradient of y for the queries from `first` on; changed in place.
   ///   - first: the first adapted token.
   /// - Returns: dx `[N - first, H]`, or nil in the lowest adapted layer, where it ends at the adapted projections.
   func backward(
@@ -59,8 +59,8 @@ struct DecoderLayer<Element: Scalar>: Sendable {
     guard let dh = mlpBackward(dy, saved, covered, adapter),
       let dn = mixer.backward(dh, inputNorm.forward(x), saved.mixer, covered, adapter)
     else { return nil }
-    let dx = inputNorm.backward(dn, input: x)
-    dx.scatterAdd(dh, at: covered.queryPositions)
+    let dx = covered.spread(dh)
+    inputNorm.backward(dn, input: x, addingTo: dx)
     return dx
   }
 }

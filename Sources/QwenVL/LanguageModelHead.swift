@@ -38,6 +38,7 @@ package struct LanguageModelHead<Element: Scalar>: Sendable {
     precondition(targets.count == hidden.rows && targets.allSatisfy { $0 >= 0 && Int($0) < weight.rows })
     var entropy = CrossEntropy<Element>(targets: targets)
     if hidden.rows == 0 { return entropy }
+    let hidden = GEMMFactor(hidden, weight.precision)
     weight.forEachSpan { tokens, part in
       let logits: Matrix<Element> = part.timesTransposed(hidden)
       entropy.take(logits, of: tokens, scaling: sums)

@@ -172,11 +172,9 @@ extension AttentionMixer.Activations {
     _ separated: SeparatedTokens<Element>, _ queries: SeparatedQueries<Element>
   ) -> AttentionMixer<Element>.Activations {
     AttentionMixer.Activations(
-      queries: queries.queries,
-      query: AttentionMixer.ProjectedHeads(
-        rotated: query.rotated.gathering(queries.rows), unnormed: query.unnormed?.gathering(queries.rows)),
-      gates: gates?.gathering(queries.rows), keys: keys.gathering(separated.keys),
-      values: values.gathering(separated.keys), unnormedKeys: unnormedKeys?.gathering(separated.rows),
+      queries: queries.queries, inputs: inputs.gathering(queries: queries.rows, keys: separated.keys),
+      unnormedQueries: unnormedQueries?.gathering(queries.rows),
+      unnormedKeys: unnormedKeys?.gathering(separated.rows), gates: gates?.gathering(queries.rows),
       attended: attended.gathering(queries.rows), logSumExp: logSumExp.gathering(queries.rows))
   }
 }

@@ -13,15 +13,15 @@ struct VisionBlock<Element: Scalar>: Sendable {
 
   /// What backward needs of forward; dropped at once where no backward follows.
   struct SavedActivations: Sendable {
-    /// Rotated queries, rotated keys and values, `[P, 3 H]`.
-    let qkv: Matrix<Element>
+    /// Rotated queries, rotated keys and values, `[P, H]` each.
+    let inputs: Attention<Element>.Inputs
     let attended: Attention<Element>.Result
     /// Residual stream after attention `[P, H]`.
     let h: Matrix<Element>
     let mlp: VisionMLPActivations<Element>
 
     var byteCount: Int {
-      [qkv, attended.output, attended.logSumExp, h].reduce(mlp.byteCount) { $0 + $1.byteCount }
+      [attended.output, attended.logSumExp, h].reduce(inputs.byteCount + mlp.byteCount) { $0 + $1.byteCount }
     }
   }
 
@@ -35,18 +35,19 @@ struct VisionBlock<Element: Scalar>: Sendable {
     let (q, k, v) = Self.split(qkv)
     rotary.forward(inPlace: q)
     rotary.forward(inPlace: k)
-    let attended = attention.forward(q: q, k: k, v: v, pattern: pattern)
+    let inputs = attention.inputs(q: q, k: k, v: v)
+    let attended = attention.forward(inputs, pattern: pattern)
     let h = projection.forward(attended.output)
     adapter?.forward(.attentionOutput, input: attended.output, output: h)
     h.add(x)
     let (y, activations) = mlp.forward(norm2.forward(h), adapter)
     y.add(h)
-    return (y, SavedActivations(qkv: qkv, attended: attended, h: h, mlp: activations))
+    return (y, SavedActivations(inputs: inputs, attended: attended, h: h, mlp: activations))
   }
 
   /// dx, and the adapter's part.
   /// - Parameters:
-  ///   - dy: the gradient of y, `[P, H]`.
+  ///   - dy: the gradient of y, `[P, H]`; the others take its place.
   ///   - isLowest: whether no gradient is needed below the adapted modules.
   /// - Returns: dx `[P, H]`; nil in the lowest block.
   func backward(
@@ -56,8 +57,8 @@ struct VisionBlock<Element: Scalar>: Sendable {
     let isAttentionNeeded = !isLowest || adapter.adapts(.queryKeyValue, .attentionOutput)
     let dm = mlp.backward(dy, input: norm2.forward(saved.h), saved.mlp, adapter, isInputNeeded: isAttentionNeeded)
     guard let dm else { return nil }
-    let dh = norm2.backward(dm, input: saved.h)
-    dh.add(dy)
+    norm2.backward(dm, input: saved.h, addingTo: dy)
+    let dh = dy
     let isInputNeeded = !isLowest || adapter.adapts(.queryKeyValue)
     let dAttended = isInputNeeded ? projection.backward(dh) : nil
     adapter.backward(.attentionOutput, input: saved.attended.output, dOutput: dh, addingTo: dAttended)
@@ -66,20 +67,19 @@ struct VisionBlock<Element: Scalar>: Sendable {
     let dn = isLowest ? nil : queryKeyValue.backward(dqkv)
     adapter.backward(.queryKeyValue, input: norm1.forward(x), dOutput: dqkv, addingTo: dn)
     guard let dn else { return nil }
-    let dx = norm1.backward(dn, input: x)
-    dx.add(dh)
-    return dx
+    norm1.backward(dn, input: x, addingTo: dh)
+    return dh
   }
 
   /// dAttended [P, H] -> [P, 3 H]
   private func attentionBackward(
     _ dAttended: Matrix<Element>, _ saved: SavedActivations, rotary: Rotary<Element>, pattern: AttentionPattern
   ) -> Matrix<Element> {
-    let (q, k, v) = Self.split(saved.qkv)
+    let rows = dAttended.rows
     let gradients = attention.backward(
-      dAttended, q: q, k: k, v: v, logSumExp: saved.attended.logSumExp,
-      pattern: pattern, firstKey: 0, needed: .all)
-    let dqkv = Matrix<Element>(uninitialized: saved.qkv.rows, saved.qkv.columns)
+      dAttended, saved.inputs, queries: 0..<rows, logSumExp: saved.attended.logSumExp, pattern: pattern, firstKey: 0,
+      needed: .all)
+    let dqkv = Matrix<Element>(uninitialized: rows, queryKeyValue.weight.rows)
     let (dq, dk, dv) = Self.split(dqkv)
     for (target, gradient) in [(dq, gradients.q), (dk, gradients.k), (dv, gradients.v)] {
       if let gradient { target.assign(gradient) }

@@ -31,6 +31,26 @@ package struct BFloat16Matrix: Sendable {
     UnsafeMutableRawPointer(memory.row(index)).assumingMemoryBound(to: UInt16.self)
   }
 
+  private init(_ memory: Matrix<Float>, columns: Int) {
+    (rows, self.columns, self.memory) = (memory.rows, columns, memory)
+  }
+
+  /// The same numbers in rows of another, even length.
+  /// - Precondition: all rows have an even number of elements, and the count of numbers stays.
+  func reshaped(rows: Int, columns: Int) -> BFloat16Matrix {
+    precondition(self.columns % 2 == 0 && columns % 2 == 0)
+    return BFloat16Matrix(memory.reshaped(rows: rows, columns: columns / 2), columns: columns)
+  }
+
+  /// New memory with some columns of some rows.
+  func gathering(rows: some Collection<Int>, columns: Range<Int>) -> BFloat16Matrix {
+    let result = BFloat16Matrix(uninitialized: rows.count, columns.count)
+    for (i, index) in rows.enumerated() {
+      result.row(i).update(from: row(index) + columns.lowerBound, count: columns.count)
+    }
+    return result
+  }
+
   /// Writes a part as fp32.   target [rows, columns]
   func copy(rows: some Collection<Int>, columns: Range<Int>, to target: Matrix<Float>) {
     precondition(target.rows == rows.count && target.columns == columns.count)

@@ -26,6 +26,16 @@ package struct GEMMFactor<Element: Scalar> {
       }
   }
 
+  /// A factor of shorter rows: those of x are several, without gaps.   x [R, n C] -> [R n, C], C even
+  package init(_ x: Matrix<Element>, _ precision: Precision, rowLength: Int) {
+    let rows = x.rows * (x.columns / rowLength)
+    if precision == .bfloat16, let x32 = x as? Matrix<Float>, OneDNN.hasBFloat16Instructions {
+      self.init(BFloat16Matrix(rounding: x32).reshaped(rows: rows, columns: rowLength))
+    } else {
+      self.init(x.columns == rowLength ? x : x.copy.reshaped(rows: rows, columns: rowLength), precision)
+    }
+  }
+
   /// A factor whose rows are written first, each before it is rounded, while it is in cache.
   /// - Parameters:
   ///   - x: as above.
@@ -62,6 +72,18 @@ package struct GEMMFactor<Element: Scalar> {
     let first = rowRange.lowerBound
     precondition(range.lowerBound >= 0 && range.upperBound <= rowRange.count)
     return GEMMFactor(self, rows: first + range.lowerBound..<first + range.upperBound, columns: columnRange)
+  }
+
+  /// The rows of some ranges, one after the other; a view where they are one.
+  package func rows(_ ranges: [Range<Int>]) -> GEMMFactor {
+    let joined = ranges.joinedNeighbours
+    if joined.count <= 1 { return rows(joined.first ?? 0..<0) }
+    precondition(joined.allSatisfy { $0.lowerBound >= 0 && $0.upperBound <= rows })
+    let parts = joined.map { rowRange.lowerBound + $0.lowerBound..<rowRange.lowerBound + $0.upperBound }
+    return switch numbers {
+    case .asTheyAre(let x): GEMMFactor(.joining(parts.map { x.rows($0).columns(columnRange) }), .float32)
+    case .rounded(let x): GEMMFactor(x.gathering(rows: Array(parts.joined()), columns: columnRange))
+    }
   }
 
   /// A view of consecutive columns.

@@ -48,6 +48,19 @@ package struct KeptMatrix<Element: Scalar>: Sendable {
     return GEMMFactor(rows(0..<rows), isRounded ? .bfloat16 : .float32)
   }
 
+  /// A part that is multiplied without being rounded again. Rows of a part of all columns lie without gaps; they may be
+  /// several of the factor's, which have an even number of elements then.   [R, n C] -> [R n, C]
+  package func factor(rows: Range<Int>, columns: Range<Int>, rowLength: Int) -> GEMMFactor<Element> {
+    switch numbers {
+    case .asTheyAre(let x): return GEMMFactor(x.rows(rows).columns(columns), .float32, rowLength: rowLength)
+    case .rounded(let x):
+      if chosen == nil, rowLength == x.columns { return GEMMFactor(x).rows(rows) }
+      let part =
+        chosen.map { x.gathering(rows: $0[rows], columns: columns) } ?? x.gathering(rows: rows, columns: columns)
+      return GEMMFactor(part.reshaped(rows: rows.count * (columns.count / rowLength), columns: rowLength))
+    }
+  }
+
   private init(_ numbers: Numbers, rows: [Int], columns: Int) {
     (self.numbers, self.rows, self.columns, chosen) = (numbers, rows.count, columns, rows)
   }

@@ -112,7 +112,7 @@ extension AttentionPattern {
   /// Number of pairs of a query and a visible key.
   fileprivate var pairs: Double {
     spans.reduce(0) { sum, span in
-      let shared = span.shared.reduce(0) { $0 + $1.count }
+      let shared = span.sharedCount
       return span.queries.reduce(sum) { sum, query in
         let own = span.causal ? keyOfQuery[query] + 1 - span.own.lowerBound : span.own.count
         return sum + Double(shared + own)
@@ -126,6 +126,7 @@ private struct AttentionInput {
   private let attention: Attention<Float>
   private let pattern: AttentionPattern
   private let q, k, v, dOutput: Matrix<Float>
+  private let inputs: Attention<Float>.Inputs
   private let result: Attention<Float>.Result
 
   init(_ attention: Attention<Float>, _ tokens: Int, _ pattern: AttentionPattern) {
@@ -138,14 +139,15 @@ private struct AttentionInput {
     k = randomMatrix(tokens, keys, seed: 1)
     v = randomMatrix(tokens, keys, seed: 2)
     dOutput = randomMatrix(tokens, queries, seed: 3)
-    result = attention.forward(q: q, k: k, v: v, pattern: pattern)
+    inputs = attention.inputs(q: q, k: k, v: v)
+    result = attention.forward(inputs, pattern: pattern)
   }
 
-  func forward() { _ = attention.forward(q: q, k: k, v: v, pattern: pattern) }
+  func forward() { _ = attention.forward(attention.inputs(q: q, k: k, v: v), pattern: pattern) }
 
   func backward() {
     _ = attention.backward(
-      dOutput, q: q, k: k, v: v, logSumExp: result.logSumExp, pattern: pattern, firstKey: 0,
+      dOutput, inputs, queries: 0..<q.rows, logSumExp: result.logSumExp, pattern: pattern, firstKey: 0,
       needed: .all)
   }
 }

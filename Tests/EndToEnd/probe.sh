@@ -6,9 +6,9 @@ for count in 0 3; do
 done
 check "three ranks write the bytes of one process" cmp scores-0.h5 scores-3.h5
 refused=0
-ranks 2 "$IMAGELORA" probe run.yaml --output none/scores.h5 >out 2>err || refused=$?
+ranks 2 "$IMAGELORA" probe run.yaml --output nowhere/scores.h5 >out 2>err || refused=$?
 check "a folder that is not there is said before the probe" \
-  sh -c "[ $refused -eq 65 ] && ! grep -q '^probe' out && [ \$(grep -c '^imagelora: .*none/scores.h5: ' err) -eq 1 ]"
+  sh -c "[ $refused -eq 65 ] && ! grep -q '^probe' out && [ \$(grep -c '^imagelora: .*nowhere/scores.h5: ' err) -eq 1 ]"
 for shard in 0 1 2 3; do
   check "probe of shard $shard/4" ranks 0 "$IMAGELORA" probe run.yaml --output "part-$shard.h5" --shard "$shard/4"
 done

@@ -39,6 +39,22 @@ struct GEMMFactorTests {
     }
   }
 
+  /// Rows of some ranges of a view, also where they are neighbours, or none.
+  @Test(arguments: Precision.allCases) func ranges(precision: Precision) {
+    var numbers = Numbers()
+    let (x, unit) = (numbers.matrix(9, 7), Matrix<Float>(zeros: 4, 4))
+    for i in 0..<4 { unit.row(i)[i] = 1 }
+    let (all, view) = (
+      precision == .bfloat16 ? x.roundedToBFloat16 : x, GEMMFactor(x, precision).rows(1..<9).columns(2..<6)
+    )
+    for ranges in [[0..<3], [0..<3, 3..<5], [0..<2, 4..<4, 5..<8], [6..<8, 1..<2], []] as [[Range<Int>]] {
+      let rows = ranges.flatMap { Array($0) }
+      let (found, factor) = (Matrix<Float>(zeros: rows.count, 4), view.rows(ranges))
+      multiply(factor, .asIs, GEMMFactor(unit, precision), .asIs, into: found, accumulate: false)
+      #expect(found.values == rows.flatMap { row in (2..<6).map { all.row(row + 1)[$0] } })
+    }
+  }
+
   /// In Double nothing is rounded.
   @Test func doubles() {
     let a = Matrix<Double>([1 + 1e-12, 2, 3, 4], rows: 2, columns: 2)

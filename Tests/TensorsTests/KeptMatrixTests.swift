@@ -37,6 +37,22 @@ struct KeptMatrixTests {
         })
   }
 
+  @Test("parts as factors, with rows that are several of the factor's", arguments: Precision.allCases)
+  func factors(precision: Precision) {
+    let x = Matrix<Float>((0..<36).map { Float($0) * 1.001 - 7 }, rows: 3, columns: 12)
+    let (all, unit) = (KeptMatrix(x, precision), Matrix<Float>(zeros: 4, 4))
+    for i in 0..<4 { unit.row(i)[i] = 1 }
+    for kept in [all, all.gathering([2, 0, 1])] {
+      for (columns, rows) in [(0..<12, 6), (4..<12, 4), (8..<12, 2)] {
+        let factor = kept.factor(rows: 1..<3, columns: columns, rowLength: 4)
+        #expect(factor.rows == rows)
+        let found = Matrix<Float>(uninitialized: rows, 4)
+        multiply(factor, .asIs, GEMMFactor(unit, precision), .asIs, into: found, accumulate: false)
+        #expect(found.values == kept.part(rows: 1..<3, columns: columns).values)
+      }
+    }
+  }
+
   @Test("in Double as it is in any precision") func double() {
     let x = Matrix<Double>([1, 0.1, 2, 0.2], rows: 2, columns: 2)
     #expect(KeptMatrix(x, .bfloat16).rows(0..<2).base == x.base)
