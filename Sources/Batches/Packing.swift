@@ -34,35 +34,32 @@ struct Packing: Equatable {
   /// - Parameter groups: samples of the same images each. Samples of different groups share at most the text before
   ///   their first images.
   init(_ groups: [[Sample]]) {
-    let samples = groups.joined()
-    guard samples.count > 1 else {
-      for sample in samples { append([sample], 0, tokens: 0..<sample.decisiveTokens, of: nil) }
+    let all = Array(groups.joined())
+    guard all.count > 1 else {
+      for sample in all { append(0..<1, tokens: 0..<sample.decisiveTokens, of: nil) }
       return
     }
-    let shared = Self.shared(Array(samples), inImages: groups.count == 1)
-    append(Array(samples), 0, tokens: 0..<shared, of: nil)
+    let shared = Self.shared(all, inImages: groups.count == 1)
+    append(0..<all.count, tokens: 0..<shared, of: nil)
     var first = 0
     for group in groups {
-      var (parent, own) = (0, shared)
-      if groups.count > 1 && group.count > 1 {
-        let common = max(shared, Self.shared(group, inImages: true))
-        if common > shared {
-          parent = segments.count
-          append(group, first, tokens: shared..<common, of: 0)
-          own = common
-        }
+      let samples = first..<first + group.count
+      // The images of an only group are in what all share.
+      let common = groups.count > 1 && group.count > 1 ? max(shared, Self.shared(group, inImages: true)) : shared
+      let parent = common > shared ? append(samples, tokens: shared..<common, of: 0) : 0
+      for (index, sample) in zip(samples, group) {
+        append(index..<index + 1, tokens: common..<sample.decisiveTokens, of: parent)
       }
-      for (index, sample) in group.enumerated() {
-        append([sample], first + index, tokens: own..<sample.decisiveTokens, of: parent)
-      }
-      first += group.count
+      first = samples.upperBound
     }
   }
 
-  private mutating func append(_ samples: [Sample], _ first: Int, tokens: Range<Int>, of parent: Int?) {
+  /// - Returns: the index of the segment.
+  @discardableResult
+  private mutating func append(_ samples: Range<Int>, tokens: Range<Int>, of parent: Int?) -> Int {
     if samples.count == 1 { ends.append(segments.count) }
-    segments.append(
-      Segment(parent: parent, samples: first..<first + samples.count, tokens: tokens, start: count))
+    segments.append(Segment(parent: parent, samples: samples, tokens: tokens, start: count))
+    return segments.count - 1
   }
 
   /// How many first tokens samples share. Every prediction stays in its own segment, and an image is whole in one.

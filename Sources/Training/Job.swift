@@ -16,6 +16,8 @@ package struct Job: Sendable {
   package let base: BaseModel
   package let training: PreparedExamples
   package let validation: PreparedExamples?
+  /// Group keys for the sampler, nil where the run does not group examples by image.
+  package let groups: [Int]?
   /// The heads of a selection file, nil where the run names none.
   let selection: HeadSelection?
   /// What training starts from, nil for a new adapter.
@@ -39,8 +41,9 @@ package struct Job: Sendable {
     self.base = base
     do { try run.adapter.requireHeads(base.configuration.text) } catch { throw RankFailure(shared: error) }
     training = try run.prepareExamples(run.trainingFiles, base: base, communicator: communicator, warn: warn)
+    groups = run.data.groupByImage ? training.keys : nil
     let examplesPerPass = ExamplesPerPass.automatic(
-      training.shapes, groups: run.data.groupByImage ? training.keys : nil, globalBatch: run.training.globalBatch,
+      training.shapes, groups: groups, globalBatch: run.training.globalBatch,
       activations: ActivationBudget(bytes: run.activationBytes, precision: base.precision), base.configuration.text)
     run.training.microBatch.settle(examplesPerPass)
     self.run = run
@@ -111,9 +114,6 @@ package struct Job: Sendable {
   func frozenLayers(below adapter: any ProjectionAdapter<Float>) -> Int {
     run.adapter.isOfUpperLayers ? adapter.lowestLayer ?? 0 : 0
   }
-
-  /// Group keys for the sampler where the run groups examples by image.
-  package var groups: [Int]? { run.data.groupByImage ? training.keys : nil }
 
   /// The sampler of the training examples, for a run of a state: after an extension it goes on where the examples
   /// before it ended, with the batches of now.
