@@ -34,7 +34,8 @@ package struct Attention<Element: Scalar>: Sendable {
     }
   }
 
-  /// - Parameters: none may change while the result is in use.   q [R, heads D]; k, v [T, kvHeads D]
+  /// What `forward` and `backward` take; the matrices may not change while it is in use.
+  /// q [R, heads D]; k, v [T, kvHeads D]
   package func inputs(q: Matrix<Element>, k: Matrix<Element>, v: Matrix<Element>) -> Inputs {
     // Keys that few queries see are not rounded: that reads them once more, as each token of a generation would.
     let precision = 4 * q.rows >= k.rows ? precision : .float32
@@ -74,7 +75,7 @@ package struct Attention<Element: Scalar>: Sendable {
         }
         let o = Matrix<Element>(uninitialized: s.rows, headDimension)
         multiply(p, .asIs, v, .asIs, into: o, accumulate: false)
-        divide(o, by: sums.base + first, into: output, from: block.rows.lowerBound)
+        divide(o, by: sums, into: output, from: first)
       }
       result.logSumExp.columns(head.heads).assign(logSumExp)
     }
@@ -161,17 +162,18 @@ package struct Attention<Element: Scalar>: Sendable {
   /// Writes a block's rows to their place among those of all queries, each divided by its sum.
   /// - Parameters:
   ///   - rows: `[rows, D]`.
+  ///   - sums: of all rows, `[R, group]`.
   ///   - all: of the heads of a group, `[R, group D]`.
   ///   - first: the first row among `[R group, D]`.
   private func divide(
-    _ rows: Matrix<Element>, by sums: UnsafePointer<Element>, into all: Matrix<Element>, from first: Int
+    _ rows: Matrix<Element>, by sums: Matrix<Element>, into all: Matrix<Element>, from first: Int
   ) {
     let (D, group) = (rows.columns, group)
     for query in 0..<rows.rows / group {
       let target = all.row(first / group + query)
       for head in 0..<group {
         let row = query * group + head
-        let (source, part, inverse) = (rows.row(row), target + head * D, 1 / sums[row])
+        let (source, part, inverse) = (rows.row(row), target + head * D, 1 / sums.base[first + row])
         for j in 0..<D { part[j] = source[j] * inverse }
       }
     }
