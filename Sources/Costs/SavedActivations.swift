@@ -34,9 +34,8 @@ struct SavedActivations {
     let (H, I, heads) = (Double(t.hiddenSize), Double(t.intermediateSize), Double(t.attentionHeads))
     let (queries, keys) = (heads * Double(t.headDimension), Double(t.kvHeads * t.headDimension))
     // k and v of every token; q, attention's output and statistics, h, gate and up of query tokens. Queries and keys
-    // once more, in fp32, where they have norms; queries where outputs have gates. Keys that few queries see are not
-    // rounded (`Attention.inputs`).
-    let multiplied = 4 * Q >= T ? kept : 1
+    // once more, in fp32, where they have norms; queries where outputs have gates.
+    let multiplied = Attention<Float>.rounds(queries: Int(Q), keys: Int(T)) ? kept : 1
     let twice: Double = t.queryKeyNorm ? 1 : 0
     let gates: Double = t.outputGate ? 1 : 0
     // What the convolution gives and the numbers behind the gates of every token, with a state a chunk; what the rule

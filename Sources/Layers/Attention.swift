@@ -37,10 +37,13 @@ package struct Attention<Element: Scalar>: Sendable {
   /// What `forward` and `backward` take; the matrices may not change while it is in use.
   /// q [R, heads D]; k, v [T, kvHeads D]
   package func inputs(q: Matrix<Element>, k: Matrix<Element>, v: Matrix<Element>) -> Inputs {
-    // Keys that few queries see are not rounded: that reads them once more, as each token of a generation would.
-    let precision = 4 * q.rows >= k.rows ? precision : .float32
+    let precision = Self.rounds(queries: q.rows, keys: k.rows) ? precision : .float32
     return Inputs(q: KeptMatrix(q, precision), k: KeptMatrix(k, precision), v: KeptMatrix(v, precision))
   }
+
+  /// Whether bf16 rounds the inputs of so many queries. Keys that few queries see are not rounded: that reads them once
+  /// more, as each token of a generation would.
+  package static func rounds(queries: Int, keys: Int) -> Bool { 4 * queries >= keys }
 
   /// What backward needs of forward.
   package struct Result: Sendable {

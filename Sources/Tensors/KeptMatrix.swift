@@ -48,8 +48,8 @@ package struct KeptMatrix<Element: Scalar>: Sendable {
     return GEMMFactor(rows(0..<rows), isRounded ? .bfloat16 : .float32)
   }
 
-  /// A part that is multiplied without being rounded again. Rows of a part of all columns lie without gaps; they may be
-  /// several of the factor's, which have an even number of elements then.   [R, n C] -> [R n, C]
+  /// A part that is multiplied without being rounded again, in rows of another length: one of the part's is n of the
+  /// factor's.   [R, n C] -> [R n, C], C even
   package func factor(rows: Range<Int>, columns: Range<Int>, rowLength: Int) -> GEMMFactor<Element> {
     switch numbers {
     case .asTheyAre(let x): return GEMMFactor(x.rows(rows).columns(columns), .float32, rowLength: rowLength)
