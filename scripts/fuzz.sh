@@ -58,9 +58,10 @@ for target in "${targets[@]}"; do
   [[ -n ${dictionary[$target]:-} ]] || { echo "no target $target; there are: ${!dictionary[*]}" >&2; exit 64; }
 done
 
-# The first frame of a stack that is neither the sanitizer's nor libc's.
+# The first frame of a stack that is neither the sanitizer's nor libc's. It reads to the end: whoever writes to a reader
+# that left is killed, and with pipefail that would be the answer.
 first_frame() {
-  grep -E '^ +#[0-9]+ 0x' | grep -vE 'compiler-rt|libc\.so|libpthread|libasan|<null>|crtstuff' | head -n 1
+  awk '/^ +#[0-9]+ 0x/ && !/compiler-rt|libc\.so|libpthread|libasan|<null>|crtstuff/ && !found { print; found = 1 }'
 }
 
 # Whether the fault of a log lies in the HDF5 library: it happened there, and wrote to no memory that this program lent

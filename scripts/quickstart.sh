@@ -3,6 +3,8 @@
 # train on 2 ranks, kill, resume, evaluate, report, export.
 # Usage: scripts/quickstart.sh [FOLDER] (default: quickstart-run)
 #
+# FOLDER is made; one that an earlier call made is emptied first, any other refused.
+#
 # In a package, where this file lies in share/imagelora, the program beside it is run and nothing is built. It then
 # needs bash, gzip, tar and an MPI alone.
 set -euo pipefail
@@ -14,7 +16,15 @@ if [[ $here == */share/imagelora ]]; then
   packaged=$(cd "$here/../../bin" && pwd)
   repository=$PWD
 fi
+usage() { echo "usage: quickstart.sh [FOLDER]" >&2; exit 64; }
+[[ $# -le 1 && ${1:-} != -* ]] || usage
 out=${1:-$repository/quickstart-run}
+# What this script made has its mark; nothing else is removed.
+mark=$out/.imagelora-quickstart
+if [[ -n $(ls -A "$out" 2>/dev/null) && ! -f $mark ]]; then
+  echo "$out has files that are not the quickstart's; state another folder: quickstart.sh FOLDER" >&2
+  exit 73
+fi
 
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 show() { printf '$ %s\n' "${*//$repository\//}"; "$@"; }
@@ -33,6 +43,7 @@ if ((EUID == 0)); then default+=" --allow-run-as-root"; fi
 read -ra mpi <<<"${MPIRUN:-$default} -n 2"
 rm -rf "$out"
 mkdir -p "$out"
+touch "$mark"
 out=$(cd "$out" && pwd)
 if [[ -n $packaged ]]; then
   # A package may lie where only root may write.

@@ -20,6 +20,10 @@ package struct Attention<Element: Scalar>: Sendable {
 
   /// Queries, keys and values as they are multiplied: in bf16 rounded once, for forward and backward.
   package struct Inputs: Sendable {
+    /// Which of the keys each query sees.
+    let pattern: AttentionPattern
+    /// Whether keys that no query sees were left out.
+    let omitsKeys: Bool
     /// `[R, heads D]`
     package let q: KeptMatrix<Element>
     /// `[T, kvHeads D]`
@@ -28,21 +32,33 @@ package struct Attention<Element: Scalar>: Sendable {
     var precision: Precision { q.isRounded ? .bfloat16 : .float32 }
     package var byteCount: Int { q.byteCount + k.byteCount + v.byteCount }
 
-    /// Those of some queries and keys, in their order.
-    package func gathering(queries: [Int], keys: [Int]) -> Inputs {
-      Inputs(q: q.gathering(queries), k: k.gathering(keys), v: v.gathering(keys))
+    /// Those of some queries and keys, in their order, and the pattern among them.
+    package func gathering(queries: [Int], keys: [Int], pattern: AttentionPattern) -> Inputs {
+      Inputs(
+        pattern: pattern, omitsKeys: omitsKeys, q: q.gathering(queries), k: k.gathering(keys), v: v.gathering(keys))
     }
   }
 
-  /// What `forward` and `backward` take; the matrices may not change while it is in use.
+  /// What `forward` and `backward` take; the matrices may not change while it is in use. Where bf16 rounds, keys that
+  /// the pattern lacks are left out; then no backward follows.
   /// q [R, heads D]; k, v [T, kvHeads D]
-  package func inputs(q: Matrix<Element>, k: Matrix<Element>, v: Matrix<Element>) -> Inputs {
-    let precision = Self.rounds(queries: q.rows, keys: k.rows) ? precision : .float32
-    return Inputs(q: KeptMatrix(q, precision), k: KeptMatrix(k, precision), v: KeptMatrix(v, precision))
+  package func inputs(
+    q: Matrix<Element>, k: Matrix<Element>, v: Matrix<Element>, pattern: AttentionPattern
+  ) -> Inputs {
+    let precision = Self.rounds(queries: q.rows, keys: pattern.keys.total) ? precision : .float32
+    guard precision == .bfloat16, pattern.keys != [0..<k.rows] else {
+      return Inputs(
+        pattern: pattern, omitsKeys: false, q: KeptMatrix(q, precision), k: KeptMatrix(k, precision),
+        v: KeptMatrix(v, precision))
+    }
+    let keys = Array(pattern.keys.joined())
+    return Inputs(
+      pattern: pattern.numberingKeys, omitsKeys: true, q: KeptMatrix(q, precision),
+      k: KeptMatrix(k.gathering(keys), precision), v: KeptMatrix(v.gathering(keys), precision))
   }
 
-  /// Whether bf16 rounds the inputs of so many queries. Keys that few queries see are not rounded: that reads them once
-  /// more, as each token of a generation would.
+  /// Whether bf16 rounds the inputs of so many queries, which see so many keys. Keys that few queries see are not
+  /// rounded: that reads them once more, as each token of a generation would.
   package static func rounds(queries: Int, keys: Int) -> Bool { 4 * queries >= keys }
 
   /// What backward needs of forward.
@@ -56,12 +72,12 @@ package struct Attention<Element: Scalar>: Sendable {
   /// o_i = sum_j p_ij v_j, p_i = softmax_j(q_i k_j / sqrt D).
   @specialized(where Element == Float)
   @specialized(where Element == Double)
-  package func forward(_ inputs: Inputs, pattern: AttentionPattern) -> Result {
+  package func forward(_ inputs: Inputs) -> Result {
     let queries = inputs.q.rows
     let result = Result(
       output: Matrix(uninitialized: queries, inputs.q.columns), logSumExp: Matrix(uninitialized: queries, heads))
     let precision = inputs.precision
-    let spans = spans(pattern, precision)
+    let spans = spans(inputs.pattern, precision)
     let scores = Scores<Element>(spans)
     for head in keyValueHeads {
       let q = head.queries(inputs.q, 0..<queries)
@@ -101,19 +117,20 @@ package struct Attention<Element: Scalar>: Sendable {
   /// dv_j = sum_i p_ij do_i; dp_ij = do_i v_j; ds = p (dp - p_i dp_i) / sqrt D; dq = ds k; dk = ds^T q.
   /// - Parameters:
   ///   - dOutput: `[R, heads D]`.
-  ///   - queries: those of the inputs' queries that `dOutput`, the statistics and the pattern have.
+  ///   - queries: those of the inputs' queries that `dOutput` and the statistics have.
   @specialized(where Element == Float)
   @specialized(where Element == Double)
   package func backward(
-    _ dOutput: Matrix<Element>, _ inputs: Inputs, queries: Range<Int>, logSumExp: Matrix<Element>,
-    pattern: AttentionPattern, firstKey: Int, needed: Needed
+    _ dOutput: Matrix<Element>, _ inputs: Inputs, queries: Range<Int>, logSumExp: Matrix<Element>, firstKey: Int,
+    needed: Needed
   ) -> Gradients {
+    precondition(!inputs.omitsKeys, "gradients are of all keys")
     let count = inputs.k.rows - firstKey
     let dv = Matrix<Element>(zeros: count, inputs.v.columns)
     let dq: Matrix<Element>? = needed == .all ? Matrix(uninitialized: queries.count, inputs.q.columns) : nil
     let dk: Matrix<Element>? = needed == .all ? Matrix(zeros: count, inputs.k.columns) : nil
     let precision = inputs.precision
-    let spans = spans(pattern, precision)
+    let spans = spans(inputs.pattern.selecting(Array(queries)), precision)
     let (scores, scoreGradients) = (Scores<Element>(spans), Scores<Element>(spans))
     for head in keyValueHeads {
       let (q, dO) = (head.queries(inputs.q, queries), head.gradients(dOutput, precision))

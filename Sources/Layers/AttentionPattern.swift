@@ -24,18 +24,20 @@ package struct AttentionPattern: Sendable {
   package var spans: [Span]
   /// The key index of each query.
   package var keyOfQuery: [Int]
+  /// The keys that a query sees, or one that `selecting` left out: ascending, without neighbours that touch.
+  package var keys: [Range<Int>]
 
   /// Every sequence attends to itself, in both directions (vision).
   package static func blocks(_ ranges: [Range<Int>]) -> AttentionPattern {
     AttentionPattern(
       spans: ranges.map { Span(queries: $0, shared: [], own: $0, causal: false) },
-      keyOfQuery: Array(0..<(ranges.last?.upperBound ?? 0)))
+      keyOfQuery: Array(0..<(ranges.last?.upperBound ?? 0)), keys: ranges.joinedNeighbours)
   }
 
   /// Sequences that attend causally to themselves, and to the whole of what they share with others.
   /// - Parameter sequences: the queries of one sequence after the other, whose keys are the last ones of `own`.
   package static func causal(_ sequences: [(shared: [Range<Int>], own: Range<Int>, queries: Int)]) -> AttentionPattern {
-    var pattern = AttentionPattern(spans: [], keyOfQuery: [])
+    var pattern = AttentionPattern(spans: [], keyOfQuery: [], keys: sequences.flatMap { $0.shared + [$0.own] }.union)
     for sequence in sequences {
       let first = pattern.keyOfQuery.count
       pattern.spans.append(
@@ -58,9 +60,22 @@ package struct AttentionPattern: Sendable {
       result.queries = first..<end
       return result
     }
-    return AttentionPattern(spans: selected, keyOfQuery: queries.map { keyOfQuery[$0] })
+    return AttentionPattern(spans: selected, keyOfQuery: queries.map { keyOfQuery[$0] }, keys: keys)
   }
 
-  /// The same pattern for the queries from `first` on, renumbered from 0.
-  package func dropping(first: Int) -> AttentionPattern { selecting(Array(first..<keyOfQuery.count)) }
+  /// The same pattern among its `keys` alone.
+  var numberingKeys: AttentionPattern {
+    /// How many of the keys lie before one of them.
+    func number(_ key: Int) -> Int { keys.reduce(0) { $0 + min(max(key - $1.lowerBound, 0), $1.count) } }
+    func numbers(_ range: Range<Int>) -> Range<Int> {
+      let first = number(range.lowerBound)
+      return first..<first + range.count
+    }
+    return AttentionPattern(
+      spans: spans.map { span in
+        Span(
+          queries: span.queries, shared: span.shared.map(numbers).joinedNeighbours, own: numbers(span.own),
+          causal: span.causal)
+      }, keyOfQuery: keyOfQuery.map(number), keys: [0..<keys.total])
+  }
 }

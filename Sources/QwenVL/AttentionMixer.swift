@@ -47,8 +47,8 @@ struct AttentionMixer<Element: Scalar>: Sendable {
     let asked = queries.areAll ? input : ProjectedInput(queries.select(n), for: queryProjection)
     let (query, gates) = query(asked, rotary: queries.rotary, adapter)
     let (keys, values) = tokens.past.joining(key.rotated, value, at: tokens.newKeys, layer: layer)
-    let inputs = attention.inputs(q: query.rotated, k: keys, v: values)
-    let attended = attention.forward(inputs, pattern: queries.pattern)
+    let inputs = attention.inputs(q: query.rotated, k: keys, v: values, pattern: queries.pattern)
+    let attended = attention.forward(inputs)
     let precision = outputProjection.weight.precision
     let kept = KeptMatrix(attended.output, precision)
     let activations = Activations(
@@ -170,7 +170,6 @@ struct AttentionMixer<Element: Scalar>: Sendable {
   ) -> Attention<Element>.Gradients {
     attention.backward(
       dAttended, saved.inputs, queries: covered.queries, logSumExp: saved.logSumExp.rows(covered.queries),
-      pattern: saved.queries.pattern.dropping(first: covered.queries.lowerBound),
       firstKey: covered.keys(among: saved.inputs.k.rows).lowerBound,
       needed: adapter.needs(.query, .key) ? .all : .valuesOnly)
   }

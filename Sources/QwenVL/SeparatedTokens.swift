@@ -172,7 +172,8 @@ extension AttentionMixer.Activations {
     _ separated: SeparatedTokens<Element>, _ queries: SeparatedQueries<Element>
   ) -> AttentionMixer<Element>.Activations {
     AttentionMixer.Activations(
-      queries: queries.queries, inputs: inputs.gathering(queries: queries.rows, keys: separated.keys),
+      queries: queries.queries,
+      inputs: inputs.gathering(queries: queries.rows, keys: separated.keys, pattern: queries.queries.pattern),
       unnormedQueries: unnormedQueries?.gathering(queries.rows),
       unnormedKeys: unnormedKeys?.gathering(separated.rows), gates: gates?.gathering(queries.rows),
       attended: attended.gathering(queries.rows), logSumExp: logSumExp.gathering(queries.rows))

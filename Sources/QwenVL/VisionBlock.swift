@@ -35,8 +35,8 @@ struct VisionBlock<Element: Scalar>: Sendable {
     let (q, k, v) = Self.split(qkv)
     rotary.forward(inPlace: q)
     rotary.forward(inPlace: k)
-    let inputs = attention.inputs(q: q, k: k, v: v)
-    let attended = attention.forward(inputs, pattern: pattern)
+    let inputs = attention.inputs(q: q, k: k, v: v, pattern: pattern)
+    let attended = attention.forward(inputs)
     let h = projection.forward(attended.output)
     adapter?.forward(.attentionOutput, input: attended.output, output: h)
     h.add(x)
@@ -52,7 +52,7 @@ struct VisionBlock<Element: Scalar>: Sendable {
   /// - Returns: dx `[P, H]`; nil in the lowest block.
   func backward(
     _ dy: Matrix<Element>, input x: Matrix<Element>, _ saved: SavedActivations, rotary: Rotary<Element>,
-    pattern: AttentionPattern, _ adapter: PartAdapter<Element>, isLowest: Bool
+    _ adapter: PartAdapter<Element>, isLowest: Bool
   ) -> Matrix<Element>? {
     let isAttentionNeeded = !isLowest || adapter.adapts(.queryKeyValue, .attentionOutput)
     let dm = mlp.backward(dy, input: norm2.forward(saved.h), saved.mlp, adapter, isInputNeeded: isAttentionNeeded)
@@ -63,7 +63,7 @@ struct VisionBlock<Element: Scalar>: Sendable {
     let dAttended = isInputNeeded ? projection.backward(dh) : nil
     adapter.backward(.attentionOutput, input: saved.attended.output, dOutput: dh, addingTo: dAttended)
     guard let dAttended else { return nil }
-    let dqkv = attentionBackward(dAttended, saved, rotary: rotary, pattern: pattern)
+    let dqkv = attentionBackward(dAttended, saved, rotary: rotary)
     let dn = isLowest ? nil : queryKeyValue.backward(dqkv)
     adapter.backward(.queryKeyValue, input: norm1.forward(x), dOutput: dqkv, addingTo: dn)
     guard let dn else { return nil }
@@ -73,12 +73,11 @@ struct VisionBlock<Element: Scalar>: Sendable {
 
   /// dAttended [P, H] -> [P, 3 H]
   private func attentionBackward(
-    _ dAttended: Matrix<Element>, _ saved: SavedActivations, rotary: Rotary<Element>, pattern: AttentionPattern
+    _ dAttended: Matrix<Element>, _ saved: SavedActivations, rotary: Rotary<Element>
   ) -> Matrix<Element> {
     let rows = dAttended.rows
     let gradients = attention.backward(
-      dAttended, saved.inputs, queries: 0..<rows, logSumExp: saved.attended.logSumExp, pattern: pattern, firstKey: 0,
-      needed: .all)
+      dAttended, saved.inputs, queries: 0..<rows, logSumExp: saved.attended.logSumExp, firstKey: 0, needed: .all)
     let dqkv = Matrix<Element>(uninitialized: rows, queryKeyValue.weight.rows)
     let (dq, dk, dv) = Self.split(dqkv)
     for (target, gradient) in [(dq, gradients.q), (dk, gradients.k), (dv, gradients.v)] {

@@ -66,11 +66,10 @@ extension VisionTower {
       guard index >= lowest, let dy = dx else { continue }
       let x = pass.inputs[index]
       let part = PartAdapter(adapter: adapter, part: .block(index), dropout: pass.dropout)
-      let pattern = pattern(index, image)
       let saved =
-        pass.saved[index] ?? blocks[index].forward(x, rotary: image.rotary, pattern: pattern, part).saved
-      dx = blocks[index].backward(
-        dy, input: x, saved, rotary: image.rotary, pattern: pattern, part, isLowest: index == lowest)
+        pass.saved[index]
+        ?? blocks[index].forward(x, rotary: image.rotary, pattern: pattern(index, image), part).saved
+      dx = blocks[index].backward(dy, input: x, saved, rotary: image.rotary, part, isLowest: index == lowest)
     }
   }
 

@@ -12,6 +12,17 @@ extension [Range<Int>] {
   /// How many numbers they have.
   package var total: Int { reduce(0) { $0 + $1.count } }
 
+  /// The numbers of at least one of them, as ascending ranges that do not touch.
+  package var union: [Range<Int>] {
+    sorted { $0.lowerBound < $1.lowerBound }.reduce(into: []) { union, range in
+      if let last = union.last, range.lowerBound <= last.upperBound {
+        union[union.count - 1] = last.lowerBound..<Swift.max(last.upperBound, range.upperBound)
+      } else if !range.isEmpty {
+        union.append(range)
+      }
+    }
+  }
+
   /// Ascending ranges without empty ones, those that touch as one.
   package var joinedNeighbours: [Range<Int>] {
     reduce(into: []) { joined, range in

@@ -139,15 +139,14 @@ private struct AttentionInput {
     k = randomMatrix(tokens, keys, seed: 1)
     v = randomMatrix(tokens, keys, seed: 2)
     dOutput = randomMatrix(tokens, queries, seed: 3)
-    inputs = attention.inputs(q: q, k: k, v: v)
-    result = attention.forward(inputs, pattern: pattern)
+    inputs = attention.inputs(q: q, k: k, v: v, pattern: pattern)
+    result = attention.forward(inputs)
   }
 
-  func forward() { _ = attention.forward(attention.inputs(q: q, k: k, v: v), pattern: pattern) }
+  func forward() { _ = attention.forward(attention.inputs(q: q, k: k, v: v, pattern: pattern)) }
 
   func backward() {
     _ = attention.backward(
-      dOutput, inputs, queries: 0..<q.rows, logSumExp: result.logSumExp, pattern: pattern, firstKey: 0,
-      needed: .all)
+      dOutput, inputs, queries: 0..<q.rows, logSumExp: result.logSumExp, firstKey: 0, needed: .all)
   }
 }

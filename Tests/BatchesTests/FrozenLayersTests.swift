@@ -5,6 +5,7 @@ import Datasets
 import Foundation
 import QwenVL
 import RandomNumbers
+import Tensors
 import TestSupport
 import Testing
 import TinyModels
@@ -14,7 +15,7 @@ import TinyModels
 @Suite("Layers below the lowest adapted one")
 struct FrozenLayersTests {
   /// Two questions about one image, one about another, and one without an image.
-  private static let rows = [
+  private static let rows: [(id: String, image: String, question: String)] = [
     ("a", "0.png", "what?"), ("b", "0.png", "where is it?"), ("c", "1.jpg", "what?"), ("d", "", "1+1?"),
   ]
 
@@ -23,12 +24,15 @@ struct FrozenLayersTests {
     let data: PreparedExamples
     let kept: TemporaryFolder
 
-    init(_ fixture: String, memoryBytes: Int = 1 << 24, cache: String? = nil, kept: TemporaryFolder? = nil) throws {
+    init(
+      _ fixture: String, memoryBytes: Int = 1 << 24, cache: String? = nil, kept: TemporaryFolder? = nil,
+      rows: [(id: String, image: String, question: String)] = FrozenLayersTests.rows, precision: Precision = .float32
+    ) throws {
       self.kept = try kept ?? TemporaryFolder()
       base = try BaseModel(
-        folder: ParityFixture.path(fixture) + "/model",
+        folder: ParityFixture.path(fixture) + "/model", precision: precision,
         features: FeatureStore.Settings(memoryBytes: memoryBytes, cacheFolder: cache))
-      let lines = FrozenLayersTests.rows.map { id, image, question in
+      let lines = rows.map { id, image, question in
         let path = "\(ParityFixture.path("qwen3-vl"))/images/\(image)"
         let (images, place) = image.isEmpty ? ("", "") : (#""images": ["\#(path)"], "#, "<image>")
         return #"{"id": "\#(id)", \#(images)"messages": [{"role": "user", "content": "\#(place)\#(question)"}, "#
@@ -114,6 +118,21 @@ struct FrozenLayersTests {
         for file in try Self.hiddenStates(in: folder).prefix(3) { try FileManager.default.removeItem(atPath: file) }
       }
       for other in others { #expect(other.losses == first.losses && other.gradients == first.gradients) }
+    }
+  }
+
+  /// In bf16 attention rounds keys that many queries see; for how many others the pass has place says nothing of that.
+  @Test("Bits do not depend on what else is computed", arguments: Precision.allCases)
+  func others(precision: Precision) throws {
+    let questions = [12, 400].map { String(repeating: "what? ", count: $0) }
+    let setup = try Setup(
+      "qwen2-vl", memoryBytes: 0, rows: questions.map { ("\($0.utf8.count)", "0.png", $0) }, precision: precision)
+    let rows = try setup.data.examples([0, 1])
+    let samples = try rows.enumerated().map { try setup.data.sample(of: $1, at: $0) }
+    let together = try setup.base.hiddenStates(of: rows, samples: samples, before: 1)
+    for (place, states) in together.enumerated() {
+      let alone = try setup.base.hiddenStates(of: [rows[place]], samples: [samples[place]], before: 1)
+      #expect(states.values == alone[0].values)
     }
   }
 }

@@ -124,12 +124,11 @@ struct GradientTests {
     let layer = Attention<Double>(heads: 4, kvHeads: 2, headDimension: 3)
     let R = pattern.keyOfQuery.count
     let (q, k, v, w) = (numbers.matrix(R, 12), numbers.matrix(T, 6), numbers.matrix(T, 6), numbers.matrix(R, 12))
-    func loss() -> Double { weighted(layer.forward(layer.inputs(q: q, k: k, v: v), pattern: pattern).output, w) }
+    func loss() -> Double { weighted(layer.forward(layer.inputs(q: q, k: k, v: v, pattern: pattern)).output, w) }
     func backward(_ firstKey: Int, _ needed: Attention<Double>.Needed) -> Attention<Double>.Gradients {
-      let result = layer.forward(layer.inputs(q: q, k: k, v: v), pattern: pattern)
+      let inputs = layer.inputs(q: q, k: k, v: v, pattern: pattern)
       return layer.backward(
-        w, layer.inputs(q: q, k: k, v: v), queries: 0..<R, logSumExp: result.logSumExp, pattern: pattern,
-        firstKey: firstKey, needed: needed)
+        w, inputs, queries: 0..<R, logSumExp: layer.forward(inputs).logSumExp, firstKey: firstKey, needed: needed)
     }
     let d = backward(0, .all)
     #expect(gradientError(of: v, gradient: d.v, loss: loss) < tolerance)
@@ -210,7 +209,7 @@ struct AttentionTests {
     let (T, D) = (67, 4)
     let layer = Attention<Double>(heads: 2, kvHeads: 1, headDimension: D)
     let (q, k, v) = (numbers.matrix(T, 2 * D), numbers.matrix(T, D), numbers.matrix(T, D))
-    let output = layer.forward(layer.inputs(q: q, k: k, v: v), pattern: .causal([([], 0..<T, T)])).output
+    let output = layer.forward(layer.inputs(q: q, k: k, v: v, pattern: .causal([([], 0..<T, T)]))).output
     for head in 0..<2 {
       for i in 0..<T {
         let scores = (0...i).map { Double.dot(D, q.row(i) + head * D, k.row($0)) / Double(D).squareRoot() }
@@ -233,12 +232,13 @@ struct AttentionTests {
       ([], 0..<5, 5), ([0..<5], 5..<8, 3), ([0..<5], 8..<11, 3), ([0..<5, 8..<11], 11..<13, 2),
       ([0..<5, 8..<11], 13..<15, 2),
     ])
-    let packed = layer.forward(layer.inputs(q: q, k: k, v: v), pattern: pattern).output
+    let packed = layer.forward(layer.inputs(q: q, k: k, v: v, pattern: pattern)).output
     for path in [[0..<8], [0..<5, 8..<13], [0..<5, 8..<11, 13..<15]] {
       let rows = path.flatMap(Array.init)
       let alone = layer.forward(
-        layer.inputs(q: q.gathering(rows), k: k.gathering(rows), v: v.gathering(rows)),
-        pattern: .causal([([], 0..<rows.count, rows.count)])
+        layer.inputs(
+          q: q.gathering(rows), k: k.gathering(rows), v: v.gathering(rows),
+          pattern: .causal([([], 0..<rows.count, rows.count)]))
       ).output
       for (i, row) in rows.enumerated() {
         for j in 0..<6 { #expect(abs(alone.row(i)[j] - packed.row(row)[j]) < 1e-14) }

@@ -91,7 +91,7 @@ announce() {
   local processor memory commit
   memory=$(awk '/MemTotal/ { printf "%.0f", $2 / 1048576 }' /proc/meminfo)
   commit=$(git describe --always --dirty 2>/dev/null || echo unknown)
-  processor=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
+  processor=$(sed -n '/^model name/{s/^[^:]*: //p;q}' /proc/cpuinfo)
   echo "machine    ${processor:-unknown processor}, $(nproc) cores, $memory GiB"
   echo "load       $(cut -d ' ' -f 1-3 /proc/loadavg) before the first run; ratios hold only where nothing else runs"
   echo "date       $(date -u +%Y-%m-%dT%H:%M:%SZ)"
