@@ -134,11 +134,15 @@ struct GradientTests {
     #expect(gradientError(of: v, gradient: d.v, loss: loss) < tolerance)
     #expect(d.q.map { gradientError(of: q, gradient: $0, loss: loss) < tolerance } == true)
     #expect(d.k.map { gradientError(of: k, gradient: $0, loss: loss) < tolerance } == true)
-    // Fewer gradients are the same gradients.
+    // Fewer gradients are the same gradients but for last bits: BLIS adds in another order where a GEMM has fewer rows.
+    func areLast(_ fewer: Matrix<Double>?, of all: Matrix<Double>?) -> Bool {
+      guard let fewer, let all else { return false }
+      let last = all.rows(2..<T).values
+      return fewer.values.count == last.count && zip(fewer.values, last).allSatisfy { abs($0 - $1) < 1e-14 }
+    }
     let later = backward(2, .valuesOnly)
-    #expect(later.v.values == d.v.rows(2..<T).values)
-    #expect(later.q == nil && later.k == nil)
-    #expect(backward(2, .all).k?.values == d.k?.rows(2..<T).values)
+    #expect(areLast(later.v, of: d.v) && later.q == nil && later.k == nil)
+    #expect(areLast(backward(2, .all).k, of: d.k))
   }
 }
 
