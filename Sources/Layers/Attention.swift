@@ -46,15 +46,13 @@ package struct Attention<Element: Scalar>: Sendable {
     q: Matrix<Element>, k: Matrix<Element>, v: Matrix<Element>, pattern: AttentionPattern
   ) -> Inputs {
     let precision = Self.rounds(queries: q.rows, keys: pattern.keys.total) ? precision : .float32
-    guard precision == .bfloat16, pattern.keys != [0..<k.rows] else {
-      return Inputs(
-        pattern: pattern, omitsKeys: false, q: KeptMatrix(q, precision), k: KeptMatrix(k, precision),
-        v: KeptMatrix(v, precision))
+    let omitsKeys = precision == .bfloat16 && pattern.keys != [0..<k.rows]
+    func kept(_ x: Matrix<Element>) -> KeptMatrix<Element> {
+      KeptMatrix(omitsKeys ? x.gathering(Array(pattern.keys.joined())) : x, precision)
     }
-    let keys = Array(pattern.keys.joined())
     return Inputs(
-      pattern: pattern.numberingKeys, omitsKeys: true, q: KeptMatrix(q, precision),
-      k: KeptMatrix(k.gathering(keys), precision), v: KeptMatrix(v.gathering(keys), precision))
+      pattern: omitsKeys ? pattern.numberingKeys : pattern, omitsKeys: omitsKeys, q: KeptMatrix(q, precision),
+      k: kept(k), v: kept(v))
   }
 
   /// Whether bf16 rounds the inputs of so many queries, which see so many keys. Keys that few queries see are not

@@ -134,11 +134,13 @@ struct GradientTests {
     #expect(gradientError(of: v, gradient: d.v, loss: loss) < tolerance)
     #expect(d.q.map { gradientError(of: q, gradient: $0, loss: loss) < tolerance } == true)
     #expect(d.k.map { gradientError(of: k, gradient: $0, loss: loss) < tolerance } == true)
-    // Fewer gradients are the same gradients but for last bits: BLIS adds in another order where a GEMM has fewer rows.
+    // Fewer gradients are the same gradients; with BLIS but for last bits, since it adds in another order where a GEMM
+    // has fewer rows.
+    let allowed = mathLibrary.hasPrefix("BLIS") ? 1e-14 : 0
     func areLast(_ fewer: Matrix<Double>?, of all: Matrix<Double>?) -> Bool {
       guard let fewer, let all else { return false }
       let last = all.rows(2..<T).values
-      return fewer.values.count == last.count && zip(fewer.values, last).allSatisfy { abs($0 - $1) < 1e-14 }
+      return fewer.values.count == last.count && zip(fewer.values, last).allSatisfy { abs($0 - $1) <= allowed }
     }
     let later = backward(2, .valuesOnly)
     #expect(areLast(later.v, of: d.v) && later.q == nil && later.k == nil)
